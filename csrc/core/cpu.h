@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FC_CORE_CPU_H
+#define FC_CORE_CPU_H
+
+#include <stddef.h>
+
+/* What the CPU and the operating system grant, in fastconv's words. */
+enum {
+    FC_CPU_SCALAR = 0,
+    FC_CPU_SSE2 = 1 << 0,
+    FC_CPU_AVX2 = 1 << 1,   /* AVX2, FMA, F16C */
+    FC_CPU_AVX512 = 1 << 2, /* F, BW, DQ, VL */
+    FC_CPU_NEON = 1 << 3
+};
+
+unsigned fc_cpu_features(void);
+
+typedef struct fc_cache_sizes { size_t l1, l2, l3; } fc_cache_sizes;    /* bytes; L1 and L2 of one core */
+
+const fc_cache_sizes *fc_caches(void);
+
+#endif

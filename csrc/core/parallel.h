@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The only user of OpenMP. Work is cut into tasks by the shape of the problem, never by the number of threads. */
+#ifndef FC_CORE_PARALLEL_H
+#define FC_CORE_PARALLEL_H
+
+#include <stddef.h>
+
+#include "fastconv.h"
+
+/* Runs task index `task` of the job; `worker` < fc_parallel_workers(...) names the thread's scratch slot. */
+typedef void fc_task(void *job, size_t task, size_t worker);
+
+/*
+ * How many threads fc_parallel_for would use: at most `tasks`, and no more than give each one
+ * FC_WORK_PER_THREAD of `work` (in floating-point operations, or 4 a byte moved).
+ */
+size_t fc_parallel_workers(size_t tasks, double work);
+
+/* Runs task(job, i, worker) for i in [0, tasks) on `workers` threads, which an earlier fc_parallel_workers gave. */
+void fc_parallel_for(size_t tasks, size_t workers, fc_task *task, void *job);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FC_CORE_SCRATCH_H
+#define FC_CORE_SCRATCH_H
+
+#include <stddef.h>
+
+enum { FC_ALIGNMENT = 64 };
+
+/* bytes of uninitialised memory on a cache line of its own, or NULL. Release with fc_scratch_free. */
+void *fc_scratch_alloc(size_t bytes);
+void fc_scratch_free(void *scratch);
+
+static inline size_t fc_align_up(size_t bytes) { return (bytes + FC_ALIGNMENT - 1) / FC_ALIGNMENT * FC_ALIGNMENT; }
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fastconv: 2-D convolution, pooling and activations on the CPU.
+ *
+ * Conventions, for every function unless it says otherwise:
+ *  - buffers are C-contiguous, need no alignment, and may not overlap an output;
+ *  - sizes are element counts; every product of sizes is checked for overflow;
+ *  - the result is one of fc_status, nothing is printed, nothing aborts;
+ *  - functions are reentrant and give the same bits for any number of threads.
+ */
+#ifndef FASTCONV_H
+#define FASTCONV_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum fc_status {
+    FC_OK = 0,
+    FC_OUT_OF_MEMORY,
+    FC_BAD_SHAPE,       /* a size is negative, zero where it may not be, or inconsistent */
+    FC_TOO_LARGE,       /* a size overflows size_t */
+    FC_BAD_DTYPE,       /* the operation has no kernel for this dtype */
+    FC_BAD_ARGUMENT,    /* an enumerator or a pointer is out of its range */
+    FC_NEEDS_INPUT,     /* the gradient of this activation cannot be had from its output alone */
+    FC_UNKNOWN_ISA,     /* the word names no instruction set fastconv knows */
+    FC_MISSING_ISA      /* known, but not compiled in or not present on this CPU */
+} fc_status;
+
+/* A short English text for a status, never NULL. */
+const char *fc_status_text(fc_status status);
+
+typedef enum fc_dtype {
+    FC_BOOL, FC_I8, FC_U8, FC_I16, FC_U16, FC_I32, FC_U32, FC_I64, FC_U64,
+    FC_F16, FC_BF16, FC_F32, FC_F64, FC_LONGDOUBLE, FC_C64, FC_C128, FC_CLONGDOUBLE,
+    FC_DTYPE_COUNT
+} fc_dtype;
+
+size_t fc_dtype_size(fc_dtype dtype);
+
+typedef enum fc_layout { FC_NHWC, FC_NCHW } fc_layout;
+
+/* What a float32 result may lose against float64, ||y - y64|| / ||y64||. */
+typedef enum fc_precision {
+    FC_HIGHEST,         /* <= 1e-6 */
+    FC_HIGH,            /* <= 1e-5 */
+    FC_MEDIUM           /* <= 1e-2 */
+} fc_precision;
+
+/* ---------------------------------------------------------------- configuration */
+
+/* Chooses the kernels: reads FASTCONV_ISA, else takes the best the CPU has. Idempotent. */
+fc_status fc_init(void);
+size_t fc_isa_count(void);                      /* instruction sets compiled in, in rising order */
+const char *fc_isa_name(size_t index);          /* NULL past the end */
+int fc_isa_available(size_t index);             /* 1 where this CPU and OS can run it */
+const char *fc_active_isa(void);
+fc_status fc_set_isa(const char *name);         /* not while other threads compute */
+
+/* n >= 1 fixes the number of threads; 0 goes back to OpenMP's own setting. */
+fc_status fc_set_num_threads(int n);
+int fc_get_num_threads(void);
+int fc_get_fixed_threads(void);                 /* what fc_set_num_threads was given last */
+const char *fc_openmp_version(void);
+
+fc_status fc_set_precision(fc_precision precision);
+fc_precision fc_get_precision(void);
+
+/* ---------------------------------------------------------------- convolve2d */
+
+typedef enum fc_mode { FC_FULL, FC_SAME, FC_VALID } fc_mode;
+typedef enum fc_boundary { FC_FILL, FC_WRAP, FC_SYMM } fc_boundary;
+
+/* scipy.signal.convolve2d / correlate2d of one image; the caller has applied SciPy's swapping rule. */
+typedef struct fc_convolve2d_params {
+    fc_dtype dtype;                             /* of image, kernel, fillvalue and out alike */
+    ptrdiff_t image_h, image_w, k_h, k_w;       /* all >= 1 */
+    fc_mode mode;
+    fc_boundary boundary;
+    int correlate;                              /* 1: do not flip the kernel, conjugate it */
+} fc_convolve2d_params;
+
+fc_status fc_convolve2d_output_size(const fc_convolve2d_params *p, ptrdiff_t *out_h, ptrdiff_t *out_w);
+/* fillvalue: one element, read for FC_FILL only. */
+fc_status fc_convolve2d(const fc_convolve2d_params *p, const void *image, const void *kernel,
+                        const void *fillvalue, void *out);
+
+/* ---------------------------------------------------------------- activations */
+
+/* The ids, in the order of kernels/activations.inc; alpha is named where the function has one. */
+typedef enum fc_activation {
+    FC_LINEAR,
+    FC_RELU,
+    FC_RELU6,
+    FC_LEAKY_RELU,      /* alpha: slope for x < 0 */
+    FC_ELU,             /* alpha: scale for x < 0 */
+    FC_SELU,
+    FC_SIGMOID,
+    FC_TANH,
+    FC_EXPONENTIAL,
+    FC_SOFTPLUS,
+    FC_SOFTSIGN,
+    FC_SILU,
+    FC_GELU,            /* erf form */
+    FC_GELU_TANH,       /* tanh form */
+    FC_HARD_SIGMOID,    /* relu6(x + 3) / 6 */
+    FC_HARD_SILU,
+    FC_MISH,
+    FC_ACTIVATION_COUNT
+} fc_activation;
+
+/* dtypes: F16, BF16, F32, F64. y may be x. */
+fc_status fc_activate(fc_dtype dtype, fc_activation activation, double alpha, size_t count, const void *x, void *y);
+/*
+ * dx = dy * f'(x). Pass x, or y = f(x) where the derivative can be had from it
+ * (fc_activation_from_output tells), the other NULL. dx may be dy, x or y.
+ */
+fc_status fc_activate_grad(fc_dtype dtype, fc_activation activation, double alpha, size_t count,
+                           const void *x, const void *y, const void *dy, void *dx);
+int fc_activation_from_output(fc_activation activation, double alpha);
+
+/* Softmax over the middle axis of (outer, axis, inner). y may be x; dx may be dy. */
+fc_status fc_softmax(fc_dtype dtype, size_t outer, size_t axis, size_t inner, const void *x, void *y);
+fc_status fc_softmax_grad(fc_dtype dtype, size_t outer, size_t axis, size_t inner, const void *y, const void *dy, void *dx);
+
+/* ---------------------------------------------------------------- pooling */
+
+typedef enum fc_pool_mode { FC_MAX_POOL, FC_AVG_POOL } fc_pool_mode;
+
+/* Padded cells never win a maximum and are not counted in an average. */
+typedef struct fc_pool2d_params {
+    fc_dtype dtype;                             /* F16, BF16, F32, F64 */
+    fc_layout layout;
+    fc_pool_mode mode;
+    ptrdiff_t n, h, w, c;
+    ptrdiff_t pool_h, pool_w;
+    ptrdiff_t stride_h, stride_w;
+    ptrdiff_t pad_top, pad_bottom, pad_left, pad_right; /* each < the pool's size */
+} fc_pool2d_params;
+
+fc_status fc_pool2d_output_size(const fc_pool2d_params *p, ptrdiff_t *out_h, ptrdiff_t *out_w);
+fc_status fc_pool2d(const fc_pool2d_params *p, const void *x, void *y);
+/* x is read in FC_MAX_POOL only and may be NULL otherwise; the first maximum of a window takes its dy. */
+fc_status fc_pool2d_grad(const fc_pool2d_params *p, const void *x, const void *dy, void *dx);
+/* The gradient of the max pool's gradient: ddy takes the element of ddx where x has the window's first maximum. */
+fc_status fc_max_pool2d_grad_grad(const fc_pool2d_params *p, const void *x, const void *ddx, void *ddy);
+
+/* ---------------------------------------------------------------- conv2d */
+
+typedef enum fc_padding { FC_PAD_VALID, FC_PAD_SAME } fc_padding;
+
+/* TensorFlow's VALID and SAME for one axis: the odd cell of SAME goes after. */
+fc_status fc_resolve_padding(fc_padding padding, ptrdiff_t size, ptrdiff_t window, ptrdiff_t stride, ptrdiff_t dilation,
+                             ptrdiff_t *before, ptrdiff_t *after);
+
+typedef enum fc_conv2d_algorithm {
+    FC_CONV_AUTO,
+    FC_CONV_DIRECT,     /* register-tiled implicit GEMM over packed panels */
+    FC_CONV_DEPTHWISE   /* one input channel a group */
+} fc_conv2d_algorithm;
+
+const char *fc_conv2d_algorithm_name(fc_conv2d_algorithm algorithm);
+
+/* Cross-correlation, as in Keras: x (n,h,w,c_in) or (n,c_in,h,w); kernel (k_h, k_w, c_in/groups, c_out); bias (c_out). */
+typedef struct fc_conv2d_params {
+    fc_dtype dtype;                             /* F16, BF16, F32, F64 */
+    fc_layout layout;
+    ptrdiff_t n, h, w, c_in, c_out;
+    ptrdiff_t k_h, k_w;
+    ptrdiff_t stride_h, stride_w;
+    ptrdiff_t dilation_h, dilation_w;
+    ptrdiff_t pad_top, pad_bottom, pad_left, pad_right;
+    ptrdiff_t groups;
+    fc_activation activation;                   /* forward only */
+    double alpha;
+    fc_precision precision;
+    fc_conv2d_algorithm algorithm;
+} fc_conv2d_params;
+
+fc_status fc_conv2d_output_size(const fc_conv2d_params *p, ptrdiff_t *out_h, ptrdiff_t *out_w);
+/* bias may be NULL. */
+fc_status fc_conv2d(const fc_conv2d_params *p, const void *x, const void *kernel, const void *bias, void *y);
+fc_status fc_conv2d_input_grad(const fc_conv2d_params *p, const void *dy, const void *kernel, void *dx);
+fc_status fc_conv2d_kernel_grad(const fc_conv2d_params *p, const void *x, const void *dy, void *dkernel);
+/* dbias[c_out] = sum of dy (n, h, w, c_out in p's layout) over n, h, w. */
+fc_status fc_bias_grad(fc_dtype dtype, fc_layout layout, ptrdiff_t n, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c,
+                       const void *dy, void *dbias);
+
+/* A kernel and bias packed once, for any n, h, w. Owns its memory; immutable, so threads may share it. */
+typedef struct fc_conv2d_prepared fc_conv2d_prepared;
+fc_status fc_conv2d_prepare(const fc_conv2d_params *p, const void *kernel, const void *bias, fc_conv2d_prepared **out);
+/* p: as prepared, with this call's n, h, w and padding. */
+fc_status fc_conv2d_run(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, void *y);
+void fc_conv2d_free(fc_conv2d_prepared *prepared);
+
+typedef struct fc_conv2d_plan {
+    fc_conv2d_algorithm algorithm;
+    const char *isa;
+    int threads;
+    ptrdiff_t out_h, out_w;
+    size_t tile_rows, tile_cols;                /* the micro-kernel's register tile */
+    int pixels_in_rows;                         /* 1: tile rows are pixels, 0: tile columns are */
+    size_t block_pixels, block_k;               /* pixels and reduction length of a cache block */
+    size_t tasks;                               /* independent pieces of work */
+    size_t scratch_bytes;                       /* of all threads, packed kernel included */
+    double flops, bytes;                        /* multiplications and additions; compulsory memory traffic */
+} fc_conv2d_plan;
+
+fc_status fc_plan_conv2d(const fc_conv2d_params *p, fc_conv2d_plan *plan);
+
+/* ---------------------------------------------------------------- entry points as data */
+
+/* Handed to a framework's op library, so that it shares this copy of the kernels and settings. */
+typedef struct fc_api {
+    size_t size;                                /* sizeof(fc_api) of the library that fills it */
+    const char *(*status_text)(fc_status);
+    int (*get_num_threads)(void);
+    fc_precision (*get_precision)(void);
+    fc_status (*resolve_padding)(fc_padding, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t *, ptrdiff_t *);
+    fc_status (*conv2d_output_size)(const fc_conv2d_params *, ptrdiff_t *, ptrdiff_t *);
+    fc_status (*conv2d)(const fc_conv2d_params *, const void *, const void *, const void *, void *);
+    fc_status (*conv2d_input_grad)(const fc_conv2d_params *, const void *, const void *, void *);
+    fc_status (*conv2d_kernel_grad)(const fc_conv2d_params *, const void *, const void *, void *);
+    fc_status (*bias_grad)(fc_dtype, fc_layout, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, void *);
+    fc_status (*pool2d_output_size)(const fc_pool2d_params *, ptrdiff_t *, ptrdiff_t *);
+    fc_status (*pool2d)(const fc_pool2d_params *, const void *, void *);
+    fc_status (*pool2d_grad)(const fc_pool2d_params *, const void *, const void *, void *);
+    fc_status (*max_pool2d_grad_grad)(const fc_pool2d_params *, const void *, const void *, void *);
+    fc_status (*activate)(fc_dtype, fc_activation, double, size_t, const void *, void *);
+    fc_status (*activate_grad)(fc_dtype, fc_activation, double, size_t, const void *, const void *, const void *, void *);
+    fc_status (*softmax)(fc_dtype, size_t, size_t, size_t, const void *, void *);
+    fc_status (*softmax_grad)(fc_dtype, size_t, size_t, size_t, const void *, const void *, void *);
+} fc_api;
+
+const fc_api *fc_get_api(void);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Whole blocks of B x B; the last block of an axis overlaps its neighbour and writes the same values again. */
+#define TRANSPOSE(BITS, BLOCK, STEP)                                                                                  \
+    static void FC_NAME(transpose_b##BITS)(void *dst_, size_t pitch, const void *const *src, size_t rows, size_t length) { \
+        uint##BITS##_t *dst = dst_;                                                                                   \
+        if (rows < BLOCK || length < BLOCK) {                                                                         \
+            for (size_t i = 0; i < rows; i++)                                                                         \
+                for (size_t k = 0; k < length; k++)                                                                   \
+                    dst[k * pitch + i] = ((const uint##BITS##_t *)src[i])[k];                                         \
+            return;                                                                                                   \
+        }                                                                                                             \
+        for (size_t i = 0;; i = i + 2 * BLOCK <= rows ? i + BLOCK : rows - BLOCK) {                                   \
+            const uint##BITS##_t *p[BLOCK];                                                                           \
+            for (size_t r = 0; r < BLOCK; r++)                                                                        \
+                p[r] = src[i + r];                                                                                    \
+            for (size_t k = 0;; k = k + 2 * BLOCK <= length ? k + BLOCK : length - BLOCK) {                           \
+                STEP(dst + k * pitch + i, pitch, p, k);                                                               \
+                if (k + BLOCK == length)                                                                              \
+                    break;                                                                                            \
+            }                                                                                                         \
+            if (i + BLOCK == rows)                                                                                    \
+                break;                                                                                                \
+        }                                                                                                             \
+    }
+
+/* Halves are rare and converted anyway: plain stores. */
+#define TRANSPOSE_B16(dst, pitch, p, k)                        \
+    for (size_t column = 0; column < 4; column++)              \
+        for (size_t r = 0; r < 4; r++)                         \
+            (dst)[column * (pitch) + r] = p[r][k + column]
+#define TRANSPOSE_B32(dst, pitch, p, k) transpose4_b32(dst, pitch, p[0] + k, p[1] + k, p[2] + k, p[3] + k)
+#define TRANSPOSE_B64(dst, pitch, p, k) transpose2_b64(dst, pitch, p[0] + k, p[1] + k)
+TRANSPOSE(16, 4, TRANSPOSE_B16)
+TRANSPOSE(32, 4, TRANSPOSE_B32)
+TRANSPOSE(64, 2, TRANSPOSE_B64)
+#undef TRANSPOSE
+#undef TRANSPOSE_B16
+#undef TRANSPOSE_B32
+#undef TRANSPOSE_B64

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* AVX2 with FMA and F16C: 8 float or 4 double lanes, 16 registers. */
+#ifndef FC_VEC_AVX2_H
+#define FC_VEC_AVX2_H
+
+#include <immintrin.h>
+
+#include "kernels/vec/half.h"
+#include "kernels/vec/x86_transpose.h"
+
+#define GEMM_F32_SHAPES(X) X(6, 2) X(12, 1) X(4, 3)
+#define GEMM_F64_SHAPES(X) X(6, 2) X(12, 1) X(4, 3)
+
+typedef __m256 vf32;
+typedef __m256d vf64;
+typedef __m256 mf32;
+typedef __m256d mf64;
+enum { VF32_LANES = 8, VF64_LANES = 4 };
+
+static inline __m256i vf32_first(size_t n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+static inline __m256i vf64_first(size_t n) {
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x((long long)n), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+
+#define FC_AVX2_WORDS(V, M, T, S, WIDTH, MANTISSA, BIAS)                                                           \
+    static inline V V##_load(const T *p) { return _mm256_loadu_##S(p); }                                           \
+    static inline void V##_store(T *p, V v) { _mm256_storeu_##S(p, v); }                                           \
+    static inline V V##_load_n(const T *p, size_t n) { return _mm256_maskload_##S(p, V##_first(n)); }              \
+    static inline void V##_store_n(T *p, V v, size_t n) { _mm256_maskstore_##S(p, V##_first(n), v); }              \
+    static inline V V##_set1(T x) { return _mm256_set1_##S(x); }                                                   \
+    static inline V V##_add(V a, V b) { return _mm256_add_##S(a, b); }                                             \
+    static inline V V##_sub(V a, V b) { return _mm256_sub_##S(a, b); }                                             \
+    static inline V V##_mul(V a, V b) { return _mm256_mul_##S(a, b); }                                             \
+    static inline V V##_div(V a, V b) { return _mm256_div_##S(a, b); }                                             \
+    static inline V V##_fma(V a, V b, V c) { return _mm256_fmadd_##S(a, b, c); }                                   \
+    static inline V V##_max(V a, V b) { return _mm256_max_##S(a, b); }                                             \
+    static inline V V##_min(V a, V b) { return _mm256_min_##S(a, b); }                                             \
+    static inline M V##_lt(V a, V b) { return _mm256_cmp_##S(a, b, _CMP_LT_OQ); }                                  \
+    static inline M V##_eq(V a, V b) { return _mm256_cmp_##S(a, b, _CMP_EQ_OQ); }                                  \
+    static inline M V##_isnan(V a) { return _mm256_cmp_##S(a, a, _CMP_UNORD_Q); }                                  \
+    static inline M M##_and(M a, M b) { return _mm256_and_##S(a, b); }                                             \
+    static inline M M##_or(M a, M b) { return _mm256_or_##S(a, b); }                                               \
+    static inline V V##_select(M m, V a, V b) { return _mm256_blendv_##S(b, a, m); }                               \
+    static inline V V##_abs(V v) { return _mm256_andnot_##S(_mm256_set1_##S((T)-0.0), v); }                        \
+    static inline V V##_neg(V v) { return _mm256_xor_##S(_mm256_set1_##S((T)-0.0), v); }                           \
+    static inline V V##_copysign(V a, V s) {                                                                       \
+        V sign = _mm256_set1_##S((T)-0.0);                                                                         \
+        return _mm256_or_##S(_mm256_andnot_##S(sign, a), _mm256_and_##S(sign, s));                                 \
+    }                                                                                                              \
+    /* Adding 2^MANTISSA leaves an integer in the low bits of the fraction. */                                     \
+    static inline V V##_pow2i(V n) {                                                                               \
+        V biased = _mm256_add_##S(n, _mm256_set1_##S((T)((1ull << MANTISSA) + BIAS)));                             \
+        return _mm256_castsi256_##S(_mm256_slli_epi##WIDTH(_mm256_cast##S##_si256(biased), MANTISSA));             \
+    }                                                                                                              \
+    static inline V V##_exponent(V v) {                                                                            \
+        V raw = _mm256_castsi256_##S(_mm256_srli_epi##WIDTH(_mm256_cast##S##_si256(v), MANTISSA));                 \
+        V biased = _mm256_or_##S(raw, _mm256_set1_##S((T)(1ull << MANTISSA)));                                     \
+        return _mm256_sub_##S(biased, _mm256_set1_##S((T)((1ull << MANTISSA) + BIAS)));                            \
+    }                                                                                                              \
+    static inline V V##_mantissa(V v) {                                                                            \
+        V one = _mm256_set1_##S(1), fraction = _mm256_xor_##S(one, _mm256_set1_##S((T)(2.0 - 0x1p-##MANTISSA)));   \
+        return _mm256_or_##S(_mm256_and_##S(v, fraction), one);                                                    \
+    }
+
+FC_AVX2_WORDS(vf32, mf32, float, ps, 32, 23, 127)
+FC_AVX2_WORDS(vf64, mf64, double, pd, 64, 52, 1023)
+#undef FC_AVX2_WORDS
+
+static inline float vf32_sum(vf32 v) {
+    __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
+}
+static inline float vf32_hmax(vf32 v) {
+    __m128 half = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    half = _mm_max_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_max_ss(half, _mm_movehdup_ps(half)));
+}
+static inline double vf64_sum(vf64 v) {
+    __m128d half = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(half, _mm_unpackhi_pd(half, half)));
+}
+static inline double vf64_hmax(vf64 v) {
+    __m128d half = _mm_max_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
+    return _mm_cvtsd_f64(_mm_max_sd(half, _mm_unpackhi_pd(half, half)));
+}
+
+static inline vf32 vf32_load_f16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
+static inline void vf32_store_f16(uint16_t *p, vf32 v) { _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT)); }
+static inline vf32 vf32_load_bf16(const uint16_t *p) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
+}
+static inline void vf32_store_bf16(uint16_t *p, vf32 v) {
+    __m256i u = _mm256_castps_si256(v), odd = _mm256_and_si256(_mm256_srli_epi32(u, 16), _mm256_set1_epi32(1));
+    __m256i rounded = _mm256_srli_epi32(_mm256_add_epi32(u, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff))), 16);
+    __m256i quiet = _mm256_or_si256(_mm256_srli_epi32(u, 16), _mm256_set1_epi32(0x40));
+    rounded = _mm256_blendv_epi8(rounded, quiet, _mm256_castps_si256(vf32_isnan(v)));
+    __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(rounded, rounded), 0xd8);
+    _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(packed));
+}
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* AVX-512 F, BW, DQ, VL: 16 float or 8 double lanes, 32 registers, mask registers. */
+#ifndef FC_VEC_AVX512_H
+#define FC_VEC_AVX512_H
+
+#include <immintrin.h>
+
+#include "kernels/vec/half.h"
+#include "kernels/vec/x86_transpose.h"
+
+#define GEMM_F32_SHAPES(X) X(14, 2) X(14, 1) X(6, 4) X(6, 2)
+#define GEMM_F64_SHAPES(X) X(14, 2) X(14, 1) X(6, 4) X(6, 2)
+
+typedef __m512 vf32;
+typedef __m512d vf64;
+typedef __mmask16 mf32;
+typedef __mmask8 mf64;
+enum { VF32_LANES = 16, VF64_LANES = 8 };
+
+#define FC_AVX512_WORDS(V, M, T, S, WIDTH, MANTISSA, BIAS)                                                         \
+    static inline M V##_first(size_t n) { return (M)((1u << n) - 1); }                                             \
+    static inline V V##_load(const T *p) { return _mm512_loadu_##S(p); }                                           \
+    static inline void V##_store(T *p, V v) { _mm512_storeu_##S(p, v); }                                           \
+    static inline V V##_load_n(const T *p, size_t n) { return _mm512_maskz_loadu_##S(V##_first(n), p); }           \
+    static inline void V##_store_n(T *p, V v, size_t n) { _mm512_mask_storeu_##S(p, V##_first(n), v); }            \
+    static inline V V##_set1(T x) { return _mm512_set1_##S(x); }                                                   \
+    static inline V V##_add(V a, V b) { return _mm512_add_##S(a, b); }                                             \
+    static inline V V##_sub(V a, V b) { return _mm512_sub_##S(a, b); }                                             \
+    static inline V V##_mul(V a, V b) { return _mm512_mul_##S(a, b); }                                             \
+    static inline V V##_div(V a, V b) { return _mm512_div_##S(a, b); }                                             \
+    static inline V V##_fma(V a, V b, V c) { return _mm512_fmadd_##S(a, b, c); }                                   \
+    static inline V V##_max(V a, V b) { return _mm512_max_##S(a, b); }                                             \
+    static inline V V##_min(V a, V b) { return _mm512_min_##S(a, b); }                                             \
+    static inline M V##_lt(V a, V b) { return _mm512_cmp_##S##_mask(a, b, _CMP_LT_OQ); }                           \
+    static inline M V##_eq(V a, V b) { return _mm512_cmp_##S##_mask(a, b, _CMP_EQ_OQ); }                           \
+    static inline M V##_isnan(V a) { return _mm512_cmp_##S##_mask(a, a, _CMP_UNORD_Q); }                           \
+    static inline M M##_and(M a, M b) { return (M)(a & b); }                                                       \
+    static inline M M##_or(M a, M b) { return (M)(a | b); }                                                        \
+    static inline V V##_select(M m, V a, V b) { return _mm512_mask_blend_##S(m, b, a); }                           \
+    static inline V V##_abs(V v) { return _mm512_andnot_##S(_mm512_set1_##S((T)-0.0), v); }                        \
+    static inline V V##_neg(V v) { return _mm512_xor_##S(_mm512_set1_##S((T)-0.0), v); }                           \
+    static inline V V##_copysign(V a, V s) {                                                                       \
+        V sign = _mm512_set1_##S((T)-0.0);                                                                         \
+        return _mm512_or_##S(_mm512_andnot_##S(sign, a), _mm512_and_##S(sign, s));                                 \
+    }                                                                                                              \
+    /* Adding 2^MANTISSA leaves an integer in the low bits of the fraction. */                                     \
+    static inline V V##_pow2i(V n) {                                                                               \
+        V biased = _mm512_add_##S(n, _mm512_set1_##S((T)((1ull << MANTISSA) + BIAS)));                             \
+        return _mm512_castsi512_##S(_mm512_slli_epi##WIDTH(_mm512_cast##S##_si512(biased), MANTISSA));             \
+    }                                                                                                              \
+    static inline V V##_exponent(V v) { return _mm512_getexp_##S(v); }                                             \
+    static inline V V##_mantissa(V v) { return _mm512_getmant_##S(v, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_src); }      \
+    static inline T V##_sum(V v) { return _mm512_reduce_add_##S(v); }                                              \
+    static inline T V##_hmax(V v) { return _mm512_reduce_max_##S(v); }
+
+FC_AVX512_WORDS(vf32, mf32, float, ps, 32, 23, 127)
+FC_AVX512_WORDS(vf64, mf64, double, pd, 64, 52, 1023)
+#undef FC_AVX512_WORDS
+
+static inline vf32 vf32_load_f16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
+static inline void vf32_store_f16(uint16_t *p, vf32 v) {
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+static inline vf32 vf32_load_bf16(const uint16_t *p) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
+}
+static inline void vf32_store_bf16(uint16_t *p, vf32 v) {
+    __m512i u = _mm512_castps_si512(v), odd = _mm512_and_si512(_mm512_srli_epi32(u, 16), _mm512_set1_epi32(1));
+    __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(u, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff))), 16);
+    __m512i quiet = _mm512_or_si512(_mm512_srli_epi32(u, 16), _mm512_set1_epi32(0x40));
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(_mm512_mask_mov_epi32(rounded, vf32_isnan(v), quiet)));
+}
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* One lane: the words on any machine, and the path every wider ISA is held against. */
+#ifndef FC_VEC_SCALAR_H
+#define FC_VEC_SCALAR_H
+
+#include <math.h>
+#include <stddef.h>
+
+#include "kernels/vec/half.h"
+
+#define GEMM_F32_SHAPES(X) X(4, 4) X(6, 2) X(4, 1)
+#define GEMM_F64_SHAPES(X) X(4, 4) X(6, 2) X(4, 1)
+
+#define FC_SCALAR_WORDS(V, M, T, U, LANES, MANTISSA, BIAS)                                                        \
+    typedef T V;                                                                                                  \
+    typedef int M;                                                                                                \
+    enum { LANES = 1 };                                                                                           \
+    static inline V V##_load(const T *p) { V v; memcpy(&v, p, sizeof v); return v; }                              \
+    static inline void V##_store(T *p, V v) { memcpy(p, &v, sizeof v); }                                          \
+    static inline V V##_load_n(const T *p, size_t n) { return n ? V##_load(p) : 0; }                              \
+    static inline void V##_store_n(T *p, V v, size_t n) { if (n) V##_store(p, v); }                               \
+    static inline V V##_set1(T x) { return x; }                                                                   \
+    static inline V V##_add(V a, V b) { return a + b; }                                                           \
+    static inline V V##_sub(V a, V b) { return a - b; }                                                           \
+    static inline V V##_mul(V a, V b) { return a * b; }                                                           \
+    static inline V V##_div(V a, V b) { return a / b; }                                                           \
+    static inline V V##_fma(V a, V b, V c) { return a * b + c; }                                                  \
+    static inline V V##_max(V a, V b) { return a > b ? a : b; }                                                   \
+    static inline V V##_min(V a, V b) { return a < b ? a : b; }                                                   \
+    static inline M V##_lt(V a, V b) { return a < b; }                                                            \
+    static inline M V##_eq(V a, V b) { return a == b; }                                                           \
+    static inline M V##_isnan(V a) { return a != a; }                                                             \
+    static inline M M##_and(M a, M b) { return a & b; }                                                           \
+    static inline M M##_or(M a, M b) { return a | b; }                                                            \
+    static inline V V##_select(M m, V a, V b) { return m ? a : b; }                                               \
+    static inline U V##_bits(V v) { U u; memcpy(&u, &v, sizeof u); return u; }                                    \
+    static inline V V##_from_bits(U u) { V v; memcpy(&v, &u, sizeof v); return v; }                               \
+    static inline V V##_abs(V v) { return V##_from_bits(V##_bits(v) & ~((U)1 << (sizeof(U) * 8 - 1))); }          \
+    static inline V V##_neg(V v) { return -v; }                                                                   \
+    static inline V V##_copysign(V a, V s) {                                                                      \
+        const U sign = (U)1 << (sizeof(U) * 8 - 1);                                                               \
+        return V##_from_bits((V##_bits(a) & ~sign) | (V##_bits(s) & sign));                                       \
+    }                                                                                                             \
+    static inline V V##_pow2i(V n) { return V##_from_bits((U)((int)n + BIAS) << MANTISSA); }                      \
+    static inline V V##_exponent(V v) { return (V)((int)(V##_bits(v) >> MANTISSA) - BIAS); }                      \
+    static inline V V##_mantissa(V v) {                                                                           \
+        return V##_from_bits((V##_bits(v) & (((U)1 << MANTISSA) - 1)) | (U)BIAS << MANTISSA);                     \
+    }                                                                                                             \
+    static inline T V##_sum(V v) { return v; }                                                                    \
+    static inline T V##_hmax(V v) { return v; }
+
+FC_SCALAR_WORDS(vf32, mf32, float, uint32_t, VF32_LANES, 23, 127)
+FC_SCALAR_WORDS(vf64, mf64, double, uint64_t, VF64_LANES, 52, 1023)
+#undef FC_SCALAR_WORDS
+
+static inline vf32 vf32_load_f16(const uint16_t *p) { return half_from_f16(*p); }
+static inline void vf32_store_f16(uint16_t *p, vf32 v) { *p = half_to_f16(v); }
+static inline vf32 vf32_load_bf16(const uint16_t *p) { return half_from_bf16(*p); }
+static inline void vf32_store_bf16(uint16_t *p, vf32 v) { *p = half_to_bf16(v); }
+
+static inline void transpose4_b32(uint32_t *dst, size_t pitch, const uint32_t *p0, const uint32_t *p1, const uint32_t *p2, const uint32_t *p3) {
+    for (size_t k = 0; k < 4; k++) {
+        uint32_t column[4] = {p0[k], p1[k], p2[k], p3[k]};
+        memcpy(dst + k * pitch, column, sizeof column);
+    }
+}
+
+static inline void transpose2_b64(uint64_t *dst, size_t pitch, const uint64_t *p0, const uint64_t *p1) {
+    for (size_t k = 0; k < 2; k++) {
+        uint64_t column[2] = {p0[k], p1[k]};
+        memcpy(dst + k * pitch, column, sizeof column);
+    }
+}
+
+#endif

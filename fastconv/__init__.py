@@ -1,0 +1,33 @@
+"""Fast 2-D convolution, pooling and activations on the CPU, with SciPy's and Keras' calls.
+
+Importing fastconv loads NumPy and the C core, nothing heavier; ``fastconv.keras`` brings in TensorFlow.
+"""
+from . import _core
+
+_core.init()
+
+from .config import (  # noqa: E402
+    get_float32_precision,
+    get_num_threads,
+    set_float32_precision,
+    set_num_threads,
+    show_config,
+    threads,
+)
+from .image import convolve2d, correlate2d  # noqa: E402
+from .nn import *  # noqa: E402, F403
+from .nn import __all__ as _nn_names  # noqa: E402
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "convolve2d",
+    "correlate2d",
+    "get_float32_precision",
+    "get_num_threads",
+    "set_float32_precision",
+    "set_num_threads",
+    "show_config",
+    "threads",
+    *_nn_names,
+]

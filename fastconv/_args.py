@@ -1,0 +1,161 @@
+"""Argument checking shared by the NumPy-level functions: every ValueError and TypeError with its argument's name."""
+from __future__ import annotations
+
+import operator
+
+import numpy as np
+
+from . import _core
+
+# The order of fc_dtype in csrc/include/fastconv.h.
+_DTYPE_IDS = {np.dtype(name): i for i, name in enumerate(
+    ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"])}
+_DTYPE_IDS |= {np.dtype(name): i for i, name in [
+    (9, "float16"), (11, "float32"), (12, "float64"), (13, "longdouble"), (14, "complex64"), (15, "complex128"),
+    (16, "clongdouble")]}
+_DTYPE_IDS.setdefault(np.dtype("longlong"), _DTYPE_IDS[np.dtype("int64")])
+_DTYPE_IDS.setdefault(np.dtype("ulonglong"), _DTYPE_IDS[np.dtype("uint64")])
+_BFLOAT16 = 10
+LAYOUTS = {"channels_last": 0, "channels_first": 1}
+
+
+def dtype_id(dtype: np.dtype) -> int | None:
+    """The C core's number of a dtype in native byte order, None where it has none."""
+    found = _DTYPE_IDS.get(dtype)
+    # ml_dtypes is not imported here: its bfloat16 is known by name.
+    return _BFLOAT16 if found is None and dtype.name == "bfloat16" else found
+
+
+def float_array(value, name: str, ndim: int | None = None) -> np.ndarray:
+    """value as a C-contiguous native array of float16, bfloat16, float32 or float64 (integers become float32's NumPy promotion)."""
+    array = np.asarray(value)
+    if array.dtype.kind in "biu":
+        array = array.astype(np.result_type(array.dtype, np.float32))
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if dtype_id(array.dtype) not in (9, _BFLOAT16, 11, 12):
+        raise TypeError(f"`{name}` must be float16, bfloat16, float32 or float64; received dtype {array.dtype}")
+    if ndim is not None and array.ndim != ndim:
+        raise ValueError(f"`{name}` must have {ndim} dimensions; received shape {array.shape}")
+    return np.ascontiguousarray(array) if array.ndim else array
+
+
+def same_dtype(arrays: dict[str, np.ndarray]) -> None:
+    """Raise unless all arrays (by name) share one dtype."""
+    (first, reference), *rest = arrays.items()
+    for name, array in rest:
+        if array.dtype != reference.dtype:
+            raise TypeError(f"`{name}` must have the dtype of `{first}`, {reference.dtype}; received {array.dtype}")
+
+
+def buffer(array: np.ndarray | None):
+    """array as something that exports a buffer: NumPy exports none for bfloat16."""
+    if array is None or array.dtype.name != "bfloat16":
+        return array
+    return array.view(np.uint16)
+
+
+def output(out, shape: tuple[int, ...], dtype: np.dtype, inputs: tuple[np.ndarray, ...], elementwise: bool = False):
+    """(array to compute into, array to return): they differ where `out` is strided or overlaps an input.
+
+    Pass the pair to `finish`. `elementwise` allows `out` to be exactly one of the inputs.
+    """
+    if out is None:
+        fresh = np.empty(shape, dtype)
+        return fresh, fresh
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"`out` must be a NumPy array; received {type(out).__name__}")
+    if out.shape != shape:
+        raise ValueError(f"`out` must have shape {shape}; received {out.shape}")
+    if out.dtype != dtype:
+        raise TypeError(f"`out` must have dtype {dtype}; received {out.dtype}")
+    if not out.flags.writeable:
+        raise ValueError("`out` must be writeable; received a read-only array")
+    direct = out.flags.c_contiguous and out.dtype.isnative and not any(
+        np.may_share_memory(out, x) and not (elementwise and _same_memory(out, x)) for x in inputs if x is not None)
+    return (out if direct else np.empty(shape, dtype)), out
+
+
+def finish(computed: np.ndarray, returned: np.ndarray) -> np.ndarray:
+    """Copy to `out` what could not be computed in place."""
+    if computed is not returned:
+        returned[...] = computed
+    return returned
+
+
+def _same_memory(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.ctypes.data == b.ctypes.data and a.shape == b.shape and a.strides == b.strides
+
+
+def integer(value, name: str, minimum: int) -> int:
+    """value as an int >= minimum."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"`{name}` must be an integer; received {value!r}") from None
+    if not minimum <= number < 2**63:
+        raise ValueError(f"`{name}` must be at least {minimum} and fit 64 bits; received {number}")
+    return number
+
+
+def pair(value, name: str, minimum: int = 1) -> tuple[int, int]:
+    """An int or two ints, as two ints >= minimum."""
+    if isinstance(value, (str, bytes)):
+        raise TypeError(f"`{name}` must be an integer or two integers; received {value!r}")
+    try:
+        values = tuple(value)
+    except TypeError:
+        number = integer(value, name, minimum)
+        return number, number
+    if len(values) != 2:
+        raise ValueError(f"`{name}` must be an integer or two integers; received {value!r}")
+    return integer(values[0], name, minimum), integer(values[1], name, minimum)
+
+
+def choice(value, name: str, allowed):
+    """value, one of the words allowed."""
+    if not isinstance(value, str) or value not in allowed:
+        words = ", ".join(repr(word) for word in allowed)
+        raise ValueError(f"`{name}` must be one of {words}; received {value!r}")
+    return value
+
+
+def sizes(shape: tuple[int, ...], data_format: str) -> tuple[int, int, int, int]:
+    """A four-dimensional shape as (n, h, w, c)."""
+    n, a, b, c = shape
+    return (n, a, b, c) if data_format == "channels_last" else (n, b, c, a)
+
+
+def shape_of(n: int, h: int, w: int, c: int, data_format: str) -> tuple[int, int, int, int]:
+    """The inverse of `sizes`."""
+    return (n, h, w, c) if data_format == "channels_last" else (n, c, h, w)
+
+
+def four_sizes(value, name: str) -> tuple[int, int, int, int]:
+    """A shape given as an argument: four integers >= 0."""
+    try:
+        values = tuple(value)
+    except TypeError:
+        raise TypeError(f"`{name}` must be four integers; received {value!r}") from None
+    if len(values) != 4:
+        raise ValueError(f"`{name}` must be four integers; received {value!r}")
+    return tuple(integer(v, name, 0) for v in values)
+
+
+Padding = tuple[tuple[int, int], tuple[int, int]]
+
+
+def padding_pairs(padding, size: tuple[int, int], window: tuple[int, int], strides: tuple[int, int],
+                  dilation: tuple[int, int] = (1, 1)) -> Padding:
+    """'valid', 'same' or ((top, bottom), (left, right)), as the latter."""
+    if isinstance(padding, str):
+        mode = ("valid", "same").index(choice(padding.lower(), "padding", ("valid", "same")))
+        return tuple(_core.resolve_padding(mode, *axis) for axis in zip(size, window, strides, dilation, strict=True))
+    message = f"`padding` must be 'valid', 'same' or ((top, bottom), (left, right)); received {padding!r}"
+    try:
+        rows, columns = (tuple(axis) for axis in padding)
+    except (TypeError, ValueError):
+        raise ValueError(message) from None
+    if len(rows) != 2 or len(columns) != 2:
+        raise ValueError(message)
+    return tuple(tuple(integer(v, "padding", 0) for v in axis) for axis in (rows, columns))

@@ -1,0 +1,105 @@
+# The C API of csrc/include/fastconv.h, as far as _core.pyx uses it.
+cdef extern from "fastconv.h" nogil:
+    ctypedef int fc_status
+    ctypedef int fc_dtype
+    ctypedef int fc_layout
+    ctypedef int fc_mode
+    ctypedef int fc_boundary
+    ctypedef int fc_activation
+    ctypedef int fc_pool_mode
+    ctypedef int fc_padding
+    ctypedef int fc_precision
+    ctypedef int fc_conv2d_algorithm
+
+    fc_status FC_OK, FC_OUT_OF_MEMORY
+    fc_pool_mode FC_MAX_POOL, FC_AVG_POOL
+    fc_conv2d_algorithm FC_CONV_AUTO
+
+    ctypedef struct fc_convolve2d_params:
+        fc_dtype dtype
+        Py_ssize_t image_h, image_w, k_h, k_w
+        fc_mode mode
+        fc_boundary boundary
+        int correlate
+
+    ctypedef struct fc_pool2d_params:
+        fc_dtype dtype
+        fc_layout layout
+        fc_pool_mode mode
+        Py_ssize_t n, h, w, c
+        Py_ssize_t pool_h, pool_w
+        Py_ssize_t stride_h, stride_w
+        Py_ssize_t pad_top, pad_bottom, pad_left, pad_right
+
+    ctypedef struct fc_conv2d_params:
+        fc_dtype dtype
+        fc_layout layout
+        Py_ssize_t n, h, w, c_in, c_out
+        Py_ssize_t k_h, k_w
+        Py_ssize_t stride_h, stride_w
+        Py_ssize_t dilation_h, dilation_w
+        Py_ssize_t pad_top, pad_bottom, pad_left, pad_right
+        Py_ssize_t groups
+        fc_activation activation
+        double alpha
+        fc_precision precision
+        fc_conv2d_algorithm algorithm
+
+    ctypedef struct fc_conv2d_prepared:
+        pass
+
+    ctypedef struct fc_conv2d_plan:
+        fc_conv2d_algorithm algorithm
+        const char *isa
+        int threads
+        Py_ssize_t out_h, out_w
+        size_t tile_rows, tile_cols
+        int pixels_in_rows
+        size_t block_pixels, block_k
+        size_t tasks, scratch_bytes
+        double flops, bytes
+
+    ctypedef struct fc_api:
+        pass
+
+    const char *fc_status_text(fc_status)
+    size_t fc_dtype_size(fc_dtype)
+    fc_status fc_init()
+    size_t fc_isa_count()
+    const char *fc_isa_name(size_t)
+    int fc_isa_available(size_t)
+    const char *fc_active_isa()
+    fc_status fc_set_isa(const char *)
+    fc_status fc_set_num_threads(int)
+    int fc_get_num_threads()
+    int fc_get_fixed_threads()
+    const char *fc_openmp_version()
+    fc_status fc_set_precision(fc_precision)
+    fc_precision fc_get_precision()
+    const fc_api *fc_get_api()
+
+    fc_status fc_convolve2d_output_size(const fc_convolve2d_params *, Py_ssize_t *, Py_ssize_t *)
+    fc_status fc_convolve2d(const fc_convolve2d_params *, const void *, const void *, const void *, void *)
+
+    fc_status fc_activate(fc_dtype, fc_activation, double, size_t, const void *, void *)
+    fc_status fc_activate_grad(fc_dtype, fc_activation, double, size_t, const void *, const void *, const void *, void *)
+    int fc_activation_from_output(fc_activation, double)
+    fc_status fc_softmax(fc_dtype, size_t, size_t, size_t, const void *, void *)
+    fc_status fc_softmax_grad(fc_dtype, size_t, size_t, size_t, const void *, const void *, void *)
+
+    fc_status fc_pool2d_output_size(const fc_pool2d_params *, Py_ssize_t *, Py_ssize_t *)
+    fc_status fc_pool2d(const fc_pool2d_params *, const void *, void *)
+    fc_status fc_pool2d_grad(const fc_pool2d_params *, const void *, const void *, void *)
+    fc_status fc_max_pool2d_grad_grad(const fc_pool2d_params *, const void *, const void *, void *)
+
+    fc_status fc_resolve_padding(fc_padding, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t *, Py_ssize_t *)
+    const char *fc_conv2d_algorithm_name(fc_conv2d_algorithm)
+    fc_status fc_conv2d_output_size(const fc_conv2d_params *, Py_ssize_t *, Py_ssize_t *)
+    fc_status fc_conv2d(const fc_conv2d_params *, const void *, const void *, const void *, void *)
+    fc_status fc_conv2d_input_grad(const fc_conv2d_params *, const void *, const void *, void *)
+    fc_status fc_conv2d_kernel_grad(const fc_conv2d_params *, const void *, const void *, void *)
+    fc_status fc_bias_grad(fc_dtype, fc_layout, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const void *, void *)
+    fc_status fc_conv2d_prepare(const fc_conv2d_params *, const void *, const void *, fc_conv2d_prepared **)
+    fc_status fc_conv2d_run(const fc_conv2d_prepared *, const fc_conv2d_params *, const void *, void *)
+    void fc_conv2d_free(fc_conv2d_prepared *)
+    fc_status fc_plan_conv2d(const fc_conv2d_params *, fc_conv2d_plan *)

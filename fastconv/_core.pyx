@@ -1,0 +1,289 @@
+# cython: language_level=3, freethreading_compatible=True
+"""Buffers in, status out: the only module that touches C.
+
+Arrays arrive C-contiguous and checked (fastconv/_args.py does that); here they only become pointers. The GIL is
+released around every kernel.
+"""
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+
+cdef class _Pointer:
+    """A held buffer; None gives a null pointer."""
+    cdef Py_buffer buffer
+    cdef void *data
+    cdef bint held
+
+    def __cinit__(self, array, bint writable=False):
+        if array is not None:
+            PyObject_GetBuffer(array, &self.buffer, PyBUF_WRITABLE if writable else PyBUF_SIMPLE)
+            self.held = True
+            self.data = self.buffer.buf
+
+    def __dealloc__(self):
+        if self.held:
+            PyBuffer_Release(&self.buffer)
+
+
+cdef int _raise(fc_status status) except -1:
+    if status == FC_OK:
+        return 0
+    if status == FC_OUT_OF_MEMORY:
+        raise MemoryError("fastconv: out of memory")
+    raise ValueError("fastconv: " + fc_status_text(status).decode())
+
+
+def init():
+    """Choose the kernels, as FASTCONV_ISA or the CPU says."""
+    _raise(fc_init())
+
+
+def isas():
+    """(name, available) of every instruction set compiled in, in rising order."""
+    return [(fc_isa_name(i).decode(), bool(fc_isa_available(i))) for i in range(fc_isa_count())]
+
+
+def active_isa():
+    return fc_active_isa().decode()
+
+
+def set_isa(str name):
+    _raise(fc_set_isa(name.encode()))
+
+
+def set_num_threads(int n):
+    _raise(fc_set_num_threads(n))
+
+
+def get_num_threads():
+    return fc_get_num_threads()
+
+
+def fixed_threads():
+    """The number given to set_num_threads, 0 where OpenMP's setting is followed."""
+    return fc_get_fixed_threads()
+
+
+def openmp_version():
+    return fc_openmp_version().decode()
+
+
+def set_precision(int precision):
+    _raise(fc_set_precision(precision))
+
+
+def get_precision():
+    return fc_get_precision()
+
+
+def api_address():
+    """Address of the fc_api table, for a framework's op library in this process."""
+    return <size_t>fc_get_api()
+
+
+def compiler():
+    """The C compiler this module was built with."""
+    return COMPILER.decode()
+
+
+def resolve_padding(int padding, Py_ssize_t size, Py_ssize_t window, Py_ssize_t stride, Py_ssize_t dilation):
+    cdef Py_ssize_t before = 0, after = 0
+    _raise(fc_resolve_padding(padding, size, window, stride, dilation, &before, &after))
+    return before, after
+
+
+cdef extern from *:
+    """
+    #if defined(__clang__)
+    #define FC_COMPILER "clang " __clang_version__
+    #elif defined(__GNUC__)
+    #define FC_COMPILER "gcc " __VERSION__
+    #else
+    #define FC_COMPILER "unknown"
+    #endif
+    """
+    const char *COMPILER "FC_COMPILER"
+
+
+cdef class Convolve2D:
+    """The geometry of one convolve2d call."""
+    cdef fc_convolve2d_params params
+
+    def __init__(self, int dtype, image_shape, kernel_shape, int mode, int boundary, bint correlate):
+        self.params.dtype = dtype
+        self.params.image_h, self.params.image_w = image_shape
+        self.params.k_h, self.params.k_w = kernel_shape
+        self.params.mode = mode
+        self.params.boundary = boundary
+        self.params.correlate = correlate
+
+    def output_shape(self):
+        cdef Py_ssize_t out_h = 0, out_w = 0
+        _raise(fc_convolve2d_output_size(&self.params, &out_h, &out_w))
+        return out_h, out_w
+
+    def run(self, image, kernel, fillvalue, out):
+        cdef _Pointer i = _Pointer(image), k = _Pointer(kernel), f = _Pointer(fillvalue), o = _Pointer(out, True)
+        cdef fc_status status
+        with nogil:
+            status = fc_convolve2d(&self.params, i.data, k.data, f.data, o.data)
+        _raise(status)
+
+
+def activation_from_output(int activation, double alpha):
+    """Whether this activation's gradient can be had from its output alone."""
+    return bool(fc_activation_from_output(activation, alpha))
+
+
+def activate(int dtype, int activation, double alpha, size_t count, x, y):
+    cdef _Pointer source = _Pointer(x), target = _Pointer(y, True)
+    cdef fc_status status
+    with nogil:
+        status = fc_activate(dtype, activation, alpha, count, source.data, target.data)
+    _raise(status)
+
+
+def activate_grad(int dtype, int activation, double alpha, size_t count, x, y, dy, dx):
+    cdef _Pointer x_ = _Pointer(x), y_ = _Pointer(y), dy_ = _Pointer(dy), dx_ = _Pointer(dx, True)
+    cdef fc_status status
+    with nogil:
+        status = fc_activate_grad(dtype, activation, alpha, count, x_.data, y_.data, dy_.data, dx_.data)
+    _raise(status)
+
+
+def softmax(int dtype, size_t outer, size_t axis, size_t inner, x, y):
+    cdef _Pointer source = _Pointer(x), target = _Pointer(y, True)
+    cdef fc_status status
+    with nogil:
+        status = fc_softmax(dtype, outer, axis, inner, source.data, target.data)
+    _raise(status)
+
+
+def softmax_grad(int dtype, size_t outer, size_t axis, size_t inner, y, dy, dx):
+    cdef _Pointer y_ = _Pointer(y), dy_ = _Pointer(dy), dx_ = _Pointer(dx, True)
+    cdef fc_status status
+    with nogil:
+        status = fc_softmax_grad(dtype, outer, axis, inner, y_.data, dy_.data, dx_.data)
+    _raise(status)
+
+
+cdef class Pool2D:
+    """The geometry of one pooling call; shape is (n, h, w, c) in either layout."""
+    cdef fc_pool2d_params params
+
+    def __init__(self, int dtype, int layout, bint average, shape, pool, strides, padding):
+        self.params.dtype = dtype
+        self.params.layout = layout
+        self.params.mode = FC_AVG_POOL if average else FC_MAX_POOL
+        self.params.n, self.params.h, self.params.w, self.params.c = shape
+        self.params.pool_h, self.params.pool_w = pool
+        self.params.stride_h, self.params.stride_w = strides
+        (self.params.pad_top, self.params.pad_bottom), (self.params.pad_left, self.params.pad_right) = padding
+
+    def output_size(self):
+        cdef Py_ssize_t out_h = 0, out_w = 0
+        _raise(fc_pool2d_output_size(&self.params, &out_h, &out_w))
+        return out_h, out_w
+
+    def forward(self, x, y):
+        cdef _Pointer x_ = _Pointer(x), y_ = _Pointer(y, True)
+        cdef fc_status status
+        with nogil:
+            status = fc_pool2d(&self.params, x_.data, y_.data)
+        _raise(status)
+
+    def grad(self, x, dy, dx):
+        cdef _Pointer x_ = _Pointer(x), dy_ = _Pointer(dy), dx_ = _Pointer(dx, True)
+        cdef fc_status status
+        with nogil:
+            status = fc_pool2d_grad(&self.params, x_.data, dy_.data, dx_.data)
+        _raise(status)
+
+
+cdef class Conv2D:
+    """The geometry of one conv2d call; shape is (n, h, w, c_in) in either layout, kernel (k_h, k_w, c_in / groups, c_out)."""
+    cdef fc_conv2d_params params
+
+    def __init__(self, int dtype, int layout, shape, kernel_shape, strides, dilation, padding, Py_ssize_t groups,
+                 int activation=0, double alpha=0, int algorithm=FC_CONV_AUTO):
+        self.params.dtype = dtype
+        self.params.layout = layout
+        self.params.n, self.params.h, self.params.w, self.params.c_in = shape
+        self.params.k_h, self.params.k_w, _, self.params.c_out = kernel_shape
+        self.params.stride_h, self.params.stride_w = strides
+        self.params.dilation_h, self.params.dilation_w = dilation
+        (self.params.pad_top, self.params.pad_bottom), (self.params.pad_left, self.params.pad_right) = padding
+        self.params.groups = groups
+        self.params.activation = activation
+        self.params.alpha = alpha
+        self.params.precision = fc_get_precision()
+        self.params.algorithm = algorithm
+
+    def output_size(self):
+        cdef Py_ssize_t out_h = 0, out_w = 0
+        _raise(fc_conv2d_output_size(&self.params, &out_h, &out_w))
+        return out_h, out_w
+
+    def forward(self, x, kernel, bias, y):
+        cdef _Pointer x_ = _Pointer(x), k_ = _Pointer(kernel), b_ = _Pointer(bias), y_ = _Pointer(y, True)
+        cdef fc_status status
+        with nogil:
+            status = fc_conv2d(&self.params, x_.data, k_.data, b_.data, y_.data)
+        _raise(status)
+
+    def input_grad(self, dy, kernel, dx):
+        cdef _Pointer dy_ = _Pointer(dy), k_ = _Pointer(kernel), dx_ = _Pointer(dx, True)
+        cdef fc_status status
+        with nogil:
+            status = fc_conv2d_input_grad(&self.params, dy_.data, k_.data, dx_.data)
+        _raise(status)
+
+    def kernel_grad(self, x, dy, dkernel):
+        cdef _Pointer x_ = _Pointer(x), dy_ = _Pointer(dy), dk_ = _Pointer(dkernel, True)
+        cdef fc_status status
+        with nogil:
+            status = fc_conv2d_kernel_grad(&self.params, x_.data, dy_.data, dk_.data)
+        _raise(status)
+
+    def plan(self):
+        cdef fc_conv2d_plan plan
+        _raise(fc_plan_conv2d(&self.params, &plan))
+        return {
+            "algorithm": fc_conv2d_algorithm_name(plan.algorithm).decode(), "isa": plan.isa.decode(),
+            "threads": plan.threads, "output_size": (plan.out_h, plan.out_w),
+            "tile": (plan.tile_rows, plan.tile_cols), "pixels_in_rows": bool(plan.pixels_in_rows),
+            "block_pixels": plan.block_pixels, "block_k": plan.block_k, "tasks": plan.tasks,
+            "scratch_bytes": plan.scratch_bytes, "flops": plan.flops, "bytes": plan.bytes,
+        }
+
+
+cdef class PreparedConv2D:
+    """A packed kernel and bias."""
+    cdef fc_conv2d_prepared *prepared
+
+    def __init__(self, Conv2D geometry, kernel, bias):
+        cdef _Pointer k_ = _Pointer(kernel), b_ = _Pointer(bias)
+        cdef fc_status status
+        if self.prepared is not NULL:
+            raise TypeError("already prepared")
+        with nogil:
+            status = fc_conv2d_prepare(&geometry.params, k_.data, b_.data, &self.prepared)
+        _raise(status)
+
+    def __dealloc__(self):
+        fc_conv2d_free(self.prepared)
+
+    def run(self, Conv2D geometry, x, y):
+        cdef _Pointer x_ = _Pointer(x), y_ = _Pointer(y, True)
+        cdef fc_status status
+        with nogil:
+            status = fc_conv2d_run(self.prepared, &geometry.params, x_.data, y_.data)
+        _raise(status)
+
+
+def bias_grad(int dtype, int layout, shape, dy, dbias):
+    cdef Py_ssize_t n, h, w, c
+    n, h, w, c = shape
+    cdef _Pointer dy_ = _Pointer(dy), db_ = _Pointer(dbias, True)
+    cdef fc_status status
+    with nogil:
+        status = fc_bias_grad(dtype, layout, n, h, w, c, dy_.data, db_.data)
+    _raise(status)

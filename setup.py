@@ -1,0 +1,55 @@
+"""Build of the C core (every file of csrc/kernels/isa with its own flags) and of the TensorFlow op library."""
+import os
+import platform
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).parent
+C_FLAGS = ["-std=gnu11", "-O3", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+OPENMP = [] if os.environ.get("FASTCONV_NO_OPENMP") else ["-fopenmp"]
+
+
+def isa_flags():
+    """(word, flags) of every instruction set of this machine, from csrc/kernels/isa/flags.txt."""
+    machine = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
+    rows = (line.split() for line in (ROOT / "csrc/kernels/isa/flags.txt").read_text().splitlines() if line[:1] not in "#")
+    return [(word, flags) for word, wanted, *flags in rows if wanted in ("any", machine)]
+
+
+def sources(*folders):
+    return sorted(str(path.relative_to(ROOT)) for folder in folders for path in (ROOT / "csrc" / folder).glob("*.c"))
+
+
+class BuildExt(build_ext):
+    """Compiles the files of an extension side by side, each with the flags its folder asks for."""
+
+    def build_extension(self, ext):
+        jobs = [(source, []) for source in ext.sources if source.endswith(".c")]
+        if ext.name == "fastconv._core":
+            jobs += [(f"csrc/kernels/isa/{word}.c", flags) for word, flags in isa_flags()]
+        include = ["csrc", "csrc/include", *self.compiler.include_dirs]
+
+        def compile_one(job):
+            source, flags = job
+            return self.compiler.compile([source], output_dir=self.build_temp, include_dirs=include,
+                                         extra_postargs=C_FLAGS + OPENMP + flags, depends=ext.depends)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            objects = [o for group in pool.map(compile_one, jobs) for o in group]
+        self.compiler.link_shared_object(objects, self.get_ext_fullpath(ext.name), libraries=["m", "dl", *ext.libraries],
+                                         extra_postargs=OPENMP + ["-lpthread"], target_lang="c")
+
+
+headers = [str(p) for pattern in ("**/*.h", "**/*.inc", "**/*.txt") for p in (ROOT / "csrc").glob(pattern)]
+core = Extension("fastconv._core", ["fastconv/_core.pyx", *sources("core", "ops", "ops/algo")], depends=headers,
+                 include_dirs=["csrc/include"])
+tensorflow_ops = Extension("fastconv.tensorflow._ops", sources("tensorflow"), depends=headers)
+
+setup(
+    ext_modules=[*cythonize([core], build_dir="build/cython", language_level=3), tensorflow_ops],
+    cmdclass={"build_ext": BuildExt},
+)

@@ -1,7 +1,7 @@
 """The operations of a convolutional network on NumPy arrays, in Keras' words."""
-from . import activations, conv2d, pooling
+from . import activations, convolution, pooling
 from .activations import *  # noqa: F403
-from .conv2d import *  # noqa: F403
+from .convolution import *  # noqa: F403
 from .pooling import *  # noqa: F403
 
-__all__ = [*activations.__all__, *conv2d.__all__, *pooling.__all__]
+__all__ = [*activations.__all__, *convolution.__all__, *pooling.__all__]

@@ -5,7 +5,7 @@
  */
 #define GEMM_KERNEL(ROWS, VECTORS)                                                                                   \
     static void TYPED(gemm_##ROWS##x##VECTORS)(size_t k, const void *a_, size_t a_pitch, const void *b_, size_t b_pitch, \
-                                               void *c_, int accumulate) {                                           \
+                                               void *c_, size_t c_pitch, int accumulate) {                           \
         const T *a = a_, *b = b_;                                                                                    \
         T *c = c_;                                                                                                   \
         VEC sum[ROWS][VECTORS];                                                                                      \
@@ -24,7 +24,7 @@
         }                                                                                                            \
         _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++)                                                      \
             _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) {                                              \
-                T *to = c + (r * VECTORS + j) * LANES;                                                               \
+                T *to = c + r * c_pitch + j * LANES;                                                                 \
                 V(store)(to, accumulate ? V(add)(V(load)(to), sum[r][j]) : sum[r][j]);                               \
             }                                                                                                        \
     }

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernels/ref/blocks.h"
+
+#include <math.h>
+#include <string.h>
+
+#define GEMM(T, F, WIDE)                                                                                                   \
+    void fc_ref_gemm_##F(size_t rows, size_t cols, size_t k, const T *a, size_t a_pitch, const T *b, size_t b_pitch, T *c, \
+                         size_t c_pitch, int accumulate) {                                                                 \
+        for (size_t r = 0; r < rows; r++)                                                                                  \
+            for (size_t j = 0; j < cols; j++) {                                                                            \
+                WIDE sum = accumulate ? c[r * c_pitch + j] : 0;                                                            \
+                for (size_t i = 0; i < k; i++)                                                                             \
+                    sum += (WIDE)a[i * a_pitch + r] * b[i * b_pitch + j];                                                  \
+                c[r * c_pitch + j] = (T)sum;                                                                               \
+            }                                                                                                              \
+    }                                                                                                                      \
+    void fc_ref_depthwise_##F(size_t taps, const void *const *x, const T *w, size_t w_pitch, size_t channels, T *y) {      \
+        for (size_t c = 0; c < channels; c++) {                                                                            \
+            WIDE sum = 0;                                                                                                  \
+            for (size_t t = 0; t < taps; t++)                                                                              \
+                sum += (WIDE)((const T *)x[t])[c] * w[t * w_pitch + c];                                                    \
+            y[c] = (T)sum;                                                                                                 \
+        }                                                                                                                  \
+    }
+GEMM(float, f32, double)
+GEMM(double, f64, long double)
+
+void fc_ref_transpose(size_t element, void *dst, size_t pitch, const void *const *src, size_t rows, size_t length) {
+    for (size_t i = 0; i < rows; i++)
+        for (size_t k = 0; k < length; k++)
+            memcpy((char *)dst + (k * pitch + i) * element, (const char *)src[i] + k * element, element);
+}
+
+float fc_ref_from_f16(uint16_t h) {
+    int exponent = h >> 10 & 31, fraction = h & 1023;
+    float magnitude = exponent == 31 ? (fraction ? NAN : INFINITY)
+        : exponent ? ldexpf((float)(1024 + fraction), exponent - 25) : ldexpf((float)fraction, -24);
+    return copysignf(magnitude, h & 0x8000 ? -1.0f : 1.0f);
+}
+
+float fc_ref_from_bf16(uint16_t h) {
+    uint32_t bits = (uint32_t)h << 16;
+    float x;
+    memcpy(&x, &bits, 4);
+    return x;
+}
+
+/* Magnitudes of either format rise with their bits: bisect, then take the nearer neighbour. */
+static uint16_t nearest(float x, uint16_t infinity, float (*value)(uint16_t)) {
+    uint16_t sign = signbit(x) ? 0x8000 : 0, low = 0, high = infinity;
+    double magnitude = fabs((double)x), next = 2 * (double)value((uint16_t)(infinity - 1)) - value((uint16_t)(infinity - 2));
+    while (high - low > 1) {
+        uint16_t middle = (uint16_t)((low + high) / 2);
+        if (value(middle) <= magnitude)
+            low = middle;
+        else
+            high = middle;
+    }
+    double below = magnitude - value(low), above = (high == infinity ? next : value(high)) - magnitude;
+    if (isinf(x))
+        return (uint16_t)(sign | infinity);
+    return (uint16_t)(sign | (above < below || (above == below && low % 2) ? high : low));
+}
+
+uint16_t fc_ref_to_f16(float x) { return nearest(x, 0x7c00, fc_ref_from_f16); }
+uint16_t fc_ref_to_bf16(float x) { return nearest(x, 0x7f80, fc_ref_from_bf16); }

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#include "ops/algo/tile.h"
+
+#include <string.h>
+
+#include "ops/activation.h"
+#include "ops/algo/pack.h"
+
+const fc_gemm_tile *fc_gemm_tiles(const fc_kernels *kernels, fc_dtype dtype) {
+    return dtype == FC_F64 ? kernels->gemm_f64 : kernels->gemm_f32;
+}
+
+double fc_tile_cycles(const fc_gemm_tile *tile) {
+    const size_t latency = 8, fmas = tile->rows * tile->vectors, loads = tile->rows + tile->vectors;
+    size_t most = fmas > loads ? fmas : loads;
+    return (double)(most > latency ? most : latency);
+}
+
+double fc_store_cycles(const fc_conv_view *view, int pixels_in_rows) {
+    const double contiguous = 0.2, transposed = 0.6, scattered = 1.5;
+    if (pixels_in_rows)
+        return view->dst.c_pitch == 1 ? contiguous : scattered;
+    return view->dst.w_pitch == 1 ? contiguous : view->dst.c_pitch == 1 ? transposed : scattered;
+}
+
+void fc_pack_bias(const fc_kernels *kernels, fc_dtype dtype, const void *bias, size_t count, size_t padded, void *dst) {
+    const size_t size = fc_dtype_size(fc_compute_dtype(dtype));
+    if (fc_is_half(dtype))
+        fc_widen(kernels, dtype, bias, dst, count);
+    else
+        memcpy(dst, bias, count * size);
+    memset((char *)dst + count * size, 0, (padded - count) * size);
+}
+
+char *fc_tile_in_output(const fc_finished_tile *f, size_t *pitch) {
+    const fc_tensor_view *dst = &f->view->dst;
+    if (fc_is_half(f->view->dtype) || dst->h_pitch != dst->w * dst->w_pitch)
+        return NULL;
+    if (f->pixels != (f->pixels_in_rows ? f->rows : f->cols) || f->outs != (f->pixels_in_rows ? f->cols : f->rows))
+        return NULL;
+    const fc_pixel at = fc_pixel_at(f->view, f->pixel);
+    const ptrdiff_t within = at.row * dst->w + at.col;
+    const int one_image = within + (ptrdiff_t)f->pixels <= dst->h * dst->w || dst->n_pitch == dst->h * dst->h_pitch;
+    *pitch = (size_t)(f->pixels_in_rows ? dst->w_pitch : dst->c_pitch);
+    if (!one_image || (f->pixels_in_rows ? dst->c_pitch : dst->w_pitch) != 1)
+        return NULL;
+    return f->dst + (at.n * dst->n_pitch + within * dst->w_pitch + (ptrdiff_t)f->out * dst->c_pitch) * (ptrdiff_t)fc_dtype_size(f->view->dtype);
+}
+
+static void store_pixels_in_rows(const fc_finished_tile *f, const char *tile, const ptrdiff_t *offsets, size_t size) {
+    const ptrdiff_t c_pitch = f->view->dst.c_pitch;
+    for (size_t i = 0; i < f->pixels; i++) {
+        char *to = f->dst + (offsets[i] + (ptrdiff_t)f->out * c_pitch) * (ptrdiff_t)size;
+        const char *row = tile + i * f->cols * size;
+        if (c_pitch == 1)
+            fc_copy_elements(to, row, f->outs * size);
+        else
+            for (size_t o = 0; o < f->outs; o++)
+                memcpy(to + (ptrdiff_t)o * c_pitch * (ptrdiff_t)size, row + o * size, size);
+    }
+}
+
+static void store_pixels_in_cols(const fc_finished_tile *f, const char *tile, const ptrdiff_t *offsets, size_t size) {
+    const ptrdiff_t c_pitch = f->view->dst.c_pitch, w_pitch = f->view->dst.w_pitch, bytes = (ptrdiff_t)size;
+    for (size_t begin = 0, run; begin < f->pixels; begin += run) {
+        char *to = f->dst + (offsets[begin] + (ptrdiff_t)f->out * c_pitch) * bytes;
+        for (run = 1; begin + run < f->pixels && offsets[begin + run] == offsets[begin + run - 1] + w_pitch; run++) {}
+        if (c_pitch == 1) {
+            const void *rows[FC_MAX_TILE_ROWS];
+            for (size_t o = 0; o < f->outs; o++)
+                rows[o] = tile + (o * f->cols + begin) * size;
+            fc_transpose_of(f->kernels, size)(to, (size_t)w_pitch, rows, f->outs, run);
+            continue;
+        }
+        for (size_t o = 0; o < f->outs; o++) {
+            const char *row = tile + (o * f->cols + begin) * size;
+            char *line = to + (ptrdiff_t)o * c_pitch * bytes;
+            if (w_pitch == 1)
+                fc_copy_elements(line, row, run * size);
+            else
+                for (size_t i = 0; i < run; i++)
+                    memcpy(line + (ptrdiff_t)i * w_pitch * bytes, row + i * size, size);
+        }
+    }
+}
+
+static void add_bias(const fc_finished_tile *f, void *tile, size_t pitch) {
+    const int wide = f->view->dtype == FC_F64;
+    if (!f->bias)
+        return;
+    fc_tile_bias_fn *by_row = wide ? f->kernels->bias_rows_f64 : f->kernels->bias_rows_f32;
+    fc_tile_bias_fn *by_col = wide ? f->kernels->bias_cols_f64 : f->kernels->bias_cols_f32;
+    (f->pixels_in_rows ? by_col : by_row)(tile, pitch, f->rows, f->cols, f->bias);
+}
+
+void fc_finish_in_place(const fc_finished_tile *f, size_t pitch) {
+    const size_t size = fc_dtype_size(f->view->dtype);
+    add_bias(f, f->tile, pitch);
+    if (f->activation == FC_LINEAR)
+        return;
+    fc_activation_fn *activate = fc_activation_kernel(f->kernels, f->view->dtype, f->activation);
+    for (size_t r = 0; r < f->rows; r++) {
+        char *row = (char *)f->tile + r * pitch * size;
+        activate(f->cols, f->alpha, row, row);
+    }
+}
+
+void fc_finish_tile(const fc_finished_tile *f) {
+    const fc_conv_view *v = f->view;
+    const size_t elements = f->rows * f->cols;
+    add_bias(f, f->tile, f->cols);
+    if (f->activation != FC_LINEAR)
+        fc_activation_kernel(f->kernels, fc_compute_dtype(v->dtype), f->activation)(elements, f->alpha, f->tile, f->tile);
+    uint16_t narrow[FC_MAX_TILE_ROWS * FC_MAX_TILE_COLS];
+    const char *tile = f->tile;
+    if (fc_is_half(v->dtype)) {
+        (v->dtype == FC_F16 ? f->kernels->narrow_f16 : f->kernels->narrow_bf16)(f->tile, narrow, elements);
+        tile = (const char *)narrow;
+    }
+    ptrdiff_t offsets[FC_MAX_PANEL];
+    fc_pixel at = fc_pixel_at(v, f->pixel);
+    for (size_t i = 0; i < f->pixels; i++, fc_pixel_next(v, &at))
+        offsets[i] = at.n * v->dst.n_pitch + at.row * v->dst.h_pitch + at.col * v->dst.w_pitch;
+    (f->pixels_in_rows ? store_pixels_in_rows : store_pixels_in_cols)(f, tile, offsets, fc_dtype_size(v->dtype));
+}

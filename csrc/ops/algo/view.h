@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A convolution as a product of matrices that are never formed:
+ *
+ *     out[pixel][o] = sum over k of G[pixel][k] * W[k][o],    k = (tap row, tap column, channel)
+ *
+ * G gathers a tensor: output pixel (i, j) under tap (s, t) reads row i * rows.stride + rows.first + s * rows.step and the
+ * column likewise; outside the tensor it reads 0. The forward pass, each stride phase of the input gradient (dy gathered
+ * by a flipped kernel) and the kernel gradient (G transposed times dy) are all such views, in either layout.
+ * Pitches are in elements and may be negative for weights.
+ */
+#ifndef FC_OPS_ALGO_VIEW_H
+#define FC_OPS_ALGO_VIEW_H
+
+#include "kernels/types.h"
+
+typedef struct fc_tensor_view {
+    ptrdiff_t h, w, c;                              /* c: channels of one group */
+    ptrdiff_t n_pitch, h_pitch, w_pitch, c_pitch, group_pitch;
+} fc_tensor_view;
+
+typedef struct fc_taps { ptrdiff_t count, first, step, stride; } fc_taps;
+
+typedef struct fc_conv_view {
+    fc_dtype dtype;                                 /* of the tensors; F16 and BF16 are computed in float */
+    ptrdiff_t n, groups;
+    fc_tensor_view src, dst;
+    fc_taps rows, cols;
+    ptrdiff_t w_row_pitch, w_col_pitch, w_c_pitch, w_out_pitch, w_group_pitch;
+} fc_conv_view;
+
+static inline size_t fc_view_k(const fc_conv_view *v) { return (size_t)(v->rows.count * v->cols.count * v->src.c); }
+static inline size_t fc_view_pixels(const fc_conv_view *v) { return (size_t)(v->n * v->dst.h * v->dst.w); }
+static inline int fc_is_half(fc_dtype dtype) { return dtype == FC_F16 || dtype == FC_BF16; }
+/* What the arithmetic is done in. */
+static inline fc_dtype fc_compute_dtype(fc_dtype dtype) { return dtype == FC_F64 ? FC_F64 : FC_F32; }
+
+/* The forward pass of checked parameters. */
+fc_status fc_forward_view(const fc_conv2d_params *p, fc_conv_view *view);
+/* The part of the input gradient with input rows = phase_h modulo stride_h and columns likewise; *dst_offset is its first pixel. */
+fc_status fc_input_grad_view(const fc_conv2d_params *p, ptrdiff_t phase_h, ptrdiff_t phase_w,
+                             fc_conv_view *view, ptrdiff_t *dst_offset, ptrdiff_t *kernel_offset);
+
+#endif

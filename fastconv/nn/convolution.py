@@ -36,6 +36,9 @@ class _Keywords:
                              f"{x_shape} and groups={self.groups}; received shape {kernel_shape}")
         if c_out % self.groups:
             raise ValueError(f"`groups` must divide the kernel's {c_out} output channels; received {self.groups}")
+        if _ALGORITHMS[self.algorithm] == "depthwise" and not (1 < self.groups == c_in == c_out and dtype.itemsize > 2):
+            raise ValueError("`algorithm` 'depthwise' needs one input and one output channel a group, in float32 or float64; "
+                             f"received kernel shape {kernel_shape}, groups={self.groups}, dtype {dtype}")
         padding = _args.padding_pairs(self.padding, (h, w), (k_h, k_w), self.strides, self.dilation)
         geometry = _core.Conv2D(_args.dtype_id(dtype), _args.LAYOUTS[self.data_format], size, kernel_shape, self.strides,
                                 self.dilation, padding, self.groups, self.activation, self.alpha, self.algorithm)

@@ -25,6 +25,24 @@ static void check_transpose(fc_transpose_fn *run, const char *slot, size_t eleme
     check_free(&want);
 }
 
+static void check_copy_rows(const fc_kernels *kernels, const char *isa, size_t rows, size_t bytes, size_t gap) {
+    const size_t pitch = bytes + gap;
+    ptrdiff_t offsets[64];
+    check_buffer src = check_alloc(bytes * 3, 2), dst = check_alloc((rows - 1) * pitch + bytes, 2), want = check_alloc(dst.bytes, 0);
+    check_case("copy_rows", isa, "rows %zu bytes %zu pitch %zu", rows, bytes, pitch);
+    check_fill_bytes(src.data, src.bytes);
+    for (size_t r = 0; r < rows; r++) {
+        offsets[r] = (ptrdiff_t)check_random_below(bytes * 2 + 1);
+        memcpy(want.data + r * pitch, src.data + offsets[r], bytes);
+    }
+    kernels->copy_rows(dst.data, pitch, src.data, offsets, rows, bytes);
+    check_same_bytes(dst.data, want.data, dst.bytes);
+    check_guards(&dst);
+    check_free(&src);
+    check_free(&dst);
+    check_free(&want);
+}
+
 #define CHECK_TYPED(T, F, LANES_AT_MOST)                                                                                         \
     static void check_bias_##F(const fc_kernels *kernels, const char *isa, size_t rows, size_t gap) {                            \
         const size_t cols = 2 * LANES_AT_MOST, pitch = cols + gap;                                                               \
@@ -151,6 +169,7 @@ void check_conv_blocks(const fc_kernels *kernels, const char *isa) {
             check_transpose(kernels->transpose_b16, "transpose_b16", 2, isa, sizes[i], sizes[j], j % 3);
             check_transpose(kernels->transpose_b32, "transpose_b32", 4, isa, sizes[i], sizes[j], j % 3);
             check_transpose(kernels->transpose_b64, "transpose_b64", 8, isa, sizes[i], sizes[j], j % 3);
+            check_copy_rows(kernels, isa, sizes[i], 2 * sizes[j], j % 3);
         }
         check_accumulate_f32(kernels, isa, sizes[i]);
         check_accumulate_f64(kernels, isa, sizes[i]);

@@ -61,6 +61,22 @@ void fc_pixel_next(const fc_conv_view *v, fc_pixel *at) {
     }
 }
 
+size_t fc_find_runs(const fc_conv_view *v, size_t pixel, size_t count, int across_rows, fc_run *runs) {
+    fc_pixel at = fc_pixel_at(v, pixel);
+    size_t found = 0;
+    for (size_t begin = 0; begin < count; found++) {
+        size_t left = count - begin, room = (size_t)(across_rows ? (v->dst.h - at.row) * v->dst.w - at.col : v->dst.w - at.col);
+        runs[found] = (fc_run){begin, left < room ? left : room, at};
+        begin += runs[found].count;
+        at.col = 0;
+        if (across_rows || ++at.row == v->dst.h) {
+            at.row = 0;
+            at.n++;
+        }
+    }
+    return found;
+}
+
 /* Where each pixel of a panel reads under tap (0, 0); image == NULL past the last pixel. */
 typedef struct origin { const char *image; ptrdiff_t row, col; } origin;
 
@@ -90,10 +106,12 @@ static void panel_run(const fc_gather *g, const char *const *from, size_t panel,
 }
 
 /* Channels contiguous: per tap (per tap row, where neighbouring taps are neighbours in memory) a run along k. */
-static void pixel_panel_by_channels(const fc_gather *g, const origin *at, size_t panel, size_t k0, size_t k1, char *dst) {
+static void pixel_panel_by_channels(const fc_gather *g, size_t pixel, size_t count, size_t panel, size_t k0, size_t k1, char *dst) {
     const fc_conv_view *v = g->view;
     const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(v->dtype);
     const char *from[FC_MAX_PANEL];
+    origin at[FC_MAX_PANEL];
+    find_origins(g, pixel, count, panel, at);
     int joined = v->cols.step == 1 && v->src.w_pitch == v->src.c;
     for (size_t i = 0; joined && i < panel; i++)
         joined = !at[i].image || (at[i].col >= 0 && at[i].col + v->cols.count <= v->src.w);
@@ -115,22 +133,29 @@ static void pixel_panel_by_channels(const fc_gather *g, const origin *at, size_t
 }
 
 /* Pixels that follow one another in one row of the output, either all with every tap column inside the image or none. */
-typedef struct segment { size_t begin, count; int interior; } segment;
+typedef struct segment { size_t begin, count; int interior; origin from; } segment;
 
-static int interior(const fc_conv_view *v, ptrdiff_t col) {
-    ptrdiff_t reach = (v->cols.count - 1) * v->cols.step;
-    return col + fc_min(reach, 0) >= 0 && col + fc_max(reach, 0) < v->src.w;
+/* How many of n >= 0 pixels from column `col` on lie before the first one at or past `limit`. */
+static ptrdiff_t pixels_before(ptrdiff_t col, ptrdiff_t limit, ptrdiff_t stride, ptrdiff_t n) {
+    return limit <= col ? 0 : fc_min((limit - col - 1) / stride + 1, n);
 }
 
-static size_t find_segments(const fc_conv_view *v, const origin *at, size_t count, segment *segments) {
+static size_t find_segments(const fc_gather *g, size_t pixel, size_t count, segment *segments) {
+    const fc_conv_view *v = g->view;
+    const ptrdiff_t reach = (v->cols.count - 1) * v->cols.step, left = -fc_min(reach, 0), right = v->src.w - fc_max(reach, 0);
+    fc_run runs[FC_MAX_PANEL];
     size_t found = 0;
-    for (size_t i = 0; i < count; i++) {
-        int within = interior(v, at[i].col);
-        if (i && at[i].image == at[i - 1].image && at[i].row == at[i - 1].row && at[i].col == at[i - 1].col + v->cols.stride
-            && within == segments[found - 1].interior)
-            segments[found - 1].count++;
-        else
-            segments[found++] = (segment){i, 1, within};
+    for (size_t r = 0, all = fc_find_runs(v, pixel, count, 0, runs); r < all; r++) {
+        const ptrdiff_t n = (ptrdiff_t)runs[r].count, col = runs[r].at.col * v->cols.stride + v->cols.first;
+        const ptrdiff_t before = pixels_before(col, left, v->cols.stride, n);
+        const ptrdiff_t ends[] = {before, fc_max(pixels_before(col, right, v->cols.stride, n), before), n};
+        origin from = {g->src + runs[r].at.n * v->src.n_pitch * (ptrdiff_t)fc_dtype_size(v->dtype), runs[r].at.row * v->rows.stride + v->rows.first, col};
+        for (ptrdiff_t part = 0, begin = 0; part < 3; begin = ends[part++]) {
+            if (ends[part] == begin)
+                continue;
+            from.col = col + begin * v->cols.stride;
+            segments[found++] = (segment){runs[r].begin + (size_t)begin, (size_t)(ends[part] - begin), part == 1, from};
+        }
     }
     return found;
 }
@@ -157,30 +182,42 @@ static void tap_next(const fc_conv_view *v, tap *at) {
     }
 }
 
+/* Part of a panel: the taps of one kernel row, k_end - k of them from `first` on, for the pixels of one segment. */
+static void panel_segment(const fc_gather *g, const segment *s, tap first, size_t taps, const ptrdiff_t *offsets, size_t panel, char *dst) {
+    const fc_conv_view *v = g->view;
+    const size_t size = fc_dtype_size(v->dtype), bytes = s->count * size;
+    const origin from = s->from;
+    const ptrdiff_t row = from.row + first.s * v->rows.step;
+    if (!inside(row, v->src.h)) {
+        for (size_t k = 0; k < taps; k++)
+            memset(dst + k * panel * size, 0, bytes);
+    } else if (s->interior && v->cols.stride * v->src.w_pitch == 1) {
+        g->kernels->copy_rows(dst, panel * size, from.image + (row * v->src.h_pitch + from.col * v->src.w_pitch) * (ptrdiff_t)size, offsets, taps, bytes);
+    } else {
+        for (size_t k = 0; k < taps; k++, tap_next(v, &first))
+            for (size_t i = 0; i < s->count; i++)
+                element_at(v, from, row, from.col + first.t * v->cols.step + (ptrdiff_t)i * v->cols.stride, first.c, dst + (k * panel + i) * size);
+    }
+}
+
 /* Channels apart: a row of the panel is one tap and channel. */
-static void pixel_panel_by_rows(const fc_gather *g, const origin *at, size_t count, size_t panel, size_t k0, size_t k1, char *dst) {
+static void pixel_panel_by_rows(const fc_gather *g, size_t pixel, size_t count, size_t panel, size_t k0, size_t k1, char *dst) {
     const fc_conv_view *v = g->view;
     const size_t size = fc_dtype_size(v->dtype);
-    const int neighbours = v->cols.stride * v->src.w_pitch == 1;
+    ptrdiff_t offsets[FC_MAX_PANEL];
     segment segments[FC_MAX_PANEL];
-    size_t found = find_segments(v, at, count, segments);
+    const size_t found = find_segments(g, pixel, count, segments);
     tap k_at = k1 > k0 ? tap_at(v, k0) : (tap){0, 0, 0};
-    for (size_t k = k0; k < k1; k++, dst += panel * size, tap_next(v, &k_at)) {
-        for (size_t m = 0; m < found; m++) {
-            origin from = at[segments[m].begin];
-            ptrdiff_t row = from.row + k_at.s * v->rows.step, col = from.col + k_at.t * v->cols.step;
-            char *to = dst + segments[m].begin * size;
-            if (!inside(row, v->src.h))
-                memset(to, 0, segments[m].count * size);
-            else if (neighbours && segments[m].interior)
-                fc_copy_elements(to, from.image + (row * v->src.h_pitch + col * v->src.w_pitch + k_at.c * v->src.c_pitch) * (ptrdiff_t)size,
-                                 segments[m].count * size);
-            else
-                for (size_t i = 0; i < segments[m].count; i++)
-                    element_at(v, from, row, col + (ptrdiff_t)i * v->cols.stride, k_at.c, to + i * size);
-        }
-        if (count < panel)
-            memset(dst + count * size, 0, (panel - count) * size);
+    for (size_t k = k0; k < k1;) {
+        const tap first = k_at;
+        size_t taps = 0;
+        for (; taps < FC_MAX_PANEL && k < k1 && k_at.s == first.s; k++, tap_next(v, &k_at))
+            offsets[taps++] = (k_at.t * v->cols.step * v->src.w_pitch + k_at.c * v->src.c_pitch) * (ptrdiff_t)size;
+        char *to = dst + (k - taps - k0) * panel * size;
+        for (size_t m = 0; m < found; m++)
+            panel_segment(g, &segments[m], first, taps, offsets, panel, to + segments[m].begin * size);
+        for (size_t i = 0; count < panel && i < taps; i++)
+            memset(to + (i * panel + count) * size, 0, (panel - count) * size);
     }
 }
 
@@ -188,12 +225,10 @@ void fc_pack_pixel_panel(const fc_gather *g, size_t pixel, size_t count, size_t 
     const fc_conv_view *v = g->view;
     const int half = fc_is_half(v->dtype);
     void *target = half ? raw : dst;
-    origin at[FC_MAX_PANEL];
-    find_origins(g, pixel, count, panel, at);
     if (v->src.c_pitch == 1 && v->src.w_pitch * v->cols.stride != 1)
-        pixel_panel_by_channels(g, at, panel, k0, k1, target);
+        pixel_panel_by_channels(g, pixel, count, panel, k0, k1, target);
     else
-        pixel_panel_by_rows(g, at, count, panel, k0, k1, target);
+        pixel_panel_by_rows(g, pixel, count, panel, k0, k1, target);
     if (half)
         fc_widen(g->kernels, v->dtype, raw, dst, (k1 - k0) * panel);
 }
@@ -236,32 +271,34 @@ static void gather_run_transposed(const fc_gather *g, origin from, size_t run, s
     }
 }
 
-static void gather_rows_by_element(const fc_conv_view *v, const origin *at, size_t count, size_t k0, size_t k1, size_t pitch, char *dst) {
+static void gather_run_by_element(const fc_conv_view *v, origin from, size_t count, size_t k0, size_t k1, size_t pitch, char *dst) {
     const size_t size = fc_dtype_size(v->dtype);
     for (size_t i = 0; i < count; i++) {
         tap k_at = tap_at(v, k0);
         for (size_t k = k0; k < k1; k++, tap_next(v, &k_at))
-            element_at(v, at[i], at[i].row + k_at.s * v->rows.step, at[i].col + k_at.t * v->cols.step, k_at.c, dst + (i * pitch + k - k0) * size);
+            element_at(v, from, from.row + k_at.s * v->rows.step, from.col + (ptrdiff_t)i * v->cols.stride + k_at.t * v->cols.step, k_at.c,
+                       dst + (i * pitch + k - k0) * size);
     }
 }
 
-static void gather_rows(const fc_gather *g, const origin *at, size_t count, size_t k0, size_t k1, size_t pitch, char *dst) {
+static void gather_rows(const fc_gather *g, size_t pixel, size_t count, size_t k0, size_t k1, size_t pitch, char *dst) {
     const fc_conv_view *v = g->view;
     const size_t row_bytes = pitch * fc_dtype_size(v->dtype);
-    if (v->cols.stride * v->src.w_pitch != 1) {
-        for (size_t i = 0; v->src.c_pitch == 1 && i < count; i++)
+    const int neighbours = v->cols.stride * v->src.w_pitch == 1;
+    if (v->src.c_pitch == 1 && !neighbours) {
+        origin at[FC_MAX_PANEL];
+        find_origins(g, pixel, count, count, at);
+        for (size_t i = 0; i < count; i++)
             gather_row(v, at[i], k0, k1, dst + i * row_bytes);
-        if (v->src.c_pitch != 1)
-            gather_rows_by_element(v, at, count, k0, k1, pitch, dst);
         return;
     }
     segment segments[FC_MAX_PANEL];
-    for (size_t m = 0, found = find_segments(v, at, count, segments); m < found; m++) {
-        const segment s = segments[m];
-        if (s.interior)
-            gather_run_transposed(g, at[s.begin], s.count, k0, k1, pitch, dst + s.begin * row_bytes);
+    for (size_t m = 0, found = find_segments(g, pixel, count, segments); m < found; m++) {
+        const segment *s = &segments[m];
+        if (s->interior && neighbours)
+            gather_run_transposed(g, s->from, s->count, k0, k1, pitch, dst + s->begin * row_bytes);
         else
-            gather_rows_by_element(v, at + s.begin, s.count, k0, k1, pitch, dst + s.begin * row_bytes);
+            gather_run_by_element(v, s->from, s->count, k0, k1, pitch, dst + s->begin * row_bytes);
     }
 }
 
@@ -273,9 +310,7 @@ void fc_pack_gather_rows(const fc_gather *g, size_t pixel, size_t count, size_t 
     for (size_t begin = 0; begin < count; begin += FC_MAX_PANEL) {
         size_t n = count - begin < FC_MAX_PANEL ? count - begin : FC_MAX_PANEL;
         char *rows = target + begin * row_bytes;
-        origin at[FC_MAX_PANEL];
-        find_origins(g, pixel + begin, n, n, at);
-        gather_rows(g, at, n, k0, k1, pitch, rows);
+        gather_rows(g, pixel + begin, n, k0, k1, pitch, rows);
         for (size_t i = 0; i < n && row_bytes > used; i++)
             memset(rows + i * row_bytes + used, 0, row_bytes - used);
     }

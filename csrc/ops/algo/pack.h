@@ -37,6 +37,11 @@ typedef struct fc_pixel { ptrdiff_t n, row, col; } fc_pixel;
 fc_pixel fc_pixel_at(const fc_conv_view *view, size_t pixel);
 void fc_pixel_next(const fc_conv_view *view, fc_pixel *at);
 
+/* Pixels [begin, begin + count) of a panel that follow one another in one row of the output; across_rows: in one image. */
+typedef struct fc_run { size_t begin, count; fc_pixel at; } fc_run;
+/* Cuts at most FC_MAX_PANEL pixels into runs and gives their number. */
+size_t fc_find_runs(const fc_conv_view *view, size_t pixel, size_t count, int across_rows, fc_run *runs);
+
 /* memcpy of a few elements, without the call. */
 void fc_copy_elements(void *dst, const void *src, size_t bytes);
 

@@ -47,41 +47,33 @@ char *fc_tile_in_output(const fc_finished_tile *f, size_t *pitch) {
     return f->dst + (at.n * dst->n_pitch + within * dst->w_pitch + (ptrdiff_t)f->out * dst->c_pitch) * (ptrdiff_t)fc_dtype_size(f->view->dtype);
 }
 
-static void store_pixels_in_rows(const fc_finished_tile *f, const char *tile, const ptrdiff_t *offsets, size_t size) {
-    const ptrdiff_t c_pitch = f->view->dst.c_pitch;
-    for (size_t i = 0; i < f->pixels; i++) {
-        char *to = f->dst + (offsets[i] + (ptrdiff_t)f->out * c_pitch) * (ptrdiff_t)size;
-        const char *row = tile + i * f->cols * size;
-        if (c_pitch == 1)
+static void store_pixels_in_rows(const fc_finished_tile *f, const char *tile, const fc_run *run, char *to, size_t size) {
+    const ptrdiff_t c_pitch = f->view->dst.c_pitch * (ptrdiff_t)size, w_pitch = f->view->dst.w_pitch * (ptrdiff_t)size;
+    for (size_t i = 0; i < run->count; i++, to += w_pitch) {
+        const char *row = tile + (run->begin + i) * f->cols * size;
+        if (f->view->dst.c_pitch == 1)
             fc_copy_elements(to, row, f->outs * size);
         else
             for (size_t o = 0; o < f->outs; o++)
-                memcpy(to + (ptrdiff_t)o * c_pitch * (ptrdiff_t)size, row + o * size, size);
+                memcpy(to + (ptrdiff_t)o * c_pitch, row + o * size, size);
     }
 }
 
-static void store_pixels_in_cols(const fc_finished_tile *f, const char *tile, const ptrdiff_t *offsets, size_t size) {
-    const ptrdiff_t c_pitch = f->view->dst.c_pitch, w_pitch = f->view->dst.w_pitch, bytes = (ptrdiff_t)size;
-    for (size_t begin = 0, run; begin < f->pixels; begin += run) {
-        char *to = f->dst + (offsets[begin] + (ptrdiff_t)f->out * c_pitch) * bytes;
-        for (run = 1; begin + run < f->pixels && offsets[begin + run] == offsets[begin + run - 1] + w_pitch; run++) {}
-        if (c_pitch == 1) {
-            const void *rows[FC_MAX_TILE_ROWS];
-            for (size_t o = 0; o < f->outs; o++)
-                rows[o] = tile + (o * f->cols + begin) * size;
-            fc_transpose_of(f->kernels, size)(to, (size_t)w_pitch, rows, f->outs, run);
-            continue;
-        }
-        for (size_t o = 0; o < f->outs; o++) {
-            const char *row = tile + (o * f->cols + begin) * size;
-            char *line = to + (ptrdiff_t)o * c_pitch * bytes;
-            if (w_pitch == 1)
-                fc_copy_elements(line, row, run * size);
-            else
-                for (size_t i = 0; i < run; i++)
-                    memcpy(line + (ptrdiff_t)i * w_pitch * bytes, row + i * size, size);
-        }
+static void store_pixels_in_cols(const fc_finished_tile *f, const char *tile, const fc_run *run, char *to, size_t size) {
+    const ptrdiff_t c_pitch = f->view->dst.c_pitch * (ptrdiff_t)size, w_pitch = f->view->dst.w_pitch * (ptrdiff_t)size;
+    const void *rows[FC_MAX_TILE_ROWS];
+    for (size_t o = 0; o < f->outs; o++)
+        rows[o] = tile + (o * f->cols + run->begin) * size;
+    if (f->view->dst.c_pitch == 1) {
+        fc_transpose_of(f->kernels, size)(to, (size_t)f->view->dst.w_pitch, rows, f->outs, run->count);
+        return;
     }
+    for (size_t o = 0; o < f->outs; o++, to += c_pitch)
+        if (f->view->dst.w_pitch == 1)
+            fc_copy_elements(to, rows[o], run->count * size);
+        else
+            for (size_t i = 0; i < run->count; i++)
+                memcpy(to + (ptrdiff_t)i * w_pitch, (const char *)rows[o] + i * size, size);
 }
 
 static void add_bias(const fc_finished_tile *f, void *tile, size_t pitch) {
@@ -117,9 +109,11 @@ void fc_finish_tile(const fc_finished_tile *f) {
         (v->dtype == FC_F16 ? f->kernels->narrow_f16 : f->kernels->narrow_bf16)(f->tile, narrow, elements);
         tile = (const char *)narrow;
     }
-    ptrdiff_t offsets[FC_MAX_PANEL];
-    fc_pixel at = fc_pixel_at(v, f->pixel);
-    for (size_t i = 0; i < f->pixels; i++, fc_pixel_next(v, &at))
-        offsets[i] = at.n * v->dst.n_pitch + at.row * v->dst.h_pitch + at.col * v->dst.w_pitch;
-    (f->pixels_in_rows ? store_pixels_in_rows : store_pixels_in_cols)(f, tile, offsets, fc_dtype_size(v->dtype));
+    const size_t size = fc_dtype_size(v->dtype);
+    fc_run runs[FC_MAX_PANEL];
+    for (size_t r = 0, found = fc_find_runs(v, f->pixel, f->pixels, v->dst.h_pitch == v->dst.w * v->dst.w_pitch, runs); r < found; r++) {
+        const fc_pixel at = runs[r].at;
+        char *to = f->dst + (at.n * v->dst.n_pitch + at.row * v->dst.h_pitch + at.col * v->dst.w_pitch + (ptrdiff_t)f->out * v->dst.c_pitch) * (ptrdiff_t)size;
+        (f->pixels_in_rows ? store_pixels_in_rows : store_pixels_in_cols)(f, tile, &runs[r], to, size);
+    }
 }

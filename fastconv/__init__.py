@@ -2,9 +2,9 @@
 
 Importing fastconv loads NumPy and the C core, nothing heavier; ``fastconv.keras`` brings in TensorFlow.
 """
-from . import _core
+from . import cpu
 
-_core.init()
+cpu.choose_isa()
 
 from .config import (  # noqa: E402
     get_float32_precision,

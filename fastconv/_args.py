@@ -16,6 +16,7 @@ _DTYPE_IDS |= {np.dtype(name): i for i, name in [
 _DTYPE_IDS.setdefault(np.dtype("longlong"), _DTYPE_IDS[np.dtype("int64")])
 _DTYPE_IDS.setdefault(np.dtype("ulonglong"), _DTYPE_IDS[np.dtype("uint64")])
 _BFLOAT16 = 10
+FLOAT_IDS = frozenset((9, _BFLOAT16, 11, 12))
 LAYOUTS = {"channels_last": 0, "channels_first": 1}
 
 
@@ -33,7 +34,7 @@ def float_array(value, name: str, ndim: int | None = None) -> np.ndarray:
         array = array.astype(np.result_type(array.dtype, np.float32))
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
-    if dtype_id(array.dtype) not in (9, _BFLOAT16, 11, 12):
+    if dtype_id(array.dtype) not in FLOAT_IDS:
         raise TypeError(f"`{name}` must be float16, bfloat16, float32 or float64; received dtype {array.dtype}")
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"`{name}` must have {ndim} dimensions; received shape {array.shape}")

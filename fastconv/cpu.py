@@ -1,6 +1,7 @@
 """Instruction sets: what is compiled in, what this CPU runs, which is in use. For tests and benchmarks."""
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,6 +29,21 @@ def available_isas() -> list[str]:
 def active_isa() -> str:
     """The instruction set in use."""
     return _core.active_isa()
+
+
+def choose_isa() -> None:
+    """Take the instruction set ``FASTCONV_ISA`` names, else the best this CPU has. ``import fastconv`` has done it.
+
+    Raises
+    ------
+    ValueError
+        If ``FASTCONV_ISA`` is unknown, not compiled in, or not available on this CPU.
+    """
+    try:
+        _core.init()
+    except ValueError as error:
+        word = os.environ.get("FASTCONV_ISA")
+        raise ValueError(f"FASTCONV_ISA must be one of {available_isas()}; received {word!r} ({error})") from None
 
 
 @contextmanager

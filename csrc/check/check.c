@@ -12,7 +12,7 @@
 
 enum { GUARD = 256, POISON = 0xa5 };
 
-static struct { uint64_t random; size_t cases, failures; int benching, reported; char name[256]; } state;
+static struct { uint64_t random; size_t cases, failures; int benching, measuring, reported; char name[256]; } state;
 
 static void *allocate(size_t bytes) {
     void *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
@@ -133,6 +133,7 @@ static double now(void) {
 }
 
 int check_benching(void) { return state.benching; }
+int check_measuring(void) { return state.measuring; }
 
 void check_time(const char *slot, const char *isa, const char *parameters, void (*run)(void *), void *context, double work, const char *unit) {
     double best = INFINITY, begin = now();
@@ -155,10 +156,12 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++)
         if (!strcmp(argv[i], "--bench"))
             state.benching = 1;
+        else if (!strcmp(argv[i], "--ulp"))
+            state.measuring = 1;
         else if (!strncmp(argv[i], "--seed=", 7))
             seed = strtoull(argv[i] + 7, NULL, 10);
         else {
-            fprintf(stderr, "usage: %s [--bench] [--seed=N]\n", argv[0]);
+            fprintf(stderr, "usage: %s [--bench] [--ulp] [--seed=N]\n", argv[0]);
             return 2;
         }
     printf("seed %llu\n", (unsigned long long)seed);

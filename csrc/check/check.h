@@ -37,6 +37,8 @@ void check_guards(const check_buffer *buffer);
 
 /* --bench: times `run(context)` and prints it with its rate; work in flops or bytes, unit "GFLOP/s" or "GB/s". */
 int check_benching(void);
+/* --ulp: errors of basic functions are measured over all of their float32 arguments. */
+int check_measuring(void);
 void check_time(const char *slot, const char *isa, const char *parameters, void (*run)(void *), void *context, double work, const char *unit);
 
 /* One function a family of slots. */

@@ -9,6 +9,11 @@
 #include "kernels/body/transpose.h"
 #include "kernels/body/convert.h"
 
+#include "kernels/body/convolve2d_exact.h"
+#include "kernels/body/convolve2d_long.h"
+
+#include "kernels/body/math_tables.h"
+
 #include "kernels/body/as_f32.h"
 #define GEMM_SHAPES GEMM_F32_SHAPES
 #include "kernels/body/typed.h"
@@ -21,7 +26,9 @@ void FC_PASTE(fc_fill_, FC_ISA_WORD)(fc_kernels *kernels);
 void FC_PASTE(fc_fill_, FC_ISA_WORD)(fc_kernels *kernels) {
 #define FC_GEMM(slot) FC_NAME(slot)(kernels->slot);
 #define FC_KERNEL(slot, type) kernels->slot = FC_NAME(slot);
+#define FC_ACTIVATIONS(slot, type) FC_NAME(slot)(kernels->slot);
 #include "kernels/list.inc"
 #undef FC_GEMM
 #undef FC_KERNEL
+#undef FC_ACTIVATIONS
 }

@@ -37,3 +37,22 @@ TRANSPOSE(64, 2, TRANSPOSE_B64)
 #undef TRANSPOSE_B16
 #undef TRANSPOSE_B32
 #undef TRANSPOSE_B64
+
+/* The columns outside, so that a narrow block is one masked move a row. */
+static void FC_NAME(copy_rows)(void *dst, size_t pitch, const void *src, const ptrdiff_t *offsets, size_t rows, size_t bytes) {
+    enum { STEP = VF32_LANES * 4 };
+    for (size_t at = 0; at < bytes; at += STEP) {
+        size_t left = bytes - at;
+        char *to = (char *)dst + at;
+        const char *from = (const char *)src + at;
+        if (left >= STEP)
+            for (size_t r = 0; r < rows; r++)
+                vf32_store((float *)(to + r * pitch), vf32_load((const float *)(from + offsets[r])));
+        else
+            for (size_t r = 0; r < rows; r++) {
+                vf32_store_n((float *)(to + r * pitch), vf32_load_n((const float *)(from + offsets[r]), left / 4), left / 4);
+                if (left % 4)
+                    memcpy(to + r * pitch + left - 2, from + offsets[r] + left - 2, 2);
+            }
+    }
+}

@@ -8,6 +8,7 @@
 #include "kernels/vec/half.h"
 #include "kernels/vec/x86_transpose.h"
 
+#define VEC_REGISTERS 32
 #define GEMM_F32_SHAPES(X) X(14, 2) X(14, 1) X(6, 4) X(6, 2)
 #define GEMM_F64_SHAPES(X) X(14, 2) X(14, 1) X(6, 4) X(6, 2)
 

@@ -8,6 +8,7 @@
 
 #include "kernels/vec/half.h"
 
+#define VEC_REGISTERS 32
 #define GEMM_F32_SHAPES(X) X(8, 3) X(8, 2) X(6, 4) X(14, 1)
 #define GEMM_F64_SHAPES(X) X(8, 3) X(8, 2) X(6, 4) X(14, 1)
 

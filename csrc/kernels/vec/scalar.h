@@ -8,6 +8,7 @@
 
 #include "kernels/vec/half.h"
 
+#define VEC_REGISTERS 16
 #define GEMM_F32_SHAPES(X) X(4, 4) X(6, 2) X(4, 1)
 #define GEMM_F64_SHAPES(X) X(4, 4) X(6, 2) X(4, 1)
 

@@ -8,6 +8,7 @@
 #include "kernels/vec/half.h"
 #include "kernels/vec/x86_transpose.h"
 
+#define VEC_REGISTERS 16
 #define GEMM_F32_SHAPES(X) X(6, 2) X(12, 1)
 #define GEMM_F64_SHAPES(X) X(6, 2) X(12, 1)
 

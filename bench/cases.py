@@ -1,0 +1,146 @@
+"""What to time: cases read from shapes/*.txt, and the arrays of one case."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+SUITES = ("image", "layers", "grads", "pool", "activation", "keras")
+SHAPES = Path(__file__).parent / "shapes"
+# How far an answer may be from the float64 reference, in norm, before it is called wrong.
+TOLERANCE = {"float32": 1e-5, "float64": 1e-12, "uint8": 0.0}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row: a line of a shapes file, and one of the operations that the line lists."""
+    suite: str
+    name: str
+    op: str
+    quick: bool
+    settings: dict[str, str]
+
+
+@dataclass
+class Problem:
+    """A case with its arrays (NHWC) and its cost; `bytes` counts every array read or written once."""
+    op: str
+    arrays: dict[str, np.ndarray]
+    options: dict = field(default_factory=dict)
+    flops: float = 0
+    bytes: float = 0
+    images: int = 0
+    dtype: str = "float32"
+
+    @property
+    def tolerance(self) -> float:
+        return TOLERANCE[self.dtype]
+
+
+def load(suite: str) -> list[Case]:
+    """The cases of one suite, in the order of its files."""
+    files = sorted(SHAPES.glob(f"{suite}.txt")) + sorted(SHAPES.glob(f"{suite}-*.txt"))
+    return [case for file in files for line in file.read_text().splitlines() for case in _parse(suite, line)]
+
+
+def _parse(suite: str, line: str) -> list[Case]:
+    line = line.partition("#")[0].strip()
+    if not line:
+        return []
+    name, _, rest = line.partition(": ")
+    settings = {key: value for key, _, value in (word.partition("=") for word in rest.split())}
+    ops = settings.pop("op", "").split(",")
+    quick = settings.pop("quick", None)
+    chosen = ops if quick == "" else (quick or "").split(",")
+    return [Case(suite, f"{name} {op}".rstrip().replace("_", " "), op or suite, quick is not None and op in chosen,
+                 settings) for op in ops]
+
+
+def build(case: Case) -> Problem:
+    """The arrays of a case, the same on every call."""
+    rng = np.random.default_rng(20)
+    return {"image": _image, "layers": _conv2d, "grads": _conv2d, "pool": _pool, "activation": _activation,
+            "keras": _keras}[case.suite](case, rng)
+
+
+def _ints(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("x"))
+
+
+def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return rng.standard_normal(shape, dtype=np.float32)
+
+
+def _image(case: Case, rng: np.random.Generator) -> Problem:
+    shape, window, dtype = _ints(case.settings["image"]), _ints(case.settings["kernel"]), case.settings["dtype"]
+    factors = None
+    if dtype == "uint8":
+        image, kernel = (rng.integers(0, 256, s).astype(np.uint8) for s in (shape, window))
+    elif "separable" in case.settings:
+        rows, columns = (np.exp(-0.5 * (np.linspace(-3, 3, n)) ** 2) for n in window)
+        factors = tuple((v / v.sum()).astype(dtype) for v in (rows, columns))
+        image, kernel = rng.random(shape).astype(dtype), np.outer(*factors)
+    else:
+        image, kernel = rng.random(shape).astype(dtype), rng.standard_normal(window).astype(dtype)
+    return Problem("convolve2d", {"x": image, "kernel": kernel}, {"factors": factors},
+                   flops=2.0 * image.size * kernel.size, bytes=2.0 * image.nbytes, dtype=dtype)
+
+
+def _padding(word: str, size: int, window: int, stride: int, dilation: int = 1) -> tuple[int, int]:
+    """TensorFlow's VALID and SAME for one axis."""
+    if word == "valid":
+        return 0, 0
+    total = max((-(-size // stride) - 1) * stride + (window - 1) * dilation + 1 - size, 0)
+    return total // 2, total - total // 2
+
+
+def _conv2d(case: Case, rng: np.random.Generator) -> Problem:
+    s = case.settings
+    n, h, w, c = _ints(s["x"])
+    k_h, k_w, filters = _ints(s["kernel"])
+    stride, dilation, groups = (int(s.get(key, 1)) for key in ("strides", "dilation", "groups"))
+    word = s.get("padding", "valid")
+    pads = tuple(_padding(word, size, k, stride, dilation) for size, k in ((h, k_h), (w, k_w)))
+    out_h, out_w = ((size + sum(pad) - (k - 1) * dilation - 1) // stride + 1
+                    for size, k, pad in ((h, k_h, pads[0]), (w, k_w, pads[1])))
+    kernel = _normal(rng, (k_h, k_w, c // groups, filters)) / np.float32(np.sqrt(k_h * k_w * c // groups))
+    arrays = {"x": _normal(rng, (n, h, w, c)), "kernel": kernel, "dy": _normal(rng, (n, out_h, out_w, filters))}
+    total = sum(array.nbytes for array in arrays.values())
+    op = {"layers": "conv2d", "input": "conv2d_input_grad", "kernel": "conv2d_kernel_grad"}[case.op]
+    if op == "conv2d":
+        del arrays["dy"]
+    options = {"strides": stride, "padding": word, "pads": pads, "dilation": dilation, "groups": groups}
+    return Problem(op, arrays, options, flops=2.0 * n * out_h * out_w * kernel.size, bytes=total)
+
+
+def _pool(case: Case, rng: np.random.Generator) -> Problem:
+    s = case.settings
+    n, h, w, c = _ints(s["x"])
+    pool = _ints(s["pool"])
+    stride, word = int(s.get("strides", pool[0])), s.get("padding", "valid")
+    pads = tuple(_padding(word, size, k, stride) for size, k in ((h, pool[0]), (w, pool[1])))
+    out = tuple((size + sum(pad) - k) // stride + 1 for size, k, pad in zip((h, w), pool, pads, strict=True))
+    arrays = {"x": _normal(rng, (n, h, w, c)), "dy": _normal(rng, (n, *out, c))}
+    total = sum(array.nbytes for array in arrays.values())
+    mode, _, grad = case.op.partition("_")
+    if grad:
+        total += arrays["x"].nbytes if mode == "max" else 0
+    else:
+        del arrays["dy"]
+    op = f"{mode}_pool2d" + ("_grad" if grad else "")
+    return Problem(op, arrays, {"pool": pool, "strides": stride, "padding": word, "pads": pads}, bytes=total)
+
+
+def _activation(case: Case, rng: np.random.Generator) -> Problem:
+    x = 2 * _normal(rng, _ints(case.settings["x"]))
+    return Problem("activation", {"x": x}, {"function": case.settings["function"]}, bytes=2.0 * x.nbytes)
+
+
+def _keras(case: Case, rng: np.random.Generator) -> Problem:
+    """Ten patterns, each image one of them with noise, so that there is something to learn."""
+    images, batch = int(case.settings["images"]), int(case.settings["batch"])
+    labels = rng.integers(0, 10, images)
+    patterns = rng.random((10, 28, 28, 1), dtype=np.float32)
+    x = 0.7 * patterns[labels] + 0.3 * rng.random((images, 28, 28, 1), dtype=np.float32)
+    return Problem(case.op, {"x": x, "labels": labels}, {"batch": batch}, images=images)

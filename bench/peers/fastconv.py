@@ -1,0 +1,58 @@
+"""fastconv: the plain calls that a user writes; `prepared` packs the kernel once, as ONNX Runtime does."""
+from __future__ import annotations
+
+import fastconv
+from peers import Candidate
+
+
+def setup(threads):
+    fastconv.set_num_threads(threads)
+
+
+def candidate(problem, variant):
+    if problem.op in ("fit", "predict"):
+        import lenet
+
+        import fastconv.keras
+        return Candidate(*lenet.runs(lenet.build(fastconv.keras), problem))
+    return Candidate(_prepared(problem) if variant else _call(problem))
+
+
+def _prepared(problem):
+    x, prepared = problem.arrays["x"], fastconv.prepare_conv2d(problem.arrays["kernel"], **_conv2d_options(problem))
+    return lambda: prepared(x)
+
+
+def _conv2d_options(problem):
+    o = problem.options
+    return {"strides": o["strides"], "padding": o["padding"], "dilation_rate": o["dilation"], "groups": o["groups"]}
+
+
+def _call(problem):
+    x, kernel, dy = (problem.arrays.get(name) for name in ("x", "kernel", "dy"))
+    if problem.op == "convolve2d":
+        return lambda: fastconv.convolve2d(x, kernel, mode="same")
+    if problem.op == "activation":
+        function = getattr(fastconv, problem.options["function"])
+        return lambda: function(x)
+    if problem.op.startswith("conv2d"):
+        return _conv2d(problem.op, x, kernel, dy, _conv2d_options(problem))
+    return _pool(problem.op, x, dy, problem.options)
+
+
+def _conv2d(op, x, kernel, dy, options):
+    return {
+        "conv2d": lambda: fastconv.conv2d(x, kernel, **options),
+        "conv2d_input_grad": lambda: fastconv.conv2d_input_grad(dy, kernel, x.shape, **options),
+        "conv2d_kernel_grad": lambda: fastconv.conv2d_kernel_grad(x, dy, kernel.shape, **options),
+    }[op]
+
+
+def _pool(op, x, dy, o):
+    pool, options = o["pool"], {"strides": o["strides"], "padding": o["padding"]}
+    return {
+        "max_pool2d": lambda: fastconv.max_pool2d(x, pool, **options),
+        "avg_pool2d": lambda: fastconv.avg_pool2d(x, pool, **options),
+        "max_pool2d_grad": lambda: fastconv.max_pool2d_grad(x, dy, pool, **options),
+        "avg_pool2d_grad": lambda: fastconv.avg_pool2d_grad(dy, x.shape, pool, **options),
+    }[op]

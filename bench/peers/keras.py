@@ -1,0 +1,16 @@
+"""Stock Keras layers on TensorFlow: compiled as by default, and without XLA."""
+from __future__ import annotations
+
+import keras
+import lenet
+
+from peers import Candidate, tensorflow
+
+
+def setup(threads):
+    tensorflow.setup(threads)
+
+
+def candidate(problem, variant):
+    options = {"jit_compile": False} if variant == "nojit" else {}
+    return Candidate(*lenet.runs(lenet.build(keras.layers, **options), problem))

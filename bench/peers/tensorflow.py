@@ -1,0 +1,80 @@
+"""TensorFlow: eager calls on constant tensors, NHWC."""
+from __future__ import annotations
+
+import tensorflow as tf
+
+from peers import Candidate
+
+
+def setup(threads):
+    if tf.config.threading.get_intra_op_parallelism_threads() != threads:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def candidate(problem, variant):
+    if problem.dtype == "uint8":
+        return None
+    run = {"convolve2d": _convolve2d, "conv2d": _conv2d, "activation": _activation}.get(
+        problem.op, _pool if "pool" in problem.op else _conv2d_grad)(problem)
+    squeeze = problem.op == "convolve2d"
+    return run and Candidate(run, lambda result: result.numpy()[0, :, :, 0] if squeeze else result.numpy())
+
+
+def _tensors(problem):
+    return tuple(tf.constant(problem.arrays[name]) if name in problem.arrays else None
+                 for name in ("x", "kernel", "dy"))
+
+
+def _convolve2d(problem):
+    x = tf.constant(problem.arrays["x"][None, :, :, None])
+    kernel = tf.constant(problem.arrays["kernel"][::-1, ::-1, None, None])
+    return lambda: tf.nn.conv2d(x, kernel, 1, "SAME")
+
+
+def _conv2d(problem):
+    x, kernel, _ = _tensors(problem)
+    o = problem.options
+    stride, dilation, padding = o["strides"], o["dilation"], o["padding"].upper()
+    if o["groups"] == 1:
+        return lambda: tf.nn.conv2d(x, kernel, stride, padding, dilations=dilation)
+    if o["groups"] != x.shape[3] or o["groups"] != kernel.shape[3]:
+        return None
+    kernel = tf.transpose(kernel, [0, 1, 3, 2])
+    return lambda: tf.nn.depthwise_conv2d(x, kernel, [1, stride, stride, 1], padding, dilations=[dilation] * 2)
+
+
+def _conv2d_grad(problem):
+    x, kernel, dy = _tensors(problem)
+    o = problem.options
+    if o["groups"] > 1:
+        return None
+    options = {"strides": [1, o["strides"], o["strides"], 1], "padding": o["padding"].upper(),
+               "dilations": [1, o["dilation"], o["dilation"], 1]}
+    x_shape, kernel_shape = tf.shape(x), tf.shape(kernel)
+    if problem.op == "conv2d_input_grad":
+        return lambda: tf.raw_ops.Conv2DBackpropInput(
+            input_sizes=x_shape, filter=kernel, out_backprop=dy, **options)
+    return lambda: tf.raw_ops.Conv2DBackpropFilter(input=x, filter_sizes=kernel_shape, out_backprop=dy, **options)
+
+
+def _pool(problem):
+    x, _, dy = _tensors(problem)
+    o = problem.options
+    options = {"ksize": [1, *o["pool"], 1], "strides": [1, o["strides"], o["strides"], 1],
+               "padding": o["padding"].upper()}
+    if problem.op == "avg_pool2d_grad":
+        shape = tf.shape(x)
+        return lambda: tf.raw_ops.AvgPoolGrad(orig_input_shape=shape, grad=dy, **options)
+    if problem.op == "max_pool2d_grad":
+        y = tf.nn.max_pool2d(x, **options)
+        return lambda: tf.raw_ops.MaxPoolGrad(orig_input=x, orig_output=y, grad=dy, **options)
+    function = getattr(tf.nn, problem.op)
+    return lambda: function(x, **options)
+
+
+def _activation(problem):
+    x = tf.constant(problem.arrays["x"])
+    name = problem.options["function"]
+    function = getattr(tf.nn, name)
+    return (lambda: function(x, approximate=False)) if name == "gelu" else (lambda: function(x))

@@ -1,0 +1,116 @@
+"""PyTorch, without autograd: tensors contiguous (NCHW) or in the channels_last memory format (NHWC)."""
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from peers import Candidate
+
+_backward = torch.ops.aten.convolution_backward
+
+
+def setup(threads):
+    torch.set_num_threads(threads)
+    torch.set_grad_enabled(False)
+
+
+def candidate(problem, variant):
+    if problem.dtype == "uint8":
+        return None
+    build = {"convolve2d": _convolve2d, "conv2d": _conv2d, "conv2d_input_grad": _input_grad,
+             "conv2d_kernel_grad": _kernel_grad, "activation": _activation}.get(problem.op, _pool)
+    run = build(problem, torch.channels_last if variant else torch.contiguous_format)
+    return run and Candidate(run, _to_kernel if problem.op == "conv2d_kernel_grad" else
+                             _to_image if problem.op == "convolve2d" else _to_nhwc)
+
+
+def _to_nhwc(result):
+    return result.permute(0, 2, 3, 1).numpy()
+
+
+def _to_kernel(result):
+    return result.permute(2, 3, 1, 0).numpy()
+
+
+def _to_image(result):
+    return result[0, 0].numpy()
+
+
+def _tensor(array, order, memory):
+    return torch.from_numpy(array.copy()).permute(*order).contiguous(memory_format=memory)
+
+
+def _tensors(problem, memory):
+    orders = {"x": (0, 3, 1, 2), "kernel": (3, 2, 0, 1), "dy": (0, 3, 1, 2)}
+    return tuple(_tensor(problem.arrays[name], order, memory) if name in problem.arrays else None
+                 for name, order in orders.items())
+
+
+def _convolve2d(problem, memory):
+    x = _tensor(problem.arrays["x"][None, :, :, None], (0, 3, 1, 2), memory)
+    kernel = _tensor(problem.arrays["kernel"][::-1, ::-1, None, None], (3, 2, 0, 1), memory)
+    return lambda: F.conv2d(x, kernel, padding="same")
+
+
+def _padding(options):
+    """(symmetric padding that the convolution does itself, cells to add before it for F.pad)."""
+    (top, bottom), (left, right) = options["pads"]
+    return (top, left), ((0, right - left, 0, bottom - top) if (top, left) != (bottom, right) else None)
+
+
+def _conv2d(problem, memory):
+    x, kernel, _ = _tensors(problem, memory)
+    o = problem.options
+    padding, extra = _padding(o)
+    if extra:
+        return lambda: F.conv2d(F.pad(x, extra), kernel, None, o["strides"], padding, o["dilation"], o["groups"])
+    return lambda: F.conv2d(x, kernel, None, o["strides"], padding, o["dilation"], o["groups"])
+
+
+def _grad_arguments(options, padding):
+    return [options["strides"]] * 2, list(padding), [options["dilation"]] * 2, False, [0, 0], options["groups"]
+
+
+def _input_grad(problem, memory):
+    x, kernel, dy = _tensors(problem, memory)
+    padding, extra = _padding(problem.options)
+    arguments = *_grad_arguments(problem.options, padding), (True, False, False)
+    h, w = x.shape[2:]
+    like = F.pad(x, extra) if extra else x
+    return lambda: _backward(dy, like, kernel, None, *arguments)[0][:, :, :h, :w]
+
+
+def _kernel_grad(problem, memory):
+    x, kernel, dy = _tensors(problem, memory)
+    padding, extra = _padding(problem.options)
+    arguments = *_grad_arguments(problem.options, padding), (False, True, False)
+    if extra:
+        return lambda: _backward(dy, F.pad(x, extra), kernel, None, *arguments)[1]
+    return lambda: _backward(dy, x, kernel, None, *arguments)[1]
+
+
+def _pool(problem, memory):
+    x, _, dy = _tensors(problem, memory)
+    o = problem.options
+    padding, extra = _padding(o)
+    if extra or 2 * max(padding) > min(o["pool"]):
+        return None             # its pooling pads alike on both sides
+    size, stride = list(o["pool"]), [o["strides"]] * 2
+    if problem.op == "max_pool2d":
+        return lambda: F.max_pool2d(x, size, stride, padding)
+    if problem.op == "avg_pool2d":
+        return lambda: F.avg_pool2d(x, size, stride, padding, count_include_pad=False)
+    if problem.op == "avg_pool2d_grad":
+        return lambda: torch.ops.aten.avg_pool2d_backward(dy, x, size, stride, list(padding), False, False, None)
+    _, indices = F.max_pool2d(x, size, stride, padding, return_indices=True)
+    return lambda: torch.ops.aten.max_pool2d_with_indices_backward(
+        dy, x, size, stride, list(padding), [1, 1], False, indices)
+
+
+def _activation(problem, memory):
+    x = _tensor(problem.arrays["x"], (0, 3, 1, 2), memory)
+    name = problem.options["function"]
+    if name == "softmax":
+        return lambda: F.softmax(x, dim=1)
+    function = getattr(torch, name, None) or getattr(F, name)
+    return lambda: function(x)

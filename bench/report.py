@@ -1,0 +1,115 @@
+"""Rows as text: tables for the terminal and for the README."""
+from __future__ import annotations
+
+import rows
+import timing
+from rich.console import Console
+from rich.table import Table
+
+_HEADS = ["case", "fastconv", "GFLOP/s", "GB/s", "of peak", "error", "best peer", "ratio", "other peers"]
+_LEFT = ("case", "best peer", "other peers")
+BUSY = 0.5                      # load average; the benchmark's own start adds little to it
+_TIMES = "\u00d7"
+
+
+def _time(value: float | None) -> str:
+    if value is None:
+        return "failed"
+    for unit, scale in (("s", 1), ("ms", 1e-3)):
+        if value >= scale:
+            return f"{value / scale:.3g} {unit}"
+    return f"{value * 1e6:.3g} \u00b5s"
+
+
+def _number(value: float | None, scale: float = 1e9) -> str:
+    return "" if value is None else f"{value / scale:.3g}" if value / scale < 1000 else f"{value / scale:.0f}"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}{_TIMES}" if value < 10 else f"{value:.0f}{_TIMES}"
+
+
+def _cells(row: dict, machine: dict) -> list[str]:
+    best, share = rows.best(row), rows.share(row, machine)
+    error = row["results"].get(rows.OURS, {}).get("error")
+    others = [f"{name} {_ratio(value)}{' (' + note + ')' if (note := row['results'][name]['note']) else ''}"
+              for name, value in rows.ratios(row) if best and name != best[0]]
+    if (value := rows.prepared(row)) is not None:
+        others.append(f"fastconv prepared {_ratio(value)}")
+    flops = rows.rate(row, "flops")
+    rate = f"{rows.rate(row, 'images'):.0f} images/s" if row["images"] and rows.seconds(row) else _number(flops)
+    return [row["case"], _time(rows.seconds(row)), rate, _number(rows.rate(row, "bytes")),
+            "" if share is None else f"{100 * share:.0f} %", "" if error is None else f"{error:.1e}",
+            best[0] if best else "", _ratio(best[1]) if best else "", ", ".join(others)]
+
+
+def _suites(rows_: list[dict]) -> dict[str, list[dict]]:
+    found: dict[str, list[dict]] = {}
+    for row in rows_:
+        found.setdefault(row["suite"], []).append(row)
+    return found
+
+
+def machine_line(results: dict) -> str:
+    """CPU, ISA, threads, peaks, versions and date, in one line."""
+    machine = results["machine"]
+    peaks = ", ".join(f"{dtype} {value / 1e9:.0f} GFLOP/s" for dtype, value in machine["peak_flops"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(results["versions"].items()))
+    return (f"{machine['cpu']}, {machine['isa']}, {machine['threads']} threads; measured peak {peaks}, "
+            f"copy {machine['copy_bandwidth'] / 1e9:.0f} GB/s; Python {machine['python']}, {versions}; "
+            f"{machine['date']}")
+
+
+def method(results: dict) -> str:
+    """How the figures were obtained."""
+    machine = results["machine"]
+    return (f"Times are medians of {results['rounds']} interleaved rounds, fewer for slow calls; {timing.SETTLE}. "
+            "Ratios are a peer's time over fastconv's: above 1, fastconv is faster. "
+            f"Peak is {machine['peak_method']} and {machine['copy_method']}; `of peak` is the time these allow for the "
+            "row's arithmetic or memory traffic over the time taken (what stays in cache can pass 100 %). "
+            "Error is the distance to a float64 reference, in norm.")
+
+
+def print_tables(console: Console, results: dict) -> None:
+    """One table a suite, then what went wrong."""
+    for suite, found in _suites(results["rows"]).items():
+        table = Table(title=suite, title_justify="left", title_style="bold")
+        for head in _HEADS:
+            table.add_column(head, justify="left" if head in _LEFT else "right",
+                             overflow="fold", style="dim" if head == "other peers" else None)
+        for row in found:
+            best = rows.best(row)
+            cells = _cells(row, results["machine"])
+            if best:
+                cells[7] = f"[{'green' if best[1] >= 1 else 'red'}]{cells[7]}[/]"
+            table.add_row(*cells)
+        console.print(table)
+    console.print(machine_line(results), method(results), sep="\n", style="dim")
+    for line in notices(results):
+        console.print(line, style="yellow", markup=False)
+
+
+def notices(results: dict) -> list[str]:
+    """Missing peers, wrong answers, failures."""
+    lines = [f"skipped, not installed: {name}" for name in results["missing"]]
+    if results["machine"]["load"] > BUSY:
+        lines.append(f"other programs were busy when this began (load average {results['machine']['load']:.1f}): noisy")
+    for row in results["rows"]:
+        lines += [f"{row['suite']}, {row['case']}: {text}" for text in rows.problems(row)]
+    return lines
+
+
+def markdown(results: dict) -> str:
+    """The README's tables."""
+    lines = []
+    for suite, found in _suites(results["rows"]).items():
+        heads = [suite, *_HEADS[1:]]
+        cells = [_cells(row, results["machine"]) for row in found]
+        kept = [i for i, head in enumerate(heads) if head in heads[:2] or any(row[i] for row in cells)]
+        lines.append("| " + " | ".join(heads[i] for i in kept) + " |")
+        lines.append("| " + " | ".join("---" if heads[i] in _LEFT or i == 0 else "---:" for i in kept) + " |")
+        lines += ["| " + " | ".join(row[i] for i in kept) + " |" for row in cells]
+        lines.append("")
+    lines += [machine_line(results) + ".", "", method(results)]
+    lines += [f"- {line}" for line in notices(results)]
+    return "\n".join(lines)

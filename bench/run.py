@@ -1,0 +1,153 @@
+"""Time fastconv next to every other library that is installed: ``python bench/run.py --help``."""
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+INSTALL = "pip install 'fastconv[bench,keras]'"
+# timing.Effort's rounds, slot and limit. On a slow or busy machine --quick takes fewer rounds, to end near its budget.
+QUICK, FULL = (5, 0.01, 0.25), (9, 0.03, 10.0)
+QUICK_BUDGET = 45.0
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Time fastconv next to every other library that is installed.")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="a selection of every suite, under a minute (the default)")
+    size.add_argument("--full", action="store_true", help="every case")
+    parser.add_argument("--suite", action="append", metavar="NAME",
+                        help="some of image, layers, grads, pool, activation, keras")
+    parser.add_argument("--filter", default="", metavar="TEXT", help="only cases whose name contains this")
+    parser.add_argument("--peers", action="append", metavar="A,B", help="only these libraries, or none")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="for every library (default: one a CPU)")
+    parser.add_argument("--isa", metavar="NAME", help="run fastconv on this instruction set")
+    parser.add_argument("--rounds", type=int, metavar="N", help="measurements of each candidate")
+    parser.add_argument("--json", metavar="FILE", help="write all results")
+    parser.add_argument("--plot", metavar="FILE.png", help="draw the ratios")
+    parser.add_argument("--markdown", action="store_true", help="print the README's tables")
+    parser.add_argument("--compare", metavar="OLD.json", help="what changed since an earlier --json")
+    arguments = parser.parse_args(argv)
+    for name in ("threads", "rounds"):
+        value = getattr(arguments, name)
+        if value is not None and value < (name == "rounds"):
+            parser.error(f"`--{name}` must be at least 1; received {value}")
+    if arguments.compare and not Path(arguments.compare).is_file():
+        parser.error(f"`--compare` must name a file made by --json; received {arguments.compare!r}")
+    return arguments
+
+
+def _words(values: list[str] | None) -> list[str] | None:
+    return None if values is None else [word for value in values for word in value.split(",") if word]
+
+
+def _set_environment(threads: int) -> None:
+    """What the libraries read when they are loaded: thread counts, no GPU, less log."""
+    count = str(threads)
+    counts = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC", "PJRT_NPROC")
+    os.environ |= dict.fromkeys(counts, count)
+    os.environ |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu", "KERAS_BACKEND": "tensorflow"}
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _select(arguments: argparse.Namespace) -> tuple[list, list, list[str]]:
+    """(cases, peers to run, names of peers that are not installed)."""
+    import cases
+    import peers
+    suites = _words(arguments.suite) or list(cases.SUITES)
+    for suite in suites:
+        if suite not in cases.SUITES:
+            raise ValueError(f"`--suite` must be one of {', '.join(cases.SUITES)}; received {suite!r}")
+    chosen = [case for suite in cases.SUITES if suite in suites for case in cases.load(suite)
+              if (arguments.full or case.quick) and arguments.filter in case.name]
+    wanted = peers.select(_words(arguments.peers))
+    missing = [peer.name for peer in wanted if not peer.installed]
+    if any(case.suite == "keras" for case in chosen) and not (find_spec("keras") and find_spec("tensorflow")):
+        missing.append("the keras suite (it needs keras and tensorflow)")
+        chosen = [case for case in chosen if case.suite != "keras"]
+    return chosen, [peer for peer in wanted if peer.installed], missing
+
+
+def _measure(arguments: argparse.Namespace, threads: int) -> dict:
+    """Run the selection under a progress bar."""
+    import machine
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from runner import Runner
+    from timing import Effort
+
+    import fastconv
+    from fastconv import cpu
+    start = time.perf_counter()
+    end = math.inf if arguments.full else start + QUICK_BUDGET
+    chosen, peers, missing = _select(arguments)
+    rounds, slot, limit = FULL if arguments.full else QUICK
+    rounds = arguments.rounds or rounds
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with cpu.use_isa(arguments.isa or cpu.active_isa()), Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("the machine's peak", total=len(chosen))
+        found = machine.describe(threads, cpu.active_isa())
+        name = ""
+
+        def say(what: str) -> None:
+            progress.update(task, description=f"{name}: {what}")
+        runner = Runner(peers, threads, say)
+        rows = []
+        for case in chosen:
+            name = f"{case.suite}, {case.name}"
+            left = (end - time.perf_counter()) / (len(chosen) - len(rows))
+            rows.append(runner.row(case, Effort(rounds, slot, limit, left)))
+            progress.advance(task)
+    versions = {"fastconv": fastconv.__version__, **runner.versions}
+    return {"machine": found, "rounds": rounds, "seconds": time.perf_counter() - start, "versions": versions,
+            "missing": missing, "rows": rows}
+
+
+def _show(results: dict, arguments: argparse.Namespace) -> None:
+    import compare
+    import report
+    from rich.console import Console
+    console = Console(width=None if sys.stdout.isatty() else 170, highlight=False)
+    if arguments.markdown:
+        print(report.markdown(results))
+    else:
+        report.print_tables(console, results)
+    if arguments.compare:
+        compare.print_comparison(console, json.loads(Path(arguments.compare).read_text()), results)
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps(results, indent=1) + "\n")
+    if arguments.plot:
+        import plot
+        plot.save(results, arguments.plot)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """0; 1 where an answer of fastconv is wrong or missing; 2 for a bad argument."""
+    arguments = _arguments(argv)
+    wanted = ["fastconv", "rich"] + (["matplotlib"] if arguments.plot else [])
+    if absent := [name for name in wanted if find_spec(name) is None]:
+        print(f"bench/run.py needs {' and '.join(absent)}: {INSTALL}", file=sys.stderr)
+        return 2
+    threads = arguments.threads or _cpus()
+    _set_environment(threads)
+    try:
+        results = _measure(arguments, threads)
+    except ValueError as error:
+        print(f"bench/run.py: {error}", file=sys.stderr)
+        return 2
+    _show(results, arguments)
+    import rows
+    return int(any(rows.failed(row) for row in results["rows"]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

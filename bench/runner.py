@@ -1,0 +1,75 @@
+"""From a selection of cases and peers to rows: check every candidate's answer, then time those that are right."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+import cases
+import numpy as np
+import reference
+import timing
+from peers import OURS, PREPARED, Candidate, Peer
+
+
+class Runner:
+    """Measures one case after another; `peers` are installed, and loaded when a case first needs them."""
+
+    def __init__(self, peers: list[Peer], threads: int, say: Callable[[str], None]):
+        self.peers = peers
+        self.threads = threads
+        self.say = say
+        self.versions: dict[str, str] = {}
+        self._unusable: dict[str, str] = {}
+
+    def row(self, case: cases.Case, effort: timing.Effort) -> dict:
+        """The result of one case, as it goes to the JSON file."""
+        problem = cases.build(case)
+        self.say("reference")
+        expected = reference.answer(problem)
+        row = {"suite": case.suite, "case": case.name, "op": problem.op, "dtype": problem.dtype, "flops": problem.flops,
+               "bytes": problem.bytes, "images": problem.images, "results": {}, "problems": {}}
+        runs = {}
+        for peer in (OURS, PREPARED, *self.peers):
+            if problem.op not in peer.ops:
+                continue
+            self.say(peer.name)
+            try:
+                candidate = self._candidate(peer, problem)
+                if candidate is None:
+                    continue
+                row["results"][peer.name] = _check(candidate, expected, problem)
+            except Exception as error:
+                # Whatever a library raises, it is that library's row that is lost, not the benchmark.
+                row["problems"][peer.name] = _first_line(error)
+                continue
+            runs[peer.name] = candidate.run
+        del expected
+        self.say("timing")
+        for name, found in timing.interleaved(runs, effort).items():
+            row["results"][name] |= asdict(found)
+        return row
+
+    def _candidate(self, peer: Peer, problem: cases.Problem) -> Candidate | None:
+        if peer.library not in self.versions:
+            if peer.library in self._unusable:
+                raise ImportError(self._unusable[peer.library])
+            try:
+                peer.setup(self.threads)
+            except Exception as error:
+                self._unusable[peer.library] = str(error)
+                raise
+            self.versions[peer.library] = peer.version
+        return peer.candidate(problem)
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:200]}"
+
+
+def _check(candidate: Candidate, expected: np.ndarray, problem: cases.Problem) -> dict:
+    """Run once, and say how far the answer is off."""
+    got = candidate.to_array(candidate.run())
+    if candidate.note:
+        return {"error": None, "wrong": False, "note": candidate.note}
+    error = reference.error(got, expected)
+    return {"error": error, "wrong": not error <= problem.tolerance, "note": ""}

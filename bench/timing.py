@@ -1,0 +1,95 @@
+"""Interleaved timing: in each round every candidate once, the order turned by one from round to round.
+
+Libraries keep their worker threads spinning for a while after a call. Before each measurement the process is therefore
+left alone until it uses no CPU any more (`settle`), and a short call is made once untimed to wake its own workers.
+"""
+from __future__ import annotations
+
+import gc
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+SETTLE = "before each measurement the process sleeps until no library's threads spin any more"
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure."""
+    rounds: int
+    slot: float                 # seconds that a measurement lasts at least
+    limit: float                # seconds that one candidate may take in all rounds
+    total: float = math.inf     # seconds that a row may take, after which no further round begins
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds a call: median and quartiles over the rounds."""
+    seconds: float
+    low: float
+    high: float
+    rounds: int
+
+
+def settle(step: float = 0.001, longest: float = 0.05) -> None:
+    """Sleep until the process uses less than a fifth of a CPU, at most `longest` seconds."""
+    end = time.perf_counter() + longest
+    while True:
+        wall, cpu = time.perf_counter(), time.process_time()
+        time.sleep(step)
+        now = time.perf_counter()
+        if time.process_time() - cpu < 0.2 * (now - wall) or now > end:
+            return
+
+
+def once(run: Callable[[], object], calls: int = 1) -> float:
+    """Seconds a call."""
+    start = time.perf_counter()
+    for _ in range(calls):
+        run()
+    return (time.perf_counter() - start) / calls
+
+
+def interleaved(runs: dict[str, Callable[[], object]], effort: Effort) -> dict[str, Timing]:
+    """Time every run, each already called once; one that is too slow for its limit gets fewer rounds, at least one."""
+    end = time.perf_counter() + effort.total
+    gc.collect()
+    gc.disable()
+    try:
+        samples = {}
+        for name, run in runs.items():
+            settle()
+            samples[name] = [once(run)]
+        first = {name: found[0] for name, found in samples.items()}
+        rounds = {name: _rounds(seconds, effort) for name, seconds in first.items()}
+        names = list(runs)
+        for index in range(effort.rounds):
+            if index and time.perf_counter() > end:
+                break
+            turn = index % len(names)
+            for name in names[turn:] + names[:turn]:
+                if index < rounds[name]:
+                    samples[name].append(_sample(runs[name], first[name], effort.slot))
+    finally:
+        gc.enable()
+    # The first call only served to choose the number of calls, unless it is all there is.
+    return {name: _summary(found[1:] or found) for name, found in samples.items()}
+
+
+def _rounds(seconds: float, effort: Effort) -> int:
+    return effort.rounds if seconds * effort.rounds <= effort.limit else int(effort.limit / seconds)
+
+
+def _sample(run: Callable[[], object], seconds: float, slot: float) -> float:
+    settle()
+    if seconds < slot:
+        run()
+    return once(run, max(1, min(1000, round(slot / seconds))))
+
+
+def _summary(samples: list[float]) -> Timing:
+    low, median, high = (float(q) for q in np.percentile(samples, [25, 50, 75]))
+    return Timing(median, low, high, len(samples))

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Direct 2-D correlation of a block: a tile of ROWS output rows x VECTORS column vectors stays in registers while its source
+ * rows pass by. A source vector, loaded once, serves every output row whose window covers it; `lo` and `hi` are the first and
+ * last of them, compile-time constants in each case, so that no tap outside the kernel is ever multiplied.
+ * Every output adds its products in the order of the kernel's rows, then columns, whatever the tile.
+ * `step` is the distance of neighbouring columns: 1, or 2 for complex numbers, whose two parts are columns of their own.
+ */
+#define CONVOLVE2D_STEP(LO, HI, VECTORS, LOAD)                                                                        \
+    case LO * 4 + HI:                                                                                                \
+        for (size_t k = 0; k < k_w; k++, x += step, tap += k_h) {                                                    \
+            VEC column[VECTORS];                                                                                     \
+            _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                                \
+                column[v] = LOAD(x + v * LANES);                                                                     \
+            _Pragma("GCC unroll 4") for (int r = LO; r <= HI; r++) {                                                 \
+                VEC weight = V(set1)(*(tap - r));                                                                    \
+                _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                            \
+                    sum[r][v] = V(fma)(weight, column[v], sum[r][v]);                                                \
+            }                                                                                                        \
+        }                                                                                                            \
+        break;
+#define CONVOLVE2D_STEPS_1(VECTORS, LOAD) CONVOLVE2D_STEP(0, 0, VECTORS, LOAD)
+#define CONVOLVE2D_STEPS_4(VECTORS, LOAD)                                                                             \
+    CONVOLVE2D_STEP(0, 0, VECTORS, LOAD) CONVOLVE2D_STEP(0, 1, VECTORS, LOAD) CONVOLVE2D_STEP(0, 2, VECTORS, LOAD)   \
+    CONVOLVE2D_STEP(0, 3, VECTORS, LOAD) CONVOLVE2D_STEP(1, 1, VECTORS, LOAD) CONVOLVE2D_STEP(1, 2, VECTORS, LOAD)   \
+    CONVOLVE2D_STEP(1, 3, VECTORS, LOAD) CONVOLVE2D_STEP(2, 2, VECTORS, LOAD) CONVOLVE2D_STEP(2, 3, VECTORS, LOAD)   \
+    CONVOLVE2D_STEP(3, 3, VECTORS, LOAD)
+
+#define CONVOLVE2D_TILE(NAME, ROWS, VECTORS, LOAD, STORE)                                                             \
+    static inline void TYPED(convolve2d_##NAME)(const T *taps, size_t k_h, size_t k_w, const void *const *rows,      \
+                                                size_t first, size_t step, size_t n, T *out, size_t out_pitch) {     \
+        VEC sum[ROWS][VECTORS];                                                                                      \
+        (void)n;                                                                                                     \
+        _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++)                                                       \
+            _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                                \
+                sum[r][v] = V(set1)(0);                                                                              \
+        for (size_t s = 0; s < k_h + ROWS - 1; s++) {                                                                \
+            const T *x = (const T *)rows[s] + first, *tap = taps + s;                                                \
+            size_t lo = s < k_h ? 0 : s - k_h + 1, hi = s < ROWS ? s : ROWS - 1;                                     \
+            switch (lo * 4 + hi) { CONVOLVE2D_STEPS_##ROWS(VECTORS, LOAD) }                                          \
+        }                                                                                                            \
+        _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++)                                                       \
+            _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                                \
+                STORE(out + (size_t)r * out_pitch + v * LANES, sum[r][v]);                                           \
+    }
+
+/*
+ * 3 vectors are what 16 registers hold: 12 sums, 3 columns, a weight. Of 32, more than 4 gain nothing: measured, float32.
+ * Both widths are whole complex numbers, even where a vector has one lane.
+ */
+enum {
+    TYPED(convolve2d_WIDE) = LANES < 2 ? 2 : sizeof(VEC) > sizeof(vf32) ? VEC_REGISTERS / 16 : VEC_REGISTERS < 32 ? 3 : 4,
+    TYPED(convolve2d_NARROW) = LANES < 2 ? 2 : 1
+};
+#define CONVOLVE2D_LOAD_N(p) V(load_n)(p, n)
+#define CONVOLVE2D_STORE_N(p, v) V(store_n)(p, v, n)
+CONVOLVE2D_TILE(wide_4, 4, TYPED(convolve2d_WIDE), V(load), V(store))
+CONVOLVE2D_TILE(wide_1, 1, TYPED(convolve2d_WIDE), V(load), V(store))
+CONVOLVE2D_TILE(narrow_4, 4, TYPED(convolve2d_NARROW), V(load), V(store))
+CONVOLVE2D_TILE(narrow_1, 1, TYPED(convolve2d_NARROW), V(load), V(store))
+CONVOLVE2D_TILE(masked_4, 4, 1, CONVOLVE2D_LOAD_N, CONVOLVE2D_STORE_N)
+CONVOLVE2D_TILE(masked_1, 1, 1, CONVOLVE2D_LOAD_N, CONVOLVE2D_STORE_N)
+#undef CONVOLVE2D_LOAD_N
+#undef CONVOLVE2D_STORE_N
+#undef CONVOLVE2D_TILE
+#undef CONVOLVE2D_STEPS_4
+#undef CONVOLVE2D_STEPS_1
+#undef CONVOLVE2D_STEP
+
+/* One tile of 4 or 1 rows and a width that TYPED(convolve2d_width) gave. */
+static void TYPED(convolve2d_tile)(const T *taps, size_t k_h, size_t k_w, const void *const *rows, size_t n_rows,
+                                   size_t first, size_t step, size_t width, T *out, size_t out_pitch) {
+#define CONVOLVE2D_RUN(NAME)                                                                                          \
+    (n_rows == 4 ? TYPED(convolve2d_##NAME##_4)(taps, k_h, k_w, rows, first, step, width, out, out_pitch)            \
+                 : TYPED(convolve2d_##NAME##_1)(taps, k_h, k_w, rows, first, step, width, out, out_pitch))
+    if (width == TYPED(convolve2d_WIDE) * LANES)
+        CONVOLVE2D_RUN(wide);
+    else if (width == TYPED(convolve2d_NARROW) * LANES)
+        CONVOLVE2D_RUN(narrow);
+    else
+        CONVOLVE2D_RUN(masked);
+#undef CONVOLVE2D_RUN
+}
+
+/*
+ * Columns of the tile at *first of `total`. A last tile that would be cut short moves back over columns already done,
+ * which then get the same bits again: cheaper than masks.
+ */
+static inline size_t TYPED(convolve2d_width)(size_t *first, size_t total) {
+    const size_t wide = TYPED(convolve2d_WIDE) * LANES, narrow = TYPED(convolve2d_NARROW) * LANES;
+    size_t left = total - *first, width = left > narrow && total >= wide ? wide : narrow;
+    if (left >= width)
+        return width;
+    if (total < narrow)
+        return left < LANES ? left : LANES;
+    *first = total - width;
+    return width;
+}
+
+static void TYPED(convolve2d)(const fc_convolve2d_block *b) {
+    for (size_t r = 0, n; r < b->n_rows; r += n) {
+        n = b->n_rows - r < 4 ? 1 : 4;
+        for (size_t first = 0, width; first < b->n_cols; first += width) {
+            width = TYPED(convolve2d_width)(&first, b->n_cols);
+            TYPED(convolve2d_tile)(b->taps, b->k_h, b->k_w, b->rows + r, n, first, 1, width,
+                                   (T *)b->out + r * b->out_pitch + first, b->out_pitch);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Elementary functions a vector at a time; no branches, so a lane's bits do not depend on its neighbours. NaN goes
+ * through every one. Reductions are Cody and Waite's, polynomials from math_tables.h; nothing needs FMA to be right.
+ * Bounds measured over all float32: csrc/check/check_activation.c with --bench.
+ */
+#define BY_TYPE(f, d) ((T)(sizeof(T) == sizeof(float) ? (f) : (d)))
+#define POLYNOMIAL(x, c) V(horner)(x, c, sizeof(c) / sizeof *(c))
+
+static inline __attribute__((always_inline)) VEC V(horner)(VEC x, const T *c, size_t terms) {
+    VEC p = V(set1)(c[terms - 1]);
+    _Pragma("GCC unroll 32") for (size_t i = terms - 1; i-- > 0;)
+        p = V(fma)(p, x, V(set1)(c[i]));
+    return p;
+}
+
+/* NaN stays: min and max return their second operand where unordered. */
+static inline VEC V(at_least)(VEC x, T low) { return V(max)(V(set1)(low), x); }
+static inline VEC V(at_most)(VEC x, T high) { return V(min)(V(set1)(high), x); }
+
+/* To the nearest integer, |x| < 2^22 (2^51): the sum has no room for a fraction. */
+static inline VEC V(round)(VEC x) {
+    VEC shift = V(set1)(BY_TYPE(0x1.8p23, 0x1.8p52));
+    return V(sub)(V(add)(x, shift), shift);
+}
+
+/* x = n ln2 + r, |r| <= ln2 / 2. The high part of ln2 is short enough for n times it to be exact. */
+static inline VEC V(reduce)(VEC x, VEC *n) {
+    *n = V(round)(V(mul)(x, V(set1)((T)1.4426950408889634074)));
+    VEC r = V(fma)(*n, V(set1)(BY_TYPE(-0.693359375, -0x1.62e42fee00000p-1)), x);
+    return V(fma)(*n, V(set1)(BY_TYPE(2.12194440054690583e-4, -1.90821492927058770002e-10)), r);
+}
+
+/* exp(r) - 1 for a reduced r */
+static inline VEC V(exp_minus_one)(VEC r) { return V(fma)(V(mul)(r, r), POLYNOMIAL(r, V(exp_tail)), r); }
+
+/* exp(x + small), |small| <= 0.03. 2^n is applied in two factors, so that only the last one rounds or overflows. */
+static inline VEC V(exp_sum)(VEC x, VEC small) {
+    VEC n, r = V(reduce)(V(at_least)(V(at_most)(x, BY_TYPE(89, 710)), BY_TYPE(-104, -746)), &n);
+    VEC p = V(add)(V(set1)(1), V(exp_minus_one)(V(add)(r, small)));
+    VEC half = V(round)(V(mul)(n, V(set1)((T)0.5)));
+    return V(mul)(V(mul)(p, V(pow2i)(half)), V(pow2i)(V(sub)(n, half)));
+}
+static inline VEC V(exp)(VEC x) { return V(exp_sum)(x, V(set1)(0)); }
+
+/* exp(x) - 1 for x <= 0; x = -0 gives +0 */
+static inline VEC V(expm1)(VEC x) {
+    VEC n, r = V(reduce)(V(at_least)(x, BY_TYPE(-20, -40)), &n), power = V(pow2i)(n);
+    return V(fma)(power, V(exp_minus_one)(r), V(sub)(power, V(set1)(1)));
+}
+
+/* log(1 + u) for 0 <= u <= 1: 1 + u = 2^k (1 + f), s = f / (2 + f), log(1 + f) = 2 atanh(s), as in fdlibm. */
+static inline VEC V(log1p)(VEC u) {
+    VEC half = V(set1)((T)0.5);
+    MASK high = V(lt)(V(set1)((T)0.41421356), u);
+    VEC f = V(select)(high, V(sub)(V(mul)(half, u), half), u);
+    VEC s = V(div)(f, V(add)(V(set1)(2), f)), z = V(mul)(s, s), square = V(mul)(half, V(mul)(f, f));
+    VEC tail = V(mul)(z, POLYNOMIAL(z, V(log1p_tail)));
+    VEC low = V(sub)(f, V(sub)(square, V(mul)(s, V(add)(square, tail))));
+    VEC ln2_low = V(set1)(BY_TYPE(-2.12194440054690583e-4, 1.90821492927058770002e-10));
+    VEC ln2_high = V(set1)(BY_TYPE(0.693359375, 0x1.62e42fee00000p-1));
+    return V(select)(high, V(add)(ln2_high, V(add)(low, ln2_low)), low);
+}
+
+/* e = exp(-|x|), by which sigmoid is 1 / (1 + e), or e / (1 + e) for x < 0: nothing cancels or overflows. */
+static inline VEC V(sigmoid_of)(VEC x, VEC e) {
+    VEC one = V(set1)(1);
+    return V(div)(V(select)(V(lt)(x, V(set1)(0)), e, one), V(add)(one, e));
+}
+static inline VEC V(sigmoid)(VEC x) { return V(sigmoid_of)(x, V(exp)(V(neg)(V(abs)(x)))); }
+
+/* With t = exp(-2 |x|) - 1: |tanh x| = -t / (2 + t). */
+static inline VEC V(tanh)(VEC x) {
+    VEC t = V(expm1)(V(mul)(V(set1)(-2), V(abs)(x)));
+    return V(copysign)(V(div)(t, V(add)(V(set1)(2), t)), x);
+}
+
+/*
+ * Normal distribution function, and its *density times sqrt(2 pi) = exp(-x^2 / 2). Good to a few ulp in the lower tail
+ * too: |x| is split so that the square of its high part is exact, and the rest enters the exponential as a small term.
+ */
+static inline VEC V(normal)(VEC x, VEC *density) {
+    VEC a = V(at_most)(V(abs)(x), BY_TYPE(14.5, 39)), half = V(set1)((T)-0.5);
+    VEC shift = V(set1)(BY_TYPE(0x1.8p15, 0x1.8p32)), high = V(sub)(V(add)(a, shift), shift), low = V(sub)(a, high);
+    VEC e = V(exp_sum)(V(mul)(half, V(mul)(high, high)), V(mul)(half, V(mul)(low, V(add)(a, high))));
+    VEC four = V(set1)(4), inverse = V(div)(V(set1)(1), V(add)(a, four));
+    VEC tail = V(mul)(e, V(mul)(inverse, POLYNOMIAL(V(mul)(V(sub)(a, four), inverse), V(normal_tail))));
+    *density = e;
+    return V(select)(V(lt)(x, V(set1)(0)), tail, V(sub)(V(set1)(1), tail));
+}

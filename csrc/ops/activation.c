@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* Elementwise activations and gradients: blocks of a fixed length in parallel, halves by way of float in cache. */
+#include "ops/activation.h"
+
+#include <stdint.h>
+
+#include "core/dispatch.h"
+#include "core/parallel.h"
+#include "core/size.h"
+
+enum {
+    BLOCK = 8192,       /* elements of a task */
+    HALF_BLOCK = 1024   /* halves converted at a time: three float blocks on the stack, in L1 */
+};
+
+typedef struct activation_job {
+    size_t count, width;
+    double alpha;
+    fc_activation_fn *forward;
+    fc_activation_grad_fn *gradient;
+    fc_convert_fn *widen, *narrow;  /* NULL for float and double */
+    const char *from, *dy;          /* dy: gradients only */
+    char *to;
+} activation_job;
+
+int fc_activation_from_output(fc_activation activation, double alpha) {
+    switch (activation) {
+    case FC_LEAKY_RELU: return alpha >= 0;      /* y tells the sign of x */
+    case FC_ELU: return alpha > 0;
+    case FC_SILU: case FC_GELU: case FC_GELU_TANH: case FC_HARD_SILU: case FC_MISH: case FC_ACTIVATION_COUNT: return 0;
+    default: return activation >= FC_LINEAR && activation < FC_ACTIVATION_COUNT;
+    }
+}
+
+static void run_kernel(const activation_job *job, size_t n, const void *from, const void *dy, void *to) {
+    if (job->gradient)
+        job->gradient(n, job->alpha, from, dy, to);
+    else
+        job->forward(n, job->alpha, from, to);
+}
+
+static void run_block(void *job_, size_t task, size_t worker) {
+    const activation_job *job = job_;
+    (void)worker;
+    size_t begin = task * BLOCK, end = begin + BLOCK < job->count ? begin + BLOCK : job->count;
+    if (!job->widen) {
+        size_t offset = begin * job->width;
+        run_kernel(job, end - begin, job->from + offset, job->dy ? job->dy + offset : NULL, job->to + offset);
+        return;
+    }
+    float from[HALF_BLOCK], dy[HALF_BLOCK], to[HALF_BLOCK];
+    for (size_t i = begin; i < end; i += HALF_BLOCK) {
+        size_t n = end - i < HALF_BLOCK ? end - i : HALF_BLOCK;
+        job->widen(job->from + i * 2, from, n);
+        if (job->dy)
+            job->widen(job->dy + i * 2, dy, n);
+        run_kernel(job, n, from, dy, to);
+        job->narrow(to, job->to + i * 2, n);
+    }
+}
+
+/* Chooses the conversions of a dtype and runs the job's kernel, already chosen for FC_F64 or float. */
+static fc_status run(activation_job *job, fc_dtype dtype, const fc_kernels *kernels) {
+    const ptrdiff_t factors[] = {(ptrdiff_t)job->count, (ptrdiff_t)fc_dtype_size(dtype)};
+    size_t bytes;
+    FC_TRY(fc_multiply(factors, 2, &bytes));
+    job->width = fc_dtype_size(dtype);
+    if (dtype == FC_F16 || dtype == FC_BF16) {
+        job->widen = dtype == FC_F16 ? kernels->widen_f16 : kernels->widen_bf16;
+        job->narrow = dtype == FC_F16 ? kernels->narrow_f16 : kernels->narrow_bf16;
+    }
+    size_t tasks = job->count / BLOCK + (job->count % BLOCK != 0);
+    fc_parallel_for(tasks, fc_parallel_workers(tasks, 32.0 * (double)job->count), run_block, job);
+    return FC_OK;
+}
+
+static fc_status check(fc_dtype dtype, fc_activation activation, const fc_kernels *kernels) {
+    if (dtype != FC_F16 && dtype != FC_BF16 && dtype != FC_F32 && dtype != FC_F64)
+        return FC_BAD_DTYPE;
+    return kernels && activation >= FC_LINEAR && activation < FC_ACTIVATION_COUNT ? FC_OK : FC_BAD_ARGUMENT;
+}
+
+fc_status fc_activate(fc_dtype dtype, fc_activation activation, double alpha, size_t count, const void *x, void *y) {
+    const fc_kernels *kernels = fc_active_kernels();
+    FC_TRY(check(dtype, activation, kernels));
+    if (count && (!x || !y))
+        return FC_BAD_ARGUMENT;
+    activation_job job = {.count = count, .alpha = alpha, .from = x, .to = y};
+    job.forward = dtype == FC_F64 ? kernels->activate_f64[activation] : kernels->activate_f32[activation];
+    return run(&job, dtype, kernels);
+}
+
+fc_status fc_activate_grad(fc_dtype dtype, fc_activation activation, double alpha, size_t count,
+                           const void *x, const void *y, const void *dy, void *dx) {
+    const fc_kernels *kernels = fc_active_kernels();
+    FC_TRY(check(dtype, activation, kernels));
+    if (!count)
+        return FC_OK;
+    if (!dy || !dx || (!x && !y))
+        return FC_BAD_ARGUMENT;
+    if (!x && !fc_activation_from_output(activation, alpha))
+        return FC_NEEDS_INPUT;
+    activation_job job = {.count = count, .alpha = alpha, .from = x ? x : y, .dy = dy, .to = dx};
+    if (dtype == FC_F64)
+        job.gradient = x ? kernels->activate_grad_f64[activation] : kernels->activate_grad_y_f64[activation];
+    else
+        job.gradient = x ? kernels->activate_grad_f32[activation] : kernels->activate_grad_y_f32[activation];
+    return run(&job, dtype, kernels);
+}

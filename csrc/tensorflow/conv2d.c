@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* Convolution with bias and activation, and its three gradients. */
+#include "tensorflow/op.h"
+
+typedef struct conv_kernel {
+    kernel base;
+    fc_layout layout;
+    ptrdiff_t strides[2], dilations[2];
+    window_padding padding;
+    ptrdiff_t groups;
+    fc_activation activation;
+    double alpha;
+} conv_kernel;
+
+/* The geometry of x (n,h,w,c_in or n,c_in,h,w) with a kernel (k_h,k_w,c_in/groups,c_out), and the output's shape. */
+static int geometry(call *c, const input *x, const input *kernel, fc_conv2d_params *p, int64_t out[4]) {
+    const conv_kernel *k = (const conv_kernel *)c->kernel;
+    if (!call_ok(c))
+        return 0;
+    image_size size = size_of(k->layout, x->dims);
+    ptrdiff_t window[2] = {kernel->dims[0], kernel->dims[1]}, c_out = kernel->dims[3], pad[4], out_h = 0, out_w = 0;
+    if (size.c % k->groups || size.c / k->groups != kernel->dims[2] || c_out % k->groups) {
+        call_fail(c, TF_INVALID_ARGUMENT, "`x` has %td channels, which in %td groups do not fit a `kernel` of shape "
+                  "(%td, %td, %td, %td)", size.c, k->groups, window[0], window[1], (ptrdiff_t)kernel->dims[2], c_out);
+        return 0;
+    }
+    fc_status status = padding_amounts(&k->padding, size.h, size.w, window, k->strides, k->dilations, pad);
+    *p = (fc_conv2d_params){
+        .dtype = k->base.dtype, .layout = k->layout, .n = size.n, .h = size.h, .w = size.w, .c_in = size.c,
+        .c_out = c_out, .k_h = window[0], .k_w = window[1], .stride_h = k->strides[0], .stride_w = k->strides[1],
+        .dilation_h = k->dilations[0], .dilation_w = k->dilations[1], .pad_top = pad[0], .pad_bottom = pad[1],
+        .pad_left = pad[2], .pad_right = pad[3], .groups = k->groups, .activation = k->activation, .alpha = k->alpha,
+        .precision = fc->get_precision(), .algorithm = FC_CONV_AUTO};
+    if (status == FC_OK)
+        status = fc->conv2d_output_size(p, &out_h, &out_w);
+    if (status != FC_OK)
+        call_fail(c, TF_INVALID_ARGUMENT, "%s: input %td x %td, kernel %td x %td", fc->status_text(status), size.h,
+                  size.w, window[0], window[1]);
+    dims_of(k->layout, (image_size){size.n, out_h, out_w, c_out}, out);
+    return call_ok(c);
+}
+
+static void run_conv(const kernel *base, call *c) {
+    (void)base;
+    fc_conv2d_params p;
+    int64_t out[4];
+    input x = call_image(c, 0, "x"), kernel = call_image(c, 1, "kernel");
+    if (!geometry(c, &x, &kernel, &p, out))
+        return;
+    const void *bias = NULL;
+    if (tf.NumInputs(c->ctx) > 2) {
+        input b = call_input(c, 2);
+        if (call_ok(c) && (b.rank != 1 || b.dims[0] != out[p.layout == FC_NHWC ? 3 : 1]))
+            call_fail(c, TF_INVALID_ARGUMENT, "`bias` must have shape (%td,)", p.c_out);
+        bias = b.data;
+    }
+    void *y = call_ok(c) ? call_output(c, out, 4) : NULL;
+    if (y && !is_empty(out, 4))
+        call_check(c, fc->conv2d(&p, x.data, kernel.data, bias, y));
+}
+
+static void run_input_grad(const kernel *base, call *c) {
+    (void)base;
+    fc_conv2d_params p;
+    int64_t out[4];
+    input x = call_image(c, 0, "x"), kernel = call_image(c, 1, "kernel"), dy = call_image(c, 2, "dy");
+    if (!geometry(c, &x, &kernel, &p, out) || !call_same_dims(c, "dy", &dy, out))
+        return;
+    void *dx = call_output(c, x.dims, 4);
+    if (dx && !is_empty(x.dims, 4))
+        call_check(c, fc->conv2d_input_grad(&p, dy.data, kernel.data, dx));
+}
+
+static void run_kernel_grad(const kernel *base, call *c) {
+    (void)base;
+    fc_conv2d_params p;
+    int64_t out[4];
+    input kernel = call_image(c, 0, "kernel"), x = call_image(c, 1, "x"), dy = call_image(c, 2, "dy");
+    if (!geometry(c, &x, &kernel, &p, out) || !call_same_dims(c, "dy", &dy, out))
+        return;
+    void *dkernel = call_output(c, kernel.dims, 4);
+    if (dkernel && !is_empty(kernel.dims, 4))
+        call_check(c, fc->conv2d_kernel_grad(&p, x.data, dy.data, dkernel));
+}
+
+static void run_bias_grad(const kernel *base, call *c) {
+    fc_layout layout = ((const conv_kernel *)base)->layout;
+    input dy = call_image(c, 0, "dy");
+    if (!call_ok(c))
+        return;
+    image_size size = size_of(layout, dy.dims);
+    int64_t dims[1] = {size.c};
+    void *dbias = call_output(c, dims, 1);
+    if (dbias && size.c)
+        call_check(c, fc->bias_grad(base->dtype, layout, size.n, size.h, size.w, size.c, dy.data, dbias));
+}
+
+static creation create_conv_kernel(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const kernel *, call *)) {
+    creation c = creation_begin(ctx, op, run, sizeof(conv_kernel));
+    conv_kernel *k = (conv_kernel *)c.kernel;
+    if (!creation_ok(&c))
+        return c;
+    k->layout = creation_layout(&c);
+    creation_ints(&c, "strides", 2, 1, k->strides);
+    creation_ints(&c, "dilations", 2, 1, k->dilations);
+    k->padding = creation_padding(&c);
+    k->groups = (ptrdiff_t)creation_int(&c, "groups");
+    if (k->groups < 1)
+        creation_fail(&c, "`groups` must be at least 1; received %td", k->groups);
+    return c;
+}
+
+static void *create_conv(TF_OpKernelConstruction *ctx) {
+    creation c = create_conv_kernel(ctx, "FastconvConv2D", run_conv);
+    conv_kernel *k = (conv_kernel *)c.kernel;
+    if (creation_ok(&c)) {
+        k->activation = creation_activation(&c);
+        k->alpha = creation_alpha(&c);
+    }
+    return creation_end(&c);
+}
+
+static void *create_input_grad(TF_OpKernelConstruction *ctx) {
+    creation c = create_conv_kernel(ctx, "FastconvConv2DInputGrad", run_input_grad);
+    return creation_end(&c);
+}
+
+static void *create_kernel_grad(TF_OpKernelConstruction *ctx) {
+    creation c = create_conv_kernel(ctx, "FastconvConv2DKernelGrad", run_kernel_grad);
+    return creation_end(&c);
+}
+
+static void *create_bias_grad(TF_OpKernelConstruction *ctx) {
+    creation c = creation_begin(ctx, "FastconvBiasGrad", run_bias_grad, sizeof(conv_kernel));
+    if (creation_ok(&c))
+        ((conv_kernel *)c.kernel)->layout = creation_layout(&c);
+    return creation_end(&c);
+}
+
+/* bias: none or one. */
+static const op_spec conv = {
+    "FastconvConv2D", {"x: T", "kernel: T", "bias: biases * T"}, {"y: T"},
+    {ATTR_T, "biases: int >= 0", ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS,
+     ATTR_ACTIVATION, ATTR_ALPHA}, shape_window, create_conv};
+/* x: only its shape counts, which is known where the graph's is not. */
+static const op_spec input_grad = {
+    "FastconvConv2DInputGrad", {"x: T", "kernel: T", "dy: T"}, {"dx: T"},
+    {ATTR_T, ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS},
+    shape_as_first_image, create_input_grad};
+/* kernel: only its shape counts. */
+static const op_spec kernel_grad = {
+    "FastconvConv2DKernelGrad", {"kernel: T", "x: T", "dy: T"}, {"dkernel: T"},
+    {ATTR_T, ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS},
+    shape_as_first_image, create_kernel_grad};
+static const op_spec bias_grad = {
+    "FastconvBiasGrad", {"dy: T"}, {"dbias: T"}, {ATTR_T, ATTR_FORMAT}, shape_vector, create_bias_grad};
+
+const op_spec *const fc_tf_conv2d_ops[] = {&conv, &input_grad, &kernel_grad, &bias_grad, NULL};

@@ -1,0 +1,220 @@
+"""2-D convolution and correlation of single images, with scipy.signal's signatures and semantics."""
+from __future__ import annotations
+
+import numpy as np
+
+from . import _args, _core
+
+__all__ = ["convolve2d", "correlate2d"]
+
+_MODES = {"full": 0, "same": 1, "valid": 2}
+_BOUNDARIES = {"fill": 0, "wrap": 1, "symm": 2, "pad": 0, "circular": 1, "symmetric": 2}
+_HALF_PRECISION = (9, 10)    # FC_F16 and FC_BF16
+
+
+def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
+    """Convolve two 2-dimensional arrays, as `scipy.signal.convolve2d` does.
+
+    Parameters
+    ----------
+    in1 : array_like of shape (h1, w1)
+        The image.
+    in2 : array_like of shape (h2, w2)
+        The kernel.
+    mode : {'full', 'same', 'valid'}, optional
+        ``'full'``: the whole convolution, shape (h1 + h2 - 1, w1 + w2 - 1). ``'same'``: the middle of it, of the shape
+        of `in1`. ``'valid'``: the outputs that touch no border, shape (h1 - h2 + 1, w1 - w2 + 1); here `in1` and `in2`
+        change places where `in2` is the larger one.
+    boundary : {'fill', 'wrap', 'symm'}, optional
+        What lies outside the image: `fillvalue`, the image repeated, or the image mirrored (edge cells twice). Works
+        for kernels larger than the image too. SciPy's synonyms 'pad', 'circular' and 'symmetric' are known.
+    fillvalue : scalar, optional
+        One number, or an array of one element; ignored unless `boundary` is 'fill'. It is multiplied like any
+        other cell, so a NaN reaches every output whose window leaves the image.
+
+    Returns
+    -------
+    numpy.ndarray
+        In ``numpy.result_type(in1, in2)``. Integers wrap around; for them `fillvalue` is cut to its integral part.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not of a kind listed here: arrays that are not 2-D or not numeric (object arrays included),
+        unknown words, a `fillvalue` that the result's dtype cannot hold, 'valid' mode with neither array covering the
+        other, or an empty array where the output needs its cells.
+    TypeError
+        If `fillvalue` is not a number.
+
+    See Also
+    --------
+    correlate2d
+
+    Notes
+    -----
+    SciPy refuses bool and float16. Here a bool result is the OR of ANDs, as `numpy.convolve` has it, and float16 and
+    bfloat16 are computed in float32 and rounded once.
+
+    The sum is formed directly, each output from its window in the order of the kernel's rows: an infinity or NaN
+    reaches only the outputs whose window covers it, and the same bits come out for any number of threads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv
+    >>> image = np.full((5, 5), 10)
+    >>> image[1:4, 1:4] = 5
+    >>> fastconv.convolve2d(image, [[-1, -1, 0], [-1, 0, 1], [0, 1, 1]], mode="valid")
+    array([[ 15,  10,   0],
+           [ 10,   0, -10],
+           [  0, -10, -15]])
+    """
+    return _convolve2d(in1, in2, mode, boundary, fillvalue, False)
+
+
+def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
+    """Cross-correlate two 2-dimensional arrays, as `scipy.signal.correlate2d` does.
+
+    The kernel is not flipped, but conjugated. In 'same' mode an even kernel covers cells one further down and right
+    than in `convolve2d`. Where 'valid' mode makes the inputs change places, the result is reversed along both axes (it
+    is then a view with negative strides), so that it still is the correlation of `in1` with `in2`.
+
+    Parameters
+    ----------
+    in1 : array_like of shape (h1, w1)
+        The image.
+    in2 : array_like of shape (h2, w2)
+        The kernel.
+    mode : {'full', 'same', 'valid'}, optional
+        As in `convolve2d`.
+    boundary : {'fill', 'wrap', 'symm'}, optional
+        As in `convolve2d`.
+    fillvalue : scalar, optional
+        As in `convolve2d`.
+
+    Returns
+    -------
+    numpy.ndarray
+        In ``numpy.result_type(in1, in2)``, of the shape `convolve2d` gives.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As in `convolve2d`.
+
+    See Also
+    --------
+    convolve2d
+
+    Examples
+    --------
+    >>> import fastconv
+    >>> fastconv.correlate2d([[1, 2, 4], [8, 16, 32]], [[1, 10]], mode="valid")
+    array([[ 21,  42],
+           [168, 336]])
+    """
+    return _convolve2d(in1, in2, mode, boundary, fillvalue, True)
+
+
+def _convolve2d(in1, in2, mode, boundary, fillvalue, correlate):
+    image, kernel = _array(in1, "in1"), _array(in2, "in2")
+    mode = _MODES[_args.choice(mode, "mode", _MODES)]
+    boundary = _BOUNDARIES[_args.choice(boundary, "boundary", _BOUNDARIES)]
+    if swapped := mode == 2 and _must_swap(image.shape, kernel.shape):
+        image, kernel = kernel, image
+    dtype = image.dtype if image.dtype == kernel.dtype else _common_dtype(image.dtype, kernel.dtype)
+    fill = None if boundary or (type(fillvalue) is int and fillvalue == 0) else _fill(fillvalue, dtype)
+    number, working = _args.dtype_id(dtype), dtype
+    if number in _HALF_PRECISION:
+        working = np.dtype(np.float32)
+        number = _args.dtype_id(working)
+        fill = None if fill is None else fill.astype(working)
+    image, kernel = np.ascontiguousarray(image, working), np.ascontiguousarray(kernel, working)
+    if image.size and kernel.size:
+        geometry = _core.Convolve2D(number, image.shape, kernel.shape, mode, boundary, correlate)
+        out = np.empty(geometry.output_shape(), working)
+        geometry.run(image, kernel, fill, out)
+    else:
+        out = _with_empty(image, kernel, mode, boundary, fill, swapped)
+    if working is not dtype:
+        with np.errstate(over="ignore"):
+            out = out.astype(dtype)
+    return out[::-1, ::-1] if swapped and correlate else out
+
+
+def _array(value, name: str) -> np.ndarray:
+    """value as a 2-D array of a numeric dtype in native byte order."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"`{name}` must be a 2-D array of numbers: {error}") from None
+    if array.ndim != 2:
+        raise ValueError(f"`{name}` must have 2 dimensions; received shape {array.shape}")
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if _args.dtype_id(array.dtype) is None:
+        raise ValueError(f"`{name}` must have a bool, integer, floating or complex dtype; received {array.dtype}")
+    return array
+
+
+def _common_dtype(first: np.dtype, second: np.dtype) -> np.dtype:
+    try:
+        return np.result_type(first, second)
+    except TypeError:
+        raise ValueError(f"`in1` and `in2` must have a common dtype; received {first} and {second}") from None
+
+
+def _must_swap(first: tuple[int, int], second: tuple[int, int]) -> bool:
+    """SciPy's rule for 'valid' mode: the larger array is the image."""
+    if first[0] >= second[0] and first[1] >= second[1]:
+        return False
+    if second[0] >= first[0] and second[1] >= first[1]:
+        return True
+    raise ValueError("`in1` or `in2` must be at least as large as the other in every dimension for mode 'valid'; "
+                     f"received shapes {first} and {second}")
+
+
+def _fill(fillvalue, dtype: np.dtype) -> np.ndarray:
+    """fillvalue as one element of dtype."""
+    try:
+        value = np.asarray(fillvalue)
+    except ValueError as error:
+        raise ValueError(f"`fillvalue` must be a scalar or an array with one element: {error}") from None
+    if value.size != 1:
+        raise ValueError(f"`fillvalue` must be a scalar or an array with one element; received shape {value.shape}")
+    if value.dtype == object and not isinstance(value.item(), int):
+        raise TypeError(f"`fillvalue` must be a number; received {fillvalue!r}")
+    if value.dtype != object and _args.dtype_id(value.dtype.newbyteorder("=")) is None:
+        raise TypeError(f"`fillvalue` must be a number; received {fillvalue!r}")
+    if value.dtype.kind == "c" and dtype.kind != "c":
+        raise ValueError(f"`fillvalue` must be real for arrays of dtype {dtype}; received {fillvalue!r}")
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        try:
+            number = int(value.item())
+        except (OverflowError, ValueError):
+            number = None
+        if number is None or not limits.min <= number <= limits.max:
+            raise ValueError(f"`fillvalue` must fit dtype {dtype}; received {fillvalue!r}")
+        return np.array(number, dtype)
+    return value.astype(dtype).reshape(())
+
+
+def _with_empty(image: np.ndarray, kernel: np.ndarray, mode: int, boundary: int, fill, swapped: bool) -> np.ndarray:
+    """The result where an input has no cells: sums of nothing, or of fill values alone."""
+    sign = {0: 1, 1: 0, 2: -1}[mode]
+    shape = tuple(n + sign * (k - 1) for n, k in zip(image.shape, kernel.shape, strict=True))
+    if min(shape) < 0:
+        raise ValueError("`in1` and `in2` must not both be empty along one axis; "
+                         f"received shapes {image.shape} and {kernel.shape}")
+    out = np.zeros(shape, image.dtype)
+    if out.size and kernel.size:
+        if boundary:
+            name = "in2" if swapped else "in1"
+            raise ValueError(f"`{name}` must not be empty where `boundary` repeats it; received shape {image.shape}")
+        if fill is not None:
+            covered = np.full(kernel.shape, fill, image.dtype)
+            geometry = _core.Convolve2D(_args.dtype_id(image.dtype), kernel.shape, kernel.shape, 2, 0, False)
+            geometry.run(covered, kernel, None, cell := np.empty((1, 1), image.dtype))
+            out[...] = cell
+    return out

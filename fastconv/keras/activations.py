@@ -1,0 +1,124 @@
+"""Activation layers."""
+from __future__ import annotations
+
+import keras
+
+from ..tensorflow import ops
+from . import base
+
+__all__ = ["ELU", "Activation", "LeakyReLU", "ReLU", "Softmax"]
+
+
+class _Elementwise:
+    """The call of the layers that know a (name, alpha), before Keras' in the order of classes."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.supports_jit = False
+
+    def call(self, inputs):
+        known = self._known()
+        if known is None:
+            base.fall_back(self, "no kernel for these parameters")
+        elif base.serves(self, inputs):
+            return base.activate(inputs, *known)
+        return super().call(inputs)
+
+
+@keras.saving.register_keras_serializable(package="fastconv")
+class Activation(_Elementwise, keras.layers.Activation):
+    """`keras.layers.Activation` on fastconv's kernels; activations that are not Keras' own run as they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv.keras
+    >>> fastconv.keras.Activation("relu")(np.array([-1.0, 2.0], "float32")).numpy()
+    array([0., 2.], dtype=float32)
+    """
+
+    def _known(self):
+        return base.known_activation(self.activation)
+
+    def call(self, inputs):
+        if self.activation is keras.activations.softmax and base.serves(self, inputs):
+            return base.with_logits(ops.softmax(inputs), inputs)
+        # Somebody's own function is no fallback.
+        return super().call(inputs) if self._known() else self.activation(inputs)
+
+
+@keras.saving.register_keras_serializable(package="fastconv")
+class ReLU(_Elementwise, keras.layers.ReLU):
+    """`keras.layers.ReLU` on fastconv's kernels: plain, with a negative slope, or with ``max_value=6``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv.keras
+    >>> fastconv.keras.ReLU(negative_slope=0.5)(np.array([-1.0, 2.0], "float32")).numpy()
+    array([-0.5,  2. ], dtype=float32)
+    """
+
+    def _known(self):
+        if self.threshold != 0:
+            return None
+        if self.max_value is None:
+            return ("leaky_relu", float(self.negative_slope)) if self.negative_slope else ("relu", 0.0)
+        return ("relu6", 0.0) if self.max_value == 6 and not self.negative_slope else None
+
+
+@keras.saving.register_keras_serializable(package="fastconv")
+class LeakyReLU(_Elementwise, keras.layers.LeakyReLU):
+    """`keras.layers.LeakyReLU` on fastconv's kernels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv.keras
+    >>> fastconv.keras.LeakyReLU(0.5)(np.array([-1.0, 2.0], "float32")).numpy()
+    array([-0.5,  2. ], dtype=float32)
+    """
+
+    def _known(self):
+        return "leaky_relu", float(self.negative_slope)
+
+
+@keras.saving.register_keras_serializable(package="fastconv")
+class ELU(_Elementwise, keras.layers.ELU):
+    """`keras.layers.ELU` on fastconv's kernels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv.keras
+    >>> fastconv.keras.ELU()(np.array([0.0, 2.0], "float32")).numpy()
+    array([0., 2.], dtype=float32)
+    """
+
+    def _known(self):
+        return "elu", float(self.alpha)
+
+
+@keras.saving.register_keras_serializable(package="fastconv")
+class Softmax(keras.layers.Softmax):
+    """`keras.layers.Softmax` on fastconv's kernels: one axis, no mask.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv.keras
+    >>> fastconv.keras.Softmax()(np.zeros((1, 4), "float32")).numpy()
+    array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.supports_jit = False
+
+    def call(self, inputs, mask=None):
+        axis = self.axis[0] if isinstance(self.axis, (list, tuple)) and len(self.axis) == 1 else self.axis
+        if mask is not None or not isinstance(axis, int):
+            base.fall_back(self, "no kernel for masks or several axes")
+        elif base.serves(self, inputs):
+            return base.with_logits(ops.softmax(inputs, axis), inputs)
+        return super().call(inputs, mask)

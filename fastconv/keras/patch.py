@@ -1,0 +1,108 @@
+"""Putting fastconv's layers in the place of Keras' own, everywhere Keras shows them, and back."""
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+from keras.src import api_export
+from keras.src.saving import object_registration
+
+from .activations import ELU, Activation, LeakyReLU, ReLU, Softmax
+from .conv2d import Conv2D
+from .pooling import AveragePooling2D, MaxPooling2D
+
+__all__ = ["is_patched", "patch_keras", "patched", "unpatch_keras"]
+
+# Every public name of the stock layers.
+_ALIASES = {
+    Conv2D: ("Conv2D", "Convolution2D"),
+    MaxPooling2D: ("MaxPooling2D", "MaxPool2D"),
+    AveragePooling2D: ("AveragePooling2D", "AvgPool2D"),
+    Activation: ("Activation",),
+    ReLU: ("ReLU",),
+    LeakyReLU: ("LeakyReLU",),
+    ELU: ("ELU",),
+    Softmax: ("Softmax",),
+}
+_STOCK = {layer: getattr(keras.layers, names[0]) for layer, names in _ALIASES.items()}
+_custom_names: dict[type, str] = {}
+
+
+def is_patched() -> bool:
+    """Whether `patch_keras` is in force."""
+    return bool(_custom_names)
+
+
+def patch_keras() -> None:
+    """Make ``keras.layers.Conv2D`` and the other layers of this package fastconv's.
+
+    Code that imports or loads layers afterwards gets fastconv's, under ``keras.layers``, ``tf.keras.layers`` and
+    Keras' own modules (``keras.applications`` included). Files saved in the meantime name the stock layers, so that
+    they load without fastconv. Patching twice is patching once.
+
+    Examples
+    --------
+    >>> import keras
+    >>> import fastconv.keras
+    >>> fastconv.keras.patch_keras()
+    >>> keras.layers.Conv2D is fastconv.keras.Conv2D
+    True
+    >>> fastconv.keras.unpatch_keras()
+    """
+    if is_patched():
+        return
+    for layer, stock in _STOCK.items():
+        name = api_export.REGISTERED_OBJS_TO_NAMES[stock]
+        api_export.REGISTERED_NAMES_TO_OBJS[name] = layer
+        api_export.REGISTERED_OBJS_TO_NAMES[layer] = name
+        # The older .h5 format writes the name of a custom object if there is one.
+        _custom_names[layer] = object_registration.GLOBAL_CUSTOM_NAMES.pop(layer)
+    _exchange({stock: layer for layer, stock in _STOCK.items()})
+
+
+def unpatch_keras() -> None:
+    """Undo `patch_keras`: Keras is as it was. Layers made in the meantime stay fastconv's."""
+    if not is_patched():
+        return
+    for layer, stock in _STOCK.items():
+        name = api_export.REGISTERED_OBJS_TO_NAMES.pop(layer)
+        api_export.REGISTERED_NAMES_TO_OBJS[name] = stock
+    object_registration.GLOBAL_CUSTOM_NAMES.update(_custom_names)
+    _custom_names.clear()
+    _exchange(_STOCK)
+
+
+@contextmanager
+def patched() -> Iterator[None]:
+    """`patch_keras` inside the ``with`` block.
+
+    Examples
+    --------
+    >>> import keras
+    >>> import fastconv.keras
+    >>> with fastconv.keras.patched():
+    ...     layer = keras.layers.Conv2D(4, 3)
+    >>> isinstance(layer, fastconv.keras.Conv2D)
+    True
+    """
+    before = is_patched()
+    patch_keras()
+    try:
+        yield
+    finally:
+        if not before:
+            unpatch_keras()
+
+
+def _exchange(replacements: dict[type, type]) -> None:
+    """Rebind the public names in every loaded module of Keras that holds a key to its value."""
+    names = [name for aliases in _ALIASES.values() for name in aliases]
+    for module_name, module in list(sys.modules.items()):
+        if module is None or not (module_name + ".").startswith(("keras.", "tensorflow.keras.")):
+            continue
+        scope = vars(module)
+        for name in names:
+            if isinstance(scope.get(name), type) and scope[name] in replacements:
+                scope[name] = replacements[scope[name]]

@@ -1,0 +1,180 @@
+"""Max and average pooling and their gradients."""
+from __future__ import annotations
+
+import numpy as np
+
+from .. import _args, _core
+
+__all__ = ["avg_pool2d", "avg_pool2d_grad", "max_pool2d", "max_pool2d_grad"]
+
+
+class _Geometry:
+    """The checked arguments that all four functions share."""
+
+    def __init__(self, average: bool, shape: tuple[int, ...], dtype: np.dtype, pool_size, strides, padding, data_format):
+        layout = _args.LAYOUTS[_args.choice(data_format, "data_format", _args.LAYOUTS)]
+        pool = _args.pair(pool_size, "pool_size")
+        steps = pool if strides is None else _args.pair(strides, "strides")
+        n, h, w, c = _args.sizes(shape, data_format)
+        pads = _args.padding_pairs(padding, (h, w), pool, steps)
+        for axis, window, name in zip(pads, pool, ("top and bottom", "left and right"), strict=True):
+            if max(axis) >= window:
+                raise ValueError(f"`padding` must be smaller than `pool_size`, {pool}; received {axis} for {name}")
+        self.core = _core.Pool2D(_args.dtype_id(dtype), layout, average, (n, h, w, c), pool, steps, pads)
+        try:
+            out_h, out_w = self.core.output_size()
+        except ValueError as error:
+            raise ValueError(f"`x` of shape {shape} cannot be pooled with `pool_size` {pool}, `padding` {pads}: {error}") from None
+        self.output_shape = _args.shape_of(n, out_h, out_w, c, data_format)
+
+    def check_dy(self, dy: np.ndarray) -> None:
+        if dy.shape != self.output_shape:
+            raise ValueError(f"`dy` must have the shape of the pooled output, {self.output_shape}; received {dy.shape}")
+
+
+def _pool(average: bool, x, pool_size, strides, padding, data_format, out) -> np.ndarray:
+    x = _args.float_array(x, "x", 4)
+    geometry = _Geometry(average, x.shape, x.dtype, pool_size, strides, padding, data_format)
+    y, returned = _args.output(out, geometry.output_shape, x.dtype, (x,))
+    geometry.core.forward(_args.buffer(x), _args.buffer(y))
+    return _args.finish(y, returned)
+
+
+def max_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="channels_last", out=None):
+    """The maximum of each window.
+
+    Parameters
+    ----------
+    x : array_like
+        (n, h, w, c), or (n, c, h, w) with ``data_format='channels_first'``; float16, bfloat16, float32 or float64.
+    pool_size : int or two ints
+        Height and width of the window.
+    strides : int or two ints, optional
+        Rows and columns from one window to the next; `pool_size` by default.
+    padding : 'valid', 'same' or ((top, bottom), (left, right))
+        Less than the window on each side; 'same' puts the odd cell at the bottom and right. Padded cells never win.
+    data_format : {'channels_last', 'channels_first'}
+        Both are read as they lie.
+    out : numpy.ndarray, optional
+        Where the result goes.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, out_h, out_w, c) or (n, c, out_h, out_w), of x's dtype. NaN in a window gives NaN.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is none of these.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv
+    >>> fastconv.max_pool2d(np.arange(16.0).reshape(1, 4, 4, 1))[0, :, :, 0]
+    array([[ 5.,  7.],
+           [13., 15.]])
+    """
+    return _pool(False, x, pool_size, strides, padding, data_format, out)
+
+
+def avg_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="channels_last", out=None):
+    """The mean of each window, padded cells not counted; arguments as in `max_pool2d`.
+
+    Half types are summed in float32; a sum is taken row by row of the window, which keeps its error small.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv
+    >>> fastconv.avg_pool2d(np.arange(9.0).reshape(1, 3, 3, 1), padding="same")[0, :, :, 0]
+    array([[2. , 3.5],
+           [6.5, 8. ]])
+    """
+    return _pool(True, x, pool_size, strides, padding, data_format, out)
+
+
+def max_pool2d_grad(x, dy, pool_size=2, *, strides=None, padding="valid", data_format="channels_last", out=None):
+    """Gradient of `max_pool2d` with respect to `x`.
+
+    The first maximum of a window, row by row, takes the window's ``dy``, as in TensorFlow; where windows overlap the
+    contributions add up. NaN is no maximum, save as the first cell of a window.
+
+    Parameters
+    ----------
+    x : array_like
+        The input of `max_pool2d`.
+    dy : array_like
+        Gradient of its output, of the output's shape and x's dtype.
+    pool_size, strides, padding, data_format
+        As in `max_pool2d`.
+    out : numpy.ndarray, optional
+        Where the result goes.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of x's shape and dtype.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is none of these.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv
+    >>> x = np.array([[1.0, 3.0], [3.0, 2.0]]).reshape(1, 2, 2, 1)
+    >>> fastconv.max_pool2d_grad(x, np.full((1, 1, 1, 1), 5.0))[0, :, :, 0]
+    array([[0., 5.],
+           [0., 0.]])
+    """
+    x, dy = _args.float_array(x, "x", 4), _args.float_array(dy, "dy", 4)
+    _args.same_dtype({"x": x, "dy": dy})
+    geometry = _Geometry(False, x.shape, x.dtype, pool_size, strides, padding, data_format)
+    geometry.check_dy(dy)
+    dx, returned = _args.output(out, x.shape, x.dtype, (x, dy))
+    geometry.core.grad(_args.buffer(x), _args.buffer(dy), _args.buffer(dx))
+    return _args.finish(dx, returned)
+
+
+def avg_pool2d_grad(dy, x_shape, pool_size=2, *, strides=None, padding="valid", data_format="channels_last", out=None):
+    """Gradient of `avg_pool2d` with respect to its input: each window's ``dy`` shared evenly among its cells.
+
+    Parameters
+    ----------
+    dy : array_like
+        Gradient of the output of `avg_pool2d`, four-dimensional.
+    x_shape : four ints
+        Shape of the input of `avg_pool2d`.
+    pool_size, strides, padding, data_format
+        As in `max_pool2d`.
+    out : numpy.ndarray, optional
+        Where the result goes.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of shape `x_shape` and dy's dtype.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is none of these.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv
+    >>> fastconv.avg_pool2d_grad(np.full((1, 1, 1, 1), 8.0), (1, 2, 2, 1))[0, :, :, 0]
+    array([[2., 2.],
+           [2., 2.]])
+    """
+    dy, shape = _args.float_array(dy, "dy", 4), _args.four_sizes(x_shape, "x_shape")
+    geometry = _Geometry(True, shape, dy.dtype, pool_size, strides, padding, data_format)
+    geometry.check_dy(dy)
+    dx, returned = _args.output(out, shape, dy.dtype, (dy,))
+    geometry.core.grad(None, _args.buffer(dy), _args.buffer(dx))
+    return _args.finish(dx, returned)

@@ -1,0 +1,141 @@
+"""The direction of includes and imports, what each layer may use, and the size of files."""
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CSRC = ROOT / "csrc"
+C_FILES = sorted(p for pattern in ("*.c", "*.h", "*.inc") for p in CSRC.rglob(pattern) if "build" not in p.parts)
+PYTHON_FILES = sorted((ROOT / "fastconv").rglob("*.py"))
+
+# A file whose path starts with the key may include only what starts with one of the values; the longest key wins.
+MAY_INCLUDE = {
+    "include/": (),
+    "core/": ("fastconv.h", "core/", "kernels/types.h", "kernels/isa.inc"),
+    "ops/": ("fastconv.h", "core/", "ops/", "kernels/types.h", "kernels/activations.inc"),
+    "kernels/": ("fastconv.h", "kernels/types.h", "kernels/list.inc", "kernels/activations.inc"),
+    "kernels/vec/": ("kernels/vec/",),
+    "kernels/body/": ("kernels/types.h", "kernels/list.inc", "kernels/activations.inc", "kernels/body/"),
+    "kernels/isa/": ("kernels/vec/", "kernels/body/all.h"),
+    "kernels/ref/": ("fastconv.h", "kernels/types.h", "kernels/activations.inc", "kernels/ref/"),
+    "check/": ("fastconv.h", "core/", "ops/", "kernels/", "check/"),
+    "tensorflow/": ("fastconv.h", "tensorflow/"),
+}
+
+# A pattern and the only files that may hold it.
+CONFINED = [
+    (r"#\s*pragma\s+omp|omp\.h|\bomp_\w+\(", r"core/parallel\.c"),
+    (r"immintrin\.h|arm_neon\.h|\b_mm\d*_\w+\(", r"kernels/vec/.*"),
+    (r"__(AVX|SSE|FMA|F16C|ARM_NEON)\w*", r"kernels/vec/.*"),
+    (r"__x86_64__|__aarch64__", r"core/cpu\.c|kernels/isa\.inc|kernels/vec/.*"),
+    # Buffers come from scratch.c; the other two make one small handle each.
+    (r"\b(malloc|calloc|realloc|posix_memalign|aligned_alloc|alloca)\s*\(",
+     r"core/scratch\.c|ops/conv2d\.c|tensorflow/create\.c|check/.*"),
+    (r"\b(printf|fprintf|puts|perror|exit|abort)\s*\(", r"check/.*"),
+    (r"\bgetenv\s*\(", r"core/dispatch\.c"),
+    (r"Python\.h", r"-"),
+]
+
+
+def name(path: Path) -> str:
+    return path.relative_to(CSRC).as_posix()
+
+
+def code(path: Path) -> str:
+    """The text of a C file without its comments."""
+    return re.sub(r"/\*.*?\*/|//[^\n]*", "", path.read_text(), flags=re.DOTALL)
+
+
+def includes(path: Path) -> list[str]:
+    """What a file includes of this project."""
+    return re.findall(r'^\s*#\s*include\s+"([^"]+)"', path.read_text(), flags=re.MULTILINE)
+
+
+def imports(path: Path) -> set[str]:
+    """Absolute names of all modules a Python file imports, inside functions too."""
+    package = list(path.relative_to(ROOT).parent.parts)
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[:len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def uses(module: str, found: set[str]) -> bool:
+    return any(name == module or name.startswith(module + ".") for name in found)
+
+
+@pytest.mark.parametrize("path", C_FILES, ids=name)
+def test_includes_go_down_only(path):
+    key = max((key for key in MAY_INCLUDE if name(path).startswith(key)), key=len, default="kernels/")
+    wrong = [target for target in includes(path) if not target.startswith(MAY_INCLUDE[key] or "-")]
+    assert not wrong, f"{name(path)} includes {wrong}; files of {key} may include {MAY_INCLUDE[key]}"
+
+
+@pytest.mark.parametrize("path", C_FILES, ids=name)
+def test_included_files_exist(path):
+    for target in includes(path):
+        assert (CSRC / target).is_file() or (CSRC / "include" / target).is_file(), f"{name(path)} includes {target}"
+
+
+@pytest.mark.parametrize(("pattern", "allowed"), CONFINED)
+def test_what_only_some_files_may_use(pattern, allowed):
+    users = [name(path) for path in C_FILES if re.search(pattern, code(path))]
+    assert [user for user in users if not re.fullmatch(allowed, user)] == []
+
+
+def test_build_has_no_flags_of_one_machine_or_of_loose_arithmetic():
+    unwanted = re.compile(r"-march=native|-mtune=native|-ffast-math|-Ofast|-funsafe")
+    files = ("setup.py", "csrc/Makefile", "csrc/kernels/isa/flags.txt")
+    assert [file for file in files if unwanted.search((ROOT / file).read_text())] == []
+
+
+def test_every_isa_has_words_flags_and_an_instance():
+    words = re.findall(r"^FC_ISA\((\w+)", (CSRC / "kernels/isa.inc").read_text(), flags=re.MULTILINE)
+    flags = [line.split()[0] for line in (CSRC / "kernels/isa/flags.txt").read_text().splitlines() if line[:1] != "#"]
+    assert sorted(words) == sorted(flags) == sorted(p.stem for p in (CSRC / "kernels/isa").glob("*.c"))
+    assert set(words) <= {p.stem for p in (CSRC / "kernels/vec").glob("*.h")}
+
+
+@pytest.mark.parametrize("path", PYTHON_FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_python_imports_go_down_only(path):
+    found, place = imports(path), path.relative_to(ROOT / "fastconv").as_posix()
+    if place.startswith("keras/") or place == "__main__.py":
+        return
+    assert not uses("fastconv.keras", found) and not uses("keras", found)
+    if not place.startswith("tensorflow/"):
+        assert not uses("fastconv.tensorflow", found) and not uses("tensorflow", found)
+
+
+@pytest.mark.parametrize("path", PYTHON_FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_only_the_binding_and_its_callers_touch_c(path):
+    found, place = imports(path), path.relative_to(ROOT / "fastconv").as_posix()
+    assert not uses("cffi", found)
+    assert not uses("ctypes", found) or place == "tensorflow/_load.py"      # introduces the op library to the core
+    assert not uses("fastconv._core", found) or not place.startswith("keras/")
+
+
+def test_only_the_binding_names_the_c_header():
+    users = [p.name for p in (ROOT / "fastconv").rglob("*.p*") if p.suffix in (".py", ".pyx", ".pxd")
+             and re.search(r"extern from .*fastconv\.h", p.read_text())]
+    assert users == ["_core.pxd"]
+
+
+def test_files_stay_small():
+    limits = {".c": 400, ".h": 300, ".inc": 300, ".py": 300, ".pyx": 300}
+    files = [*C_FILES, *PYTHON_FILES, *(ROOT / "fastconv").glob("*.pyx"), *(ROOT / "bench").glob("*.py"),
+             *(ROOT / "examples").glob("*.py"), ROOT / "setup.py"]
+    sizes = {p: (len(p.read_text().splitlines()), limits[p.suffix]) for p in files}
+    sizes |= {p: (len(p.read_text().splitlines()), 400) for p in (ROOT / "python_tests").glob("*.py")}
+    assert {str(p.relative_to(ROOT)): size for p, (size, limit) in sizes.items() if size > limit} == {}
+
+
+def test_c_files_name_their_licence():
+    files = [p for p in C_FILES if p.suffix != ".inc"]
+    assert [name(p) for p in files if "SPDX-License-Identifier: MIT" not in p.read_text()[:60]] == []

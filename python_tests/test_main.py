@@ -1,0 +1,112 @@
+"""``python -m fastconv`` on small scripts."""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fastconv
+
+# Whatever folder a test runs in, it is this copy of fastconv.
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(fastconv.__file__).parents[1])}
+
+KERAS = """
+import sys
+from keras.layers import Conv2D, MaxPool2D
+import keras, tensorflow as tf
+from tensorflow.keras.layers import Convolution2D
+print(Conv2D.__module__, MaxPool2D.__module__, Convolution2D.__module__, tf.keras.layers.Conv2D.__module__)
+"""
+SCIPY = """
+import sys
+from scipy.signal import convolve2d
+import scipy.signal
+print(convolve2d.__module__, scipy.signal.correlate2d.__module__, 'tensorflow' in sys.modules, 'keras' in sys.modules)
+print(convolve2d([[1, 2]], [[3]]))
+"""
+
+
+def run(*arguments, cwd=None):
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120, cwd=cwd,
+                          env=ENVIRONMENT)
+
+
+@pytest.fixture
+def script(tmp_path):
+    def write(text, name="script.py"):
+        path = tmp_path / name
+        path.write_text(text)
+        return str(path)
+    return write
+
+
+def test_keras_is_patched_before_the_script_sees_it(script):
+    result = run("-m", "fastconv", script(KERAS))
+    assert result.stdout.split() == [
+        "fastconv.keras.conv2d", "fastconv.keras.pooling", "fastconv.keras.conv2d", "fastconv.keras.conv2d"], result
+
+
+def test_no_keras_leaves_it_alone(script):
+    words = run("-m", "fastconv", "--no-keras", script(KERAS)).stdout.split()
+    assert len(words) == 4 and all(word.startswith("keras.") for word in words)
+
+
+def test_scipy_is_patched_without_tensorflow(script):
+    path = script(SCIPY)
+    first, second = run("-m", "fastconv", path).stdout.splitlines()
+    modules = first.split()
+    assert all(module.startswith("fastconv.") for module in modules[:2])
+    assert modules[2:] == ["False", "False"]
+    assert second == "[[3 6]]"
+    stock = run("-m", "fastconv", "--no-scipy", path).stdout.splitlines()
+    assert stock[0].startswith("scipy.signal") and stock[1] == second
+
+
+def test_another_backend_runs_unpatched_and_says_so(script):
+    code = "import os; os.environ['KERAS_BACKEND'] = 'jax'\nfrom keras.layers import Conv2D; print(Conv2D.__module__)"
+    result = run("-m", "fastconv", script(code))
+    assert result.stdout.startswith("keras.")
+    assert "Keras' layers are left as they are" in result.stderr
+
+
+def test_the_script_sees_what_python_would_show_it(script, tmp_path):
+    script("value = 7", "helper.py")
+    path = script("import sys, helper\n"
+                  "print(__name__, __file__, sys.argv, sys.path[0], helper.value)\n"
+                  "print(sys.modules['__main__'].__dict__ is globals())")
+    arguments = [path, "--no-keras", "-m", "x y"]
+    assert run("-m", "fastconv", *arguments).stdout == run(*arguments).stdout
+    assert run("-m", "fastconv", "script.py", cwd=tmp_path).stdout == run("script.py", cwd=tmp_path).stdout
+
+
+def test_modules_and_folders_run_too(script, tmp_path):
+    script("import sys; print(__name__, sys.argv[1:], sys.path[0])", "tool.py")
+    assert run("-m", "fastconv", "-m", "tool", "--help", cwd=tmp_path).stdout == run(
+        "-m", "tool", "--help", cwd=tmp_path).stdout
+    (tmp_path / "folder").mkdir()
+    script("import sys; print(sys.path[0], sys.argv)", "folder/__main__.py")
+    assert run("-m", "fastconv", str(tmp_path / "folder"), "a").stdout == run(str(tmp_path / "folder"), "a").stdout
+
+
+@pytest.mark.parametrize("code", [
+    "import sys; sys.exit(3)", "import sys; sys.exit('stop')", "raise SystemExit", "print(1)",
+    "def f():\n    raise ValueError('why')\n\nf()", "1 +", "import nowhere", "raise KeyboardInterrupt",
+])
+def test_exit_codes_and_tracebacks_are_the_scripts(script, code):
+    path = script(code)
+    ours, python = run("-m", "fastconv", path), run(path)
+    assert ours.returncode == python.returncode
+    assert ours.stdout == python.stdout
+    if "KeyboardInterrupt" not in code:
+        assert ours.stderr == python.stderr
+
+
+def test_usage():
+    result = run("-m", "fastconv", "--help")
+    assert result.returncode == 0
+    assert "--no-keras" in result.stdout and "script.py | -m module" in result.stdout
+    nothing = run("-m", "fastconv")
+    assert nothing.returncode == 2 and "a script or -m module is needed" in nothing.stderr
+    missing = run("-m", "fastconv", "/nowhere/script.py")
+    assert missing.returncode == 2 and "can't open file '/nowhere/script.py'" in missing.stderr

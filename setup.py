@@ -16,7 +16,8 @@ OPENMP = [] if os.environ.get("FASTCONV_NO_OPENMP") else ["-fopenmp"]
 def isa_flags():
     """(word, flags) of every instruction set of this machine, from csrc/kernels/isa/flags.txt."""
     machine = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
-    rows = (line.split() for line in (ROOT / "csrc/kernels/isa/flags.txt").read_text().splitlines() if line[:1] not in "#")
+    lines = (ROOT / "csrc/kernels/isa/flags.txt").read_text().splitlines()
+    rows = (line.split() for line in lines if line[:1] not in "#")
     return [(word, flags) for word, wanted, *flags in rows if wanted in ("any", machine)]
 
 
@@ -40,8 +41,9 @@ class BuildExt(build_ext):
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             objects = [o for group in pool.map(compile_one, jobs) for o in group]
-        self.compiler.link_shared_object(objects, self.get_ext_fullpath(ext.name), libraries=["m", "dl", *ext.libraries],
-                                         extra_postargs=OPENMP + ["-lpthread"], target_lang="c")
+        self.compiler.link_shared_object(objects, self.get_ext_fullpath(ext.name),
+                                         libraries=["m", "dl", *ext.libraries],
+                                         extra_postargs=[*OPENMP, "-lpthread"], target_lang="c")
 
 
 headers = [str(p) for pattern in ("**/*.h", "**/*.inc", "**/*.txt") for p in (ROOT / "csrc").glob(pattern)]

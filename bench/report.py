@@ -1,12 +1,14 @@
 """Rows as text: tables for the terminal and for the README."""
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import rows
 import timing
 from rich.console import Console
 from rich.table import Table
 
-_HEADS = ["case", "fastconv", "GFLOP/s", "GB/s", "of peak", "error", "best peer", "ratio", "other peers"]
+_HEADS = ["case", "fastconv", "images/s", "GFLOP/s", "GB/s", "of peak", "error", "best peer", "ratio", "other peers"]
 _LEFT = ("case", "best peer", "other peers")
 BUSY = 0.5                      # load average; the benchmark's own start adds little to it
 _TIMES = "\u00d7"
@@ -21,8 +23,8 @@ def _time(value: float | None) -> str:
     return f"{value * 1e6:.3g} \u00b5s"
 
 
-def _number(value: float | None, scale: float = 1e9) -> str:
-    return "" if value is None else f"{value / scale:.3g}" if value / scale < 1000 else f"{value / scale:.0f}"
+def _number(value: float | None, unit: float = 1e9) -> str:
+    return "" if value is None else f"{value / unit:.3g}" if value / unit < 1000 else f"{value / unit:.0f}"
 
 
 def _ratio(value: float) -> str:
@@ -30,24 +32,25 @@ def _ratio(value: float) -> str:
 
 
 def _cells(row: dict, machine: dict) -> list[str]:
+    """The row's text under each of _HEADS."""
     best, share = rows.best(row), rows.share(row, machine)
     error = row["results"].get(rows.OURS, {}).get("error")
-    others = [f"{name} {_ratio(value)}{' (' + note + ')' if (note := row['results'][name]['note']) else ''}"
-              for name, value in rows.ratios(row) if best and name != best[0]]
+    notes = {name: f" ({result['note']})" if result["note"] else "" for name, result in row["results"].items()}
+    others = [f"{name} {_ratio(value)}{notes[name]}" for name, value in rows.ratios(row) if best and name != best[0]]
     if (value := rows.prepared(row)) is not None:
         others.append(f"fastconv prepared {_ratio(value)}")
-    flops = rows.rate(row, "flops")
-    rate = f"{rows.rate(row, 'images'):.0f} images/s" if row["images"] and rows.seconds(row) else _number(flops)
-    return [row["case"], _time(rows.seconds(row)), rate, _number(rows.rate(row, "bytes")),
+    return [row["case"], _time(rows.seconds(row)), _number(rows.rate(row, "images"), 1),
+            _number(rows.rate(row, "flops")), _number(rows.rate(row, "bytes")),
             "" if share is None else f"{100 * share:.0f} %", "" if error is None else f"{error:.1e}",
-            best[0] if best else "", _ratio(best[1]) if best else "", ", ".join(others)]
+            best[0] + notes[best[0]] if best else "", _ratio(best[1]) if best else "", ", ".join(others)]
 
 
-def _suites(rows_: list[dict]) -> dict[str, list[dict]]:
-    found: dict[str, list[dict]] = {}
-    for row in rows_:
-        found.setdefault(row["suite"], []).append(row)
-    return found
+def _grids(results: dict) -> Iterator[tuple[str, list[str], list[list[str]]]]:
+    """(suite, heads, rows of cells) of each suite, without the columns that it leaves empty."""
+    for suite in dict.fromkeys(row["suite"] for row in results["rows"]):
+        cells = [_cells(row, results["machine"]) for row in results["rows"] if row["suite"] == suite]
+        kept = [i for i in range(len(_HEADS)) if any(row[i] for row in cells)]
+        yield suite, [_HEADS[i] for i in kept], [[row[i] for i in kept] for row in cells]
 
 
 def machine_line(results: dict) -> str:
@@ -55,7 +58,8 @@ def machine_line(results: dict) -> str:
     machine = results["machine"]
     peaks = ", ".join(f"{dtype} {value / 1e9:.0f} GFLOP/s" for dtype, value in machine["peak_flops"].items())
     versions = ", ".join(f"{name} {version}" for name, version in sorted(results["versions"].items()))
-    return (f"{machine['cpu']}, {machine['isa']}, {machine['threads']} threads; measured peak {peaks}, "
+    threads = f"{machine['threads']} thread{'s' if machine['threads'] > 1 else ''}"
+    return (f"{machine['cpu']}, {machine['isa']}, {threads}; measured peak {peaks}, "
             f"copy {machine['copy_bandwidth'] / 1e9:.0f} GB/s; Python {machine['python']}, {versions}; "
             f"{machine['date']}")
 
@@ -71,18 +75,14 @@ def method(results: dict) -> str:
 
 
 def print_tables(console: Console, results: dict) -> None:
-    """One table a suite, then what went wrong."""
-    for suite, found in _suites(results["rows"]).items():
+    """One table a suite, how the figures were obtained, and what went wrong."""
+    for suite, heads, cells in _grids(results):
         table = Table(title=suite, title_justify="left", title_style="bold")
-        for head in _HEADS:
-            table.add_column(head, justify="left" if head in _LEFT else "right",
-                             overflow="fold", style="dim" if head == "other peers" else None)
-        for row in found:
-            best = rows.best(row)
-            cells = _cells(row, results["machine"])
-            if best:
-                cells[7] = f"[{'green' if best[1] >= 1 else 'red'}]{cells[7]}[/]"
-            table.add_row(*cells)
+        for head in heads:
+            table.add_column(head, justify="left" if head in _LEFT else "right", overflow="fold",
+                             style={"other peers": "dim", "fastconv": "bold"}.get(head))
+        for row in cells:
+            table.add_row(*row)
         console.print(table)
     console.print(machine_line(results), method(results), sep="\n", style="dim")
     for line in notices(results):
@@ -91,7 +91,7 @@ def print_tables(console: Console, results: dict) -> None:
 
 def notices(results: dict) -> list[str]:
     """Missing peers, wrong answers, failures."""
-    lines = [f"skipped, not installed: {name}" for name in results["missing"]]
+    lines = [f"skipped, not installed: {', '.join(results['missing'])}"] if results["missing"] else []
     if results["machine"]["load"] > BUSY:
         lines.append(f"other programs were busy when this began (load average {results['machine']['load']:.1f}): noisy")
     for row in results["rows"]:
@@ -102,13 +102,10 @@ def notices(results: dict) -> list[str]:
 def markdown(results: dict) -> str:
     """The README's tables."""
     lines = []
-    for suite, found in _suites(results["rows"]).items():
-        heads = [suite, *_HEADS[1:]]
-        cells = [_cells(row, results["machine"]) for row in found]
-        kept = [i for i, head in enumerate(heads) if head in heads[:2] or any(row[i] for row in cells)]
-        lines.append("| " + " | ".join(heads[i] for i in kept) + " |")
-        lines.append("| " + " | ".join("---" if heads[i] in _LEFT or i == 0 else "---:" for i in kept) + " |")
-        lines += ["| " + " | ".join(row[i] for i in kept) + " |" for row in cells]
+    for suite, heads, cells in _grids(results):
+        lines.append(f"| {' | '.join([suite, *heads[1:]])} |")
+        lines.append(f"| {' | '.join('---' if head in _LEFT else '---:' for head in heads)} |")
+        lines += [f"| {' | '.join(row)} |" for row in cells]
         lines.append("")
     lines += [machine_line(results) + ".", "", method(results)]
     lines += [f"- {line}" for line in notices(results)]

@@ -44,7 +44,7 @@ def prepared(row: dict) -> float | None:
 def best(row: dict) -> tuple[str, float] | None:
     """The fastest peer that gives the same answer, and its ratio; one that saturates only where there is no other."""
     found = ratios(row)
-    same = [pair for pair in found if not row["results"][pair[0]]["note"]]
+    same = [pair for pair in found if row["results"][pair[0]]["error"] is not None]
     return (same or found or [None])[0]
 
 

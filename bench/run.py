@@ -10,7 +10,7 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
-INSTALL = "pip install 'fastconv[bench,keras]'"
+INSTALL = "pip install '.[bench,keras]'"
 # timing.Effort's rounds, slot and limit. On a slow or busy machine --quick takes fewer rounds, to end near its budget.
 QUICK, FULL = (5, 0.01, 0.25), (9, 0.03, 10.0)
 QUICK_BUDGET = 45.0
@@ -49,7 +49,8 @@ def _words(values: list[str] | None) -> list[str] | None:
 def _set_environment(threads: int) -> None:
     """What the libraries read when they are loaded: thread counts, no GPU, less log."""
     count = str(threads)
-    counts = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC", "PJRT_NPROC")
+    counts = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC", "PJRT_NPROC",
+              "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     os.environ |= dict.fromkeys(counts, count)
     os.environ |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu", "KERAS_BACKEND": "tensorflow"}
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -80,6 +81,7 @@ def _select(arguments: argparse.Namespace) -> tuple[list, list, list[str]]:
 def _measure(arguments: argparse.Namespace, threads: int) -> dict:
     """Run the selection under a progress bar."""
     import machine
+    import numpy as np
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
     from runner import Runner
@@ -107,7 +109,7 @@ def _measure(arguments: argparse.Namespace, threads: int) -> dict:
             left = (end - time.perf_counter()) / (len(chosen) - len(rows))
             rows.append(runner.row(case, Effort(rounds, slot, limit, left)))
             progress.advance(task)
-    versions = {"fastconv": fastconv.__version__, **runner.versions}
+    versions = {"fastconv": fastconv.__version__, "numpy": np.__version__, **runner.versions}
     return {"machine": found, "rounds": rounds, "seconds": time.perf_counter() - start, "versions": versions,
             "missing": missing, "rows": rows}
 

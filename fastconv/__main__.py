@@ -51,7 +51,7 @@ class _AfterImport(MetaPathFinder):
 def _patch_keras() -> None:
     try:
         from .keras import patch_keras
-    except ImportError as error:
+    except (ImportError, AttributeError) as error:  # the latter from a `keras` that is somebody's own module
         _log.warning("Keras' layers are left as they are: %s", error)
     else:
         patch_keras()

@@ -28,7 +28,7 @@ def dtype_id(dtype: np.dtype) -> int | None:
 
 
 def float_array(value, name: str, ndim: int | None = None) -> np.ndarray:
-    """value as a C-contiguous native array of float16, bfloat16, float32 or float64 (integers become float32's NumPy promotion)."""
+    """value as a C-contiguous native array of float16, bfloat16, float32 or float64; integers join float32."""
     array = np.asarray(value)
     if array.dtype.kind in "biu":
         array = array.astype(np.result_type(array.dtype, np.float32))

@@ -197,6 +197,13 @@ cdef class Pool2D:
             status = fc_pool2d_grad(&self.params, x_.data, dy_.data, dx_.data)
         _raise(status)
 
+    def grad_grad(self, x, ddx, ddy):
+        cdef _Pointer x_ = _Pointer(x), ddx_ = _Pointer(ddx), ddy_ = _Pointer(ddy, True)
+        cdef fc_status status
+        with nogil:
+            status = fc_max_pool2d_grad_grad(&self.params, x_.data, ddx_.data, ddy_.data)
+        _raise(status)
+
 
 cdef class Conv2D:
     """The geometry of one conv2d call; shape is (n, h, w, c_in) in either layout, kernel (k_h, k_w, c_in / groups, c_out)."""

@@ -6,7 +6,14 @@ from contextlib import contextmanager
 
 from . import _args, _core, cpu
 
-__all__ = ["get_float32_precision", "get_num_threads", "set_float32_precision", "set_num_threads", "show_config", "threads"]
+__all__ = [
+    "get_float32_precision",
+    "get_num_threads",
+    "set_float32_precision",
+    "set_num_threads",
+    "show_config",
+    "threads",
+]
 
 _PRECISIONS = ("highest", "high", "medium")
 

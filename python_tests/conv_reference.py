@@ -22,10 +22,12 @@ def _grouped(array, groups):
 def conv2d(x, kernel, bias, strides, padding, dilation, groups):
     """channels_last only; padding as ((top, bottom), (left, right))."""
     image, kernel = _padded(x, padding), kernel.astype(np.float64)
-    out = [(size - (k - 1) * d - 1) // s + 1 for size, k, d, s in zip(image.shape[1:3], kernel.shape, dilation, strides, strict=False)]
+    axes = zip(image.shape[1:3], kernel.shape[:2], dilation, strides, strict=True)
+    out = [(size - (k - 1) * d - 1) // s + 1 for size, k, d, s in axes]
     y = np.zeros((x.shape[0], *out, groups, kernel.shape[3] // groups))
     for i, j, rows, cols in _taps(image.shape, out, kernel.shape, strides, dilation):
-        y += np.einsum("nhwgc,cgo->nhwgo", _grouped(image[:, rows, cols], groups), _grouped(kernel[i, j], groups), optimize=True)
+        part = _grouped(image[:, rows, cols], groups)
+        y += np.einsum("nhwgc,cgo->nhwgo", part, _grouped(kernel[i, j], groups), optimize=True)
     y = y.reshape(*y.shape[:3], -1)
     return y if bias is None else y + bias.astype(np.float64)
 
@@ -37,6 +39,7 @@ def gradients(x, kernel, dy, strides, padding, dilation, groups):
     for i, j, rows, cols in _taps(image.shape, dy.shape[1:3], kernel.shape, strides, dilation):
         part = np.einsum("nhwgo,cgo->nhwgc", dy, _grouped(kernel[i, j], groups), optimize=True)
         d_image[:, rows, cols] += part.reshape(*part.shape[:3], -1)
-        d_kernel[i, j] = np.einsum("nhwgc,nhwgo->cgo", _grouped(image[:, rows, cols], groups), dy, optimize=True).reshape(kernel[i, j].shape)
+        part = np.einsum("nhwgc,nhwgo->cgo", _grouped(image[:, rows, cols], groups), dy, optimize=True)
+        d_kernel[i, j] = part.reshape(kernel[i, j].shape)
     (top, _), (left, _) = padding
     return d_image[:, top:top + x.shape[1], left:left + x.shape[2]], d_kernel

@@ -88,6 +88,15 @@ def test_any_geometry(shape1, shape2, mode, boundary, dtype, pair, fillvalue, se
     assert_as_scipy(ours(in1, in2, mode, boundary, fillvalue), want, in1, max(1.0, fillvalue) * in2)
 
 
+@pytest.mark.parametrize("shape", [(101, 103), (3, 5000), (700, 2)])
+def test_rounding_does_not_grow_with_the_kernel(shape, isa, rng):
+    in1 = rng.random((shape[0] + 9, shape[1] + 20)).astype("float32")
+    in2 = rng.random(shape).astype("float32")
+    exact = signal.fftconvolve(in1.astype("float64"), in2.astype("float64"), "valid")
+    got = fastconv.convolve2d(in1, in2, "valid")
+    assert np.linalg.norm(got - exact) <= 1e-6 * np.linalg.norm(exact)
+
+
 def test_worked_example():
     image = np.full((5, 5), 10)
     image[1:4, 1:4] = 5

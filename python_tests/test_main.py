@@ -2,6 +2,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,8 @@ print(convolve2d([[1, 2]], [[3]]))
 
 
 def run(*arguments, cwd=None):
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120, cwd=cwd,
-                          env=ENVIRONMENT)
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120,
+                          cwd=cwd or tempfile.gettempdir(), env=ENVIRONMENT)
 
 
 @pytest.fixture

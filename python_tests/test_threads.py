@@ -138,7 +138,7 @@ child = os.fork()
 if child == 0:
     signal.alarm(60)    # kills a child that hangs
     same = all(np.array_equal(a, b) for a, b in zip(work(), expected))
-    os._exit(0 if same and fastconv.get_num_threads() == 1 else 1)
+    os._exit(0 if same and fastconv.get_num_threads() == 4 else 1)
 _, status = os.waitpid(child, 0)
 assert all(np.array_equal(a, b) for a, b in zip(work(), expected))
 assert fastconv.get_num_threads() == 4

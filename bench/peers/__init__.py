@@ -22,10 +22,11 @@ _KERAS = frozenset({"fit", "predict"})
 
 @dataclass(frozen=True)
 class Candidate:
-    """`run` is timed, `to_array` turns its result into the reference's layout; `note` says why that is not checked."""
+    """`run` is timed, `to_array` turns its result into the reference's layout; `note` goes beside its figures."""
     run: Callable[[], object]
     to_array: Callable[[object], np.ndarray] = np.asarray
     note: str = ""
+    check: bool = True          # whether it means to give the same answer
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,11 @@ class Peer:
     module: str                 # its module in this package
     ops: frozenset[str]
     variant: str = ""
+    also: tuple[str, ...] = ()  # further names that it imports
 
     @property
     def installed(self) -> bool:
-        return find_spec(self.library) is not None
+        return all(find_spec(name) for name in (self.library, *self.also))
 
     @property
     def version(self) -> str:
@@ -70,10 +72,10 @@ PEERS = (
     Peer("tensorflow", "tensorflow", "tensorflow-cpu", "tensorflow", _IMAGE | _FORWARD | _GRADS),
     Peer("torch-nhwc", "torch", "torch", "torch", _IMAGE | _FORWARD | _GRADS, "channels_last"),
     Peer("torch-nchw", "torch", "torch", "torch", _IMAGE | _FORWARD | _GRADS),
-    Peer("onnxruntime", "onnxruntime", "onnxruntime", "onnxruntime", _IMAGE | _FORWARD),
+    Peer("onnxruntime", "onnxruntime", "onnxruntime", "onnxruntime", _IMAGE | _FORWARD, also=("onnx",)),
     Peer("jax", "jax", "jax", "jax", _IMAGE | _FORWARD | _GRADS),
-    Peer("keras", "keras", "keras", "keras", _KERAS),
-    Peer("keras-nojit", "keras", "keras", "keras", _KERAS, "nojit"),
+    Peer("keras", "keras", "keras", "keras", _KERAS, also=("tensorflow",)),
+    Peer("keras-nojit", "keras", "keras", "keras", _KERAS, "nojit", ("tensorflow",)),
 )
 
 

@@ -20,8 +20,8 @@ def candidate(problem, variant):
     build = {"convolve2d": _convolve2d, "conv2d": _conv2d, "conv2d_input_grad": _input_grad,
              "conv2d_kernel_grad": _kernel_grad, "activation": _activation}.get(problem.op, _pool)
     run = build(problem, torch.channels_last if variant else torch.contiguous_format)
-    return run and Candidate(run, _to_kernel if problem.op == "conv2d_kernel_grad" else
-                             _to_image if problem.op == "convolve2d" else _to_nhwc)
+    to_array = {"conv2d_kernel_grad": _to_kernel, "convolve2d": _to_image}.get(problem.op, _to_nhwc)
+    return run and Candidate(run, to_array, note="given the indices" if problem.op == "max_pool2d_grad" else "")
 
 
 def _to_nhwc(result):

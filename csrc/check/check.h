@@ -37,7 +37,7 @@ void check_guards(const check_buffer *buffer);
 
 /* --bench: times `run(context)` and prints it with its rate; work in flops or bytes, unit "GFLOP/s" or "GB/s". */
 int check_benching(void);
-/* --ulp: errors of basic functions are measured over all of their float32 arguments. */
+/* --ulp: errors of basic functions are measured over their float32 arguments. */
 int check_measuring(void);
 void check_time(const char *slot, const char *isa, const char *parameters, void (*run)(void *), void *context, double work, const char *unit);
 

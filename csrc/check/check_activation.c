@@ -163,7 +163,10 @@ enum { ROWS = 3, COLUMNS = 21 };
 SOFTMAX(float, f32, FLT_EPSILON)
 SOFTMAX(double, f64, DBL_EPSILON)
 
-/* Error of a kernel in units in the last place of the exact result, over every float32. */
+/*
+ * Error of a kernel in units in the last place of the exact result: every float32 with 2^-29 <= |x| < 512, and outside,
+ * where the functions are nearly constant or linear, every 97th.
+ */
 typedef struct scan { fc_activation_fn *run; double (*exact)(double); double worst[256]; float at[256]; } scan;
 
 static double exact_sigmoid(double x) { return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x)); }
@@ -172,10 +175,12 @@ static void scan_part(void *scan_, size_t part, size_t worker) {
     scan *s = scan_;
     enum { BLOCK = 1 << 12 };
     float x[BLOCK], y[BLOCK];
+    const size_t exponents = part % 128;    /* two of them, biased by 127 */
+    const uint32_t step = exponents >= 49 && exponents <= 67 ? 1 : 97;
     (void)worker;
-    for (uint64_t bits = (uint64_t)part << 24; bits < ((uint64_t)part + 1) << 24; bits += BLOCK) {
+    for (uint64_t bits = (uint64_t)part << 24; bits < ((uint64_t)part + 1) << 24; bits += (uint64_t)BLOCK * step) {
         for (uint32_t i = 0; i < BLOCK; i++) {
-            uint32_t u = (uint32_t)bits + i;
+            const uint32_t u = (uint32_t)(bits + (uint64_t)i * step);
             memcpy(x + i, &u, 4);
         }
         s->run(BLOCK, 0, x, y);
@@ -205,7 +210,7 @@ static void measure(const fc_kernels *k, const char *isa) {
         for (size_t part = 1; part < 256; part++)
             if (!(s.worst[part] <= s.worst[worst]))
                 worst = part;
-        printf("%-7s %-22s all float32: at most %.3f ulp, at %.9g\n", isa, names[functions[f].activation], s.worst[worst], s.at[worst]);
+        printf("%-7s %-22s at most %.3f ulp, at %.9g\n", isa, names[functions[f].activation], s.worst[worst], s.at[worst]);
     }
 }
 

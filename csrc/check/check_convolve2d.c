@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,7 +176,8 @@ static void run_timed(void *context) { ((timing *)context)->run(&((timing *)cont
 static void time_slot(const slot *s, const char *isa, size_t k) {
     enum { ROWS = 32, COLS = 512 };
     const size_t size = s->part * s->parts, width = (COLS + k - 1) * size;
-    check_buffer image = check_alloc((ROWS + k - 1) * width, 0), taps = check_alloc(k * k * size, 0), out = check_alloc(ROWS * COLS * size, 0);
+    check_buffer image = check_alloc((ROWS + k - 1) * width, 0), taps = check_alloc(k * k * size, 0);
+    check_buffer out = check_alloc(ROWS * COLS * size, 0);
     const void **rows = malloc((ROWS + k - 1) * sizeof *rows);
     char name[32];
     fill(s, image.data, image.bytes);
@@ -183,8 +185,7 @@ static void time_slot(const slot *s, const char *isa, size_t k) {
     for (size_t i = 0; i < ROWS + k - 1; i++)
         rows[i] = image.data + i * width;
     timing t = {s->run, {taps.data, k, k, rows, ROWS, COLS, out.data, COLS}};
-    strcpy(name, "3x3, 32x512 outputs");
-    name[0] = name[2] = (char)('0' + k);
+    snprintf(name, sizeof name, "%zux%zu, 32x512 outputs", k, k);
     check_time(s->name, isa, name, run_timed, &t, 2.0 * ROWS * COLS * (double)(k * k * s->parts * s->parts), "GFLOP/s");
     free(rows);
     check_free(&image);
@@ -209,15 +210,14 @@ void check_convolve2d(const fc_kernels *kernels, const char *isa) {
     };
 #undef SLOT
     check_operations(isa);
-    static const size_t kernel_sizes[][2] = {{1, 1}, {1, 7}, {2, 3}, {3, 3}, {3, 1}, {4, 2}, {5, 5}, {9, 4}};
+    static const size_t kernel_sizes[][2] = {{1, 1}, {1, 7}, {2, 3}, {3, 3}, {3, 1}, {4, 2}, {5, 5}, {9, 4}, {40, 27}, {2, 600}};
     for (size_t i = 0; i < sizeof slots / sizeof *slots; i++) {
         for (size_t k = 0; k < sizeof kernel_sizes / sizeof *kernel_sizes; k++)
-            for (size_t repeat = 0; repeat < 20; repeat++)
+            for (size_t repeat = 0; repeat < (k < 8 ? 20 : 2); repeat++)
                 check_one(&slots[i], isa, kernel_sizes[k][0], kernel_sizes[k][1],
                           1 + check_random_below(10), 1 + check_random_below(repeat < 10 ? 40 : 300));
-        if (check_benching()) {
-            time_slot(&slots[i], isa, 3);
-            time_slot(&slots[i], isa, 9);
-        }
+        if (check_benching())
+            for (size_t k = 3; k <= 27; k *= 3)
+                time_slot(&slots[i], isa, k);
     }
 }

@@ -77,7 +77,11 @@ static void geometries(const slot *slot, const char *isa) {
 }
 
 enum { WIDTH = 128, CHANNELS = 32 };
-typedef struct timed { fc_pool_fn *run; fc_pool_span span; float x[2 * WIDTH * CHANNELS], from[2 * WIDTH * CHANNELS], to[2 * WIDTH * CHANNELS]; } timed;
+typedef struct timed {
+    fc_pool_fn *run;
+    fc_pool_span span;
+    float x[2 * WIDTH * CHANNELS], from[2 * WIDTH * CHANNELS], to[2 * WIDTH * CHANNELS];
+} timed;
 
 static void run_timed(void *timed_) {
     timed *t = timed_;

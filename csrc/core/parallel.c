@@ -1,20 +1,56 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A pool of sleeping workers shared by every caller. OpenMP says how many threads to use (OMP_NUM_THREADS, threadpoolctl), but
+ * does not run them: its closing barrier waits for threads that never got a core, and each calling thread keeps a spinning
+ * team of its own, which stalls for milliseconds beside another busy pool, as TensorFlow's. Here the caller takes tasks
+ * itself and waits only for workers that hold one.
+ */
 #include "core/parallel.h"
 
+#include <fenv.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
-/* A parallel region costs 2-10 us; below this a second thread does not pay for it. */
-#define FC_WORK_PER_THREAD 2e5
+/* Waking a worker costs 5-20 us; below this (20-50 us of arithmetic) a second thread does not pay for it. */
+#define FC_WORK_PER_THREAD 1e6
+
+enum {
+    MOST_WORKERS = 1024,
+    SPINS = 500             /* about 10 us: ops often follow one another that closely */
+};
 
 static atomic_int fixed_threads;    /* 0: follow OpenMP */
-static atomic_int forked;           /* libgomp's pool does not survive fork(): the child stays single-threaded */
 
-static void in_forked_child(void) { atomic_store(&forked, 1); }
+typedef struct parallel_job {
+    fc_task *task;
+    void *job;
+    size_t tasks, helpers, joined;  /* joined: workers that have taken part, guarded by the lock */
+    atomic_size_t next, active;     /* active: workers that still do */
+    fenv_t environment;             /* the caller's rounding and denormal modes hold in every thread */
+    struct parallel_job *link;
+} parallel_job;
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t work, done;
+    parallel_job *jobs;             /* that want more workers */
+    size_t workers, sleeping;
+    atomic_size_t posted;
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
+
+/* The child of a fork has no workers, and a lock that another thread may have held. */
+static void in_forked_child(void) {
+    pthread_mutex_init(&pool.lock, NULL);
+    pthread_cond_init(&pool.work, NULL);
+    pthread_cond_init(&pool.done, NULL);
+    pool.jobs = NULL;
+    pool.workers = pool.sleeping = 0;
+}
 
 __attribute__((constructor)) static void watch_fork(void) { pthread_atfork(NULL, NULL, in_forked_child); }
 
@@ -29,12 +65,11 @@ int fc_get_fixed_threads(void) { return atomic_load(&fixed_threads); }
 
 int fc_get_num_threads(void) {
 #ifdef _OPENMP
-    if (atomic_load(&forked))
-        return 1;
     int fixed = atomic_load(&fixed_threads);
     return fixed ? fixed : omp_get_max_threads();
 #else
-    return 1;
+    int fixed = atomic_load(&fixed_threads);
+    return fixed ? fixed : 1;
 #endif
 }
 
@@ -58,6 +93,8 @@ size_t fc_parallel_workers(size_t tasks, double work) {
         return 1;
 #endif
     size_t workers = (size_t)fc_get_num_threads();
+    if (workers > MOST_WORKERS)
+        workers = MOST_WORKERS;
     if (workers > tasks)
         workers = tasks;
     if ((double)workers > work / FC_WORK_PER_THREAD)
@@ -65,19 +102,107 @@ size_t fc_parallel_workers(size_t tasks, double work) {
     return workers ? workers : 1;
 }
 
-void fc_parallel_for(size_t tasks, size_t workers, fc_task *task, void *job) {
-    if (workers <= 1) {
-        for (size_t i = 0; i < tasks; i++)
-            task(job, i, 0);
-        return;
-    }
-#ifdef _OPENMP
-    atomic_size_t next = 0;
-    #pragma omp parallel num_threads((int)workers)
-    {
-        size_t worker = (size_t)omp_get_thread_num(), i;
-        while ((i = atomic_fetch_add_explicit(&next, 1, memory_order_relaxed)) < tasks)
-            task(job, i, worker);
-    }
+static void pause_cpu(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
 #endif
+}
+
+static void take_tasks(parallel_job *job, size_t worker) {
+    for (size_t i; (i = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed)) < job->tasks;)
+        job->task(job->job, i, worker);
+}
+
+/* The lock is held. */
+static void remove_job(const parallel_job *job) {
+    for (parallel_job **at = &pool.jobs; *at; at = &(*at)->link)
+        if (*at == job) {
+            *at = job->link;
+            return;
+        }
+}
+
+static void *work(void *unused) {
+    (void)unused;
+    for (;;) {
+        size_t seen = atomic_load(&pool.posted);
+        pthread_mutex_lock(&pool.lock);
+        if (!pool.jobs) {
+            pthread_mutex_unlock(&pool.lock);
+            for (int i = 0; i < SPINS && atomic_load_explicit(&pool.posted, memory_order_relaxed) == seen; i++)
+                pause_cpu();
+            pthread_mutex_lock(&pool.lock);
+        }
+        pool.sleeping++;
+        while (!pool.jobs)
+            pthread_cond_wait(&pool.work, &pool.lock);
+        pool.sleeping--;
+        parallel_job *job = pool.jobs;
+        size_t worker = ++job->joined;
+        atomic_fetch_add(&job->active, 1);
+        if (job->joined == job->helpers)
+            remove_job(job);
+        pthread_mutex_unlock(&pool.lock);
+        fesetenv(&job->environment);
+        take_tasks(job, worker);
+        pthread_mutex_lock(&pool.lock);
+        if (atomic_fetch_sub(&job->active, 1) == 1)
+            pthread_cond_broadcast(&pool.done);     /* the job may be gone from here on */
+        pthread_mutex_unlock(&pool.lock);
+    }
+    return NULL;
+}
+
+/* The lock is held. Where no thread can be had, fewer do the work. */
+static void grow_pool(size_t workers) {
+    sigset_t all, before;
+    pthread_attr_t detached;
+    if (pool.workers >= workers)
+        return;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);    /* signals stay with the program's own threads */
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    pthread_t thread;
+    while (pool.workers < workers && !pthread_create(&thread, &detached, work, NULL))
+        pool.workers++;
+    pthread_attr_destroy(&detached);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void post(parallel_job *job) {
+    fegetenv(&job->environment);
+    pthread_mutex_lock(&pool.lock);
+    grow_pool(job->helpers);
+    job->link = pool.jobs;
+    pool.jobs = job;
+    atomic_fetch_add(&pool.posted, 1);
+    for (size_t i = 0; i < job->helpers && i < pool.sleeping; i++)
+        pthread_cond_signal(&pool.work);
+    pthread_mutex_unlock(&pool.lock);
+}
+
+static void wait_for_helpers(parallel_job *job) {
+    pthread_mutex_lock(&pool.lock);
+    remove_job(job);
+    pthread_mutex_unlock(&pool.lock);
+    for (int i = 0; i < SPINS && atomic_load(&job->active); i++)
+        pause_cpu();
+    if (!atomic_load(&job->active))
+        return;
+    pthread_mutex_lock(&pool.lock);
+    while (atomic_load(&job->active))
+        pthread_cond_wait(&pool.done, &pool.lock);
+    pthread_mutex_unlock(&pool.lock);
+}
+
+void fc_parallel_for(size_t tasks, size_t workers, fc_task *task, void *job) {
+    parallel_job shared = {.task = task, .job = job, .tasks = tasks, .helpers = workers - 1};
+    if (workers > 1)
+        post(&shared);
+    take_tasks(&shared, 0);
+    if (workers > 1)
+        wait_for_helpers(&shared);
 }

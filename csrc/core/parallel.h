@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The only user of OpenMP. Work is cut into tasks by the shape of the problem, never by the number of threads. */
+/* Threads. Work is cut into tasks by the shape of the problem, never by the number of threads. */
 #ifndef FC_CORE_PARALLEL_H
 #define FC_CORE_PARALLEL_H
 

@@ -80,7 +80,7 @@ typedef struct fc_convolve2d_params {
 } fc_convolve2d_params;
 
 fc_status fc_convolve2d_output_size(const fc_convolve2d_params *p, ptrdiff_t *out_h, ptrdiff_t *out_w);
-/* fillvalue: one element, read for FC_FILL only. */
+/* fillvalue: one element, read for FC_FILL only; NULL stands for 0. */
 fc_status fc_convolve2d(const fc_convolve2d_params *p, const void *image, const void *kernel,
                         const void *fillvalue, void *out);
 

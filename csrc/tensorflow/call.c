@@ -82,7 +82,8 @@ void *call_output(call *c, const int64_t *dims, int rank) {
     size_t count = element_count(c, dims, rank);
     if (!call_ok(c))
         return NULL;
-    TF_Tensor *y = tf.AllocateOutput(c->ctx, 0, c->kernel->type, dims, rank, count * item_size(c->kernel->type), c->status);
+    TF_DataType type = c->kernel->type;
+    TF_Tensor *y = tf.AllocateOutput(c->ctx, 0, type, dims, rank, count * item_size(type), c->status);
     if (!call_ok(c))
         return NULL;
     c->held[c->held_count++] = y;
@@ -145,10 +146,11 @@ int call_same_dims(call *c, const char *name, const input *x, const int64_t expe
         return 0;
     for (int i = 0; i < 4; i++)
         if (x->dims[i] != expected[i]) {
-            call_fail(c, TF_INVALID_ARGUMENT, "`%s` must have shape (%lld, %lld, %lld, %lld); received (%lld, %lld, %lld, %lld)",
-                      name, (long long)expected[0], (long long)expected[1], (long long)expected[2],
-                      (long long)expected[3], (long long)x->dims[0], (long long)x->dims[1], (long long)x->dims[2],
-                      (long long)x->dims[3]);
+            const long long received[4] = {x->dims[0], x->dims[1], x->dims[2], x->dims[3]};
+            const long long wanted[4] = {expected[0], expected[1], expected[2], expected[3]};
+            call_fail(c, TF_INVALID_ARGUMENT,
+                      "`%s` must have shape (%lld, %lld, %lld, %lld); received (%lld, %lld, %lld, %lld)", name,
+                      wanted[0], wanted[1], wanted[2], wanted[3], received[0], received[1], received[2], received[3]);
             return 0;
         }
     return 1;

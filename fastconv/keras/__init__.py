@@ -8,8 +8,8 @@ except ImportError as error:
     raise ImportError("fastconv.keras needs Keras and TensorFlow: pip install 'fastconv[keras]'") from error
 
 if _keras.backend.backend() != "tensorflow":
-    raise ImportError(f"fastconv.keras runs on Keras' TensorFlow backend; received backend {_keras.backend.backend()!r} "
-                      "(set KERAS_BACKEND=tensorflow before importing Keras)")
+    raise ImportError("fastconv.keras runs on Keras' TensorFlow backend; received backend "
+                      f"{_keras.backend.backend()!r} (set KERAS_BACKEND=tensorflow before importing Keras)")
 
 from .activations import ELU, Activation, LeakyReLU, ReLU, Softmax
 from .conv2d import Conv2D

@@ -1,4 +1,4 @@
-"""2-D convolution of a batch, its gradients, and what runs them."""
+"""2-D convolution of a batch, packed kernels, and the plan of what runs."""
 from __future__ import annotations
 
 import numpy as np
@@ -6,13 +6,13 @@ import numpy as np
 from .. import _args, _core
 from .activations import activation_id
 
-__all__ = ["conv2d", "conv2d_bias_grad", "conv2d_input_grad", "conv2d_kernel_grad", "plan_conv2d", "prepare_conv2d"]
+__all__ = ["conv2d", "plan_conv2d", "prepare_conv2d"]
 
 _ALGORITHMS = ("auto", "direct", "depthwise")
 
 
-class _Keywords:
-    """The keywords every function here shares, checked once; `geometry` binds them to sizes."""
+class Keywords:
+    """The keywords conv2d and its gradients share, checked once; `geometry` binds them to sizes."""
 
     __slots__ = ("activation", "algorithm", "alpha", "data_format", "dilation", "groups", "padding", "strides")
 
@@ -32,20 +32,22 @@ class _Keywords:
         if k_h < 1 or k_w < 1:
             raise ValueError(f"`kernel` must be at least 1 x 1; received shape {kernel_shape}")
         if k_c * self.groups != c_in:
-            raise ValueError(f"`kernel` must have {c_in} // groups = {c_in / self.groups:g} input channels for `x` of shape "
-                             f"{x_shape} and groups={self.groups}; received shape {kernel_shape}")
+            raise ValueError(f"`kernel` must have {c_in} // groups = {c_in / self.groups:g} input channels for `x` of "
+                             f"shape {x_shape} and groups={self.groups}; received shape {kernel_shape}")
         if c_out % self.groups:
             raise ValueError(f"`groups` must divide the kernel's {c_out} output channels; received {self.groups}")
-        if _ALGORITHMS[self.algorithm] == "depthwise" and not (1 < self.groups == c_in == c_out and dtype.itemsize > 2):
-            raise ValueError("`algorithm` 'depthwise' needs one input and one output channel a group, in float32 or float64; "
-                             f"received kernel shape {kernel_shape}, groups={self.groups}, dtype {dtype}")
+        depthwise = 1 < self.groups == c_in == c_out and dtype.itemsize > 2
+        if _ALGORITHMS[self.algorithm] == "depthwise" and not depthwise:
+            raise ValueError("`algorithm` 'depthwise' needs one input and one output channel a group, in float32 or "
+                             f"float64; received kernel shape {kernel_shape}, groups={self.groups}, dtype {dtype}")
         padding = _args.padding_pairs(self.padding, (h, w), (k_h, k_w), self.strides, self.dilation)
-        geometry = _core.Conv2D(_args.dtype_id(dtype), _args.LAYOUTS[self.data_format], size, kernel_shape, self.strides,
-                                self.dilation, padding, self.groups, self.activation, self.alpha, self.algorithm)
+        geometry = _core.Conv2D(_args.dtype_id(dtype), _args.LAYOUTS[self.data_format], size, kernel_shape,
+                                self.strides, self.dilation, padding, self.groups, self.activation, self.alpha,
+                                self.algorithm)
         out_h, out_w = geometry.output_size()
         if not (out_h and out_w) and h and w:
-            raise ValueError(f"`kernel` of {k_h} x {k_w} with dilation_rate={self.dilation} does not fit into `x` of shape "
-                             f"{x_shape} with padding={self.padding!r}")
+            raise ValueError(f"`kernel` of {k_h} x {k_w} with dilation_rate={self.dilation} does not fit into `x` of "
+                             f"shape {x_shape} with padding={self.padding!r}")
         return geometry, _args.shape_of(n, out_h, out_w, c_out, self.data_format)
 
 
@@ -123,7 +125,7 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
     >>> fastconv.conv2d(x, kernel, padding="same", strides=2).shape
     (1, 2, 2, 1)
     """
-    keywords = _Keywords(strides, padding, dilation_rate, groups, data_format, activation, algorithm)
+    keywords = Keywords(strides, padding, dilation_rate, groups, data_format, activation, algorithm)
     x, kernel, bias = _operands(x, kernel, bias)
     geometry, shape = keywords.geometry(x.dtype, x.shape, kernel.shape)
     y, returned = _args.output(out, shape, x.dtype, (x, kernel, bias))
@@ -135,139 +137,10 @@ def _forward(geometry, x, kernel, bias, y):
     geometry.forward(_args.buffer(x), _args.buffer(kernel), _args.buffer(bias), _args.buffer(y))
 
 
-def conv2d_input_grad(dy, kernel, x_shape, *, strides=1, padding="valid", dilation_rate=1, groups=1,
-                      data_format="channels_last", out=None):
-    """Gradient of `conv2d` with respect to its input.
-
-    Parameters
-    ----------
-    dy : array_like
-        Gradient with respect to the output, of the output's shape.
-    kernel : array_like, shape (k_h, k_w, c_in // groups, c_out)
-    x_shape : four ints
-        Shape of `x`.
-    strides, padding, dilation_rate, groups, data_format, out
-        As in `conv2d`.
-
-    Returns
-    -------
-    ndarray, shape x_shape
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `conv2d`, and if `dy` has not the shape of the output.
-
-    Notes
-    -----
-    A convolution of `dy` with the flipped kernel, split by stride phase so that no inserted zero is multiplied
-    (Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016).
-
-    Examples
-    --------
-    >>> import numpy as np, fastconv
-    >>> dy, kernel = np.ones((1, 2, 2, 1)), np.ones((2, 2, 1, 1))
-    >>> fastconv.conv2d_input_grad(dy, kernel, (1, 3, 3, 1))[0, :, :, 0]
-    array([[1., 2., 1.],
-           [2., 4., 2.],
-           [1., 2., 1.]])
-    """
-    keywords = _Keywords(strides, padding, dilation_rate, groups, data_format)
-    dy, kernel = _args.float_array(dy, "dy", 4), _args.float_array(kernel, "kernel", 4)
-    _args.same_dtype({"dy": dy, "kernel": kernel})
-    x_shape = _args.four_sizes(x_shape, "x_shape")
-    geometry, shape = keywords.geometry(dy.dtype, x_shape, kernel.shape)
-    _check_shape(dy, "dy", shape)
-    dx, returned = _args.output(out, x_shape, dy.dtype, (dy, kernel))
-    geometry.input_grad(_args.buffer(dy), _args.buffer(kernel), _args.buffer(dx))
-    return _args.finish(dx, returned)
-
-
-def conv2d_kernel_grad(x, dy, kernel_shape, *, strides=1, padding="valid", dilation_rate=1, groups=1,
-                       data_format="channels_last", out=None):
-    """Gradient of `conv2d` with respect to its kernel.
-
-    Parameters
-    ----------
-    x : array_like
-        The input `conv2d` had.
-    dy : array_like
-        Gradient with respect to the output, of the output's shape.
-    kernel_shape : four ints
-        ``(k_h, k_w, c_in // groups, c_out)``.
-    strides, padding, dilation_rate, groups, data_format, out
-        As in `conv2d`.
-
-    Returns
-    -------
-    ndarray, shape kernel_shape
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `conv2d`, and if `dy` has not the shape of the output.
-
-    Notes
-    -----
-    A reduction over all pixels of the batch: in registers over 256 pixels, in float64 from there on, so that the error
-    does not grow with the batch.
-
-    Examples
-    --------
-    >>> import numpy as np, fastconv
-    >>> x = np.arange(9.0).reshape(1, 3, 3, 1)
-    >>> fastconv.conv2d_kernel_grad(x, np.ones((1, 2, 2, 1)), (2, 2, 1, 1))[:, :, 0, 0]
-    array([[ 8., 12.],
-           [20., 24.]])
-    """
-    keywords = _Keywords(strides, padding, dilation_rate, groups, data_format)
-    x, dy = _args.float_array(x, "x", 4), _args.float_array(dy, "dy", 4)
-    _args.same_dtype({"x": x, "dy": dy})
-    kernel_shape = _args.four_sizes(kernel_shape, "kernel_shape")
-    geometry, shape = keywords.geometry(x.dtype, x.shape, kernel_shape)
-    _check_shape(dy, "dy", shape)
-    dkernel, returned = _args.output(out, kernel_shape, x.dtype, (x, dy))
-    geometry.kernel_grad(_args.buffer(x), _args.buffer(dy), _args.buffer(dkernel))
-    return _args.finish(dkernel, returned)
-
-
-def conv2d_bias_grad(dy, *, data_format="channels_last", out=None):
-    """Gradient of `conv2d` with respect to its bias: the sum of `dy` over images, rows and columns.
-
-    Parameters
-    ----------
-    dy : array_like, shape (n, h, w, c), or (n, c, h, w) for ``channels_first``
-    data_format : {'channels_last', 'channels_first'}
-    out : ndarray, shape (c,), optional
-
-    Returns
-    -------
-    ndarray, shape (c,)
-        Summed in float64, rounded once.
-
-    Examples
-    --------
-    >>> import numpy as np, fastconv
-    >>> fastconv.conv2d_bias_grad(np.ones((2, 3, 3, 4)))
-    array([18., 18., 18., 18.])
-    """
-    layout = _args.LAYOUTS[_args.choice(data_format, "data_format", _args.LAYOUTS)]
-    dy = _args.float_array(dy, "dy", 4)
-    size = _args.sizes(dy.shape, data_format)
-    dbias, returned = _args.output(out, size[3:], dy.dtype, (dy,))
-    _core.bias_grad(_args.dtype_id(dy.dtype), layout, size, _args.buffer(dy), _args.buffer(dbias))
-    return _args.finish(dbias, returned)
-
-
-def _check_shape(array, name, shape):
-    if array.shape != shape:
-        raise ValueError(f"`{name}` must have the shape of the output, {shape}; received {array.shape}")
-
-
 class PreparedConv2D:
     """What `prepare_conv2d` returns: call it with `x` (and `out`)."""
 
-    def __init__(self, kernel, bias, keywords: _Keywords):
+    def __init__(self, kernel, bias, keywords: Keywords):
         self._keywords, self._kernel_shape, self._dtype = keywords, kernel.shape, kernel.dtype
         k_h, k_w, k_c, _ = kernel.shape
         # Any image the window fits into serves: packing depends on the kernel alone.
@@ -308,7 +181,7 @@ def prepare_conv2d(kernel, bias=None, *, strides=1, padding="valid", dilation_ra
     >>> blur(np.ones((1, 5, 5, 1)))[0, 2, 2, 0].round(6)
     np.float64(1.0)
     """
-    keywords = _Keywords(strides, padding, dilation_rate, groups, data_format, activation, algorithm)
+    keywords = Keywords(strides, padding, dilation_rate, groups, data_format, activation, algorithm)
     kernel = _args.float_array(kernel, "kernel", 4)
     return PreparedConv2D(kernel, _checked_bias(bias, kernel), keywords)
 
@@ -338,7 +211,7 @@ def plan_conv2d(x_shape, kernel_shape, *, dtype="float32", strides=1, padding="v
     >>> plan["algorithm"], plan["flops"]
     ('direct', 231211008.0)
     """
-    keywords = _Keywords(strides, padding, dilation_rate, groups, data_format, activation, algorithm)
+    keywords = Keywords(strides, padding, dilation_rate, groups, data_format, activation, algorithm)
     dtype = np.dtype(dtype)
     if _args.dtype_id(dtype) not in _args.FLOAT_IDS:
         raise TypeError(f"`dtype` must be float16, bfloat16, float32 or float64; received {dtype}")

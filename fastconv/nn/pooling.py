@@ -11,7 +11,8 @@ __all__ = ["avg_pool2d", "avg_pool2d_grad", "max_pool2d", "max_pool2d_grad"]
 class _Geometry:
     """The checked arguments that all four functions share."""
 
-    def __init__(self, average: bool, shape: tuple[int, ...], dtype: np.dtype, pool_size, strides, padding, data_format):
+    def __init__(self, average: bool, shape: tuple[int, ...], dtype: np.dtype, pool_size, strides, padding,
+                 data_format):
         layout = _args.LAYOUTS[_args.choice(data_format, "data_format", _args.LAYOUTS)]
         pool = _args.pair(pool_size, "pool_size")
         steps = pool if strides is None else _args.pair(strides, "strides")
@@ -24,7 +25,8 @@ class _Geometry:
         try:
             out_h, out_w = self.core.output_size()
         except ValueError as error:
-            raise ValueError(f"`x` of shape {shape} cannot be pooled with `pool_size` {pool}, `padding` {pads}: {error}") from None
+            message = f"`x` of shape {shape} cannot be pooled with `pool_size` {pool}, `padding` {pads}: {error}"
+            raise ValueError(message) from None
         self.output_shape = _args.shape_of(n, out_h, out_w, c, data_format)
 
     def check_dy(self, dy: np.ndarray) -> None:

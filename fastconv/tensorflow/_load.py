@@ -29,7 +29,8 @@ def _load():
     connect.restype = ctypes.c_char_p
     problem = connect(_core.api_address())
     if problem:
-        raise ImportError(f"fastconv's TensorFlow ops cannot be used with TensorFlow {tf.__version__}: {problem.decode()}")
+        raise ImportError(
+            f"fastconv's TensorFlow ops cannot be used with TensorFlow {tf.__version__}: {problem.decode()}")
     return ops
 
 

@@ -37,7 +37,8 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
     Parameters
     ----------
     x : tf.Tensor
-        (n, h, w, c_in), or (n, c_in, h, w) with ``data_format='channels_first'``; float16, bfloat16, float32 or float64.
+        (n, h, w, c_in), or (n, c_in, h, w) with ``data_format='channels_first'``; float16, bfloat16, float32 or
+        float64.
     kernel : tf.Tensor
         (k_h, k_w, c_in // groups, c_out), of x's dtype.
     bias : tf.Tensor, optional

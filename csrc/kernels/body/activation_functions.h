@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Activations f_NAME(x, alpha), their derivatives df_NAME(x, alpha), and dfy_NAME(y, alpha) from y = f(x) where that is
- * possible. NaN in gives NaN out in all three (the identity's constant slope aside). At +-inf a value is the limit, where the formula would give inf * 0.
+ * possible. NaN in gives NaN out in all three (the identity's constant slope aside). At +-inf a value is the limit,
+ * where the formula would give inf * 0.
  */
 #define ZERO V(set1)(0)
 #define ONE V(set1)(1)

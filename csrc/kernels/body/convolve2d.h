@@ -3,12 +3,13 @@
  * Direct 2-D correlation of a block: a tile of ROWS output rows x VECTORS column vectors stays in registers while its source
  * rows pass by. A source vector, loaded once, serves every output row whose window covers it; `lo` and `hi` are the first and
  * last of them, compile-time constants in each case, so that no tap outside the kernel is ever multiplied.
- * Every output adds its products in the order of the kernel's rows, then columns, whatever the tile.
+ * Every output adds its products in the same order, whatever the tile.
  * `step` is the distance of neighbouring columns: 1, or 2 for complex numbers, whose two parts are columns of their own.
+ * Tiles are not inlined: next to their caller's variables the loop counters do not fit the registers.
  */
 #define CONVOLVE2D_STEP(LO, HI, VECTORS, LOAD)                                                                        \
     case LO * 4 + HI:                                                                                                \
-        for (size_t k = 0; k < k_w; k++, x += step, tap += k_h) {                                                    \
+        for (size_t k = 0; k < k_w; k++, x += step, tap += tap_pitch) {                                              \
             VEC column[VECTORS];                                                                                     \
             _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                                \
                 column[v] = LOAD(x + v * LANES);                                                                     \
@@ -27,8 +28,9 @@
     CONVOLVE2D_STEP(3, 3, VECTORS, LOAD)
 
 #define CONVOLVE2D_TILE(NAME, ROWS, VECTORS, LOAD, STORE)                                                             \
-    static inline void TYPED(convolve2d_##NAME)(const T *taps, size_t k_h, size_t k_w, const void *const *rows,      \
-                                                size_t first, size_t step, size_t n, T *out, size_t out_pitch) {     \
+    __attribute__((noinline)) static void TYPED(convolve2d_##NAME)(                                                  \
+        const T *taps, size_t tap_pitch, size_t k_h, size_t k_w, const void *const *rows, size_t first, size_t step, \
+        size_t n, T *out, size_t out_pitch) {                                                                        \
         VEC sum[ROWS][VECTORS];                                                                                      \
         (void)n;                                                                                                     \
         _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++)                                                       \
@@ -68,11 +70,11 @@ CONVOLVE2D_TILE(masked_1, 1, 1, CONVOLVE2D_LOAD_N, CONVOLVE2D_STORE_N)
 #undef CONVOLVE2D_STEP
 
 /* One tile of 4 or 1 rows and a width that TYPED(convolve2d_width) gave. */
-static void TYPED(convolve2d_tile)(const T *taps, size_t k_h, size_t k_w, const void *const *rows, size_t n_rows,
-                                   size_t first, size_t step, size_t width, T *out, size_t out_pitch) {
+static void TYPED(convolve2d_tile)(const T *taps, size_t tap_pitch, size_t k_h, size_t k_w, const void *const *rows,
+                                   size_t n_rows, size_t first, size_t step, size_t width, T *out, size_t out_pitch) {
 #define CONVOLVE2D_RUN(NAME)                                                                                          \
-    (n_rows == 4 ? TYPED(convolve2d_##NAME##_4)(taps, k_h, k_w, rows, first, step, width, out, out_pitch)            \
-                 : TYPED(convolve2d_##NAME##_1)(taps, k_h, k_w, rows, first, step, width, out, out_pitch))
+    (n_rows == 4 ? TYPED(convolve2d_##NAME##_4)(taps, tap_pitch, k_h, k_w, rows, first, step, width, out, out_pitch) \
+                 : TYPED(convolve2d_##NAME##_1)(taps, tap_pitch, k_h, k_w, rows, first, step, width, out, out_pitch))
     if (width == TYPED(convolve2d_WIDE) * LANES)
         CONVOLVE2D_RUN(wide);
     else if (width == TYPED(convolve2d_NARROW) * LANES)
@@ -80,6 +82,32 @@ static void TYPED(convolve2d_tile)(const T *taps, size_t k_h, size_t k_w, const 
     else
         CONVOLVE2D_RUN(masked);
 #undef CONVOLVE2D_RUN
+}
+
+/* The same tile as a sum of partial sums of at most 512 products, which keeps float32 within 1e-6 for kernels of any size. */
+static void TYPED(convolve2d_parts)(const T *taps, size_t k_h, size_t k_w, const void *const *rows, size_t n_rows,
+                                    size_t first, size_t step, size_t width, T *out, size_t out_pitch) {
+    const size_t most_w = k_w < 512 ? k_w : 512, most_h = 512 / most_w;
+    T sum[4 * TYPED(convolve2d_WIDE) * LANES] = {0}, part[4 * TYPED(convolve2d_WIDE) * LANES];
+    for (size_t j = 0; j < k_h; j += most_h)
+        for (size_t k = 0; k < k_w; k += most_w) {
+            size_t part_h = k_h - j < most_h ? k_h - j : most_h, part_w = k_w - k < most_w ? k_w - k : most_w;
+            TYPED(convolve2d_tile)(taps + k * k_h + j, k_h, part_h, part_w, rows + j, n_rows, first + k * step, step, width,
+                                   part, width);
+            for (size_t i = 0; i < n_rows * width; i++)
+                sum[i] += part[i];
+        }
+    for (size_t r = 0; r < n_rows; r++)
+        memcpy(out + r * out_pitch, sum + r * width, width * sizeof(T));
+}
+
+static inline void TYPED(convolve2d_any)(const T *taps, size_t k_h, size_t k_w, const void *const *rows, size_t n_rows,
+                                         size_t first, size_t step, size_t width, T *out, size_t out_pitch) {
+    const int integral = (T)0.5 == 0;
+    if (integral || k_h * k_w <= 512)
+        TYPED(convolve2d_tile)(taps, k_h, k_h, k_w, rows, n_rows, first, step, width, out, out_pitch);
+    else
+        TYPED(convolve2d_parts)(taps, k_h, k_w, rows, n_rows, first, step, width, out, out_pitch);
 }
 
 /*
@@ -102,8 +130,8 @@ static void TYPED(convolve2d)(const fc_convolve2d_block *b) {
         n = b->n_rows - r < 4 ? 1 : 4;
         for (size_t first = 0, width; first < b->n_cols; first += width) {
             width = TYPED(convolve2d_width)(&first, b->n_cols);
-            TYPED(convolve2d_tile)(b->taps, b->k_h, b->k_w, b->rows + r, n, first, 1, width,
-                                   (T *)b->out + r * b->out_pitch + first, b->out_pitch);
+            TYPED(convolve2d_any)(b->taps, b->k_h, b->k_w, b->rows + r, n, first, 1, width,
+                                  (T *)b->out + r * b->out_pitch + first, b->out_pitch);
         }
     }
 }

@@ -5,7 +5,7 @@
  * two vectors of 16 bits, whose upper halves end as rubbish and are dropped (the even bytes need not even be cleared of the
  * odd ones above them). On bools the sum is OR, the product AND: a tap is 0 or 0xff, an output 0 or 1.
  */
-#define CONVOLVE2D_WORDS(V, T, FMA)                                                                                  \
+#define CONVOLVE2D_WORDS(V, T, FMA)                                                                                 \
     typedef T V __attribute__((vector_size(sizeof(vf32) > sizeof(T) ? sizeof(vf32) : sizeof(T))));                   \
     enum { V##_LANES = sizeof(V) / sizeof(T) };                                                                      \
     static inline V V##_load(const void *p) { V v; memcpy(&v, p, sizeof v); return v; }                              \

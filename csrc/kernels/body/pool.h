@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pooling of a row of windows. Lanes are the channels of one window or, where there is one channel, the windows
- * themselves: `lane_step` elements of x apart. Cells are met in row-major order.
+ * Pooling of a row of windows; its gradients are in pool_grad.h. Lanes are the channels of one window or, where there is
+ * one channel, the windows themselves: `lane_step` elements of x apart. Cells are met in row-major order.
  * The maximum: NaN wins in the result. For the gradient it is the first cell that no later one exceeds; comparisons with
  * NaN are false, so a NaN takes the gradient only as the first cell (as in TensorFlow).
  */
@@ -10,24 +10,17 @@
 /* p[i * step] for i < n <= LANES, the other lanes 0 */
 ALWAYS VEC V(load_step)(const T *p, size_t step, size_t n) {
     if (step == 1)
-        return __builtin_constant_p(n) && n == LANES ? V(load)(p) : V(load_n)(p, n);
+        return n == LANES ? V(load)(p) : V(load_n)(p, n);
+    if (step == 2) {
+        if (n == LANES)
+            return V(even)(V(load)(p), V(load_n)(p + LANES, LANES - 1));
+        const size_t all = 2 * n - 1;
+        return all > LANES ? V(even)(V(load)(p), V(load_n)(p + LANES, all - LANES)) : V(even)(V(load_n)(p, all), V(set1)(0));
+    }
     T lanes[LANES] = {0};
     for (size_t i = 0; i < n; i++)
         lanes[i] = p[i * step];
     return V(load)(lanes);
-}
-
-ALWAYS void V(add_step)(T *p, size_t step, size_t n, VEC v) {
-    if (step == 1 && __builtin_constant_p(n) && n == LANES)
-        V(store)(p, V(add)(V(load)(p), v));
-    else if (step == 1)
-        V(store_n)(p, V(add)(V(load_n)(p, n), v), n);
-    else {
-        T lanes[LANES];
-        V(store)(lanes, v);
-        for (size_t i = 0; i < n; i++)
-            p[i * step] += lanes[i];
-    }
 }
 
 #define CELL(r, k) ((r) * s->row_pitch + (k) * s->col_pitch)
@@ -56,30 +49,6 @@ ALWAYS void V(avg_window)(const fc_pool_span *s, size_t lane_step, size_t n, con
     V(store_n)(to, V(div)(total, V(set1)((T)(s->rows * s->cols))), n);
 }
 
-/* from: dy, to: dx at row grad_begin of the window */
-ALWAYS void V(max_grad_window)(const fc_pool_span *s, size_t lane_step, size_t n, const T *x, const T *from, T *to) {
-    VEC zero = V(set1)(0), best = V(load_step)(x, lane_step, n), rest = V(load_step)(from, 1, n);
-    MASK hit = V(isnan)(best);
-    for (size_t r = 0; r < s->rows; r++)
-        for (size_t k = 0; k < s->cols; k++)
-            best = V(max)(V(load_step)(x + CELL(r, k), lane_step, n), best);
-    for (size_t r = 0; r < s->grad_end; r++)
-        for (size_t k = 0; k < s->cols; k++) {
-            hit = M(or)(hit, V(eq)(V(load_step)(x + CELL(r, k), lane_step, n), best));
-            if (r >= s->grad_begin)
-                V(add_step)(to + CELL(r - s->grad_begin, k), lane_step, n, V(select)(hit, rest, zero));
-            rest = V(select)(hit, zero, rest);
-        }
-}
-
-ALWAYS void V(avg_grad_window)(const fc_pool_span *s, size_t lane_step, size_t n, const T *x, const T *from, T *to) {
-    (void)x;
-    VEC share = V(div)(V(load_step)(from, 1, n), V(set1)((T)(s->rows * s->cols)));
-    for (size_t r = s->grad_begin; r < s->grad_end; r++)
-        for (size_t k = 0; k < s->cols; k++)
-            V(add_step)(to + CELL(r - s->grad_begin, k), lane_step, n, share);
-}
-
 /* from: ddx at the window, to: ddy */
 ALWAYS void V(max_pick_window)(const fc_pool_span *s, size_t lane_step, size_t n, const T *x, const T *from, T *to) {
     VEC best = V(load_step)(x, lane_step, n), picked = V(load_step)(from, lane_step, n);
@@ -93,36 +62,42 @@ ALWAYS void V(max_pick_window)(const fc_pool_span *s, size_t lane_step, size_t n
     V(store_n)(to, picked, n);
 }
 
+/* Windows j on, a vector of them at a time, with `lane_step` and `n` constants where the compiler can use them. */
+#define ACROSS(window, lane_step, n, IN_X)                                                                             \
+    window(s, lane_step, n, x + j * s->step, from + (IN_X ? j * s->step : j), to + j)
+
 /*
- * A slot from a window function. IN_X and OUT_X: 1 where `from` and `to` lie on the cells of x, 0 where on the windows.
- * The window function is inlined thrice: whole vectors of channels, their tail, and across windows.
+ * A slot from a window function. IN_X: 1 where `from` lies on the cells of x, 0 where on the windows as `to` does.
+ * The window function is inlined for whole vectors and tails of channels, and across windows for the strides 1, 2, any.
  */
-#define POOL(slot, window, IN_X, OUT_X)                                                                                \
+#define POOL(slot, window, IN_X)                                                                                       \
     static void TYPED(slot)(const fc_pool_span *span, const void *x_, const void *from_, void *to_) {                  \
         const fc_pool_span copy = *span, *s = &copy;                                                                   \
-        const T *x = x_, *from = from_;                                                                                \
+        const T *x = x_, *from = from_ ? from_ : x_;   /* without a gradient there is no from */                       \
         T *to = to_;                                                                                                   \
+        size_t j = 0;                                                                                                  \
         if (s->channels == 1) {                                                                                        \
-            for (size_t j = 0; j < s->count; j += LANES) {                                                             \
-                size_t n = s->count - j < LANES ? s->count - j : LANES, cell = j * s->step;                            \
-                window(s, s->step, n, x + cell, from + (IN_X ? cell : j), to + (OUT_X ? cell : j));                    \
-            }                                                                                                          \
+            if (s->step == 1)                                                                                          \
+                for (; j + LANES <= s->count; j += LANES)                                                              \
+                    ACROSS(window, 1, LANES, IN_X);                                                                    \
+            else if (s->step == 2)                                                                                     \
+                for (; j + LANES <= s->count; j += LANES)                                                              \
+                    ACROSS(window, 2, LANES, IN_X);                                                                    \
+            for (; j < s->count; j += LANES)                                                                           \
+                ACROSS(window, s->step, (s->count - j < LANES ? s->count - j : LANES), IN_X);                          \
             return;                                                                                                    \
         }                                                                                                              \
-        const size_t whole = s->channels / LANES * LANES;                                                              \
-        for (size_t j = 0; j < s->count; j++) {                                                                        \
-            const size_t at = j * s->channels, cell = j * s->step, in = IN_X ? cell : at, out = OUT_X ? cell : at;     \
+        const size_t tail = s->channels % LANES, whole = s->channels - tail;                                           \
+        for (; j < s->count; j++) {                                                                                    \
+            const size_t at = j * s->channels, cell = j * s->step, in = IN_X ? cell : at;                              \
             for (size_t c = 0; c < whole; c += LANES)                                                                  \
-                window(s, 1, LANES, x + cell + c, from + in + c, to + out + c);                                        \
-            if (whole < s->channels)                                                                                   \
-                window(s, 1, s->channels - whole, x + cell + whole, from + in + whole, to + out + whole);              \
+                window(s, 1, LANES, x + cell + c, from + in + c, to + at + c);                                         \
+            if (tail)                                                                                                  \
+                window(s, 1, tail, x + cell + whole, from + in + whole, to + at + whole);                              \
         }                                                                                                              \
     }
-POOL(pool_max, V(max_window), 0, 0)
-POOL(pool_avg, V(avg_window), 0, 0)
-POOL(pool_max_grad, V(max_grad_window), 0, 1)
-POOL(pool_avg_grad, V(avg_grad_window), 0, 1)
-POOL(pool_max_pick, V(max_pick_window), 1, 0)
+POOL(pool_max, V(max_window), 0)
+POOL(pool_avg, V(avg_window), 0)
+POOL(pool_max_pick, V(max_pick_window), 1)
 #undef POOL
-#undef CELL
-#undef ALWAYS
+#undef ACROSS

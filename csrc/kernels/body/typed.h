@@ -9,3 +9,4 @@
 #include "kernels/body/activation.h"
 #include "kernels/body/softmax.h"
 #include "kernels/body/pool.h"
+#include "kernels/body/pool_grad.h"

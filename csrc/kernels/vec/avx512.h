@@ -58,6 +58,20 @@ FC_AVX512_WORDS(vf32, mf32, float, ps, 32, 23, 127)
 FC_AVX512_WORDS(vf64, mf64, double, pd, 64, 52, 1023)
 #undef FC_AVX512_WORDS
 
+/* Lane numbers of the 32 or 16 lanes of a and b. */
+static inline vf32 vf32_even(vf32 a, vf32 b) {
+    return _mm512_permutex2var_ps(a, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b);
+}
+static inline vf32 vf32_zip_low(vf32 a, vf32 b) {
+    return _mm512_permutex2var_ps(a, _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), b);
+}
+static inline vf32 vf32_zip_high(vf32 a, vf32 b) {
+    return _mm512_permutex2var_ps(a, _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), b);
+}
+static inline vf64 vf64_even(vf64 a, vf64 b) { return _mm512_permutex2var_pd(a, _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14), b); }
+static inline vf64 vf64_zip_low(vf64 a, vf64 b) { return _mm512_permutex2var_pd(a, _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), b); }
+static inline vf64 vf64_zip_high(vf64 a, vf64 b) { return _mm512_permutex2var_pd(a, _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15), b); }
+
 static inline vf32 vf32_load_f16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 static inline void vf32_store_f16(uint16_t *p, vf32 v) {
     _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));

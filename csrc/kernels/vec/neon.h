@@ -74,6 +74,13 @@ static inline float vf32_hmax(vf32 v) { return vmaxvq_f32(v); }
 static inline double vf64_sum(vf64 v) { return vaddvq_f64(v); }
 static inline double vf64_hmax(vf64 v) { return vmaxvq_f64(v); }
 
+static inline vf32 vf32_even(vf32 a, vf32 b) { return vuzp1q_f32(a, b); }
+static inline vf32 vf32_zip_low(vf32 a, vf32 b) { return vzip1q_f32(a, b); }
+static inline vf32 vf32_zip_high(vf32 a, vf32 b) { return vzip2q_f32(a, b); }
+static inline vf64 vf64_even(vf64 a, vf64 b) { return vuzp1q_f64(a, b); }
+static inline vf64 vf64_zip_low(vf64 a, vf64 b) { return vzip1q_f64(a, b); }
+static inline vf64 vf64_zip_high(vf64 a, vf64 b) { return vzip2q_f64(a, b); }
+
 static inline vf32 vf32_load_f16(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
 static inline void vf32_store_f16(uint16_t *p, vf32 v) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(v))); }
 static inline vf32 vf32_load_bf16(const uint16_t *p) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16)); }

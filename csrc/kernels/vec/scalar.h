@@ -47,6 +47,9 @@
     static inline V V##_mantissa(V v) {                                                                           \
         return V##_from_bits((V##_bits(v) & (((U)1 << MANTISSA) - 1)) | (U)BIAS << MANTISSA);                     \
     }                                                                                                             \
+    static inline V V##_even(V a, V b) { (void)b; return a; }                                                     \
+    static inline V V##_zip_low(V a, V b) { (void)b; return a; }                                                  \
+    static inline V V##_zip_high(V a, V b) { (void)a; return b; }                                                 \
     static inline T V##_sum(V v) { return v; }                                                                    \
     static inline T V##_hmax(V v) { return v; }
 

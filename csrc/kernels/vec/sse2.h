@@ -88,6 +88,13 @@ static inline float vf32_hmax(vf32 v) {
 static inline double vf64_sum(vf64 v) { return _mm_cvtsd_f64(_mm_add_sd(v, _mm_unpackhi_pd(v, v))); }
 static inline double vf64_hmax(vf64 v) { return _mm_cvtsd_f64(_mm_max_sd(v, _mm_unpackhi_pd(v, v))); }
 
+static inline vf32 vf32_even(vf32 a, vf32 b) { return _mm_shuffle_ps(a, b, 0x88); }
+static inline vf32 vf32_zip_low(vf32 a, vf32 b) { return _mm_unpacklo_ps(a, b); }
+static inline vf32 vf32_zip_high(vf32 a, vf32 b) { return _mm_unpackhi_ps(a, b); }
+static inline vf64 vf64_even(vf64 a, vf64 b) { return _mm_unpacklo_pd(a, b); }
+static inline vf64 vf64_zip_low(vf64 a, vf64 b) { return _mm_unpacklo_pd(a, b); }
+static inline vf64 vf64_zip_high(vf64 a, vf64 b) { return _mm_unpackhi_pd(a, b); }
+
 static inline vf32 vf32_load_f16(const uint16_t *p) {
     return _mm_setr_ps(half_from_f16(p[0]), half_from_f16(p[1]), half_from_f16(p[2]), half_from_f16(p[3]));
 }

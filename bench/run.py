@@ -109,6 +109,7 @@ def _measure(arguments: argparse.Namespace, threads: int) -> dict:
             left = (end - time.perf_counter()) / (len(chosen) - len(rows))
             rows.append(runner.row(case, Effort(rounds, slot, limit, left)))
             progress.advance(task)
+        machine.measure_again(found)
     versions = {"fastconv": fastconv.__version__, "numpy": np.__version__, **runner.versions}
     return {"machine": found, "rounds": rounds, "seconds": time.perf_counter() - start, "versions": versions,
             "missing": missing, "rows": rows}

@@ -107,7 +107,7 @@ def test_all_against_loops(dtype, data_format, case, seed):
 
 SHAPES = [((2, 12, 12, 6), 2, 2, "valid"), ((1, 13, 17, 33), 3, 2, "same"), ((3, 9, 40, 1), (3, 2), (1, 3), "same"),
           ((1, 30, 31, 16), 3, 1, "valid"), ((2, 70, 66, 20), 2, 2, "valid"), ((1, 5, 5, 130), 5, 5, "valid"),
-          ((1, 64, 300, 8), (7, 3), (2, 2), "same")]
+          ((1, 64, 300, 8), (7, 3), (2, 2), "same"), ((1, 6, 150, 3), 2, 2, "valid")]
 
 
 @pytest.mark.parametrize(("shape", "pool", "strides", "padding"), SHAPES, ids=str)

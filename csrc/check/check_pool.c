@@ -64,7 +64,7 @@ static const size_t counts[] = {1, 2, 3, 5, 8, 15, 16, 17, 33};
 static void geometries(const slot *slot, const char *isa) {
     for (size_t w = 0; w < sizeof windows / sizeof *windows; w++)
         for (size_t c = 0; c < sizeof channels / sizeof *channels; c++)
-            for (size_t i = 0; i < (channels[c] == 1 ? sizeof counts / sizeof *counts : 4); i++) {
+            for (size_t i = 0; i < (channels[c] < 6 ? sizeof counts / sizeof *counts : 4); i++) {
                 const size_t width = ((counts[i] - 1) * windows[w].stride + windows[w].cols + check_random_below(3)) * channels[c];
                 fc_pool_span s = {
                     .rows = windows[w].rows, .cols = windows[w].cols, .row_pitch = width, .col_pitch = channels[c],

@@ -24,7 +24,8 @@ enum {
     SPINS = 500             /* about 10 us: ops often follow one another that closely */
 };
 
-static atomic_int fixed_threads;    /* 0: follow OpenMP */
+static atomic_int fixed_threads;        /* 0: follow OpenMP */
+static _Thread_local int inside_task;   /* work nested in a task stays on its thread */
 
 typedef struct parallel_job {
     fc_task *task;
@@ -92,6 +93,8 @@ size_t fc_parallel_workers(size_t tasks, double work) {
     if (omp_in_parallel())
         return 1;
 #endif
+    if (inside_task)
+        return 1;
     size_t workers = (size_t)fc_get_num_threads();
     if (workers > MOST_WORKERS)
         workers = MOST_WORKERS;
@@ -111,8 +114,11 @@ static void pause_cpu(void) {
 }
 
 static void take_tasks(parallel_job *job, size_t worker) {
+    const int nested = inside_task;
+    inside_task = 1;
     for (size_t i; (i = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed)) < job->tasks;)
         job->task(job->job, i, worker);
+    inside_task = nested;
 }
 
 /* The lock is held. */

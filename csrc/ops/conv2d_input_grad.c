@@ -2,12 +2,14 @@
 /*
  * dx: a convolution of dy with the flipped kernel. Under a stride each residue of the input coordinates meets its own
  * subset of the taps, so that it splits into stride_h * stride_w stride-1 convolutions and no zero is multiplied
- * (Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, section 4).
+ * (Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, section 4). Few input channels are
+ * scattered instead.
  */
 #include "core/dispatch.h"
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/algo/direct.h"
+#include "ops/algo/scatter.h"
 #include "ops/conv2d.h"
 
 static fc_status run_phase(const fc_conv2d_params *p, ptrdiff_t phase_h, ptrdiff_t phase_w, const void *dy, const char *kernel, char *dx) {
@@ -30,6 +32,8 @@ static fc_status run_phase(const fc_conv2d_params *p, ptrdiff_t phase_h, ptrdiff
 fc_status fc_conv2d_input_grad(const fc_conv2d_params *p, const void *dy, const void *kernel, void *dx) {
     ptrdiff_t out_h, out_w;
     FC_TRY(fc_conv2d_check(p, &out_h, &out_w));
+    if (fc_scatter_serves(p))
+        return fc_scatter_input_grad(p, dy, kernel, dx);
     for (ptrdiff_t i = 0; i < fc_min(p->stride_h, p->h); i++)
         for (ptrdiff_t j = 0; j < fc_min(p->stride_w, p->w); j++)
             FC_TRY(run_phase(p, i, j, dy, kernel, dx));

@@ -4,7 +4,7 @@ Every function takes any shape in float16, bfloat16, float32 or float64 (integer
 32 bits on) and computes half types in float32. NaN in gives NaN out. At infinity the value is the limit:
 ``silu(-inf)`` is -0, ``softsign(inf)`` is 1, where the formula written out would give NaN.
 
-Over the float32 numbers ``exponential``, ``sigmoid`` and ``tanh`` were measured within 1.2, 2.5 and 2.5 ulp of the exact
+Over float32 ``exponential``, ``sigmoid`` and ``tanh`` were measured within 1.2, 2.5 and 2.5 ulp of the exact
 result on every instruction set, denormal results included; the others and float64 are within a few ulp.
 """
 from __future__ import annotations

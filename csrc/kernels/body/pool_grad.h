@@ -114,8 +114,53 @@ ALWAYS void V(avg_grad_across)(const fc_pool_span *s, size_t step, size_t count,
     }
 }
 
-/* A gradient's slot from its functions for the channels of one window and for a chunk of windows. */
-#define POOL_GRAD(slot, window, across)                                                                                \
+/*
+ * Few channels and windows side by side without a gap: a row of dx is put together in a buffer by whole vectors, of which
+ * the next cell overwrites the lanes past the channels, and added at once. Stores of part of a vector to dx, each just
+ * before the load next to it, cost several times as much.
+ */
+enum { V(FLAT_WINDOWS) = 32, V(FLAT) = 1024 };
+
+ALWAYS void V(add_flat)(T *to, const T *row, size_t n) {
+    for (size_t i = 0; i < n; i += LANES)
+        V(add_to)(to + i, n - i < LANES ? n - i : LANES, V(load)(row + i));
+}
+
+ALWAYS void V(max_grad_flat)(const fc_pool_span *s, size_t count, const T *x, const T *from, T *to) {
+    VEC best[V(FLAT_WINDOWS)], rest[V(FLAT_WINDOWS)];
+    T row[V(FLAT) + LANES];
+    const size_t n = s->channels % LANES;
+    for (size_t j = 0; j < count; j++) {
+        best[j] = V(first_best)(s, 1, n, x + j * s->step);
+        rest[j] = V(load_n)(from + j * n, n);
+    }
+    for (size_t r = 0; r < s->grad_end; r++) {
+        for (size_t j = 0; j < count; j++)
+            for (size_t k = 0; k < s->cols; k++) {
+                const size_t at = j * s->step + k * n;
+                V(store)(row + at, V(take)(V(load_n)(x + r * s->row_pitch + at, n), best[j], &rest[j]));
+            }
+        if (r >= s->grad_begin)
+            V(add_flat)(to + CELL(r - s->grad_begin, 0), row, count * s->step);
+    }
+}
+
+ALWAYS void V(avg_grad_flat)(const fc_pool_span *s, size_t count, const T *x, const T *from, T *to) {
+    (void)x;
+    T row[V(FLAT) + LANES];
+    const size_t n = s->channels % LANES;
+    const VEC cells = V(set1)((T)(s->rows * s->cols));
+    for (size_t j = 0; j < count; j++) {
+        const VEC share = V(div)(V(load_n)(from + j * n, n), cells);
+        for (size_t k = 0; k < s->cols; k++)
+            V(store)(row + j * s->step + k * n, share);
+    }
+    for (size_t r = 0; r < s->grad_end - s->grad_begin; r++)
+        V(add_flat)(to + CELL(r, 0), row, count * s->step);
+}
+
+/* A gradient's slot from its functions for the channels of one window, and for a chunk of windows of one or of few. */
+#define POOL_GRAD(slot, window, across, flat)                                                                                \
     static void TYPED(slot)(const fc_pool_span *span, const void *x_, const void *from_, void *to_) {                  \
         const fc_pool_span copy = *span, *s = &copy;                                                                   \
         const T *x = x_ ? x_ : from_, *from = from_;   /* an average has no x */                                       \
@@ -133,6 +178,14 @@ ALWAYS void V(avg_grad_across)(const fc_pool_span *s, size_t step, size_t count,
             return;                                                                                                    \
         }                                                                                                              \
         const size_t tail = s->channels % LANES, whole = s->channels - tail;                                           \
+        if (!whole && s->step == s->cols * s->channels && s->step <= V(FLAT)) {                                        \
+            const size_t most = V(FLAT) / s->step < V(FLAT_WINDOWS) ? V(FLAT) / s->step : V(FLAT_WINDOWS);             \
+            for (size_t j = 0; j < s->count; j += most) {                                                              \
+                const size_t count = s->count - j < most ? s->count - j : most;                                        \
+                flat(s, count, x + j * s->step, from + j * s->channels, to + j * s->step);                             \
+            }                                                                                                          \
+            return;                                                                                                    \
+        }                                                                                                              \
         for (size_t j = 0; j < s->count; j++) {                                                                        \
             const size_t at = j * s->channels, cell = j * s->step;                                                     \
             for (size_t c = 0; c < whole; c += LANES)                                                                  \
@@ -141,8 +194,8 @@ ALWAYS void V(avg_grad_across)(const fc_pool_span *s, size_t step, size_t count,
                 window(s, tail, x + cell + whole, from + at + whole, to + cell + whole);                               \
         }                                                                                                              \
     }
-POOL_GRAD(pool_max_grad, V(max_grad_window), V(max_grad_across))
-POOL_GRAD(pool_avg_grad, V(avg_grad_window), V(avg_grad_across))
+POOL_GRAD(pool_max_grad, V(max_grad_window), V(max_grad_across), V(max_grad_flat))
+POOL_GRAD(pool_avg_grad, V(avg_grad_window), V(avg_grad_across), V(avg_grad_flat))
 #undef POOL_GRAD
 #undef CELL
 #undef ALWAYS

@@ -146,8 +146,9 @@ enum { ROWS = 3, COLUMNS = 21 };
         for (size_t c = 0; c < columns; c++)                                                                            \
             reference_softmax_grad(axis, pitch, y + c * step, dy + c * step, dx + c * step);                            \
         for (size_t i = 0; i < n; i++) {                                                                                \
-            ((T *)from.data)[i] = want[i];                                                                              \
-            ((T *)by.data)[i] = (T)dy[i];                                                                               \
+            memcpy(from.data + i * sizeof(T), want + i, sizeof(T));                                                     \
+            in[i] = (T)dy[i];                                                                                           \
+            memcpy(by.data + i * sizeof(T), in + i, sizeof(T));                                                         \
             in[i] = (T)dx[i];                                                                                           \
         }                                                                                                               \
         if (panel)                                                                                                      \

@@ -29,10 +29,14 @@ unsigned fc_cpu_features(void) {
         features |= FC_CPU_AVX512;
     return features;
 }
+
+void fc_cpu_pause(void) { __builtin_ia32_pause(); }
 #elif defined(__aarch64__)
 unsigned fc_cpu_features(void) { return FC_CPU_NEON; }  /* part of the base architecture */
+void fc_cpu_pause(void) { __asm__ volatile("yield"); }
 #else
 unsigned fc_cpu_features(void) { return FC_CPU_SCALAR; }
+void fc_cpu_pause(void) {}
 #endif
 
 static size_t cache_size(int name, size_t otherwise) {

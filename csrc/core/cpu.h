@@ -14,6 +14,7 @@ enum {
 };
 
 unsigned fc_cpu_features(void);
+void fc_cpu_pause(void);    /* in a loop that waits for another thread */
 
 typedef struct fc_cache_sizes { size_t l1, l2, l3; } fc_cache_sizes;    /* bytes; L1 and L2 of one core */
 

@@ -12,6 +12,8 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "core/cpu.h"
+
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -105,14 +107,6 @@ size_t fc_parallel_workers(size_t tasks, double work) {
     return workers ? workers : 1;
 }
 
-static void pause_cpu(void) {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
 static void take_tasks(parallel_job *job, size_t worker) {
     const int nested = inside_task;
     inside_task = 1;
@@ -138,7 +132,7 @@ static void *work(void *unused) {
         if (!pool.jobs) {
             pthread_mutex_unlock(&pool.lock);
             for (int i = 0; i < SPINS && atomic_load_explicit(&pool.posted, memory_order_relaxed) == seen; i++)
-                pause_cpu();
+                fc_cpu_pause();
             pthread_mutex_lock(&pool.lock);
         }
         pool.sleeping++;
@@ -195,7 +189,7 @@ static void wait_for_helpers(parallel_job *job) {
     remove_job(job);
     pthread_mutex_unlock(&pool.lock);
     for (int i = 0; i < SPINS && atomic_load(&job->active); i++)
-        pause_cpu();
+        fc_cpu_pause();
     if (!atomic_load(&job->active))
         return;
     pthread_mutex_lock(&pool.lock);

@@ -19,7 +19,7 @@ ALWAYS VEC V(load_step)(const T *p, size_t step, size_t n) {
     }
     T lanes[LANES] = {0};
     for (size_t i = 0; i < n; i++)
-        lanes[i] = p[i * step];
+        memcpy(lanes + i, p + i * step, sizeof *lanes);
     return V(load)(lanes);
 }
 

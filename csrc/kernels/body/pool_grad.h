@@ -30,8 +30,12 @@ ALWAYS void V(add_step)(T *p, size_t step, size_t n, VEC v) {
     } else {
         T lanes[LANES];
         V(store)(lanes, v);
-        for (size_t i = 0; i < n; i++)
-            p[i * step] += lanes[i];
+        for (size_t i = 0; i < n; i++) {
+            T sum;
+            memcpy(&sum, p + i * step, sizeof sum);
+            sum += lanes[i];
+            memcpy(p + i * step, &sum, sizeof sum);
+        }
     }
 }
 

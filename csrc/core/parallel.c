@@ -23,7 +23,7 @@
 
 enum {
     MOST_WORKERS = 1024,
-    SPINS = 500             /* about 10 us: ops often follow one another that closely */
+    SPINS = 3000            /* about 60 us: ops often follow one another that closely, and waking a sleeper costs as much */
 };
 
 static atomic_int fixed_threads;        /* 0: follow OpenMP */

@@ -6,7 +6,7 @@
 
 enum { FC_ALIGNMENT = 64 };
 
-/* bytes of uninitialised memory on a cache line of its own, or NULL. Release with fc_scratch_free. */
+/* bytes of uninitialised memory on a cache line of its own, or NULL. Release with fc_scratch_free, on any thread. */
 void *fc_scratch_alloc(size_t bytes);
 void fc_scratch_free(void *scratch);
 

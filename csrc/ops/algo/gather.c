@@ -61,17 +61,3 @@ void fc_gather_element(const fc_conv_view *v, fc_origin at, ptrdiff_t row, ptrdi
     int there = at.image && fc_inside(row, v->src.h) && fc_inside(col, v->src.w);
     copy_one(dst, there ? at.image + (row * v->src.h_pitch + col * v->src.w_pitch + c * v->src.c_pitch) * (ptrdiff_t)size : fc_zeros, size);
 }
-
-fc_tap fc_tap_at(const fc_conv_view *v, size_t k) {
-    size_t c = (size_t)v->src.c, cols = (size_t)v->cols.count;
-    return (fc_tap){(ptrdiff_t)(k / c / cols), (ptrdiff_t)(k / c % cols), (ptrdiff_t)(k % c)};
-}
-void fc_tap_next(const fc_conv_view *v, fc_tap *at) {
-    if (++at->c == v->src.c) {
-        at->c = 0;
-        if (++at->t == v->cols.count) {
-            at->t = 0;
-            at->s++;
-        }
-    }
-}

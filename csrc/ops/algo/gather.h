@@ -20,8 +20,20 @@ size_t fc_find_segments(const fc_gather *g, size_t pixel, size_t count, fc_segme
 
 /* k as a tap and a channel, moved along in step with k. */
 typedef struct fc_tap { ptrdiff_t s, t, c; } fc_tap;
-fc_tap fc_tap_at(const fc_conv_view *view, size_t k);
-void fc_tap_next(const fc_conv_view *view, fc_tap *at);
+static inline fc_tap fc_tap_at(const fc_conv_view *v, size_t k) {
+    const size_t c = (size_t)v->src.c, cols = (size_t)v->cols.count;
+    return (fc_tap){(ptrdiff_t)(k / c / cols), (ptrdiff_t)(k / c % cols), (ptrdiff_t)(k % c)};
+}
+
+static inline void fc_tap_next(const fc_conv_view *v, fc_tap *at) {
+    if (++at->c < v->src.c)
+        return;
+    at->c = 0;
+    if (++at->t < v->cols.count)
+        return;
+    at->t = 0;
+    at->s++;
+}
 
 /* dst[0] = the element at a row, column and channel, 0 outside. */
 void fc_gather_element(const fc_conv_view *view, fc_origin at, ptrdiff_t row, ptrdiff_t col, ptrdiff_t c, char *dst);

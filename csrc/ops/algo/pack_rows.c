@@ -44,21 +44,31 @@ static void gather_rows_by_channels(const fc_gather *g, size_t pixel, size_t cou
     }
 }
 
-/* Channels apart, stride 1: pixel runs of up to FC_MAX_PANEL taps at a time, transposed into the rows. */
-static void gather_run_transposed(const fc_gather *g, fc_origin from, size_t run, size_t k0, size_t k1, size_t pitch, char *dst) {
+/* Up to FC_MAX_PANEL neighbouring k: where each reads from a pixel's origin, in bytes. */
+typedef struct tap_block { size_t k, count; fc_tap first, last; ptrdiff_t offsets[FC_MAX_PANEL], rows[FC_MAX_PANEL]; } tap_block;
+
+static void find_taps(const fc_conv_view *v, size_t k, size_t k1, tap_block *b) {
+    const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(v->dtype);
+    fc_tap at = fc_tap_at(v, k);
+    b->k = k;
+    b->first = b->last = at;
+    for (b->count = 0; b->count < FC_MAX_PANEL && k < k1; b->count++, k++, fc_tap_next(v, &at)) {
+        b->rows[b->count] = at.s * v->rows.step;
+        b->offsets[b->count] = (at.s * v->rows.step * v->src.h_pitch + at.t * v->cols.step * v->src.w_pitch + at.c * v->src.c_pitch) * size;
+        b->last = at;
+    }
+}
+
+/* Neighbouring pixels read neighbouring cells: a run of them for each k, transposed into the rows. */
+static void gather_run_transposed(const fc_gather *g, const fc_segment *s, const tap_block *b, size_t pitch, char *dst) {
     const fc_conv_view *v = g->view;
     const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(v->dtype);
-    fc_transpose_fn *transpose = fc_transpose_of(g->kernels, (size_t)size);
-    fc_tap k_at = fc_tap_at(v, k0);
-    for (size_t k = k0; k < k1;) {
-        const void *rows[FC_MAX_PANEL];
-        size_t taps = 0, first = k;
-        for (; taps < FC_MAX_PANEL && k < k1; taps++, k++, fc_tap_next(v, &k_at)) {
-            ptrdiff_t row = from.row + k_at.s * v->rows.step, col = from.col + k_at.t * v->cols.step;
-            rows[taps] = fc_inside(row, v->src.h) ? from.image + (row * v->src.h_pitch + col * v->src.w_pitch + k_at.c * v->src.c_pitch) * size : fc_zeros;
-        }
-        transpose(dst + (first - k0) * (size_t)size, pitch, rows, taps, run);
-    }
+    const char *origin = s->from.image + (s->from.row * v->src.h_pitch + s->from.col * v->src.w_pitch) * size;
+    const int all = fc_inside(s->from.row + b->first.s * v->rows.step, v->src.h) && fc_inside(s->from.row + b->last.s * v->rows.step, v->src.h);
+    const void *rows[FC_MAX_PANEL];
+    for (size_t i = 0; i < b->count; i++)
+        rows[i] = all || fc_inside(s->from.row + b->rows[i], v->src.h) ? origin + b->offsets[i] : fc_zeros;
+    fc_transpose_of(g->kernels, (size_t)size)(dst, pitch, rows, b->count, s->count);
 }
 
 static void gather_run_by_element(const fc_conv_view *v, fc_origin from, size_t count, size_t k0, size_t k1, size_t pitch, char *dst) {
@@ -80,12 +90,16 @@ static void gather_rows(const fc_gather *g, size_t pixel, size_t count, size_t k
         return;
     }
     fc_segment segments[FC_MAX_PANEL];
-    for (size_t m = 0, found = fc_find_segments(g, pixel, count, segments); m < found; m++) {
-        const fc_segment *s = &segments[m];
-        if (s->interior && neighbours)
-            gather_run_transposed(g, s->from, s->count, k0, k1, pitch, dst + s->begin * row_bytes);
-        else
-            gather_run_by_element(v, s->from, s->count, k0, k1, pitch, dst + s->begin * row_bytes);
+    tap_block block;
+    const size_t found = fc_find_segments(g, pixel, count, segments);
+    for (size_t m = 0; m < found; m++)
+        if (!segments[m].interior || !neighbours)
+            gather_run_by_element(v, segments[m].from, segments[m].count, k0, k1, pitch, dst + segments[m].begin * row_bytes);
+    for (size_t k = k0; neighbours && k < k1; k += block.count) {
+        find_taps(v, k, k1, &block);
+        for (size_t m = 0; m < found; m++)
+            if (segments[m].interior)
+                gather_run_transposed(g, &segments[m], &block, pitch, dst + segments[m].begin * row_bytes + (k - k0) * fc_dtype_size(v->dtype));
     }
 }
 

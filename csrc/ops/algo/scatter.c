@@ -52,13 +52,15 @@ static void add_window_row(const scatter_job *job, const char *window, char *dx_
 
 static void add_output_row(const scatter_job *job, const char *windows, ptrdiff_t out_row, ptrdiff_t from, ptrdiff_t to, char *image) {
     const fc_conv_view *v = &job->forward;
-    const ptrdiff_t window_row = v->cols.count * v->src.c * job->size;
+    const ptrdiff_t window_row = v->cols.count * v->src.c * job->size, apart = (v->cols.count - 1) * v->cols.step / v->cols.stride + 1;
     for (ptrdiff_t s = 0; s < v->rows.count; s++) {
         ptrdiff_t row = out_row * v->rows.stride + v->rows.first + s * v->rows.step;
         if (row < from || row >= to)
             continue;
-        for (ptrdiff_t j = 0; j < v->dst.w; j++)
-            add_window_row(job, windows + (j * v->rows.count + s) * window_row, image + row * v->src.h_pitch * job->size, j * v->cols.stride + v->cols.first);
+        /* Windows that overlap are kept apart in time: a load right behind an overlapping store would wait for it. */
+        for (ptrdiff_t phase = 0; phase < apart; phase++)
+            for (ptrdiff_t j = phase; j < v->dst.w; j += apart)
+                add_window_row(job, windows + (j * v->rows.count + s) * window_row, image + row * v->src.h_pitch * job->size, j * v->cols.stride + v->cols.first);
     }
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE     /* pthread_setaffinity_np, sched_getcpu */
 /*
  * A pool of sleeping workers shared by every caller. OpenMP says how many threads to use (OMP_NUM_THREADS, threadpoolctl), but
  * does not run them: its closing barrier waits for threads that never got a core, and each calling thread keeps a spinning
@@ -9,6 +10,7 @@
 
 #include <fenv.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 
@@ -44,7 +46,9 @@ static struct {
     parallel_job *jobs;             /* that want more workers */
     size_t workers, sleeping;
     atomic_size_t posted;
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
+    pthread_t threads[MOST_WORKERS];
+    int avoided;                    /* the CPU that workers were last kept away from, or -1 */
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER, .avoided = -1};
 
 /* The child of a fork has no workers, and a lock that another thread may have held. */
 static void in_forked_child(void) {
@@ -53,6 +57,7 @@ static void in_forked_child(void) {
     pthread_cond_init(&pool.done, NULL);
     pool.jobs = NULL;
     pool.workers = pool.sleeping = 0;
+    pool.avoided = -1;
 }
 
 __attribute__((constructor)) static void watch_fork(void) { pthread_atfork(NULL, NULL, in_forked_child); }
@@ -165,23 +170,42 @@ static void grow_pool(size_t workers) {
     pthread_sigmask(SIG_SETMASK, &all, &before);    /* signals stay with the program's own threads */
     pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    pthread_t thread;
-    while (pool.workers < workers && !pthread_create(&thread, &detached, work, NULL))
+    while (pool.workers < workers && !pthread_create(&pool.threads[pool.workers], &detached, work, NULL))
         pool.workers++;
+    pool.avoided = -1;
     pthread_attr_destroy(&detached);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/*
+ * Keeps the workers off the caller's CPU. A CPU of a virtual machine that has slept for some milliseconds passes for taken, so
+ * the kernel would wake a worker where its caller computes, and the caller would be done before the worker gets a turn.
+ */
+static void avoid_this_cpu(void) {
+#ifdef __linux__
+    const int here = sched_getcpu();
+    cpu_set_t others;
+    if (here < 0 || here == pool.avoided || here >= CPU_SETSIZE || sched_getaffinity(0, sizeof others, &others) || CPU_COUNT(&others) < 2)
+        return;
+    CPU_CLR(here, &others);
+    for (size_t i = 0; i < pool.workers; i++)
+        pthread_setaffinity_np(pool.threads[i], sizeof others, &others);
+    pool.avoided = here;
+#endif
 }
 
 static void post(parallel_job *job) {
     fegetenv(&job->environment);
     pthread_mutex_lock(&pool.lock);
     grow_pool(job->helpers);
+    avoid_this_cpu();
     job->link = pool.jobs;
     pool.jobs = job;
     atomic_fetch_add(&pool.posted, 1);
-    for (size_t i = 0; i < job->helpers && i < pool.sleeping; i++)
-        pthread_cond_signal(&pool.work);
+    const size_t wanted = job->helpers < pool.sleeping ? job->helpers : pool.sleeping;
     pthread_mutex_unlock(&pool.lock);
+    for (size_t i = 0; i < wanted; i++)     /* unlocked: or the worker would wake only to wait for the lock */
+        pthread_cond_signal(&pool.work);
 }
 
 static void wait_for_helpers(parallel_job *job) {

@@ -95,7 +95,7 @@ fc_status fc_bias_grad(fc_dtype dtype, fc_layout layout, ptrdiff_t n, ptrdiff_t 
     if (!job.sums)
         return FC_OUT_OF_MEMORY;
     const size_t tasks = layout == FC_NHWC ? SLICES : job.c;
-    fc_parallel_for(tasks, fc_parallel_workers(tasks, 4.0 * (double)job.rows * (double)job.c), layout == FC_NHWC ? sum_rows : sum_plane, &job);
+    fc_parallel_for(tasks, fc_parallel_workers(tasks, 16.0 * (double)job.rows * (double)job.c), layout == FC_NHWC ? sum_rows : sum_plane, &job);
     for (size_t slice = 1; layout == FC_NHWC && slice < SLICES; slice++)
         job.kernels->accumulate_f64(job.sums + slice * job.batch * job.c, job.sums, job.c);
     store(&job, dbias);

@@ -25,6 +25,7 @@
 
 enum {
     MOST_WORKERS = 1024,
+    WAIT_YIELDS = 50,       /* about 3 ms */
     SPINS = 3000            /* about 60 us: ops often follow one another that closely, and waking a sleeper costs as much */
 };
 
@@ -212,8 +213,12 @@ static void wait_for_helpers(parallel_job *job) {
     pthread_mutex_lock(&pool.lock);
     remove_job(job);
     pthread_mutex_unlock(&pool.lock);
-    for (int i = 0; i < SPINS && atomic_load(&job->active); i++)
-        fc_cpu_pause();
+    /* The last tasks end soon, and sleeping through them would cost the caller a wake-up of its own. */
+    for (int yields = 0; yields < WAIT_YIELDS && atomic_load(&job->active); yields++) {
+        for (int i = 0; i < SPINS && atomic_load(&job->active); i++)
+            fc_cpu_pause();
+        sched_yield();
+    }
     if (!atomic_load(&job->active))
         return;
     pthread_mutex_lock(&pool.lock);

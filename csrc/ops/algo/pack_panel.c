@@ -45,7 +45,7 @@ static void pixel_panel_by_channels(const fc_gather *g, size_t pixel, size_t cou
         }
 }
 
-/* Part of a panel: the taps of one kernel row, k_end - k of them from `first` on, for the pixels of one segment. */
+/* Part of a panel: `taps` taps of one kernel row from `first` on, for the pixels of one segment. */
 static void panel_segment(const fc_gather *g, const fc_segment *s, fc_tap first, size_t taps, const ptrdiff_t *offsets, size_t panel, char *dst) {
     const fc_conv_view *v = g->view;
     const size_t size = fc_dtype_size(v->dtype), bytes = s->count * size;

@@ -12,6 +12,7 @@
 #include "core/dispatch.h"
 #include "core/parallel.h"
 #include "core/scratch.h"
+#include "core/shape.h"
 #include "core/size.h"
 #include "ops/algo/direct.h"
 
@@ -128,8 +129,8 @@ static fc_status run_bands(scatter_job *job, const void *kernel) {
 
 fc_status fc_scatter_input_grad(const fc_conv2d_params *p, const void *dy, const void *kernel, void *dx) {
     const fc_kernels *kernels = fc_active_kernels();
-    scatter_job job = {.dy = dy, .dx = dx, .size = (ptrdiff_t)fc_dtype_size(p->dtype), .span_h = (p->k_h - 1) * p->dilation_h + 1,
-                       .axpy = p->dtype == FC_F64 ? kernels->axpy_f64 : kernels->axpy_f32};
+    scatter_job job = {.dy = dy, .dx = dx, .size = (ptrdiff_t)fc_dtype_size(p->dtype), .axpy = p->dtype == FC_F64 ? kernels->axpy_f64 : kernels->axpy_f32};
+    FC_TRY(fc_window_span(p->k_h, p->dilation_h, &job.span_h));
     FC_TRY(fc_forward_view(p, &job.forward));
     if (!p->n || !p->h)
         return FC_OK;

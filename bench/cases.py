@@ -1,15 +1,20 @@
 """What to time: cases read from shapes/*.txt, and the arrays of one case."""
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 SUITES = ("image", "layers", "grads", "pool", "activation", "keras")
 SHAPES = Path(__file__).parent / "shapes"
+BATCHES = (1, 8, 32)            # of the layers suite, unless others are asked for
 # How far an answer may be from the float64 reference, in norm, before it is called wrong.
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12, "uint8": 0.0}
+# What fastconv promises of float32 convolution, by the word of fastconv.set_float32_precision.
+PROMISE = {"highest": 1e-6, "high": 1e-5, "medium": 1e-2}
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,15 @@ class Case:
     op: str
     quick: bool
     settings: dict[str, str]
+
+    @property
+    def layer(self) -> dict | None:
+        """Of a network's layer: the network (the name's first word), batch, channels in and out, groups."""
+        if self.suite != "layers":
+            return None
+        n, _, _, c = _ints(self.settings["x"])
+        return {"net": self.name.split()[0], "batch": n, "channels": c, "filters": _ints(self.settings["kernel"])[2],
+                "groups": int(self.settings.get("groups", 1))}
 
 
 @dataclass
@@ -33,23 +47,48 @@ class Problem:
     images: int = 0
     dtype: str = "float32"
 
-    @property
-    def tolerance(self) -> float:
-        return TOLERANCE[self.dtype]
+    @cached_property
+    def x_nchw(self) -> np.ndarray:
+        """`x` as n x c x h x w, laid out once for all who want it so."""
+        n, h, w, c = self.arrays["x"].shape
+        x = _aligned((n, c, h, w))
+        x[...] = self.arrays["x"].transpose(0, 3, 1, 2)
+        return x
+
+    def tolerance(self, precision: str | None = None) -> float:
+        """For fastconv at this precision, or (None) for a peer."""
+        if precision is None or self.dtype != "float32":
+            return TOLERANCE[self.dtype]
+        return PROMISE[precision] if self.op == "conv2d" else max(TOLERANCE["float32"], PROMISE[precision])
 
 
-def load(suite: str) -> list[Case]:
-    """The cases of one suite, in the order of its files."""
+def load(suite: str, batches: tuple[int, ...] | None = None) -> list[Case]:
+    """The cases of one suite, in the order of its files; of the layers suite, each layer at each batch."""
     files = sorted(SHAPES.glob(f"{suite}.txt")) + sorted(SHAPES.glob(f"{suite}-*.txt"))
-    return [case for file in files for line in file.read_text().splitlines() for case in _parse(suite, line)]
+    every = (line.partition("#")[0].strip() for file in files for line in file.read_text().splitlines())
+    lines = [line for line in every if line]
+    if suite == "layers":
+        return [_parse_layer(line, batch, batches is not None) for line in lines for batch in batches or BATCHES]
+    return [case for line in lines for case in _parse(suite, line)]
+
+
+def _settings(line: str) -> tuple[str, dict[str, str]]:
+    name, _, rest = line.partition(": ")
+    return name, {key: value for key, _, value in (word.partition("=") for word in rest.split())}
+
+
+def _parse_layer(line: str, batch: int, chosen: bool) -> Case:
+    """`quick` names the batches of the quick selection; where the batches are `chosen`, all of them are."""
+    name, settings = _settings(line)
+    quick = settings.pop("quick", "")
+    settings["x"] = f"{batch}x{settings['x']}"
+    return Case("layers", f"{name}, batch {batch}", "layers",
+                bool(quick) and (chosen or str(batch) in quick.split(",")), settings)
 
 
 def _parse(suite: str, line: str) -> list[Case]:
-    line = line.partition("#")[0].strip()
-    if not line:
-        return []
-    name, _, rest = line.partition(": ")
-    settings = {key: value for key, _, value in (word.partition("=") for word in rest.split())}
+    """`op` lists the operations of the line, `quick` those of them in the quick selection; without a value, all."""
+    name, settings = _settings(line)
     ops = settings.pop("op", "").split(",")
     quick = settings.pop("quick", None)
     chosen = ops if quick == "" else (quick or "").split(",")
@@ -68,8 +107,16 @@ def _ints(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("x"))
 
 
+def _aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """An array on a cache line, as TensorFlow and JAX need to share it instead of copying it."""
+    size, line = 4 * math.prod(shape), 64
+    buffer = np.empty(size + line, np.uint8)
+    start = -buffer.ctypes.data % line
+    return buffer[start:start + size].view(np.float32).reshape(shape)
+
+
 def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    return rng.standard_normal(shape, dtype=np.float32)
+    return rng.standard_normal(dtype=np.float32, out=_aligned(shape))
 
 
 def _image(case: Case, rng: np.random.Generator) -> Problem:
@@ -88,9 +135,9 @@ def _image(case: Case, rng: np.random.Generator) -> Problem:
 
 
 def _padding(word: str, size: int, window: int, stride: int, dilation: int = 1) -> tuple[int, int]:
-    """TensorFlow's VALID and SAME for one axis."""
-    if word == "valid":
-        return 0, 0
+    """The cells before and behind one axis: a count for both, or TensorFlow's VALID or SAME."""
+    if word == "valid" or word.isdigit():
+        return (int(word),) * 2 if word.isdigit() else (0, 0)
     total = max((-(-size // stride) - 1) * stride + (window - 1) * dilation + 1 - size, 0)
     return total // 2, total - total // 2
 
@@ -104,14 +151,17 @@ def _conv2d(case: Case, rng: np.random.Generator) -> Problem:
     pads = tuple(_padding(word, size, k, stride, dilation) for size, k in ((h, k_h), (w, k_w)))
     out_h, out_w = ((size + sum(pad) - (k - 1) * dilation - 1) // stride + 1
                     for size, k, pad in ((h, k_h, pads[0]), (w, k_w, pads[1])))
-    kernel = _normal(rng, (k_h, k_w, c // groups, filters)) / np.float32(np.sqrt(k_h * k_w * c // groups))
-    arrays = {"x": _normal(rng, (n, h, w, c)), "kernel": kernel, "dy": _normal(rng, (n, out_h, out_w, filters))}
-    total = sum(array.nbytes for array in arrays.values())
+    kernel = _normal(rng, (k_h, k_w, c // groups, filters))
+    kernel /= np.float32(np.sqrt(k_h * k_w * c // groups))
+    arrays = {"x": _normal(rng, (n, h, w, c)), "kernel": kernel}
+    y_shape = n, out_h, out_w, filters
     op = {"layers": "conv2d", "input": "conv2d_input_grad", "kernel": "conv2d_kernel_grad"}[case.op]
-    if op == "conv2d":
-        del arrays["dy"]
-    options = {"strides": stride, "padding": word, "pads": pads, "dilation": dilation, "groups": groups}
-    return Problem(op, arrays, options, flops=2.0 * n * out_h * out_w * kernel.size, bytes=total)
+    if op != "conv2d":
+        arrays["dy"] = _normal(rng, y_shape)
+    options = {"strides": stride, "padding": pads if word.isdigit() else word, "pads": pads, "dilation": dilation,
+               "groups": groups}
+    return Problem(op, arrays, options, flops=2.0 * math.prod(y_shape[:3]) * kernel.size,
+                   bytes=4.0 * (arrays["x"].size + kernel.size + math.prod(y_shape)))
 
 
 def _pool(case: Case, rng: np.random.Generator) -> Problem:

@@ -10,7 +10,7 @@ BAND = 0.05
 
 def change(old: dict, new: dict) -> str:
     """'faster', 'slower' or '': a change is more than the noise band, and more than the spread of both runs."""
-    before, after = (row["results"][rows.OURS] for row in (old, new))
+    before, after = (row["results"][rows.ours(new)] for row in (old, new))
     if after["seconds"] < before["seconds"] * (1 - BAND) and after["high"] < before["low"]:
         return "faster"
     if after["seconds"] > before["seconds"] * (1 + BAND) and after["low"] > before["high"]:
@@ -20,12 +20,12 @@ def change(old: dict, new: dict) -> str:
 
 def print_comparison(console: Console, old: dict, new: dict) -> None:
     """A table of the rows that both files have."""
-    before, after = ({(row["suite"], row["case"]): row for row in results["rows"] if rows.seconds(row)}
-                     for results in (old, new))
-    pairs = [(before[key], row) for key, row in after.items() if key in before]
-    for key in ("cpu", "isa", "threads"):
-        if old["machine"][key] != new["machine"][key]:
-            console.print(f"{key} differs: {old['machine'][key]} then, {new['machine'][key]} now", style="yellow")
+    before = {(row["suite"], row["case"]): row for row in old["rows"]}
+    pairs = [(one, row) for row in new["rows"] if (one := before.get((row["suite"], row["case"])))
+             and rows.seconds(row) and rows.seconds(one, rows.ours(row))]
+    for key in ("cpu", "isa", "precision", "threads"):
+        if old["machine"].get(key) != new["machine"][key]:
+            console.print(f"{key} differs: {old['machine'].get(key)} then, {new['machine'][key]} now", style="yellow")
     if not pairs:
         console.print("The two files have no row in common.")
         return
@@ -34,7 +34,7 @@ def print_comparison(console: Console, old: dict, new: dict) -> None:
         table.add_column(head)
     for one, two in pairs:
         verdict = change(one, two)
-        times = [rows.seconds(one), rows.seconds(two)]
+        times = [rows.seconds(row, rows.ours(two)) for row in (one, two)]
         table.add_row(two["suite"], two["case"], *(f"{1e3 * t:.4g} ms" for t in times), f"{times[1] / times[0]:.2f}",
                       *(f"{b[1]:.2f}" if (b := rows.best(row)) else "" for row in (one, two)),
                       {"faster": "[green]faster[/]", "slower": "[red]slower[/]"}.get(verdict, "[dim]same[/]"))

@@ -15,11 +15,11 @@ PEAK_METHOD = "the fastest of NumPy's products of square matrices, 384 to 1536 w
 COPY_METHOD = "the fastest copy of 64 MiB, bytes read plus bytes written"
 
 
-def describe(threads: int, isa: str) -> dict:
-    """CPU, ISA, threads, date, and the measured peaks that the rows are set against."""
+def describe(threads: int, isa: str, precision: str) -> dict:
+    """CPU, settings, date, and the measured peaks that the rows are set against."""
     return {
-        "cpu": _cpu_name(), "isa": isa, "threads": threads, "date": datetime.date.today().isoformat(),
-        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0,
+        "cpu": _cpu_name(), "isa": isa, "precision": precision, "threads": threads,
+        "date": datetime.date.today().isoformat(), "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0,
         "system": f"{platform.system()} {platform.machine()}", "python": platform.python_version(),
         "peak_flops": {dtype: _peak_flops(dtype) for dtype in ("float32", "float64")},
         "copy_bandwidth": _copy_bandwidth(threads), "peak_method": PEAK_METHOD, "copy_method": COPY_METHOD,

@@ -4,12 +4,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import rows
+import summary
 import timing
 from rich.console import Console
 from rich.table import Table
 
-_HEADS = ["case", "fastconv", "images/s", "GFLOP/s", "GB/s", "of peak", "error", "best peer", "ratio", "other peers"]
-_LEFT = ("case", "best peer", "other peers")
+_HEADS = ["case", "fastconv", "images/s", "GFLOP/s", "GB/s", "of peak", "error", "best peer", "ratio",
+          *list(rows.OWN.values())[1:], "other peers"]
+_LEFT = ("case", "layers of", "best peer", "other peers")
 BUSY = 0.5                      # load average; the benchmark's own start adds little to it
 _TIMES = "\u00d7"
 
@@ -34,23 +36,30 @@ def _ratio(value: float) -> str:
 def _cells(row: dict, machine: dict) -> list[str]:
     """The row's text under each of _HEADS."""
     best, share = rows.best(row), rows.share(row, machine)
-    error = row["results"].get(rows.OURS, {}).get("error")
+    error = rows.error(row)
     notes = {name: f" ({result['note']})" if result["note"] else "" for name, result in row["results"].items()}
     others = [f"{name} {_ratio(value)}{notes[name]}" for name, value in rows.ratios(row) if best and name != best[0]]
-    if (value := rows.prepared(row)) is not None:
-        others.append(f"fastconv prepared {_ratio(value)}")
+    further = ["" if name == rows.ours(row) or (value := rows.ratio(row, name)) is None else _ratio(value)
+               for name in list(rows.OWN)[1:]]
     return [row["case"], _time(rows.seconds(row)), _number(rows.rate(row, "images"), 1),
             _number(rows.rate(row, "flops")), _number(rows.rate(row, "bytes")),
             "" if share is None else f"{100 * share:.0f} %", "" if error is None else f"{error:.1e}",
-            best[0] + notes[best[0]] if best else "", _ratio(best[1]) if best else "", ", ".join(others)]
+            best[0] + notes[best[0]] if best else "", _ratio(best[1]) if best else "",
+            *further, ", ".join(others)]
 
 
-def _grids(results: dict) -> Iterator[tuple[str, list[str], list[list[str]]]]:
+def _grids(found: list[dict], machine: dict) -> Iterator[tuple[str, list[str], list[list[str]]]]:
     """(suite, heads, rows of cells) of each suite, without the columns that it leaves empty."""
-    for suite in dict.fromkeys(row["suite"] for row in results["rows"]):
-        cells = [_cells(row, results["machine"]) for row in results["rows"] if row["suite"] == suite]
+    for suite in dict.fromkeys(row["suite"] for row in found):
+        cells = [_cells(row, machine) for row in found if row["suite"] == suite]
         kept = [i for i in range(len(_HEADS)) if any(row[i] for row in cells)]
         yield suite, [_HEADS[i] for i in kept], [[row[i] for i in kept] for row in cells]
+
+
+def _short(found: list[dict]) -> list[dict]:
+    """Of each suite the quick rows; all of one that has none of them."""
+    quick = {row["suite"] for row in found if row["quick"]}
+    return [row for row in found if row["quick"] or row["suite"] not in quick]
 
 
 def machine_line(results: dict) -> str:
@@ -59,16 +68,17 @@ def machine_line(results: dict) -> str:
     peaks = ", ".join(f"{dtype} {value / 1e9:.0f} GFLOP/s" for dtype, value in machine["peak_flops"].items())
     versions = ", ".join(f"{name} {version}" for name, version in sorted(results["versions"].items()))
     threads = f"{machine['threads']} thread{'s' if machine['threads'] > 1 else ''}"
-    return (f"{machine['cpu']}, {machine['isa']}, {threads}; measured peak {peaks}, "
-            f"copy {machine['copy_bandwidth'] / 1e9:.0f} GB/s; Python {machine['python']}, {versions}; "
-            f"{machine['date']}")
+    return (f"{machine['cpu']}, {machine['isa']}, float32 precision {machine['precision']}, {threads}; "
+            f"measured peak {peaks}, copy {machine['copy_bandwidth'] / 1e9:.0f} GB/s; "
+            f"Python {machine['python']}, {versions}; {machine['date']}")
 
 
 def method(results: dict) -> str:
     """How the figures were obtained."""
     machine = results["machine"]
-    return (f"Times are medians of {results['rounds']} interleaved rounds, fewer for slow calls; {timing.SETTLE}. "
-            "Ratios are a peer's time over fastconv's: above 1, fastconv is faster. "
+    return (f"Times are medians of at most {results['rounds']} interleaved rounds, fewer for slow calls; "
+            f"{timing.SETTLE}. Ratios are a peer's time over fastconv's: above 1, fastconv is faster; those of NCHW "
+            "and of prepared kernels are the best peer's. "
             f"Peak is {machine['peak_method']} and {machine['copy_method']}; `of peak` is the time these allow for the "
             "row's arithmetic or memory traffic over the time taken (what stays in cache can pass 100 %). "
             "Error is the distance to a float64 reference, in norm.")
@@ -76,17 +86,23 @@ def method(results: dict) -> str:
 
 def print_tables(console: Console, results: dict) -> None:
     """One table a suite, how the figures were obtained, and what went wrong."""
-    for suite, heads, cells in _grids(results):
-        table = Table(title=suite, title_justify="left", title_style="bold")
-        for head in heads:
-            table.add_column(head, justify="left" if head in _LEFT else "right", overflow="fold",
-                             style={"other peers": "dim", "fastconv": "bold"}.get(head))
-        for row in cells:
-            table.add_row(*row)
-        console.print(table)
+    for suite, heads, cells in _grids(results["rows"], results["machine"]):
+        _print(console, suite, heads, cells)
+    for title, heads, cells in summary.grids(results["rows"]):
+        _print(console, title, heads, cells)
     console.print(machine_line(results), method(results), sep="\n", style="dim")
     for line in notices(results):
         console.print(line, style="yellow", markup=False)
+
+
+def _print(console: Console, title: str, heads: list[str], cells: list[list[str]]) -> None:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for head in heads:
+        table.add_column(head, justify="left" if head in _LEFT else "right", overflow="fold",
+                         style={"other peers": "dim", "fastconv": "bold"}.get(head))
+    for row in cells:
+        table.add_row(*row)
+    console.print(table)
 
 
 def notices(results: dict) -> list[str]:
@@ -100,9 +116,12 @@ def notices(results: dict) -> list[str]:
 
 
 def markdown(results: dict) -> str:
-    """The README's tables."""
+    """The README's tables: the quick rows, and of all layers what they come to."""
     lines = []
-    for suite, heads, cells in _grids(results):
+    grids = [*_grids(_short(results["rows"]), results["machine"])]
+    if any(row["layer"] and not row["quick"] for row in results["rows"]):
+        grids += [*summary.grids(results["rows"])][:1]
+    for suite, heads, cells in grids:
         lines.append(f"| {' | '.join([suite, *heads[1:]])} |")
         lines.append(f"| {' | '.join('---' if head in _LEFT else '---:' for head in heads)} |")
         lines += [f"| {' | '.join(row)} |" for row in cells]

@@ -1,17 +1,34 @@
 """Figures derived from a row: rates, share of the machine's peak, the best peer."""
 from __future__ import annotations
 
-OURS = "fastconv"
-_OWN = (OURS, "fastconv-prepared")
+# fastconv's own candidates, and what tables call them.
+OWN = {"fastconv": "NHWC", "fastconv-nchw": "NCHW", "fastconv-prepared": "NHWC prepared",
+       "fastconv-nchw-prepared": "NCHW prepared"}
 
 
-def seconds(row: dict, name: str = OURS) -> float | None:
-    return row["results"].get(name, {}).get("seconds")
+def tried(row: dict) -> list[str]:
+    """fastconv's own candidates of a row, whether they worked or not."""
+    return [name for name in OWN if name in row["results"] or name in row["problems"]]
 
 
-def rate(row: dict, what: str) -> float | None:
+def ours(row: dict) -> str:
+    """The candidate that stands for fastconv: NHWC and not prepared, where that was asked for."""
+    return next(iter(tried(row)), next(iter(OWN)))
+
+
+def seconds(row: dict, name: str | None = None) -> float | None:
+    """Of fastconv, unless another candidate is named; None where its answer is wrong or missing."""
+    result = row["results"].get(name or ours(row), {})
+    return None if result.get("wrong") else result.get("seconds")
+
+
+def error(row: dict, name: str | None = None) -> float | None:
+    return row["results"].get(name or ours(row), {}).get("error")
+
+
+def rate(row: dict, what: str, name: str | None = None) -> float | None:
     """`what` ('flops', 'bytes' or 'images') a second, None where the row does not count it."""
-    time = seconds(row)
+    time = seconds(row, name)
     return row[what] / time if time and row[what] else None
 
 
@@ -25,27 +42,35 @@ def share(row: dict, machine: dict) -> float | None:
     return max(arithmetic, row["bytes"] / machine["copy_bandwidth"]) / time
 
 
+def peers(row: dict) -> list[str]:
+    """The other libraries' candidates whose answers are right."""
+    return [name for name in row["results"] if name not in OWN and seconds(row, name)]
+
+
 def ratios(row: dict) -> list[tuple[str, float]]:
     """(peer, its time over fastconv's) from the fastest peer to the slowest; wrong answers do not count."""
     time = seconds(row)
-    if not time:
-        return []
-    found = [(name, result["seconds"] / time) for name, result in row["results"].items()
-             if name not in _OWN and not result["wrong"]]
+    found = [(name, seconds(row, name) / time) for name in peers(row)] if time else []
     return sorted(found, key=lambda pair: pair[1])
 
 
-def prepared(row: dict) -> float | None:
-    """The time of a prepared kernel over the plain call's."""
-    ours, other = seconds(row), seconds(row, "fastconv-prepared")
-    return other / ours if ours and other else None
+def fastest(row: dict) -> str | None:
+    """The fastest peer that gives the same answer; one that saturates only where there is no other."""
+    found = sorted(peers(row), key=lambda name: seconds(row, name))
+    same = [name for name in found if error(row, name) is not None]
+    return next(iter(same or found), None)
+
+
+def ratio(row: dict, name: str) -> float | None:
+    """The fastest peer's time over that of one of fastconv's candidates."""
+    time, peer = seconds(row, name), fastest(row)
+    return seconds(row, peer) / time if time and peer else None
 
 
 def best(row: dict) -> tuple[str, float] | None:
-    """The fastest peer that gives the same answer, and its ratio; one that saturates only where there is no other."""
-    found = ratios(row)
-    same = [pair for pair in found if row["results"][pair[0]]["error"] is not None]
-    return (same or found or [None])[0]
+    """The fastest peer, and its ratio."""
+    found = ratio(row, ours(row))
+    return (fastest(row), found) if found else None
 
 
 def problems(row: dict) -> list[str]:
@@ -57,4 +82,4 @@ def problems(row: dict) -> list[str]:
 
 def failed(row: dict) -> bool:
     """Whether fastconv itself is wrong or missing."""
-    return OURS not in row["results"] or any(row["results"].get(name, {}).get("wrong") for name in _OWN)
+    return not tried(row) or any(name in row["problems"] or row["results"][name]["wrong"] for name in tried(row))

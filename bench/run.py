@@ -12,8 +12,12 @@ from pathlib import Path
 
 INSTALL = "pip install '.[bench,keras]'"
 # timing.Effort's rounds, slot and limit. On a slow or busy machine --quick takes fewer rounds, to end near its budget.
-QUICK, FULL = (5, 0.01, 0.25), (9, 0.03, 10.0)
+QUICK, FULL, FULL_LAYERS = (5, 0.01, 0.25), (9, 0.03, 10.0), (7, 0.02, 0.8)
 QUICK_BUDGET = 45.0
+# What holds the peers to an instruction set, as --isa holds fastconv: oneDNN (TensorFlow, PyTorch), PyTorch's own
+# kernels, XLA, and the OpenBLAS that measures the peak. ONNX Runtime has no such switch.
+CAPPED = {"avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+                   "OPENBLAS_CORETYPE": "Haswell"}}
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -27,9 +31,15 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--peers", action="append", metavar="A,B", help="only these libraries, or none")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="for every library (default: one a CPU)")
     parser.add_argument("--isa", metavar="NAME", help="run fastconv on this instruction set")
+    parser.add_argument("--precision", choices=("highest", "high", "medium"), default="highest",
+                        help="fastconv.set_float32_precision; its answers are held to the promise")
+    parser.add_argument("--batch", metavar="N,N", help="the layers suite at these batches (default: 1, 8 and 32)")
+    parser.add_argument("--layout", choices=("nhwc", "nchw"),
+                        help="fastconv's convolution of layers in one layout (default: both); peers keep theirs")
     parser.add_argument("--rounds", type=int, metavar="N", help="measurements of each candidate")
     parser.add_argument("--json", metavar="FILE", help="write all results")
     parser.add_argument("--plot", metavar="FILE.png", help="draw the ratios")
+    parser.add_argument("--roofline", metavar="FILE.png", help="draw every library's rates under the machine's peaks")
     parser.add_argument("--markdown", action="store_true", help="print the README's tables")
     parser.add_argument("--compare", metavar="OLD.json", help="what changed since an earlier --json")
     arguments = parser.parse_args(argv)
@@ -37,22 +47,33 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         value = getattr(arguments, name)
         if value is not None and value < (name == "rounds"):
             parser.error(f"`--{name}` must be at least 1; received {value}")
+    arguments.batch = _batches(parser, arguments.batch)
     if arguments.compare and not Path(arguments.compare).is_file():
         parser.error(f"`--compare` must name a file made by --json; received {arguments.compare!r}")
     return arguments
+
+
+def _batches(parser: argparse.ArgumentParser, text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    words = text.split(",")
+    if not all(word.isdigit() and int(word) for word in words):
+        parser.error(f"`--batch` must be whole numbers from 1 on, with commas between; received {text!r}")
+    return tuple(dict.fromkeys(map(int, words)))
 
 
 def _words(values: list[str] | None) -> list[str] | None:
     return None if values is None else [word for value in values for word in value.split(",") if word]
 
 
-def _set_environment(threads: int) -> None:
-    """What the libraries read when they are loaded: thread counts, no GPU, less log."""
+def _set_environment(threads: int, isa: str | None) -> None:
+    """What the libraries read when they are loaded: thread counts, instruction sets, no GPU, less log."""
     count = str(threads)
     counts = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC", "PJRT_NPROC",
               "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     os.environ |= dict.fromkeys(counts, count)
     os.environ |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu", "KERAS_BACKEND": "tensorflow"}
+    os.environ |= CAPPED.get(isa or os.environ.get("FASTCONV_ISA"), {})
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
@@ -68,7 +89,7 @@ def _select(arguments: argparse.Namespace) -> tuple[list, list, list[str]]:
     for suite in suites:
         if suite not in cases.SUITES:
             raise ValueError(f"`--suite` must be one of {', '.join(cases.SUITES)}; received {suite!r}")
-    chosen = [case for suite in cases.SUITES if suite in suites for case in cases.load(suite)
+    chosen = [case for suite in cases.SUITES if suite in suites for case in cases.load(suite, arguments.batch)
               if (arguments.full or case.quick) and arguments.filter in case.name]
     wanted = peers.select(_words(arguments.peers))
     missing = [peer.name for peer in wanted if not peer.installed]
@@ -82,8 +103,8 @@ def _measure(arguments: argparse.Namespace, threads: int) -> dict:
     """Run the selection under a progress bar."""
     import machine
     import numpy as np
+    from rich import progress as bars
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
     from runner import Runner
     from timing import Effort
 
@@ -92,25 +113,29 @@ def _measure(arguments: argparse.Namespace, threads: int) -> dict:
     start = time.perf_counter()
     end = math.inf if arguments.full else start + QUICK_BUDGET
     chosen, peers, missing = _select(arguments)
-    rounds, slot, limit = FULL if arguments.full else QUICK
-    rounds = arguments.rounds or rounds
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with cpu.use_isa(arguments.isa or cpu.active_isa()), Progress(*columns, console=Console(stderr=True)) as progress:
+    efforts = {case.suite: QUICK if not arguments.full else FULL_LAYERS if case.layer else FULL for case in chosen}
+    columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn(),
+               bars.TimeElapsedColumn(), bars.TextColumn("left"), bars.TimeRemainingColumn())
+    fastconv.set_float32_precision(arguments.precision)
+    bar = bars.Progress(*columns, console=Console(stderr=True))
+    with cpu.use_isa(arguments.isa or cpu.active_isa()), bar as progress:
         task = progress.add_task("the machine's peak", total=len(chosen))
-        found = machine.describe(threads, cpu.active_isa())
+        found = machine.describe(threads, cpu.active_isa(), arguments.precision)
         name = ""
 
         def say(what: str) -> None:
             progress.update(task, description=f"{name}: {what}")
-        runner = Runner(peers, threads, say)
+        runner = Runner(peers, threads, arguments.precision, arguments.layout, say)
         rows = []
         for case in chosen:
             name = f"{case.suite}, {case.name}"
             left = (end - time.perf_counter()) / (len(chosen) - len(rows))
-            rows.append(runner.row(case, Effort(rounds, slot, limit, left)))
+            rounds, slot, limit = efforts[case.suite]
+            rows.append(runner.row(case, Effort(arguments.rounds or rounds, slot, limit, left)))
             progress.advance(task)
         machine.measure_again(found)
     versions = {"fastconv": fastconv.__version__, "numpy": np.__version__, **runner.versions}
+    rounds = arguments.rounds or max((rounds for rounds, _, _ in efforts.values()), default=0)
     return {"machine": found, "rounds": rounds, "seconds": time.perf_counter() - start, "versions": versions,
             "missing": missing, "rows": rows}
 
@@ -131,17 +156,20 @@ def _show(results: dict, arguments: argparse.Namespace) -> None:
     if arguments.plot:
         import plot
         plot.save(results, arguments.plot)
+    if arguments.roofline:
+        import roofline
+        roofline.save(results, arguments.roofline)
 
 
 def main(argv: list[str] | None = None) -> int:
     """0; 1 where an answer of fastconv is wrong or missing; 2 for a bad argument."""
     arguments = _arguments(argv)
-    wanted = ["fastconv", "rich"] + (["matplotlib"] if arguments.plot else [])
+    wanted = ["fastconv", "rich"] + (["matplotlib"] if arguments.plot or arguments.roofline else [])
     if absent := [name for name in wanted if find_spec(name) is None]:
         print(f"bench/run.py needs {' and '.join(absent)}: {INSTALL}", file=sys.stderr)
         return 2
     threads = arguments.threads or _cpus()
-    _set_environment(threads)
+    _set_environment(threads, arguments.isa)
     try:
         results = _measure(arguments, threads)
     except ValueError as error:

@@ -8,15 +8,19 @@ import cases
 import numpy as np
 import reference
 import timing
-from peers import OURS, PREPARED, Candidate, Peer
+from peers import Candidate, Peer
+from peers import own as own_peers
 
 
 class Runner:
     """Measures one case after another; `peers` are installed, and loaded when a case first needs them."""
 
-    def __init__(self, peers: list[Peer], threads: int, say: Callable[[str], None]):
+    def __init__(self, peers: list[Peer], threads: int, precision: str, layout: str | None,
+                 say: Callable[[str], None]):
         self.peers = peers
         self.threads = threads
+        self.precision = precision
+        self.layout = layout
         self.say = say
         self.versions: dict[str, str] = {}
         self._unusable: set[str] = set()
@@ -26,23 +30,25 @@ class Runner:
         problem = cases.build(case)
         self.say("reference")
         expected = reference.answer(problem)
-        row = {"suite": case.suite, "case": case.name, "op": problem.op, "dtype": problem.dtype, "flops": problem.flops,
-               "bytes": problem.bytes, "images": problem.images, "results": {}, "problems": {}}
+        row = {"suite": case.suite, "case": case.name, "quick": case.quick, "layer": case.layer, "op": problem.op,
+               "dtype": problem.dtype, "flops": problem.flops, "bytes": problem.bytes, "images": problem.images,
+               "results": {}, "problems": {}}
         runs = {}
-        for peer in (OURS, PREPARED, *self.peers):
-            if problem.op not in peer.ops:
-                continue
+        own = own_peers(problem.op, self.layout)
+        for peer in (*own, *(peer for peer in self.peers if problem.op in peer.ops)):
             self.say(peer.name)
             try:
                 candidate = self._candidate(peer, problem)
                 if candidate is None:
                     continue
-                row["results"][peer.name] = _check(candidate, expected, problem)
+                found = _check(candidate, expected, problem.tolerance(self.precision if peer in own else None))
             except Exception as error:
                 # Whatever a library raises, it is that library's row that is lost, not the benchmark.
                 row["problems"][peer.name] = _first_line(error)
                 continue
-            runs[peer.name] = candidate.run
+            row["results"][peer.name] = found
+            if not found["wrong"]:
+                runs[peer.name] = candidate.run
         del expected
         self.say("timing")
         for name, found in timing.interleaved(runs, effort).items():
@@ -64,8 +70,8 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:200]}"
 
 
-def _check(candidate: Candidate, expected: np.ndarray, problem: cases.Problem) -> dict:
+def _check(candidate: Candidate, expected: np.ndarray, tolerance: float) -> dict:
     """Run once, and say how far the answer is off."""
     got = candidate.to_array(candidate.run())
     error = reference.error(got, expected) if candidate.check else None
-    return {"error": error, "wrong": error is not None and not error <= problem.tolerance, "note": candidate.note}
+    return {"error": error, "wrong": error is not None and not error <= tolerance, "note": candidate.note}

@@ -66,7 +66,7 @@ def interleaved(runs: dict[str, Callable[[], object]], effort: Effort) -> dict[s
         first = {name: found[0] for name, found in samples.items()}
         rounds = {name: _rounds(seconds, effort) for name, seconds in first.items()}
         names = list(runs)
-        for index in range(effort.rounds):
+        for index in range(effort.rounds if runs else 0):
             if index and time.perf_counter() > end:
                 break
             turn = index % len(names)

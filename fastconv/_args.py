@@ -1,6 +1,7 @@
 """Argument checking shared by the NumPy-level functions: every ValueError and TypeError with its argument's name."""
 from __future__ import annotations
 
+import math
 import operator
 
 import numpy as np
@@ -17,6 +18,8 @@ _DTYPE_IDS.setdefault(np.dtype("longlong"), _DTYPE_IDS[np.dtype("int64")])
 _DTYPE_IDS.setdefault(np.dtype("ulonglong"), _DTYPE_IDS[np.dtype("uint64")])
 _BFLOAT16 = 10
 FLOAT_IDS = frozenset((9, _BFLOAT16, 11, 12))
+BYTES = (np.dtype("int8"), np.dtype("uint8"))
+_LARGE = 1 << 16    # bytes from which an array's place matters more than the time to align it
 LAYOUTS = {"channels_last": 0, "channels_first": 1}
 
 
@@ -36,6 +39,11 @@ def float_array(value, name: str, ndim: int | None = None) -> np.ndarray:
         array = array.astype(array.dtype.newbyteorder("="))
     if dtype_id(array.dtype) not in FLOAT_IDS:
         raise TypeError(f"`{name}` must be float16, bfloat16, float32 or float64; received dtype {array.dtype}")
+    return contiguous(array, name, ndim)
+
+
+def contiguous(array: np.ndarray, name: str, ndim: int | None) -> np.ndarray:
+    """array in C order, if it has `ndim` dimensions."""
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"`{name}` must have {ndim} dimensions; received shape {array.shape}")
     return np.ascontiguousarray(array) if array.ndim else array
@@ -62,7 +70,7 @@ def output(out, shape: tuple[int, ...], dtype: np.dtype, inputs: tuple[np.ndarra
     Pass the pair to `finish`. `elementwise` allows `out` to be exactly one of the inputs.
     """
     if out is None:
-        fresh = np.empty(shape, dtype)
+        fresh = _aligned(shape, dtype)
         return fresh, fresh
     if not isinstance(out, np.ndarray):
         raise TypeError(f"`out` must be a NumPy array; received {type(out).__name__}")
@@ -75,6 +83,16 @@ def output(out, shape: tuple[int, ...], dtype: np.dtype, inputs: tuple[np.ndarra
     direct = out.flags.c_contiguous and out.dtype.isnative and not any(
         np.may_share_memory(out, x) and not (elementwise and _same_memory(out, x)) for x in inputs if x is not None)
     return (out if direct else np.empty(shape, dtype)), out
+
+
+def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An uninitialised array that starts on a cache line; NumPy's large ones never do, and stores straddle two."""
+    line, size = 64, math.prod(shape) * dtype.itemsize
+    if size < _LARGE:
+        return np.empty(shape, dtype)
+    room = np.empty(size + line, np.uint8)
+    begin = -room.__array_interface__["data"][0] % line
+    return room[begin:begin + size].view(dtype).reshape(shape)
 
 
 def finish(computed: np.ndarray, returned: np.ndarray) -> np.ndarray:

@@ -11,9 +11,9 @@ cdef extern from "fastconv.h" nogil:
     ctypedef int fc_precision
     ctypedef int fc_conv2d_algorithm
 
-    fc_status FC_OK, FC_OUT_OF_MEMORY
+    fc_status FC_OK, FC_OUT_OF_MEMORY, FC_BAD_ARGUMENT
     fc_pool_mode FC_MAX_POOL, FC_AVG_POOL
-    fc_conv2d_algorithm FC_CONV_AUTO
+    fc_conv2d_algorithm FC_CONV_AUTO, FC_CONV_ALGORITHM_COUNT
 
     ctypedef struct fc_convolve2d_params:
         fc_dtype dtype
@@ -32,7 +32,7 @@ cdef extern from "fastconv.h" nogil:
         Py_ssize_t pad_top, pad_bottom, pad_left, pad_right
 
     ctypedef struct fc_conv2d_params:
-        fc_dtype dtype
+        fc_dtype dtype, kernel_dtype
         fc_layout layout
         Py_ssize_t n, h, w, c_in, c_out
         Py_ssize_t k_h, k_w
@@ -57,7 +57,7 @@ cdef extern from "fastconv.h" nogil:
         int pixels_in_rows
         size_t block_pixels, block_k
         size_t tasks, scratch_bytes
-        double flops, bytes
+        double cycles, flops, bytes
 
     ctypedef struct fc_api:
         pass
@@ -94,8 +94,11 @@ cdef extern from "fastconv.h" nogil:
 
     fc_status fc_resolve_padding(fc_padding, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t *, Py_ssize_t *)
     const char *fc_conv2d_algorithm_name(fc_conv2d_algorithm)
+    const char *fc_conv2d_algorithm_needs(fc_conv2d_algorithm)
+    fc_status fc_conv2d_serves(const fc_conv2d_params *)
     fc_status fc_conv2d_output_size(const fc_conv2d_params *, Py_ssize_t *, Py_ssize_t *)
     fc_status fc_conv2d(const fc_conv2d_params *, const void *, const void *, const void *, void *)
+    fc_status fc_conv2d_pool2d(const fc_conv2d_params *, const fc_pool2d_params *, const void *, const void *, const void *, void *)
     fc_status fc_conv2d_input_grad(const fc_conv2d_params *, const void *, const void *, void *)
     fc_status fc_conv2d_kernel_grad(const fc_conv2d_params *, const void *, const void *, void *)
     fc_status fc_bias_grad(fc_dtype, fc_layout, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const void *, void *)

@@ -15,6 +15,7 @@ import numpy as np
 from cases import Problem
 
 _IMAGE = frozenset({"convolve2d"})
+_CONV2D = frozenset({"conv2d"})
 _FORWARD = frozenset({"conv2d", "max_pool2d", "avg_pool2d", "activation"})
 _GRADS = frozenset({"conv2d_input_grad", "conv2d_kernel_grad", "max_pool2d_grad", "avg_pool2d_grad"})
 _KERAS = frozenset({"fit", "predict"})
@@ -60,8 +61,12 @@ class Peer:
         return import_module(f"peers.{self.module}").candidate(problem, self.variant)
 
 
-OURS = Peer("fastconv", "fastconv", "fastconv", "fastconv", _IMAGE | _FORWARD | _GRADS | _KERAS)
-PREPARED = Peer("fastconv-prepared", "fastconv", "fastconv", "fastconv", frozenset({"conv2d"}), "prepared")
+OWN = (
+    Peer("fastconv", "fastconv", "fastconv", "fastconv", _IMAGE | _FORWARD | _GRADS | _KERAS),
+    Peer("fastconv-nchw", "fastconv", "fastconv", "fastconv", _CONV2D, "nchw"),
+    Peer("fastconv-prepared", "fastconv", "fastconv", "fastconv", _CONV2D, "prepared"),
+    Peer("fastconv-nchw-prepared", "fastconv", "fastconv", "fastconv", _CONV2D, "nchw-prepared"),
+)
 PEERS = (
     Peer("scipy", "scipy", "scipy", "scipy", _IMAGE, "direct"),
     Peer("scipy-fft", "scipy", "scipy", "scipy", _IMAGE, "fft"),
@@ -77,6 +82,12 @@ PEERS = (
     Peer("keras", "keras", "keras", "keras", _KERAS, also=("tensorflow",)),
     Peer("keras-nojit", "keras", "keras", "keras", _KERAS, "nojit", ("tensorflow",)),
 )
+
+
+def own(op: str, layout: str | None) -> list[Peer]:
+    """fastconv's ways to compute `op`; convolutions of layers in one layout, or (None) in both."""
+    found = [peer for peer in OWN if op in peer.ops]
+    return [peer for peer in found if op != "conv2d" or layout in (None, "nchw" if "nchw" in peer.variant else "nhwc")]
 
 
 def select(words: list[str] | None) -> list[Peer]:

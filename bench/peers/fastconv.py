@@ -1,5 +1,8 @@
-"""fastconv: the plain calls that a user writes; `prepared` packs the kernel once, as ONNX Runtime does."""
+"""fastconv: the plain calls that a user writes; `prepared` packs the kernel once, as ONNX Runtime does, and `nchw`
+has images and results channels first."""
 from __future__ import annotations
+
+import numpy as np
 
 import fastconv
 from peers import Candidate
@@ -15,12 +18,18 @@ def candidate(problem, variant):
 
         import fastconv.keras
         return Candidate(*lenet.runs(lenet.build(fastconv.keras), problem))
-    return Candidate(_prepared(problem) if variant else _call(problem))
+    if problem.op == "conv2d":
+        return _conv2d(problem, "nchw" in variant, "prepared" in variant)
+    return Candidate(_call(problem))
 
 
-def _prepared(problem):
-    x, prepared = problem.arrays["x"], fastconv.prepare_conv2d(problem.arrays["kernel"], **_conv2d_options(problem))
-    return lambda: prepared(x)
+def _conv2d(problem, nchw, prepare):
+    kernel, options = problem.arrays["kernel"], _conv2d_options(problem)
+    x = problem.x_nchw if nchw else problem.arrays["x"]
+    options["data_format"] = "channels_first" if nchw else "channels_last"
+    prepared = fastconv.prepare_conv2d(kernel, **options) if prepare else None
+    run = (lambda: prepared(x)) if prepare else (lambda: fastconv.conv2d(x, kernel, **options))
+    return Candidate(run, (lambda result: result.transpose(0, 2, 3, 1)) if nchw else np.asarray)
 
 
 def _conv2d_options(problem):
@@ -36,13 +45,12 @@ def _call(problem):
         function = getattr(fastconv, problem.options["function"])
         return lambda: function(x)
     if problem.op.startswith("conv2d"):
-        return _conv2d(problem.op, x, kernel, dy, _conv2d_options(problem))
+        return _conv2d_grad(problem.op, x, kernel, dy, _conv2d_options(problem))
     return _pool(problem.op, x, dy, problem.options)
 
 
-def _conv2d(op, x, kernel, dy, options):
+def _conv2d_grad(op, x, kernel, dy, options):
     return {
-        "conv2d": lambda: fastconv.conv2d(x, kernel, **options),
         "conv2d_input_grad": lambda: fastconv.conv2d_input_grad(dy, kernel, x.shape, **options),
         "conv2d_kernel_grad": lambda: fastconv.conv2d_kernel_grad(x, dy, kernel.shape, **options),
     }[op]

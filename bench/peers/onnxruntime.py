@@ -34,7 +34,7 @@ def candidate(problem, variant):
 
 def _window(problem):
     o = problem.options
-    x = problem.arrays["x"].transpose(0, 3, 1, 2)
+    x = problem.x_nchw
     (top, bottom), (left, right) = o["pads"]
     common = {"pads": [top, left, bottom, right], "strides": [o["strides"]] * 2}
     if problem.op == "conv2d":

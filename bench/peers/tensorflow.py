@@ -20,8 +20,9 @@ def candidate(problem, variant):
 
 
 def _tensors(problem):
-    return tuple(tf.constant(problem.arrays[name]) if name in problem.arrays else None
-                 for name in ("x", "kernel", "dy"))
+    """Tensors on the arrays' own memory."""
+    arrays = (problem.arrays.get(name) for name in ("x", "kernel", "dy"))
+    return tuple(None if array is None else tf.experimental.dlpack.from_dlpack(array.__dlpack__()) for array in arrays)
 
 
 def _convolve2d(problem):
@@ -33,7 +34,8 @@ def _convolve2d(problem):
 def _conv2d(problem):
     x, kernel, _ = _tensors(problem)
     o = problem.options
-    stride, dilation, padding = o["strides"], o["dilation"], o["padding"].upper()
+    stride, dilation = o["strides"], o["dilation"]
+    padding = o["padding"].upper() if isinstance(o["padding"], str) else [[0, 0], *o["pads"], [0, 0]]
     if o["groups"] == 1:
         return lambda: tf.nn.conv2d(x, kernel, stride, padding, dilations=dilation)
     if o["groups"] != x.shape[3] or o["groups"] != kernel.shape[3]:

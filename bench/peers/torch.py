@@ -1,6 +1,7 @@
 """PyTorch, without autograd: tensors contiguous (NCHW) or in the channels_last memory format (NHWC)."""
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -37,13 +38,16 @@ def _to_image(result):
 
 
 def _tensor(array, order, memory):
-    return torch.from_numpy(array.copy()).permute(*order).contiguous(memory_format=memory)
+    """A tensor in this layout, on the array's own memory where that is laid out so."""
+    return torch.from_numpy(np.ascontiguousarray(array)).permute(*order).contiguous(memory_format=memory)
 
 
 def _tensors(problem, memory):
-    orders = {"x": (0, 3, 1, 2), "kernel": (3, 2, 0, 1), "dy": (0, 3, 1, 2)}
-    return tuple(_tensor(problem.arrays[name], order, memory) if name in problem.arrays else None
-                 for name, order in orders.items())
+    images, kernels = (0, 3, 1, 2), (3, 2, 0, 1)
+    x, kernel, dy = (problem.arrays.get(name) for name in ("x", "kernel", "dy"))
+    return (torch.from_numpy(problem.x_nchw) if memory is torch.contiguous_format else _tensor(x, images, memory),
+            None if kernel is None else _tensor(kernel, kernels, memory),
+            None if dy is None else _tensor(dy, images, memory))
 
 
 def _convolve2d(problem, memory):

@@ -12,7 +12,7 @@
 
 enum { GUARD = 256, POISON = 0xa5 };
 
-static struct { uint64_t random; size_t cases, failures; int benching, measuring, reported; char name[256]; } state;
+static struct { uint64_t random; size_t cases, failures; int benching, measuring, reported; char name[256]; const char *variant; } state = {.variant = ""};
 
 static void *allocate(size_t bytes) {
     void *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
@@ -71,7 +71,7 @@ void check_fill_bytes(void *x, size_t bytes) {
 
 void check_case(const char *slot, const char *isa, const char *parameters, ...) {
     va_list list;
-    int used = snprintf(state.name, sizeof state.name, "%s %s ", isa, slot);
+    int used = snprintf(state.name, sizeof state.name, "%s%s %s ", isa, state.variant, slot);
     va_start(list, parameters);
     vsnprintf(state.name + used, sizeof state.name - (size_t)used, parameters, list);
     va_end(list);
@@ -148,9 +148,20 @@ void check_time(const char *slot, const char *isa, const char *parameters, void 
         }
         best = fmin(best, took / (double)repeat);
     }
-    printf("%-7s %-22s %-28s %9.2f us %8.2f %s\n", isa, slot, parameters, best * 1e6, work / best / 1e9, unit);
+    printf("%-6s%-1s %-22s %-28s %9.2f us %8.2f %s\n", isa, state.variant, slot, parameters, best * 1e6, work / best / 1e9, unit);
 }
 
+static void check_table(const fc_kernels *kernels, const char *isa, const char *variant, uint64_t seed) {
+    state.variant = variant;
+    state.random = seed | 1;
+    const size_t before = state.failures;
+#define FC_CHECK(name) check_##name(kernels, isa);
+#include "check/list.inc"
+#undef FC_CHECK
+    printf("%s%s: %s\n", isa, variant, state.failures == before ? "ok" : "FAILED");
+}
+
+/* An instruction set with extensions is checked twice: with those this CPU has, then without any, under its name and "-". */
 int main(int argc, char **argv) {
     uint64_t seed = (uint64_t)time(NULL);
     for (int i = 1; i < argc; i++)
@@ -171,12 +182,9 @@ int main(int argc, char **argv) {
             printf("%s: not on this CPU\n", isa);
             continue;
         }
-        state.random = seed | 1;
-        size_t before = state.failures;
-#define FC_CHECK(name) check_##name(fc_isa_kernels(i), isa);
-#include "check/list.inc"
-#undef FC_CHECK
-        printf("%s: %s\n", isa, state.failures == before ? "ok" : "FAILED");
+        check_table(fc_isa_kernels(i), isa, "", seed);
+        if (memcmp(fc_isa_kernels(i), fc_isa_unextended_kernels(i), sizeof(fc_kernels)))
+            check_table(fc_isa_unextended_kernels(i), isa, "-", seed);
     }
     printf("%zu passed, %zu failed\n", state.cases - state.failures, state.failures);
     return state.failures != 0;

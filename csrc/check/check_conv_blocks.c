@@ -77,24 +77,6 @@ static void check_copy_rows(const fc_kernels *kernels, const char *isa, size_t r
         check_free(&sum);                                                                                                        \
         check_free(&want);                                                                                                       \
     }                                                                                                                            \
-    static void check_depthwise_##F(const fc_kernels *kernels, const char *isa, size_t taps, size_t channels) {                  \
-        const void *from[32];                                                                                                    \
-        check_buffer x = check_alloc(taps * channels * sizeof(T), sizeof(T)), w = check_alloc(taps * (channels + 1) * sizeof(T), 0); \
-        check_buffer y = check_alloc(channels * sizeof(T), sizeof(T)), want = check_alloc(y.bytes, 0);                           \
-        check_case("depthwise_" #F, isa, "taps %zu channels %zu", taps, channels);                                               \
-        check_fill_##F((T *)x.data, taps * channels);                                                                            \
-        check_fill_##F((T *)w.data, taps * (channels + 1));                                                                      \
-        for (size_t t = 0; t < taps; t++)                                                                                        \
-            from[t] = (T *)x.data + (taps - 1 - t) * channels;                                                                   \
-        kernels->depthwise_##F(taps, from, w.data, channels + 1, channels, y.data);                                              \
-        fc_ref_depthwise_##F(taps, from, (T *)w.data, channels + 1, channels, (T *)want.data);                                   \
-        check_close_##F((T *)y.data, (T *)want.data, channels, sizeof(T) == 4 ? 0x1p-24 : 0x1p-53, (double)taps + 1);            \
-        check_guards(&y);                                                                                                        \
-        check_free(&x);                                                                                                          \
-        check_free(&w);                                                                                                          \
-        check_free(&y);                                                                                                          \
-        check_free(&want);                                                                                                       \
-    }                                                                                                                            \
     static void check_axpy_##F(const fc_kernels *kernels, const char *isa, size_t n, size_t step) {                              \
         check_buffer x = check_alloc((n ? (n - 1) * step + 1 : 0) * sizeof(T), sizeof(T));                                       \
         check_buffer y = check_alloc(n * sizeof(T), sizeof(T)), want = check_alloc(y.bytes, 0);                                  \
@@ -166,6 +148,7 @@ void check_conv_blocks(const fc_kernels *kernels, const char *isa) {
     const size_t count = sizeof sizes / sizeof *sizes;
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < count; j++) {
+            check_transpose(kernels->transpose_b8, "transpose_b8", 1, isa, sizes[i], sizes[j], j % 3);
             check_transpose(kernels->transpose_b16, "transpose_b16", 2, isa, sizes[i], sizes[j], j % 3);
             check_transpose(kernels->transpose_b32, "transpose_b32", 4, isa, sizes[i], sizes[j], j % 3);
             check_transpose(kernels->transpose_b64, "transpose_b64", 8, isa, sizes[i], sizes[j], j % 3);
@@ -173,10 +156,6 @@ void check_conv_blocks(const fc_kernels *kernels, const char *isa) {
         }
         check_accumulate_f32(kernels, isa, sizes[i]);
         check_accumulate_f64(kernels, isa, sizes[i]);
-        for (size_t taps = 1; taps < 30; taps += 6) {
-            check_depthwise_f32(kernels, isa, taps, sizes[i]);
-            check_depthwise_f64(kernels, isa, taps, sizes[i]);
-        }
         for (size_t step = 1; step < 4; step++) {
             check_axpy_f32(kernels, isa, sizes[i], step);
             check_axpy_f64(kernels, isa, sizes[i], step);

@@ -40,7 +40,7 @@ static void bench_tile(const fc_gemm_tile *tile, size_t size, const char *isa) {
         memcpy(want.data, c.data, c.bytes);                                                                                          \
         tile->run(k, a.data, ap, b.data, bp, c.data, cp, accumulate);                                                                \
         fc_ref_gemm_##F(tile->rows, tile->cols, k, (T *)a.data, ap, (T *)b.data, bp, (T *)want.data, cp, accumulate);                \
-        check_close_##F((T *)c.data, (T *)want.data, c.bytes / sizeof(T), EPSILON, (double)k + 2);                                   \
+        check_close_##F((T *)c.data, (T *)want.data, c.bytes / sizeof(T), EPSILON, 2 * ((double)k + 2));                                \
         check_guards(&c);                                                                                                            \
         check_free(&a);                                                                                                              \
         check_free(&b);                                                                                                              \

@@ -13,6 +13,33 @@ static unsigned long long saved_registers(void) {
     return (unsigned long long)high << 32 | low;
 }
 
+#if defined(__linux__)
+#include <sys/syscall.h>
+
+/* The kernel gives a process the tile registers when it asks. */
+static int may_use_tiles(void) {
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    static int answer = -1;     /* every thread that races here writes the same value */
+    if (answer < 0)
+        answer = !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA);
+    return answer;
+}
+#else
+static int may_use_tiles(void) { return 0; }
+#endif
+
+/* Extensions of AVX-512, from leaf 7. */
+static unsigned avx512_features(unsigned leaf7_c, unsigned leaf7_d, unsigned long long saved) {
+    const unsigned amx_bf16 = 1u << 22, amx_tile = 1u << 24, amx_int8 = 1u << 25, amx = amx_bf16 | amx_tile | amx_int8, avx512_bf16 = 1u << 5;
+    const unsigned long long tiles = 3ull << 17;
+    unsigned a, b, c, d, features = leaf7_c & bit_AVX512VNNI ? FC_CPU_AVX512_VNNI : 0;
+    if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & avx512_bf16))
+        features |= FC_CPU_AVX512_BF16;
+    if ((leaf7_d & amx) == amx && (saved & tiles) == tiles && may_use_tiles())
+        features |= FC_CPU_AMX;
+    return features;
+}
+
 unsigned fc_cpu_features(void) {
     unsigned a, b, c, d, features = FC_CPU_SSE2;
     if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE))
@@ -27,6 +54,8 @@ unsigned fc_cpu_features(void) {
     const unsigned avx512 = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
     if ((features & FC_CPU_AVX2) && (b & avx512) == avx512 && (saved & zmm) == zmm)
         features |= FC_CPU_AVX512;
+    if (features & FC_CPU_AVX512)
+        features |= avx512_features(c, d, saved);
     return features;
 }
 

@@ -10,7 +10,10 @@ enum {
     FC_CPU_SSE2 = 1 << 0,
     FC_CPU_AVX2 = 1 << 1,   /* AVX2, FMA, F16C */
     FC_CPU_AVX512 = 1 << 2, /* F, BW, DQ, VL */
-    FC_CPU_NEON = 1 << 3
+    FC_CPU_NEON = 1 << 3,
+    FC_CPU_AVX512_VNNI = 1 << 4,
+    FC_CPU_AVX512_BF16 = 1 << 5,
+    FC_CPU_AMX = 1 << 6     /* AMX-TILE, -BF16, -INT8, and leave to use them */
 };
 
 unsigned fc_cpu_features(void);

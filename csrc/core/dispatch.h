@@ -7,7 +7,9 @@
 /* The kernels in use; NULL before fc_init has succeeded. */
 const fc_kernels *fc_active_kernels(void);
 
-/* The table of compiled instruction set `index`, for the checker; NULL past the end. */
+/* The table of instruction set `index`, for the checker: NULL past the end, all NULL where this CPU cannot run it. */
 const fc_kernels *fc_isa_kernels(size_t index);
+/* The same as on a CPU that has none of its extensions. */
+const fc_kernels *fc_isa_unextended_kernels(size_t index);
 
 #endif

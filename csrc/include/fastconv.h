@@ -154,15 +154,33 @@ fc_status fc_resolve_padding(fc_padding padding, ptrdiff_t size, ptrdiff_t windo
 
 typedef enum fc_conv2d_algorithm {
     FC_CONV_AUTO,
-    FC_CONV_DIRECT,     /* register-tiled implicit GEMM over packed panels */
-    FC_CONV_DEPTHWISE   /* one input channel a group */
+    FC_CONV_DIRECT,     /* register tiles on pixels read in place */
+    FC_CONV_UNPACKED,   /* the same, the kernel read in place as well: for few pixels */
+    FC_CONV_PLANAR,     /* register tiles with pixels in the lanes, on planes of one channel each */
+    FC_CONV_PACKED,     /* register-tiled implicit GEMM over packed panels */
+    FC_CONV_DEPTHWISE,  /* one input channel a group */
+    FC_CONV_WINOGRAD_2X3, /* 2 x 2 pixels at a time, kernel 3 x 3; likewise the others */
+    FC_CONV_WINOGRAD_4X3,
+    FC_CONV_WINOGRAD_6X3,
+    FC_CONV_WINOGRAD_2X5,
+    FC_CONV_WINOGRAD_4X5,
+    FC_CONV_SPLIT,      /* float32 as sums of bfloat16: 6, 3 or 1 products by precision */
+    FC_CONV_BFLOAT16,   /* products of bfloat16, summed in float32 */
+    FC_CONV_INTEGER,    /* int8 and uint8, summed in int32 */
+    FC_CONV_INTEGER_DEPTHWISE,
+    FC_CONV_ALGORITHM_COUNT
 } fc_conv2d_algorithm;
 
-const char *fc_conv2d_algorithm_name(fc_conv2d_algorithm algorithm);
+const char *fc_conv2d_algorithm_name(fc_conv2d_algorithm algorithm);    /* NULL past the last */
+const char *fc_conv2d_algorithm_needs(fc_conv2d_algorithm algorithm);   /* what a layer must be for it, in words */
 
-/* Cross-correlation, as in Keras: x (n,h,w,c_in) or (n,c_in,h,w); kernel (k_h, k_w, c_in/groups, c_out); bias (c_out). */
+/*
+ * Cross-correlation, as in Keras: x (n,h,w,c_in) or (n,c_in,h,w); kernel (k_h, k_w, c_in/groups, c_out); bias (c_out).
+ * The forward pass also takes 8-bit integers: bias and y are int32 then, sums modulo 2^32, the activation FC_LINEAR or FC_RELU.
+ */
 typedef struct fc_conv2d_params {
-    fc_dtype dtype;                             /* F16, BF16, F32, F64 */
+    fc_dtype dtype;                             /* F16, BF16, F32, F64; I8 or U8, of x */
+    fc_dtype kernel_dtype;                      /* where dtype is I8 or U8, one of these; otherwise not read: it is dtype */
     fc_layout layout;
     ptrdiff_t n, h, w, c_in, c_out;
     ptrdiff_t k_h, k_w;
@@ -177,8 +195,12 @@ typedef struct fc_conv2d_params {
 } fc_conv2d_params;
 
 fc_status fc_conv2d_output_size(const fc_conv2d_params *p, ptrdiff_t *out_h, ptrdiff_t *out_w);
+/* FC_OK where p's algorithm can compute the layer, FC_BAD_ARGUMENT where it cannot. */
+fc_status fc_conv2d_serves(const fc_conv2d_params *p);
 /* bias may be NULL. */
 fc_status fc_conv2d(const fc_conv2d_params *p, const void *x, const void *kernel, const void *bias, void *y);
+/* fc_conv2d, then pooling of its result, which is never whole in memory. pool: n, h, w, c as the convolution gives them. */
+fc_status fc_conv2d_pool2d(const fc_conv2d_params *conv, const fc_pool2d_params *pool, const void *x, const void *kernel, const void *bias, void *y);
 fc_status fc_conv2d_input_grad(const fc_conv2d_params *p, const void *dy, const void *kernel, void *dx);
 fc_status fc_conv2d_kernel_grad(const fc_conv2d_params *p, const void *x, const void *dy, void *dkernel);
 /* dbias[c_out] = sum of dy (n, h, w, c_out in p's layout) over n, h, w. */
@@ -188,7 +210,7 @@ fc_status fc_bias_grad(fc_dtype dtype, fc_layout layout, ptrdiff_t n, ptrdiff_t 
 /* A kernel and bias packed once, for any n, h, w. Owns its memory; immutable, so threads may share it. */
 typedef struct fc_conv2d_prepared fc_conv2d_prepared;
 fc_status fc_conv2d_prepare(const fc_conv2d_params *p, const void *kernel, const void *bias, fc_conv2d_prepared **out);
-/* p: as prepared, with this call's n, h, w and padding. */
+/* p: as prepared, with this call's n, h, w and padding; the precision is that of preparation. */
 fc_status fc_conv2d_run(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, void *y);
 void fc_conv2d_free(fc_conv2d_prepared *prepared);
 
@@ -202,6 +224,7 @@ typedef struct fc_conv2d_plan {
     size_t block_pixels, block_k;               /* pixels and reduction length of a cache block */
     size_t tasks;                               /* independent pieces of work */
     size_t scratch_bytes;                       /* of all threads, packed kernel included */
+    double cycles;                              /* the estimate it was chosen by, of one core, packing included */
     double flops, bytes;                        /* multiplications and additions; compulsory memory traffic */
 } fc_conv2d_plan;
 

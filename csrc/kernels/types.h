@@ -22,6 +22,119 @@ typedef void fc_gemm_fn(size_t k, const void *a, size_t a_pitch, const void *b, 
 typedef struct fc_gemm_tile { size_t rows, cols, vectors; fc_gemm_fn *run; } fc_gemm_tile;
 enum { FC_GEMM_TILES = 4, FC_MAX_TILE_ROWS = 16, FC_MAX_TILE_COLS = 64 };
 
+/*
+ * The micro-kernel that reads rows where they lie:
+ *
+ *     c[r * c_pitch + j] = start[j] + sum over t < runs, i < length of a[t * height + r][i] * b[(t * length + i) * b_pitch + j]
+ *
+ * for r < rows <= height, j < cols <= width; height is the tile's, and every run has `height` pointers, the spare ones to anything
+ * readable. start: whole vectors, or NULL for 0; accumulate: 1 starts from c instead. relu: max(0, .) at the end, NaN stays.
+ * b and start are read in whole vectors.
+ */
+typedef struct fc_rows_block {
+    size_t runs, length;
+    const void *const *a;
+    const void *b;
+    size_t b_pitch;
+    void *c;
+    size_t c_pitch, rows, cols;
+    const void *start;
+    int accumulate, relu;
+} fc_rows_block;
+typedef void fc_rows_fn(const fc_rows_block *block);
+typedef struct fc_rows_tile { size_t height, width, vectors; fc_rows_fn *run; } fc_rows_tile;
+enum { FC_ROWS_TILES = 16, FC_MAX_TILE_HEIGHT = 16 };
+/*
+ * In rows_u8s8, rows_s8u8, matrix_u8s8 and matrix_s8u8 `length` counts groups of four bytes, c and start are int32_t, and with b[..][j] four bytes too
+ *
+ *     c[r * c_pitch + j] = start[j] + sum over t < runs, i < length, l < 4 of a[t * height + r][4 * i + l] * b[(t * length + i) * b_pitch + j][l]
+ *
+ * modulo 2^32.
+ */
+
+/*
+ * Values as the sum of `planes` bfloat16 (1: rounded, 2: 16 bits, 3: exact), in the tiles of a matrix unit: FC_SPLIT_ROWS rows of
+ * FC_SPLIT_ROWS pairs. A left tile holds in row r the pairs (k i, k i + 16) of row r, a right tile in row i those pairs of every column.
+ *
+ *     dst[((t * planes + p) * 16 + r) * 32 + 2 * i (+ 1)] = plane p of src[t * tile_pitch + r * row_pitch + i (+ pair_pitch)]
+ *
+ * for t < tiles, r < 16, i < 16. Result: 0 where every value is 0 or of a magnitude from 2^-50 to 2^50, so that no product or sum of the
+ * planes leaves the normal range; else 1, and dst means nothing.
+ */
+enum { FC_SPLIT_ROWS = 16, FC_SPLIT_K = 32, FC_SPLIT_TILE = FC_SPLIT_ROWS * FC_SPLIT_K, FC_SPLIT_PLANES = 3 };
+typedef struct fc_split_source {
+    const void *src;
+    fc_dtype dtype;     /* F32; F16 with two planes; BF16 with one */
+    size_t tile_pitch, row_pitch, pair_pitch, tiles, planes;
+    uint16_t *dst;
+} fc_split_source;
+typedef int fc_split_fn(const fc_split_source *source);
+
+/*
+ * c[(i * 16 + r) * c_pitch + j * 16 + n] = sum over the k of row r of left panel i times column n of right panel j: of the products of planes
+ * p and q those with p + q < planes. A panel is `tiles` runs of `planes` tiles; panels are a pitch apart. accumulate: 1 adds to c.
+ */
+typedef struct fc_split_block {
+    size_t planes, tiles;
+    const uint16_t *left, *right;
+    size_t left_panels, right_panels, left_pitch, right_pitch;
+    float *c;
+    size_t c_pitch;
+    int accumulate;
+} fc_split_block;
+typedef void fc_split_gemm_fn(const fc_split_block *block);
+/* rate: multiplications of bfloat16 in the time of one vector FMA. */
+typedef struct fc_split_gemm { double rate; fc_split_gemm_fn *run; } fc_split_gemm;
+
+/*
+ * The transforms of Winograd's F(m x m, r x r); n = m + r - 1. Element e < n * n of channel i lies at [e * e_pitch + i].
+ *  input: v = the transformed n x n patch whose cell (i, j) is at cells[i * n + j], of `channels` channels each;
+ *  kernel: u = the transformed r x r kernel whose tap (i, j) is at taps[i * r + j], of `outs` output channels each.
+ */
+typedef void fc_winograd_input_fn(const void *const *cells, size_t channels, void *v, size_t e_pitch);
+typedef void fc_winograd_kernel_fn(const void *const *taps, size_t outs, void *u, size_t e_pitch);
+/*
+ * The m x m pixels of `values`, pixel (i, j) to y[i * row_pitch + j * col_pitch + channel] where i < rows and j < cols;
+ * relu: max(0, .) at the end. values and bias (NULL for 0) are read in whole vectors.
+ */
+typedef struct fc_winograd_tile {
+    const void *values;
+    size_t e_pitch, channels;
+    const void *bias;
+    int relu;
+    void *y;
+    size_t row_pitch, col_pitch, rows, cols;
+} fc_winograd_tile;
+/* 0 where one of the pixels, without the bias, is not finite. */
+typedef int fc_winograd_output_fn(const fc_winograd_tile *tile);
+typedef struct fc_winograd {
+    size_t m, r;
+    fc_winograd_input_fn *input;
+    fc_winograd_output_fn *output;
+    fc_winograd_kernel_fn *kernel;
+} fc_winograd;
+#define FC_WINOGRAD_SETS(X) X(2, 3) X(4, 3) X(6, 3) X(2, 5) X(4, 5)
+enum { FC_WINOGRAD_2X3, FC_WINOGRAD_4X3, FC_WINOGRAD_6X3, FC_WINOGRAD_2X5, FC_WINOGRAD_4X5, FC_WINOGRAD_COUNT, FC_WINOGRAD_LARGEST = 8 };
+
+/*
+ * The micro-kernel with pixels in the lanes:
+ *
+ *     c[r * c_pitch + j] = start[r] + sum over i < k of a[i * rows + r] * b[offsets[i] + j],    r < rows, j < cols
+ *
+ * start: NULL for 0; accumulate: 1 adds to what c holds; relu: max(0, .) at the end, NaN stays.
+ */
+typedef struct fc_planes_block {
+    size_t k;
+    const void *a, *b;
+    const ptrdiff_t *offsets;
+    void *c;
+    size_t c_pitch;
+    const void *start;
+    int accumulate, relu;
+} fc_planes_block;
+typedef void fc_planes_fn(const fc_planes_block *block);
+typedef struct fc_planes_tile { size_t rows, cols, vectors; fc_planes_fn *run; } fc_planes_tile;
+
 /* dst[k * pitch + i] = src[i][k] for i < rows, k < length; pitch >= rows. Elements of the size in the slot's name, in bits. */
 typedef void fc_transpose_fn(void *dst, size_t pitch, const void *const *src, size_t rows, size_t length);
 
@@ -37,10 +150,64 @@ typedef void fc_convert_fn(const void *src, void *dst, size_t n);
 /* sum[i] += x[i], i < n. x float or double, sum double. */
 typedef void fc_accumulate_fn(const void *x, double *sum, size_t n);
 
-/* y[c] = sum over t < taps of x[t][c] * w[t * w_pitch + c], c < channels. */
-typedef void fc_depthwise_fn(size_t taps, const void *const *x, const void *w, size_t w_pitch, size_t channels, void *y);
+/*
+ * A row of a depthwise convolution whose cells hold channels side by side, or two neighbouring rows (out_rows) r:
+ *
+ *     y[r * y_row_pitch + j * y_pitch + c] = start[c] + sum over s < k_h, t < k_w of
+ *         cell(r + s, first + j * stride + t * dilation)[c] * w[(s * k_w + t) * w_pitch + c],    j < count, c < channels
+ *
+ * cell(s, x) is rows[s] + x * x_pitch for 0 <= x < width, and zeros elsewhere. start: NULL for 0. relu: max(0, .) at the end, NaN
+ * stays. Pitches in elements.
+ */
+typedef struct fc_depthwise_cells {
+    size_t k_h, k_w;
+    ptrdiff_t stride, dilation, first, width;
+    const void *const *rows;        /* k_h + out_rows - 1 of them */
+    ptrdiff_t x_pitch;
+    const void *w;
+    size_t w_pitch;
+    const void *start;
+    size_t channels, count, out_rows;
+    void *y;
+    ptrdiff_t y_pitch, y_row_pitch;
+    int relu;
+} fc_depthwise_cells;
+typedef void fc_depthwise_cells_fn(const fc_depthwise_cells *block);
 
-/* y[i] += w[0] * x[i * x_step], i < n. */
+/*
+ * Rows of one channel of a depthwise convolution, columns side by side:
+ *
+ *     y[i * y_pitch + j] = *start + sum over s < k_h, t < k_w of rows[i * stride + s * dilation][offsets[t] + j] * w[s * k_w + t]
+ *
+ * for i < count, j < cols. The rows are read in whole vectors: up to FC_DEPTHWISE_SLACK elements past their last column.
+ */
+typedef struct fc_depthwise_planes {
+    size_t k_h, k_w, stride, dilation;
+    const void *const *rows;
+    const ptrdiff_t *offsets;       /* k_w of them */
+    const void *w, *start;
+    size_t count, cols;
+    void *y;
+    ptrdiff_t y_pitch;
+    int relu;
+} fc_depthwise_planes;
+typedef void fc_depthwise_planes_fn(const fc_depthwise_planes *block);
+enum { FC_DEPTHWISE_SLACK = 16 };
+
+/* y[f][r * y_pitch + i] = x[r * x_pitch + i * step + f] for f < step, i * step + f < cols, r < rows. */
+typedef struct fc_deinterleave { size_t rows, cols, step; const void *x; ptrdiff_t x_pitch; void *const *y; ptrdiff_t y_pitch; } fc_deinterleave;
+typedef void fc_deinterleave_fn(const fc_deinterleave *block);
+
+/* y[i * times + k] = x[i] for i < n, k < times. */
+typedef void fc_repeat_fn(size_t n, size_t times, const void *x, void *y);
+
+/*
+ * y[c] = w[c] + sum over t < taps of x[t][c] * w[(t + 1) * w_pitch + c], c < channels, modulo 2^32: x of bytes, w the start of the sums and
+ * then weights, in the range of a byte of either sign.
+ */
+typedef void fc_depthwise_bytes_fn(size_t taps, const void *const *x, const int32_t *w, size_t w_pitch, size_t channels, int32_t *y);
+
+/* y[i] += w[0] * x[i * x_step], i < n; with x of bytes, w and y are int32_t, as above. */
 typedef void fc_axpy_fn(size_t n, const void *w, const void *x, size_t x_step, void *y);
 
 /* y[i] = f(x[i]), i < n; y may be x. */
@@ -84,10 +251,18 @@ typedef void fc_convolve2d_fn(const fc_convolve2d_block *block);
 
 typedef struct fc_kernels {
 #define FC_GEMM(slot) fc_gemm_tile slot[FC_GEMM_TILES + 1];   /* ends with rows == 0 */
+#define FC_ROWS(slot) fc_rows_tile slot[FC_ROWS_TILES + 1];   /* ends with height == 0 */
+#define FC_SPLIT(slot) fc_split_gemm slot;
+#define FC_WINOGRAD(slot) fc_winograd slot[FC_WINOGRAD_COUNT];
+#define FC_PLANES(slot) fc_planes_tile slot[FC_GEMM_TILES + 1];   /* ends with rows == 0 */
 #define FC_KERNEL(slot, type) type *slot;
 #define FC_ACTIVATIONS(slot, type) type *slot[FC_ACTIVATION_COUNT];
 #include "kernels/list.inc"
 #undef FC_GEMM
+#undef FC_ROWS
+#undef FC_PLANES
+#undef FC_WINOGRAD
+#undef FC_SPLIT
 #undef FC_KERNEL
 #undef FC_ACTIVATIONS
 } fc_kernels;

@@ -2,122 +2,221 @@
 /* The forward pass: check, choose the algorithm, pack, run. */
 #include "ops/conv2d.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/dispatch.h"
 #include "core/scratch.h"
 #include "core/size.h"
-#include "ops/algo/depthwise.h"
-#include "ops/algo/direct.h"
 
-struct fc_conv2d_prepared {
-    fc_conv2d_params params;
-    fc_conv2d_algorithm algorithm;
-    fc_direct_blocking blocking;        /* FC_CONV_DIRECT */
-    const fc_kernels *kernels;
-    int has_bias;
-    void *packed;
+static const fc_algorithm *const algorithms[FC_CONV_ALGORITHM_COUNT] = {
+#define FC_ALGORITHM(id, word) [id] = &fc_algorithm_##word,
+#include "ops/algo/list.inc"
+#undef FC_ALGORITHM
 };
 
-static fc_status choose(const fc_conv2d_params *p, fc_conv2d_algorithm *algorithm) {
-    const int depthwise = fc_depthwise_serves(p);
-    *algorithm = p->algorithm == FC_CONV_AUTO ? (depthwise ? FC_CONV_DEPTHWISE : FC_CONV_DIRECT) : p->algorithm;
-    if (*algorithm == FC_CONV_DEPTHWISE)
-        return depthwise ? FC_OK : FC_BAD_ARGUMENT;
-    return *algorithm == FC_CONV_DIRECT ? FC_OK : FC_BAD_ARGUMENT;
+const char *fc_conv2d_algorithm_name(fc_conv2d_algorithm id) {
+    if (id == FC_CONV_AUTO)
+        return "auto";
+    return id > FC_CONV_AUTO && id < FC_CONV_ALGORITHM_COUNT ? algorithms[id]->name : NULL;
+}
+
+const char *fc_conv2d_algorithm_needs(fc_conv2d_algorithm id) {
+    return id > FC_CONV_AUTO && id < FC_CONV_ALGORITHM_COUNT ? algorithms[id]->needs : "nothing";
+}
+
+static fc_status make_layer(const fc_conv2d_params *p, const fc_kernels *kernels, fc_layer *layer) {
+    ptrdiff_t out_h, out_w;
+    FC_TRY(fc_conv2d_check(p, &out_h, &out_w));
+    if (p->algorithm < FC_CONV_AUTO || p->algorithm >= FC_CONV_ALGORITHM_COUNT)
+        return FC_BAD_ARGUMENT;
+    *layer = (fc_layer){.params = *p, .kernels = kernels};
+    return fc_forward_view(p, &layer->view);
+}
+
+static int serves(const fc_layer *layer, fc_conv2d_algorithm id) {
+    return algorithms[id]->integers == fc_is_integer(layer->params.dtype) && algorithms[id]->serves(layer);
+}
+
+/* Nothing to compute: the algorithms need not expect such sizes. */
+int fc_layer_is_empty(const fc_layer *layer) { return !fc_view_pixels(&layer->view) || !layer->params.c_out; }
+
+fc_status fc_layer_make(const fc_conv2d_params *p, fc_layer *layer) { return make_layer(p, fc_active_kernels(), layer); }
+
+static fc_status estimate(const fc_layer *layer, fc_conv2d_algorithm id, int packs, double *cycles) {
+    const double cycles_per_packed_byte = 0.4;
+    size_t bytes = 0;
+    if (packs)
+        FC_TRY(algorithms[id]->packed_bytes(layer, &bytes));
+    *cycles = algorithms[id]->cost(layer) + cycles_per_packed_byte * (double)bytes;
+    return FC_OK;
+}
+
+/* The algorithm asked for, or the cheapest that serves; packing counts where it is done for this one run. */
+static fc_status choose(const fc_layer *layer, int packs, fc_conv2d_algorithm *chosen) {
+    const fc_conv2d_algorithm wanted = layer->params.algorithm;
+    *chosen = wanted;
+    if (wanted != FC_CONV_AUTO)
+        return serves(layer, wanted) ? FC_OK : FC_BAD_ARGUMENT;
+    if (fc_layer_is_empty(layer) || !layer->params.c_in) {
+        *chosen = fc_is_integer(layer->params.dtype) ? FC_CONV_INTEGER : FC_CONV_PACKED;
+        return FC_OK;
+    }
+    double least = 0;
+    for (fc_conv2d_algorithm id = FC_CONV_AUTO + 1; id < FC_CONV_ALGORITHM_COUNT; id++) {
+        if (!serves(layer, id))
+            continue;
+        double cost;
+        FC_TRY(estimate(layer, id, packs, &cost));
+        if (*chosen == FC_CONV_AUTO || cost < least) {
+            *chosen = id;
+            least = cost;
+        }
+    }
+    return *chosen == FC_CONV_AUTO ? FC_BAD_DTYPE : FC_OK;
+}
+
+fc_status fc_layer_choose(const fc_layer *layer, fc_conv2d_algorithm *chosen) { return choose(layer, 1, chosen); }
+
+fc_status fc_layer_pack(const fc_layer *layer, fc_conv2d_algorithm id, const void *kernel, const void *bias, void **packed) {
+    size_t bytes;
+    FC_TRY(algorithms[id]->packed_bytes(layer, &bytes));
+    *packed = fc_scratch_alloc(bytes);
+    if (!*packed)
+        return FC_OUT_OF_MEMORY;
+    algorithms[id]->pack(layer, kernel, bias, *packed);
+    return FC_OK;
+}
+
+fc_status fc_layer_run(const fc_layer *layer, fc_conv2d_algorithm id, const void *packed, int has_bias, const void *x, void *y) {
+    const fc_epilogue epilogue = {has_bias, layer->params.activation, layer->params.alpha};
+    return algorithms[id]->run(layer, packed, x, y, &epilogue);
+}
+
+fc_status fc_conv2d(const fc_conv2d_params *p, const void *x, const void *kernel, const void *bias, void *y) {
+    fc_layer layer;
+    fc_conv2d_algorithm id;
+    void *packed;
+    FC_TRY(fc_layer_make(p, &layer));
+    FC_TRY(fc_layer_choose(&layer, &id));
+    if (fc_layer_is_empty(&layer))
+        return FC_OK;
+    FC_TRY(fc_layer_pack(&layer, id, kernel, bias, &packed));
+    const fc_status status = fc_layer_run(&layer, id, packed, bias != NULL, x, y);
+    fc_scratch_free(packed);
+    return status;
+}
+
+/* Which algorithm is best depends on the image, so each is packed when it is first chosen, from a copy of the kernel. */
+struct fc_conv2d_prepared {
+    fc_conv2d_params params;
+    const fc_kernels *kernels;
+    int has_bias;
+    void *kernel, *bias;
+    _Atomic(void *) packed[FC_CONV_ALGORITHM_COUNT];
+};
+
+static fc_status copy_of(const void *from, const ptrdiff_t *sizes, size_t count, void **copy) {
+    size_t bytes;
+    FC_TRY(fc_multiply(sizes, count, &bytes));
+    *copy = fc_scratch_alloc(bytes);
+    if (!*copy)
+        return FC_OUT_OF_MEMORY;
+    memcpy(*copy, from, bytes);
+    return FC_OK;
 }
 
 fc_status fc_conv2d_prepare(const fc_conv2d_params *p, const void *kernel, const void *bias, fc_conv2d_prepared **out) {
-    ptrdiff_t out_h, out_w;
-    size_t bytes;
-    fc_conv_view view;
-    fc_conv2d_prepared made = {.params = *p, .kernels = fc_active_kernels(), .has_bias = bias != NULL};
-    FC_TRY(fc_conv2d_check(p, &out_h, &out_w));
-    FC_TRY(choose(p, &made.algorithm));
-    FC_TRY(fc_forward_view(p, &view));
-    if (made.algorithm == FC_CONV_DIRECT) {
-        made.blocking = fc_direct_choose(made.kernels, &view);
-        FC_TRY(fc_direct_packed_bytes(&made.blocking, &view, &bytes));
-    } else {
-        FC_TRY(fc_depthwise_packed_bytes(p, &bytes));
-    }
-    fc_conv2d_prepared *prepared = malloc(sizeof *prepared);
-    made.packed = fc_scratch_alloc(bytes);
-    if (!prepared || !made.packed) {
-        free(prepared);
-        fc_scratch_free(made.packed);
+    fc_layer layer;
+    FC_TRY(fc_layer_make(p, &layer));
+    fc_conv2d_prepared *made = calloc(1, sizeof *made);
+    if (!made)
         return FC_OUT_OF_MEMORY;
-    }
-    if (made.algorithm == FC_CONV_DIRECT)
-        fc_direct_pack(&made.blocking, &view, kernel, bias, made.packed);
+    *made = (fc_conv2d_prepared){.params = *p, .kernels = layer.kernels, .has_bias = bias != NULL};
+    const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(p->dtype);
+    fc_status status = copy_of(kernel, (ptrdiff_t[]){p->k_h, p->k_w, p->c_in / p->groups, p->c_out, size}, 5, &made->kernel);
+    if (!status && bias)
+        status = copy_of(bias, (ptrdiff_t[]){p->c_out, (ptrdiff_t)fc_dtype_size(fc_output_dtype(p->dtype))}, 2, &made->bias);
+    if (status)
+        fc_conv2d_free(made);
     else
-        fc_depthwise_pack(p, kernel, bias, made.packed);
-    *prepared = made;
-    *out = prepared;
-    return FC_OK;
+        *out = made;
+    return status;
 }
 
 void fc_conv2d_free(fc_conv2d_prepared *prepared) {
     if (!prepared)
         return;
-    fc_scratch_free(prepared->packed);
+    for (size_t id = 0; id < FC_CONV_ALGORITHM_COUNT; id++)
+        fc_scratch_free(atomic_load(&prepared->packed[id]));
+    fc_scratch_free(prepared->kernel);
+    fc_scratch_free(prepared->bias);
     free(prepared);
 }
 
 static int same_kernel(const fc_conv2d_params *a, const fc_conv2d_params *b) {
-    return a->dtype == b->dtype && a->layout == b->layout && a->c_in == b->c_in && a->c_out == b->c_out && a->k_h == b->k_h && a->k_w == b->k_w
+    return a->dtype == b->dtype && (!fc_is_integer(a->dtype) || a->kernel_dtype == b->kernel_dtype) && a->layout == b->layout && a->c_in == b->c_in && a->c_out == b->c_out && a->k_h == b->k_h && a->k_w == b->k_w
         && a->groups == b->groups && a->stride_h == b->stride_h && a->stride_w == b->stride_w
         && a->dilation_h == b->dilation_h && a->dilation_w == b->dilation_w;
 }
 
-fc_status fc_conv2d_run(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, void *y) {
-    ptrdiff_t out_h, out_w;
-    fc_conv_view view;
-    FC_TRY(fc_conv2d_check(p, &out_h, &out_w));
-    if (!same_kernel(p, &prepared->params))
-        return FC_BAD_SHAPE;
-    FC_TRY(fc_forward_view(p, &view));
-    const fc_epilogue epilogue = {prepared->has_bias, p->activation, p->alpha};
-    if (prepared->algorithm == FC_CONV_DEPTHWISE)
-        return fc_depthwise_run(prepared->kernels, p, &view, prepared->packed, x, y, &epilogue);
-    return fc_direct_run(&prepared->blocking, &view, prepared->packed, x, y, &epilogue);
+/* Threads that come here together each pack, and the first one's is kept. */
+static fc_status packed_for(const fc_conv2d_prepared *prepared, const fc_layer *layer, fc_conv2d_algorithm id, void **packed) {
+    fc_conv2d_prepared *own = (fc_conv2d_prepared *)prepared;
+    void *made, *none = NULL;
+    *packed = atomic_load(&own->packed[id]);
+    if (*packed)
+        return FC_OK;
+    FC_TRY(fc_layer_pack(layer, id, prepared->kernel, prepared->bias, &made));
+    *packed = made;
+    if (!atomic_compare_exchange_strong(&own->packed[id], &none, made)) {
+        fc_scratch_free(made);
+        *packed = none;
+    }
+    return FC_OK;
 }
 
-fc_status fc_conv2d(const fc_conv2d_params *p, const void *x, const void *kernel, const void *bias, void *y) {
-    fc_conv2d_prepared *prepared;
-    FC_TRY(fc_conv2d_prepare(p, kernel, bias, &prepared));
-    fc_status status = fc_conv2d_run(prepared, p, x, y);
-    fc_conv2d_free(prepared);
-    return status;
+fc_status fc_conv2d_run(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, void *y) {
+    fc_layer layer;
+    fc_conv2d_algorithm id;
+    void *packed;
+    FC_TRY(make_layer(p, prepared->kernels, &layer));
+    layer.params.precision = prepared->params.precision;
+    if (!same_kernel(p, &prepared->params))
+        return FC_BAD_SHAPE;
+    FC_TRY(choose(&layer, 0, &id));
+    if (fc_layer_is_empty(&layer))
+        return FC_OK;
+    FC_TRY(packed_for(prepared, &layer, id, &packed));
+    return fc_layer_run(&layer, id, packed, prepared->has_bias, x, y);
+}
+
+fc_status fc_conv2d_serves(const fc_conv2d_params *p) {
+    fc_layer layer;
+    fc_conv2d_algorithm id;
+    FC_TRY(fc_layer_make(p, &layer));
+    return fc_layer_choose(&layer, &id);
 }
 
 fc_status fc_plan_conv2d(const fc_conv2d_params *p, fc_conv2d_plan *plan) {
-    fc_conv_view view;
-    fc_conv2d_algorithm algorithm;
+    fc_layer layer;
     size_t packed;
     *plan = (fc_conv2d_plan){.isa = fc_active_isa()};
-    FC_TRY(fc_conv2d_check(p, &plan->out_h, &plan->out_w));
-    FC_TRY(choose(p, &algorithm));
-    FC_TRY(fc_forward_view(p, &view));
-    plan->algorithm = algorithm;
-    const double size = (double)fc_dtype_size(p->dtype), outputs = (double)fc_view_pixels(&view) * (double)p->c_out;
-    plan->flops = 2 * outputs * (double)fc_view_k(&view);
-    plan->bytes = size * ((double)p->n * (double)p->h * (double)p->w * (double)p->c_in + outputs + (double)fc_view_k(&view) * (double)p->c_out);
-    if (algorithm == FC_CONV_DEPTHWISE) {
-        FC_TRY(fc_depthwise_packed_bytes(p, &packed));
-        fc_depthwise_plan(p, &view, packed, plan);
+    FC_TRY(fc_layer_make(p, &layer));
+    FC_TRY(fc_layer_choose(&layer, &plan->algorithm));
+    plan->out_h = layer.view.dst.h;
+    plan->out_w = layer.view.dst.w;
+    const double size = (double)fc_dtype_size(p->dtype), outputs = (double)fc_view_pixels(&layer.view) * (double)p->c_out;
+    const double k = (double)fc_view_k(&layer.view);
+    plan->flops = 2 * outputs * k;
+    plan->bytes = size * ((double)p->n * (double)p->h * (double)p->w * (double)p->c_in + k * (double)p->c_out)
+        + (double)fc_dtype_size(fc_output_dtype(p->dtype)) * outputs;
+    if (fc_layer_is_empty(&layer))
         return FC_OK;
-    }
-    const fc_direct_blocking b = fc_direct_choose(fc_active_kernels(), &view);
-    FC_TRY(fc_direct_packed_bytes(&b, &view, &packed));
-    const fc_direct_tasks t = fc_direct_cut(&b, &view);
-    plan->tile_rows = b.tile.rows;
-    plan->tile_cols = b.tile.cols;
-    plan->pixels_in_rows = b.pixels_in_rows;
-    plan->block_pixels = t.block_panels * b.pixel_panel;
-    plan->block_k = b.block_k;
-    plan->tasks = t.tasks;
-    plan->threads = (int)t.workers;
-    plan->scratch_bytes = packed + t.workers * t.worker_bytes;
+    FC_TRY(estimate(&layer, plan->algorithm, 1, &plan->cycles));
+    FC_TRY(algorithms[plan->algorithm]->packed_bytes(&layer, &packed));
+    algorithms[plan->algorithm]->describe(&layer, plan);
+    plan->scratch_bytes += packed;
     return FC_OK;
 }

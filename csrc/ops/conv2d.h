@@ -2,9 +2,18 @@
 #ifndef FC_OPS_CONV2D_H
 #define FC_OPS_CONV2D_H
 
-#include "fastconv.h"
+#include "ops/algo/algorithm.h"
 
 /* Checks every field and every product of sizes, and gives the output's. */
 fc_status fc_conv2d_check(const fc_conv2d_params *p, ptrdiff_t *out_h, ptrdiff_t *out_w);
+
+/* The steps of fc_conv2d, for operations built on it. */
+fc_status fc_layer_make(const fc_conv2d_params *p, fc_layer *layer);
+int fc_layer_is_empty(const fc_layer *layer);
+/* The algorithm for one run of the layer, its packing included. */
+fc_status fc_layer_choose(const fc_layer *layer, fc_conv2d_algorithm *chosen);
+/* Allocates *packed; release with fc_scratch_free. */
+fc_status fc_layer_pack(const fc_layer *layer, fc_conv2d_algorithm id, const void *kernel, const void *bias, void **packed);
+fc_status fc_layer_run(const fc_layer *layer, fc_conv2d_algorithm id, const void *packed, int has_bias, const void *x, void *y);
 
 #endif

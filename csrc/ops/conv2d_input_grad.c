@@ -8,7 +8,7 @@
 #include "core/dispatch.h"
 #include "core/scratch.h"
 #include "core/size.h"
-#include "ops/algo/direct.h"
+#include "ops/algo/packed.h"
 #include "ops/algo/scatter.h"
 #include "ops/conv2d.h"
 
@@ -18,13 +18,13 @@ static fc_status run_phase(const fc_conv2d_params *p, ptrdiff_t phase_h, ptrdiff
     ptrdiff_t dst_offset, kernel_offset;
     size_t bytes;
     FC_TRY(fc_input_grad_view(p, phase_h, phase_w, &view, &dst_offset, &kernel_offset));
-    const fc_direct_blocking blocking = fc_direct_choose(fc_active_kernels(), &view);
-    FC_TRY(fc_direct_packed_bytes(&blocking, &view, &bytes));
+    const fc_packed_blocking blocking = fc_packed_choose(fc_active_kernels(), &view);
+    FC_TRY(fc_packed_bytes(&blocking, &view, &bytes));
     void *packed = fc_scratch_alloc(bytes);
     if (!packed)
         return FC_OUT_OF_MEMORY;
-    fc_direct_pack(&blocking, &view, kernel + kernel_offset * size, NULL, packed);
-    fc_status status = fc_direct_run(&blocking, &view, packed, dy, dx + dst_offset * size, &(fc_epilogue){0, FC_LINEAR, 0});
+    fc_packed_pack(&blocking, &view, kernel + kernel_offset * size, NULL, packed);
+    fc_status status = fc_packed_run(&blocking, &view, packed, dy, dx + dst_offset * size, &(fc_epilogue){0, FC_LINEAR, 0});
     fc_scratch_free(packed);
     return status;
 }
@@ -32,6 +32,8 @@ static fc_status run_phase(const fc_conv2d_params *p, ptrdiff_t phase_h, ptrdiff
 fc_status fc_conv2d_input_grad(const fc_conv2d_params *p, const void *dy, const void *kernel, void *dx) {
     ptrdiff_t out_h, out_w;
     FC_TRY(fc_conv2d_check(p, &out_h, &out_w));
+    if (fc_is_integer(p->dtype))
+        return FC_BAD_DTYPE;
     if (fc_scatter_serves(p))
         return fc_scatter_input_grad(p, dy, kernel, dx);
     for (ptrdiff_t i = 0; i < fc_min(p->stride_h, p->h); i++)

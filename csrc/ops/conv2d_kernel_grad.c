@@ -182,6 +182,8 @@ fc_status fc_conv2d_kernel_grad(const fc_conv2d_params *p, const void *x, const 
     ptrdiff_t out_h, out_w;
     grad_job job = {.kernels = fc_active_kernels(), .x = x, .dy = dy, .dkernel = dkernel};
     FC_TRY(fc_conv2d_check(p, &out_h, &out_w));
+    if (fc_is_integer(p->dtype))
+        return FC_BAD_DTYPE;
     FC_TRY(fc_forward_view(p, &job.view));
     job.k = fc_view_k(&job.view);
     job.outs = (size_t)job.view.dst.c;

@@ -4,11 +4,14 @@ from __future__ import annotations
 import numpy as np
 
 from .. import _args, _core
-from .activations import activation_id
+from .activations import ACTIVATIONS, activation_id
 
 __all__ = ["conv2d", "plan_conv2d", "prepare_conv2d"]
 
-_ALGORITHMS = ("auto", "direct", "depthwise")
+# What each needs, by name; the order is that of the ids.
+ALGORITHMS = _core.conv2d_algorithms()
+# The activations of integers.
+_EXACT = ACTIVATIONS[None], ACTIVATIONS["relu"]
 
 
 class Keywords:
@@ -23,9 +26,9 @@ class Keywords:
         self.data_format = _args.choice(data_format, "data_format", _args.LAYOUTS)
         self.padding = padding
         self.activation, self.alpha = activation_id(activation)
-        self.algorithm = _ALGORITHMS.index(_args.choice(algorithm, "algorithm", _ALGORITHMS))
+        self.algorithm = list(ALGORITHMS).index(_args.choice(algorithm, "algorithm", ALGORITHMS))
 
-    def geometry(self, dtype: np.dtype, x_shape: tuple[int, ...], kernel_shape: tuple[int, ...]):
+    def geometry(self, dtype: np.dtype, x_shape: tuple[int, ...], kernel_shape: tuple[int, ...], kernel_dtype=None):
         """(C geometry, output shape), or a ValueError that names what does not fit."""
         size = n, h, w, c_in = _args.sizes(x_shape, self.data_format)
         k_h, k_w, k_c, c_out = kernel_shape
@@ -36,32 +39,56 @@ class Keywords:
                              f"shape {x_shape} and groups={self.groups}; received shape {kernel_shape}")
         if c_out % self.groups:
             raise ValueError(f"`groups` must divide the kernel's {c_out} output channels; received {self.groups}")
-        depthwise = 1 < self.groups == c_in == c_out and dtype.itemsize > 2
-        if _ALGORITHMS[self.algorithm] == "depthwise" and not depthwise:
-            raise ValueError("`algorithm` 'depthwise' needs one input and one output channel a group, in float32 or "
-                             f"float64; received kernel shape {kernel_shape}, groups={self.groups}, dtype {dtype}")
+        if dtype in _args.BYTES and self.activation not in _EXACT:
+            name = next(name for name, number in ACTIVATIONS.items() if number == self.activation)
+            raise TypeError(f"`activation` must be None or 'relu' for `x` and `kernel` of 8 bits; received {name!r}")
         padding = _args.padding_pairs(self.padding, (h, w), (k_h, k_w), self.strides, self.dilation)
         geometry = _core.Conv2D(_args.dtype_id(dtype), _args.LAYOUTS[self.data_format], size, kernel_shape,
                                 self.strides, self.dilation, padding, self.groups, self.activation, self.alpha,
-                                self.algorithm)
+                                self.algorithm, _args.dtype_id(kernel_dtype or dtype))
         out_h, out_w = geometry.output_size()
+        if self.algorithm and not geometry.serves():
+            name, needs = list(ALGORITHMS.items())[self.algorithm]
+            needs = "a float dtype" if dtype in _args.BYTES else needs
+            raise ValueError(f"`algorithm` {name!r} needs {needs}; received kernel shape {kernel_shape}, "
+                             f"strides={self.strides}, dilation_rate={self.dilation}, groups={self.groups}, {dtype}")
         if not (out_h and out_w) and h and w:
             raise ValueError(f"`kernel` of {k_h} x {k_w} with dilation_rate={self.dilation} does not fit into `x` of "
                              f"shape {x_shape} with padding={self.padding!r}")
         return geometry, _args.shape_of(n, out_h, out_w, c_out, self.data_format)
 
 
-def _operands(x, kernel, bias=None):
+def float_operands(x, kernel, bias=None):
+    """x, kernel and bias as the core takes them, of one float dtype."""
     x, kernel = _args.float_array(x, "x", 4), _args.float_array(kernel, "kernel", 4)
     _args.same_dtype({"x": x, "kernel": kernel})
     return x, kernel, _checked_bias(bias, kernel)
 
 
+def _operands(x, kernel, bias=None):
+    """The same, or 8-bit integers with a bias of int32."""
+    x, kernel = np.asarray(x), np.asarray(kernel)
+    if not (x.dtype in _args.BYTES and kernel.dtype in _args.BYTES):
+        return float_operands(x, kernel, bias)
+    x, kernel = _args.contiguous(x, "x", 4), _args.contiguous(kernel, "kernel", 4)
+    return x, kernel, _checked_bias(bias, kernel)
+
+
+def _result_dtype(x: np.ndarray) -> np.dtype:
+    return np.dtype(np.int32) if x.dtype in _args.BYTES else x.dtype
+
+
 def _checked_bias(bias, kernel):
     if bias is None:
         return None
-    bias = _args.float_array(bias, "bias", 1)
-    _args.same_dtype({"kernel": kernel, "bias": bias})
+    if kernel.dtype in _args.BYTES:
+        bias = np.asarray(bias)
+        if bias.dtype.newbyteorder("=") != np.int32:
+            raise TypeError(f"`bias` must be int32 for `x` and `kernel` of 8 bits; received dtype {bias.dtype}")
+        bias = _args.contiguous(bias.astype(np.int32), "bias", 1)
+    else:
+        bias = _args.float_array(bias, "bias", 1)
+        _args.same_dtype({"kernel": kernel, "bias": bias})
     if bias.shape != kernel.shape[3:]:
         raise ValueError(f"`bias` must have shape {kernel.shape[3:]}; received {bias.shape}")
     return bias
@@ -74,11 +101,12 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
     Parameters
     ----------
     x : array_like, shape (n, h, w, c_in), or (n, c_in, h, w) for ``channels_first``
-        float16, bfloat16 (ml_dtypes), float32 or float64; integers and bool are converted to the float NumPy's
-        promotion with float32 gives.
+        float16, bfloat16 (ml_dtypes), float32 or float64; int8 or uint8 where `kernel` is int8 or uint8. Other
+        integers and bool are converted to the float NumPy's promotion with float32 gives.
     kernel : array_like, shape (k_h, k_w, c_in // groups, c_out)
-        Of the same dtype as `x`.
+        Of the same dtype as `x`, or both 8-bit integers, of either sign each.
     bias : array_like, shape (c_out,), optional
+        Of the same dtype as `x`; int32 for 8-bit integers.
     strides, dilation_rate : int or (int, int)
         Step between windows, and between the cells of a window; both may exceed 1 together.
     padding : {'valid', 'same'} or ((top, bottom), (left, right))
@@ -88,15 +116,18 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
     data_format : {'channels_last', 'channels_first'}
     activation : str or None
         Applied to the result: 'relu', 'sigmoid', 'tanh', ... (every name in `fastconv.nn.activations`).
-    algorithm : {'auto', 'direct', 'depthwise'}
-        'auto' lets the plan choose; the others insist.
+    algorithm : str
+        'auto' takes the one with the least estimated work; the others insist: 'direct', 'unpacked', 'planar',
+        'packed', 'depthwise', 'winograd_2x3', 'winograd_4x3', 'winograd_6x3', 'winograd_2x5', 'winograd_4x5', 'split',
+        'bfloat16', 'integer', 'integer_depthwise' (``fastconv.nn.convolution.ALGORITHMS`` tells what each needs).
     out : ndarray, optional
         Where to put the result; of its shape and dtype.
 
     Returns
     -------
     ndarray, shape (n, out_h, out_w, c_out), or (n, c_out, out_h, out_w)
-        Of x's dtype. Half types are computed in float32 and rounded once.
+        Of x's dtype. Half types are computed in float32 and rounded once. Of 8-bit integers the exact sum modulo 2^32
+        in int32, with no activation but 'relu'.
 
     Raises
     ------
@@ -110,9 +141,12 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
 
     Notes
     -----
-    An implicit matrix product on register tiles over packed panels (Goto and van de Geijn, "Anatomy of
-    high-performance matrix multiplication", ACM TOMS 34(3), 2008); the input is never unrolled as a whole. The result
-    has the same bits for any number of threads, and each image's result does not depend on the rest of the batch.
+    Layers are computed as implicit matrix products on register tiles (Goto and van de Geijn, "Anatomy of
+    high-performance matrix multiplication", ACM TOMS 34(3), 2008), on rows read in place where channels lie together
+    (Dukhan, "The indirect convolution algorithm", 2019), or with fewer multiplications (Lavin and Gray, "Fast
+    algorithms for convolutional neural networks", CVPR 2016). The choice depends on the sizes and on
+    `set_float32_precision`. The input is never unrolled as a whole, and the result has the same bits for any number
+    of threads.
 
     Examples
     --------
@@ -127,8 +161,8 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
     """
     keywords = Keywords(strides, padding, dilation_rate, groups, data_format, activation, algorithm)
     x, kernel, bias = _operands(x, kernel, bias)
-    geometry, shape = keywords.geometry(x.dtype, x.shape, kernel.shape)
-    y, returned = _args.output(out, shape, x.dtype, (x, kernel, bias))
+    geometry, shape = keywords.geometry(x.dtype, x.shape, kernel.shape, kernel.dtype)
+    y, returned = _args.output(out, shape, _result_dtype(x), (x, kernel, bias))
     _forward(geometry, x, kernel, bias, y)
     return _args.finish(y, returned)
 
@@ -141,21 +175,29 @@ class PreparedConv2D:
     """What `prepare_conv2d` returns: call it with `x` (and `out`)."""
 
     def __init__(self, kernel, bias, keywords: Keywords):
-        self._keywords, self._kernel_shape, self._dtype = keywords, kernel.shape, kernel.dtype
+        self._keywords, self._kernel_shape, self._kernel_dtype = keywords, kernel.shape, kernel.dtype
+        # By x's dtype: the packed form of 8-bit weights depends on it too.
+        dtypes = _args.BYTES if kernel.dtype in _args.BYTES else [kernel.dtype]
+        self._packed = {dtype: self._pack(dtype, kernel, bias) for dtype in dtypes}
+
+    def _pack(self, dtype, kernel, bias):
         k_h, k_w, k_c, _ = kernel.shape
         # Any image the window fits into serves: packing depends on the kernel alone.
-        span = [(k - 1) * d + 1 for k, d in zip((k_h, k_w), keywords.dilation, strict=True)]
-        geometry, _ = keywords.geometry(
-            kernel.dtype, _args.shape_of(1, *span, k_c * keywords.groups, keywords.data_format), kernel.shape)
-        self._packed = _core.PreparedConv2D(geometry, _args.buffer(kernel), _args.buffer(bias))
+        span = [(k - 1) * d + 1 for k, d in zip((k_h, k_w), self._keywords.dilation, strict=True)]
+        x_shape = _args.shape_of(1, *span, k_c * self._keywords.groups, self._keywords.data_format)
+        geometry, _ = self._keywords.geometry(dtype, x_shape, kernel.shape, kernel.dtype)
+        return _core.PreparedConv2D(geometry, _args.buffer(kernel), _args.buffer(bias))
 
     def __call__(self, x, out=None):
-        x = _args.float_array(x, "x", 4)
-        if x.dtype != self._dtype:
-            raise TypeError(f"`x` must have the dtype of the prepared kernel, {self._dtype}; received {x.dtype}")
-        geometry, shape = self._keywords.geometry(x.dtype, x.shape, self._kernel_shape)
-        y, returned = _args.output(out, shape, x.dtype, (x,))
-        self._packed.run(geometry, _args.buffer(x), _args.buffer(y))
+        x = np.asarray(x)
+        convert = _args.contiguous if x.dtype in self._packed else _args.float_array
+        x = convert(x, "x", 4)
+        if x.dtype not in self._packed:
+            wanted = " or ".join(str(dtype) for dtype in self._packed)
+            raise TypeError(f"`x` must be {wanted} for the prepared kernel of {self._kernel_dtype}; received {x.dtype}")
+        geometry, shape = self._keywords.geometry(x.dtype, x.shape, self._kernel_shape, self._kernel_dtype)
+        y, returned = _args.output(out, shape, _result_dtype(x), (x,))
+        self._packed[x.dtype].run(geometry, _args.buffer(x), _args.buffer(y))
         return _args.finish(y, returned)
 
 
@@ -166,13 +208,14 @@ def prepare_conv2d(kernel, bias=None, *, strides=1, padding="valid", dilation_ra
     Parameters
     ----------
     kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, algorithm
-        As in `conv2d`. The values of `kernel` and `bias` are copied.
+        As in `conv2d`. The values of `kernel` and `bias` are copied. A kernel of 8 bits is for images of 8 bits.
 
     Returns
     -------
     callable
-        ``f(x, out=None)``, with the bits of ``conv2d(x, kernel, bias, ...)``. It keeps the instruction set it was
-        prepared on, and may be called from several threads at once.
+        ``f(x, out=None)``, within rounding ``conv2d(x, kernel, bias, ...)``. The kernel is packed at the first call
+        for each algorithm that the sizes call for. It keeps the instruction set it was prepared on, and may be called
+        from several threads at once.
 
     Examples
     --------
@@ -182,7 +225,8 @@ def prepare_conv2d(kernel, bias=None, *, strides=1, padding="valid", dilation_ra
     np.float64(1.0)
     """
     keywords = Keywords(strides, padding, dilation_rate, groups, data_format, activation, algorithm)
-    kernel = _args.float_array(kernel, "kernel", 4)
+    kernel = np.asarray(kernel)
+    kernel = (_args.contiguous if kernel.dtype in _args.BYTES else _args.float_array)(kernel, "kernel", 4)
     return PreparedConv2D(kernel, _checked_bias(bias, kernel), keywords)
 
 
@@ -194,6 +238,7 @@ def plan_conv2d(x_shape, kernel_shape, *, dtype="float32", strides=1, padding="v
     ----------
     x_shape, kernel_shape : four ints
     dtype : dtype_like
+        Of `x` and `kernel`; int8 and uint8 run alike in any combination.
     strides, padding, dilation_rate, groups, data_format, activation, algorithm
         As in `conv2d`.
 
@@ -202,19 +247,20 @@ def plan_conv2d(x_shape, kernel_shape, *, dtype="float32", strides=1, padding="v
     dict
         ``algorithm``, ``isa``, ``threads``, ``output_shape``, ``tile`` (rows, columns of the register tile),
         ``pixels_in_rows``, ``block_pixels`` and ``block_k`` (a cache block), ``tasks``, ``scratch_bytes``,
-        ``flops`` and ``bytes`` (compulsory traffic: each tensor once).
+        ``cycles`` (the estimate it was chosen by, of one core), ``flops`` (of the definition) and ``bytes``
+        (compulsory traffic: each tensor once).
 
     Examples
     --------
     >>> import fastconv
     >>> plan = fastconv.plan_conv2d((1, 56, 56, 64), (3, 3, 64, 64), padding="same")
-    >>> plan["algorithm"], plan["flops"]
-    ('direct', 231211008.0)
+    >>> plan["output_shape"], plan["flops"]
+    ((1, 56, 56, 64), 231211008.0)
     """
     keywords = Keywords(strides, padding, dilation_rate, groups, data_format, activation, algorithm)
     dtype = np.dtype(dtype)
-    if _args.dtype_id(dtype) not in _args.FLOAT_IDS:
-        raise TypeError(f"`dtype` must be float16, bfloat16, float32 or float64; received {dtype}")
+    if _args.dtype_id(dtype) not in _args.FLOAT_IDS and dtype not in _args.BYTES:
+        raise TypeError(f"`dtype` must be float16, bfloat16, float32, float64, int8 or uint8; received {dtype}")
     geometry, shape = keywords.geometry(dtype, _args.four_sizes(x_shape, "x_shape"),
                                         _args.four_sizes(kernel_shape, "kernel_shape"))
     plan = geometry.plan()

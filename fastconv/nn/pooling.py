@@ -8,8 +8,8 @@ from .. import _args, _core
 __all__ = ["avg_pool2d", "avg_pool2d_grad", "max_pool2d", "max_pool2d_grad"]
 
 
-class _Geometry:
-    """The checked arguments that all four functions share."""
+class Geometry:
+    """The checked arguments that pooling functions share."""
 
     def __init__(self, average: bool, shape: tuple[int, ...], dtype: np.dtype, pool_size, strides, padding,
                  data_format):
@@ -36,7 +36,7 @@ class _Geometry:
 
 def _pool(average: bool, x, pool_size, strides, padding, data_format, out) -> np.ndarray:
     x = _args.float_array(x, "x", 4)
-    geometry = _Geometry(average, x.shape, x.dtype, pool_size, strides, padding, data_format)
+    geometry = Geometry(average, x.shape, x.dtype, pool_size, strides, padding, data_format)
     y, returned = _args.output(out, geometry.output_shape, x.dtype, (x,))
     geometry.core.forward(_args.buffer(x), _args.buffer(y))
     return _args.finish(y, returned)
@@ -135,7 +135,7 @@ def max_pool2d_grad(x, dy, pool_size=2, *, strides=None, padding="valid", data_f
     """
     x, dy = _args.float_array(x, "x", 4), _args.float_array(dy, "dy", 4)
     _args.same_dtype({"x": x, "dy": dy})
-    geometry = _Geometry(False, x.shape, x.dtype, pool_size, strides, padding, data_format)
+    geometry = Geometry(False, x.shape, x.dtype, pool_size, strides, padding, data_format)
     geometry.check_dy(dy)
     dx, returned = _args.output(out, x.shape, x.dtype, (x, dy))
     geometry.core.grad(_args.buffer(x), _args.buffer(dy), _args.buffer(dx))
@@ -175,7 +175,7 @@ def avg_pool2d_grad(dy, x_shape, pool_size=2, *, strides=None, padding="valid", 
            [2., 2.]])
     """
     dy, shape = _args.float_array(dy, "dy", 4), _args.four_sizes(x_shape, "x_shape")
-    geometry = _Geometry(True, shape, dy.dtype, pool_size, strides, padding, data_format)
+    geometry = Geometry(True, shape, dy.dtype, pool_size, strides, padding, data_format)
     geometry.check_dy(dy)
     dx, returned = _args.output(out, shape, dy.dtype, (dy,))
     geometry.core.grad(None, _args.buffer(dy), _args.buffer(dx))

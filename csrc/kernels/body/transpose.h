@@ -28,12 +28,15 @@
     for (size_t column = 0; column < 4; column++)              \
         for (size_t r = 0; r < 4; r++)                         \
             (dst)[column * (pitch) + r] = p[r][k + column]
+#define TRANSPOSE_B8(dst, pitch, p, k) transpose8_b8(dst, pitch, p, k)
 #define TRANSPOSE_B32(dst, pitch, p, k) transpose4_b32(dst, pitch, p[0] + k, p[1] + k, p[2] + k, p[3] + k)
 #define TRANSPOSE_B64(dst, pitch, p, k) transpose2_b64(dst, pitch, p[0] + k, p[1] + k)
+TRANSPOSE(8, 8, TRANSPOSE_B8)
 TRANSPOSE(16, 4, TRANSPOSE_B16)
 TRANSPOSE(32, 4, TRANSPOSE_B32)
 TRANSPOSE(64, 2, TRANSPOSE_B64)
 #undef TRANSPOSE
+#undef TRANSPOSE_B8
 #undef TRANSPOSE_B16
 #undef TRANSPOSE_B32
 #undef TRANSPOSE_B64

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The bodies that exist once for float and once for double. */
 #include "kernels/body/gemm.h"
+#include "kernels/body/rows.h"
+#include "kernels/body/planes.h"
+#include "kernels/body/winograd.h"
 #include "kernels/body/tile.h"
+#include "kernels/body/axpy.h"
 #include "kernels/body/depthwise.h"
+#include "kernels/body/depthwise_planes.h"
 #include "kernels/body/convolve2d.h"
 #include "kernels/body/convolve2d_complex.h"
 #include "kernels/body/math.h"

@@ -14,14 +14,6 @@
                     sum += (WIDE)a[i * a_pitch + r] * b[i * b_pitch + j];                                                  \
                 c[r * c_pitch + j] = (T)sum;                                                                               \
             }                                                                                                              \
-    }                                                                                                                      \
-    void fc_ref_depthwise_##F(size_t taps, const void *const *x, const T *w, size_t w_pitch, size_t channels, T *y) {      \
-        for (size_t c = 0; c < channels; c++) {                                                                            \
-            WIDE sum = 0;                                                                                                  \
-            for (size_t t = 0; t < taps; t++)                                                                              \
-                sum += (WIDE)((const T *)x[t])[c] * w[t * w_pitch + c];                                                    \
-            y[c] = (T)sum;                                                                                                 \
-        }                                                                                                                  \
     }
 GEMM(float, f32, double)
 GEMM(double, f64, long double)

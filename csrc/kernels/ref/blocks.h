@@ -4,12 +4,10 @@
 
 #include "kernels/types.h"
 
-/* What the slots of gemm.h, tile.h, transpose.h, convert.h and depthwise.h compute, in plain loops and wider sums. */
+/* What the slots of gemm.h, tile.h, transpose.h and convert.h compute, in plain loops and wider sums. */
 void fc_ref_gemm_f32(size_t rows, size_t cols, size_t k, const float *a, size_t a_pitch, const float *b, size_t b_pitch, float *c, size_t c_pitch, int accumulate);
 void fc_ref_gemm_f64(size_t rows, size_t cols, size_t k, const double *a, size_t a_pitch, const double *b, size_t b_pitch, double *c, size_t c_pitch, int accumulate);
 void fc_ref_transpose(size_t element, void *dst, size_t pitch, const void *const *src, size_t rows, size_t length);
-void fc_ref_depthwise_f32(size_t taps, const void *const *x, const float *w, size_t w_pitch, size_t channels, float *y);
-void fc_ref_depthwise_f64(size_t taps, const void *const *x, const double *w, size_t w_pitch, size_t channels, double *y);
 float fc_ref_from_f16(uint16_t h);
 float fc_ref_from_bf16(uint16_t h);
 /* To nearest even by search: the candidate whose value is closest, the even one on a tie. */

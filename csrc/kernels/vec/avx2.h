@@ -11,6 +11,8 @@
 #define VEC_REGISTERS 16
 #define GEMM_F32_SHAPES(X) X(6, 2) X(12, 1) X(4, 3)
 #define GEMM_F64_SHAPES(X) X(6, 2) X(12, 1) X(4, 3)
+#define ROWS_F32_SHAPES(X) X(6, 2) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
+#define ROWS_F64_SHAPES(X) X(6, 2) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
 
 typedef __m256 vf32;
 typedef __m256d vf64;
@@ -117,6 +119,45 @@ static inline void vf32_store_bf16(uint16_t *p, vf32 v) {
     rounded = _mm256_blendv_epi8(rounded, quiet, _mm256_castps_si256(vf32_isnan(v)));
     __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(rounded, rounded), 0xd8);
     _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(packed));
+}
+
+#define ROWS_B8_SHAPES(X) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(1, 1)
+
+typedef __m256i vi32;
+enum { VI32_LANES = 8 };
+static inline vi32 vi32_load(const int32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+static inline void vi32_store(int32_t *p, vi32 v) { _mm256_storeu_si256((__m256i *)p, v); }
+static inline vi32 vi32_load_n(const int32_t *p, size_t n) { return _mm256_maskload_epi32(p, vf32_first(n)); }
+static inline void vi32_store_n(int32_t *p, vi32 v, size_t n) { _mm256_maskstore_epi32(p, vf32_first(n), v); }
+static inline vi32 vi32_set1(int32_t x) { return _mm256_set1_epi32(x); }
+static inline vi32 vi32_add(vi32 a, vi32 b) { return _mm256_add_epi32(a, b); }
+static inline vi32 vi32_mul16(vi32 a, vi32 b) { return _mm256_madd_epi16(a, _mm256_and_si256(b, _mm256_set1_epi32(0xffff))); }
+static inline vi32 vi32_load_u8(const uint8_t *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
+static inline vi32 vi32_load_i8(const int8_t *p) { return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
+static inline vi32 vi32_max(vi32 a, vi32 b) { return _mm256_max_epi32(a, b); }
+/* Even and odd bytes as 16-bit numbers, whose products never saturate, unlike those of vpmaddubsw. */
+static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) {
+    vi32 even = _mm256_madd_epi16(_mm256_and_si256(a, _mm256_set1_epi16(0xff)), _mm256_srai_epi16(_mm256_slli_epi16(b, 8), 8));
+    vi32 odd = _mm256_madd_epi16(_mm256_srli_epi16(a, 8), _mm256_srai_epi16(b, 8));
+    return _mm256_add_epi32(sum, _mm256_add_epi32(even, odd));
+}
+
+#define FC_BITS(v) _mm256_castps_si256(v)
+#define FC_LANES(i) _mm256_castsi256_ps(i)
+static inline vf32 vf32_bf16_low(vf32 v) { return FC_LANES(_mm256_slli_epi32(FC_BITS(v), 16)); }
+static inline vf32 vf32_bf16_high(vf32 v) { return FC_LANES(_mm256_and_si256(FC_BITS(v), _mm256_set1_epi32((int)0xffff0000))); }
+static inline vf32 vf32_bf16_join(vf32 low, vf32 high) {
+    return FC_LANES(_mm256_blend_epi16(_mm256_srli_epi32(FC_BITS(low), 16), FC_BITS(high), 0xaa));
+}
+static inline vf32 vf32_bf16_round(vf32 v) { return vf32_bf16_high(FC_LANES(_mm256_add_epi32(FC_BITS(v), _mm256_set1_epi32(0x8000)))); }
+static inline vf32 vf32_most(vf32 top, vf32 v) { return FC_LANES(_mm256_max_epu32(FC_BITS(top), _mm256_slli_epi32(FC_BITS(v), 1))); }
+static inline vf32 vf32_least(vf32 low, vf32 v) {
+    return FC_LANES(_mm256_min_epu32(FC_BITS(low), _mm256_sub_epi32(_mm256_slli_epi32(FC_BITS(v), 1), _mm256_set1_epi32(1))));
+}
+#undef FC_BITS
+#undef FC_LANES
+static inline vf32 vf32_dot_bf16(vf32 sum, vf32 a, vf32 b) {
+    return vf32_fma(vf32_bf16_high(a), vf32_bf16_high(b), vf32_fma(vf32_bf16_low(a), vf32_bf16_low(b), sum));
 }
 
 #endif

@@ -11,6 +11,8 @@
 #define VEC_REGISTERS 32
 #define GEMM_F32_SHAPES(X) X(14, 2) X(14, 1) X(6, 4) X(6, 2)
 #define GEMM_F64_SHAPES(X) X(14, 2) X(14, 1) X(6, 4) X(6, 2)
+#define ROWS_F32_SHAPES(X) X(14, 2) X(10, 2) X(7, 2) X(4, 2) X(2, 2) X(1, 2) X(14, 1) X(10, 1) X(7, 1) X(4, 1) X(2, 1) X(1, 1)
+#define ROWS_F64_SHAPES(X) X(14, 2) X(10, 2) X(7, 2) X(4, 2) X(2, 2) X(1, 2) X(14, 1) X(10, 1) X(7, 1) X(4, 1) X(2, 1) X(1, 1)
 
 typedef __m512 vf32;
 typedef __m512d vf64;
@@ -85,5 +87,53 @@ static inline void vf32_store_bf16(uint16_t *p, vf32 v) {
     __m512i quiet = _mm512_or_si512(_mm512_srli_epi32(u, 16), _mm512_set1_epi32(0x40));
     _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(_mm512_mask_mov_epi32(rounded, vf32_isnan(v), quiet)));
 }
+
+typedef __m512i vi32;
+enum { VI32_LANES = 16 };
+static inline vi32 vi32_load(const int32_t *p) { return _mm512_loadu_si512(p); }
+static inline void vi32_store(int32_t *p, vi32 v) { _mm512_storeu_si512(p, v); }
+static inline vi32 vi32_load_n(const int32_t *p, size_t n) { return _mm512_maskz_loadu_epi32(vf32_first(n), p); }
+static inline void vi32_store_n(int32_t *p, vi32 v, size_t n) { _mm512_mask_storeu_epi32(p, vf32_first(n), v); }
+static inline vi32 vi32_set1(int32_t x) { return _mm512_set1_epi32(x); }
+static inline vi32 vi32_add(vi32 a, vi32 b) { return _mm512_add_epi32(a, b); }
+static inline vi32 vi32_mul16(vi32 a, vi32 b) { return _mm512_madd_epi16(a, _mm512_and_si512(b, _mm512_set1_epi32(0xffff))); }
+static inline vi32 vi32_load_u8(const uint8_t *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
+static inline vi32 vi32_load_i8(const int8_t *p) { return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)); }
+static inline vi32 vi32_max(vi32 a, vi32 b) { return _mm512_max_epi32(a, b); }
+#ifdef __AVX512VNNI__
+#define ROWS_B8_SHAPES(X) X(14, 2) X(10, 2) X(7, 2) X(4, 2) X(2, 2) X(1, 2) X(14, 1) X(7, 1) X(4, 1) X(1, 1)
+static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) { return _mm512_dpbusd_epi32(sum, a, b); }
+#else
+#define ROWS_B8_SHAPES(X) X(9, 2) X(5, 2) X(2, 2) X(1, 2) X(14, 1) X(7, 1) X(4, 1) X(1, 1)
+/* Even and odd bytes as 16-bit numbers, whose products never saturate, unlike those of vpmaddubsw. */
+static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) {
+    vi32 even = _mm512_madd_epi16(_mm512_and_si512(a, _mm512_set1_epi16(0xff)), _mm512_srai_epi16(_mm512_slli_epi16(b, 8), 8));
+    vi32 odd = _mm512_madd_epi16(_mm512_srli_epi16(a, 8), _mm512_srai_epi16(b, 8));
+    return _mm512_add_epi32(sum, _mm512_add_epi32(even, odd));
+}
+#endif
+
+#define FC_BITS(v) _mm512_castps_si512(v)
+#define FC_LANES(i) _mm512_castsi512_ps(i)
+static inline vf32 vf32_bf16_low(vf32 v) { return FC_LANES(_mm512_slli_epi32(FC_BITS(v), 16)); }
+static inline vf32 vf32_bf16_high(vf32 v) { return FC_LANES(_mm512_and_si512(FC_BITS(v), _mm512_set1_epi32((int)0xffff0000))); }
+static inline vf32 vf32_bf16_join(vf32 low, vf32 high) {
+    return FC_LANES(_mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(FC_BITS(low), 16), FC_BITS(high)));
+}
+static inline vf32 vf32_bf16_round(vf32 v) { return vf32_bf16_high(FC_LANES(_mm512_add_epi32(FC_BITS(v), _mm512_set1_epi32(0x8000)))); }
+static inline vf32 vf32_most(vf32 top, vf32 v) { return FC_LANES(_mm512_max_epu32(FC_BITS(top), _mm512_slli_epi32(FC_BITS(v), 1))); }
+static inline vf32 vf32_least(vf32 low, vf32 v) {
+    return FC_LANES(_mm512_min_epu32(FC_BITS(low), _mm512_sub_epi32(_mm512_slli_epi32(FC_BITS(v), 1), _mm512_set1_epi32(1))));
+}
+#undef FC_BITS
+#undef FC_LANES
+#if defined(__AVX512BF16__)
+#define VEC_DOTS_BF16 1
+static inline vf32 vf32_dot_bf16(vf32 sum, vf32 a, vf32 b) { return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b); }
+#else
+static inline vf32 vf32_dot_bf16(vf32 sum, vf32 a, vf32 b) {
+    return vf32_fma(vf32_bf16_high(a), vf32_bf16_high(b), vf32_fma(vf32_bf16_low(a), vf32_bf16_low(b), sum));
+}
+#endif
 
 #endif

@@ -11,6 +11,8 @@
 #define VEC_REGISTERS 32
 #define GEMM_F32_SHAPES(X) X(8, 3) X(8, 2) X(6, 4) X(14, 1)
 #define GEMM_F64_SHAPES(X) X(8, 3) X(8, 2) X(6, 4) X(14, 1)
+#define ROWS_F32_SHAPES(X) X(8, 3) X(4, 3) X(2, 3) X(1, 3) X(8, 2) X(4, 2) X(2, 2) X(1, 2) X(8, 1) X(4, 1) X(2, 1) X(1, 1)
+#define ROWS_F64_SHAPES(X) X(8, 3) X(4, 3) X(2, 3) X(1, 3) X(8, 2) X(4, 2) X(2, 2) X(1, 2) X(8, 1) X(4, 1) X(2, 1) X(1, 1)
 
 typedef float32x4_t vf32;
 typedef float64x2_t vf64;
@@ -91,6 +93,24 @@ static inline void vf32_store_bf16(uint16_t *p, vf32 v) {
     vst1_u16(p, vmovn_u32(vbslq_u32(vf32_isnan(v), quiet, rounded)));
 }
 
+static inline void transpose8_b8(uint8_t *dst, size_t pitch, const uint8_t *const *p, size_t k) {
+    uint16x4x2_t pairs[4], fours[2][2];
+    for (int i = 0; i < 4; i++) {   /* rows 2i and 2i + 1: their even columns, then their odd ones */
+        uint8x8x2_t mixed = vtrn_u8(vld1_u8(p[2 * i] + k), vld1_u8(p[2 * i + 1] + k));
+        pairs[i].val[0] = vreinterpret_u16_u8(mixed.val[0]);
+        pairs[i].val[1] = vreinterpret_u16_u8(mixed.val[1]);
+    }
+    for (int odd = 0; odd < 2; odd++) {
+        for (int i = 0; i < 2; i++)
+            fours[i][odd] = vtrn_u16(pairs[2 * i].val[odd], pairs[2 * i + 1].val[odd]);
+        for (int half = 0; half < 2; half++) {
+            uint32x2x2_t eight = vtrn_u32(vreinterpret_u32_u16(fours[0][odd].val[half]), vreinterpret_u32_u16(fours[1][odd].val[half]));
+            vst1_u8(dst + (size_t)(odd + 2 * half) * pitch, vreinterpret_u8_u32(eight.val[0]));
+            vst1_u8(dst + (size_t)(odd + 2 * half + 4) * pitch, vreinterpret_u8_u32(eight.val[1]));
+        }
+    }
+}
+
 static inline void transpose4_b32(uint32_t *dst, size_t pitch, const uint32_t *p0, const uint32_t *p1, const uint32_t *p2, const uint32_t *p3) {
     uint32x4x2_t ab = vtrnq_u32(vld1q_u32(p0), vld1q_u32(p1)), cd = vtrnq_u32(vld1q_u32(p2), vld1q_u32(p3));
     vst1q_u32(dst, vcombine_u32(vget_low_u32(ab.val[0]), vget_low_u32(cd.val[0])));
@@ -103,6 +123,60 @@ static inline void transpose2_b64(uint64_t *dst, size_t pitch, const uint64_t *p
     uint64x2_t a = vld1q_u64(p0), b = vld1q_u64(p1);
     vst1q_u64(dst, vtrn1q_u64(a, b));
     vst1q_u64(dst + pitch, vtrn2q_u64(a, b));
+}
+
+#define ROWS_B8_SHAPES(X) X(8, 2) X(4, 2) X(1, 2) X(8, 1) X(1, 1)
+
+typedef int32x4_t vi32;
+enum { VI32_LANES = 4 };
+static inline vi32 vi32_load(const int32_t *p) { return vld1q_s32(p); }
+static inline void vi32_store(int32_t *p, vi32 v) { vst1q_s32(p, v); }
+static inline vi32 vi32_load_n(const int32_t *p, size_t n) {
+    int32_t lanes[4] = {0};
+    memcpy(lanes, p, n * sizeof *p);
+    return vld1q_s32(lanes);
+}
+static inline void vi32_store_n(int32_t *p, vi32 v, size_t n) {
+    int32_t lanes[4];
+    vst1q_s32(lanes, v);
+    memcpy(p, lanes, n * sizeof *p);
+}
+static inline vi32 vi32_set1(int32_t x) { return vdupq_n_s32(x); }
+static inline vi32 vi32_add(vi32 a, vi32 b) { return vaddq_s32(a, b); }
+static inline vi32 vi32_mul16(vi32 a, vi32 b) { return vmulq_s32(a, b); }
+static inline vi32 vi32_load_u8(const uint8_t *p) {
+    uint32_t four;
+    memcpy(&four, p, sizeof four);
+    return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(four)))));
+}
+static inline vi32 vi32_load_i8(const int8_t *p) {
+    uint32_t four;
+    memcpy(&four, p, sizeof four);
+    return vmovl_s16(vget_low_s16(vmovl_s8(vcreate_s8(four))));
+}
+static inline vi32 vi32_max(vi32 a, vi32 b) { return vmaxq_s32(a, b); }
+/* Even and odd bytes as 16-bit numbers: one product fits 16 bits, and pairs are added in 32. */
+static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) {
+    int16x8_t u = vreinterpretq_s16_s32(a), s = vreinterpretq_s16_s32(b);
+    int16x8_t even = vmulq_s16(vandq_s16(u, vdupq_n_s16(0xff)), vshrq_n_s16(vshlq_n_s16(s, 8), 8));
+    int16x8_t odd = vmulq_s16(vreinterpretq_s16_u16(vshrq_n_u16(vreinterpretq_u16_s16(u), 8)), vshrq_n_s16(s, 8));
+    return vpadalq_s16(vpadalq_s16(sum, even), odd);
+}
+
+#define FC_BITS(v) vreinterpretq_u32_f32(v)
+#define FC_LANES(u) vreinterpretq_f32_u32(u)
+static inline vf32 vf32_bf16_low(vf32 v) { return FC_LANES(vshlq_n_u32(FC_BITS(v), 16)); }
+static inline vf32 vf32_bf16_high(vf32 v) { return FC_LANES(vandq_u32(FC_BITS(v), vdupq_n_u32(0xffff0000u))); }
+static inline vf32 vf32_bf16_join(vf32 low, vf32 high) { return FC_LANES(vsriq_n_u32(FC_BITS(high), FC_BITS(low), 16)); }
+static inline vf32 vf32_bf16_round(vf32 v) { return vf32_bf16_high(FC_LANES(vaddq_u32(FC_BITS(v), vdupq_n_u32(0x8000)))); }
+static inline vf32 vf32_most(vf32 top, vf32 v) { return FC_LANES(vmaxq_u32(FC_BITS(top), vshlq_n_u32(FC_BITS(v), 1))); }
+static inline vf32 vf32_least(vf32 low, vf32 v) {
+    return FC_LANES(vminq_u32(FC_BITS(low), vsubq_u32(vshlq_n_u32(FC_BITS(v), 1), vdupq_n_u32(1))));
+}
+#undef FC_BITS
+#undef FC_LANES
+static inline vf32 vf32_dot_bf16(vf32 sum, vf32 a, vf32 b) {
+    return vf32_fma(vf32_bf16_high(a), vf32_bf16_high(b), vf32_fma(vf32_bf16_low(a), vf32_bf16_low(b), sum));
 }
 
 #endif

@@ -11,6 +11,8 @@
 #define VEC_REGISTERS 16
 #define GEMM_F32_SHAPES(X) X(4, 4) X(6, 2) X(4, 1)
 #define GEMM_F64_SHAPES(X) X(4, 4) X(6, 2) X(4, 1)
+#define ROWS_F32_SHAPES(X) X(4, 4) X(2, 4) X(1, 4) X(4, 1) X(2, 1) X(1, 1)
+#define ROWS_F64_SHAPES(X) X(4, 4) X(2, 4) X(1, 4) X(4, 1) X(2, 1) X(1, 1)
 
 #define FC_SCALAR_WORDS(V, M, T, U, LANES, MANTISSA, BIAS)                                                        \
     typedef T V;                                                                                                  \
@@ -62,6 +64,12 @@ static inline void vf32_store_f16(uint16_t *p, vf32 v) { *p = half_to_f16(v); }
 static inline vf32 vf32_load_bf16(const uint16_t *p) { return half_from_bf16(*p); }
 static inline void vf32_store_bf16(uint16_t *p, vf32 v) { *p = half_to_bf16(v); }
 
+static inline void transpose8_b8(uint8_t *dst, size_t pitch, const uint8_t *const *p, size_t k) {
+    for (size_t column = 0; column < 8; column++)
+        for (size_t r = 0; r < 8; r++)
+            dst[column * pitch + r] = p[r][k + column];
+}
+
 static inline void transpose4_b32(uint32_t *dst, size_t pitch, const uint32_t *p0, const uint32_t *p1, const uint32_t *p2, const uint32_t *p3) {
     for (size_t k = 0; k < 4; k++) {
         uint32_t column[4] = {p0[k], p1[k], p2[k], p3[k]};
@@ -74,6 +82,40 @@ static inline void transpose2_b64(uint64_t *dst, size_t pitch, const uint64_t *p
         uint64_t column[2] = {p0[k], p1[k]};
         memcpy(dst + k * pitch, column, sizeof column);
     }
+}
+
+#define ROWS_B8_SHAPES(X) X(4, 2) X(2, 2) X(1, 2) X(4, 1) X(1, 1)
+
+typedef int32_t vi32;
+enum { VI32_LANES = 1 };
+static inline vi32 vi32_load(const int32_t *p) { vi32 v; memcpy(&v, p, sizeof v); return v; }
+static inline void vi32_store(int32_t *p, vi32 v) { memcpy(p, &v, sizeof v); }
+static inline vi32 vi32_load_n(const int32_t *p, size_t n) { return n ? vi32_load(p) : 0; }
+static inline void vi32_store_n(int32_t *p, vi32 v, size_t n) { if (n) vi32_store(p, v); }
+static inline vi32 vi32_set1(int32_t x) { return x; }
+static inline vi32 vi32_add(vi32 a, vi32 b) { return (vi32)((uint32_t)a + (uint32_t)b); }
+static inline vi32 vi32_mul16(vi32 a, vi32 b) { return a * b; }
+static inline vi32 vi32_load_u8(const uint8_t *p) { return *p; }
+static inline vi32 vi32_load_i8(const int8_t *p) { return *p; }
+static inline vi32 vi32_max(vi32 a, vi32 b) { return a > b ? a : b; }
+static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) {
+    uint8_t u[4];
+    int8_t s[4];
+    memcpy(u, &a, 4);
+    memcpy(s, &b, 4);
+    return vi32_add(sum, u[0] * s[0] + u[1] * s[1] + u[2] * s[2] + u[3] * s[3]);
+}
+
+static inline vf32 vf32_bf16_low(vf32 v) { return vf32_from_bits(vf32_bits(v) << 16); }
+static inline vf32 vf32_bf16_high(vf32 v) { return vf32_from_bits(vf32_bits(v) & 0xffff0000u); }
+static inline vf32 vf32_bf16_join(vf32 low, vf32 high) { return vf32_from_bits(vf32_bits(low) >> 16 | (vf32_bits(high) & 0xffff0000u)); }
+static inline vf32 vf32_bf16_round(vf32 v) { return vf32_from_bits((vf32_bits(v) + 0x8000) & 0xffff0000u); }
+static inline vf32 vf32_most(vf32 top, vf32 v) { return vf32_bits(v) << 1 > vf32_bits(top) ? vf32_from_bits(vf32_bits(v) << 1) : top; }
+static inline vf32 vf32_least(vf32 low, vf32 v) {
+    return (vf32_bits(v) << 1) - 1 < vf32_bits(low) ? vf32_from_bits((vf32_bits(v) << 1) - 1) : low;
+}
+static inline vf32 vf32_dot_bf16(vf32 sum, vf32 a, vf32 b) {
+    return vf32_fma(vf32_bf16_high(a), vf32_bf16_high(b), vf32_fma(vf32_bf16_low(a), vf32_bf16_low(b), sum));
 }
 
 #endif

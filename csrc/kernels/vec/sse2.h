@@ -11,6 +11,8 @@
 #define VEC_REGISTERS 16
 #define GEMM_F32_SHAPES(X) X(6, 2) X(12, 1)
 #define GEMM_F64_SHAPES(X) X(6, 2) X(12, 1)
+#define ROWS_F32_SHAPES(X) X(6, 2) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
+#define ROWS_F64_SHAPES(X) X(6, 2) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
 
 typedef __m128 vf32;
 typedef __m128d vf64;
@@ -112,6 +114,74 @@ static inline void vf32_store_bf16(uint16_t *p, vf32 v) {
     _mm_storeu_ps(lanes, v);
     for (int i = 0; i < 4; i++)
         p[i] = half_to_bf16(lanes[i]);
+}
+
+#define ROWS_B8_SHAPES(X) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(1, 1)
+
+typedef __m128i vi32;
+enum { VI32_LANES = 4 };
+static inline vi32 vi32_load(const int32_t *p) { return _mm_loadu_si128((const __m128i *)p); }
+static inline void vi32_store(int32_t *p, vi32 v) { _mm_storeu_si128((__m128i *)p, v); }
+static inline vi32 vi32_load_n(const int32_t *p, size_t n) {
+    int32_t lanes[4] = {0};
+    memcpy(lanes, p, n * sizeof *p);
+    return vi32_load(lanes);
+}
+static inline void vi32_store_n(int32_t *p, vi32 v, size_t n) {
+    int32_t lanes[4];
+    vi32_store(lanes, v);
+    memcpy(p, lanes, n * sizeof *p);
+}
+static inline vi32 vi32_set1(int32_t x) { return _mm_set1_epi32(x); }
+static inline vi32 vi32_add(vi32 a, vi32 b) { return _mm_add_epi32(a, b); }
+static inline vi32 vi32_mul16(vi32 a, vi32 b) { return _mm_madd_epi16(a, _mm_and_si128(b, _mm_set1_epi32(0xffff))); }
+static inline vi32 vi32_load_u8(const uint8_t *p) {
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    return _mm_unpacklo_epi16(_mm_unpacklo_epi8(_mm_cvtsi32_si128(four), _mm_setzero_si128()), _mm_setzero_si128());
+}
+static inline vi32 vi32_load_i8(const int8_t *p) {
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    __m128i twice = _mm_unpacklo_epi8(_mm_setzero_si128(), _mm_cvtsi32_si128(four));
+    return _mm_srai_epi32(_mm_unpacklo_epi16(_mm_setzero_si128(), twice), 24);
+}
+static inline vi32 vi32_max(vi32 a, vi32 b) {
+    vi32 m = _mm_cmpgt_epi32(a, b);
+    return _mm_or_si128(_mm_and_si128(m, a), _mm_andnot_si128(m, b));
+}
+/* Even and odd bytes as 16-bit numbers: sums of two such products fit 32 bits. */
+static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) {
+    vi32 even = _mm_madd_epi16(_mm_and_si128(a, _mm_set1_epi16(0xff)), _mm_srai_epi16(_mm_slli_epi16(b, 8), 8));
+    vi32 odd = _mm_madd_epi16(_mm_srli_epi16(a, 8), _mm_srai_epi16(b, 8));
+    return _mm_add_epi32(sum, _mm_add_epi32(even, odd));
+}
+
+#define FC_BITS(v) _mm_castps_si128(v)
+#define FC_LANES(i) _mm_castsi128_ps(i)
+static inline vf32 vf32_bf16_low(vf32 v) { return FC_LANES(_mm_slli_epi32(FC_BITS(v), 16)); }
+static inline vf32 vf32_bf16_high(vf32 v) { return FC_LANES(_mm_and_si128(FC_BITS(v), _mm_set1_epi32((int)0xffff0000))); }
+static inline vf32 vf32_bf16_join(vf32 low, vf32 high) {
+    return _mm_or_ps(FC_LANES(_mm_srli_epi32(FC_BITS(low), 16)), vf32_bf16_high(high));
+}
+static inline vf32 vf32_bf16_round(vf32 v) { return vf32_bf16_high(FC_LANES(_mm_add_epi32(FC_BITS(v), _mm_set1_epi32(0x8000)))); }
+/* Whether a > b, lanes as unsigned integers: the sign bit turned round makes the signed comparison one. */
+static inline __m128i above(__m128i a, __m128i b) {
+    const __m128i sign = _mm_set1_epi32((int)0x80000000);
+    return _mm_cmpgt_epi32(_mm_xor_si128(a, sign), _mm_xor_si128(b, sign));
+}
+static inline vf32 vf32_most(vf32 top, vf32 v) {
+    __m128i u = _mm_slli_epi32(FC_BITS(v), 1);
+    return vf32_select(FC_LANES(above(u, FC_BITS(top))), FC_LANES(u), top);
+}
+static inline vf32 vf32_least(vf32 low, vf32 v) {
+    __m128i u = _mm_sub_epi32(_mm_slli_epi32(FC_BITS(v), 1), _mm_set1_epi32(1));
+    return vf32_select(FC_LANES(above(FC_BITS(low), u)), FC_LANES(u), low);
+}
+#undef FC_BITS
+#undef FC_LANES
+static inline vf32 vf32_dot_bf16(vf32 sum, vf32 a, vf32 b) {
+    return vf32_fma(vf32_bf16_high(a), vf32_bf16_high(b), vf32_fma(vf32_bf16_low(a), vf32_bf16_low(b), sum));
 }
 
 #endif

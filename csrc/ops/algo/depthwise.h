@@ -1,16 +1,46 @@
 /* SPDX-License-Identifier: MIT */
-/* One input channel a group, one output channel each: no reuse between channels, so straight loops at memory speed. */
+/* What the two layouts of the depthwise algorithm share. */
 #ifndef FC_OPS_ALGO_DEPTHWISE_H
 #define FC_OPS_ALGO_DEPTHWISE_H
 
-#include "ops/algo/direct.h"
+#include "core/parallel.h"
+#include "ops/algo/algorithm.h"
 
-int fc_depthwise_serves(const fc_conv2d_params *p);
-/* The kernel (taps, channels), then the bias or zeros. */
-fc_status fc_depthwise_packed_bytes(const fc_conv2d_params *p, size_t *bytes);
-void fc_depthwise_pack(const fc_conv2d_params *p, const void *kernel, const void *bias, void *packed);
-fc_status fc_depthwise_run(const fc_kernels *kernels, const fc_conv2d_params *p, const fc_conv_view *view, const void *packed,
-                           const void *x, void *y, const fc_epilogue *epilogue);
-void fc_depthwise_plan(const fc_conv2d_params *p, const fc_conv_view *view, size_t packed_bytes, fc_conv2d_plan *plan);
+/* How the output is cut into tasks: bands of rows, and chunks of output channels or (n, channel) planes. Worker 0's memory follows the shared. */
+typedef struct fc_depthwise_cut {
+    ptrdiff_t band, bands, chunk, chunks;
+    size_t tasks, workers, shared_bytes, worker_bytes;
+} fc_depthwise_cut;
+
+typedef struct fc_depthwise_job {
+    const fc_kernels *kernels;
+    const fc_conv_view *view;
+    const fc_epilogue *epilogue;
+    fc_depthwise_cut cut;
+    const char *packed, *bias, *x;  /* bias: NULL for none */
+    char *y, *scratch;
+} fc_depthwise_job;
+
+enum {
+    FC_DEPTHWISE_TASKS = 16,        /* aimed at, for balance on many cores */
+    FC_DEPTHWISE_LONGEST = 4096     /* cells of a window or a stride along one axis: bounds the scratch */
+};
+
+static inline ptrdiff_t fc_depthwise_channels(const fc_conv_view *v) { return v->groups * v->dst.c; }
+static inline size_t fc_depthwise_size(const fc_conv_view *v) { return fc_dtype_size(fc_compute_dtype(v->dtype)); }
+/* Cells of a window along one axis. */
+static inline ptrdiff_t fc_depthwise_span(const fc_taps *taps) { return (taps->count - 1) * taps->step + 1; }
+
+/* Applies the activation to `count` results in the compute type, but for relu, which the kernels do. */
+void fc_depthwise_activate(const fc_depthwise_job *job, size_t count, char *y);
+/* Floating-point operations, or 4 a byte moved. */
+double fc_depthwise_work(const fc_conv_view *view);
+
+/* Channels as lanes (NHWC); packed kernel: (taps, channels). */
+fc_depthwise_cut fc_depthwise_cut_cells(const fc_conv_view *view);
+fc_task fc_depthwise_cells_task;
+/* Columns as lanes (NCHW); packed kernel: (channels, taps). */
+fc_depthwise_cut fc_depthwise_cut_planes(const fc_conv_view *view);
+fc_task fc_depthwise_planes_task;
 
 #endif

@@ -14,13 +14,13 @@
 #include "core/scratch.h"
 #include "core/shape.h"
 #include "core/size.h"
-#include "ops/algo/direct.h"
+#include "ops/algo/packed.h"
 
 enum { MOST_CHANNELS = 12, BAND_BYTES = 128 << 10 };
 
 typedef struct scatter_job {
     fc_conv_view forward, product;      /* product: dy (1 x 1) to the windows, (taps, c_in) channels */
-    fc_direct_blocking blocking;
+    fc_packed_blocking blocking;
     fc_axpy_fn *axpy;
     ptrdiff_t size, span_h, band, bands, rows;  /* rows: of the output, multiplied at a time */
     size_t worker_bytes;
@@ -77,7 +77,7 @@ static void run_band(void *job_, size_t task, size_t worker) {
     for (ptrdiff_t row = first_row; row < end_row; row += job->rows) {
         fc_conv_view product = job->product;
         product.dst.h = product.src.h = fc_min(job->rows, end_row - row);
-        fc_status status = fc_direct_run(&job->blocking, &product, job->packed, job->dy + (n * v->dst.n_pitch + row * v->dst.h_pitch) * job->size,
+        fc_status status = fc_packed_run(&job->blocking, &product, job->packed, job->dy + (n * v->dst.n_pitch + row * v->dst.h_pitch) * job->size,
                                          windows, &(fc_epilogue){0, FC_LINEAR, 0});
         if (status != FC_OK) {
             job->statuses[task] = status;
@@ -108,7 +108,7 @@ static fc_status run_bands(scatter_job *job, const void *kernel) {
     const size_t tasks = (size_t)(job->forward.n * job->bands);
     const size_t workers = fc_parallel_workers(tasks, 2.0 * (double)fc_view_pixels(&job->forward) * (double)fc_view_k(&job->forward) * (double)job->forward.dst.c);
     size_t packed_bytes;
-    FC_TRY(fc_direct_packed_bytes(&job->blocking, &job->product, &packed_bytes));
+    FC_TRY(fc_packed_bytes(&job->blocking, &job->product, &packed_bytes));
     const size_t status_bytes = fc_align_up(tasks * sizeof(fc_status));
     char *memory = fc_scratch_alloc(fc_align_up(packed_bytes) + status_bytes + workers * job->worker_bytes);
     if (!memory)
@@ -116,7 +116,7 @@ static fc_status run_bands(scatter_job *job, const void *kernel) {
     job->packed = memory;
     job->statuses = (fc_status *)(memory + fc_align_up(packed_bytes));
     job->scratch = (char *)job->statuses + status_bytes;
-    fc_direct_pack(&job->blocking, &job->product, kernel, NULL, memory);
+    fc_packed_pack(&job->blocking, &job->product, kernel, NULL, memory);
     for (size_t i = 0; i < tasks; i++)
         job->statuses[i] = FC_OK;
     fc_parallel_for(tasks, workers, run_band, job);
@@ -135,6 +135,6 @@ fc_status fc_scatter_input_grad(const fc_conv2d_params *p, const void *dy, const
     if (!p->n || !p->h)
         return FC_OK;
     make_product(&job);
-    job.blocking = fc_direct_choose(kernels, &job.product);
+    job.blocking = fc_packed_choose(kernels, &job.product);
     return run_bands(&job, kernel);
 }

@@ -19,7 +19,7 @@ double fc_tile_cycles(const fc_gemm_tile *tile) {
 double fc_store_cycles(const fc_conv_view *view, int pixels_in_rows) {
     const double contiguous = 0.2, transposed = 0.6, scattered = 1.5;
     if (pixels_in_rows)
-        return view->dst.c_pitch == 1 ? contiguous : scattered;
+        return view->dst.c_pitch == 1 ? contiguous : view->dst.w_pitch == 1 ? transposed : scattered;
     return view->dst.w_pitch == 1 ? contiguous : view->dst.c_pitch == 1 ? transposed : scattered;
 }
 
@@ -48,15 +48,20 @@ char *fc_tile_in_output(const fc_finished_tile *f, size_t *pitch) {
 }
 
 static void store_pixels_in_rows(const fc_finished_tile *f, const char *tile, const fc_run *run, char *to, size_t size) {
-    const ptrdiff_t c_pitch = f->view->dst.c_pitch * (ptrdiff_t)size, w_pitch = f->view->dst.w_pitch * (ptrdiff_t)size;
-    for (size_t i = 0; i < run->count; i++, to += w_pitch) {
-        const char *row = tile + (run->begin + i) * f->cols * size;
+    const ptrdiff_t w_pitch = f->view->dst.w_pitch * (ptrdiff_t)size;
+    const void *rows[FC_MAX_TILE_ROWS];
+    for (size_t i = 0; i < run->count; i++)
+        rows[i] = tile + (run->begin + i) * f->cols * size;
+    if (f->view->dst.w_pitch == 1) {
+        fc_transpose_of(f->kernels, size)(to, (size_t)f->view->dst.c_pitch, rows, run->count, f->outs);
+        return;
+    }
+    for (size_t i = 0; i < run->count; i++, to += w_pitch)
         if (f->view->dst.c_pitch == 1)
-            fc_copy_elements(to, row, f->outs * size);
+            fc_copy_elements(to, rows[i], f->outs * size);
         else
             for (size_t o = 0; o < f->outs; o++)
-                memcpy(to + (ptrdiff_t)o * c_pitch, row + o * size, size);
-    }
+                memcpy(to + (ptrdiff_t)(o * size) * f->view->dst.c_pitch, (const char *)rows[i] + o * size, size);
 }
 
 static void store_pixels_in_cols(const fc_finished_tile *f, const char *tile, const fc_run *run, char *to, size_t size) {

@@ -81,3 +81,13 @@ fc_status fc_input_grad_view(const fc_conv2d_params *p, ptrdiff_t phase_h, ptrdi
     view->w_out_pitch = forward.w_c_pitch;
     return FC_OK;
 }
+
+fc_conv_view fc_view_band(const fc_conv_view *view, ptrdiff_t n, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t *src_offset, ptrdiff_t *dst_offset) {
+    fc_conv_view band = *view;
+    band.n = 1;
+    band.dst.h = end - begin;
+    band.rows.first += begin * view->rows.stride;
+    *src_offset = n * view->src.n_pitch;
+    *dst_offset = n * view->dst.n_pitch + begin * view->dst.h_pitch;
+    return band;
+}

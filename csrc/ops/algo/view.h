@@ -32,6 +32,9 @@ typedef struct fc_conv_view {
 static inline size_t fc_view_k(const fc_conv_view *v) { return (size_t)(v->rows.count * v->cols.count * v->src.c); }
 static inline size_t fc_view_pixels(const fc_conv_view *v) { return (size_t)(v->n * v->dst.h * v->dst.w); }
 static inline int fc_is_half(fc_dtype dtype) { return dtype == FC_F16 || dtype == FC_BF16; }
+static inline int fc_is_integer(fc_dtype dtype) { return dtype == FC_I8 || dtype == FC_U8; }
+/* Of y and the bias, for an x of `dtype`. */
+static inline fc_dtype fc_output_dtype(fc_dtype dtype) { return fc_is_integer(dtype) ? FC_I32 : dtype; }
 /* What the arithmetic is done in. */
 static inline fc_dtype fc_compute_dtype(fc_dtype dtype) { return dtype == FC_F64 ? FC_F64 : FC_F32; }
 
@@ -40,5 +43,7 @@ fc_status fc_forward_view(const fc_conv2d_params *p, fc_conv_view *view);
 /* The part of the input gradient with input rows = phase_h modulo stride_h and columns likewise; *dst_offset is its first pixel. */
 fc_status fc_input_grad_view(const fc_conv2d_params *p, ptrdiff_t phase_h, ptrdiff_t phase_w,
                              fc_conv_view *view, ptrdiff_t *dst_offset, ptrdiff_t *kernel_offset);
+/* The part of a view that makes rows [begin, end) of dst in image n; *src_offset and *dst_offset are its first pixels. */
+fc_conv_view fc_view_band(const fc_conv_view *view, ptrdiff_t n, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t *src_offset, ptrdiff_t *dst_offset);
 
 #endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* The micro-kernel with pixels in the lanes, read in place from planes: only the offsets of the taps are looked up. */
+#define PLANES_KERNEL(ROWS, VECTORS)                                                                      \
+    static void TYPED(planes_##ROWS##x##VECTORS)(const fc_planes_block *block) {                          \
+        const T *a = block->a, *b = block->b, *start = block->start;                                      \
+        T *c = block->c;                                                                                  \
+        VEC sum[ROWS][VECTORS];                                                                           \
+        _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++) {                                         \
+            VEC first = V(set1)(start ? start[r] : 0);                                                    \
+            _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                     \
+                sum[r][j] = first;                                                                        \
+        }                                                                                                 \
+        for (size_t i = 0; i < block->k; i++, a += ROWS) {                                                \
+            const T *row = b + block->offsets[i];                                                         \
+            VEC columns[VECTORS];                                                                         \
+            _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                     \
+                columns[j] = V(load)(row + j * LANES);                                                    \
+            _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++) {                                     \
+                VEC weight = V(set1)(a[r]);                                                               \
+                _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                 \
+                    sum[r][j] = V(fma)(weight, columns[j], sum[r][j]);                                    \
+            }                                                                                             \
+        }                                                                                                 \
+        _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++)                                           \
+            _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) {                                   \
+                T *to = c + (size_t)r * block->c_pitch + j * LANES;                                       \
+                VEC value = block->accumulate ? V(add)(V(load)(to), sum[r][j]) : sum[r][j];               \
+                V(store)(to, block->relu ? V(add)(V(max)(V(set1)(0), value), V(set1)(0)) : value);        \
+            }                                                                                             \
+    }
+GEMM_SHAPES(PLANES_KERNEL)
+#undef PLANES_KERNEL
+
+static void TYPED(planes)(fc_planes_tile *tiles) {
+#define PLANES_ROW(ROWS, VECTORS) *tiles++ = (fc_planes_tile){ROWS, VECTORS * LANES, VECTORS, TYPED(planes_##ROWS##x##VECTORS)};
+    GEMM_SHAPES(PLANES_ROW)
+#undef PLANES_ROW
+    *tiles = (fc_planes_tile){0};
+}

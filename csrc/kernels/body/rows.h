@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The micro-kernel on rows that lie anywhere: nothing is packed but b. Runs of pointers, one a row and a tap, are the indirection of
+ * Dukhan, "The Indirect Convolution Algorithm" (2019). The order of additions is that of t, then i, whatever the tile.
+ */
+static inline void TYPED(rows_store)(T *row, VEC sum, size_t at, const fc_rows_block *block) {
+    const size_t n = block->cols > at ? block->cols - at : 0;
+    if (block->accumulate)
+        sum = V(add)(n >= LANES ? V(load)(row + at) : V(load_n)(row + at, n), sum);
+    if (block->relu)
+        sum = V(add)(V(max)(V(set1)(0), sum), V(set1)(0));     /* -0 becomes 0 */
+    if (n >= LANES)
+        V(store)(row + at, sum);
+    else
+        V(store_n)(row + at, sum, n);
+}
+
+#define ROWS_STEP(HEIGHT, VECTORS, I)                                                                    \
+    do {                                                                                                 \
+        VEC columns[VECTORS];                                                                            \
+        _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                        \
+            columns[j] = V(load)(b + j * LANES);                                                         \
+        _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++) {                                      \
+            VEC row = V(set1)(a[r][I]);                                                                  \
+            _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                    \
+                sum[r][j] = V(fma)(row, columns[j], sum[r][j]);                                          \
+        }                                                                                                \
+        b += b_pitch;                                                                                    \
+    } while (0)
+
+#define ROWS_KERNEL(HEIGHT, VECTORS)                                                                     \
+    static void TYPED(rows_##HEIGHT##x##VECTORS)(const fc_rows_block *block) {                           \
+        const T *const *a = (const T *const *)block->a, *b = block->b, *start = block->start;            \
+        const size_t length = block->length, b_pitch = block->b_pitch;                                   \
+        T *c = block->c;                                                                                 \
+        VEC sum[HEIGHT][VECTORS];                                                                        \
+        _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) {                                      \
+            VEC first = start ? V(load)(start + j * LANES) : V(set1)(0);                                 \
+            _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++)                                    \
+                sum[r][j] = first;                                                                       \
+        }                                                                                                \
+        for (size_t t = 0; t < block->runs; t++, a += HEIGHT) {                                          \
+            size_t i = 0;                                                                                \
+            for (; i + 4 <= length; i += 4) {                                                            \
+                ROWS_STEP(HEIGHT, VECTORS, i);                                                           \
+                ROWS_STEP(HEIGHT, VECTORS, i + 1);                                                       \
+                ROWS_STEP(HEIGHT, VECTORS, i + 2);                                                       \
+                ROWS_STEP(HEIGHT, VECTORS, i + 3);                                                       \
+            }                                                                                            \
+            for (; i < length; i++)                                                                      \
+                ROWS_STEP(HEIGHT, VECTORS, i);                                                           \
+        }                                                                                                \
+        _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++)                                        \
+            if ((size_t)r < block->rows)                                                                 \
+                _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                \
+                    TYPED(rows_store)(c + (size_t)r * block->c_pitch, sum[r][j], j * LANES, block);      \
+    }
+
+ROWS_SHAPES(ROWS_KERNEL)
+#undef ROWS_KERNEL
+#undef ROWS_STEP
+
+static void TYPED(rows)(fc_rows_tile *tiles) {
+#define ROWS_ROW(HEIGHT, VECTORS) *tiles++ = (fc_rows_tile){HEIGHT, VECTORS * LANES, VECTORS, TYPED(rows_##HEIGHT##x##VECTORS)};
+    ROWS_SHAPES(ROWS_ROW)
+#undef ROWS_ROW
+    *tiles = (fc_rows_tile){0};
+}

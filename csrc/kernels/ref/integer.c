@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernels/ref/integer.h"
+
+#include <string.h>
+
+static uint32_t product(uint8_t a, uint8_t b, int a_signed) {
+    return (uint32_t)(a_signed ? (int8_t)a * b : a * (int8_t)b);
+}
+
+void fc_ref_rows_b8(const fc_rows_block *block, size_t height, int a_signed) {
+    const uint8_t *b = block->b;
+    for (size_t r = 0; r < block->rows; r++)
+        for (size_t j = 0; j < block->cols; j++) {
+            uint32_t sum = 0, old;
+            char *c = (char *)block->c + (r * block->c_pitch + j) * sizeof sum;
+            if (block->start)
+                memcpy(&sum, (const char *)block->start + j * sizeof sum, sizeof sum);
+            for (size_t t = 0; t < block->runs; t++)
+                for (size_t i = 0; i < 4 * block->length; i++)
+                    sum += product(((const uint8_t *)block->a[t * height + r])[i],
+                                   b[((t * block->length + i / 4) * block->b_pitch + j) * 4 + i % 4], a_signed);
+            memcpy(&old, c, sizeof old);
+            sum += block->accumulate ? old : 0;
+            if (block->relu && sum > INT32_MAX)
+                sum = 0;
+            memcpy(c, &sum, sizeof sum);
+        }
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FC_KERNELS_REF_INTEGER_H
+#define FC_KERNELS_REF_INTEGER_H
+
+#include "kernels/types.h"
+
+/* a_signed: a is int8 and b uint8, else the reverse. */
+void fc_ref_rows_b8(const fc_rows_block *block, size_t height, int a_signed);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* A forward algorithm behind the plan. ops/conv2d.c lists them all, asks each what it serves and what it costs, and runs one. */
+#ifndef FC_OPS_ALGO_ALGORITHM_H
+#define FC_OPS_ALGO_ALGORITHM_H
+
+#include "ops/algo/view.h"
+
+/* Checked parameters, their forward view, and the kernels to run on. */
+typedef struct fc_layer { fc_conv2d_params params; fc_conv_view view; const fc_kernels *kernels; } fc_layer;
+
+typedef struct fc_epilogue { int has_bias; fc_activation activation; double alpha; } fc_epilogue;
+
+typedef struct fc_algorithm {
+    const char *name;
+    const char *needs;              /* what it serves, as the end of "algorithm 'x' needs ..." */
+    int integers;                   /* 1: of int8 and uint8, and no other dtype; 0: of floats */
+    int (*serves)(const fc_layer *layer);   /* a layer of such a dtype */
+    /* Estimated cycles of one core for one run, packing left out: the cheapest that serves is chosen. */
+    double (*cost)(const fc_layer *layer);
+    /* The packed kernel and bias depend on the kernel's geometry alone: n, h, w and padding may differ at run time. They may
+       point to the kernel, which outlives them. */
+    fc_status (*packed_bytes)(const fc_layer *layer, size_t *bytes);
+    void (*pack)(const fc_layer *layer, const void *kernel, const void *bias, void *packed);
+    /* Neither n, h, w, nor a channel count is 0. */
+    fc_status (*run)(const fc_layer *layer, const void *packed, const void *x, void *y, const fc_epilogue *epilogue);
+    /* tile, blocks, tasks, threads; scratch_bytes of the run (the packed kernel is added by the caller). */
+    void (*describe)(const fc_layer *layer, fc_conv2d_plan *plan);
+} fc_algorithm;
+
+#define FC_ALGORITHM(id, word) extern const fc_algorithm fc_algorithm_##word;
+#include "ops/algo/list.inc"
+#undef FC_ALGORITHM
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernel and bias of all groups, packed: [group][block of k][panel of output channels][k][width], then the bias [group][panels * width]. */
+#ifndef FC_OPS_ALGO_PACK_WEIGHTS_H
+#define FC_OPS_ALGO_PACK_WEIGHTS_H
+
+#include "ops/algo/view.h"
+
+typedef struct fc_weight_panels {
+    size_t width, panels;   /* of one group */
+    size_t k, block_k;      /* block_k <= k; k where k is not cut */
+} fc_weight_panels;
+
+static inline size_t fc_weights_of_group(const fc_weight_panels *p) { return p->panels * p->width * p->k; }
+
+/* Bytes in the compute type. */
+fc_status fc_weights_bytes(const fc_weight_panels *p, const fc_conv_view *view, size_t *bytes);
+/* weights: of group 0; bias: of all groups, or NULL. */
+void fc_pack_weights(const fc_weight_panels *p, const fc_kernels *kernels, const fc_conv_view *view, const void *weights, const void *bias, void *packed);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Winograd's F(m x m, r x r): patches of n x n input cells, n = m + r - 1, that overlap by r - 1, each give m x m pixels. The
+ * patches and the kernel are transformed, multiplied element by element and channel by channel (n * n products of matrices
+ * tiles x channels x output channels), and the products transformed back: n * n multiplications in place of m * m * r * r.
+ *
+ * Scratch a thread is one block of tiles: transformed patches of all channels and the products of a chunk of output channels.
+ */
+#ifndef FC_OPS_ALGO_WINOGRAD_H
+#define FC_OPS_ALGO_WINOGRAD_H
+
+#include "ops/algo/packed.h"
+
+/* What the kernel's shape fixes. */
+typedef struct fc_winograd_plan {
+    const fc_winograd *set;
+    const fc_rows_tile *tiles;          /* the micro-kernel's */
+    size_t size, elements;              /* of a number in bytes; n * n */
+    size_t n, c, outs;                  /* c and outs: channels of a group */
+    size_t chain;                       /* channels summed in one register chain; then the chains' sums are added */
+    size_t width, vectors;              /* of a whole panel of output channels, elements and vectors */
+    size_t tail_width, tail_vectors;    /* of the last one */
+    size_t panels, padded;              /* padded: outs in whole panels */
+    fc_packed_blocking direct;
+    size_t direct_offset, bias_offset, packed_bytes;
+} fc_winograd_plan;
+
+/* How one run is cut. */
+typedef struct fc_winograd_cut {
+    size_t tile_rows, tile_cols, tiles; /* of one image, of one image, of all */
+    size_t block, blocks;               /* tiles a block, blocks */
+    size_t shared;                      /* blocks whose patches are transformed at a time for all threads; 0: each thread its own */
+    size_t chunk, chunks;               /* panels of output channels a task, tasks along output channels */
+    size_t tasks, workers;
+    size_t v_pitch, v_element, v_bytes; /* transformed patches of a block: elements between tiles and between the n * n, bytes */
+    size_t m_pitch, m_element, m_bytes; /* products likewise */
+    size_t stage_bytes, rows_bytes, worker_bytes, flag_bytes, zero_bytes, bytes;
+} fc_winograd_cut;
+
+enum { FC_WINOGRAD_PIECE = 8, FC_WINOGRAD_STAGED = 32 };    /* tiles and channels of a piece staged when channels are not adjacent */
+
+fc_status fc_winograd_plan_of(const fc_layer *layer, int set, fc_winograd_plan *plan);
+fc_winograd_cut fc_winograd_cut_of(const fc_winograd_plan *plan, const fc_conv_view *view);
+/* Elements from the start of a group's transformed kernel to panel p, and the width of that panel. */
+static inline size_t fc_winograd_panel(const fc_winograd_plan *plan, size_t p) { return p * plan->width * plan->c * plan->elements; }
+static inline size_t fc_winograd_width(const fc_winograd_plan *plan, size_t p) { return p + 1 < plan->panels ? plan->width : plan->tail_width; }
+
+fc_status fc_winograd_run(const fc_winograd_plan *plan, const fc_conv_view *view, const void *packed, const void *x, void *y,
+                          const fc_epilogue *epilogue);
+
+#endif

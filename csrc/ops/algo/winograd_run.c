@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "core/parallel.h"
+#include "core/scratch.h"
+#include "core/size.h"
+#include "ops/activation.h"
+#include "ops/algo/pack.h"
+#include "ops/algo/rows.h"
+#include "ops/algo/winograd.h"
+
+typedef struct winograd_job {
+    const fc_winograd_plan *plan;
+    const fc_conv_view *view;
+    const fc_winograd_cut *cut;
+    const fc_kernels *kernels;
+    const fc_epilogue *epilogue;
+    const char *u, *bias, *x;       /* of one group */
+    char *y;
+    atomic_uchar *flags;            /* a tile row of an image: whether it met a number that is not finite */
+    const char *zeros;
+    char *shared, *scratch;
+    size_t block0, held;            /* blocks in `shared` */
+} winograd_job;
+
+/* Where a worker's scratch lies. */
+typedef struct winograd_space { char *v, *m, *stage; const void **rows; } winograd_space;
+
+static winograd_space space_of(const winograd_job *job, size_t worker) {
+    const fc_winograd_cut *cut = job->cut;
+    char *at = job->scratch + worker * cut->worker_bytes;
+    winograd_space space = {.m = at, .stage = at + cut->m_bytes};
+    space.rows = (const void **)(space.stage + cut->stage_bytes);
+    space.v = (char *)space.rows + cut->rows_bytes;
+    return space;
+}
+
+/* Tiles side by side in one image. */
+typedef struct winograd_piece { ptrdiff_t n, row, col; size_t count; } winograd_piece;
+
+static winograd_piece piece_at(const fc_winograd_cut *cut, size_t tile, size_t end) {
+    const size_t col = tile % cut->tile_cols, row = tile / cut->tile_cols % cut->tile_rows, n = tile / cut->tile_cols / cut->tile_rows;
+    size_t count = cut->tile_cols - col;
+    count = count < end - tile ? count : end - tile;
+    return (winograd_piece){(ptrdiff_t)n, (ptrdiff_t)row, (ptrdiff_t)col, count < FC_WINOGRAD_PIECE ? count : FC_WINOGRAD_PIECE};
+}
+
+/* Cells of a piece: that of input row `row`, column `col` at base + row_pitch * (row - first row of the piece) + ..., in bytes. */
+typedef struct winograd_source { const char *base; ptrdiff_t row, col, row_pitch, col_pitch; } winograd_source;
+
+static void transform_tiles(const winograd_job *job, const winograd_source *from, size_t count, size_t channels, char *v) {
+    const fc_winograd_plan *plan = job->plan;
+    const fc_tensor_view *src = &job->view->src;
+    const ptrdiff_t n = (ptrdiff_t)plan->n, m = (ptrdiff_t)plan->set->m;
+    const void *cells[FC_WINOGRAD_LARGEST * FC_WINOGRAD_LARGEST];
+    for (ptrdiff_t tile = 0; tile < (ptrdiff_t)count; tile++) {
+        for (ptrdiff_t r = 0; r < n; r++)
+            for (ptrdiff_t c = 0; c < n; c++) {
+                const int inside = (size_t)(from->row + r) < (size_t)src->h && (size_t)(from->col + tile * m + c) < (size_t)src->w;
+                cells[r * n + c] = inside ? from->base + r * from->row_pitch + (tile * m + c) * from->col_pitch : job->zeros;
+            }
+        plan->set->input(cells, channels, v + (size_t)tile * job->cut->v_pitch * plan->size, job->cut->v_element);
+    }
+}
+
+/* A few channels of the piece as [row][column][channel], where channels are not adjacent in memory. */
+static winograd_source stage_cells(const winograd_job *job, const winograd_source *from, size_t count, size_t channel, size_t channels, char *stage) {
+    const fc_winograd_plan *plan = job->plan;
+    const fc_tensor_view *src = &job->view->src;
+    const ptrdiff_t size = (ptrdiff_t)plan->size, cols = (ptrdiff_t)(count * plan->set->m + plan->set->r - 1);
+    const ptrdiff_t begin = fc_max(from->col, 0), end = fc_min(from->col + cols, src->w);
+    const winograd_source staged = {stage, from->row, from->col, cols * FC_WINOGRAD_STAGED * size, FC_WINOGRAD_STAGED * size};
+    const void *rows[FC_WINOGRAD_STAGED];
+    for (ptrdiff_t r = 0; r < (ptrdiff_t)plan->n && begin < end; r++) {
+        if ((size_t)(from->row + r) >= (size_t)src->h)
+            continue;
+        for (size_t i = 0; i < channels; i++)
+            rows[i] = from->base + r * from->row_pitch + (begin - from->col) * from->col_pitch + (ptrdiff_t)(channel + i) * src->c_pitch * size;
+        fc_transpose_of(job->kernels, plan->size)(stage + r * staged.row_pitch + (begin - from->col) * staged.col_pitch, FC_WINOGRAD_STAGED,
+                                                  rows, channels, (size_t)(end - begin));
+    }
+    return staged;
+}
+
+/* The patches of tiles [tile, end), which begin at `v`. */
+static void transform_patches(const winograd_job *job, size_t tile, size_t end, char *v, char *stage) {
+    const fc_winograd_plan *plan = job->plan;
+    const fc_tensor_view *src = &job->view->src;
+    const ptrdiff_t size = (ptrdiff_t)plan->size, m = (ptrdiff_t)plan->set->m;
+    while (tile < end) {
+        const winograd_piece piece = piece_at(job->cut, tile, end);
+        winograd_source from = {job->x, piece.row * m + job->view->rows.first, piece.col * m + job->view->cols.first,
+                                src->h_pitch * size, src->w_pitch * size};
+        from.base += (piece.n * src->n_pitch + from.row * src->h_pitch + from.col * src->w_pitch) * size;
+        const size_t step = src->c_pitch == 1 ? plan->c : FC_WINOGRAD_STAGED;
+        for (size_t c = 0; c < plan->c; c += step) {
+            const size_t channels = plan->c - c < step ? plan->c - c : step;
+            const winograd_source cells = src->c_pitch == 1 ? from : stage_cells(job, &from, piece.count, c, channels, stage);
+            transform_tiles(job, &cells, piece.count, channels, v + c * plan->size);
+        }
+        tile += piece.count;
+        v += piece.count * job->cut->v_pitch * plan->size;
+    }
+}
+
+/* The micro-kernel's tiles for all tiles of a block but the last few, and for those. */
+typedef struct winograd_heights { const fc_rows_tile *whole, *rest; } winograd_heights;
+
+static winograd_heights heights_for(const winograd_job *job, size_t vectors, size_t tiles) {
+    winograd_heights heights = {fc_rows_tile_for(job->kernels, job->view->dtype, vectors, FC_MAX_TILE_HEIGHT), NULL};
+    heights.rest = fc_rows_tile_for(job->kernels, job->view->dtype, vectors, tiles % heights.whole->height);
+    return heights;
+}
+
+/* Element e of all tiles of a block times the kernel's, panels [p0, p1). heights: of whole panels, of the last. */
+static void multiply_element(const winograd_job *job, size_t e, size_t tiles, size_t p0, size_t p1, const winograd_heights *heights,
+                             const char *v, char *m, const void **rows) {
+    const fc_winograd_plan *plan = job->plan;
+    const fc_winograd_cut *cut = job->cut;
+    const size_t size = plan->size;
+    for (size_t c = 0; c < plan->c; c += plan->chain) {
+        const size_t length = plan->c - c < plan->chain ? plan->c - c : plan->chain;
+        for (size_t t = 0; t < tiles; t++)
+            rows[t] = v + (e * cut->v_element + t * cut->v_pitch + c) * size;
+        for (size_t t = tiles; t < tiles + FC_MAX_TILE_HEIGHT; t++)
+            rows[t] = rows[0];
+        for (size_t p = p0; p < p1; p++) {
+            const size_t width = fc_winograd_width(plan, p);
+            const winograd_heights *fit = &heights[p + 1 == plan->panels];
+            fc_rows_block block = {
+                .runs = 1, .length = length, .b = job->u + (fc_winograd_panel(plan, p) + (e * plan->c + c) * width) * size, .b_pitch = width,
+                .c_pitch = cut->m_pitch, .cols = width, .accumulate = c > 0,
+            };
+            for (size_t t = 0; t < tiles; t += block.rows) {
+                const fc_rows_tile *tile = tiles - t < fit->whole->height ? fit->rest : fit->whole;
+                block.rows = tiles - t < tile->height ? tiles - t : tile->height;
+                block.a = rows + t;
+                block.c = m + (e * cut->m_element + t * cut->m_pitch + (p - p0) * plan->width) * size;
+                tile->run(&block);
+            }
+        }
+    }
+}
+
+/* The pixels of one piece, channels of panels from p0 on. */
+static void finish_piece(const winograd_job *job, const winograd_piece *piece, const char *m, size_t p0, size_t channels, char *stage) {
+    const fc_winograd_plan *plan = job->plan;
+    const fc_winograd_cut *cut = job->cut;
+    const fc_tensor_view *dst = &job->view->dst;
+    const size_t size = plan->size, side = plan->set->m, channel = p0 * plan->width;
+    const int staged = dst->c_pitch != 1;
+    const size_t rows = (size_t)fc_min(dst->h - piece->row * (ptrdiff_t)side, (ptrdiff_t)side);
+    const size_t cols = (size_t)fc_min(dst->w - piece->col * (ptrdiff_t)side, (ptrdiff_t)(piece->count * side));
+    char *y = job->y + (piece->n * dst->n_pitch + piece->row * (ptrdiff_t)side * dst->h_pitch + piece->col * (ptrdiff_t)side * dst->w_pitch
+                        + (ptrdiff_t)channel * dst->c_pitch) * (ptrdiff_t)size;
+    const size_t col_pitch = staged ? cut->chunk * plan->width : (size_t)dst->w_pitch;
+    const size_t row_pitch = staged ? col_pitch * FC_WINOGRAD_PIECE * side : (size_t)dst->h_pitch;
+    char *to = staged ? stage : y;
+    int finite = 1;
+    for (size_t tile = 0; tile < piece->count; tile++) {
+        const fc_winograd_tile t = {
+            m + tile * cut->m_pitch * size, cut->m_element, channels, job->epilogue->has_bias ? job->bias + channel * size : NULL,
+            job->epilogue->activation == FC_RELU, to + tile * side * col_pitch * size, row_pitch, col_pitch, rows, cols - tile * side,
+        };
+        finite &= plan->set->output(&t);
+    }
+    if (!finite)
+        atomic_store_explicit(&job->flags[(size_t)piece->n * cut->tile_rows + (size_t)piece->row], 1, memory_order_relaxed);
+    if (job->epilogue->activation != FC_LINEAR && job->epilogue->activation != FC_RELU) {
+        fc_activation_fn *activate = fc_activation_kernel(job->kernels, job->view->dtype, job->epilogue->activation);
+        for (size_t r = 0; r < rows; r++)
+            for (size_t c = 0; c < cols; c++) {
+                char *pixel = to + (r * row_pitch + c * col_pitch) * size;
+                activate(channels, job->epilogue->alpha, pixel, pixel);
+            }
+    }
+    if (!staged)
+        return;
+    enum { LINES = 8 };     /* of the output written side by side: more would evict each other */
+    const void *pixels[FC_WINOGRAD_PIECE * FC_WINOGRAD_LARGEST];
+    for (size_t r = 0; r < rows; r++)
+        for (size_t k = 0; k < channels; k += LINES) {
+            for (size_t c = 0; c < cols; c++)
+                pixels[c] = stage + (r * row_pitch + c * col_pitch + k) * size;
+            fc_transpose_of(job->kernels, size)(y + ((ptrdiff_t)r * dst->h_pitch + (ptrdiff_t)k * dst->c_pitch) * (ptrdiff_t)size,
+                                                (size_t)dst->c_pitch, pixels, cols, channels - k < LINES ? channels - k : LINES);
+        }
+}
+
+/* A chunk of output channels of a block whose patches are in v. */
+static void run_chunk(const winograd_job *job, size_t block, size_t chunk, const char *v, const winograd_space *space) {
+    const fc_winograd_plan *plan = job->plan;
+    const fc_winograd_cut *cut = job->cut;
+    const size_t first = block * cut->block, end = cut->tiles - first < cut->block ? cut->tiles : first + cut->block;
+    const size_t p0 = chunk * cut->chunk, p1 = plan->panels - p0 < cut->chunk ? plan->panels : p0 + cut->chunk;
+    const size_t channel = p0 * plan->width, channels = p1 == plan->panels ? plan->outs - channel : (p1 - p0) * plan->width;
+    const winograd_heights heights[] = {heights_for(job, plan->vectors, end - first), heights_for(job, plan->tail_vectors, end - first)};
+    for (size_t e = 0; e < plan->elements; e++)
+        multiply_element(job, e, end - first, p0, p1, heights, v, space->m, space->rows);
+    for (size_t tile = first; tile < end;) {
+        const winograd_piece piece = piece_at(cut, tile, end);
+        finish_piece(job, &piece, space->m + (tile - first) * cut->m_pitch * plan->size, p0, channels, space->stage);
+        tile += piece.count;
+    }
+}
+
+/* Task: a block by itself. */
+static void run_block(void *job_, size_t task, size_t worker) {
+    const winograd_job *job = job_;
+    const fc_winograd_cut *cut = job->cut;
+    const winograd_space space = space_of(job, worker);
+    const size_t first = task * cut->block;
+    transform_patches(job, first, cut->tiles - first < cut->block ? cut->tiles : first + cut->block, space.v, space.stage);
+    for (size_t chunk = 0; chunk < cut->chunks; chunk++)
+        run_chunk(job, task, chunk, space.v, &space);
+}
+
+/* Tasks on shared patches: first the patches of a few tiles each, then a chunk of output channels of a block each. */
+static size_t transform_tasks(const fc_winograd_cut *cut) { return (cut->block + FC_WINOGRAD_PIECE - 1) / FC_WINOGRAD_PIECE; }
+
+static void transform_shared(void *job_, size_t task, size_t worker) {
+    const winograd_job *job = job_;
+    const fc_winograd_cut *cut = job->cut;
+    const size_t pieces = transform_tasks(cut), block = task / pieces, within = task % pieces * FC_WINOGRAD_PIECE;
+    const size_t tile = (job->block0 + block) * cut->block + within, whole = fc_min(cut->block - within, FC_WINOGRAD_PIECE);
+    if (tile >= cut->tiles)
+        return;
+    transform_patches(job, tile, cut->tiles - tile < whole ? cut->tiles : tile + whole,
+                      job->shared + block * cut->v_bytes + within * cut->v_pitch * job->plan->size, space_of(job, worker).stage);
+}
+
+static void run_shared(void *job_, size_t task, size_t worker) {
+    const winograd_job *job = job_;
+    const winograd_space space = space_of(job, worker);
+    const size_t block = task % job->held, chunk = task / job->held;
+    run_chunk(job, job->block0 + block, chunk, job->shared + block * job->cut->v_bytes, &space);
+}
+
+static void run_group(winograd_job *job) {
+    const fc_winograd_cut *cut = job->cut;
+    if (!cut->shared) {
+        fc_parallel_for(cut->blocks, cut->workers, run_block, job);
+        return;
+    }
+    for (job->block0 = 0; job->block0 < cut->blocks; job->block0 += job->held) {
+        job->held = cut->blocks - job->block0 < cut->shared ? cut->blocks - job->block0 : cut->shared;
+        fc_parallel_for(job->held * transform_tasks(cut), cut->workers, transform_shared, job);
+        fc_parallel_for(job->held * cut->chunks, cut->workers, run_shared, job);
+    }
+}
+
+/* An inf or NaN spreads over its whole tile: the rows that met one are computed again, directly. */
+static fc_status repair(const winograd_job *job, const void *packed, const void *x, void *y) {
+    const fc_winograd_plan *plan = job->plan;
+    const fc_conv_view *view = job->view;
+    const ptrdiff_t rows = (ptrdiff_t)job->cut->tile_rows, side = (ptrdiff_t)plan->set->m, size = (ptrdiff_t)plan->size;
+    for (ptrdiff_t n = 0; n < view->n; n++)
+        for (ptrdiff_t begin = 0, end; begin < rows; begin = end + 1) {
+            for (end = begin; end < rows && atomic_load_explicit(&job->flags[n * rows + end], memory_order_relaxed);)
+                end++;
+            if (begin == end)
+                continue;
+            ptrdiff_t src, dst;
+            const fc_conv_view band = fc_view_band(view, n, begin * side, fc_min(end * side, view->dst.h), &src, &dst);
+            FC_TRY(fc_packed_run(&plan->direct, &band, (const char *)packed + plan->direct_offset, (const char *)x + src * size,
+                                 (char *)y + dst * size, job->epilogue));
+        }
+    return FC_OK;
+}
+
+fc_status fc_winograd_run(const fc_winograd_plan *plan, const fc_conv_view *view, const void *packed, const void *x, void *y,
+                          const fc_epilogue *epilogue) {
+    const fc_winograd_cut cut = fc_winograd_cut_of(plan, view);
+    char *scratch = fc_scratch_alloc(cut.bytes);
+    if (!scratch)
+        return FC_OUT_OF_MEMORY;
+    memset(scratch, 0, cut.flag_bytes + cut.zero_bytes);
+    winograd_job job = {
+        .plan = plan, .view = view, .cut = &cut, .kernels = plan->direct.kernels, .epilogue = epilogue, .flags = (atomic_uchar *)scratch,
+        .zeros = scratch + cut.flag_bytes, .shared = scratch + cut.flag_bytes + cut.zero_bytes,
+    };
+    job.scratch = job.shared + cut.shared * cut.v_bytes;
+    for (size_t group = 0; group < (size_t)view->groups; group++) {
+        job.u = (const char *)packed + group * plan->elements * plan->c * plan->padded * plan->size;
+        job.bias = (const char *)packed + plan->bias_offset + group * plan->padded * plan->size;
+        job.x = (const char *)x + group * (size_t)view->src.group_pitch * plan->size;
+        job.y = (char *)y + group * (size_t)view->dst.group_pitch * plan->size;
+        run_group(&job);
+    }
+    const fc_status status = repair(&job, packed, x, y);
+    fc_scratch_free(scratch);
+    return status;
+}

@@ -1,0 +1,58 @@
+"""conv2d_pool2d against conv2d and the pooling functions."""
+import numpy as np
+import pytest
+from conv_cases import in_layout
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastconv
+from fastconv import cpu
+
+pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
+
+
+@given(st.tuples(st.integers(1, 3), st.integers(9, 60), st.integers(9, 40), st.sampled_from([1, 3, 20])),
+       st.sampled_from([1, 6, 33]), st.integers(1, 5), pairs, st.sampled_from(["valid", "same"]), pairs,
+       st.sampled_from([None, (1, 1), (2, 3)]), st.sampled_from(["valid", "same"]), st.sampled_from(["max", "avg"]),
+       st.sampled_from(["channels_last", "channels_first"]), st.sampled_from([np.float32, np.float64, np.float16]),
+       st.sampled_from(cpu.available_isas()), st.sampled_from([None, "relu", "tanh"]), st.integers(0, 2**32 - 1))
+@settings(max_examples=150, deadline=None)
+def test_equals_the_two_calls(shape, filters, k, strides, padding, pool_size, pool_strides, pool_padding, pool, fmt,
+                              dtype, isa, activation, seed):
+    rng = np.random.default_rng(seed)
+    x, kernel, bias = (rng.standard_normal(s).astype(dtype) for s in (shape, (k, k, shape[3], filters), (filters,)))
+    x = in_layout(x, fmt)
+    words = {"strides": strides, "padding": padding, "data_format": fmt, "activation": activation}
+    windows = {"pool_size": pool_size, "pool_strides": pool_strides, "pool_padding": pool_padding}
+    with cpu.use_isa(isa):
+        whole = fastconv.conv2d(x, kernel, bias, **words)
+        two = fastconv.max_pool2d if pool == "max" else fastconv.avg_pool2d
+        try:
+            want = two(whole, pool_size, strides=pool_strides, padding=pool_padding, data_format=fmt)
+        except ValueError:
+            with pytest.raises(ValueError, match="pool"):
+                fastconv.conv2d_pool2d(x, kernel, bias, pool=pool, **windows, **words)
+            return
+        got = fastconv.conv2d_pool2d(x, kernel, bias, pool=pool, **windows, **words)
+        with fastconv.threads(3):
+            again = fastconv.conv2d_pool2d(x, kernel, bias, pool=pool, **windows, **words)
+    assert got.dtype == want.dtype
+    np.testing.assert_array_equal(got, again)
+    scale = abs(whole.astype(np.float64)).max(initial=1)
+    bound = {np.float32: 2e-6, np.float64: 1e-14, np.float16: 2e-3}[dtype]
+    np.testing.assert_allclose(got.astype(np.float64), want.astype(np.float64), rtol=0, atol=bound * scale)
+
+
+def test_out_and_bad_arguments(rng):
+    x, kernel = rng.standard_normal((2, 12, 12, 3)), rng.standard_normal((3, 3, 3, 4))
+    out = np.empty((2, 5, 5, 4))
+    assert fastconv.conv2d_pool2d(x, kernel, out=out) is out
+    np.testing.assert_allclose(out, fastconv.max_pool2d(fastconv.conv2d(x, kernel)), rtol=1e-12, atol=1e-12)
+    bad = {"pool": "median", "pool_size": 0, "strides": 0, "out": np.empty((2, 5, 5, 3))}
+    for name, value in bad.items():
+        with pytest.raises(ValueError, match=f"`{name}`"):
+            fastconv.conv2d_pool2d(x, kernel, **{name: value})
+
+
+def test_empty_batch():
+    assert fastconv.conv2d_pool2d(np.ones((0, 6, 6, 2)), np.ones((3, 3, 2, 4))).shape == (0, 2, 2, 4)

@@ -93,8 +93,9 @@ def test_a_bad_input_reaches_exactly_the_windows_that_cover_it(algorithm, bad, d
     kernel[1, 2, :, 3] = 0
     x[1, 6, 9, 2] = x[2, 0, 0, 0] = x[2, 14, 16, 19] = bad
     words = {"padding": "same", "activation": "relu", "data_format": data_format}
-    got, want = (from_layout(fastconv.conv2d(in_layout(x, data_format), kernel, bias, algorithm=name, **words), data_format)
-                 for name in (algorithm, "packed"))
+    arrays = in_layout(x, data_format), kernel, bias
+    both = [fastconv.conv2d(*arrays, algorithm=name, **words) for name in (algorithm, "packed")]
+    got, want = (from_layout(y, data_format) for y in both)
     np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
     np.testing.assert_array_equal(np.isposinf(got), np.isposinf(want))
     plain = np.isfinite(want) & (want < 1e30)
@@ -156,3 +157,8 @@ def test_served_where_the_layer_and_the_precision_permit():
             fastconv.plan_conv2d(*shapes, algorithm="winograd_4x3", **words, **bad)
     with pytest.raises(ValueError, match="precision 'high'"):
         fastconv.plan_conv2d(*shapes, algorithm="winograd_6x3", **words)
+    many = (1, 9, 9, 2049), (3, 3, 2049, 1)
+    with pytest.raises(ValueError, match="2048 channels"):
+        fastconv.plan_conv2d(*many, algorithm="winograd_4x3")
+    fastconv.set_float32_precision("high")
+    assert fastconv.plan_conv2d(*many, algorithm="winograd_4x3")["algorithm"] == "winograd_4x3"

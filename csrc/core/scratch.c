@@ -9,7 +9,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-enum { KEPT = 4, MOST_KEPT_BYTES = 8 << 20 };    /* of one block */
+enum { KEPT = 4 };
+
 
 /* Precedes a block, on a line of its own. */
 typedef struct header { _Alignas(FC_ALIGNMENT) size_t bytes; } header;
@@ -48,19 +49,36 @@ void *fc_scratch_alloc(size_t bytes) {
     return block ? block + 1 : NULL;
 }
 
+/* A free place, once the smallest blocks have made room for `bytes` more. */
+static header **make_room(size_t bytes) {
+    for (;;) {
+        header **empty = NULL, **smallest = NULL;
+        size_t total = 0;
+        for (size_t i = 0; i < KEPT; i++) {
+            if (!kept[i]) {
+                empty = &kept[i];
+                continue;
+            }
+            total += kept[i]->bytes;
+            if (!smallest || kept[i]->bytes < (*smallest)->bytes)
+                smallest = &kept[i];
+        }
+        if (empty && total + bytes <= FC_SCRATCH_KEPT)
+            return empty;
+        free(*smallest);
+        *smallest = NULL;
+    }
+}
+
 void fc_scratch_free(void *scratch) {
     if (!scratch)
         return;
-    header *block = (header *)scratch - 1, **smallest = &kept[0];
-    if (block->bytes <= MOST_KEPT_BYTES) {
-        for (size_t i = 1; i < KEPT; i++)
-            if (*smallest && (!kept[i] || kept[i]->bytes < (*smallest)->bytes))
-                smallest = &kept[i];
-        pthread_once(&once, make_key);
-        pthread_setspecific(at_thread_end, kept);
-        header *dropped = *smallest;
-        *smallest = block;
-        block = dropped;
+    header *block = (header *)scratch - 1;
+    if (block->bytes > FC_SCRATCH_KEPT) {
+        free(block);
+        return;
     }
-    free(block);
+    pthread_once(&once, make_key);
+    pthread_setspecific(at_thread_end, kept);
+    *make_room(block->bytes) = block;
 }

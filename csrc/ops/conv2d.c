@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/cpu.h"
 #include "core/dispatch.h"
 #include "core/scratch.h"
 #include "core/size.h"
@@ -45,11 +46,11 @@ int fc_layer_is_empty(const fc_layer *layer) { return !fc_view_pixels(&layer->vi
 fc_status fc_layer_make(const fc_conv2d_params *p, fc_layer *layer) { return make_layer(p, fc_active_kernels(), layer); }
 
 static fc_status estimate(const fc_layer *layer, fc_conv2d_algorithm id, int packs, double *cycles) {
-    const double cycles_per_packed_byte = 0.4;
+    const double in_cache = 0.4, in_memory = 2.4;   /* cycles a packed byte */
     size_t bytes = 0;
     if (packs)
         FC_TRY(algorithms[id]->packed_bytes(layer, &bytes));
-    *cycles = algorithms[id]->cost(layer) + cycles_per_packed_byte * (double)bytes;
+    *cycles = algorithms[id]->cost(layer) + (bytes > fc_caches()->l3 / 2 ? in_memory : in_cache) * (double)bytes;
     return FC_OK;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Whole blocks of B x B; the last block of an axis overlaps its neighbour and writes the same values again. */
-#define TRANSPOSE(BITS, BLOCK, STEP)                                                                                  \
-    static void FC_NAME(transpose_b##BITS)(void *dst_, size_t pitch, const void *const *src, size_t rows, size_t length) { \
+#define TRANSPOSE(NAME, BITS, BLOCK, STEP)                                                                                  \
+    static void FC_NAME(NAME)(void *dst_, size_t pitch, const void *const *src, size_t rows, size_t length) { \
         uint##BITS##_t *dst = dst_;                                                                                   \
         if (rows < BLOCK || length < BLOCK) {                                                                         \
             for (size_t i = 0; i < rows; i++)                                                                         \
@@ -29,17 +29,24 @@
         for (size_t r = 0; r < 4; r++)                         \
             (dst)[column * (pitch) + r] = p[r][k + column]
 #define TRANSPOSE_B8(dst, pitch, p, k) transpose8_b8(dst, pitch, p, k)
-#define TRANSPOSE_B32(dst, pitch, p, k) transpose4_b32(dst, pitch, p[0] + k, p[1] + k, p[2] + k, p[3] + k)
+#define TRANSPOSE_4_B32(dst, pitch, p, k) transpose4_b32(dst, pitch, p[0] + k, p[1] + k, p[2] + k, p[3] + k)
+#define TRANSPOSE_8_B32(dst, pitch, p, k) transpose8_b32(dst, pitch, p, k)
 #define TRANSPOSE_B64(dst, pitch, p, k) transpose2_b64(dst, pitch, p[0] + k, p[1] + k)
-TRANSPOSE(8, 8, TRANSPOSE_B8)
-TRANSPOSE(16, 4, TRANSPOSE_B16)
-TRANSPOSE(32, 4, TRANSPOSE_B32)
-TRANSPOSE(64, 2, TRANSPOSE_B64)
+TRANSPOSE(transpose_b8, 8, 8, TRANSPOSE_B8)
+TRANSPOSE(transpose_b16, 16, 4, TRANSPOSE_B16)
+TRANSPOSE(transpose_4_b32, 32, 4, TRANSPOSE_4_B32)
+TRANSPOSE(transpose_8_b32, 32, 8, TRANSPOSE_8_B32)
+TRANSPOSE(transpose_b64, 64, 2, TRANSPOSE_B64)
 #undef TRANSPOSE
 #undef TRANSPOSE_B8
 #undef TRANSPOSE_B16
-#undef TRANSPOSE_B32
+#undef TRANSPOSE_4_B32
+#undef TRANSPOSE_8_B32
 #undef TRANSPOSE_B64
+
+static void FC_NAME(transpose_b32)(void *dst, size_t pitch, const void *const *src, size_t rows, size_t length) {
+    (rows < 8 || length < 8 ? FC_NAME(transpose_4_b32) : FC_NAME(transpose_8_b32))(dst, pitch, src, rows, length);
+}
 
 /* The columns outside, so that a narrow block is one masked move a row. */
 static void FC_NAME(copy_rows)(void *dst, size_t pitch, const void *src, const ptrdiff_t *offsets, size_t rows, size_t bytes) {

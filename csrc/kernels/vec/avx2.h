@@ -5,6 +5,7 @@
 
 #include <immintrin.h>
 
+#include "kernels/vec/avx_transpose.h"
 #include "kernels/vec/half.h"
 #include "kernels/vec/x86_transpose.h"
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "kernels/vec/half.h"
+#include "kernels/vec/transpose_quarters.h"
 
 #define VEC_REGISTERS 32
 #define GEMM_F32_SHAPES(X) X(8, 3) X(8, 2) X(6, 4) X(14, 1)
@@ -178,5 +179,7 @@ static inline vf32 vf32_least(vf32 low, vf32 v) {
 static inline vf32 vf32_dot_bf16(vf32 sum, vf32 a, vf32 b) {
     return vf32_fma(vf32_bf16_high(a), vf32_bf16_high(b), vf32_fma(vf32_bf16_low(a), vf32_bf16_low(b), sum));
 }
+
+FC_TRANSPOSE_QUARTERS
 
 #endif

@@ -6,6 +6,7 @@
 #include <emmintrin.h>
 
 #include "kernels/vec/half.h"
+#include "kernels/vec/transpose_quarters.h"
 #include "kernels/vec/x86_transpose.h"
 
 #define VEC_REGISTERS 16
@@ -183,5 +184,7 @@ static inline vf32 vf32_least(vf32 low, vf32 v) {
 static inline vf32 vf32_dot_bf16(vf32 sum, vf32 a, vf32 b) {
     return vf32_fma(vf32_bf16_high(a), vf32_bf16_high(b), vf32_fma(vf32_bf16_low(a), vf32_bf16_low(b), sum));
 }
+
+FC_TRANSPOSE_QUARTERS
 
 #endif

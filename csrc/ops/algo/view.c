@@ -91,3 +91,18 @@ fc_conv_view fc_view_band(const fc_conv_view *view, ptrdiff_t n, ptrdiff_t begin
     *dst_offset = n * view->dst.n_pitch + begin * view->dst.h_pitch;
     return band;
 }
+
+static void fold(fc_taps *taps, ptrdiff_t *size, ptrdiff_t *pitch) {
+    if (taps->count != 1 || taps->first || taps->stride == 1)
+        return;
+    *size = fc_ceil_div(*size, taps->stride);
+    *pitch *= taps->stride;
+    taps->stride = 1;
+}
+
+void fc_view_fold_strides(fc_conv_view *view) {
+    if (view->src.c_pitch != 1 || view->src.c == 1)
+        return;
+    fold(&view->rows, &view->src.h, &view->src.h_pitch);
+    fold(&view->cols, &view->src.w, &view->src.w_pitch);
+}

@@ -46,4 +46,7 @@ fc_status fc_input_grad_view(const fc_conv2d_params *p, ptrdiff_t phase_h, ptrdi
 /* The part of a view that makes rows [begin, end) of dst in image n; *src_offset and *dst_offset are its first pixels. */
 fc_conv_view fc_view_band(const fc_conv_view *view, ptrdiff_t n, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t *src_offset, ptrdiff_t *dst_offset);
 
+/* Where several channels lie together and a single tap is never outside, its stride becomes the tensor's: what is not read is gone. */
+void fc_view_fold_strides(fc_conv_view *view);
+
 #endif

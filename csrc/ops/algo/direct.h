@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FC_OPS_ALGO_DIRECT_H
+#define FC_OPS_ALGO_DIRECT_H
+
+#include "ops/algo/algorithm.h"
+#include "ops/algo/pack_weights.h"
+#include "ops/algo/rows.h"
+
+/* Pixels of a block that make a tile, and their part of the table. */
+typedef struct fc_pixel_panel {
+    ptrdiff_t count, i, j;          /* i, j: of the first pixel, in the block */
+    const fc_rows_tile *tile, *narrow;
+    size_t runs, length, at_once;   /* runs of how many elements, runs a step of k */
+    const void **table;
+    char *y;                        /* the first pixel's first channel of the group */
+} fc_pixel_panel;
+
+typedef struct fc_direct_plan {
+    fc_weight_panels weights;
+    size_t vectors, last_vectors, height;   /* of the highest tile; the last panel of output channels may be narrower */
+    const fc_rows_tile *tiles[FC_MAX_TILE_HEIGHT + 1], *narrow_tiles[FC_MAX_TILE_HEIGHT + 1];   /* by the number of pixels */
+    size_t size;                            /* bytes of an element in the compute type */
+    int unpacked, kernel_in_l2, in_place;   /* the kernel is read in place; it stays in L2; results go straight to y */
+    size_t weights_pitch;                   /* of a step of k */
+    int patched, joined;
+    size_t unit;                            /* elements of a run where taps are joined as far as `joined` says */
+    size_t pieces, piece, units;            /* a step of k: a piece of one run (pieces > 1), or up to `units` whole runs */
+    ptrdiff_t pixel_pitch;                  /* of the patch */
+    ptrdiff_t rows, cols;                   /* output pixels of a block */
+    size_t row_blocks, col_blocks, chunk_panels, chunks, tasks, workers;
+    size_t panel_bytes, table_bytes, patch_bytes, raw_bytes, worker_bytes, zero_bytes;
+} fc_direct_plan;
+
+/* unpacked: 1 where the kernel is read in place. */
+fc_direct_plan fc_direct_plan_of(const fc_layer *layer, int unpacked);
+/* Estimated cycles of a run. */
+double fc_direct_cost(const fc_layer *layer, const fc_direct_plan *plan);
+void fc_direct_describe(const fc_direct_plan *direct, fc_conv2d_plan *plan);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* How a layer is cut for the direct algorithm. */
+#include "core/cpu.h"
+#include "core/parallel.h"
+#include "core/scratch.h"
+#include "core/size.h"
+#include "ops/algo/direct.h"
+#include "ops/algo/patch.h"
+#include "ops/algo/tile.h"
+
+enum {
+    LONGEST_K = 768,    /* of one register chain: longer ones would lose accuracy */
+    JOINED_K = 512,     /* taps of a row are joined to one run up to this length */
+    FEW_CHANNELS = 24,  /* up to here borders go through a patch: runs of single taps would be too short */
+    TASKS = 16,         /* aimed at, for balance on many cores */
+    LEAST_PANELS = 4    /* pixel panels that a block is not cut below */
+};
+
+static size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+static int has_border(const fc_conv_view *v) {
+    const fc_patch whole = fc_patch_of(v, 0, v->dst.h, 0, v->dst.w, 0);
+    return whole.row < 0 || whole.col < 0 || whole.row + whole.rows > v->src.h || whole.col + whole.cols > v->src.w;
+}
+
+/* Whether neighbouring pixels fall into so few sets of L1 that the rows of a tile evict one another. */
+static int shares_sets(ptrdiff_t pitch, size_t size) {
+    enum { SETS_BYTES = 4096, FEW_SETS = 1024 };
+    const size_t bytes = (size_t)pitch * size % SETS_BYTES;
+    return (size_t)pitch * size >= FEW_SETS * 2 && bytes % FEW_SETS == 0 && (bytes == 0 || bytes == SETS_BYTES / 2);
+}
+
+static void plan_runs(const fc_layer *layer, fc_direct_plan *d) {
+    const fc_conv_view *v = &layer->view;
+    const int together = v->src.c_pitch == 1 || v->src.c == 1;
+    d->patched = fc_is_half(v->dtype) || !together || (v->src.c < FEW_CHANNELS && has_border(v)) || shares_sets(v->src.w_pitch * v->cols.stride, d->size);
+    d->joined = v->cols.step == 1 && (d->patched || v->src.w_pitch == v->src.c) && v->cols.count * v->src.c <= JOINED_K;
+    d->unit = (size_t)(d->joined ? v->cols.count * v->src.c : v->src.c);
+    d->pixel_pitch = v->src.c + (!d->joined && shares_sets(v->src.c * v->cols.stride, d->size) ? FC_ALIGNMENT / (ptrdiff_t)d->size : 0);
+    d->pieces = ceil_div(d->unit, LONGEST_K);
+    d->piece = ceil_div(d->unit, d->pieces);
+    d->units = d->pieces > 1 ? 1 : LONGEST_K / d->unit;
+}
+
+static size_t patch_elements(const fc_conv_view *v, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t pitch) {
+    const fc_patch p = fc_patch_of(v, 0, rows, 0, cols, pitch);
+    return (size_t)(p.rows * p.cols * pitch);
+}
+
+/* Blocks are whole output rows as long as a row's input fits the budget, then pieces of one row. */
+static void plan_blocks(const fc_layer *layer, fc_direct_plan *d) {
+    const fc_conv_view *v = &layer->view;
+    const size_t budget = fc_caches()->l2 / 3 / d->size, pixels = (size_t)(v->dst.h * v->dst.w), images = (size_t)(v->n * v->groups);
+    d->rows = v->dst.h;
+    d->cols = v->dst.w;
+    while (d->rows > 1 && patch_elements(v, d->rows, d->cols, d->pixel_pitch) > budget)
+        d->rows = (d->rows + 1) / 2;
+    while (d->cols > (ptrdiff_t)(LEAST_PANELS * d->height) && patch_elements(v, 1, d->cols, d->pixel_pitch) > budget)
+        d->cols = (d->cols + 1) / 2;
+    if (images * ceil_div(pixels, (size_t)(d->rows * d->cols)) < TASKS) {
+        const size_t share = ceil_div(pixels * images, TASKS), few = LEAST_PANELS * d->height;
+        d->rows = fc_min(d->rows, fc_max(1, (ptrdiff_t)((share > few ? share : few) / (size_t)d->cols)));
+    }
+    d->row_blocks = ceil_div((size_t)v->dst.h, (size_t)d->rows);
+    d->rows = (ptrdiff_t)ceil_div((size_t)v->dst.h, d->row_blocks);
+    d->col_blocks = ceil_div((size_t)v->dst.w, (size_t)d->cols);
+    d->cols = (ptrdiff_t)ceil_div((size_t)v->dst.w, d->col_blocks);
+    const size_t blocks = images * d->row_blocks * d->col_blocks;
+    d->chunk_panels = blocks < TASKS ? ceil_div(d->weights.panels * blocks, TASKS) : d->weights.panels;
+    d->chunks = ceil_div(d->weights.panels, d->chunk_panels);
+    d->tasks = blocks * d->chunks;
+}
+
+fc_direct_plan fc_direct_plan_of(const fc_layer *layer, int unpacked) {
+    const fc_conv_view *v = &layer->view;
+    const fc_dtype dtype = fc_compute_dtype(v->dtype);
+    fc_direct_plan d = {.unpacked = unpacked, .size = fc_dtype_size(dtype), .vectors = fc_rows_vectors(layer->kernels, dtype, (size_t)v->dst.c)};
+    const fc_rows_tile *tile = fc_rows_tile_for(layer->kernels, dtype, d.vectors, FC_MAX_TILE_HEIGHT);
+    const size_t k = fc_view_k(v), outs = (size_t)v->dst.c;
+    d.height = tile->height;
+    d.weights = (fc_weight_panels){tile->width, ceil_div(outs, tile->width), k, k};
+    d.weights_pitch = unpacked ? (size_t)v->w_c_pitch : tile->width;
+    d.last_vectors = fc_rows_narrowest(layer->kernels, dtype, d.vectors, outs - (d.weights.panels - 1) * tile->width);
+    for (size_t rows = 1; rows <= d.height; rows++) {
+        d.tiles[rows] = fc_rows_tile_for(layer->kernels, dtype, d.vectors, rows);
+        d.narrow_tiles[rows] = fc_rows_tile_for(layer->kernels, dtype, d.last_vectors, rows);
+    }
+    d.in_place = !fc_is_half(v->dtype) && v->dst.c_pitch == 1;
+    d.kernel_in_l2 = d.weights.panels * d.weights.width * k * d.size <= fc_caches()->l2 / 2;
+    plan_runs(layer, &d);
+    plan_blocks(layer, &d);
+    const size_t fc_pixel_panels = (size_t)d.rows * ceil_div((size_t)d.cols, d.height);
+    d.table_bytes = fc_align_up(fc_pixel_panels * d.height * (size_t)(v->rows.count * v->cols.count) * sizeof(void *));
+    d.patch_bytes = d.patched ? fc_align_up(patch_elements(v, d.rows, d.cols, d.pixel_pitch) * d.size) : 0;
+    d.raw_bytes = fc_is_half(v->dtype) ? fc_align_up((size_t)(v->src.w * d.pixel_pitch) * sizeof(uint16_t)) : 0;
+    d.panel_bytes = fc_align_up(fc_pixel_panels * sizeof(fc_pixel_panel));
+    d.worker_bytes = d.panel_bytes + d.table_bytes + d.patch_bytes + d.raw_bytes;
+    d.zero_bytes = d.patched ? 0 : fc_align_up((size_t)v->cols.count * (size_t)v->src.c * d.size);
+    d.workers = fc_parallel_workers(d.tasks, 2.0 * (double)fc_view_pixels(v) * (double)k * (double)v->dst.c * (double)v->groups);
+    return d;
+}
+
+/* FMAs on the lanes that are used and idle, pointers, the patch, and stores. */
+double fc_direct_cost(const fc_layer *layer, const fc_direct_plan *d) {
+    const fc_conv_view *v = &layer->view;
+    const double pixels = (double)v->groups * (double)fc_view_pixels(v), outs = (double)v->dst.c, lanes = (double)d->weights.width / (double)d->vectors;
+    const double element = d->patched ? v->src.c_pitch == 1 || v->src.c == 1 ? 0.15 : 0.7 : 0;
+    const double overlap = (double)patch_elements(v, d->rows, d->cols, d->pixel_pitch) / (double)(d->rows * d->cols);
+    const double vectors = __builtin_ceil(outs / lanes), runs = (double)v->rows.count * (double)(d->joined ? 1 : v->cols.count);
+    const double arithmetic = 1.05 * vectors * (double)d->weights.k;
+    return pixels * (arithmetic + runs + 3 * (double)d->weights.panels + element * overlap * (double)d->chunks + fc_store_cycles(v, 1) * outs);
+}
+
+void fc_direct_describe(const fc_direct_plan *d, fc_conv2d_plan *plan) {
+    plan->tile_rows = d->height;
+    plan->tile_cols = d->weights.width;
+    plan->pixels_in_rows = 1;
+    plan->block_pixels = (size_t)(d->rows * d->cols);
+    plan->block_k = d->pieces > 1 ? d->piece : least(d->units * d->unit, d->weights.k);
+    plan->tasks = d->tasks;
+    plan->threads = (int)d->workers;
+    plan->scratch_bytes = d->zero_bytes + d->workers * d->worker_bytes;
+}

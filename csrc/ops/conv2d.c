@@ -46,7 +46,7 @@ int fc_layer_is_empty(const fc_layer *layer) { return !fc_view_pixels(&layer->vi
 fc_status fc_layer_make(const fc_conv2d_params *p, fc_layer *layer) { return make_layer(p, fc_active_kernels(), layer); }
 
 static fc_status estimate(const fc_layer *layer, fc_conv2d_algorithm id, int packs, double *cycles) {
-    const double in_cache = 0.4, in_memory = 2.4;   /* cycles a packed byte */
+    const double in_cache = 0.8, in_memory = 2.4;   /* cycles a packed byte */
     size_t bytes = 0;
     if (packs)
         FC_TRY(algorithms[id]->packed_bytes(layer, &bytes));

@@ -147,3 +147,19 @@ def test_layers_it_does_not_serve():
         fastconv.conv2d(x, np.ones((3, 3, 2, 4), np.float32), groups=2, algorithm="depthwise")
     with pytest.raises(ValueError, match="`algorithm` 'depthwise' needs"):
         fastconv.conv2d(x, np.ones((3, 3, 1, 4), np.float32), groups=4, strides=5000, algorithm="depthwise")
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize(("channels", "multiplier"), [(16, 1), (37, 1), (9, 3)])
+@pytest.mark.parametrize(("size", "kernel", "stride"),
+                         [((7, 7), 3, 1), ((14, 14), 3, 2), ((7, 6), 5, 1), ((2, 3), 3, 1), ((1, 1), 3, 1)])
+def test_small_planes_agree_in_both_layouts(dtype, channels, multiplier, size, kernel, stride, isa, rng):
+    x = rng.standard_normal((2, *size, channels)).astype(DTYPES[dtype])
+    weights = rng.standard_normal((kernel, kernel, 1, channels * multiplier)).astype(DTYPES[dtype])
+    bias = rng.standard_normal(channels * multiplier).astype(DTYPES[dtype])
+    words = {"strides": stride, "padding": "same", "groups": channels, "activation": "relu"}
+    words["algorithm"] = "depthwise"
+    results = [fastconv.conv2d(in_layout(x, layout), weights, bias, data_format=layout, **words) for layout in LAYOUTS]
+    last, first = (from_layout(y, layout) for y, layout in zip(results, LAYOUTS, strict=True))
+    error = 8 * TOLERANCE[dtype]
+    np.testing.assert_allclose(first.astype(float), last.astype(float), rtol=error, atol=error)

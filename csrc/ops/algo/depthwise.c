@@ -18,7 +18,22 @@ static int serves(const fc_layer *layer) {
     return v->src.c == 1 && v->dst.c && is_short(&v->rows) && is_short(&v->cols);
 }
 
-static int is_nhwc(const fc_layer *layer) { return layer->params.layout == FC_NHWC; }
+static ptrdiff_t lanes_of(const fc_layer *layer) {
+    const fc_gemm_tile *tile = fc_gemm_tiles(layer->kernels, layer->view.dtype);
+    return (ptrdiff_t)(tile->cols / tile->vectors);
+}
+
+/* has_cells: channels as lanes. */
+typedef struct way { int has_cells; fc_depthwise_cut (*cut)(const fc_conv_view *view); fc_task *task; } way;
+static const way cells = {1, fc_depthwise_cut_cells, fc_depthwise_cells_task};
+static const way planes = {0, fc_depthwise_cut_planes, fc_depthwise_planes_task};
+static const way turned = {1, fc_depthwise_cut_turned, fc_depthwise_turned_task};
+
+static const way *way_of(const fc_layer *layer) {
+    if (layer->params.layout == FC_NHWC)
+        return &cells;
+    return fc_depthwise_is_turned(&layer->view, lanes_of(layer)) ? &turned : &planes;
+}
 
 /* The kernel, (taps, channels) or (channels, taps), then the bias, in the compute type. */
 static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
@@ -45,7 +60,7 @@ static void transpose_taps(const fc_layer *layer, const char *kernel, char *pack
 static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
     const fc_conv_view *v = &layer->view;
     const size_t taps = fc_view_k(v), channels = (size_t)fc_depthwise_channels(v);
-    if (is_nhwc(layer))
+    if (way_of(layer)->has_cells)
         fc_pack_bias(layer->kernels, v->dtype, kernel, taps * channels, taps * channels, packed);
     else
         transpose_taps(layer, kernel, packed);
@@ -65,28 +80,24 @@ double fc_depthwise_work(const fc_conv_view *v) {
     return flops > moved ? flops : moved;
 }
 
-static fc_depthwise_cut cut(const fc_layer *layer) {
-    return (is_nhwc(layer) ? fc_depthwise_cut_cells : fc_depthwise_cut_planes)(&layer->view);
-}
-
 /* The vectors of all outputs times their taps, with what it takes to start and store one, and the staging. */
 static double cost(const fc_layer *layer) {
     const fc_conv_view *v = &layer->view;
-    const fc_gemm_tile *tile = fc_gemm_tiles(layer->kernels, v->dtype);
-    const ptrdiff_t lanes = (ptrdiff_t)(tile->cols / tile->vectors), channels = fc_depthwise_channels(v);
-    const int is_staged = !is_nhwc(layer) || v->dst.c > 1 || fc_is_half(v->dtype);
-    const ptrdiff_t row = is_nhwc(layer) ? v->dst.w * fc_ceil_div(channels, lanes) : channels * fc_ceil_div(v->dst.w, lanes);
+    const way *w = way_of(layer);
+    const ptrdiff_t lanes = lanes_of(layer), channels = fc_depthwise_channels(v);
+    const int is_staged = w != &cells || v->dst.c > 1 || fc_is_half(v->dtype);
+    const ptrdiff_t row = w->has_cells ? v->dst.w * fc_ceil_div(channels, lanes) : channels * fc_ceil_div(v->dst.w, lanes);
     const double vectors = (double)(v->n * v->dst.h) * (double)row, staged = (double)(v->n * v->src.h * v->src.w) * (double)channels;
     const double rolled = v->rows.count == v->cols.count && (v->cols.count == 3 || v->cols.count == 5) ? 1 : 1.3;
-    const double each = is_nhwc(layer) && v->dst.c > 1 ? 2.0 / (double)v->dst.c : v->cols.stride > 2 && !is_nhwc(layer) ? 1.5 : 4.0 / (double)lanes;
+    const double each = w == &cells && v->dst.c > 1 ? 2.0 / (double)v->dst.c : w == &planes && v->cols.stride > 2 ? 1.5 : w == &turned ? 0.5 : 4.0 / (double)lanes;
     return vectors * (rolled * (double)fc_view_k(v) + 3) + (is_staged ? staged * each : 0);
 }
 
 static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
-    const fc_depthwise_cut c = cut(layer);
+    const fc_depthwise_cut c = way_of(layer)->cut(&layer->view);
     plan->tile_rows = 1;
     plan->tile_cols = 1;
-    plan->pixels_in_rows = is_nhwc(layer);
+    plan->pixels_in_rows = layer->params.layout == FC_NHWC;
     plan->block_pixels = (size_t)(c.band * layer->view.dst.w);
     plan->block_k = fc_view_k(&layer->view);
     plan->tasks = c.tasks;
@@ -96,7 +107,8 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
 
 static fc_status run(const fc_layer *layer, const void *packed, const void *x, void *y, const fc_epilogue *epilogue) {
     const fc_conv_view *v = &layer->view;
-    fc_depthwise_job job = {.kernels = layer->kernels, .view = v, .epilogue = epilogue, .cut = cut(layer), .packed = packed, .x = x, .y = y};
+    const way *w = way_of(layer);
+    fc_depthwise_job job = {.kernels = layer->kernels, .view = v, .epilogue = epilogue, .cut = w->cut(v), .packed = packed, .x = x, .y = y};
     if (epilogue->has_bias)
         job.bias = job.packed + fc_view_k(v) * (size_t)fc_depthwise_channels(v) * fc_depthwise_size(v);
     job.scratch = fc_scratch_alloc(job.cut.shared_bytes + job.cut.workers * job.cut.worker_bytes);
@@ -105,7 +117,7 @@ static fc_status run(const fc_layer *layer, const void *packed, const void *x, v
     memset(job.scratch, 0, job.cut.shared_bytes);
     for (size_t worker = 0; worker < job.cut.workers; worker++)
         *(int *)(job.scratch + job.cut.shared_bytes + worker * job.cut.worker_bytes) = 0;
-    fc_parallel_for(job.cut.tasks, job.cut.workers, is_nhwc(layer) ? fc_depthwise_cells_task : fc_depthwise_planes_task, &job);
+    fc_parallel_for(job.cut.tasks, job.cut.workers, w->task, &job);
     fc_scratch_free(job.scratch);
     return FC_OK;
 }

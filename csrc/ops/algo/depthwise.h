@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the two layouts of the depthwise algorithm share. */
+/* What the ways of the depthwise algorithm share. */
 #ifndef FC_OPS_ALGO_DEPTHWISE_H
 #define FC_OPS_ALGO_DEPTHWISE_H
 
@@ -42,5 +42,9 @@ fc_task fc_depthwise_cells_task;
 /* Columns as lanes (NCHW); packed kernel: (channels, taps). */
 fc_depthwise_cut fc_depthwise_cut_planes(const fc_conv_view *view);
 fc_task fc_depthwise_planes_task;
+/* NCHW by way of channels as lanes, where planes are small; packed kernel: (taps, channels). */
+int fc_depthwise_is_turned(const fc_conv_view *view, ptrdiff_t lanes);
+fc_depthwise_cut fc_depthwise_cut_turned(const fc_conv_view *view);
+fc_task fc_depthwise_turned_task;
 
 #endif

@@ -208,12 +208,12 @@ static double packing_cycles(const fc_conv_view *v) {
     return copied + (piece + border * (double)(v->cols.count - 1)) / (double)v->dst.w;
 }
 
-/* Arithmetic and stores on register tiles, and every element of G once through the packer. */
+/* Arithmetic and stores on register tiles, and every element of G through the packer, once a chunk of output channels. */
 static double cost(const fc_layer *layer) {
     const fc_conv_view *v = &layer->view;
     const fc_packed_blocking b = fc_packed_choose(layer->kernels, v);
-    const double arithmetic = (double)b.out_panels * fc_tile_cycles(&b.tile) / (double)b.pixel_panel;
-    return (double)v->groups * (double)fc_view_pixels(v) * ((double)b.k * (1.05 * arithmetic + packing_cycles(v)) + fc_store_cycles(v, b.pixels_in_rows) * (double)v->dst.c);
+    const double arithmetic = (double)b.out_panels * fc_tile_cycles(&b.tile) / (double)b.pixel_panel, chunks = (double)fc_packed_cut(&b, v).chunks;
+    return (double)v->groups * (double)fc_view_pixels(v) * ((double)b.k * (1.05 * arithmetic + chunks * packing_cycles(v)) + fc_store_cycles(v, b.pixels_in_rows) * (double)v->dst.c);
 }
 
 static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {

@@ -199,7 +199,8 @@ static double cost(const fc_layer *layer) {
     const double blocks = (double)d.tasks, run = (double)d.run, outs = (double)v->dst.c, lanes = (double)d.tile->cols / (double)d.tile->vectors;
     const double element = v->src.c == 1 || v->src.c_pitch != 1 ? v->cols.stride * v->src.w_pitch == 1 ? 0.2 : 1.5 : 0.7;
     const double arithmetic = run / lanes * 1.05 * (double)d.weights.k * tile_cycles(d.tile, (size_t)v->dst.c);
-    return blocks * (arithmetic + element * (double)d.planes.elements + run * outs * (v->dst.c_pitch == 1 ? 0.7 : 0.25));
+    const double alone = d.tasks == 1 ? 1.8 : 1;    /* a single block leaves every other core idle */
+    return alone * blocks * (arithmetic + element * (double)d.planes.elements + run * outs * (v->dst.c_pitch == 1 ? 0.7 : 0.25));
 }
 
 static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {

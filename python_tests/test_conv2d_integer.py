@@ -2,6 +2,7 @@
 import conv_reference
 import numpy as np
 import pytest
+from conv_cases import from_layout, in_layout
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,14 +21,6 @@ def random(rng, dtype, shape):
 def wrapped(sums):
     """float64 integers modulo 2^32, as int32."""
     return sums.astype(np.int64).astype(np.int32)
-
-
-def in_layout(array, data_format):
-    return np.ascontiguousarray(array.transpose(0, 3, 1, 2)) if data_format == "channels_first" else array
-
-
-def from_layout(array, data_format):
-    return array.transpose(0, 2, 3, 1) if data_format == "channels_first" else array
 
 
 @st.composite

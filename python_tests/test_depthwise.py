@@ -1,26 +1,15 @@
 """Depthwise convolution, with channel multipliers, against its definition in float64."""
 import conv_reference
-import ml_dtypes
 import numpy as np
 import pytest
+from conv_cases import DTYPES, TOLERANCE, from_layout, in_layout
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastconv
 from fastconv import cpu
 
-# Norm of the error over the norm of what could have cancelled.
-TOLERANCE = {"float32": 1e-6, "float64": 1e-14, "float16": 1e-3, "bfloat16": 8e-3}
-DTYPES = {name: np.dtype(getattr(ml_dtypes, name, name)) for name in TOLERANCE}
 LAYOUTS = ["channels_last", "channels_first"]
-
-
-def in_layout(array, data_format):
-    return np.ascontiguousarray(array.transpose(0, 3, 1, 2)) if data_format == "channels_first" else array
-
-
-def from_layout(array, data_format):
-    return array.transpose(0, 2, 3, 1) if data_format == "channels_first" else array
 
 
 @st.composite

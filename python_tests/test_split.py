@@ -3,6 +3,7 @@ import conv_reference
 import ml_dtypes
 import numpy as np
 import pytest
+from conv_cases import from_layout, in_layout
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,14 +19,6 @@ def precision():
     """Sets the precision for the length of a test."""
     yield fastconv.set_float32_precision
     fastconv.set_float32_precision("highest")
-
-
-def in_layout(array, data_format):
-    return np.ascontiguousarray(array.transpose(0, 3, 1, 2)) if data_format == "channels_first" else array
-
-
-def from_layout(array, data_format):
-    return array.transpose(0, 2, 3, 1) if data_format == "channels_first" else array
 
 
 def convolve(x, *operands, data_format, **words):

@@ -2,6 +2,7 @@
 import conv_reference
 import numpy as np
 import pytest
+from conv_cases import from_layout, in_layout
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,14 +24,6 @@ def _precision():
     before = fastconv.get_float32_precision()
     yield
     fastconv.set_float32_precision(before)
-
-
-def in_layout(array, data_format):
-    return np.ascontiguousarray(array.transpose(0, 3, 1, 2)) if data_format == "channels_first" else array
-
-
-def from_layout(array, data_format):
-    return array.transpose(0, 2, 3, 1) if data_format == "channels_first" else array
 
 
 def close(got, want, promise):

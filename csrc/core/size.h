@@ -37,6 +37,8 @@ static inline fc_status fc_check_tensor(fc_dtype dtype, ptrdiff_t n, ptrdiff_t h
 static inline ptrdiff_t fc_min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t fc_max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 static inline ptrdiff_t fc_ceil_div(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
+static inline size_t fc_least(size_t a, size_t b) { return a < b ? a : b; }
+static inline size_t fc_parts(size_t whole, size_t part) { return (whole + part - 1) / part; }     /* how many parts hold the whole */
 static inline ptrdiff_t fc_round_up(ptrdiff_t a, ptrdiff_t multiple) { return fc_ceil_div(a, multiple) * multiple; }
 
 #endif

@@ -66,16 +66,15 @@ static fc_status choose(const fc_layer *layer, int packs, fc_conv2d_algorithm *c
     }
     double least = 0;
     for (fc_conv2d_algorithm id = FC_CONV_AUTO + 1; id < FC_CONV_ALGORITHM_COUNT; id++) {
-        if (!serves(layer, id))
-            continue;
         double cost;
-        FC_TRY(estimate(layer, id, packs, &cost));
+        if (!serves(layer, id) || estimate(layer, id, packs, &cost))
+            continue;   /* too large for this one is not too large for all */
         if (*chosen == FC_CONV_AUTO || cost < least) {
             *chosen = id;
             least = cost;
         }
     }
-    return *chosen == FC_CONV_AUTO ? FC_BAD_DTYPE : FC_OK;
+    return *chosen == FC_CONV_AUTO ? FC_TOO_LARGE : FC_OK;
 }
 
 fc_status fc_layer_choose(const fc_layer *layer, fc_conv2d_algorithm *chosen) { return choose(layer, 1, chosen); }

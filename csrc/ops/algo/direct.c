@@ -33,8 +33,6 @@ typedef struct block {
     char *y;                        /* of the group, first image */
 } block;
 
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
-
 static void find_weights(const direct_job *job, block *at) {
     const fc_direct_plan *d = job->d;
     const fc_conv_view *v = &job->layer->view;
@@ -63,7 +61,7 @@ static block find_block(const direct_job *job, size_t task) {
     p.source = job->x + (at.image * v->src.n_pitch + at.group * v->src.group_pitch) * size;
     p.patch = fc_patch_of(v, p.i, p.rows, p.j, p.cols, d->pixel_pitch);
     at.pixels = p;
-    at.panels = least(d->chunk_panels, d->weights.panels - at.first_panel);
+    at.panels = fc_least(d->chunk_panels, d->weights.panels - at.first_panel);
     at.y = job->y + at.group * v->dst.group_pitch * size;
     find_weights(job, &at);
     return at;
@@ -101,8 +99,8 @@ static void multiply_tile(const direct_job *job, const fc_pixel_panel *p, fc_row
         for (size_t piece = 0; piece < d->pieces; piece++) {
             const size_t offset = piece * d->piece;
             b.a = (const void *const *)p->table + first * tile->height;
-            b.runs = least(p->at_once, p->runs - first);
-            b.length = d->pieces > 1 ? least(d->piece, d->unit - offset) : p->length;
+            b.runs = fc_least(p->at_once, p->runs - first);
+            b.length = d->pieces > 1 ? fc_least(d->piece, d->unit - offset) : p->length;
             if (offset) {
                 for (size_t r = 0; r < tile->height; r++)
                     shifted[r] = (const char *)b.a[r] + offset * d->size;
@@ -130,7 +128,7 @@ static fc_finished_tile describe_tile(const direct_job *job, const block *at, co
 /* One tile of pixels times one panel of output channels. */
 static void multiply(const direct_job *job, const block *at, const fc_pixel_panel *p, size_t panel) {
     const fc_direct_plan *d = job->d;
-    const size_t o = panel * d->weights.width, outs = least((size_t)job->layer->view.dst.c - o, d->weights.width);
+    const size_t o = panel * d->weights.width, outs = fc_least((size_t)job->layer->view.dst.c - o, d->weights.width);
     const fc_rows_tile *tile = panel + 1 == d->weights.panels ? p->narrow : p->tile;
     fc_rows_block b = {.b = at->weights + panel * at->weights_step, .b_pitch = d->weights_pitch, .rows = (size_t)p->count,
                        .start = at->biases ? at->biases + o * d->size : NULL};

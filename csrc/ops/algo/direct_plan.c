@@ -16,9 +16,6 @@ enum {
     LEAST_PANELS = 4    /* pixel panels that a block is not cut below */
 };
 
-static size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
-
 static int has_border(const fc_conv_view *v) {
     const fc_patch whole = fc_patch_of(v, 0, v->dst.h, 0, v->dst.w, 0);
     return whole.row < 0 || whole.col < 0 || whole.row + whole.rows > v->src.h || whole.col + whole.cols > v->src.w;
@@ -38,8 +35,8 @@ static void plan_runs(const fc_layer *layer, fc_direct_plan *d) {
     d->joined = v->cols.step == 1 && (d->patched || v->src.w_pitch == v->src.c) && v->cols.count * v->src.c <= JOINED_K;
     d->unit = (size_t)(d->joined ? v->cols.count * v->src.c : v->src.c);
     d->pixel_pitch = v->src.c + (!d->joined && shares_sets(v->src.c * v->cols.stride, d->size) ? FC_ALIGNMENT / (ptrdiff_t)d->size : 0);
-    d->pieces = ceil_div(d->unit, LONGEST_K);
-    d->piece = ceil_div(d->unit, d->pieces);
+    d->pieces = fc_parts(d->unit, LONGEST_K);
+    d->piece = fc_parts(d->unit, d->pieces);
     d->units = d->pieces > 1 ? 1 : LONGEST_K / d->unit;
 }
 
@@ -58,17 +55,17 @@ static void plan_blocks(const fc_layer *layer, fc_direct_plan *d) {
         d->rows = (d->rows + 1) / 2;
     while (d->cols > (ptrdiff_t)(LEAST_PANELS * d->height) && patch_elements(v, 1, d->cols, d->pixel_pitch) > budget)
         d->cols = (d->cols + 1) / 2;
-    if (images * ceil_div(pixels, (size_t)(d->rows * d->cols)) < TASKS) {
-        const size_t share = ceil_div(pixels * images, TASKS), few = LEAST_PANELS * d->height;
+    if (images * fc_parts(pixels, (size_t)(d->rows * d->cols)) < TASKS) {
+        const size_t share = fc_parts(pixels * images, TASKS), few = LEAST_PANELS * d->height;
         d->rows = fc_min(d->rows, fc_max(1, (ptrdiff_t)((share > few ? share : few) / (size_t)d->cols)));
     }
-    d->row_blocks = ceil_div((size_t)v->dst.h, (size_t)d->rows);
-    d->rows = (ptrdiff_t)ceil_div((size_t)v->dst.h, d->row_blocks);
-    d->col_blocks = ceil_div((size_t)v->dst.w, (size_t)d->cols);
-    d->cols = (ptrdiff_t)ceil_div((size_t)v->dst.w, d->col_blocks);
+    d->row_blocks = fc_parts((size_t)v->dst.h, (size_t)d->rows);
+    d->rows = (ptrdiff_t)fc_parts((size_t)v->dst.h, d->row_blocks);
+    d->col_blocks = fc_parts((size_t)v->dst.w, (size_t)d->cols);
+    d->cols = (ptrdiff_t)fc_parts((size_t)v->dst.w, d->col_blocks);
     const size_t blocks = images * d->row_blocks * d->col_blocks;
-    d->chunk_panels = blocks < TASKS ? ceil_div(d->weights.panels * blocks, TASKS) : d->weights.panels;
-    d->chunks = ceil_div(d->weights.panels, d->chunk_panels);
+    d->chunk_panels = blocks < TASKS ? fc_parts(d->weights.panels * blocks, TASKS) : d->weights.panels;
+    d->chunks = fc_parts(d->weights.panels, d->chunk_panels);
     d->tasks = blocks * d->chunks;
 }
 
@@ -79,7 +76,7 @@ fc_direct_plan fc_direct_plan_of(const fc_layer *layer, int unpacked) {
     const fc_rows_tile *tile = fc_rows_tile_for(layer->kernels, dtype, d.vectors, FC_MAX_TILE_HEIGHT);
     const size_t k = fc_view_k(v), outs = (size_t)v->dst.c;
     d.height = tile->height;
-    d.weights = (fc_weight_panels){tile->width, ceil_div(outs, tile->width), k, k};
+    d.weights = (fc_weight_panels){tile->width, fc_parts(outs, tile->width), k, k};
     d.weights_pitch = unpacked ? (size_t)v->w_c_pitch : tile->width;
     d.last_vectors = fc_rows_narrowest(layer->kernels, dtype, d.vectors, outs - (d.weights.panels - 1) * tile->width);
     for (size_t rows = 1; rows <= d.height; rows++) {
@@ -90,7 +87,7 @@ fc_direct_plan fc_direct_plan_of(const fc_layer *layer, int unpacked) {
     d.kernel_in_l2 = d.weights.panels * d.weights.width * k * d.size <= fc_caches()->l2 / 2;
     plan_runs(layer, &d);
     plan_blocks(layer, &d);
-    const size_t fc_pixel_panels = (size_t)d.rows * ceil_div((size_t)d.cols, d.height);
+    const size_t fc_pixel_panels = (size_t)d.rows * fc_parts((size_t)d.cols, d.height);
     d.table_bytes = fc_align_up(fc_pixel_panels * d.height * (size_t)(v->rows.count * v->cols.count) * sizeof(void *));
     d.patch_bytes = d.patched ? fc_align_up(patch_elements(v, d.rows, d.cols, d.pixel_pitch) * d.size) : 0;
     d.raw_bytes = fc_is_half(v->dtype) ? fc_align_up((size_t)(v->src.w * d.pixel_pitch) * sizeof(uint16_t)) : 0;
@@ -117,7 +114,7 @@ void fc_direct_describe(const fc_direct_plan *d, fc_conv2d_plan *plan) {
     plan->tile_cols = d->weights.width;
     plan->pixels_in_rows = 1;
     plan->block_pixels = (size_t)(d->rows * d->cols);
-    plan->block_k = d->pieces > 1 ? d->piece : least(d->units * d->unit, d->weights.k);
+    plan->block_k = d->pieces > 1 ? d->piece : fc_least(d->units * d->unit, d->weights.k);
     plan->tasks = d->tasks;
     plan->threads = (int)d->workers;
     plan->scratch_bytes = d->zero_bytes + d->workers * d->worker_bytes;

@@ -19,8 +19,6 @@ enum {
     TILES_AT_LEAST = 4  /* of a block, to reuse a panel of weights */
 };
 
-static size_t ceil_divide(size_t a, size_t b) { return (a + b - 1) / b; }
-
 /* Cycles of a tile over runs of `length` groups of four. */
 static double rows_cycles(const fc_rows_tile *tile, size_t length) {
     const size_t latency = 5, dots = tile->height * tile->vectors, loads = tile->height + tile->vectors;
@@ -29,7 +27,7 @@ static double rows_cycles(const fc_rows_tile *tile, size_t length) {
 }
 
 /* A matrix unit takes 16 groups at a time: 16 cycles for each 16 columns. */
-static double matrix_cycles(const fc_rows_tile *tile, size_t length) { return (double)tile->width * (double)ceil_divide(length, 16); }
+static double matrix_cycles(const fc_rows_tile *tile, size_t length) { return (double)tile->width * (double)fc_parts(length, 16); }
 
 /* Takes the cheapest width of `tiles` if it is cheaper than what the form has. */
 static void offer_tiles(fc_integer_form *form, size_t outs, const fc_rows_tile *tiles, double (*cycles)(const fc_rows_tile *, size_t)) {
@@ -37,7 +35,7 @@ static void offer_tiles(fc_integer_form *form, size_t outs, const fc_rows_tile *
         const fc_rows_tile *first = tile;
         while (tile->width == first->width)
             tile++;
-        const size_t panels = ceil_divide(outs, first->width);
+        const size_t panels = fc_parts(outs, first->width);
         const double cost = (double)(panels * form->runs) * cycles(first, form->length) / (double)first->height;
         if (form->tiles && cost >= form->pixel_cycles)
             continue;
@@ -56,7 +54,7 @@ fc_integer_form fc_integer_choose(const fc_layer *layer) {
     fc_integer_form form = {.joined = v->cols.step == 1 || c < 4, .flip = p->dtype == p->kernel_dtype};
     const size_t run = form.joined ? c * (size_t)v->cols.count : c;
     form.runs = (size_t)(form.joined ? v->rows.count : v->rows.count * v->cols.count);
-    form.length = ceil_divide(run, 4);
+    form.length = fc_parts(run, 4);
     const fc_kernels *k = layer->kernels;
     const int b_signed = p->kernel_dtype == FC_I8;
     offer_tiles(&form, outs, b_signed ? k->rows_u8s8 : k->rows_s8u8, rows_cycles);
@@ -175,10 +173,10 @@ fc_integer_cut fc_integer_cut_layer(const fc_layer *layer, const fc_integer_form
     const size_t blocks = fc_view_pixels(v) ? (size_t)(v->n * v->groups * cut.row_blocks * cut.col_blocks) : 0;
     const size_t pixels = (size_t)(cut.rows * cut.cols);
     if (blocks < TASKS)
-        cut.chunk_panels = ceil_divide(f->panels * blocks, TASKS);
+        cut.chunk_panels = fc_parts(f->panels * blocks, TASKS);
     if (!cut.chunk_panels)
         cut.chunk_panels = 1;
-    cut.chunks = ceil_divide(f->panels, cut.chunk_panels);
+    cut.chunks = fc_parts(f->panels, cut.chunk_panels);
     cut.tasks = blocks * cut.chunks;
     const size_t segments = cut.cols == v->dst.w ? 1 : (size_t)cut.rows;
     cut.tile_bytes = fc_align_up((pixels + 1) * sizeof(pixel_tile));

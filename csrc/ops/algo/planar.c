@@ -34,9 +34,6 @@ typedef struct planar_plan {
     size_t planes_bytes, results_bytes, worker_bytes, offsets_bytes;
 } planar_plan;
 
-static size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
-
 static const fc_planes_tile *tiles_of(const fc_layer *layer) {
     return layer->view.dtype == FC_F64 ? layer->kernels->planes_f64 : layer->kernels->planes_f32;
 }
@@ -45,7 +42,7 @@ static const fc_planes_tile *tiles_of(const fc_layer *layer) {
 static double tile_cycles(const fc_planes_tile *tile, size_t outs) {
     const double latency = 8, fmas = (double)(tile->rows * tile->vectors), loads = 0.5 * (double)tile->rows + (double)tile->vectors + 0.5;
     const double most = fmas > loads ? fmas : loads;
-    return (most > latency ? most : latency) / (double)tile->vectors * (double)ceil_div(outs, tile->rows);
+    return (most > latency ? most : latency) / (double)tile->vectors * (double)fc_parts(outs, tile->rows);
 }
 
 static const fc_planes_tile *best_tile(const fc_layer *layer) {
@@ -57,7 +54,7 @@ static const fc_planes_tile *best_tile(const fc_layer *layer) {
 }
 
 static size_t results_of(const fc_planes *planes, const planar_plan *d, ptrdiff_t rows, ptrdiff_t cols) {
-    return ceil_div((size_t)((rows - 1) * planes->pitch + cols), d->tile->cols) * d->tile->cols;
+    return fc_parts((size_t)((rows - 1) * planes->pitch + cols), d->tile->cols) * d->tile->cols;
 }
 
 /* Blocks are whole output rows as long as they fit the budget, then pieces of one row. */
@@ -71,18 +68,18 @@ static void plan_blocks(const fc_layer *layer, planar_plan *d) {
         d->rows = (d->rows + 1) / 2;
     while (d->cols > (ptrdiff_t)few && fc_planes_of(v, 1, d->cols).elements > budget)
         d->cols = (d->cols + 1) / 2;
-    if (images * ceil_div(pixels, (size_t)(d->rows * d->cols)) < TASKS) {
-        const size_t share = ceil_div(pixels * images, TASKS);
+    if (images * fc_parts(pixels, (size_t)(d->rows * d->cols)) < TASKS) {
+        const size_t share = fc_parts(pixels * images, TASKS);
         d->rows = fc_min(d->rows, fc_max(1, (ptrdiff_t)((share > few ? share : few) / (size_t)d->cols)));
     }
-    d->row_blocks = ceil_div((size_t)v->dst.h, (size_t)d->rows);
-    d->rows = (ptrdiff_t)ceil_div((size_t)v->dst.h, d->row_blocks);
-    d->col_blocks = ceil_div((size_t)v->dst.w, (size_t)d->cols);
-    d->cols = (ptrdiff_t)ceil_div((size_t)v->dst.w, d->col_blocks);
+    d->row_blocks = fc_parts((size_t)v->dst.h, (size_t)d->rows);
+    d->rows = (ptrdiff_t)fc_parts((size_t)v->dst.h, d->row_blocks);
+    d->col_blocks = fc_parts((size_t)v->dst.w, (size_t)d->cols);
+    d->cols = (ptrdiff_t)fc_parts((size_t)v->dst.w, d->col_blocks);
     d->planes = fc_planes_of(v, d->rows, d->cols);
     d->run = results_of(&d->planes, d, d->rows, d->cols);
     const size_t fit = budget / (d->run * d->tile->rows);
-    d->chunk_panels = least(d->weights.panels, fit ? fit : 1);
+    d->chunk_panels = fc_least(d->weights.panels, fit ? fit : 1);
     d->tasks = images * d->row_blocks * d->col_blocks;
 }
 
@@ -90,7 +87,7 @@ static planar_plan make_plan(const fc_layer *layer) {
     const fc_conv_view *v = &layer->view;
     planar_plan d = {.tile = best_tile(layer), .size = fc_dtype_size(v->dtype)};
     const size_t k = fc_view_k(v);
-    d.weights = (fc_weight_panels){d.tile->rows, ceil_div((size_t)v->dst.c, d.tile->rows), k, k};
+    d.weights = (fc_weight_panels){d.tile->rows, fc_parts((size_t)v->dst.c, d.tile->rows), k, k};
     plan_blocks(layer, &d);
     d.planes_bytes = fc_align_up((d.planes.elements + d.tile->cols) * d.size);
     d.results_bytes = fc_align_up(d.chunk_panels * d.tile->rows * d.run * d.size);
@@ -120,7 +117,7 @@ static void multiply_panel(const planar_job *job, const block *at, size_t panel,
     for (size_t k0 = 0; k0 < k; k0 += LONGEST_K)
         for (size_t q = 0; q < run; q += d->tile->cols) {
             const fc_planes_block b = {
-                .k = least(k - k0, LONGEST_K), .a = weights + k0 * width * d->size, .b = at->planes + q * d->size,
+                .k = fc_least(k - k0, LONGEST_K), .a = weights + k0 * width * d->size, .b = at->planes + q * d->size,
                 .offsets = (const ptrdiff_t *)job->scratch + k0, .c = results + q * d->size, .c_pitch = d->run,
                 .start = job->epilogue->has_bias && !k0 ? bias : NULL, .accumulate = k0 > 0,
                 .relu = job->epilogue->activation == FC_RELU && k0 + LONGEST_K >= k,
@@ -144,7 +141,7 @@ static void store_results(const planar_job *job, const block *at, size_t o, size
         char *to = job->y + (at->image * v->dst.n_pitch + at->group * v->dst.group_pitch + (ptrdiff_t)o * v->dst.c_pitch + (at->i + i) * v->dst.h_pitch + at->j * v->dst.w_pitch) * size;
         const char *row = at->results + i * d->planes.pitch * size;
         for (size_t c = 0; c < outs; c += FC_MAX_PANEL) {
-            const size_t n = least(outs - c, FC_MAX_PANEL);
+            const size_t n = fc_least(outs - c, FC_MAX_PANEL);
             const void *rows[FC_MAX_PANEL];
             for (size_t p = 0; p < n; p++) {
                 rows[p] = row + (c + p) * d->run * (size_t)size;
@@ -172,10 +169,10 @@ static void run_block(void *job_, size_t task, size_t worker) {
     memset(at.planes + d->planes.elements * d->size, 0, d->tile->cols * d->size);
     const size_t run = results_of(&d->planes, d, at.rows, at.cols), outs = (size_t)v->dst.c;
     for (size_t first = 0; first < d->weights.panels; first += d->chunk_panels) {
-        const size_t end = least(first + d->chunk_panels, d->weights.panels), o = first * d->weights.width;
+        const size_t end = fc_least(first + d->chunk_panels, d->weights.panels), o = first * d->weights.width;
         for (size_t panel = first; panel < end; panel++)
             multiply_panel(job, &at, panel, at.results + (panel - first) * d->tile->rows * d->run * d->size, run);
-        store_results(job, &at, o, least(outs, end * d->weights.width) - o, run);
+        store_results(job, &at, o, fc_least(outs, end * d->weights.width) - o, run);
     }
 }
 
@@ -218,7 +215,7 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
     plan->tile_rows = d.tile->rows;
     plan->tile_cols = d.tile->cols;
     plan->block_pixels = (size_t)(d.rows * d.cols);
-    plan->block_k = least(d.weights.k, LONGEST_K);
+    plan->block_k = fc_least(d.weights.k, LONGEST_K);
     plan->tasks = d.tasks;
     plan->threads = (int)d.workers;
     plan->scratch_bytes = d.offsets_bytes + d.workers * d.worker_bytes;

@@ -92,7 +92,7 @@ def test_wide_images_are_cut_into_columns(data_format, rng):
 
 
 def test_what_an_algorithm_needs_is_said():
-    x, kernel = np.ones((1, 8, 8, 4), np.float32), np.ones((3, 3, 4, 5), np.float32)
+    x, kernel = np.ones((1, 8, 8, 4), np.float16), np.ones((3, 3, 4, 5), np.float16)
     for name in ("unpacked", "depthwise"):
         with pytest.raises(ValueError, match=f"`algorithm` '{name}' needs {ALGORITHMS[name]}"):
             fastconv.conv2d(x, kernel, algorithm=name)

@@ -105,8 +105,8 @@ double fc_direct_cost(const fc_layer *layer, const fc_direct_plan *d) {
     const double element = d->patched ? v->src.c_pitch == 1 || v->src.c == 1 ? 0.15 : 0.7 : 0;
     const double overlap = (double)patch_elements(v, d->rows, d->cols, d->pixel_pitch) / (double)(d->rows * d->cols);
     const double vectors = __builtin_ceil(outs / lanes), runs = (double)v->rows.count * (double)(d->joined ? 1 : v->cols.count);
-    const double arithmetic = 1.05 * vectors * (double)d->weights.k;
-    return pixels * (arithmetic + runs + 3 * (double)d->weights.panels + element * overlap * (double)d->chunks + fc_store_cycles(v, 1) * outs);
+    const double arithmetic = 1.05 * vectors * (double)d->weights.k, each_panel = d->in_place ? 3 : 20;
+    return pixels * (arithmetic + runs + each_panel * (double)d->weights.panels + element * overlap * (double)d->chunks + fc_store_cycles(v, 1) * outs);
 }
 
 void fc_direct_describe(const fc_direct_plan *d, fc_conv2d_plan *plan) {

@@ -34,8 +34,12 @@ class Timing:
     rounds: int
 
 
-def settle(step: float = 0.001, longest: float = 0.05) -> None:
-    """Sleep until the process uses less than a fifth of a CPU, at most `longest` seconds."""
+def settle(step: float = 0.012, longest: float = 0.1) -> None:
+    """Sleep until the process uses less than a fifth of a CPU, at most `longest` seconds.
+
+    A step spans three ticks of 250 Hz: the kernel may account for the time of running threads at its ticks only, and
+    within a shorter one threads that spin pass for asleep.
+    """
     end = time.perf_counter() + longest
     while True:
         wall, cpu = time.perf_counter(), time.process_time()

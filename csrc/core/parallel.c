@@ -26,7 +26,8 @@
 enum {
     MOST_WORKERS = 1024,
     WAIT_YIELDS = 50,       /* about 3 ms */
-    SPINS = 3000            /* about 60 us: ops often follow one another that closely, and waking a sleeper costs as much */
+    SPINS = 3000,           /* about 60 us: ops often follow one another that closely, and waking a sleeper costs as much */
+    LOCK_SPINS = 100        /* the lock is never held for long */
 };
 
 static atomic_int fixed_threads;        /* 0: follow OpenMP */
@@ -46,10 +47,20 @@ static struct {
     pthread_cond_t work, done;
     parallel_job *jobs;             /* that want more workers */
     size_t workers, sleeping;
-    atomic_size_t posted;
+    atomic_size_t posted, waiting;  /* waiting: callers that sleep until their workers are done */
     pthread_t threads[MOST_WORKERS];
     int avoided;                    /* the CPU that workers were last kept away from, or -1 */
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER, .avoided = -1};
+
+/* Caller and workers end together, and one that sleeps over this lock comes back as late as any sleeper. */
+static void lock_pool(void) {
+    for (int i = 0; i < LOCK_SPINS; i++, fc_cpu_pause())
+        if (!pthread_mutex_trylock(&pool.lock))
+            return;
+    pthread_mutex_lock(&pool.lock);
+}
+
+static void unlock_pool(void) { pthread_mutex_unlock(&pool.lock); }
 
 /* The child of a fork has no workers, and a lock that another thread may have held. */
 static void in_forked_child(void) {
@@ -58,6 +69,7 @@ static void in_forked_child(void) {
     pthread_cond_init(&pool.done, NULL);
     pool.jobs = NULL;
     pool.workers = pool.sleeping = 0;
+    atomic_store(&pool.waiting, 0);
     pool.avoided = -1;
 }
 
@@ -134,12 +146,12 @@ static void *work(void *unused) {
     (void)unused;
     for (;;) {
         size_t seen = atomic_load(&pool.posted);
-        pthread_mutex_lock(&pool.lock);
+        lock_pool();
         if (!pool.jobs) {
-            pthread_mutex_unlock(&pool.lock);
+            unlock_pool();
             for (int i = 0; i < SPINS && atomic_load_explicit(&pool.posted, memory_order_relaxed) == seen; i++)
                 fc_cpu_pause();
-            pthread_mutex_lock(&pool.lock);
+            lock_pool();
         }
         pool.sleeping++;
         while (!pool.jobs)
@@ -150,13 +162,15 @@ static void *work(void *unused) {
         atomic_fetch_add(&job->active, 1);
         if (job->joined == job->helpers)
             remove_job(job);
-        pthread_mutex_unlock(&pool.lock);
+        unlock_pool();
         fesetenv(&job->environment);
         take_tasks(job, worker);
-        pthread_mutex_lock(&pool.lock);
-        if (atomic_fetch_sub(&job->active, 1) == 1)
-            pthread_cond_broadcast(&pool.done);     /* the job may be gone from here on */
-        pthread_mutex_unlock(&pool.lock);
+        atomic_fetch_sub(&job->active, 1);     /* the job may be gone from here on */
+        if (!atomic_load(&pool.waiting))
+            continue;
+        lock_pool();
+        pthread_cond_broadcast(&pool.done);
+        unlock_pool();
     }
     return NULL;
 }
@@ -197,22 +211,22 @@ static void avoid_this_cpu(void) {
 
 static void post(parallel_job *job) {
     fegetenv(&job->environment);
-    pthread_mutex_lock(&pool.lock);
+    lock_pool();
     grow_pool(job->helpers);
     avoid_this_cpu();
     job->link = pool.jobs;
     pool.jobs = job;
     atomic_fetch_add(&pool.posted, 1);
     const size_t wanted = job->helpers < pool.sleeping ? job->helpers : pool.sleeping;
-    pthread_mutex_unlock(&pool.lock);
+    unlock_pool();
     for (size_t i = 0; i < wanted; i++)     /* unlocked: or the worker would wake only to wait for the lock */
         pthread_cond_signal(&pool.work);
 }
 
 static void wait_for_helpers(parallel_job *job) {
-    pthread_mutex_lock(&pool.lock);
+    lock_pool();
     remove_job(job);
-    pthread_mutex_unlock(&pool.lock);
+    unlock_pool();
     /* The last tasks end soon, and sleeping through them would cost the caller a wake-up of its own. */
     for (int yields = 0; yields < WAIT_YIELDS && atomic_load(&job->active); yields++) {
         for (int i = 0; i < SPINS && atomic_load(&job->active); i++)
@@ -221,10 +235,12 @@ static void wait_for_helpers(parallel_job *job) {
     }
     if (!atomic_load(&job->active))
         return;
-    pthread_mutex_lock(&pool.lock);
+    lock_pool();
+    atomic_fetch_add(&pool.waiting, 1);     /* before a look at `active`: either the worker sees it or this the worker's end */
     while (atomic_load(&job->active))
         pthread_cond_wait(&pool.done, &pool.lock);
-    pthread_mutex_unlock(&pool.lock);
+    atomic_fetch_sub(&pool.waiting, 1);
+    unlock_pool();
 }
 
 void fc_parallel_for(size_t tasks, size_t workers, fc_task *task, void *job) {

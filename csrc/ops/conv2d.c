@@ -45,12 +45,14 @@ int fc_layer_is_empty(const fc_layer *layer) { return !fc_view_pixels(&layer->vi
 
 fc_status fc_layer_make(const fc_conv2d_params *p, fc_layer *layer) { return make_layer(p, fc_active_kernels(), layer); }
 
+static int packs_late(const fc_layer *layer, fc_conv2d_algorithm id) { return algorithms[id]->packs_late && algorithms[id]->packs_late(layer); }
+
 static fc_status estimate(const fc_layer *layer, fc_conv2d_algorithm id, int packs, double *cycles) {
-    const double in_cache = 0.8, in_memory = 2.4;   /* cycles a packed byte */
+    const double late = 0.5, in_cache = 1.2, in_memory = 2.4;   /* cycles a packed byte; other cores fetch what is not packed late */
     size_t bytes = 0;
     if (packs)
         FC_TRY(algorithms[id]->packed_bytes(layer, &bytes));
-    *cycles = algorithms[id]->cost(layer) + (bytes > fc_caches()->l3 / 2 ? in_memory : in_cache) * (double)bytes;
+    *cycles = algorithms[id]->cost(layer) + (packs_late(layer, id) ? late : bytes > fc_caches()->l3 / 2 ? in_memory : in_cache) * (double)bytes;
     return FC_OK;
 }
 
@@ -89,21 +91,22 @@ fc_status fc_layer_pack(const fc_layer *layer, fc_conv2d_algorithm id, const voi
     return FC_OK;
 }
 
-fc_status fc_layer_run(const fc_layer *layer, fc_conv2d_algorithm id, const void *packed, int has_bias, const void *x, void *y) {
-    const fc_epilogue epilogue = {has_bias, layer->params.activation, layer->params.alpha};
-    return algorithms[id]->run(layer, packed, x, y, &epilogue);
+fc_status fc_layer_run(const fc_layer *layer, fc_conv2d_algorithm id, const fc_layer_weights *weights, const void *x, void *y) {
+    const fc_epilogue epilogue = {weights->bias != NULL, layer->params.activation, layer->params.alpha};
+    return algorithms[id]->run(layer, weights, x, y, &epilogue);
 }
 
 fc_status fc_conv2d(const fc_conv2d_params *p, const void *x, const void *kernel, const void *bias, void *y) {
     fc_layer layer;
     fc_conv2d_algorithm id;
-    void *packed;
+    void *packed = NULL;
     FC_TRY(fc_layer_make(p, &layer));
     FC_TRY(fc_layer_choose(&layer, &id));
     if (fc_layer_is_empty(&layer))
         return FC_OK;
-    FC_TRY(fc_layer_pack(&layer, id, kernel, bias, &packed));
-    const fc_status status = fc_layer_run(&layer, id, packed, bias != NULL, x, y);
+    if (!packs_late(&layer, id))
+        FC_TRY(fc_layer_pack(&layer, id, kernel, bias, &packed));
+    const fc_status status = fc_layer_run(&layer, id, &(fc_layer_weights){kernel, bias, packed}, x, y);
     fc_scratch_free(packed);
     return status;
 }
@@ -112,7 +115,6 @@ fc_status fc_conv2d(const fc_conv2d_params *p, const void *x, const void *kernel
 struct fc_conv2d_prepared {
     fc_conv2d_params params;
     const fc_kernels *kernels;
-    int has_bias;
     void *kernel, *bias;
     _Atomic(void *) packed[FC_CONV_ALGORITHM_COUNT];
 };
@@ -133,7 +135,7 @@ fc_status fc_conv2d_prepare(const fc_conv2d_params *p, const void *kernel, const
     fc_conv2d_prepared *made = calloc(1, sizeof *made);
     if (!made)
         return FC_OUT_OF_MEMORY;
-    *made = (fc_conv2d_prepared){.params = *p, .kernels = layer.kernels, .has_bias = bias != NULL};
+    *made = (fc_conv2d_prepared){.params = *p, .kernels = layer.kernels};
     const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(p->dtype);
     fc_status status = copy_of(kernel, (ptrdiff_t[]){p->k_h, p->k_w, p->c_in / p->groups, p->c_out, size}, 5, &made->kernel);
     if (!status && bias)
@@ -189,7 +191,7 @@ fc_status fc_conv2d_run(const fc_conv2d_prepared *prepared, const fc_conv2d_para
     if (fc_layer_is_empty(&layer))
         return FC_OK;
     FC_TRY(packed_for(prepared, &layer, id, &packed));
-    return fc_layer_run(&layer, id, packed, prepared->has_bias, x, y);
+    return fc_layer_run(&layer, id, &(fc_layer_weights){prepared->kernel, prepared->bias, packed}, x, y);
 }
 
 fc_status fc_conv2d_serves(const fc_conv2d_params *p) {
@@ -217,6 +219,6 @@ fc_status fc_plan_conv2d(const fc_conv2d_params *p, fc_conv2d_plan *plan) {
     FC_TRY(estimate(&layer, plan->algorithm, 1, &plan->cycles));
     FC_TRY(algorithms[plan->algorithm]->packed_bytes(&layer, &packed));
     algorithms[plan->algorithm]->describe(&layer, plan);
-    plan->scratch_bytes += packed;
+    plan->scratch_bytes += packs_late(&layer, plan->algorithm) ? 0 : packed;
     return FC_OK;
 }

@@ -14,6 +14,6 @@ int fc_layer_is_empty(const fc_layer *layer);
 fc_status fc_layer_choose(const fc_layer *layer, fc_conv2d_algorithm *chosen);
 /* Allocates *packed; release with fc_scratch_free. */
 fc_status fc_layer_pack(const fc_layer *layer, fc_conv2d_algorithm id, const void *kernel, const void *bias, void **packed);
-fc_status fc_layer_run(const fc_layer *layer, fc_conv2d_algorithm id, const void *packed, int has_bias, const void *x, void *y);
+fc_status fc_layer_run(const fc_layer *layer, fc_conv2d_algorithm id, const fc_layer_weights *weights, const void *x, void *y);
 
 #endif

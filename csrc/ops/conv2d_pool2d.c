@@ -18,10 +18,9 @@ typedef struct fused_job {
     const fc_layer *layer;
     const fc_pool2d_params *pool;
     fc_conv2d_algorithm algorithm;
-    const void *packed;
+    fc_layer_weights weights;
     const char *x;
     char *y, *scratch;
-    int has_bias;
     ptrdiff_t out_h, out_w, band, bands;    /* rows of windows of a task, tasks an image */
     size_t band_bytes, worker_bytes;
     fc_status *status;                      /* of each worker */
@@ -43,13 +42,13 @@ static fc_status run_band(const fused_job *job, ptrdiff_t image, ptrdiff_t first
     pool.pad_top = begin - top;
     pool.pad_bottom = bottom - end;
     if (p->layout == FC_NHWC) {
-        FC_TRY(fc_layer_run(&band, job->algorithm, job->packed, job->has_bias, job->x + src_offset * size, scratch));
+        FC_TRY(fc_layer_run(&band, job->algorithm, &job->weights, job->x + src_offset * size, scratch));
         return fc_pool2d(&pool, scratch, job->y + (image * job->out_h + first) * job->out_w * p->c * size);
     }
     char *pooled = scratch + job->band_bytes;
     band.view.dst.c_pitch = pool.h * p->w;
     band.view.dst.group_pitch = band.view.dst.c * band.view.dst.c_pitch;
-    FC_TRY(fc_layer_run(&band, job->algorithm, job->packed, job->has_bias, job->x + src_offset * size, scratch));
+    FC_TRY(fc_layer_run(&band, job->algorithm, &job->weights, job->x + src_offset * size, scratch));
     FC_TRY(fc_pool2d(&pool, scratch, pooled));
     const size_t plane = (size_t)(count * job->out_w * size);
     for (ptrdiff_t c = 0; c < p->c; c++)
@@ -106,7 +105,7 @@ static fc_status run_bands(fused_job *job) {
 
 fc_status fc_conv2d_pool2d(const fc_conv2d_params *conv, const fc_pool2d_params *pool, const void *x, const void *kernel, const void *bias, void *y) {
     fc_layer layer;
-    fused_job job = {.layer = &layer, .pool = pool, .x = x, .y = y, .has_bias = bias != NULL};
+    fused_job job = {.layer = &layer, .pool = pool, .x = x, .y = y};
     void *packed;
     FC_TRY(fc_layer_make(conv, &layer));
     FC_TRY(fc_pool2d_output_size(pool, &job.out_h, &job.out_w));
@@ -119,7 +118,7 @@ fc_status fc_conv2d_pool2d(const fc_conv2d_params *conv, const fc_pool2d_params 
         return FC_OK;
     FC_TRY(plan_bands(&job));
     FC_TRY(fc_layer_pack(&layer, job.algorithm, kernel, bias, &packed));
-    job.packed = packed;
+    job.weights = (fc_layer_weights){kernel, bias, packed};
     const fc_status status = run_bands(&job);
     fc_scratch_free(packed);
     return status;

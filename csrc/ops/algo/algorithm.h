@@ -8,6 +8,9 @@
 /* Checked parameters, their forward view, and the kernels to run on. */
 typedef struct fc_layer { fc_conv2d_params params; fc_conv_view view; const fc_kernels *kernels; } fc_layer;
 
+/* A kernel and bias (or NULL) as the caller gave them, and packed; packed is NULL where the algorithm packs late. */
+typedef struct fc_layer_weights { const void *kernel, *bias, *packed; } fc_layer_weights;
+
 typedef struct fc_epilogue { int has_bias; fc_activation activation; double alpha; } fc_epilogue;
 
 typedef struct fc_algorithm {
@@ -17,12 +20,13 @@ typedef struct fc_algorithm {
     int (*serves)(const fc_layer *layer);   /* a layer of such a dtype */
     /* Estimated cycles of one core for one run, packing left out: the cheapest that serves is chosen. */
     double (*cost)(const fc_layer *layer);
-    /* The packed kernel and bias depend on the kernel's geometry alone: n, h, w and padding may differ at run time. They may
-       point to the kernel, which outlives them. */
+    /* The packed kernel and bias depend on the kernel's geometry alone: n, h, w and padding may differ at run time. */
     fc_status (*packed_bytes)(const fc_layer *layer, size_t *bytes);
     void (*pack)(const fc_layer *layer, const void *kernel, const void *bias, void *packed);
+    /* Whether one run of a kernel had better pack what it needs where it needs it, or NULL for never. */
+    int (*packs_late)(const fc_layer *layer);
     /* Neither n, h, w, nor a channel count is 0. */
-    fc_status (*run)(const fc_layer *layer, const void *packed, const void *x, void *y, const fc_epilogue *epilogue);
+    fc_status (*run)(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue);
     /* tile, blocks, tasks, threads; scratch_bytes of the run (the packed kernel is added by the caller). */
     void (*describe)(const fc_layer *layer, fc_conv2d_plan *plan);
 } fc_algorithm;

@@ -105,10 +105,10 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
     plan->scratch_bytes = c.shared_bytes + c.workers * c.worker_bytes;
 }
 
-static fc_status run(const fc_layer *layer, const void *packed, const void *x, void *y, const fc_epilogue *epilogue) {
+static fc_status run(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
     const fc_conv_view *v = &layer->view;
     const way *w = way_of(layer);
-    fc_depthwise_job job = {.kernels = layer->kernels, .view = v, .epilogue = epilogue, .cut = w->cut(v), .packed = packed, .x = x, .y = y};
+    fc_depthwise_job job = {.kernels = layer->kernels, .view = v, .epilogue = epilogue, .cut = w->cut(v), .packed = weights->packed, .x = x, .y = y};
     if (epilogue->has_bias)
         job.bias = job.packed + fc_view_k(v) * (size_t)fc_depthwise_channels(v) * fc_depthwise_size(v);
     job.scratch = fc_scratch_alloc(job.cut.shared_bytes + job.cut.workers * job.cut.worker_bytes);

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "core/cpu.h"
 #include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
@@ -13,15 +14,13 @@
 #include "ops/algo/pixels.h"
 #include "ops/algo/tile.h"
 
-/* What the unpacked form keeps of a kernel; the bias follows at FC_ALIGNMENT. */
-typedef struct in_place_kernel { const void *kernel; } in_place_kernel;
-
 typedef struct direct_job {
     const fc_layer *layer;
     const fc_direct_plan *d;
     const fc_epilogue *epilogue;
-    const char *packed, *x;
-    char *y, *scratch;      /* the zeros, then a part a worker */
+    const fc_layer_weights *weights;
+    const char *x;
+    char *y, *scratch;      /* the zeros, the biases unless they are packed, then a part a worker */
 } direct_job;
 
 typedef struct block {
@@ -33,22 +32,47 @@ typedef struct block {
     char *y;                        /* of the group, first image */
 } block;
 
-static void find_weights(const direct_job *job, block *at) {
+/* A worker's part of the scratch, piece by piece. */
+typedef struct space { fc_pixel_panel *panels; const void **table; char *patch, *raw, *ready, *late; } space;
+
+static space space_of(const direct_job *job, size_t worker) {
     const fc_direct_plan *d = job->d;
-    const fc_conv_view *v = &job->layer->view;
-    const size_t bias = (size_t)at->group * d->weights.panels * d->weights.width * d->size, group_weights = fc_weights_of_group(&d->weights) * d->size;
-    at->weights = job->packed + (size_t)at->group * group_weights;
-    at->weights_step = d->weights.k * d->weights.width * d->size;
-    at->biases = job->packed + (size_t)v->groups * group_weights + bias;
-    if (d->unpacked) {
-        at->weights = (const char *)((const in_place_kernel *)job->packed)->kernel + (size_t)at->group * (size_t)v->dst.c * d->size;
-        at->weights_step = d->weights.width * d->size;
-        at->biases = job->packed + FC_ALIGNMENT + bias;
-    }
-    at->biases = job->epilogue->has_bias ? at->biases : NULL;
+    char *own = job->scratch + d->zero_bytes + d->bias_bytes + worker * d->worker_bytes;
+    space at = {.panels = (fc_pixel_panel *)own, .table = (const void **)(own + d->panel_bytes), .patch = own + d->panel_bytes + d->table_bytes};
+    at.raw = at.patch + d->patch_bytes;
+    at.ready = at.raw + d->raw_bytes;
+    at.late = at.ready + d->ready_bytes;
+    return at;
 }
 
-static block find_block(const direct_job *job, size_t task) {
+static void find_weights(const direct_job *job, const space *own, block *at) {
+    const fc_direct_plan *d = job->d;
+    const fc_conv_view *v = &job->layer->view;
+    const size_t group = (size_t)at->group, group_bytes = fc_weights_of_group(&d->weights) * d->size;
+    at->weights_step = fc_panel_bytes(&d->weights, v);
+    if (d->form == FC_DIRECT_UNPACKED) {
+        at->weights = (const char *)job->weights->kernel + group * (size_t)v->dst.c * d->size;
+        at->weights_step = d->weights.width * d->size;
+    } else {
+        at->weights = (d->form == FC_DIRECT_LATE ? own->late : (const char *)job->weights->packed) + group * group_bytes;
+    }
+    at->biases = d->form == FC_DIRECT_PACKED ? (const char *)job->weights->packed + (size_t)v->groups * group_bytes : job->scratch + d->zero_bytes;
+    at->biases = job->epilogue->has_bias ? at->biases + group * d->weights.panels * d->weights.width * d->size : NULL;
+}
+
+/* Each worker packs for itself what it needs: panels packed by another would come from that one's cache, at ten times the cost. */
+static void pack_late(const direct_job *job, const block *at, const space *own) {
+    const fc_weight_panels *p = &job->d->weights;
+    const fc_conv_view *v = &job->layer->view;
+    for (size_t panel = at->first_panel; panel < at->first_panel + at->panels; panel++) {
+        char *ready = &own->ready[(size_t)at->group * p->panels + panel];
+        if (!*ready)
+            fc_pack_weights_panel(p, job->layer->kernels, v, job->weights->kernel, (size_t)at->group, panel, (char *)at->weights + panel * at->weights_step);
+        *ready = 1;
+    }
+}
+
+static block find_block(const direct_job *job, size_t task, const space *own) {
     const fc_direct_plan *d = job->d;
     const fc_conv_view *v = &job->layer->view;
     const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(v->dtype);
@@ -63,7 +87,7 @@ static block find_block(const direct_job *job, size_t task) {
     at.pixels = p;
     at.panels = fc_least(d->chunk_panels, d->weights.panels - at.first_panel);
     at.y = job->y + at.group * v->dst.group_pitch * size;
-    find_weights(job, &at);
+    find_weights(job, own, &at);
     return at;
 }
 
@@ -181,29 +205,18 @@ static void run_block(void *job_, size_t task, size_t worker) {
     const direct_job *job = job_;
     const fc_direct_plan *d = job->d;
     const fc_conv_view *v = &job->layer->view;
-    block at = find_block(job, task);
-    char *own = job->scratch + d->zero_bytes + worker * d->worker_bytes;
-    fc_pixel_panel *panels = (fc_pixel_panel *)own;
-    const void **table = (const void **)(own + d->panel_bytes);
+    const space own = space_of(job, worker);
+    block at = find_block(job, task, &own);
+    if (d->form == FC_DIRECT_LATE)
+        pack_late(job, &at, &own);
     if (d->patched) {
-        char *patch = own + d->panel_bytes + d->table_bytes;
-        fc_fill_patch(v, job->layer->kernels, &at.pixels.patch, at.pixels.source, patch + d->patch_bytes, patch);
-        at.pixels.source = patch;
+        fc_fill_patch(v, job->layer->kernels, &at.pixels.patch, at.pixels.source, own.raw, own.patch);
+        at.pixels.source = own.patch;
     }
     size_t count = 0;
-    for (ptrdiff_t pixel = 0; pixel < at.pixels.rows * at.pixels.cols; pixel += panels[count++].count)
-        panels[count] = next_panel(job, &at, pixel, table + count * d->height * (size_t)(v->rows.count * v->cols.count));
-    multiply_block(job, &at, panels, count);
-}
-
-static fc_status run_plan(const fc_layer *layer, const fc_direct_plan *d, const void *packed, const void *x, void *y, const fc_epilogue *epilogue) {
-    direct_job job = {layer, d, epilogue, packed, x, y, fc_scratch_alloc(d->zero_bytes + d->workers * d->worker_bytes)};
-    if (!job.scratch)
-        return FC_OUT_OF_MEMORY;
-    memset(job.scratch, 0, d->zero_bytes);
-    fc_parallel_for(d->tasks, d->workers, run_block, &job);
-    fc_scratch_free(job.scratch);
-    return FC_OK;
+    for (ptrdiff_t pixel = 0; pixel < at.pixels.rows * at.pixels.cols; pixel += own.panels[count++].count)
+        own.panels[count] = next_panel(job, &at, pixel, own.table + count * d->height * (size_t)(v->rows.count * v->cols.count));
+    multiply_block(job, &at, own.panels, count);
 }
 
 static fc_layer folded(const fc_layer *layer) {
@@ -212,41 +225,59 @@ static fc_layer folded(const fc_layer *layer) {
     return own;
 }
 
+static fc_status run_form(const fc_layer *layer, fc_direct_form form, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+    const fc_layer own = folded(layer);
+    const fc_direct_plan d = fc_direct_plan_of(&own, form);
+    direct_job job = {&own, &d, epilogue, weights, x, y, fc_scratch_alloc(d.zero_bytes + d.bias_bytes + d.workers * d.worker_bytes)};
+    if (!job.scratch)
+        return FC_OUT_OF_MEMORY;
+    memset(job.scratch, 0, d.zero_bytes);
+    if (weights->bias && form != FC_DIRECT_PACKED)
+        fc_pack_biases(&d.weights, own.kernels, &own.view, weights->bias, job.scratch + d.zero_bytes);
+    for (size_t worker = 0; worker < d.workers; worker++)
+        memset(space_of(&job, worker).ready, 0, d.ready_bytes);
+    fc_parallel_for(d.tasks, d.workers, run_block, &job);
+    fc_scratch_free(job.scratch);
+    return FC_OK;
+}
+
 static int serves(const fc_layer *layer) { return layer->params.c_in > 0 && !fc_is_integer(layer->view.dtype); }
 
 static double cost(const fc_layer *layer) {
     const fc_layer own = folded(layer);
-    const fc_direct_plan d = fc_direct_plan_of(&own, 0);
+    const fc_direct_plan d = fc_direct_plan_of(&own, FC_DIRECT_PACKED);
     return fc_direct_cost(&own, &d);
 }
 
 static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
-    const fc_layer own = folded(layer);
-    const fc_direct_plan d = fc_direct_plan_of(&own, 0);
+    const fc_direct_plan d = fc_direct_plan_of(layer, FC_DIRECT_PACKED);
     return fc_weights_bytes(&d.weights, &layer->view, bytes);
 }
 
+/* As long as a worker's copy stays in its L2; what is larger comes from L3 to every core alike. */
+static int packs_late(const fc_layer *layer) {
+    size_t bytes;
+    return packed_bytes(layer, &bytes) == FC_OK && bytes <= fc_caches()->l2;
+}
+
 static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
-    const fc_layer own = folded(layer);
-    const fc_direct_plan d = fc_direct_plan_of(&own, 0);
+    const fc_direct_plan d = fc_direct_plan_of(layer, FC_DIRECT_PACKED);
     fc_pack_weights(&d.weights, layer->kernels, &layer->view, kernel, bias, packed);
 }
 
-static fc_status run(const fc_layer *layer, const void *packed, const void *x, void *y, const fc_epilogue *epilogue) {
-    const fc_layer own = folded(layer);
-    const fc_direct_plan d = fc_direct_plan_of(&own, 0);
-    return run_plan(&own, &d, packed, x, y, epilogue);
+static fc_status run(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+    return run_form(layer, weights->packed ? FC_DIRECT_PACKED : FC_DIRECT_LATE, weights, x, y, epilogue);
 }
 
 static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
     const fc_layer own = folded(layer);
-    const fc_direct_plan d = fc_direct_plan_of(&own, 0);
+    const fc_direct_plan d = fc_direct_plan_of(&own, packs_late(layer) ? FC_DIRECT_LATE : FC_DIRECT_PACKED);
     fc_direct_describe(&d, plan);
 }
 
 const fc_algorithm fc_algorithm_direct = {
     .name = "direct", .needs = "floating-point arrays with input channels", .serves = serves, .cost = cost, .packed_bytes = packed_bytes, .pack = pack,
-    .run = run, .describe = describe,
+    .packs_late = packs_late, .run = run, .describe = describe,
 };
 
 /* Whole vectors of output channels only: the last one of the kernel's last row would be read past its end. */
@@ -260,39 +291,39 @@ static int unpacked_serves(const fc_layer *layer) {
 static double unpacked_cost(const fc_layer *layer) {
     const double slower = 1.35;
     const fc_layer own = folded(layer);
-    const fc_direct_plan d = fc_direct_plan_of(&own, 1);
+    const fc_direct_plan d = fc_direct_plan_of(&own, FC_DIRECT_UNPACKED);
     return slower * fc_direct_cost(&own, &d);
 }
 
-static fc_status unpacked_bytes(const fc_layer *layer, size_t *bytes) {
-    const fc_layer own = folded(layer);
-    const fc_direct_plan d = fc_direct_plan_of(&own, 1);
-    *bytes = FC_ALIGNMENT + (size_t)layer->view.groups * d.weights.panels * d.weights.width * d.size;
+static fc_status nothing_packed(const fc_layer *layer, size_t *bytes) {
+    (void)layer;
+    *bytes = 0;
     return FC_OK;
 }
 
-static void keep(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
-    const fc_layer own = folded(layer);
-    const fc_direct_plan d = fc_direct_plan_of(&own, 1);
-    const size_t outs = (size_t)layer->view.dst.c, padded = d.weights.panels * d.weights.width;
-    *(in_place_kernel *)packed = (in_place_kernel){kernel};
-    for (size_t group = 0; bias && group < (size_t)layer->view.groups; group++)
-        fc_pack_bias(layer->kernels, layer->view.dtype, (const char *)bias + group * outs * d.size, outs, padded, (char *)packed + FC_ALIGNMENT + group * padded * d.size);
+static void pack_nothing(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
+    (void)layer;
+    (void)kernel;
+    (void)bias;
+    (void)packed;
 }
 
-static fc_status unpacked_run(const fc_layer *layer, const void *packed, const void *x, void *y, const fc_epilogue *epilogue) {
-    const fc_layer own = folded(layer);
-    const fc_direct_plan d = fc_direct_plan_of(&own, 1);
-    return run_plan(&own, &d, packed, x, y, epilogue);
+static int always(const fc_layer *layer) {
+    (void)layer;
+    return 1;
+}
+
+static fc_status unpacked_run(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+    return run_form(layer, FC_DIRECT_UNPACKED, weights, x, y, epilogue);
 }
 
 static void unpacked_describe(const fc_layer *layer, fc_conv2d_plan *plan) {
     const fc_layer own = folded(layer);
-    const fc_direct_plan d = fc_direct_plan_of(&own, 1);
+    const fc_direct_plan d = fc_direct_plan_of(&own, FC_DIRECT_UNPACKED);
     fc_direct_describe(&d, plan);
 }
 
 const fc_algorithm fc_algorithm_unpacked = {
     .name = "unpacked", .needs = "float32 or float64 and output channels a group that fill whole vectors", .serves = unpacked_serves, .cost = unpacked_cost,
-    .packed_bytes = unpacked_bytes, .pack = keep, .run = unpacked_run, .describe = unpacked_describe,
+    .packed_bytes = nothing_packed, .pack = pack_nothing, .packs_late = always, .run = unpacked_run, .describe = unpacked_describe,
 };

@@ -15,12 +15,16 @@ typedef struct fc_pixel_panel {
     char *y;                        /* the first pixel's first channel of the group */
 } fc_pixel_panel;
 
+/* The kernel is packed before the run; by each worker, the panels it comes to need; never: it is read in place. */
+typedef enum fc_direct_form { FC_DIRECT_PACKED, FC_DIRECT_LATE, FC_DIRECT_UNPACKED } fc_direct_form;
+
 typedef struct fc_direct_plan {
     fc_weight_panels weights;
     size_t vectors, last_vectors, height;   /* of the highest tile; the last panel of output channels may be narrower */
     const fc_rows_tile *tiles[FC_MAX_TILE_HEIGHT + 1], *narrow_tiles[FC_MAX_TILE_HEIGHT + 1];   /* by the number of pixels */
     size_t size;                            /* bytes of an element in the compute type */
-    int unpacked, kernel_in_l2, in_place;   /* the kernel is read in place; it stays in L2; results go straight to y */
+    fc_direct_form form;
+    int kernel_in_l2, in_place;             /* the kernel stays in L2; results go straight to y */
     size_t weights_pitch;                   /* of a step of k */
     int patched, joined;
     size_t unit;                            /* elements of a run where taps are joined as far as `joined` says */
@@ -28,11 +32,11 @@ typedef struct fc_direct_plan {
     ptrdiff_t pixel_pitch;                  /* of the patch */
     ptrdiff_t rows, cols;                   /* output pixels of a block */
     size_t row_blocks, col_blocks, chunk_panels, chunks, tasks, workers;
-    size_t panel_bytes, table_bytes, patch_bytes, raw_bytes, worker_bytes, zero_bytes;
+    size_t panel_bytes, table_bytes, patch_bytes, raw_bytes, ready_bytes, late_bytes;   /* parts of a worker */
+    size_t worker_bytes, zero_bytes, bias_bytes;
 } fc_direct_plan;
 
-/* unpacked: 1 where the kernel is read in place. */
-fc_direct_plan fc_direct_plan_of(const fc_layer *layer, int unpacked);
+fc_direct_plan fc_direct_plan_of(const fc_layer *layer, fc_direct_form form);
 /* Estimated cycles of a run. */
 double fc_direct_cost(const fc_layer *layer, const fc_direct_plan *plan);
 void fc_direct_describe(const fc_direct_plan *direct, fc_conv2d_plan *plan);

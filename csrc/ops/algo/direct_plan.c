@@ -69,15 +69,15 @@ static void plan_blocks(const fc_layer *layer, fc_direct_plan *d) {
     d->tasks = blocks * d->chunks;
 }
 
-fc_direct_plan fc_direct_plan_of(const fc_layer *layer, int unpacked) {
+fc_direct_plan fc_direct_plan_of(const fc_layer *layer, fc_direct_form form) {
     const fc_conv_view *v = &layer->view;
     const fc_dtype dtype = fc_compute_dtype(v->dtype);
-    fc_direct_plan d = {.unpacked = unpacked, .size = fc_dtype_size(dtype), .vectors = fc_rows_vectors(layer->kernels, dtype, (size_t)v->dst.c)};
+    fc_direct_plan d = {.form = form, .size = fc_dtype_size(dtype), .vectors = fc_rows_vectors(layer->kernels, dtype, (size_t)v->dst.c)};
     const fc_rows_tile *tile = fc_rows_tile_for(layer->kernels, dtype, d.vectors, FC_MAX_TILE_HEIGHT);
     const size_t k = fc_view_k(v), outs = (size_t)v->dst.c;
     d.height = tile->height;
     d.weights = (fc_weight_panels){tile->width, fc_parts(outs, tile->width), k, k};
-    d.weights_pitch = unpacked ? (size_t)v->w_c_pitch : tile->width;
+    d.weights_pitch = form == FC_DIRECT_UNPACKED ? (size_t)v->w_c_pitch : tile->width;
     d.last_vectors = fc_rows_narrowest(layer->kernels, dtype, d.vectors, outs - (d.weights.panels - 1) * tile->width);
     for (size_t rows = 1; rows <= d.height; rows++) {
         d.tiles[rows] = fc_rows_tile_for(layer->kernels, dtype, d.vectors, rows);
@@ -92,7 +92,11 @@ fc_direct_plan fc_direct_plan_of(const fc_layer *layer, int unpacked) {
     d.patch_bytes = d.patched ? fc_align_up(patch_elements(v, d.rows, d.cols, d.pixel_pitch) * d.size) : 0;
     d.raw_bytes = fc_is_half(v->dtype) ? fc_align_up((size_t)(v->src.w * d.pixel_pitch) * sizeof(uint16_t)) : 0;
     d.panel_bytes = fc_align_up(fc_pixel_panels * sizeof(fc_pixel_panel));
-    d.worker_bytes = d.panel_bytes + d.table_bytes + d.patch_bytes + d.raw_bytes;
+    const size_t panels = (size_t)v->groups * d.weights.panels;
+    d.ready_bytes = form == FC_DIRECT_LATE ? fc_align_up(panels) : 0;
+    d.late_bytes = form == FC_DIRECT_LATE ? panels * fc_panel_bytes(&d.weights, v) : 0;
+    d.bias_bytes = form == FC_DIRECT_PACKED ? 0 : fc_align_up(panels * d.weights.width * d.size);
+    d.worker_bytes = d.panel_bytes + d.table_bytes + d.patch_bytes + d.raw_bytes + d.ready_bytes + d.late_bytes;
     d.zero_bytes = d.patched ? 0 : fc_align_up((size_t)v->cols.count * (size_t)v->src.c * d.size);
     d.workers = fc_parallel_workers(d.tasks, 2.0 * (double)fc_view_pixels(v) * (double)k * (double)v->dst.c * (double)v->groups);
     return d;
@@ -117,5 +121,5 @@ void fc_direct_describe(const fc_direct_plan *d, fc_conv2d_plan *plan) {
     plan->block_k = d->pieces > 1 ? d->piece : fc_least(d->units * d->unit, d->weights.k);
     plan->tasks = d->tasks;
     plan->threads = (int)d->workers;
-    plan->scratch_bytes = d->zero_bytes + d->workers * d->worker_bytes;
+    plan->scratch_bytes = d->zero_bytes + d->bias_bytes + d->workers * d->worker_bytes;
 }

@@ -302,13 +302,13 @@ static void run_block(void *job_, size_t task, size_t worker) {
             multiply_tile(job, &at, tile, panel);
 }
 
-static fc_status run(const fc_layer *layer, const void *packed, const void *x, void *y, const fc_epilogue *epilogue) {
+static fc_status run(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
     const fc_integer_form form = fc_integer_choose(layer);
     const fc_integer_cut cut = fc_integer_cut_layer(layer, &form);
     uint8_t *scratch = fc_scratch_alloc(cut.workers * cut.worker_bytes);
     if (!scratch)
         return FC_OUT_OF_MEMORY;
-    integer_job job = {layer, &form, &cut, packed, x, y, scratch, epilogue->activation == FC_RELU};
+    integer_job job = {layer, &form, &cut, weights->packed, x, y, scratch, epilogue->activation == FC_RELU};
     fc_parallel_for(cut.tasks, cut.workers, run_block, &job);
     fc_scratch_free(scratch);
     return FC_OK;

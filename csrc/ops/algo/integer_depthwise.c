@@ -125,10 +125,10 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
     plan->scratch_bytes = fc_align_up((size_t)v->groups) + (size_t)plan->threads * fc_align_up(fc_view_k(v) * sizeof(void *));
 }
 
-static fc_status run(const fc_layer *layer, const void *packed, const void *x, void *y, const fc_epilogue *epilogue) {
+static fc_status run(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
     fc_conv2d_plan plan;
     describe(layer, &plan);
-    integer_depthwise_job job = {.layer = layer, .packed = packed, .x = x, .y = y, .channels = (size_t)layer->view.groups,
+    integer_depthwise_job job = {.layer = layer, .packed = weights->packed, .x = x, .y = y, .channels = (size_t)layer->view.groups,
                                  .taps = fc_view_k(&layer->view), .relu = epilogue->activation == FC_RELU};
     job.zero_bytes = fc_align_up(job.channels);
     job.worker_bytes = fc_align_up(job.taps * sizeof(void *));

@@ -12,9 +12,14 @@ typedef struct fc_weight_panels {
 
 static inline size_t fc_weights_of_group(const fc_weight_panels *p) { return p->panels * p->width * p->k; }
 
-/* Bytes in the compute type. */
+/* Bytes in the compute type, of all and of one panel. */
 fc_status fc_weights_bytes(const fc_weight_panels *p, const fc_conv_view *view, size_t *bytes);
+static inline size_t fc_panel_bytes(const fc_weight_panels *p, const fc_conv_view *view) { return p->k * p->width * fc_dtype_size(fc_compute_dtype(view->dtype)); }
 /* weights: of group 0; bias: of all groups, or NULL. */
 void fc_pack_weights(const fc_weight_panels *p, const fc_kernels *kernels, const fc_conv_view *view, const void *weights, const void *bias, void *packed);
+/* One panel of a kernel that is not cut along k. */
+void fc_pack_weights_panel(const fc_weight_panels *p, const fc_kernels *kernels, const fc_conv_view *view, const void *weights, size_t group, size_t panel, void *to);
+/* The bias alone, as fc_pack_weights lays it out. */
+void fc_pack_biases(const fc_weight_panels *p, const fc_kernels *kernels, const fc_conv_view *view, const void *bias, void *to);
 
 #endif

@@ -226,9 +226,9 @@ static void pack(const fc_layer *layer, const void *kernel, const void *bias, vo
     fc_packed_pack(&b, &layer->view, kernel, bias, packed);
 }
 
-static fc_status run(const fc_layer *layer, const void *packed, const void *x, void *y, const fc_epilogue *epilogue) {
+static fc_status run(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
     const fc_packed_blocking b = fc_packed_choose(layer->kernels, &layer->view);
-    return fc_packed_run(&b, &layer->view, packed, x, y, epilogue);
+    return fc_packed_run(&b, &layer->view, weights->packed, x, y, epilogue);
 }
 
 static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {

@@ -176,9 +176,9 @@ static void run_block(void *job_, size_t task, size_t worker) {
     }
 }
 
-static fc_status run(const fc_layer *layer, const void *packed, const void *x, void *y, const fc_epilogue *epilogue) {
+static fc_status run(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
     const planar_plan d = make_plan(layer);
-    planar_job job = {layer, &d, epilogue, packed, x, y, fc_scratch_alloc(d.offsets_bytes + d.workers * d.worker_bytes)};
+    planar_job job = {layer, &d, epilogue, weights->packed, x, y, fc_scratch_alloc(d.offsets_bytes + d.workers * d.worker_bytes)};
     if (!job.scratch)
         return FC_OUT_OF_MEMORY;
     fc_planes_offsets(&layer->view, &d.planes, (ptrdiff_t *)job.scratch);

@@ -286,10 +286,10 @@ static fc_status recompute(const split_job *job, const fc_packed_blocking *packe
     return status;
 }
 
-static fc_status run(const fc_layer *layer, const void *kernel, const void *x, void *y, const fc_epilogue *epilogue) {
+static fc_status run(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
     const fc_split_blocking b = choose(layer);
     const fc_packed_blocking packed = fc_packed_choose(layer->kernels, &layer->view);
-    split_job job = {.b = &b, .kernel = (fc_split_kernel *)kernel, .src = x, .dst = y, .epilogue = epilogue};
+    split_job job = {.b = &b, .kernel = (fc_split_kernel *)weights->packed, .src = x, .dst = y, .epilogue = epilogue};
     if (job.kernel->out_of_range)
         return fc_packed_run(&packed, &layer->view, job.kernel + 1, x, y, epilogue);
     const cut t = cut_up(&b);

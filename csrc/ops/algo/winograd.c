@@ -35,7 +35,7 @@ static void choose_panels(const fc_layer *layer, fc_winograd_plan *plan) {
 
 fc_status fc_winograd_plan_of(const fc_layer *layer, int set, fc_winograd_plan *plan) {
     const fc_conv_view *view = &layer->view;
-    size_t u_bytes, bias_bytes, direct_bytes;
+    size_t u_bytes, bias_bytes;
     *plan = (fc_winograd_plan){
         .set = &sets_of(layer)[set], .tiles = fc_rows_tiles(layer->kernels, layer->params.dtype),
         .size = fc_dtype_size(layer->params.dtype), .c = (size_t)view->src.c, .outs = (size_t)view->dst.c,
@@ -47,10 +47,8 @@ fc_status fc_winograd_plan_of(const fc_layer *layer, int set, fc_winograd_plan *
     choose_panels(layer, plan);
     FC_TRY(fc_multiply((ptrdiff_t[]){view->groups, (ptrdiff_t)plan->elements, view->src.c, (ptrdiff_t)plan->padded, (ptrdiff_t)plan->size}, 5, &u_bytes));
     FC_TRY(fc_multiply((ptrdiff_t[]){view->groups, (ptrdiff_t)plan->padded, (ptrdiff_t)plan->size}, 3, &bias_bytes));
-    FC_TRY(fc_packed_bytes(&plan->direct, view, &direct_bytes));
     plan->bias_offset = u_bytes;
-    plan->direct_offset = u_bytes + fc_align_up(bias_bytes);
-    plan->packed_bytes = plan->direct_offset + direct_bytes;
+    plan->packed_bytes = u_bytes + fc_align_up(bias_bytes);
     return plan->packed_bytes > PTRDIFF_MAX ? FC_TOO_LARGE : FC_OK;
 }
 
@@ -143,7 +141,6 @@ static void pack_set(const fc_layer *layer, int set, const void *kernel, const v
     for (size_t group = 0; group < groups && bias; group++)
         fc_pack_bias(layer->kernels, layer->params.dtype, (const char *)bias + group * plan.outs * plan.size, plan.outs, plan.padded,
                      (char *)packed + plan.bias_offset + group * plan.padded * plan.size);
-    fc_packed_pack(&plan.direct, &layer->view, kernel, bias, (char *)packed + plan.direct_offset);
 }
 
 /* Measured on random data: every error grows with the number of chains added, and F(2, 3) alone has room for any. */
@@ -190,10 +187,10 @@ static fc_status bytes_set(const fc_layer *layer, int set, size_t *bytes) {
     return FC_OK;
 }
 
-static fc_status run_set(const fc_layer *layer, int set, const void *packed, const void *x, void *y, const fc_epilogue *epilogue) {
+static fc_status run_set(const fc_layer *layer, int set, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
     fc_winograd_plan plan;
     FC_TRY(fc_winograd_plan_of(layer, set, &plan));
-    return fc_winograd_run(&plan, &layer->view, packed, x, y, epilogue);
+    return fc_winograd_run(&plan, &layer->view, weights, x, y, epilogue);
 }
 
 static void describe_set(const fc_layer *layer, int set, fc_conv2d_plan *described) {
@@ -218,8 +215,8 @@ static void describe_set(const fc_layer *layer, int set, fc_conv2d_plan *describ
     static void pack_##M##x##R(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {                               \
         pack_set(layer, SET, kernel, bias, packed);                                                                                       \
     }                                                                                                                                     \
-    static fc_status run_##M##x##R(const fc_layer *layer, const void *packed, const void *x, void *y, const fc_epilogue *epilogue) {      \
-        return run_set(layer, SET, packed, x, y, epilogue);                                                                               \
+    static fc_status run_##M##x##R(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) { \
+        return run_set(layer, SET, weights, x, y, epilogue);                                                                              \
     }                                                                                                                                     \
     static void describe_##M##x##R(const fc_layer *layer, fc_conv2d_plan *plan) { describe_set(layer, SET, plan); }                       \
     const fc_algorithm fc_algorithm_winograd_##M##x##R = {                                                                                \

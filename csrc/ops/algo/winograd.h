@@ -22,7 +22,7 @@ typedef struct fc_winograd_plan {
     size_t tail_width, tail_vectors;    /* of the last one */
     size_t panels, padded;              /* padded: outs in whole panels */
     fc_packed_blocking direct;
-    size_t direct_offset, bias_offset, packed_bytes;
+    size_t bias_offset, packed_bytes;
 } fc_winograd_plan;
 
 /* How one run is cut. */
@@ -45,7 +45,7 @@ fc_winograd_cut fc_winograd_cut_of(const fc_winograd_plan *plan, const fc_conv_v
 static inline size_t fc_winograd_panel(const fc_winograd_plan *plan, size_t p) { return p * plan->width * plan->c * plan->elements; }
 static inline size_t fc_winograd_width(const fc_winograd_plan *plan, size_t p) { return p + 1 < plan->panels ? plan->width : plan->tail_width; }
 
-fc_status fc_winograd_run(const fc_winograd_plan *plan, const fc_conv_view *view, const void *packed, const void *x, void *y,
+fc_status fc_winograd_run(const fc_winograd_plan *plan, const fc_conv_view *view, const fc_layer_weights *weights, const void *x, void *y,
                           const fc_epilogue *epilogue);
 
 #endif

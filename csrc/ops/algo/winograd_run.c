@@ -250,8 +250,8 @@ static void run_group(winograd_job *job) {
     }
 }
 
-/* An inf or NaN spreads over its whole tile: the rows that met one are computed again, directly. */
-static fc_status repair(const winograd_job *job, const void *packed, const void *x, void *y) {
+/* The rows of tiles that are flagged, computed by the packed algorithm. */
+static fc_status run_flagged(const winograd_job *job, const void *packed, const void *x, void *y) {
     const fc_winograd_plan *plan = job->plan;
     const fc_conv_view *view = job->view;
     const ptrdiff_t rows = (ptrdiff_t)job->cut->tile_rows, side = (ptrdiff_t)plan->set->m, size = (ptrdiff_t)plan->size;
@@ -263,13 +263,32 @@ static fc_status repair(const winograd_job *job, const void *packed, const void 
                 continue;
             ptrdiff_t src, dst;
             const fc_conv_view band = fc_view_band(view, n, begin * side, fc_min(end * side, view->dst.h), &src, &dst);
-            FC_TRY(fc_packed_run(&plan->direct, &band, (const char *)packed + plan->direct_offset, (const char *)x + src * size,
+            FC_TRY(fc_packed_run(&plan->direct, &band, packed, (const char *)x + src * size,
                                  (char *)y + dst * size, job->epilogue));
         }
     return FC_OK;
 }
 
-fc_status fc_winograd_run(const fc_winograd_plan *plan, const fc_conv_view *view, const void *packed, const void *x, void *y,
+/* An inf or NaN spreads over its whole tile: the rows that met one are computed again. */
+static fc_status repair(const winograd_job *job, const fc_layer_weights *weights, const void *x, void *y) {
+    const fc_packed_blocking *direct = &job->plan->direct;
+    const size_t rows = (size_t)job->view->n * job->cut->tile_rows;
+    size_t flagged = 0, bytes;
+    for (size_t row = 0; row < rows; row++)
+        flagged += atomic_load_explicit(&job->flags[row], memory_order_relaxed);
+    if (!flagged)
+        return FC_OK;
+    FC_TRY(fc_packed_bytes(direct, job->view, &bytes));
+    void *packed = fc_scratch_alloc(bytes);
+    if (!packed)
+        return FC_OUT_OF_MEMORY;
+    fc_packed_pack(direct, job->view, weights->kernel, weights->bias, packed);
+    const fc_status status = run_flagged(job, packed, x, y);
+    fc_scratch_free(packed);
+    return status;
+}
+
+fc_status fc_winograd_run(const fc_winograd_plan *plan, const fc_conv_view *view, const fc_layer_weights *weights, const void *x, void *y,
                           const fc_epilogue *epilogue) {
     const fc_winograd_cut cut = fc_winograd_cut_of(plan, view);
     char *scratch = fc_scratch_alloc(cut.bytes);
@@ -282,13 +301,13 @@ fc_status fc_winograd_run(const fc_winograd_plan *plan, const fc_conv_view *view
     };
     job.scratch = job.shared + cut.shared * cut.v_bytes;
     for (size_t group = 0; group < (size_t)view->groups; group++) {
-        job.u = (const char *)packed + group * plan->elements * plan->c * plan->padded * plan->size;
-        job.bias = (const char *)packed + plan->bias_offset + group * plan->padded * plan->size;
+        job.u = (const char *)weights->packed + group * plan->elements * plan->c * plan->padded * plan->size;
+        job.bias = (const char *)weights->packed + plan->bias_offset + group * plan->padded * plan->size;
         job.x = (const char *)x + group * (size_t)view->src.group_pitch * plan->size;
         job.y = (char *)y + group * (size_t)view->dst.group_pitch * plan->size;
         run_group(&job);
     }
-    const fc_status status = repair(&job, packed, x, y);
+    const fc_status status = repair(&job, weights, x, y);
     fc_scratch_free(scratch);
     return status;
 }

@@ -122,10 +122,9 @@ def pair(value, name: str, minimum: int = 1) -> tuple[int, int]:
     if isinstance(value, (str, bytes)):
         raise TypeError(f"`{name}` must be an integer or two integers; received {value!r}")
     try:
-        values = tuple(value)
+        values = (value, value) if isinstance(value, int) else tuple(value)
     except TypeError:
-        number = integer(value, name, minimum)
-        return number, number
+        values = value, value
     if len(values) != 2:
         raise ValueError(f"`{name}` must be an integer or two integers; received {value!r}")
     return integer(values[0], name, minimum), integer(values[1], name, minimum)
@@ -169,7 +168,8 @@ def padding_pairs(padding, size: tuple[int, int], window: tuple[int, int], strid
     """'valid', 'same' or ((top, bottom), (left, right)), as the latter."""
     if isinstance(padding, str):
         mode = ("valid", "same").index(choice(padding.lower(), "padding", ("valid", "same")))
-        return tuple(_core.resolve_padding(mode, *axis) for axis in zip(size, window, strides, dilation, strict=True))
+        return (_core.resolve_padding(mode, size[0], window[0], strides[0], dilation[0]),
+                _core.resolve_padding(mode, size[1], window[1], strides[1], dilation[1]))
     message = f"`padding` must be 'valid', 'same' or ((top, bottom), (left, right)); received {padding!r}"
     try:
         rows, columns = (tuple(axis) for axis in padding)

@@ -227,7 +227,8 @@ static fc_layer folded(const fc_layer *layer) {
 
 static fc_status run_form(const fc_layer *layer, fc_direct_form form, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
     const fc_layer own = folded(layer);
-    const fc_direct_plan d = fc_direct_plan_of(&own, form);
+    fc_direct_plan d = fc_direct_plan_of(&own, form);
+    fc_direct_find_tiles(&own, &d);
     direct_job job = {&own, &d, epilogue, weights, x, y, fc_scratch_alloc(d.zero_bytes + d.bias_bytes + d.workers * d.worker_bytes)};
     if (!job.scratch)
         return FC_OUT_OF_MEMORY;
@@ -250,8 +251,8 @@ static double cost(const fc_layer *layer) {
 }
 
 static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
-    const fc_direct_plan d = fc_direct_plan_of(layer, FC_DIRECT_PACKED);
-    return fc_weights_bytes(&d.weights, &layer->view, bytes);
+    const fc_weight_panels panels = fc_direct_weights(layer);
+    return fc_weights_bytes(&panels, &layer->view, bytes);
 }
 
 /* As long as a worker's copy stays in its L2; what is larger comes from L3 to every core alike. */
@@ -261,8 +262,8 @@ static int packs_late(const fc_layer *layer) {
 }
 
 static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
-    const fc_direct_plan d = fc_direct_plan_of(layer, FC_DIRECT_PACKED);
-    fc_pack_weights(&d.weights, layer->kernels, &layer->view, kernel, bias, packed);
+    const fc_weight_panels panels = fc_direct_weights(layer);
+    fc_pack_weights(&panels, layer->kernels, &layer->view, kernel, bias, packed);
 }
 
 static fc_status run(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {

@@ -20,8 +20,8 @@ typedef enum fc_direct_form { FC_DIRECT_PACKED, FC_DIRECT_LATE, FC_DIRECT_UNPACK
 
 typedef struct fc_direct_plan {
     fc_weight_panels weights;
-    size_t vectors, last_vectors, height;   /* of the highest tile; the last panel of output channels may be narrower */
-    const fc_rows_tile *tiles[FC_MAX_TILE_HEIGHT + 1], *narrow_tiles[FC_MAX_TILE_HEIGHT + 1];   /* by the number of pixels */
+    size_t vectors, height;                 /* of the highest tile */
+    const fc_rows_tile *tiles[FC_MAX_TILE_HEIGHT + 1], *narrow_tiles[FC_MAX_TILE_HEIGHT + 1];   /* by the number of pixels; for the last panel */
     size_t size;                            /* bytes of an element in the compute type */
     fc_direct_form form;
     int kernel_in_l2, in_place;             /* the kernel stays in L2; results go straight to y */
@@ -36,7 +36,11 @@ typedef struct fc_direct_plan {
     size_t worker_bytes, zero_bytes, bias_bytes;
 } fc_direct_plan;
 
+/* The panels of the packed kernel. */
+fc_weight_panels fc_direct_weights(const fc_layer *layer);
+/* All but the tiles, which a run looks up. */
 fc_direct_plan fc_direct_plan_of(const fc_layer *layer, fc_direct_form form);
+void fc_direct_find_tiles(const fc_layer *layer, fc_direct_plan *plan);
 /* Estimated cycles of a run. */
 double fc_direct_cost(const fc_layer *layer, const fc_direct_plan *plan);
 void fc_direct_describe(const fc_direct_plan *direct, fc_conv2d_plan *plan);

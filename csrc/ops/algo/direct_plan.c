@@ -69,29 +69,42 @@ static void plan_blocks(const fc_layer *layer, fc_direct_plan *d) {
     d->tasks = blocks * d->chunks;
 }
 
+fc_weight_panels fc_direct_weights(const fc_layer *layer) {
+    const fc_dtype dtype = fc_compute_dtype(layer->view.dtype);
+    const size_t outs = (size_t)layer->view.dst.c, k = fc_view_k(&layer->view);
+    const fc_rows_tile *tile = fc_rows_tile_for(layer->kernels, dtype, fc_rows_vectors(layer->kernels, dtype, outs), FC_MAX_TILE_HEIGHT);
+    return (fc_weight_panels){tile->width, fc_parts(outs, tile->width), k, k};
+}
+
+static void find_tiles(const fc_layer *layer, size_t vectors, const fc_rows_tile **by_rows) {
+    for (const fc_rows_tile *tile = fc_rows_tiles(layer->kernels, fc_compute_dtype(layer->view.dtype)); tile->height; tile++)
+        for (size_t rows = tile->vectors == vectors ? tile->height : 0; rows; rows--)
+            if (!by_rows[rows] || by_rows[rows]->height > tile->height)
+                by_rows[rows] = tile;
+}
+
+void fc_direct_find_tiles(const fc_layer *layer, fc_direct_plan *d) {
+    const size_t rest = (size_t)layer->view.dst.c - (d->weights.panels - 1) * d->weights.width;
+    find_tiles(layer, d->vectors, d->tiles);
+    find_tiles(layer, fc_rows_narrowest(layer->kernels, fc_compute_dtype(layer->view.dtype), d->vectors, rest), d->narrow_tiles);
+}
+
 fc_direct_plan fc_direct_plan_of(const fc_layer *layer, fc_direct_form form) {
     const fc_conv_view *v = &layer->view;
-    const fc_dtype dtype = fc_compute_dtype(v->dtype);
-    fc_direct_plan d = {.form = form, .size = fc_dtype_size(dtype), .vectors = fc_rows_vectors(layer->kernels, dtype, (size_t)v->dst.c)};
-    const fc_rows_tile *tile = fc_rows_tile_for(layer->kernels, dtype, d.vectors, FC_MAX_TILE_HEIGHT);
-    const size_t k = fc_view_k(v), outs = (size_t)v->dst.c;
-    d.height = tile->height;
-    d.weights = (fc_weight_panels){tile->width, fc_parts(outs, tile->width), k, k};
-    d.weights_pitch = form == FC_DIRECT_UNPACKED ? (size_t)v->w_c_pitch : tile->width;
-    d.last_vectors = fc_rows_narrowest(layer->kernels, dtype, d.vectors, outs - (d.weights.panels - 1) * tile->width);
-    for (size_t rows = 1; rows <= d.height; rows++) {
-        d.tiles[rows] = fc_rows_tile_for(layer->kernels, dtype, d.vectors, rows);
-        d.narrow_tiles[rows] = fc_rows_tile_for(layer->kernels, dtype, d.last_vectors, rows);
-    }
+    const fc_rows_tile *tiles = fc_rows_tiles(layer->kernels, fc_compute_dtype(v->dtype));
+    const size_t lanes = tiles->width / tiles->vectors, k = fc_view_k(v);
+    fc_direct_plan d = {.form = form, .size = fc_dtype_size(fc_compute_dtype(v->dtype)), .height = tiles->height, .weights = fc_direct_weights(layer)};
+    d.vectors = d.weights.width / lanes;
+    d.weights_pitch = form == FC_DIRECT_UNPACKED ? (size_t)v->w_c_pitch : d.weights.width;
     d.in_place = !fc_is_half(v->dtype) && v->dst.c_pitch == 1;
     d.kernel_in_l2 = d.weights.panels * d.weights.width * k * d.size <= fc_caches()->l2 / 2;
     plan_runs(layer, &d);
     plan_blocks(layer, &d);
-    const size_t fc_pixel_panels = (size_t)d.rows * fc_parts((size_t)d.cols, d.height);
-    d.table_bytes = fc_align_up(fc_pixel_panels * d.height * (size_t)(v->rows.count * v->cols.count) * sizeof(void *));
+    const size_t pixel_panels = (size_t)d.rows * fc_parts((size_t)d.cols, d.height);
+    d.table_bytes = fc_align_up(pixel_panels * d.height * (size_t)(v->rows.count * v->cols.count) * sizeof(void *));
     d.patch_bytes = d.patched ? fc_align_up(patch_elements(v, d.rows, d.cols, d.pixel_pitch) * d.size) : 0;
     d.raw_bytes = fc_is_half(v->dtype) ? fc_align_up((size_t)(v->src.w * d.pixel_pitch) * sizeof(uint16_t)) : 0;
-    d.panel_bytes = fc_align_up(fc_pixel_panels * sizeof(fc_pixel_panel));
+    d.panel_bytes = fc_align_up(pixel_panels * sizeof(fc_pixel_panel));
     const size_t panels = (size_t)v->groups * d.weights.panels;
     d.ready_bytes = form == FC_DIRECT_LATE ? fc_align_up(panels) : 0;
     d.late_bytes = form == FC_DIRECT_LATE ? panels * fc_panel_bytes(&d.weights, v) : 0;

@@ -15,7 +15,10 @@ static double row_cycles(const fc_rows_tile *tile) {
 size_t fc_rows_vectors(const fc_kernels *kernels, fc_dtype dtype, size_t outs) {
     size_t best = 0;
     double least = 0;
-    for (const fc_rows_tile *tile = fc_rows_tiles(kernels, dtype); tile->height; tile++) {
+    const fc_rows_tile *tiles = fc_rows_tiles(kernels, dtype);
+    for (const fc_rows_tile *tile = tiles; tile->height; tile++) {
+        if (tile->height < tiles->height)
+            continue;   /* lower ones overlap no more FMAs */
         const size_t whole = outs / tile->width, lanes = tile->width / tile->vectors, rest = (outs % tile->width + lanes - 1) / lanes;
         const double cycles = row_cycles(tile) * ((double)whole + (double)rest / (double)tile->vectors);
         if (!best || cycles < least) {

@@ -29,16 +29,18 @@ typedef struct block {
     size_t first_panel, panels;     /* of output channels */
     const char *weights, *biases;   /* of the group's first panel; biases NULL where there are none */
     size_t weights_step;            /* bytes from panel to panel */
-    char *y;                        /* of the group, first image */
+    char *y;                        /* of the block's first pixel, the group's first channel */
 } block;
 
 /* A worker's part of the scratch, piece by piece. */
-typedef struct space { fc_pixel_panel *panels; const void **table; char *patch, *raw, *ready, *late; } space;
+typedef struct space { fc_panels_made *made; fc_pixel_panel *panels; const void **table; char *patch, *raw, *ready, *late; } space;
 
 static space space_of(const direct_job *job, size_t worker) {
     const fc_direct_plan *d = job->d;
     char *own = job->scratch + d->zero_bytes + d->bias_bytes + worker * d->worker_bytes;
-    space at = {.panels = (fc_pixel_panel *)own, .table = (const void **)(own + d->panel_bytes), .patch = own + d->panel_bytes + d->table_bytes};
+    space at = {.made = (fc_panels_made *)own, .panels = (fc_pixel_panel *)(own + d->made_bytes)};
+    at.table = (const void **)(own + d->made_bytes + d->panel_bytes);
+    at.patch = (char *)at.table + d->table_bytes;
     at.raw = at.patch + d->patch_bytes;
     at.ready = at.raw + d->raw_bytes;
     at.late = at.ready + d->ready_bytes;
@@ -86,32 +88,43 @@ static block find_block(const direct_job *job, size_t task, const space *own) {
     p.patch = fc_patch_of(v, p.i, p.rows, p.j, p.cols, d->pixel_pitch);
     at.pixels = p;
     at.panels = fc_least(d->chunk_panels, d->weights.panels - at.first_panel);
-    at.y = job->y + at.group * v->dst.group_pitch * size;
+    at.y = job->y + (at.group * v->dst.group_pitch + at.image * v->dst.n_pitch + p.i * v->dst.h_pitch + p.j * v->dst.w_pitch) * size;
     find_weights(job, own, &at);
     return at;
 }
 
-/* The next panel: up to `height` pixels, within one row unless the block holds whole rows. */
-static ptrdiff_t panel_count(const direct_job *job, const block *at, ptrdiff_t pixel) {
-    const ptrdiff_t rows = at->pixels.rows, cols = at->pixels.cols, left = cols == job->layer->view.dst.w ? rows * cols - pixel : cols - pixel % cols;
-    return fc_min(left, (ptrdiff_t)job->d->height);
-}
-
-static fc_pixel_panel next_panel(const direct_job *job, const block *at, ptrdiff_t pixel, const void **table) {
+/* The panel from pixel (i, j) on: up to `height` pixels, within one row unless the block holds whole rows. */
+static fc_pixel_panel panel_at(const direct_job *job, const block *at, ptrdiff_t i, ptrdiff_t j, const void **table) {
     const fc_direct_plan *d = job->d;
     const fc_conv_view *v = &job->layer->view;
-    const ptrdiff_t cols = at->pixels.cols;
-    fc_pixel_panel p = {.count = panel_count(job, at, pixel), .i = pixel / cols, .j = pixel % cols, .table = table};
+    const ptrdiff_t cols = at->pixels.cols, left = (cols == v->dst.w ? (at->pixels.rows - i) * cols : cols) - j;
+    fc_pixel_panel p = {.count = fc_min(left, (ptrdiff_t)d->height), .i = i, .j = j, .table = table};
     p.tile = d->tiles[p.count];
     p.narrow = d->narrow_tiles[p.count];
-    const int joined = fc_point_pixels(v, &at->pixels, p.i, p.j, p.count, p.tile->height, d->joined, table);
+    const int joined = fc_point_pixels(v, &at->pixels, i, j, p.count, p.tile->height, d->joined, table);
     const size_t split = d->joined && !joined ? (size_t)v->cols.count : 1;
     p.length = d->unit / split;
-    p.runs = d->weights.k / d->unit * split;
+    p.runs = d->runs * split;
     p.at_once = d->units * split;
-    const ptrdiff_t place = at->image * v->dst.n_pitch + (at->pixels.i + p.i) * v->dst.h_pitch + (at->pixels.j + p.j) * v->dst.w_pitch;
-    p.y = at->y + place * (ptrdiff_t)fc_dtype_size(v->dtype);
+    p.y = (i * v->dst.h_pitch + j * v->dst.w_pitch) * (ptrdiff_t)fc_dtype_size(v->dtype);
     return p;
+}
+
+/* The panels of a block; in patches, those of blocks of the same size lie alike. */
+static size_t make_panels(const direct_job *job, const block *at, const space *own) {
+    const fc_direct_plan *d = job->d;
+    const ptrdiff_t cols = at->pixels.cols;
+    const size_t taps = (size_t)(job->layer->view.rows.count * job->layer->view.cols.count);
+    fc_panels_made *made = own->made;
+    if (d->patched && made->rows == at->pixels.rows && made->cols == cols)
+        return made->count;
+    *made = (fc_panels_made){at->pixels.rows, cols, 0};
+    for (ptrdiff_t i = 0, j = 0; i < at->pixels.rows;) {
+        own->panels[made->count] = panel_at(job, at, i, j, own->table + made->count * d->height * taps);
+        for (j += own->panels[made->count++].count; j >= cols; j -= cols)
+            i++;
+    }
+    return made->count;
 }
 
 /* The whole sum of one tile, step by step. */
@@ -145,7 +158,8 @@ static fc_finished_tile describe_tile(const direct_job *job, const block *at, co
     return (fc_finished_tile){
         .view = v, .kernels = job->layer->kernels, .tile = tile, .rows = (size_t)p->count, .cols = cols, .pixels_in_rows = 1,
         .pixel = (size_t)((at->image * v->dst.h + at->pixels.i + p->i) * v->dst.w + at->pixels.j + p->j), .pixels = (size_t)p->count,
-        .out = o, .outs = outs, .activation = e->activation == FC_RELU ? FC_LINEAR : e->activation, .alpha = e->alpha, .dst = at->y,
+        .out = o, .outs = outs, .activation = e->activation == FC_RELU ? FC_LINEAR : e->activation, .alpha = e->alpha,
+        .dst = job->y + at->group * v->dst.group_pitch * (ptrdiff_t)fc_dtype_size(v->dtype),
     };
 }
 
@@ -157,7 +171,7 @@ static void multiply(const direct_job *job, const block *at, const fc_pixel_pane
     fc_rows_block b = {.b = at->weights + panel * at->weights_step, .b_pitch = d->weights_pitch, .rows = (size_t)p->count,
                        .start = at->biases ? at->biases + o * d->size : NULL};
     if (d->in_place) {
-        b.c = p->y + o * d->size;
+        b.c = at->y + p->y + o * d->size;
         b.c_pitch = (size_t)job->layer->view.dst.w_pitch;
         b.cols = outs;
         multiply_tile(job, p, b, tile);
@@ -176,11 +190,22 @@ static void multiply(const direct_job *job, const block *at, const fc_pixel_pane
 }
 
 /* Asks for the rows of a panel that reads each pixel once: many streams at a time, more than the hardware foresees. */
-static void prefetch(const direct_job *job, const fc_pixel_panel *p) {
+static void ask_for_pixels(const direct_job *job, const fc_pixel_panel *p) {
     const size_t bytes = job->d->unit * job->d->size;
     for (ptrdiff_t r = 0; r < p->count; r++)
         for (size_t at = 0; at < bytes; at += FC_ALIGNMENT)
             __builtin_prefetch((const char *)p->table[r] + at);
+}
+
+/* Asks for the place of a tile's results, or its stores would wait for their lines all at once. */
+static void ask_for_output(const direct_job *job, const block *at, const fc_pixel_panel *p, size_t panel) {
+    const fc_direct_plan *d = job->d;
+    const fc_tensor_view *dst = &job->layer->view.dst;
+    const size_t o = panel * d->weights.width, bytes = fc_least((size_t)dst->c - o, d->weights.width) * d->size;
+    const char *to = at->y + p->y + o * d->size;
+    for (ptrdiff_t r = 0; r < p->count && d->in_place; r++, to += dst->w_pitch * (ptrdiff_t)d->size)
+        for (size_t line = 0; line < bytes; line += FC_ALIGNMENT)
+            __builtin_prefetch(to + line, 1);
 }
 
 /* Kernels that stay in L2 are run through for every tile of pixels, so that x and y are passed over once; of others one panel at a time. */
@@ -189,15 +214,23 @@ static void multiply_block(const direct_job *job, const block *at, const fc_pixe
     const int single = job->layer->view.rows.count * job->layer->view.cols.count == 1 && !job->d->patched;
     if (!job->d->kernel_in_l2) {
         for (size_t panel = at->first_panel; panel < end; panel++)
-            for (size_t m = 0; m < count; m++)
+            for (size_t m = 0; m < count; m++) {
+                if (m + 1 < count)
+                    ask_for_output(job, at, &panels[m + 1], panel);
                 multiply(job, at, &panels[m], panel);
+            }
         return;
     }
     for (size_t m = 0; m < count; m++) {
         if (single && m + 1 < count)
-            prefetch(job, &panels[m + 1]);
-        for (size_t panel = at->first_panel; panel < end; panel++)
+            ask_for_pixels(job, &panels[m + 1]);
+        for (size_t panel = at->first_panel; panel < end; panel++) {
+            if (panel + 1 < end)
+                ask_for_output(job, at, &panels[m], panel + 1);
+            else if (m + 1 < count)
+                ask_for_output(job, at, &panels[m + 1], at->first_panel);
             multiply(job, at, &panels[m], panel);
+        }
     }
 }
 
@@ -213,10 +246,7 @@ static void run_block(void *job_, size_t task, size_t worker) {
         fc_fill_patch(v, job->layer->kernels, &at.pixels.patch, at.pixels.source, own.raw, own.patch);
         at.pixels.source = own.patch;
     }
-    size_t count = 0;
-    for (ptrdiff_t pixel = 0; pixel < at.pixels.rows * at.pixels.cols; pixel += own.panels[count++].count)
-        own.panels[count] = next_panel(job, &at, pixel, own.table + count * d->height * (size_t)(v->rows.count * v->cols.count));
-    multiply_block(job, &at, own.panels, count);
+    multiply_block(job, &at, own.panels, make_panels(job, &at, &own));
 }
 
 static fc_layer folded(const fc_layer *layer) {
@@ -235,8 +265,11 @@ static fc_status run_form(const fc_layer *layer, fc_direct_form form, const fc_l
     memset(job.scratch, 0, d.zero_bytes);
     if (weights->bias && form != FC_DIRECT_PACKED)
         fc_pack_biases(&d.weights, own.kernels, &own.view, weights->bias, job.scratch + d.zero_bytes);
-    for (size_t worker = 0; worker < d.workers; worker++)
-        memset(space_of(&job, worker).ready, 0, d.ready_bytes);
+    for (size_t worker = 0; worker < d.workers; worker++) {
+        const space own = space_of(&job, worker);
+        *own.made = (fc_panels_made){0};
+        memset(own.ready, 0, d.ready_bytes);
+    }
     fc_parallel_for(d.tasks, d.workers, run_block, &job);
     fc_scratch_free(job.scratch);
     return FC_OK;

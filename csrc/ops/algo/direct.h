@@ -12,8 +12,11 @@ typedef struct fc_pixel_panel {
     const fc_rows_tile *tile, *narrow;
     size_t runs, length, at_once;   /* runs of how many elements, runs a step of k */
     const void **table;
-    char *y;                        /* the first pixel's first channel of the group */
+    ptrdiff_t y;                    /* the first pixel's results, in bytes from the block's */
 } fc_pixel_panel;
+
+/* Before a worker's panels: the rows and columns of the block they were made for, and their number. */
+typedef struct fc_panels_made { ptrdiff_t rows, cols; size_t count; } fc_panels_made;
 
 /* The kernel is packed before the run; by each worker, the panels it comes to need; never: it is read in place. */
 typedef enum fc_direct_form { FC_DIRECT_PACKED, FC_DIRECT_LATE, FC_DIRECT_UNPACKED } fc_direct_form;
@@ -28,11 +31,12 @@ typedef struct fc_direct_plan {
     size_t weights_pitch;                   /* of a step of k */
     int patched, joined;
     size_t unit;                            /* elements of a run where taps are joined as far as `joined` says */
+    size_t runs;                            /* of them */
     size_t pieces, piece, units;            /* a step of k: a piece of one run (pieces > 1), or up to `units` whole runs */
     ptrdiff_t pixel_pitch;                  /* of the patch */
     ptrdiff_t rows, cols;                   /* output pixels of a block */
     size_t row_blocks, col_blocks, chunk_panels, chunks, tasks, workers;
-    size_t panel_bytes, table_bytes, patch_bytes, raw_bytes, ready_bytes, late_bytes;   /* parts of a worker */
+    size_t made_bytes, panel_bytes, table_bytes, patch_bytes, raw_bytes, ready_bytes, late_bytes;   /* parts of a worker */
     size_t worker_bytes, zero_bytes, bias_bytes;
 } fc_direct_plan;
 

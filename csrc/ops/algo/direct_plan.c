@@ -34,6 +34,7 @@ static void plan_runs(const fc_layer *layer, fc_direct_plan *d) {
     d->patched = fc_is_half(v->dtype) || !together || (v->src.c < FEW_CHANNELS && has_border(v)) || shares_sets(v->src.w_pitch * v->cols.stride, d->size);
     d->joined = v->cols.step == 1 && (d->patched || v->src.w_pitch == v->src.c) && v->cols.count * v->src.c <= JOINED_K;
     d->unit = (size_t)(d->joined ? v->cols.count * v->src.c : v->src.c);
+    d->runs = d->weights.k / d->unit;
     d->pixel_pitch = v->src.c + (!d->joined && shares_sets(v->src.c * v->cols.stride, d->size) ? FC_ALIGNMENT / (ptrdiff_t)d->size : 0);
     d->pieces = fc_parts(d->unit, LONGEST_K);
     d->piece = fc_parts(d->unit, d->pieces);
@@ -104,12 +105,13 @@ fc_direct_plan fc_direct_plan_of(const fc_layer *layer, fc_direct_form form) {
     d.table_bytes = fc_align_up(pixel_panels * d.height * (size_t)(v->rows.count * v->cols.count) * sizeof(void *));
     d.patch_bytes = d.patched ? fc_align_up(patch_elements(v, d.rows, d.cols, d.pixel_pitch) * d.size) : 0;
     d.raw_bytes = fc_is_half(v->dtype) ? fc_align_up((size_t)(v->src.w * d.pixel_pitch) * sizeof(uint16_t)) : 0;
+    d.made_bytes = fc_align_up(sizeof(fc_panels_made));
     d.panel_bytes = fc_align_up(pixel_panels * sizeof(fc_pixel_panel));
     const size_t panels = (size_t)v->groups * d.weights.panels;
     d.ready_bytes = form == FC_DIRECT_LATE ? fc_align_up(panels) : 0;
     d.late_bytes = form == FC_DIRECT_LATE ? panels * fc_panel_bytes(&d.weights, v) : 0;
     d.bias_bytes = form == FC_DIRECT_PACKED ? 0 : fc_align_up(panels * d.weights.width * d.size);
-    d.worker_bytes = d.panel_bytes + d.table_bytes + d.patch_bytes + d.raw_bytes + d.ready_bytes + d.late_bytes;
+    d.worker_bytes = d.made_bytes + d.panel_bytes + d.table_bytes + d.patch_bytes + d.raw_bytes + d.ready_bytes + d.late_bytes;
     d.zero_bytes = d.patched ? 0 : fc_align_up((size_t)v->cols.count * (size_t)v->src.c * d.size);
     d.workers = fc_parallel_workers(d.tasks, 2.0 * (double)fc_view_pixels(v) * (double)k * (double)v->dst.c * (double)v->groups);
     return d;

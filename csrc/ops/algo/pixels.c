@@ -65,7 +65,7 @@ static int all_inside(const fc_taps *taps, ptrdiff_t low, ptrdiff_t high, ptrdif
 int fc_point_pixels(const fc_conv_view *v, const fc_pixel_block *b, ptrdiff_t i, ptrdiff_t j, ptrdiff_t count, size_t height, int join, const void **table) {
     const ptrdiff_t last = j + count - 1;
     const int one_row = last < b->cols;
-    const int rows = b->patched || all_inside(&v->rows, b->i + i, b->i + i + last / b->cols, v->src.h);
+    const int rows = b->patched || all_inside(&v->rows, b->i + i, b->i + i + (one_row ? 0 : last / b->cols), v->src.h);
     const int cols = b->patched || all_inside(&v->cols, b->j + (one_row ? j : 0), b->j + (one_row ? last : b->cols - 1), v->src.w);
     const int joined = join && cols;
     const ptrdiff_t taps = joined ? 1 : v->cols.count;

@@ -30,6 +30,7 @@ enum { FC_GEMM_TILES = 4, FC_MAX_TILE_ROWS = 16, FC_MAX_TILE_COLS = 64 };
  * for r < rows <= height, j < cols <= width; height is the tile's, and every run has `height` pointers, the spare ones to anything
  * readable. start: whole vectors, or NULL for 0; accumulate: 1 starts from c instead. relu: max(0, .) at the end, NaN stays.
  * b and start are read in whole vectors.
+ * far: 1 where c is in no near cache; next: NULL, or `height` runs that will be read soon. Both are asked for bit by bit meanwhile.
  */
 typedef struct fc_rows_block {
     size_t runs, length;
@@ -39,7 +40,8 @@ typedef struct fc_rows_block {
     void *c;
     size_t c_pitch, rows, cols;
     const void *start;
-    int accumulate, relu;
+    int accumulate, relu, far;
+    const void *const *next;
 } fc_rows_block;
 typedef void fc_rows_fn(const fc_rows_block *block);
 typedef struct fc_rows_tile { size_t height, width, vectors; fc_rows_fn *run; } fc_rows_tile;
@@ -121,7 +123,8 @@ enum { FC_WINOGRAD_2X3, FC_WINOGRAD_4X3, FC_WINOGRAD_6X3, FC_WINOGRAD_2X5, FC_WI
  *
  *     c[r * c_pitch + j] = start[r] + sum over i < k of a[i * rows + r] * b[offsets[i] + j],    r < rows, j < cols
  *
- * start: NULL for 0; accumulate: 1 adds to what c holds; relu: max(0, .) at the end, NaN stays.
+ * start: NULL for 0; accumulate: 1 adds to what c holds; relu: max(0, .) at the end, NaN stays. The caches are asked for b[offsets[i] + ahead + j],
+ * which need not exist.
  */
 typedef struct fc_planes_block {
     size_t k;
@@ -131,9 +134,11 @@ typedef struct fc_planes_block {
     size_t c_pitch;
     const void *start;
     int accumulate, relu;
+    ptrdiff_t ahead;
 } fc_planes_block;
 typedef void fc_planes_fn(const fc_planes_block *block);
 typedef struct fc_planes_tile { size_t rows, cols, vectors; fc_planes_fn *run; } fc_planes_tile;
+enum { FC_PLANES_TILES = 8 };
 
 /* dst[k * pitch + i] = src[i][k] for i < rows, k < length; pitch >= rows. Elements of the size in the slot's name, in bits. */
 typedef void fc_transpose_fn(void *dst, size_t pitch, const void *const *src, size_t rows, size_t length);
@@ -254,7 +259,7 @@ typedef struct fc_kernels {
 #define FC_ROWS(slot) fc_rows_tile slot[FC_ROWS_TILES + 1];   /* ends with height == 0 */
 #define FC_SPLIT(slot) fc_split_gemm slot;
 #define FC_WINOGRAD(slot) fc_winograd slot[FC_WINOGRAD_COUNT];
-#define FC_PLANES(slot) fc_planes_tile slot[FC_GEMM_TILES + 1];   /* ends with rows == 0 */
+#define FC_PLANES(slot) fc_planes_tile slot[FC_PLANES_TILES + 1];   /* ends with rows == 0 */
 #define FC_KERNEL(slot, type) type *slot;
 #define FC_ACTIVATIONS(slot, type) type *slot[FC_ACTIVATION_COUNT];
 #include "kernels/list.inc"

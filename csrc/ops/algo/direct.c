@@ -127,11 +127,16 @@ static size_t make_panels(const direct_job *job, const block *at, const space *o
     return made->count;
 }
 
+static void shift(const void *const *rows, size_t count, size_t bytes, const void **shifted) {
+    for (size_t r = 0; r < count; r++)
+        shifted[r] = (const char *)rows[r] + bytes;
+}
+
 /* The whole sum of one tile, step by step. */
 static void multiply_tile(const direct_job *job, const fc_pixel_panel *p, fc_rows_block b, const fc_rows_tile *tile) {
     const fc_direct_plan *d = job->d;
     const int relu = job->epilogue->activation == FC_RELU;
-    const void *shifted[FC_MAX_TILE_HEIGHT];
+    const void *const *next = b.next, *shifted[FC_MAX_TILE_HEIGHT], *shifted_next[FC_MAX_TILE_HEIGHT];
     for (size_t first = 0; first < p->runs; first += p->at_once)
         for (size_t piece = 0; piece < d->pieces; piece++) {
             const size_t offset = piece * d->piece;
@@ -139,15 +144,19 @@ static void multiply_tile(const direct_job *job, const fc_pixel_panel *p, fc_row
             b.runs = fc_least(p->at_once, p->runs - first);
             b.length = d->pieces > 1 ? fc_least(d->piece, d->unit - offset) : p->length;
             if (offset) {
-                for (size_t r = 0; r < tile->height; r++)
-                    shifted[r] = (const char *)b.a[r] + offset * d->size;
+                shift(b.a, tile->height, offset * d->size, shifted);
                 b.a = shifted;
+            }
+            if (offset && next) {
+                shift(next, tile->height, offset * d->size, shifted_next);
+                b.next = shifted_next;
             }
             b.relu = relu && first + p->at_once >= p->runs && piece + 1 == d->pieces;
             tile->run(&b);
             b.b = (const char *)b.b + b.runs * b.length * d->weights_pitch * d->size;
             b.start = NULL;
             b.accumulate = 1;
+            b.far = 0;
         }
 }
 
@@ -163,17 +172,19 @@ static fc_finished_tile describe_tile(const direct_job *job, const block *at, co
     };
 }
 
-/* One tile of pixels times one panel of output channels. */
-static void multiply(const direct_job *job, const block *at, const fc_pixel_panel *p, size_t panel) {
+/* One tile of pixels times one panel of output channels. next: NULL, or the pixels to ask for meanwhile. */
+static void multiply(const direct_job *job, const block *at, const fc_pixel_panel *p, size_t panel, const fc_pixel_panel *next) {
     const fc_direct_plan *d = job->d;
     const size_t o = panel * d->weights.width, outs = fc_least((size_t)job->layer->view.dst.c - o, d->weights.width);
     const fc_rows_tile *tile = panel + 1 == d->weights.panels ? p->narrow : p->tile;
     fc_rows_block b = {.b = at->weights + panel * at->weights_step, .b_pitch = d->weights_pitch, .rows = (size_t)p->count,
-                       .start = at->biases ? at->biases + o * d->size : NULL};
+                       .start = at->biases ? at->biases + o * d->size : NULL,
+                       .next = next && next->tile == p->tile ? (const void *const *)next->table : NULL};
     if (d->in_place) {
         b.c = at->y + p->y + o * d->size;
         b.c_pitch = (size_t)job->layer->view.dst.w_pitch;
         b.cols = outs;
+        b.far = 1;
         multiply_tile(job, p, b, tile);
         if (job->epilogue->activation != FC_LINEAR && job->epilogue->activation != FC_RELU) {
             const fc_finished_tile done = describe_tile(job, at, p, o, outs, b.c, outs);
@@ -189,49 +200,19 @@ static void multiply(const direct_job *job, const block *at, const fc_pixel_pane
     fc_finish_tile(&done);
 }
 
-/* Asks for the rows of a panel that reads each pixel once: many streams at a time, more than the hardware foresees. */
-static void ask_for_pixels(const direct_job *job, const fc_pixel_panel *p) {
-    const size_t bytes = job->d->unit * job->d->size;
-    for (ptrdiff_t r = 0; r < p->count; r++)
-        for (size_t at = 0; at < bytes; at += FC_ALIGNMENT)
-            __builtin_prefetch((const char *)p->table[r] + at);
-}
-
-/* Asks for the place of a tile's results, or its stores would wait for their lines all at once. */
-static void ask_for_output(const direct_job *job, const block *at, const fc_pixel_panel *p, size_t panel) {
-    const fc_direct_plan *d = job->d;
-    const fc_tensor_view *dst = &job->layer->view.dst;
-    const size_t o = panel * d->weights.width, bytes = fc_least((size_t)dst->c - o, d->weights.width) * d->size;
-    const char *to = at->y + p->y + o * d->size;
-    for (ptrdiff_t r = 0; r < p->count && d->in_place; r++, to += dst->w_pitch * (ptrdiff_t)d->size)
-        for (size_t line = 0; line < bytes; line += FC_ALIGNMENT)
-            __builtin_prefetch(to + line, 1);
-}
-
 /* Kernels that stay in L2 are run through for every tile of pixels, so that x and y are passed over once; of others one panel at a time. */
 static void multiply_block(const direct_job *job, const block *at, const fc_pixel_panel *panels, size_t count) {
     const size_t end = at->first_panel + at->panels;
-    const int single = job->layer->view.rows.count * job->layer->view.cols.count == 1 && !job->d->patched;
+    const int single = job->layer->view.rows.count * job->layer->view.cols.count == 1 && !job->d->patched;   /* each pixel is read once */
     if (!job->d->kernel_in_l2) {
         for (size_t panel = at->first_panel; panel < end; panel++)
-            for (size_t m = 0; m < count; m++) {
-                if (m + 1 < count)
-                    ask_for_output(job, at, &panels[m + 1], panel);
-                multiply(job, at, &panels[m], panel);
-            }
+            for (size_t m = 0; m < count; m++)
+                multiply(job, at, &panels[m], panel, NULL);
         return;
     }
-    for (size_t m = 0; m < count; m++) {
-        if (single && m + 1 < count)
-            ask_for_pixels(job, &panels[m + 1]);
-        for (size_t panel = at->first_panel; panel < end; panel++) {
-            if (panel + 1 < end)
-                ask_for_output(job, at, &panels[m], panel + 1);
-            else if (m + 1 < count)
-                ask_for_output(job, at, &panels[m + 1], at->first_panel);
-            multiply(job, at, &panels[m], panel);
-        }
-    }
+    for (size_t m = 0; m < count; m++)
+        for (size_t panel = at->first_panel; panel < end; panel++)
+            multiply(job, at, &panels[m], panel, single && panel == at->first_panel && m + 1 < count ? &panels[m + 1] : NULL);
 }
 
 static void run_block(void *job_, size_t task, size_t worker) {

@@ -200,19 +200,50 @@ static void multiply(const direct_job *job, const block *at, const fc_pixel_pane
     fc_finish_tile(&done);
 }
 
+/* Panels [first, end) of output channels for one tile of pixels, each in one step of k and straight to y: what multiply does, without its detours. */
+static void multiply_panels(const direct_job *job, const block *at, const fc_pixel_panel *p, size_t first, size_t end, const fc_pixel_panel *next) {
+    const fc_direct_plan *d = job->d;
+    const size_t all = (size_t)job->layer->view.dst.c, width = d->weights.width, step = width * d->size;
+    fc_rows_block b = {
+        .runs = p->runs, .length = p->length, .a = (const void *const *)p->table, .b = at->weights + first * at->weights_step, .b_pitch = d->weights_pitch,
+        .c = at->y + p->y + first * step, .c_pitch = (size_t)job->layer->view.dst.w_pitch, .rows = (size_t)p->count, .cols = width,
+        .start = at->biases ? at->biases + first * step : NULL, .relu = job->epilogue->activation == FC_RELU, .far = 1,
+        .next = next && next->tile == p->tile ? (const void *const *)next->table : NULL,
+    };
+    for (size_t panel = first; panel < end; panel++) {
+        const int last = panel + 1 == d->weights.panels;
+        if (last)
+            b.cols = all - panel * width;
+        (last ? p->narrow : p->tile)->run(&b);
+        b.b = (const char *)b.b + at->weights_step;
+        b.c = (char *)b.c + step;
+        b.start = b.start ? (const char *)b.start + step : NULL;
+        b.next = NULL;
+    }
+}
+
 /* Kernels that stay in L2 are run through for every tile of pixels, so that x and y are passed over once; of others one panel at a time. */
 static void multiply_block(const direct_job *job, const block *at, const fc_pixel_panel *panels, size_t count) {
+    const fc_direct_plan *d = job->d;
     const size_t end = at->first_panel + at->panels;
-    const int single = job->layer->view.rows.count * job->layer->view.cols.count == 1 && !job->d->patched;   /* each pixel is read once */
-    if (!job->d->kernel_in_l2) {
+    const fc_activation activation = job->epilogue->activation;
+    const int once = job->layer->view.rows.count * job->layer->view.cols.count == 1 && !d->patched;     /* each pixel is read once */
+    const int plain = d->in_place && d->pieces == 1 && (activation == FC_LINEAR || activation == FC_RELU);
+    if (!d->kernel_in_l2) {
         for (size_t panel = at->first_panel; panel < end; panel++)
             for (size_t m = 0; m < count; m++)
                 multiply(job, at, &panels[m], panel, NULL);
         return;
     }
-    for (size_t m = 0; m < count; m++)
+    for (size_t m = 0; m < count; m++) {
+        const fc_pixel_panel *next = once && m + 1 < count ? &panels[m + 1] : NULL;
+        if (plain && panels[m].runs <= panels[m].at_once) {
+            multiply_panels(job, at, &panels[m], at->first_panel, end, next);
+            continue;
+        }
         for (size_t panel = at->first_panel; panel < end; panel++)
-            multiply(job, at, &panels[m], panel, single && panel == at->first_panel && m + 1 < count ? &panels[m + 1] : NULL);
+            multiply(job, at, &panels[m], panel, panel == at->first_panel ? next : NULL);
+    }
 }
 
 static void run_block(void *job_, size_t task, size_t worker) {

@@ -9,6 +9,7 @@ cpu.choose_isa()
 from .config import (  # noqa: E402
     get_float32_precision,
     get_num_threads,
+    release_memory,
     set_float32_precision,
     set_num_threads,
     show_config,
@@ -25,6 +26,7 @@ __all__ = [
     "correlate2d",
     "get_float32_precision",
     "get_num_threads",
+    "release_memory",
     "set_float32_precision",
     "set_num_threads",
     "show_config",

@@ -19,7 +19,7 @@ _DTYPE_IDS.setdefault(np.dtype("ulonglong"), _DTYPE_IDS[np.dtype("uint64")])
 _BFLOAT16 = 10
 FLOAT_IDS = frozenset((9, _BFLOAT16, 11, 12))
 BYTES = (np.dtype("int8"), np.dtype("uint8"))
-_LARGE = 1 << 16    # bytes from which an array's place matters more than the time to align it
+_LARGE = 1 << 16    # bytes from which an array's place matters more than the time to find it
 LAYOUTS = {"channels_last": 0, "channels_first": 1}
 
 
@@ -86,13 +86,9 @@ def output(out, shape: tuple[int, ...], dtype: np.dtype, inputs: tuple[np.ndarra
 
 
 def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """An uninitialised array that starts on a cache line; NumPy's large ones never do, and stores straddle two."""
-    line, size = 64, math.prod(shape) * dtype.itemsize
-    if size < _LARGE:
-        return np.empty(shape, dtype)
-    room = np.empty(size + line, np.uint8)
-    begin = -room.__array_interface__["data"][0] % line
-    return room[begin:begin + size].view(dtype).reshape(shape)
+    """An uninitialised array; a large one starts on a cache line, and on pages that an earlier result has left."""
+    size = math.prod(shape) * dtype.itemsize
+    return np.empty(shape, dtype) if size < _LARGE else np.ndarray(shape, dtype, _core.Memory(size))
 
 
 def finish(computed: np.ndarray, returned: np.ndarray) -> np.ndarray:

@@ -11,6 +11,10 @@ cdef extern from "fastconv.h" nogil:
     ctypedef int fc_precision
     ctypedef int fc_conv2d_algorithm
 
+    void *fc_result_alloc(size_t bytes)
+    void fc_result_free(void *result)
+    void fc_release_memory()
+
     fc_status FC_OK, FC_OUT_OF_MEMORY, FC_BAD_ARGUMENT
     fc_pool_mode FC_MAX_POOL, FC_AVG_POOL
     fc_conv2d_algorithm FC_CONV_AUTO, FC_CONV_ALGORITHM_COUNT

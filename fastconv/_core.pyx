@@ -4,7 +4,7 @@
 Arrays arrive C-contiguous and checked (fastconv/_args.py does that); here they only become pointers. The GIL is
 released around every kernel.
 """
-from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 
 cdef class _Pointer:
     """A held buffer; None gives a null pointer."""
@@ -21,6 +21,28 @@ cdef class _Pointer:
     def __dealloc__(self):
         if self.held:
             PyBuffer_Release(&self.buffer)
+
+
+cdef class Memory:
+    """Uninitialised bytes for a result; they are kept for the next one when the last array on them is gone."""
+    cdef void *data
+    cdef Py_ssize_t size
+
+    def __cinit__(self, Py_ssize_t size):
+        self.data = fc_result_alloc(size)
+        self.size = size
+        if self.data is NULL:
+            raise MemoryError(f"fastconv: no memory for a result of {size} bytes")
+
+    def __getbuffer__(self, Py_buffer *buffer, int flags):
+        PyBuffer_FillInfo(buffer, self, self.data, self.size, 0, flags)
+
+    def __dealloc__(self):
+        fc_result_free(self.data)
+
+
+def release_memory():
+    fc_release_memory()
 
 
 cdef int _raise(fc_status status) except -1:

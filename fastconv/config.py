@@ -9,6 +9,7 @@ from . import _args, _core, cpu
 __all__ = [
     "get_float32_precision",
     "get_num_threads",
+    "release_memory",
     "set_float32_precision",
     "set_num_threads",
     "show_config",
@@ -16,6 +17,20 @@ __all__ = [
 ]
 
 _PRECISIONS = ("highest", "high", "medium")
+
+
+def release_memory() -> None:
+    """Give back the memory of earlier results that is kept for the next ones.
+
+    At most 1 GiB is kept, of the last 16 large results that are gone, and the system may take its pages at any time: fresh
+    pages cost more than many an operation that fills them.
+
+    Examples
+    --------
+    >>> import fastconv
+    >>> fastconv.release_memory()
+    """
+    _core.release_memory()
 
 
 def set_num_threads(n: int | None) -> None:

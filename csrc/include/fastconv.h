@@ -62,6 +62,11 @@ int fc_get_num_threads(void);
 int fc_get_fixed_threads(void);                 /* what fc_set_num_threads was given last */
 const char *fc_openmp_version(void);
 
+/* Memory for a result, on a cache line of its own, or NULL; freed on any thread. The last blocks freed are kept for the next results. */
+void *fc_result_alloc(size_t bytes);
+void fc_result_free(void *result);
+void fc_release_memory(void);                   /* gives back what is kept */
+
 fc_status fc_set_precision(fc_precision precision);
 fc_precision fc_get_precision(void);
 

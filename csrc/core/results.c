@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory for results, which Python frees when it likes, on any thread. Malloc would give large blocks back to the system, and the next
+ * call would pay for fresh pages, which costs more than many an operation. The last blocks freed are kept instead, and the system
+ * is told that it may take their pages when it runs short.
+ */
+#define _GNU_SOURCE     /* madvise */
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/scratch.h"
+#include "fastconv.h"
+
+#ifdef __linux__
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
+
+enum { KEPT = 16, HUGE_PAGE = 2 << 20, LARGE = 2 * HUGE_PAGE };
+#define MOST_KEPT ((size_t)1 << 30)
+
+/* Precedes a block, on a line of its own. */
+typedef struct header { _Alignas(FC_ALIGNMENT) size_t bytes; } header;
+
+static struct {
+    pthread_mutex_t lock;
+    header *kept[KEPT];         /* the latest first */
+    size_t count, bytes;
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void lock_pool(void) { pthread_mutex_lock(&pool.lock); }
+static void unlock_pool(void) { pthread_mutex_unlock(&pool.lock); }
+__attribute__((constructor)) static void watch_fork(void) { pthread_atfork(lock_pool, unlock_pool, unlock_pool); }
+
+/* The lock is held. */
+static header *take(size_t index) {
+    header *block = pool.kept[index];
+    pool.count--;
+    pool.bytes -= block->bytes;
+    memmove(&pool.kept[index], &pool.kept[index + 1], (pool.count - index) * sizeof *pool.kept);
+    return block;
+}
+
+/* The smallest block that is large enough, if not twice too large. */
+static header *take_kept(size_t bytes) {
+    size_t best = KEPT;
+    lock_pool();
+    for (size_t i = 0; i < pool.count; i++)
+        if (pool.kept[i]->bytes >= bytes && pool.kept[i]->bytes / 2 <= bytes && (best == KEPT || pool.kept[i]->bytes < pool.kept[best]->bytes))
+            best = i;
+    header *block = best < KEPT ? take(best) : NULL;
+    unlock_pool();
+    return block;
+}
+
+void *fc_result_alloc(size_t bytes) {
+    if (bytes > PTRDIFF_MAX - 2 * HUGE_PAGE)
+        return NULL;
+    const size_t whole = fc_align_up(bytes);
+    header *block = take_kept(whole);
+    void *fresh = NULL;
+    if (!block && !posix_memalign(&fresh, whole < LARGE ? FC_ALIGNMENT : HUGE_PAGE, whole + sizeof(header))) {
+        block = fresh;
+#ifdef __linux__
+        if (whole >= LARGE)
+            madvise(block, whole, MADV_HUGEPAGE);
+#endif
+        block->bytes = whole;
+    }
+    return block ? block + 1 : NULL;
+}
+
+/* All but the header's page. */
+static void offer_to_system(header *block) {
+#if defined(__linux__) && defined(MADV_FREE)
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    if (block->bytes >= LARGE)
+        madvise((char *)block + page, (block->bytes + sizeof *block) / page * page - page, MADV_FREE);
+#else
+    (void)block;
+#endif
+}
+
+void fc_result_free(void *result) {
+    if (!result)
+        return;
+    header *block = (header *)result - 1, *out[KEPT];
+    size_t outs = 0;
+    if (block->bytes > MOST_KEPT) {
+        free(block);
+        return;
+    }
+    offer_to_system(block);
+    lock_pool();
+    while (pool.count && (pool.count == KEPT || pool.bytes + block->bytes > MOST_KEPT))
+        out[outs++] = take(pool.count - 1);
+    memmove(&pool.kept[1], pool.kept, pool.count++ * sizeof *pool.kept);
+    pool.kept[0] = block;
+    pool.bytes += block->bytes;
+    unlock_pool();
+    while (outs)
+        free(out[--outs]);
+}
+
+void fc_release_memory(void) {
+    header *out[KEPT];
+    lock_pool();
+    size_t outs = pool.count;
+    memcpy(out, pool.kept, sizeof out);
+    pool.count = pool.bytes = 0;
+    unlock_pool();
+    while (outs)
+        free(out[--outs]);
+}

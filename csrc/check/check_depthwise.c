@@ -96,8 +96,8 @@ static void free_rows(check_buffer *buffers, size_t count) {
         check_case("deinterleave_" #F, isa, "rows %zu cols %zu step %zu", rows, cols, step);                                         \
         check_fill_##F((T *)x.data, x.bytes / sizeof(T));                                                                     \
         for (size_t f = 0; f < step; f++) {                                                                                   \
-            phases[f] = (T *)y.data + f * length;                                                                             \
-            wanted[f] = (T *)want.data + f * length;                                                                          \
+            phases[f] = (f + cols) % 3 ? (T *)y.data + f * length : NULL;                                                     \
+            wanted[f] = phases[f] ? (T *)want.data + f * length : NULL;                                                       \
         }                                                                                                                     \
         fc_deinterleave block = {rows, cols, step, x.data, (ptrdiff_t)x_pitch, phases, (ptrdiff_t)y_pitch};                          \
         kernels->deinterleave_##F(&block);                                                                                           \

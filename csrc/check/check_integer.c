@@ -58,7 +58,7 @@ static void check_tile(const fc_rows_tile *tile, const char *slot, int a_signed,
     check_fill_bytes(start.data, start.bytes);
     memcpy(want.data, c.data, c.bytes);
     fc_rows_block block = {x->runs, x->length, rows, b.data, pitch, c.data, x->cols + x->gap, x->rows, x->cols,
-                           x->started ? start.data : NULL, x->accumulate, x->relu};
+                           x->started ? start.data : NULL, x->accumulate, x->relu, 0, NULL};
     tile->run(&block);
     block.c = want.data;
     fc_ref_rows_b8(&block, tile->height, a_signed);

@@ -46,7 +46,7 @@ static void bench_tile(const fc_planes_tile *tile, size_t size, const char *isa)
         check_fill_##F((T *)c.data, c.bytes / sizeof(T));                                                                      \
         check_fill_##F((T *)start.data, tile->rows);                                                                           \
         memcpy(want.data, c.data, c.bytes);                                                                                    \
-        fc_planes_block block = {k, a.data, b.data, offsets, c.data, pitch, started ? start.data : NULL, accumulate, relu};    \
+        fc_planes_block block = {k, a.data, b.data, offsets, c.data, pitch, started ? start.data : NULL, accumulate, relu, 9};   \
         tile->run(&block);                                                                                                     \
         block.c = want.data;                                                                                                   \
         fc_ref_planes_##F(&block, tile->rows, tile->cols);                                                                     \

@@ -50,7 +50,8 @@ typedef struct rows_case { size_t runs, length, rows, cols, gap; int started, ac
         check_fill_##F((T *)start.data, tile->width);                                                                             \
         memcpy(want.data, c.data, c.bytes);                                                                                       \
         fc_rows_block block = {x->runs, x->length, rows, b.data, pitch, c.data, x->cols + x->gap, x->rows, x->cols,               \
-                               x->started ? start.data : NULL, x->accumulate, x->relu};                                           \
+                               x->started ? start.data : NULL, x->accumulate, x->relu, (int)check_random_below(2),                \
+                               check_random_below(2) ? rows : NULL};                                                              \
         tile->run(&block);                                                                                                        \
         block.c = want.data;                                                                                                      \
         fc_ref_rows_##F(&block, tile->height);                                                                                    \

@@ -199,7 +199,28 @@ typedef struct fc_depthwise_planes {
 typedef void fc_depthwise_planes_fn(const fc_depthwise_planes *block);
 enum { FC_DEPTHWISE_SLACK = 16 };
 
-/* y[f][r * y_pitch + i] = x[r * x_pitch + i * step + f] for f < step, i * step + f < cols, r < rows. */
+/*
+ * Planes of a depthwise convolution, read where they lie; windows are square, of 3 or 5 taps, and both strides the same, 1 or 2:
+ *
+ *     y[p * y_plane + i * y_pitch + j] = start[p] + sum over s, t < k of
+ *         cell(first_row + i * stride + s, first_col + j * stride + t) * w[(p * k + s) * k + t],    p < planes, i < count, j < cols
+ *
+ * cell(r, c) is x[p * x_plane + r * x_pitch + c] for 0 <= r < height, 0 <= c < width, and 0 elsewhere. start: NULL for 0. relu as above.
+ * x can be read FC_DEPTHWISE_REACH elements before and after each of its rows. count >= k; first_col > -k; every window begins left of the width.
+ */
+typedef struct fc_depthwise_image {
+    size_t k, stride, planes, count, cols;
+    const void *x;
+    ptrdiff_t x_plane, x_pitch, height, width, first_row, first_col;
+    const void *w, *start;
+    void *y;
+    ptrdiff_t y_plane, y_pitch;
+    int relu;
+} fc_depthwise_image;
+typedef void fc_depthwise_image_fn(const fc_depthwise_image *block);
+enum { FC_DEPTHWISE_REACH = 48 };
+
+/* y[f][r * y_pitch + i] = x[r * x_pitch + i * step + f] for f < step, i * step + f < cols, r < rows; no phase f whose y is NULL. */
 typedef struct fc_deinterleave { size_t rows, cols, step; const void *x; ptrdiff_t x_pitch; void *const *y; ptrdiff_t y_pitch; } fc_deinterleave;
 typedef void fc_deinterleave_fn(const fc_deinterleave *block);
 

@@ -50,6 +50,10 @@ static int packs_late(const fc_layer *layer, fc_conv2d_algorithm id) { return al
 static fc_status estimate(const fc_layer *layer, fc_conv2d_algorithm id, int packs, double *cycles) {
     const double late = 0.5, in_cache = 1.2, in_memory = 2.4;   /* cycles a packed byte; other cores fetch what is not packed late */
     size_t bytes = 0;
+    if (packs && algorithms[id]->packing) {
+        *cycles = algorithms[id]->cost(layer) + algorithms[id]->packing(layer);
+        return FC_OK;
+    }
     if (packs)
         FC_TRY(algorithms[id]->packed_bytes(layer, &bytes));
     *cycles = algorithms[id]->cost(layer) + (packs_late(layer, id) ? late : bytes > fc_caches()->l3 / 2 ? in_memory : in_cache) * (double)bytes;

@@ -17,12 +17,15 @@
 #include "kernels/body/as_f32.h"
 #define GEMM_SHAPES GEMM_F32_SHAPES
 #define ROWS_SHAPES ROWS_F32_SHAPES
+#define PLANES_SHAPES PLANES_F32_SHAPES
 #include "kernels/body/typed.h"
 #include "kernels/body/as_f64.h"
 #undef GEMM_SHAPES
 #undef ROWS_SHAPES
+#undef PLANES_SHAPES
 #define GEMM_SHAPES GEMM_F64_SHAPES
 #define ROWS_SHAPES ROWS_F64_SHAPES
+#define PLANES_SHAPES PLANES_F64_SHAPES
 #include "kernels/body/typed.h"
 
 void FC_FILL(fc_kernels *kernels) {

@@ -90,14 +90,8 @@ static void TYPED(depthwise_planes)(const fc_depthwise_planes *b) {
     else
         V(each_planes_any)(b);
 }
-#undef ROLL
-#undef ROLL_FIRST
-#undef ROLL_LAST
-#undef ROLL_OUT
-#undef ROLL_STEP
-#undef ROLL_SHIFT
 
-/* One phase of a row: to[i] = x[i * step], i < n; the loads of step 2 end at the last of them, or before. */
+/* to[i] = x[i * step], i < n; the loads of step 2 end at the last of them, or before. */
 ALWAYS void V(deinterleave_phase)(size_t n, size_t step, const T *x, T *to) {
     size_t i = 0;
     if (step == 1) {
@@ -120,19 +114,39 @@ ALWAYS void V(deinterleave_phase)(size_t n, size_t step, const T *x, T *to) {
         to[i] = x[i * step];
 }
 
+/* Both phases of a row of `cols` elements. */
+ALWAYS void V(deinterleave_pair)(size_t cols, const T *x, T *even, T *odd) {
+    for (; cols >= 2 * LANES; cols -= 2 * LANES, x += 2 * LANES, even += LANES, odd += LANES) {
+        const VEC low = V(load)(x), high = V(load)(x + LANES);
+        V(store)(even, V(even)(low, high));
+        V(store)(odd, V(odd)(low, high));
+    }
+    if (cols) {
+        const size_t first = cols < LANES ? cols : LANES;
+        const VEC low = V(load_n)(x, first), high = V(load_n)(x + (cols > LANES ? LANES : 0), cols - first);
+        V(store_n)(even, V(even)(low, high), (cols + 1) / 2);
+        V(store_n)(odd, V(odd)(low, high), cols / 2);
+    }
+}
+
 static void TYPED(deinterleave)(const fc_deinterleave *b) {
-    for (size_t f = 0; f < b->step && f < b->cols; f++) {
+    const T *x = b->x;
+    if (b->step == 2 && b->y[0] && b->y[1]) {
+        T *even = b->y[0], *odd = b->y[1];
+        for (size_t r = 0; r < b->rows; r++, x += b->x_pitch, even += b->y_pitch, odd += b->y_pitch)
+            V(deinterleave_pair)(b->cols, x, even, odd);
+        return;
+    }
+    for (size_t f = 0; f < b->step && f < b->cols; f++, x = (const T *)b->x + f) {
         const size_t n = (b->cols - f + b->step - 1) / b->step;
-        const T *x = (const T *)b->x + f;
         T *to = b->y[f];
-        for (size_t r = 0; r < b->rows; r++, x += b->x_pitch, to += b->y_pitch) {
+        for (size_t r = 0; to && r < b->rows; r++, x += b->x_pitch, to += b->y_pitch)
             if (b->step == 1)
                 V(deinterleave_phase)(n, 1, x, to);
             else if (b->step == 2)
                 V(deinterleave_phase)(n, 2, x, to);
             else
                 V(deinterleave_phase)(n, b->step, x, to);
-        }
     }
 }
 

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The micro-kernel with pixels in the lanes, read in place from planes: only the offsets of the taps are looked up. */
+/*
+ * The micro-kernel with pixels in the lanes, read in place from planes: only the offsets of the taps are looked up. It asks for the
+ * lines of c at its start, to have them when it comes to store, and for what is read next while it computes.
+ */
+enum { V(PLANES_LINE) = 64 / sizeof(T) };
 #define PLANES_KERNEL(ROWS, VECTORS)                                                                      \
     static void TYPED(planes_##ROWS##x##VECTORS)(const fc_planes_block *block) {                          \
+        enum { COLS = VECTORS * LANES, STEP = V(PLANES_LINE) };                                           \
         const T *a = block->a, *b = block->b, *start = block->start;                                      \
+        const ptrdiff_t ahead = block->ahead;                                                             \
         T *c = block->c;                                                                                  \
         VEC sum[ROWS][VECTORS];                                                                           \
         _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++) {                                         \
@@ -10,11 +16,16 @@
             _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                     \
                 sum[r][j] = first;                                                                        \
         }                                                                                                 \
+        for (int r = 0; r < ROWS; r++)                                                                    \
+            for (int j = STEP < COLS ? STEP : COLS; j <= COLS; j += STEP)                                 \
+                __builtin_prefetch(c + (size_t)r * block->c_pitch + j - 1, 1);                            \
         for (size_t i = 0; i < block->k; i++, a += ROWS) {                                                \
             const T *row = b + block->offsets[i];                                                         \
             VEC columns[VECTORS];                                                                         \
             _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                     \
                 columns[j] = V(load)(row + j * LANES);                                                    \
+            _Pragma("GCC unroll 4") for (int j = 0; j < COLS; j += STEP)                                  \
+                __builtin_prefetch(row + ahead + j);                                                      \
             _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++) {                                     \
                 VEC weight = V(set1)(a[r]);                                                               \
                 _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                 \
@@ -28,12 +39,12 @@
                 V(store)(to, block->relu ? V(add)(V(max)(V(set1)(0), value), V(set1)(0)) : value);        \
             }                                                                                             \
     }
-GEMM_SHAPES(PLANES_KERNEL)
+PLANES_SHAPES(PLANES_KERNEL)
 #undef PLANES_KERNEL
 
 static void TYPED(planes)(fc_planes_tile *tiles) {
 #define PLANES_ROW(ROWS, VECTORS) *tiles++ = (fc_planes_tile){ROWS, VECTORS * LANES, VECTORS, TYPED(planes_##ROWS##x##VECTORS)};
-    GEMM_SHAPES(PLANES_ROW)
+    PLANES_SHAPES(PLANES_ROW)
 #undef PLANES_ROW
     *tiles = (fc_planes_tile){0};
 }

@@ -8,6 +8,7 @@
 #include "kernels/body/axpy.h"
 #include "kernels/body/depthwise.h"
 #include "kernels/body/depthwise_planes.h"
+#include "kernels/body/depthwise_image.h"
 #include "kernels/body/convolve2d.h"
 #include "kernels/body/convolve2d_complex.h"
 #include "kernels/body/math.h"

@@ -186,56 +186,57 @@ WINOGRAD_INLINE int TYPED(winograd_output)(const int pairs, const int m, const f
     return sum == 0;
 }
 
-/* In double whatever T, so that the result is rounded once. Lanes are output channels. */
-WINOGRAD_INLINE void TYPED(winograd_spread)(const int pairs, const int r, const vf64 *g, vf64 *u) {
+/* Lanes are output channels. */
+WINOGRAD_INLINE void TYPED(winograd_spread)(const int pairs, const int r, const VEC *g, VEC *u) {
     const winograd_points *w = &winograd_of[pairs];
-    u[0] = vf64_mul(vf64_set1(1 / w->all[0]), g[0]);
+    u[0] = V(mul)(V(set1)((T)(1 / w->all[0])), g[0]);
     _Pragma("GCC unroll 3") for (int j = 0; j < pairs; j++) {
         const double scale = 1 / winograd_weight(pairs, j);
-        vf64 even = vf64_mul(vf64_set1(scale), g[0]), odd = vf64_mul(vf64_set1(scale * w->point[j]), g[1]);
+        VEC even = V(mul)(V(set1)((T)scale), g[0]), odd = V(mul)(V(set1)((T)(scale * w->point[j])), g[1]);
         _Pragma("GCC unroll 5") for (int k = 2; k < r; k++) {
-            const vf64 factor = vf64_set1(scale * winograd_power(w->point[j], k));
+            const VEC factor = V(set1)((T)(scale * winograd_power(w->point[j], k)));
             if (k % 2)
-                odd = vf64_fma(factor, g[k], odd);
+                odd = V(fma)(factor, g[k], odd);
             else
-                even = vf64_fma(factor, g[k], even);
+                even = V(fma)(factor, g[k], even);
         }
-        u[1 + 2 * j] = vf64_add(even, odd);
-        u[2 + 2 * j] = vf64_sub(even, odd);
+        u[1 + 2 * j] = V(add)(even, odd);
+        u[2 + 2 * j] = V(sub)(even, odd);
     }
     u[2 * pairs + 1] = g[r - 1];
 }
 
-WINOGRAD_INLINE void TYPED(winograd_kernel)(const int pairs, const int r, const void *const *taps, size_t outs, T *u, size_t e_pitch) {
-    enum { BLOCK = 16 };
+WINOGRAD_INLINE void TYPED(winograd_taps)(const int pairs, const int r, const int whole, const TYPED(winograd_cells) *from, T *u, size_t e_pitch) {
     const int n = 2 * pairs + 2;
-    double wide[25 * BLOCK], result[64 * BLOCK];
-    for (size_t o = 0; o < outs; o += BLOCK) {
-        const size_t count = outs - o < BLOCK ? outs - o : BLOCK;
-        for (int t = 0; t < r * r; t++)
-            for (size_t j = 0; j < BLOCK; j++)
-                wide[(size_t)t * BLOCK + j] = j < count ? (double)((const T *)taps[t])[o + j] : 0;
-        for (size_t j = 0; j < BLOCK; j += VF64_LANES) {
-            vf64 columns[8][5];
-            for (int c = 0; c < r; c++) {
-                vf64 g[5], s[8];
-                for (int t = 0; t < r; t++)
-                    g[t] = vf64_load(wide + (size_t)(t * r + c) * BLOCK + j);
-                TYPED(winograd_spread)(pairs, r, g, s);
-                for (int i = 0; i < n; i++)
-                    columns[i][c] = s[i];
-            }
-            for (int i = 0; i < n; i++) {
-                vf64 s[8];
-                TYPED(winograd_spread)(pairs, r, columns[i], s);
-                for (int c = 0; c < n; c++)
-                    vf64_store(result + (size_t)(i * n + c) * BLOCK + j, s[c]);
-            }
-        }
-        for (int e = 0; e < n * n; e++)
-            for (size_t j = 0; j < count; j++)
-                u[(size_t)e * e_pitch + o + j] = (T)result[(size_t)e * BLOCK + j];
+    VEC columns[8][5];
+    _Pragma("GCC unroll 5") for (int c = 0; c < r; c++) {
+        VEC g[5], s[8];
+        _Pragma("GCC unroll 5") for (int t = 0; t < r; t++)
+            g[t] = TYPED(winograd_cell)(from, whole, t * r + c);
+        TYPED(winograd_spread)(pairs, r, g, s);
+        _Pragma("GCC unroll 8") for (int i = 0; i < n; i++)
+            columns[i][c] = s[i];
     }
+    _Pragma("GCC unroll 8") for (int i = 0; i < n; i++) {
+        VEC s[8];
+        TYPED(winograd_spread)(pairs, r, columns[i], s);
+        _Pragma("GCC unroll 8") for (int c = 0; c < n; c++) {
+            T *to = u + (size_t)(i * n + c) * e_pitch;
+            if (whole)
+                V(store)(to, s[c]);
+            else
+                V(store_n)(to, s[c], from->n);
+        }
+    }
+}
+
+WINOGRAD_INLINE void TYPED(winograd_kernel)(const int pairs, const int r, const void *const *taps, size_t outs, T *u, size_t e_pitch) {
+    TYPED(winograd_cells) from = {(const T *const *)taps, 0, LANES};
+    for (; from.at + LANES <= outs; from.at += LANES)
+        TYPED(winograd_taps)(pairs, r, 1, &from, u + from.at, e_pitch);
+    from.n = outs - from.at;
+    if (from.n)
+        TYPED(winograd_taps)(pairs, r, 0, &from, u + from.at, e_pitch);
 }
 
 #define WINOGRAD_SET(M_, R_)                                                                                                            \

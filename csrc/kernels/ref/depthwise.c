@@ -29,11 +29,26 @@
                 ((T *)b->y)[(ptrdiff_t)i * b->y_pitch + (ptrdiff_t)j] = (T)(b->relu && sum < 0 ? 0 : sum);                 \
             }                                                                                                              \
     }                                                                                                                      \
+    void fc_ref_depthwise_image_##F(const fc_depthwise_image *b) {                                                         \
+        const ptrdiff_t k = (ptrdiff_t)b->k, stride = (ptrdiff_t)b->stride;                                                \
+        for (ptrdiff_t p = 0; p < (ptrdiff_t)b->planes; p++)                                                               \
+            for (ptrdiff_t i = 0; i < (ptrdiff_t)b->count; i++)                                                            \
+                for (ptrdiff_t j = 0; j < (ptrdiff_t)b->cols; j++) {                                                       \
+                    WIDE sum = b->start ? ((const T *)b->start)[p] : 0;                                                    \
+                    for (ptrdiff_t tap = 0; tap < k * k; tap++) {                                                          \
+                        const ptrdiff_t row = b->first_row + i * stride + tap / k, col = b->first_col + j * stride + tap % k; \
+                        if (row >= 0 && row < b->height && col >= 0 && col < b->width)                                     \
+                            sum += (WIDE)((const T *)b->x)[p * b->x_plane + row * b->x_pitch + col] * ((const T *)b->w)[p * k * k + tap]; \
+                    }                                                                                                      \
+                    ((T *)b->y)[p * b->y_plane + i * b->y_pitch + j] = (T)(b->relu && sum < 0 ? 0 : sum);                  \
+                }                                                                                                          \
+    }                                                                                                                      \
     void fc_ref_deinterleave_##F(const fc_deinterleave *b) {                                                                             \
         for (size_t r = 0; r < b->rows; r++)                                                                               \
             for (size_t x = 0; x < b->cols; x++)                                                                           \
-                ((T *)b->y[x % b->step])[(ptrdiff_t)r * b->y_pitch + (ptrdiff_t)(x / b->step)] =                           \
-                    ((const T *)b->x)[(ptrdiff_t)r * b->x_pitch + (ptrdiff_t)x];                                           \
+                if (b->y[x % b->step])                                                                                     \
+                    ((T *)b->y[x % b->step])[(ptrdiff_t)r * b->y_pitch + (ptrdiff_t)(x / b->step)] =                       \
+                        ((const T *)b->x)[(ptrdiff_t)r * b->x_pitch + (ptrdiff_t)x];                                       \
     }                                                                                                                      \
     void fc_ref_repeat_##F(size_t n, size_t times, const void *x, void *y) {                                               \
         for (size_t i = 0; i < n * times; i++)                                                                             \

@@ -12,6 +12,8 @@
 #define VEC_REGISTERS 16
 #define GEMM_F32_SHAPES(X) X(6, 2) X(12, 1) X(4, 3)
 #define GEMM_F64_SHAPES(X) X(6, 2) X(12, 1) X(4, 3)
+#define PLANES_F32_SHAPES(X) X(6, 2) X(6, 1) X(4, 3) X(4, 2) X(4, 1)
+#define PLANES_F64_SHAPES(X) X(6, 2) X(6, 1) X(4, 3) X(4, 2) X(4, 1)
 #define ROWS_F32_SHAPES(X) X(6, 2) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
 #define ROWS_F64_SHAPES(X) X(6, 2) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
 
@@ -94,6 +96,13 @@ static inline double vf64_hmax(vf64 v) {
 static inline vf32 vf32_even(vf32 a, vf32 b) {
     return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88)), 0xd8));
 }
+static inline vf32 vf32_odd(vf32 a, vf32 b) {
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(_mm256_shuffle_ps(a, b, 0xdd)), 0xd8));
+}
+static inline vf32 vf32_halves(const float *p, const float *q) {
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(q), 1);
+}
+static inline vf32 vf32_high(vf32 v) { return _mm256_castps128_ps256(_mm256_extractf128_ps(v, 1)); }
 static inline vf32 vf32_zip_low(vf32 a, vf32 b) {
     return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x20);
 }
@@ -101,6 +110,11 @@ static inline vf32 vf32_zip_high(vf32 a, vf32 b) {
     return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x31);
 }
 static inline vf64 vf64_even(vf64 a, vf64 b) { return _mm256_permute4x64_pd(_mm256_unpacklo_pd(a, b), 0xd8); }
+static inline vf64 vf64_odd(vf64 a, vf64 b) { return _mm256_permute4x64_pd(_mm256_unpackhi_pd(a, b), 0xd8); }
+static inline vf64 vf64_halves(const double *p, const double *q) {
+    return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(p)), _mm_loadu_pd(q), 1);
+}
+static inline vf64 vf64_high(vf64 v) { return _mm256_castpd128_pd256(_mm256_extractf128_pd(v, 1)); }
 static inline vf64 vf64_zip_low(vf64 a, vf64 b) {
     return _mm256_permute2f128_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b), 0x20);
 }

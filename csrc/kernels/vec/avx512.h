@@ -12,6 +12,8 @@
 #define VEC_REGISTERS 32
 #define GEMM_F32_SHAPES(X) X(14, 2) X(14, 1) X(6, 4) X(6, 2)
 #define GEMM_F64_SHAPES(X) X(14, 2) X(14, 1) X(6, 4) X(6, 2)
+#define PLANES_F32_SHAPES(X) X(8, 3) X(8, 2) X(8, 1) X(14, 2) X(14, 1) X(6, 4) X(6, 2) X(6, 1)
+#define PLANES_F64_SHAPES(X) X(8, 3) X(8, 2) X(8, 1) X(14, 2) X(14, 1) X(6, 4) X(6, 2) X(6, 1)
 #define ROWS_F32_SHAPES(X) X(14, 2) X(10, 2) X(7, 2) X(4, 2) X(2, 2) X(1, 2) X(14, 1) X(10, 1) X(7, 1) X(4, 1) X(2, 1) X(1, 1)
 #define ROWS_F64_SHAPES(X) X(14, 2) X(10, 2) X(7, 2) X(4, 2) X(2, 2) X(1, 2) X(14, 1) X(10, 1) X(7, 1) X(4, 1) X(2, 1) X(1, 1)
 
@@ -65,6 +67,13 @@ FC_AVX512_WORDS(vf64, mf64, double, pd, 64, 52, 1023)
 static inline vf32 vf32_even(vf32 a, vf32 b) {
     return _mm512_permutex2var_ps(a, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b);
 }
+static inline vf32 vf32_odd(vf32 a, vf32 b) {
+    return _mm512_permutex2var_ps(a, _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31), b);
+}
+static inline vf32 vf32_halves(const float *p, const float *q) {
+    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(p)), _mm256_loadu_ps(q), 1);
+}
+static inline vf32 vf32_high(vf32 v) { return _mm512_castps256_ps512(_mm512_extractf32x8_ps(v, 1)); }
 static inline vf32 vf32_zip_low(vf32 a, vf32 b) {
     return _mm512_permutex2var_ps(a, _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), b);
 }
@@ -72,6 +81,11 @@ static inline vf32 vf32_zip_high(vf32 a, vf32 b) {
     return _mm512_permutex2var_ps(a, _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), b);
 }
 static inline vf64 vf64_even(vf64 a, vf64 b) { return _mm512_permutex2var_pd(a, _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14), b); }
+static inline vf64 vf64_odd(vf64 a, vf64 b) { return _mm512_permutex2var_pd(a, _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15), b); }
+static inline vf64 vf64_halves(const double *p, const double *q) {
+    return _mm512_insertf64x4(_mm512_castpd256_pd512(_mm256_loadu_pd(p)), _mm256_loadu_pd(q), 1);
+}
+static inline vf64 vf64_high(vf64 v) { return _mm512_castpd256_pd512(_mm512_extractf64x4_pd(v, 1)); }
 static inline vf64 vf64_zip_low(vf64 a, vf64 b) { return _mm512_permutex2var_pd(a, _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), b); }
 static inline vf64 vf64_zip_high(vf64 a, vf64 b) { return _mm512_permutex2var_pd(a, _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15), b); }
 

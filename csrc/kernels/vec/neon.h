@@ -12,6 +12,8 @@
 #define VEC_REGISTERS 32
 #define GEMM_F32_SHAPES(X) X(8, 3) X(8, 2) X(6, 4) X(14, 1)
 #define GEMM_F64_SHAPES(X) X(8, 3) X(8, 2) X(6, 4) X(14, 1)
+#define PLANES_F32_SHAPES(X) X(8, 3) X(8, 2) X(8, 1) X(6, 4) X(6, 2) X(6, 1) X(14, 1)
+#define PLANES_F64_SHAPES(X) X(8, 3) X(8, 2) X(8, 1) X(6, 4) X(6, 2) X(6, 1) X(14, 1)
 #define ROWS_F32_SHAPES(X) X(8, 3) X(4, 3) X(2, 3) X(1, 3) X(8, 2) X(4, 2) X(2, 2) X(1, 2) X(8, 1) X(4, 1) X(2, 1) X(1, 1)
 #define ROWS_F64_SHAPES(X) X(8, 3) X(4, 3) X(2, 3) X(1, 3) X(8, 2) X(4, 2) X(2, 2) X(1, 2) X(8, 1) X(4, 1) X(2, 1) X(1, 1)
 
@@ -78,9 +80,15 @@ static inline double vf64_sum(vf64 v) { return vaddvq_f64(v); }
 static inline double vf64_hmax(vf64 v) { return vmaxvq_f64(v); }
 
 static inline vf32 vf32_even(vf32 a, vf32 b) { return vuzp1q_f32(a, b); }
+static inline vf32 vf32_halves(const float *p, const float *q) { return vcombine_f32(vld1_f32(p), vld1_f32(q)); }
+static inline vf32 vf32_high(vf32 v) { return vextq_f32(v, v, 2); }
+static inline vf32 vf32_odd(vf32 a, vf32 b) { return vuzp2q_f32(a, b); }
 static inline vf32 vf32_zip_low(vf32 a, vf32 b) { return vzip1q_f32(a, b); }
 static inline vf32 vf32_zip_high(vf32 a, vf32 b) { return vzip2q_f32(a, b); }
 static inline vf64 vf64_even(vf64 a, vf64 b) { return vuzp1q_f64(a, b); }
+static inline vf64 vf64_halves(const double *p, const double *q) { return vcombine_f64(vld1_f64(p), vld1_f64(q)); }
+static inline vf64 vf64_high(vf64 v) { return vextq_f64(v, v, 1); }
+static inline vf64 vf64_odd(vf64 a, vf64 b) { return vuzp2q_f64(a, b); }
 static inline vf64 vf64_zip_low(vf64 a, vf64 b) { return vzip1q_f64(a, b); }
 static inline vf64 vf64_zip_high(vf64 a, vf64 b) { return vzip2q_f64(a, b); }
 

@@ -12,6 +12,8 @@
 #define VEC_REGISTERS 16
 #define GEMM_F32_SHAPES(X) X(4, 4) X(6, 2) X(4, 1)
 #define GEMM_F64_SHAPES(X) X(4, 4) X(6, 2) X(4, 1)
+#define PLANES_F32_SHAPES(X) X(4, 4) X(4, 2) X(4, 1) X(6, 2) X(6, 1)
+#define PLANES_F64_SHAPES(X) X(4, 4) X(4, 2) X(4, 1) X(6, 2) X(6, 1)
 #define ROWS_F32_SHAPES(X) X(4, 4) X(2, 4) X(1, 4) X(4, 1) X(2, 1) X(1, 1)
 #define ROWS_F64_SHAPES(X) X(4, 4) X(2, 4) X(1, 4) X(4, 1) X(2, 1) X(1, 1)
 
@@ -51,6 +53,9 @@
         return V##_from_bits((V##_bits(v) & (((U)1 << MANTISSA) - 1)) | (U)BIAS << MANTISSA);                     \
     }                                                                                                             \
     static inline V V##_even(V a, V b) { (void)b; return a; }                                                     \
+    static inline V V##_odd(V a, V b) { (void)a; return b; }                                                      \
+    static inline V V##_halves(const T *p, const T *q) { (void)q; return *p; }                                    \
+    static inline V V##_high(V v) { return v; }                                                                   \
     static inline V V##_zip_low(V a, V b) { (void)b; return a; }                                                  \
     static inline V V##_zip_high(V a, V b) { (void)a; return b; }                                                 \
     static inline T V##_sum(V v) { return v; }                                                                    \

@@ -12,6 +12,8 @@
 #define VEC_REGISTERS 16
 #define GEMM_F32_SHAPES(X) X(6, 2) X(12, 1)
 #define GEMM_F64_SHAPES(X) X(6, 2) X(12, 1)
+#define PLANES_F32_SHAPES(X) X(6, 2) X(6, 1)
+#define PLANES_F64_SHAPES(X) X(6, 2) X(6, 1)
 #define ROWS_F32_SHAPES(X) X(6, 2) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
 #define ROWS_F64_SHAPES(X) X(6, 2) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
 
@@ -92,9 +94,15 @@ static inline double vf64_sum(vf64 v) { return _mm_cvtsd_f64(_mm_add_sd(v, _mm_u
 static inline double vf64_hmax(vf64 v) { return _mm_cvtsd_f64(_mm_max_sd(v, _mm_unpackhi_pd(v, v))); }
 
 static inline vf32 vf32_even(vf32 a, vf32 b) { return _mm_shuffle_ps(a, b, 0x88); }
+static inline vf32 vf32_halves(const float *p, const float *q) { return _mm_loadh_pi(_mm_castpd_ps(_mm_load_sd((const double *)p)), (const __m64 *)q); }
+static inline vf32 vf32_high(vf32 v) { return _mm_movehl_ps(v, v); }
+static inline vf32 vf32_odd(vf32 a, vf32 b) { return _mm_shuffle_ps(a, b, 0xdd); }
 static inline vf32 vf32_zip_low(vf32 a, vf32 b) { return _mm_unpacklo_ps(a, b); }
 static inline vf32 vf32_zip_high(vf32 a, vf32 b) { return _mm_unpackhi_ps(a, b); }
 static inline vf64 vf64_even(vf64 a, vf64 b) { return _mm_unpacklo_pd(a, b); }
+static inline vf64 vf64_halves(const double *p, const double *q) { return _mm_loadh_pd(_mm_load_sd(p), q); }
+static inline vf64 vf64_high(vf64 v) { return _mm_unpackhi_pd(v, v); }
+static inline vf64 vf64_odd(vf64 a, vf64 b) { return _mm_unpackhi_pd(a, b); }
 static inline vf64 vf64_zip_low(vf64 a, vf64 b) { return _mm_unpacklo_pd(a, b); }
 static inline vf64 vf64_zip_high(vf64 a, vf64 b) { return _mm_unpackhi_pd(a, b); }
 

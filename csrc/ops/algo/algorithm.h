@@ -25,6 +25,8 @@ typedef struct fc_algorithm {
     void (*pack)(const fc_layer *layer, const void *kernel, const void *bias, void *packed);
     /* Whether one run of a kernel had better pack what it needs where it needs it, or NULL for never. */
     int (*packs_late)(const fc_layer *layer);
+    /* Estimated cycles that packing adds to one run, or NULL for a guess by packed_bytes. */
+    double (*packing)(const fc_layer *layer);
     /* Neither n, h, w, nor a channel count is 0. */
     fc_status (*run)(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue);
     /* tile, blocks, tasks, threads; scratch_bytes of the run (the packed kernel is added by the caller). */

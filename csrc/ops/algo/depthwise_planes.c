@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Depthwise convolution of NCHW tensors. A band of image rows is staged with its padding in L1, in the compute type: padded column X
- * of a row is element X / stride of its phase X % stride, so that neighbouring outputs read neighbouring elements under any tap.
+ * Depthwise convolution of NCHW tensors. The windows in common use read the image where it lies. For others, and at the ends of the tensor, a
+ * band of image rows is staged with its padding in L1, in the compute type: padded column X of a row is element X / stride of its phase
+ * X % stride, so that neighbouring outputs read neighbouring elements under any tap.
  */
 #include "ops/algo/depthwise.h"
 
@@ -142,6 +143,39 @@ static void run_plane(const planes_band *b, ptrdiff_t channel, char *y) {
         (v->dtype == FC_F16 ? job->kernels->narrow_f16 : job->kernels->narrow_bf16)(result, y, count);
 }
 
+int fc_depthwise_has_common_window(const fc_conv_view *v) {
+    const fc_taps *r = &v->rows, *c = &v->cols;
+    const ptrdiff_t widest = 1 << 24;   /* columns that a float counts */
+    return !fc_is_half(v->dtype) && (c->count == 3 || c->count == 5) && c->stride <= 2 && c->step == 1 && r->count == c->count && r->stride == c->stride
+        && r->step == 1 && c->first > -c->count && (v->dst.w - 1) * c->stride + c->first < v->src.w && v->src.w < widest;
+}
+
+/* How many planes of the output from p on, before `end`, one call can make from the image where it lies. */
+static ptrdiff_t planes_in_place(const planes_band *b, ptrdiff_t p, ptrdiff_t end) {
+    const fc_conv_view *v = b->job->view;
+    const ptrdiff_t m = v->dst.c, channels = fc_depthwise_channels(v), pitch = v->src.c_pitch, beyond = fc_ceil_div(FC_DEPTHWISE_REACH, pitch);
+    const ptrdiff_t safe_end = (v->n * v->groups - beyond) * m, image_end = (p / channels + 1) * channels;
+    if (b->rows < v->rows.count || !fc_depthwise_has_common_window(v) || p / m < beyond)
+        return 0;
+    return fc_max(0, fc_min(fc_min(end, safe_end), m > 1 ? (p / m + 1) * m : image_end) - p);
+}
+
+static void run_in_place(const planes_band *b, ptrdiff_t p, ptrdiff_t planes) {
+    const fc_depthwise_job *job = b->job;
+    const fc_conv_view *v = job->view;
+    const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(v->dtype), channel = p % fc_depthwise_channels(v);
+    char *y = job->y + (p * v->dst.c_pitch + b->row * v->dst.h_pitch) * size;
+    (v->dtype == FC_F64 ? job->kernels->depthwise_image_f64 : job->kernels->depthwise_image_f32)(&(fc_depthwise_image){
+        .k = (size_t)v->rows.count, .stride = (size_t)v->rows.stride, .planes = (size_t)planes, .count = (size_t)b->rows, .cols = (size_t)v->dst.w,
+        .x = job->x + p / v->dst.c * v->src.c_pitch * size, .x_plane = v->dst.c > 1 ? 0 : v->src.c_pitch, .x_pitch = v->src.h_pitch,
+        .first_row = b->row * v->rows.stride + v->rows.first, .height = v->src.h, .first_col = v->cols.first, .width = v->src.w,
+        .w = job->packed + (size_t)channel * fc_view_k(v) * (size_t)size, .start = job->bias ? job->bias + channel * size : NULL,
+        .y = y, .y_plane = v->dst.c_pitch, .y_pitch = v->dst.h_pitch, .relu = job->epilogue->activation == FC_RELU,
+    });
+    for (ptrdiff_t i = 0; i < planes; i++)
+        fc_depthwise_activate(job, (size_t)(b->rows * v->dst.w), y + i * v->dst.c_pitch * size);
+}
+
 void fc_depthwise_planes_task(void *job_, size_t task, size_t worker) {
     const fc_depthwise_job *job = job_;
     const fc_conv_view *v = job->view;
@@ -153,10 +187,16 @@ void fc_depthwise_planes_task(void *job_, size_t task, size_t worker) {
     b.rows = fc_min(c->band, v->dst.h - b.row);
     for (int i = 0; i < PIECES; i++)
         b.piece[i] = job->scratch + c->shared_bytes + worker * c->worker_bytes + scratch.at[i];
-    prepare(&b);
-    for (ptrdiff_t p = begin; p < end; p++) {
-        if (p == begin || p % v->dst.c == 0)    /* the planes of one input channel follow one another */
+    for (ptrdiff_t p = begin, count, staged = -1; p < end; p += fc_max(count, 1)) {
+        count = planes_in_place(&b, p, end);
+        if (count > 0) {
+            run_in_place(&b, p, count);
+            continue;
+        }
+        prepare(&b);
+        if (staged != p / v->dst.c)     /* the planes of one input channel follow one another */
             stage_band(&b, job->x + p / v->dst.c * v->src.c_pitch * size);
+        staged = p / v->dst.c;
         run_plane(&b, p % channels, job->y + (p * v->dst.c_pitch + b.row * v->dst.h_pitch) * size);
     }
 }

@@ -43,10 +43,12 @@ static double turned_cycles(const fc_conv_view *v, ptrdiff_t lanes) {
     return vectors * (double)(fc_view_k(v) + 3) + 0.75 * (double)(pixels_in(v) + pixels_out(v));
 }
 
-/* The same for columns as lanes: vectors of outputs, staging, calls. */
+/* The same for columns as lanes: vectors of outputs and calls, and staging where the image is not read in place. */
 static double planes_cycles(const fc_conv_view *v, ptrdiff_t lanes) {
-    const double vectors = (double)(v->dst.h * fc_ceil_div(v->dst.w, lanes)), staged = (double)(v->src.h * fc_ceil_div(v->src.w, lanes));
-    return vectors * (double)(fc_view_k(v) + 6) + (v->cols.stride == 1 ? 6 : 10) * staged + 100;
+    const double vectors = (double)(v->dst.h * fc_ceil_div(v->dst.w, lanes)), staged = (double)(v->src.h * fc_ceil_div(v->src.w, lanes)), taps = (double)fc_view_k(v);
+    if (fc_depthwise_has_common_window(v))  /* narrow planes go in pairs */
+        return (2 * v->dst.w <= lanes ? 0.5 : 1) * vectors * (v->cols.stride == 1 ? 1.15 * taps + 1 : 2 * taps + 8) + 25;
+    return vectors * (taps + 6) + (v->cols.stride == 1 ? 6 : 10) * staged + 100;
 }
 
 int fc_depthwise_is_turned(const fc_conv_view *v, ptrdiff_t lanes) {

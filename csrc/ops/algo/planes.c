@@ -58,13 +58,53 @@ static void fill_row(const fc_conv_view *v, const fc_kernels *kernels, const fc_
     }
 }
 
+/* Cells [low, high) of the rows of a phase lie in the image. */
+static void find_cells(const fc_conv_view *v, const fc_planes *p, ptrdiff_t first, ptrdiff_t *low, ptrdiff_t *high) {
+    const ptrdiff_t stride = v->cols.stride;
+    *low = fc_min(first < 0 ? fc_ceil_div(-first, stride) : 0, p->pitch);
+    *high = fc_max(*low, fc_min(p->pitch, v->src.w > first ? (v->src.w - first - 1) / stride + 1 : 0));
+}
+
+/* Rows of single channels under a stride of two: all rows of a channel and a residue at once, the residues of the columns together. */
+static void fill_pairs(const fc_conv_view *v, const fc_kernels *kernels, const fc_planes *p, const char *image, ptrdiff_t i, ptrdiff_t j, char *dst) {
+    const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(v->dtype), first = j * 2 + v->cols.first, skipped = fc_max(0, -first);
+    const ptrdiff_t cols = fc_max(0, fc_min(2 * p->pitch, v->src.w - first) - skipped), phases = p->row_phases * p->col_phases;
+    int padded = 0;
+    for (ptrdiff_t phase = 0; phase < p->col_phases; phase++) {
+        ptrdiff_t low, high;
+        find_cells(v, p, first + phase, &low, &high);
+        padded |= low > 0 || high < p->pitch;
+    }
+    for (ptrdiff_t c = 0; c < v->src.c; c++)
+        for (ptrdiff_t row_phase = 0; row_phase < p->row_phases; row_phase++) {
+            const ptrdiff_t stride = v->rows.stride, top = i * stride + v->rows.first + row_phase;
+            const ptrdiff_t begin = fc_min(p->rows, top < 0 ? fc_ceil_div(-top, stride) : 0);
+            const ptrdiff_t end = fc_max(begin, fc_min(p->rows, v->src.h > top ? (v->src.h - top - 1) / stride + 1 : 0));
+            char *planes = dst + (c * phases + row_phase * p->col_phases) * p->plane * size;
+            void *to[2] = {NULL, NULL};
+            for (ptrdiff_t f = 0; f < 2; f++)
+                if ((skipped + f) % 2 < p->col_phases)
+                    to[f] = planes + ((skipped + f) % 2 * p->plane + (skipped + f) / 2 + begin * p->pitch) * size;
+            if (padded || end - begin < p->rows)
+                memset(planes, 0, (size_t)(p->col_phases * p->plane * size));
+            (v->dtype == FC_F64 ? kernels->deinterleave_f64 : kernels->deinterleave_f32)(&(fc_deinterleave){
+                .rows = (size_t)(end - begin), .cols = (size_t)cols, .step = 2, .y = to, .y_pitch = p->pitch, .x_pitch = stride * v->src.h_pitch,
+                .x = image + (c * v->src.c_pitch + (top + begin * stride) * v->src.h_pitch + first + skipped) * size,
+            });
+        }
+}
+
 void fc_fill_planes(const fc_conv_view *v, const fc_kernels *kernels, const fc_planes *p, const char *image, ptrdiff_t i, ptrdiff_t j, char *dst) {
     const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(v->dtype), stride = v->cols.stride;
+    if (stride == 2 && v->src.w_pitch == 1) {
+        fill_pairs(v, kernels, p, image, i, j, dst);
+        return;
+    }
     for (ptrdiff_t row_phase = 0; row_phase < p->row_phases; row_phase++)
         for (ptrdiff_t col_phase = 0; col_phase < p->col_phases; col_phase++) {
             const ptrdiff_t col = j * stride + v->cols.first + col_phase;
-            const ptrdiff_t low = fc_min(col < 0 ? fc_ceil_div(-col, stride) : 0, p->pitch);
-            const ptrdiff_t high = fc_max(low, fc_min(p->pitch, v->src.w > col ? (v->src.w - col - 1) / stride + 1 : 0));
+            ptrdiff_t low, high;
+            find_cells(v, p, col, &low, &high);
             for (ptrdiff_t r = 0; r < p->rows; r++) {
                 const ptrdiff_t row = (i + r) * v->rows.stride + v->rows.first + row_phase;
                 const int inside = fc_inside(row, v->src.h);

@@ -16,8 +16,11 @@ typedef struct winograd_job {
     const fc_winograd_cut *cut;
     const fc_kernels *kernels;
     const fc_epilogue *epilogue;
-    const char *u, *bias, *x;       /* of one group */
+    const void *weights;            /* as the caller gave them */
+    char *u;                        /* of one group; NULL where tasks transform it */
+    const char *bias, *x;           /* of one group */
     char *y;
+    size_t group;
     atomic_uchar *flags;            /* a tile row of an image: whether it met a number that is not finite */
     const char *zeros;
     char *shared, *scratch;
@@ -25,12 +28,13 @@ typedef struct winograd_job {
 } winograd_job;
 
 /* Where a worker's scratch lies. */
-typedef struct winograd_space { char *v, *m, *stage; const void **rows; } winograd_space;
+typedef struct winograd_space { char *u, *v, *m, *stage; const void **rows; } winograd_space;
 
 static winograd_space space_of(const winograd_job *job, size_t worker) {
     const fc_winograd_cut *cut = job->cut;
     char *at = job->scratch + worker * cut->worker_bytes;
-    winograd_space space = {.m = at, .stage = at + cut->m_bytes};
+    winograd_space space = {.u = at, .m = at + cut->u_bytes};
+    space.stage = space.m + cut->m_bytes;
     space.rows = (const void **)(space.stage + cut->stage_bytes);
     space.v = (char *)space.rows + cut->rows_bytes;
     return space;
@@ -113,30 +117,51 @@ static winograd_heights heights_for(const winograd_job *job, size_t vectors, siz
     return heights;
 }
 
-/* Element e of all tiles of a block times the kernel's, panels [p0, p1). heights: of whole panels, of the last. */
-static void multiply_element(const winograd_job *job, size_t e, size_t tiles, size_t p0, size_t p1, const winograd_heights *heights,
+/* What a block is multiplied by: output channels of panels [p0, p1), and their part of the kernel. */
+typedef struct winograd_part { size_t p0, p1; fc_winograd_kernel kernel; } winograd_part;
+
+static winograd_part part_of(const winograd_job *job, size_t chunk) {
+    const size_t first = chunk * job->cut->chunk;
+    return (winograd_part){.p0 = first, .p1 = fc_least(first + job->cut->chunk, job->plan->panels)};
+}
+
+/* Channels from c on, a piece of them: where they lie, or transformed. */
+static void find_kernel(const winograd_job *job, size_t c, const winograd_space *space, winograd_part *part) {
+    const fc_winograd_cut *cut = job->cut;
+    const size_t count = fc_least(job->plan->c - c, cut->piece);
+    if (job->u) {
+        part->kernel = (fc_winograd_kernel){job->u, 0, cut->u_rows, c, count};
+        return;
+    }
+    part->kernel = (fc_winograd_kernel){space->u, part->p0, cut->u_rows, c, count};
+    for (size_t p = part->p0; p < part->p1; p++)
+        fc_winograd_transform(job->plan, job->view, job->weights, job->group, p, &part->kernel);
+}
+
+/* Element e of all tiles of a block times the kernel's. heights: of whole panels, of the last. */
+static void multiply_element(const winograd_job *job, size_t e, size_t tiles, const winograd_part *part, const winograd_heights *heights,
                              const char *v, char *m, const void **rows) {
     const fc_winograd_plan *plan = job->plan;
     const fc_winograd_cut *cut = job->cut;
-    const size_t size = plan->size;
-    for (size_t c = 0; c < plan->c; c += plan->chain) {
-        const size_t length = plan->c - c < plan->chain ? plan->c - c : plan->chain;
+    const size_t size = plan->size, end = part->kernel.c + part->kernel.count;
+    for (size_t c = part->kernel.c; c < end; c += plan->chain) {
         for (size_t t = 0; t < tiles; t++)
             rows[t] = v + (e * cut->v_element + t * cut->v_pitch + c) * size;
         for (size_t t = tiles; t < tiles + FC_MAX_TILE_HEIGHT; t++)
             rows[t] = rows[0];
-        for (size_t p = p0; p < p1; p++) {
+        for (size_t p = part->p0; p < part->p1; p++) {
             const size_t width = fc_winograd_width(plan, p);
             const winograd_heights *fit = &heights[p + 1 == plan->panels];
             fc_rows_block block = {
-                .runs = 1, .length = length, .b = job->u + (fc_winograd_panel(plan, p) + (e * plan->c + c) * width) * size, .b_pitch = width,
-                .c_pitch = cut->m_pitch, .cols = width, .accumulate = c > 0,
+                .runs = 1, .length = fc_least(end - c, plan->chain), .b = part->kernel.u + fc_winograd_at(plan, &part->kernel, p, e, c) * size,
+                .b_pitch = width, .c_pitch = cut->m_pitch, .cols = width, .accumulate = c > 0,
             };
             for (size_t t = 0; t < tiles; t += block.rows) {
                 const fc_rows_tile *tile = tiles - t < fit->whole->height ? fit->rest : fit->whole;
-                block.rows = tiles - t < tile->height ? tiles - t : tile->height;
+                block.rows = fc_least(tiles - t, tile->height);
                 block.a = rows + t;
-                block.c = m + (e * cut->m_element + t * cut->m_pitch + (p - p0) * plan->width) * size;
+                block.next = cut->shared && p == part->p0 && t + block.rows < tiles ? rows + t + block.rows : NULL;
+                block.c = m + (e * cut->m_element + t * cut->m_pitch + (p - part->p0) * plan->width) * size;
                 tile->run(&block);
             }
         }
@@ -188,19 +213,25 @@ static void finish_piece(const winograd_job *job, const winograd_piece *piece, c
         }
 }
 
-/* A chunk of output channels of a block whose patches are in v. */
-static void run_chunk(const winograd_job *job, size_t block, size_t chunk, const char *v, const winograd_space *space) {
+static size_t tiles_of(const fc_winograd_cut *cut, size_t block) { return fc_least(cut->tiles - block * cut->block, cut->block); }
+
+/* A block whose patches are in v. */
+static void multiply_block(const winograd_job *job, size_t block, const winograd_part *part, const char *v, const winograd_space *space) {
+    const fc_winograd_plan *plan = job->plan;
+    const size_t tiles = tiles_of(job->cut, block);
+    const winograd_heights heights[] = {heights_for(job, plan->vectors, tiles), heights_for(job, plan->tail_vectors, tiles)};
+    for (size_t e = 0; e < plan->elements; e++)
+        multiply_element(job, e, tiles, part, heights, v, space->m, space->rows);
+}
+
+static void finish_block(const winograd_job *job, size_t block, const winograd_part *part, const winograd_space *space) {
     const fc_winograd_plan *plan = job->plan;
     const fc_winograd_cut *cut = job->cut;
-    const size_t first = block * cut->block, end = cut->tiles - first < cut->block ? cut->tiles : first + cut->block;
-    const size_t p0 = chunk * cut->chunk, p1 = plan->panels - p0 < cut->chunk ? plan->panels : p0 + cut->chunk;
-    const size_t channel = p0 * plan->width, channels = p1 == plan->panels ? plan->outs - channel : (p1 - p0) * plan->width;
-    const winograd_heights heights[] = {heights_for(job, plan->vectors, end - first), heights_for(job, plan->tail_vectors, end - first)};
-    for (size_t e = 0; e < plan->elements; e++)
-        multiply_element(job, e, end - first, p0, p1, heights, v, space->m, space->rows);
+    const size_t first = block * cut->block, end = first + tiles_of(cut, block);
+    const size_t channel = part->p0 * plan->width, channels = fc_least(plan->outs - channel, (part->p1 - part->p0) * plan->width);
     for (size_t tile = first; tile < end;) {
         const winograd_piece piece = piece_at(cut, tile, end);
-        finish_piece(job, &piece, space->m + (tile - first) * cut->m_pitch * plan->size, p0, channels, space->stage);
+        finish_piece(job, &piece, space->m + (tile - first) * cut->m_pitch * plan->size, part->p0, channels, space->stage);
         tile += piece.count;
     }
 }
@@ -210,10 +241,13 @@ static void run_block(void *job_, size_t task, size_t worker) {
     const winograd_job *job = job_;
     const fc_winograd_cut *cut = job->cut;
     const winograd_space space = space_of(job, worker);
-    const size_t first = task * cut->block;
-    transform_patches(job, first, cut->tiles - first < cut->block ? cut->tiles : first + cut->block, space.v, space.stage);
-    for (size_t chunk = 0; chunk < cut->chunks; chunk++)
-        run_chunk(job, task, chunk, space.v, &space);
+    transform_patches(job, task * cut->block, task * cut->block + tiles_of(cut, task), space.v, space.stage);
+    for (size_t chunk = 0; chunk < cut->chunks; chunk++) {
+        winograd_part part = part_of(job, chunk);
+        find_kernel(job, 0, &space, &part);
+        multiply_block(job, task, &part, space.v, &space);
+        finish_block(job, task, &part, &space);
+    }
 }
 
 /* Tasks on shared patches: first the patches of a few tiles each, then a chunk of output channels of a block each. */
@@ -233,8 +267,13 @@ static void transform_shared(void *job_, size_t task, size_t worker) {
 static void run_shared(void *job_, size_t task, size_t worker) {
     const winograd_job *job = job_;
     const winograd_space space = space_of(job, worker);
-    const size_t block = task % job->held, chunk = task / job->held;
-    run_chunk(job, job->block0 + block, chunk, job->shared + block * job->cut->v_bytes, &space);
+    const size_t held = task % job->held, block = job->block0 + held;
+    winograd_part part = part_of(job, task / job->held);
+    for (size_t c = 0; c < job->plan->c; c += job->cut->piece) {
+        find_kernel(job, c, &space, &part);
+        multiply_block(job, block, &part, job->shared + held * job->cut->v_bytes, &space);
+    }
+    finish_block(job, block, &part, &space);
 }
 
 static void run_group(winograd_job *job) {
@@ -290,21 +329,24 @@ static fc_status repair(const winograd_job *job, const fc_layer_weights *weights
 
 fc_status fc_winograd_run(const fc_winograd_plan *plan, const fc_conv_view *view, const fc_layer_weights *weights, const void *x, void *y,
                           const fc_epilogue *epilogue) {
-    const fc_winograd_cut cut = fc_winograd_cut_of(plan, view);
+    const fc_winograd_cut cut = fc_winograd_cut_of(plan, view, !weights->packed);
     char *scratch = fc_scratch_alloc(cut.bytes);
     if (!scratch)
         return FC_OUT_OF_MEMORY;
     memset(scratch, 0, cut.flag_bytes + cut.zero_bytes);
     winograd_job job = {
-        .plan = plan, .view = view, .cut = &cut, .kernels = plan->direct.kernels, .epilogue = epilogue, .flags = (atomic_uchar *)scratch,
-        .zeros = scratch + cut.flag_bytes, .shared = scratch + cut.flag_bytes + cut.zero_bytes,
+        .plan = plan, .view = view, .cut = &cut, .kernels = plan->direct.kernels, .epilogue = epilogue, .weights = weights->kernel,
+        .flags = (atomic_uchar *)scratch, .zeros = scratch + cut.flag_bytes, .shared = scratch + cut.flag_bytes + cut.zero_bytes + cut.bias_bytes,
     };
+    char *packed = (char *)weights->packed, *biases = packed ? packed + plan->bias_offset : scratch + cut.flag_bytes + cut.zero_bytes;
+    if (!packed && weights->bias)
+        fc_winograd_pack_biases(plan, view, weights->bias, biases);
     job.scratch = job.shared + cut.shared * cut.v_bytes;
-    for (size_t group = 0; group < (size_t)view->groups; group++) {
-        job.u = (const char *)weights->packed + group * plan->elements * plan->c * plan->padded * plan->size;
-        job.bias = (const char *)weights->packed + plan->bias_offset + group * plan->padded * plan->size;
-        job.x = (const char *)x + group * (size_t)view->src.group_pitch * plan->size;
-        job.y = (char *)y + group * (size_t)view->dst.group_pitch * plan->size;
+    for (job.group = 0; job.group < (size_t)view->groups; job.group++) {
+        job.u = packed ? packed + job.group * plan->elements * plan->c * plan->padded * plan->size : NULL;
+        job.bias = biases + job.group * plan->padded * plan->size;
+        job.x = (const char *)x + job.group * (size_t)view->src.group_pitch * plan->size;
+        job.y = (char *)y + job.group * (size_t)view->dst.group_pitch * plan->size;
         run_group(&job);
     }
     const fc_status status = repair(&job, weights, x, y);

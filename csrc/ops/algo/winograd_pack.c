@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* Transforming the kernel. */
+#include <string.h>
+
+#include "core/parallel.h"
+#include "core/scratch.h"
+#include "core/size.h"
+#include "ops/algo/pack.h"
+#include "ops/algo/tile.h"
+#include "ops/algo/winograd.h"
+
+enum { PACKED_TOGETHER = 16 };  /* channels that a task transforms */
+
+/* Taps lie far apart, often a power of two, in one set of the caches: those of a few channels are gathered first, one by one. */
+void fc_winograd_transform(const fc_winograd_plan *plan, const fc_conv_view *view, const void *weights, size_t group, size_t p,
+                           const fc_winograd_kernel *kernel) {
+    _Alignas(FC_ALIGNMENT) char gathered[16384];
+    const size_t width = fc_winograd_width(plan, p), o = p * plan->width, outs = fc_least(plan->outs - o, width), e_pitch = kernel->rows * width;
+    const ptrdiff_t size = (ptrdiff_t)plan->size, r = (ptrdiff_t)plan->set->r;
+    const size_t row = fc_align_up(width * plan->size), together = sizeof gathered / row / (size_t)(r * r), end = kernel->c + kernel->count;
+    const char *from = (const char *)weights + ((ptrdiff_t)group * view->w_group_pitch + (ptrdiff_t)o * view->w_out_pitch) * size;
+    const void *taps[25];
+    for (size_t c0 = kernel->c, count; c0 < end; c0 += count) {
+        count = fc_least(end - c0, together);
+        for (ptrdiff_t i = 0; i < r * r; i++)
+            for (size_t c = 0; c < count; c++)
+                fc_copy_elements(gathered + ((size_t)i * together + c) * row,
+                                 from + (i / r * view->w_row_pitch + i % r * view->w_col_pitch + (ptrdiff_t)(c0 + c) * view->w_c_pitch) * size,
+                                 outs * plan->size);
+        for (size_t c = 0; c < count; c++) {
+            for (ptrdiff_t i = 0; i < r * r; i++)
+                taps[i] = gathered + ((size_t)i * together + c) * row;
+            char *to = kernel->u + fc_winograd_at(plan, kernel, p, 0, c0 + c) * plan->size;
+            plan->set->kernel(taps, outs, to, e_pitch);
+            for (size_t e = 0; e < plan->elements && outs < width; e++)
+                memset(to + (e * e_pitch + outs) * plan->size, 0, (width - outs) * plan->size);
+        }
+    }
+}
+
+typedef struct pack_job {
+    const fc_winograd_plan *plan;
+    const fc_conv_view *view;
+    const void *weights;
+    char *packed;
+    size_t steps;       /* tasks along the channels of a panel */
+} pack_job;
+
+static void pack_panel(void *job_, size_t task, size_t worker) {
+    (void)worker;
+    const pack_job *job = job_;
+    const fc_winograd_plan *plan = job->plan;
+    const size_t c = task % job->steps * PACKED_TOGETHER, panel = task / job->steps % plan->panels, group = task / job->steps / plan->panels;
+    const fc_winograd_kernel whole = {job->packed + group * plan->elements * plan->c * plan->padded * plan->size, 0, plan->c, 0, plan->c};
+    char *from_c = whole.u + fc_winograd_at(plan, &whole, panel, 0, c) * plan->size;
+    const fc_winograd_kernel part = {from_c, panel, plan->c, c, fc_least(plan->c - c, PACKED_TOGETHER)};
+    fc_winograd_transform(plan, job->view, job->weights, group, panel, &part);
+}
+
+void fc_winograd_pack_biases(const fc_winograd_plan *plan, const fc_conv_view *view, const void *bias, void *to) {
+    for (size_t group = 0; group < (size_t)view->groups; group++)
+        fc_pack_bias(plan->direct.kernels, view->dtype, (const char *)bias + group * plan->outs * plan->size, plan->outs, plan->padded,
+                     (char *)to + group * plan->padded * plan->size);
+}
+
+void fc_winograd_pack(const fc_winograd_plan *plan, const fc_conv_view *view, const void *weights, const void *bias, void *packed) {
+    pack_job job = {plan, view, weights, packed, fc_parts(plan->c, PACKED_TOGETHER)};
+    const size_t tasks = (size_t)view->groups * plan->panels * job.steps;
+    fc_parallel_for(tasks, fc_parallel_workers(tasks, 16.0 * (double)plan->packed_bytes), pack_panel, &job);
+    if (bias)
+        fc_winograd_pack_biases(plan, view, bias, (char *)packed + plan->bias_offset);
+}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory for results, which Python frees when it likes, on any thread. Malloc would give large blocks back to the system, and the next
- * call would pay for fresh pages, which costs more than many an operation. The last blocks freed are kept instead, and the system
- * is told that it may take their pages when it runs short.
+ * call would pay for fresh pages, which costs more than many an operation. The last blocks freed are kept instead; the pages of all
+ * but the latest are offered to the system, which takes them when it runs short.
  */
 #define _GNU_SOURCE     /* madvise */
 #include <pthread.h>
@@ -20,9 +20,10 @@
 
 enum { KEPT = 16, HUGE_PAGE = 2 << 20, LARGE = 2 * HUGE_PAGE };
 #define MOST_KEPT ((size_t)1 << 30)
+#define NOT_OFFERED ((size_t)256 << 20)     /* offering costs as much as a small operation */
 
 /* Precedes a block, on a line of its own. */
-typedef struct header { _Alignas(FC_ALIGNMENT) size_t bytes; } header;
+typedef struct header { _Alignas(FC_ALIGNMENT) size_t bytes; int offered; } header;
 
 static struct {
     pthread_mutex_t lock;
@@ -69,18 +70,29 @@ void *fc_result_alloc(size_t bytes) {
 #endif
         block->bytes = whole;
     }
+    if (block)
+        block->offered = 0;
     return block ? block + 1 : NULL;
 }
 
 /* All but the header's page. */
 static void offer_to_system(header *block) {
+    block->offered = 1;
 #if defined(__linux__) && defined(MADV_FREE)
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     if (block->bytes >= LARGE)
         madvise((char *)block + page, (block->bytes + sizeof *block) / page * page - page, MADV_FREE);
-#else
-    (void)block;
 #endif
+}
+
+/* The lock is held. */
+static void offer_older_ones(void) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < pool.count; i++) {
+        bytes += pool.kept[i]->bytes;
+        if (bytes > NOT_OFFERED && !pool.kept[i]->offered)
+            offer_to_system(pool.kept[i]);
+    }
 }
 
 void fc_result_free(void *result) {
@@ -92,13 +104,13 @@ void fc_result_free(void *result) {
         free(block);
         return;
     }
-    offer_to_system(block);
     lock_pool();
     while (pool.count && (pool.count == KEPT || pool.bytes + block->bytes > MOST_KEPT))
         out[outs++] = take(pool.count - 1);
     memmove(&pool.kept[1], pool.kept, pool.count++ * sizeof *pool.kept);
     pool.kept[0] = block;
     pool.bytes += block->bytes;
+    offer_older_ones();
     unlock_pool();
     while (outs)
         free(out[--outs]);

@@ -22,8 +22,8 @@ _PRECISIONS = ("highest", "high", "medium")
 def release_memory() -> None:
     """Give back the memory of earlier results that is kept for the next ones.
 
-    At most 1 GiB is kept, of the last 16 large results that are gone, because fresh pages cost more than many an operation
-    that fills them. The system may take the pages of all but the last 256 MiB when it runs short.
+    At most 1 GiB is kept, of the last 16 large results that are gone, because fresh pages cost more than many an
+    operation that fills them. The system may take the pages of all but the last 256 MiB when it runs short.
 
     Examples
     --------

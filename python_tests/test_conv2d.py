@@ -3,13 +3,19 @@ import conv_reference
 import numpy as np
 import pytest
 from conv_cases import DTYPES, TOLERANCE, close, from_layout, geometries, in_layout
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import fastconv
 from fastconv import cpu
 
+ONE_PIXEL = {"x": (3, 1, 1, 2), "kernel": (1, 1, 2, 6), "keywords": {
+    "strides": (1, 1), "padding": ((0, 0), (0, 0)), "dilation_rate": (1, 1), "groups": 1,
+    "data_format": "channels_first"}}
 
+
+@example(ONE_PIXEL, "float32", "scalar", 0)
+@example(ONE_PIXEL, "float32", cpu.available_isas()[-1], 0)
 @given(geometries(), st.sampled_from(list(TOLERANCE)), st.sampled_from(cpu.available_isas()), st.integers(0, 2**32 - 1))
 @settings(max_examples=250, deadline=None)
 def test_any_geometry(geometry, dtype, isa, seed):

@@ -88,7 +88,7 @@ static const char *output_rows(const grad_job *job, const grad_block *at, size_t
     const fc_conv_view *v = &job->view;
     const char *dy = job->dy + at->group * (size_t)v->dst.group_pitch * fc_dtype_size(v->dtype);
     if (v->dst.c_pitch == 1 && !fc_is_half(v->dtype) && (at->o1 - at->o0) % job->o_panel == 0) {
-        *pitch = (size_t)v->dst.w_pitch;
+        *pitch = (size_t)(v->dst.h * v->dst.w == 1 ? v->dst.n_pitch : v->dst.w_pitch);    /* NCHW of one pixel is NHWC */
         return dy + (pixel * *pitch + at->o0) * job->size;
     }
     const fc_gather gather = {v, job->kernels, NULL};

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops/algo/packed.h"
 
+#include <string.h>
+
 #include "core/cpu.h"
 #include "core/parallel.h"
 #include "core/scratch.h"
@@ -53,6 +55,7 @@ void fc_packed_pack(const fc_packed_blocking *b, const fc_conv_view *view, const
     fc_pack_weights(&p, b->kernels, view, weights, bias, packed);
 }
 
+static size_t ready_bytes(const fc_packed_blocking *b, const fc_conv_view *view) { return fc_align_up((size_t)view->groups * b->out_panels); }
 static size_t tile_bytes(const fc_packed_blocking *b, size_t size) { return b->tile.rows * b->tile.cols * size; }
 
 fc_packed_tasks fc_packed_cut(const fc_packed_blocking *b, const fc_conv_view *view) {
@@ -89,16 +92,18 @@ typedef struct packed_job {
     const fc_packed_blocking *b;
     const fc_conv_view *view;
     const fc_packed_tasks *t;
-    const char *packed, *src;
+    const fc_layer_weights *weights;
+    const char *src, *biases;
     char *dst, *scratch;
     const fc_epilogue *epilogue;
-    size_t size;
+    size_t size, worker_bytes, late_bytes;  /* late_bytes: of a worker, its panels packed late and what says which; 0 where all are packed */
 } packed_job;
 
 /* One task's place in the problem and in its worker's scratch. */
 typedef struct block {
     size_t group, panel0, panels, out0, outs;   /* pixel panels and output-channel panels */
-    char *pixels, *raw, *sums;
+    char *pixels, *raw, *sums, *ready;
+    const char *weights;
 } block;
 
 static block find_block(const packed_job *job, size_t task, size_t worker) {
@@ -111,10 +116,23 @@ static block find_block(const packed_job *job, size_t task, size_t worker) {
     at.out0 = task % t->chunks * t->chunk_panels;
     at.outs = b->out_panels - at.out0 < t->chunk_panels ? b->out_panels - at.out0 : t->chunk_panels;
     size_t panel_bytes = b->pixel_panel * (b->block_k ? b->block_k : 1) * job->size;
-    at.pixels = job->scratch + worker * t->worker_bytes;
+    at.pixels = job->scratch + worker * job->worker_bytes;
     at.raw = at.pixels + fc_align_up(t->block_panels * panel_bytes);
     at.sums = at.raw + (fc_is_half(job->view->dtype) ? fc_align_up(panel_bytes / 2) : 0);
+    at.ready = at.pixels + t->worker_bytes;
+    at.weights = (job->late_bytes ? at.ready + ready_bytes(b, job->view) : (const char *)job->weights->packed) + at.group * group_elements(b) * job->size;
     return at;
+}
+
+/* The panels that a task needs, packed once a worker: see direct.c. */
+static void pack_late(const packed_job *job, const block *at) {
+    const fc_weight_panels p = weight_panels(job->b);
+    for (size_t panel = at->out0; panel < at->out0 + at->outs; panel++) {
+        char *ready = &at->ready[at->group * p.panels + panel];
+        if (!*ready)
+            fc_pack_weights_panel(&p, job->b->kernels, job->view, job->weights->kernel, at->group, panel, (char *)at->weights + panel * fc_panel_bytes(&p, job->view));
+        *ready = 1;
+    }
 }
 
 static size_t panel_pixels(const packed_job *job, size_t panel) {
@@ -126,7 +144,7 @@ static fc_finished_tile describe_tile(const packed_job *job, const block *at, si
     const fc_packed_blocking *b = job->b;
     const fc_epilogue *e = job->epilogue;
     const size_t o = out * b->out_panel, outs = (size_t)job->view->dst.c;
-    const char *bias = job->packed + ((size_t)job->view->groups * group_elements(b) + at->group * b->out_panels * b->out_panel + o) * job->size;
+    const char *bias = job->biases + (at->group * b->out_panels * b->out_panel + o) * job->size;
     return (fc_finished_tile){
         .view = job->view, .kernels = b->kernels, .rows = b->tile.rows, .cols = b->tile.cols,
         .pixels_in_rows = b->pixels_in_rows, .pixel = panel * b->pixel_panel, .pixels = panel_pixels(job, panel),
@@ -139,7 +157,7 @@ static fc_finished_tile describe_tile(const packed_job *job, const block *at, si
 static void multiply_block(const packed_job *job, const block *at, size_t k0, size_t k1) {
     const fc_packed_blocking *b = job->b;
     const size_t size = job->size, k = k1 - k0, bytes = tile_bytes(b, size);
-    const char *weights = job->packed + (at->group * group_elements(b) + k0 * b->out_panels * b->out_panel) * size;
+    const char *weights = at->weights + k0 * b->out_panels * b->out_panel * size;
     _Alignas(FC_ALIGNMENT) char fresh[FC_MAX_TILE_ROWS * FC_MAX_TILE_COLS * sizeof(double)];
     for (size_t j = 0; j < at->outs; j++) {
         const char *w = weights + (at->out0 + j) * k * b->out_panel * size;
@@ -170,6 +188,8 @@ static void run_block(void *job_, size_t task, size_t worker) {
     const fc_packed_blocking *b = job->b;
     const block at = find_block(job, task, worker);
     const fc_gather gather = {job->view, b->kernels, job->src + at.group * (size_t)job->view->src.group_pitch * fc_dtype_size(job->view->dtype)};
+    if (job->late_bytes)
+        pack_late(job, &at);
     for (size_t step = 0; step < b->k_blocks; step++) {
         size_t k0 = step * b->block_k, k1 = k0 + b->block_k < b->k ? k0 + b->block_k : b->k;
         for (size_t i = 0; i < at.panels; i++)
@@ -179,18 +199,32 @@ static void run_block(void *job_, size_t task, size_t worker) {
     }
 }
 
-fc_status fc_packed_run(const fc_packed_blocking *b, const fc_conv_view *view, const void *packed, const void *src, void *dst,
-                        const fc_epilogue *epilogue) {
+static fc_status run_weights(const fc_packed_blocking *b, const fc_conv_view *view, const fc_layer_weights *weights, const void *src, void *dst, const fc_epilogue *epilogue) {
     if (!fc_view_pixels(view) || !view->dst.c)
         return FC_OK;
-    fc_packed_tasks t = fc_packed_cut(b, view);
-    void *scratch = fc_scratch_alloc(t.workers * t.worker_bytes);
+    const fc_packed_tasks t = fc_packed_cut(b, view);
+    const fc_weight_panels p = weight_panels(b);
+    const size_t size = fc_dtype_size(fc_compute_dtype(view->dtype)), all = (size_t)view->groups * group_elements(b) * size;
+    const size_t bias_bytes = weights->packed ? 0 : fc_align_up((size_t)view->groups * b->out_panels * b->out_panel * size);
+    packed_job job = {.b = b, .view = view, .t = &t, .weights = weights, .src = src, .dst = dst, .epilogue = epilogue, .size = size};
+    job.late_bytes = weights->packed ? 0 : ready_bytes(b, view) + fc_align_up(all);
+    job.worker_bytes = t.worker_bytes + job.late_bytes;
+    char *scratch = fc_scratch_alloc(bias_bytes + t.workers * job.worker_bytes);
     if (!scratch)
         return FC_OUT_OF_MEMORY;
-    packed_job job = {b, view, &t, packed, src, dst, scratch, epilogue, fc_dtype_size(fc_compute_dtype(view->dtype))};
+    job.scratch = scratch + bias_bytes;
+    job.biases = weights->packed ? (const char *)weights->packed + all : scratch;
+    if (!weights->packed && weights->bias)
+        fc_pack_biases(&p, b->kernels, view, weights->bias, scratch);
+    for (size_t worker = 0; worker < t.workers && job.late_bytes; worker++)
+        memset(job.scratch + worker * job.worker_bytes + t.worker_bytes, 0, ready_bytes(b, view));
     fc_parallel_for(t.tasks, t.workers, run_block, &job);
     fc_scratch_free(scratch);
     return FC_OK;
+}
+
+fc_status fc_packed_run(const fc_packed_blocking *b, const fc_conv_view *view, const void *packed, const void *src, void *dst, const fc_epilogue *epilogue) {
+    return run_weights(b, view, &(fc_layer_weights){.packed = packed}, src, dst, epilogue);
 }
 
 static int serves(const fc_layer *layer) {
@@ -221,6 +255,13 @@ static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
     return fc_packed_bytes(&b, &layer->view, bytes);
 }
 
+/* As direct.c does; only kernels that are not cut along k. */
+static int packs_late(const fc_layer *layer) {
+    const fc_packed_blocking b = fc_packed_choose(layer->kernels, &layer->view);
+    size_t bytes;
+    return b.k_blocks == 1 && fc_packed_bytes(&b, &layer->view, &bytes) == FC_OK && bytes <= fc_caches()->l2;
+}
+
 static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
     const fc_packed_blocking b = fc_packed_choose(layer->kernels, &layer->view);
     fc_packed_pack(&b, &layer->view, kernel, bias, packed);
@@ -228,7 +269,7 @@ static void pack(const fc_layer *layer, const void *kernel, const void *bias, vo
 
 static fc_status run(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
     const fc_packed_blocking b = fc_packed_choose(layer->kernels, &layer->view);
-    return fc_packed_run(&b, &layer->view, weights->packed, x, y, epilogue);
+    return run_weights(&b, &layer->view, weights, x, y, epilogue);
 }
 
 static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
@@ -242,8 +283,11 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
     plan->tasks = t.tasks;
     plan->threads = (int)t.workers;
     plan->scratch_bytes = t.workers * t.worker_bytes;
+    size_t bytes;
+    if (packs_late(layer) && packed_bytes(layer, &bytes) == FC_OK)
+        plan->scratch_bytes += t.workers * bytes;
 }
 
 const fc_algorithm fc_algorithm_packed = {
-    .name = "packed", .needs = "any layer", .serves = serves, .cost = cost, .packed_bytes = packed_bytes, .pack = pack, .run = run, .describe = describe,
+    .name = "packed", .needs = "any layer", .serves = serves, .cost = cost, .packed_bytes = packed_bytes, .pack = pack, .packs_late = packs_late, .run = run, .describe = describe,
 };

@@ -90,12 +90,24 @@ void fc_direct_find_tiles(const fc_layer *layer, fc_direct_plan *d) {
     find_tiles(layer, fc_rows_narrowest(layer->kernels, fc_compute_dtype(layer->view.dtype), d->vectors, rest), d->narrow_tiles);
 }
 
+/* With one vector a row, loading pointers again and again costs more than a higher tile saves, unless k is short: so few rows that they stay
+   in registers. */
+static size_t height_for(const fc_layer *layer, size_t vectors) {
+    enum { IN_REGISTERS = 8, SHORT_K = 64 };
+    const fc_rows_tile *tile = fc_rows_tiles(layer->kernels, fc_compute_dtype(layer->view.dtype));
+    const size_t most = vectors == 1 && fc_view_k(&layer->view) > SHORT_K ? IN_REGISTERS : FC_MAX_TILE_HEIGHT;
+    while (tile->vectors != vectors || tile->height > most)
+        tile++;
+    return tile->height;
+}
+
 fc_direct_plan fc_direct_plan_of(const fc_layer *layer, fc_direct_form form) {
     const fc_conv_view *v = &layer->view;
     const fc_rows_tile *tiles = fc_rows_tiles(layer->kernels, fc_compute_dtype(v->dtype));
     const size_t lanes = tiles->width / tiles->vectors, k = fc_view_k(v);
-    fc_direct_plan d = {.form = form, .size = fc_dtype_size(fc_compute_dtype(v->dtype)), .height = tiles->height, .weights = fc_direct_weights(layer)};
+    fc_direct_plan d = {.form = form, .size = fc_dtype_size(fc_compute_dtype(v->dtype)), .weights = fc_direct_weights(layer)};
     d.vectors = d.weights.width / lanes;
+    d.height = height_for(layer, d.vectors);
     d.weights_pitch = form == FC_DIRECT_UNPACKED ? (size_t)v->w_c_pitch : d.weights.width;
     d.in_place = !fc_is_half(v->dtype) && v->dst.c_pitch == 1;
     d.kernel_in_l2 = d.weights.panels * d.weights.width * k * d.size <= fc_caches()->l2 / 2;

@@ -21,7 +21,7 @@ size_t fc_rows_vectors(const fc_kernels *kernels, fc_dtype dtype, size_t outs) {
             continue;   /* lower ones overlap no more FMAs */
         const size_t whole = outs / tile->width, lanes = tile->width / tile->vectors, rest = (outs % tile->width + lanes - 1) / lanes;
         const double cycles = row_cycles(tile) * ((double)whole + (double)rest / (double)tile->vectors);
-        if (!best || cycles < least) {
+        if (!best || cycles < least || (cycles == least && outs <= tile->width)) {
             best = tile->vectors;
             least = cycles;
         }

@@ -326,11 +326,15 @@ const fc_algorithm fc_algorithm_direct = {
     .packs_late = packs_late, .run = run, .describe = describe,
 };
 
-/* Whole vectors of output channels only: the last one of the kernel's last row would be read past its end. */
+/* Only output channels that fill the vectors of every tile: else the kernel's last row would be read past its end. */
 static int unpacked_serves(const fc_layer *layer) {
     const fc_conv_view *v = &layer->view;
-    const fc_rows_tile *tile = fc_rows_tiles(layer->kernels, fc_compute_dtype(v->dtype));
-    return serves(layer) && !fc_is_half(v->dtype) && (size_t)v->dst.c % (tile->width / tile->vectors) == 0;
+    if (!serves(layer) || fc_is_half(v->dtype))
+        return 0;
+    const fc_weight_panels p = fc_direct_weights(layer);
+    const fc_rows_tile *tile = fc_rows_tiles(layer->kernels, v->dtype);
+    const size_t lanes = tile->width / tile->vectors, rest = (size_t)v->dst.c - (p.panels - 1) * p.width;
+    return v->dst.c && rest == lanes * fc_rows_narrowest(layer->kernels, v->dtype, p.width / lanes, rest);
 }
 
 /* The kernel's rows lie far apart, in few sets of the caches: each tile of pixels reads them slowly. */

@@ -12,8 +12,8 @@ ALWAYS MASK V(columns_inside)(ptrdiff_t first, size_t step, ptrdiff_t width, int
     T lane[LANES];
     for (int i = 0; i < LANES; i++)
         lane[i] = all[both && 2 * i >= LANES ? i - LANES / 2 : i];
-    const VEC at = V(fma)(V(load)(lane), V(set1)((T)step), V(set1)((T)first));
-    return M(and)(V(lt)(V(set1)(-1), at), V(lt)(at, V(set1)((T)width)));
+    const VEC at = V(mul)(V(load)(lane), V(set1)((T)step));     /* from `first` on: small numbers, however wide the image */
+    return M(and)(V(lt)(V(set1)((T)(-first - 1)), at), V(lt)(at, V(set1)((T)(width - first))));
 }
 
 /* a in every lane, or b in the upper half of them. */

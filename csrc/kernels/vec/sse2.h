@@ -94,13 +94,16 @@ static inline double vf64_sum(vf64 v) { return _mm_cvtsd_f64(_mm_add_sd(v, _mm_u
 static inline double vf64_hmax(vf64 v) { return _mm_cvtsd_f64(_mm_max_sd(v, _mm_unpackhi_pd(v, v))); }
 
 static inline vf32 vf32_even(vf32 a, vf32 b) { return _mm_shuffle_ps(a, b, 0x88); }
-static inline vf32 vf32_halves(const float *p, const float *q) { return _mm_loadh_pi(_mm_castpd_ps(_mm_load_sd((const double *)p)), (const __m64 *)q); }
+static inline __m128i fc_two_quads(const void *p, const void *q) {
+    return _mm_unpacklo_epi64(_mm_loadl_epi64((const __m128i *)p), _mm_loadl_epi64((const __m128i *)q));
+}
+static inline vf32 vf32_halves(const float *p, const float *q) { return _mm_castsi128_ps(fc_two_quads(p, q)); }
 static inline vf32 vf32_high(vf32 v) { return _mm_movehl_ps(v, v); }
 static inline vf32 vf32_odd(vf32 a, vf32 b) { return _mm_shuffle_ps(a, b, 0xdd); }
 static inline vf32 vf32_zip_low(vf32 a, vf32 b) { return _mm_unpacklo_ps(a, b); }
 static inline vf32 vf32_zip_high(vf32 a, vf32 b) { return _mm_unpackhi_ps(a, b); }
 static inline vf64 vf64_even(vf64 a, vf64 b) { return _mm_unpacklo_pd(a, b); }
-static inline vf64 vf64_halves(const double *p, const double *q) { return _mm_loadh_pd(_mm_load_sd(p), q); }
+static inline vf64 vf64_halves(const double *p, const double *q) { return _mm_castsi128_pd(fc_two_quads(p, q)); }
 static inline vf64 vf64_high(vf64 v) { return _mm_unpackhi_pd(v, v); }
 static inline vf64 vf64_odd(vf64 a, vf64 b) { return _mm_unpackhi_pd(a, b); }
 static inline vf64 vf64_zip_low(vf64 a, vf64 b) { return _mm_unpacklo_pd(a, b); }

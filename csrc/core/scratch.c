@@ -11,7 +11,6 @@
 
 enum { KEPT = 4 };
 
-
 /* Precedes a block, on a line of its own. */
 typedef struct header { _Alignas(FC_ALIGNMENT) size_t bytes; } header;
 

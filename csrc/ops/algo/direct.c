@@ -278,9 +278,9 @@ static fc_status run_form(const fc_layer *layer, fc_direct_form form, const fc_l
     if (weights->bias && form != FC_DIRECT_PACKED)
         fc_pack_biases(&d.weights, own.kernels, &own.view, weights->bias, job.scratch + d.zero_bytes);
     for (size_t worker = 0; worker < d.workers; worker++) {
-        const space own = space_of(&job, worker);
-        *own.made = (fc_panels_made){0};
-        memset(own.ready, 0, d.ready_bytes);
+        const space part = space_of(&job, worker);
+        *part.made = (fc_panels_made){0};
+        memset(part.ready, 0, d.ready_bytes);
     }
     fc_parallel_for(d.tasks, d.workers, run_block, &job);
     fc_scratch_free(job.scratch);

@@ -47,7 +47,7 @@ class BuildExt(build_ext):
 
 
 headers = [str(p) for pattern in ("**/*.h", "**/*.inc", "**/*.txt") for p in (ROOT / "csrc").glob(pattern)]
-core = Extension("fastconv._core", ["fastconv/_core.pyx", *sources("core", "ops", "ops/algo")], depends=headers,
+core = Extension("fastconv._core", ["fastconv/_core.pyx", *sources("core", "ops", "ops/algo", "ops/filter")], depends=headers,
                  include_dirs=["csrc/include"])
 tensorflow_ops = Extension("fastconv.tensorflow._ops", sources("tensorflow"), depends=headers)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import images
 import numpy as np
 
 SUITES = ("image", "layers", "grads", "pool", "activation", "keras")
@@ -13,8 +14,13 @@ SHAPES = Path(__file__).parent / "shapes"
 BATCHES = (1, 8, 32)            # of the layers suite, unless others are asked for
 # How far an answer may be from the float64 reference, in norm, before it is called wrong.
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12, "uint8": 0.0}
-# What fastconv promises of float32 convolution, by the word of fastconv.set_float32_precision.
+# Of filter2d's rounded integers: the share of cells that fastconv may have one level off (sums of 16 bits are on
+# the wrong side of a half more often, computed in float32), and the levels of a peer.
+CELLS_OFF = {"uint8": 1e-3, "uint16": 1e-2}
+LEVELS_OFF = 2.0
+# What fastconv promises of float32 convolution, by the word of fastconv.set_float32_precision, and of float64 images.
 PROMISE = {"highest": 1e-6, "high": 1e-5, "medium": 1e-2}
+PROMISE_FLOAT64 = 1e-13
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,11 @@ class Case:
         n, _, _, c = _ints(self.settings["x"])
         return {"net": self.name.split()[0], "batch": n, "channels": c, "filters": _ints(self.settings["kernel"])[2],
                 "groups": int(self.settings.get("groups", 1))}
+
+    @property
+    def image(self) -> dict | None:
+        """Of the image suite: size, kernel, kind, border and channels."""
+        return images.traits(self.settings) if self.suite == "image" else None
 
 
 @dataclass
@@ -55,11 +66,21 @@ class Problem:
         x[...] = self.arrays["x"].transpose(0, 3, 1, 2)
         return x
 
+    @property
+    def rounds(self) -> bool:
+        """Whether sums are rounded to an integer: answers differ by levels, where fixed point or a tie decides."""
+        return self.op == "filter2d" and np.dtype(self.dtype).kind == "u"
+
     def tolerance(self, precision: str | None = None) -> float:
         """For fastconv at this precision, or (None) for a peer."""
-        if precision is None or self.dtype != "float32":
+        if self.rounds:
+            return LEVELS_OFF if precision is None else CELLS_OFF[self.dtype]
+        if precision is None or self.dtype not in ("float32", "float64"):
             return TOLERANCE[self.dtype]
-        return PROMISE[precision] if self.op == "conv2d" else max(TOLERANCE["float32"], PROMISE[precision])
+        image = self.op in ("convolve2d", "filter2d")
+        if self.dtype == "float64":
+            return PROMISE_FLOAT64 if image else TOLERANCE["float64"]
+        return PROMISE[precision] if image or self.op == "conv2d" else max(TOLERANCE["float32"], PROMISE[precision])
 
 
 def load(suite: str, batches: tuple[int, ...] | None = None) -> list[Case]:
@@ -67,6 +88,8 @@ def load(suite: str, batches: tuple[int, ...] | None = None) -> list[Case]:
     files = sorted(SHAPES.glob(f"{suite}.txt")) + sorted(SHAPES.glob(f"{suite}-*.txt"))
     every = (line.partition("#")[0].strip() for file in files for line in file.read_text().splitlines())
     lines = [line for line in every if line]
+    if suite == "image":
+        return [Case(suite, *row) for row in images.rows(lines)]
     if suite == "layers":
         return [_parse_layer(line, batch, batches is not None) for line in lines for batch in batches or BATCHES]
     return [case for line in lines for case in _parse(suite, line)]
@@ -120,18 +143,9 @@ def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _image(case: Case, rng: np.random.Generator) -> Problem:
-    shape, window, dtype = _ints(case.settings["image"]), _ints(case.settings["kernel"]), case.settings["dtype"]
-    factors = None
-    if dtype == "uint8":
-        image, kernel = (rng.integers(0, 256, s).astype(np.uint8) for s in (shape, window))
-    elif "separable" in case.settings:
-        rows, columns = (np.exp(-0.5 * (np.linspace(-3, 3, n)) ** 2) for n in window)
-        factors = tuple((v / v.sum()).astype(dtype) for v in (rows, columns))
-        image, kernel = rng.random(shape).astype(dtype), np.outer(*factors)
-    else:
-        image, kernel = rng.random(shape).astype(dtype), rng.standard_normal(window).astype(dtype)
-    return Problem("convolve2d", {"x": image, "kernel": kernel}, {"factors": factors},
-                   flops=2.0 * image.size * kernel.size, bytes=2.0 * image.nbytes, dtype=dtype)
+    image, kernel, options = images.arrays(case.op, case.settings, rng)
+    return Problem(case.op, {"x": image, "kernel": kernel}, options, flops=2.0 * image.size * kernel.size,
+                   bytes=2.0 * image.nbytes, dtype=case.settings["dtype"])
 
 
 def _padding(word: str, size: int, window: int, stride: int, dilation: int = 1) -> tuple[int, int]:

@@ -1,19 +1,21 @@
-"""The ratios as a picture: every peer's time over fastconv's, a panel a suite."""
+"""The ratios as a picture: every peer's time over fastconv's, a panel a suite. Images have pictures of their own."""
 from __future__ import annotations
 
 import report
 import rows
 
 
-def save(results: dict, path: str) -> None:
-    """Write a PNG (or what the name's ending says)."""
+def save(results: dict, path: str) -> list[str]:
+    """Write a PNG (or what the name's ending says) where there is something to draw; the files written."""
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
     suites: dict[str, list[dict]] = {}
     for row in results["rows"]:
-        if rows.ratios(row):
+        if rows.ratios(row) and not row["image"]:
             suites.setdefault(row["suite"], []).append(row)
+    if not suites and any(row["image"] for row in results["rows"]):
+        return []
     names = sorted({name for found in suites.values() for row in found for name, _ in rows.ratios(row)})
     styles = {name: (f"C{i % 10}", "osD^vP*X"[i % 8]) for i, name in enumerate(names)}
     heights = [len(found) + 1 for found in suites.values()] or [1]
@@ -28,6 +30,7 @@ def save(results: dict, path: str) -> None:
     figure.suptitle(report.machine_line(results).split("; measured")[0])
     figure.savefig(path, dpi=120)
     plt.close(figure)
+    return [path]
 
 
 def _panel(axis, suite: str, found: list[dict], styles: dict[str, tuple[str, str]]) -> None:

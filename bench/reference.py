@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 from cases import Problem
+from images import PADDINGS
 from numpy.lib.stride_tricks import sliding_window_view
 
 
@@ -26,14 +27,37 @@ def error(got: np.ndarray, expected: np.ndarray) -> float:
     return distance / norm if norm else distance
 
 
+def levels(got: np.ndarray, expected: np.ndarray) -> float:
+    """Of integers: the share of cells that are one level off, or, where a cell is further off, by how many levels."""
+    if got.shape != expected.shape:
+        return math.inf
+    distance = np.abs(got - expected)
+    most = float(distance.max(initial=0))
+    return most if most > 1 else float(np.mean(distance > 0))
+
+
 def _convolve2d(arrays, options, problem):
-    """mode='same' through an FFT; exact for uint8 once rounded, whose sums stay far below 2**53."""
-    image, kernel = arrays["x"], arrays["kernel"]
-    full = tuple(a + b - 1 for a, b in zip(image.shape, kernel.shape, strict=True))
-    result = np.fft.irfft2(np.fft.rfft2(image, full) * np.fft.rfft2(kernel, full), full)
-    top, left = ((k - 1) // 2 for k in kernel.shape)
-    result = result[top:top + image.shape[0], left:left + image.shape[1]]
+    """mode='same'; integers wrap, exact once rounded, whose sums stay far below 2**53."""
+    result = _correlate(arrays["x"], arrays["kernel"][::-1, ::-1], PADDINGS[options["border"]])
     return np.rint(result) % 256 if problem.dtype == "uint8" else result
+
+
+def _filter2d(arrays, options, problem):
+    """Each channel by itself; integers rounded half to even, and saturated."""
+    padding, x = PADDINGS[options["border"]], arrays["x"]
+    planes = [_correlate(plane, arrays["kernel"], padding) for plane in np.atleast_3d(x).transpose(2, 0, 1)]
+    result = np.stack(planes, axis=2).reshape(x.shape)
+    return np.clip(np.rint(result), 0, np.iinfo(problem.dtype).max) if problem.rounds else result
+
+
+def _correlate(image, kernel, padding):
+    """With an odd kernel about each cell, through an FFT of a length without large prime factors."""
+    image = np.pad(image, [(k // 2, k // 2) for k in kernel.shape], padding)
+    length = tuple(-(-n // 128) * 128 for n in image.shape)
+    spectrum = np.fft.rfft2(kernel[::-1, ::-1], length)
+    spectrum *= np.fft.rfft2(image, length)
+    result = np.fft.irfft2(spectrum, length)
+    return result[tuple(slice(k - 1, n) for k, n in zip(kernel.shape, image.shape, strict=True))]
 
 
 def _rows(x, options, k_h, k_w):
@@ -163,7 +187,7 @@ def _lenet(arrays, options, problem):
 
 
 _ANSWERS = {
-    "convolve2d": _convolve2d, "conv2d": _conv2d, "conv2d_input_grad": _conv2d_input_grad,
+    "convolve2d": _convolve2d, "filter2d": _filter2d, "conv2d": _conv2d, "conv2d_input_grad": _conv2d_input_grad,
     "conv2d_kernel_grad": _conv2d_kernel_grad, "max_pool2d": _max_pool2d, "avg_pool2d": _avg_pool2d,
     "max_pool2d_grad": _max_pool2d_grad, "avg_pool2d_grad": _avg_pool2d_grad, "activation": _activation,
     "fit": _lenet, "predict": _lenet,

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import image_summary
 import rows
 import summary
 import timing
@@ -10,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 _HEADS = ["case", "fastconv", "images/s", "GFLOP/s", "GB/s", "of peak", "error", "best peer", "ratio",
-          *list(rows.OWN.values())[1:], "other peers"]
-_LEFT = ("case", "layers of", "best peer", "other peers")
+          *list(rows.OWN.values())[1:], "x of copy", "other peers"]
+_LEFT = ("case", "layers of", "images of", "best peer", "other peers")
 BUSY = 0.5                      # load average; the benchmark's own start adds little to it
 _TIMES = "\u00d7"
 
@@ -39,13 +40,16 @@ def _cells(row: dict, machine: dict) -> list[str]:
     error = rows.error(row)
     notes = {name: f" ({result['note']})" if result["note"] else "" for name, result in row["results"].items()}
     others = [f"{name} {_ratio(value)}{notes[name]}" for name, value in rows.ratios(row) if best and name != best[0]]
+    skipped = [f"{name} skipped (about {_time(value)})" for name, value in row.get("skipped", {}).items()]
+    copies = [f"{value:.2f}{' with out=' * (name == 'fastconv-out')}" for name in rows.OWN
+              if (value := rows.copies(row, name))]
     further = ["" if name == rows.ours(row) or (value := rows.ratio(row, name)) is None else _ratio(value)
                for name in list(rows.OWN)[1:]]
     return [row["case"], _time(rows.seconds(row)), _number(rows.rate(row, "images"), 1),
             _number(rows.rate(row, "flops")), _number(rows.rate(row, "bytes")),
             "" if share is None else f"{100 * share:.0f} %", "" if error is None else f"{error:.1e}",
             best[0] + notes[best[0]] if best else "", _ratio(best[1]) if best else "",
-            *further, ", ".join(others)]
+            *further, ", ".join(copies), ", ".join(others + skipped)]
 
 
 def _grids(found: list[dict], machine: dict) -> Iterator[tuple[str, list[str], list[list[str]]]]:
@@ -81,14 +85,14 @@ def method(results: dict) -> str:
             "and of prepared kernels are the best peer's. "
             f"Peak is {machine['peak_method']} and {machine['copy_method']}; `of peak` is the time these allow for the "
             "row's arithmetic or memory traffic over the time taken (what stays in cache can pass 100 %). "
-            "Error is the distance to a float64 reference, in norm.")
+            "Error is the distance to a float64 reference, in norm; of filter2d's integers, the share of cells off.")
 
 
 def print_tables(console: Console, results: dict) -> None:
     """One table a suite, how the figures were obtained, and what went wrong."""
     for suite, heads, cells in _grids(results["rows"], results["machine"]):
         _print(console, suite, heads, cells)
-    for title, heads, cells in summary.grids(results["rows"]):
+    for title, heads, cells in (*summary.grids(results["rows"]), *image_summary.grids(results["rows"])):
         _print(console, title, heads, cells)
     console.print(machine_line(results), method(results), sep="\n", style="dim")
     for line in notices(results):
@@ -121,6 +125,8 @@ def markdown(results: dict) -> str:
     grids = [*_grids(_short(results["rows"]), results["machine"])]
     if any(row["layer"] and not row["quick"] for row in results["rows"]):
         grids += [*summary.grids(results["rows"])][:1]
+    if any(row["image"] and not row["quick"] for row in results["rows"]):
+        grids += [*image_summary.grids(results["rows"])][:1]
     for suite, heads, cells in grids:
         lines.append(f"| {' | '.join([suite, *heads[1:]])} |")
         lines.append(f"| {' | '.join('---' if head in _LEFT else '---:' for head in heads)} |")

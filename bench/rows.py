@@ -3,7 +3,8 @@ from __future__ import annotations
 
 # fastconv's own candidates, and what tables call them.
 OWN = {"fastconv": "NHWC", "fastconv-nchw": "NCHW", "fastconv-prepared": "NHWC prepared",
-       "fastconv-nchw-prepared": "NCHW prepared"}
+       "fastconv-nchw-prepared": "NCHW prepared", "fastconv-out": "with out="}
+COPY = "copy"                   # no library's answer, but what the memory allows
 
 
 def tried(row: dict) -> list[str]:
@@ -44,7 +45,7 @@ def share(row: dict, machine: dict) -> float | None:
 
 def peers(row: dict) -> list[str]:
     """The other libraries' candidates whose answers are right."""
-    return [name for name in row["results"] if name not in OWN and seconds(row, name)]
+    return [name for name in row["results"] if name not in OWN and name != COPY and seconds(row, name)]
 
 
 def ratios(row: dict) -> list[tuple[str, float]]:
@@ -65,6 +66,12 @@ def ratio(row: dict, name: str) -> float | None:
     """The fastest peer's time over that of one of fastconv's candidates."""
     time, peer = seconds(row, name), fastest(row)
     return seconds(row, peer) / time if time and peer else None
+
+
+def copies(row: dict, name: str) -> float | None:
+    """The time of one of fastconv's candidates over that of a plain copy of the image."""
+    time, copy = seconds(row, name), seconds(row, COPY)
+    return time / copy if time and copy else None
 
 
 def best(row: dict) -> tuple[str, float] | None:

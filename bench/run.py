@@ -11,13 +11,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 INSTALL = "pip install '.[bench,keras]'"
-# timing.Effort's rounds, slot and limit. On a slow or busy machine --quick takes fewer rounds, to end near its budget.
-QUICK, FULL, FULL_LAYERS = (5, 0.01, 0.25), (9, 0.03, 10.0), (7, 0.02, 0.8)
+# timing.Effort's rounds, slot, limit and behind. On a slow or busy machine --quick takes fewer rounds, to end near its
+# budget.
+QUICK, FULL, FULL_LAYERS, FULL_IMAGE = (5, 0.01, 0.25), (9, 0.03, 10.0), (7, 0.02, 0.8), (7, 0.02, 0.5, 8.0)
 QUICK_BUDGET = 45.0
 # What holds the peers to an instruction set, as --isa holds fastconv: oneDNN (TensorFlow, PyTorch), PyTorch's own
-# kernels, XLA, and the OpenBLAS that measures the peak. ONNX Runtime has no such switch.
+# kernels, XLA, OpenCV, and the OpenBLAS that measures the peak. ONNX Runtime has no such switch; SciPy's filters are
+# compiled for no more.
 CAPPED = {"avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
-                   "OPENBLAS_CORETYPE": "Haswell"}}
+                   "OPENBLAS_CORETYPE": "Haswell", "OPENCV_CPU_DISABLE": "AVX512-SKX"}}
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -38,7 +40,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
                         help="fastconv's convolution of layers in one layout (default: both); peers keep theirs")
     parser.add_argument("--rounds", type=int, metavar="N", help="measurements of each candidate")
     parser.add_argument("--json", metavar="FILE", help="write all results")
-    parser.add_argument("--plot", metavar="FILE.png", help="draw the ratios")
+    parser.add_argument("--plot", metavar="FILE.png",
+                        help="draw the ratios; of images, times over kernel sizes, in FILE-float32.png and so on")
     parser.add_argument("--roofline", metavar="FILE.png", help="draw every library's rates under the machine's peaks")
     parser.add_argument("--markdown", action="store_true", help="print the README's tables")
     parser.add_argument("--compare", metavar="OLD.json", help="what changed since an earlier --json")
@@ -113,7 +116,8 @@ def _measure(arguments: argparse.Namespace, threads: int) -> dict:
     start = time.perf_counter()
     end = math.inf if arguments.full else start + QUICK_BUDGET
     chosen, peers, missing = _select(arguments)
-    efforts = {case.suite: QUICK if not arguments.full else FULL_LAYERS if case.layer else FULL for case in chosen}
+    full = {"layers": FULL_LAYERS, "image": FULL_IMAGE}
+    efforts = {case.suite: full.get(case.suite, FULL) if arguments.full else QUICK for case in chosen}
     columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn(),
                bars.TimeElapsedColumn(), bars.TextColumn("left"), bars.TimeRemainingColumn())
     fastconv.set_float32_precision(arguments.precision)
@@ -130,12 +134,12 @@ def _measure(arguments: argparse.Namespace, threads: int) -> dict:
         for case in chosen:
             name = f"{case.suite}, {case.name}"
             left = (end - time.perf_counter()) / (len(chosen) - len(rows))
-            rounds, slot, limit = efforts[case.suite]
-            rows.append(runner.row(case, Effort(arguments.rounds or rounds, slot, limit, left)))
+            rounds, slot, limit, *behind = efforts[case.suite]
+            rows.append(runner.row(case, Effort(arguments.rounds or rounds, slot, limit, left, *behind)))
             progress.advance(task)
         machine.measure_again(found)
     versions = {"fastconv": fastconv.__version__, "numpy": np.__version__, **runner.versions}
-    rounds = arguments.rounds or max((rounds for rounds, _, _ in efforts.values()), default=0)
+    rounds = arguments.rounds or max((rounds for rounds, *_ in efforts.values()), default=0)
     return {"machine": found, "rounds": rounds, "seconds": time.perf_counter() - start, "versions": versions,
             "missing": missing, "rows": rows}
 
@@ -154,8 +158,10 @@ def _show(results: dict, arguments: argparse.Namespace) -> None:
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(results, indent=1) + "\n")
     if arguments.plot:
+        import curves
         import plot
-        plot.save(results, arguments.plot)
+        for path in (*plot.save(results, arguments.plot), *curves.save(results, arguments.plot)):
+            print(f"drawn: {path}", file=sys.stderr)
     if arguments.roofline:
         import roofline
         roofline.save(results, arguments.roofline)

@@ -23,6 +23,7 @@ class Effort:
     slot: float                 # seconds that a measurement lasts at least
     limit: float                # seconds that one candidate may take in all rounds
     total: float = math.inf     # seconds that a row may take, after which no further round begins
+    behind: float = math.inf    # a call longer than a slot and so many times slower than the fastest gets one round
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,9 @@ def interleaved(runs: dict[str, Callable[[], object]], effort: Effort) -> dict[s
             settle()
             samples[name] = [once(run)]
         first = {name: found[0] for name, found in samples.items()}
-        rounds = {name: _rounds(seconds, effort) for name, seconds in first.items()}
+        close = max(effort.slot, effort.behind * min(first.values(), default=1.0))
+        rounds = {name: min(_rounds(seconds, effort), effort.rounds if seconds <= close else 1)
+                  for name, seconds in first.items()}
         names = list(runs)
         for index in range(effort.rounds if runs else 0):
             if index and time.perf_counter() > end:

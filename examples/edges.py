@@ -1,4 +1,4 @@
-"""Classic 3x3 filters on a photo, with fastconv.convolve2d on each colour channel; one picture to look at."""
+"""Classic 3x3 filters on a photo, with fastconv.filter2d on all colours at once; one picture to look at."""
 from __future__ import annotations
 
 import argparse
@@ -58,8 +58,7 @@ def read_photo(path: Path, longest_side: int) -> np.ndarray:
 
 def each_channel(photo: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """photo (h, w, c) convolved channel by channel, as large as before, mirrored at its borders."""
-    channels = [fastconv.convolve2d(photo[..., c], kernel, mode="same", boundary="symm") for c in range(photo.shape[2])]
-    return np.stack(channels, axis=2)
+    return fastconv.filter2d(photo, kernel[::-1, ::-1], border="reflect")
 
 
 def blur(photo: np.ndarray, passes: int) -> np.ndarray:

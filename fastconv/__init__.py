@@ -15,15 +15,14 @@ from .config import (  # noqa: E402
     show_config,
     threads,
 )
-from .image import convolve2d, correlate2d  # noqa: E402
+from .image import *  # noqa: E402, F403
+from .image import __all__ as _image_names  # noqa: E402
 from .nn import *  # noqa: E402, F403
 from .nn import __all__ as _nn_names  # noqa: E402
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "convolve2d",
-    "correlate2d",
     "get_float32_precision",
     "get_num_threads",
     "release_memory",
@@ -31,5 +30,6 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "threads",
+    *_image_names,
     *_nn_names,
 ]

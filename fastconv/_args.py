@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import operator
 
 import numpy as np
@@ -111,6 +112,17 @@ def integer(value, name: str, minimum: int) -> int:
     if not minimum <= number < 2**63:
         raise ValueError(f"`{name}` must be at least {minimum} and fit 64 bits; received {number}")
     return number
+
+
+def real(value, name: str, minimum: float = -math.inf) -> float:
+    """value as a finite float >= minimum."""
+    number = value.item() if isinstance(value, (np.generic, np.ndarray)) and value.size == 1 else value
+    if not isinstance(number, numbers.Real):
+        raise TypeError(f"`{name}` must be a real number; received {value!r}")
+    if not math.isfinite(number) or number < minimum:
+        least = "" if minimum == -math.inf else f" and at least {minimum:g}"
+        raise ValueError(f"`{name}` must be finite{least}; received {value!r}")
+    return float(number)
 
 
 def pair(value, name: str, minimum: int = 1) -> tuple[int, int]:

@@ -10,6 +10,7 @@ cdef extern from "fastconv.h" nogil:
     ctypedef int fc_padding
     ctypedef int fc_precision
     ctypedef int fc_conv2d_algorithm
+    ctypedef int fc_filter_algorithm_id
 
     void *fc_result_alloc(size_t bytes)
     void fc_result_free(void *result)
@@ -25,6 +26,25 @@ cdef extern from "fastconv.h" nogil:
         fc_mode mode
         fc_boundary boundary
         int correlate
+        fc_filter_algorithm_id algorithm
+
+    ctypedef struct fc_filter2d_params:
+        fc_dtype dtype, work, result
+        Py_ssize_t image_h, image_w, channels, k_h, k_w
+        Py_ssize_t anchor_row, anchor_col
+        fc_boundary boundary
+        fc_filter_algorithm_id algorithm
+
+    fc_filter_algorithm_id FC_FILTER_AUTO, FC_FILTER_COUNT
+
+    ctypedef struct fc_filter_plan:
+        fc_filter_algorithm_id algorithm
+        const char *isa
+        int threads
+        fc_dtype work
+        size_t rank
+        double cycles[16]
+        double flops, bytes
 
     ctypedef struct fc_pool2d_params:
         fc_dtype dtype
@@ -84,6 +104,10 @@ cdef extern from "fastconv.h" nogil:
 
     fc_status fc_convolve2d_output_size(const fc_convolve2d_params *, Py_ssize_t *, Py_ssize_t *)
     fc_status fc_convolve2d(const fc_convolve2d_params *, const void *, const void *, const void *, void *)
+    fc_status fc_filter2d(const fc_filter2d_params *, const void *, const void *, const void *, void *)
+    fc_status fc_plan_convolve2d(const fc_convolve2d_params *, const void *, fc_filter_plan *)
+    fc_status fc_plan_filter2d(const fc_filter2d_params *, const void *, fc_filter_plan *)
+    const char *fc_filter_algorithm_name(fc_filter_algorithm_id)
 
     fc_status fc_activate(fc_dtype, fc_activation, double, size_t, const void *, void *)
     fc_status fc_activate_grad(fc_dtype, fc_activation, double, size_t, const void *, const void *, const void *, void *)

@@ -125,31 +125,6 @@ cdef extern from *:
     const char *COMPILER "FC_COMPILER"
 
 
-cdef class Convolve2D:
-    """The geometry of one convolve2d call."""
-    cdef fc_convolve2d_params params
-
-    def __init__(self, int dtype, image_shape, kernel_shape, int mode, int boundary, bint correlate):
-        self.params.dtype = dtype
-        self.params.image_h, self.params.image_w = image_shape
-        self.params.k_h, self.params.k_w = kernel_shape
-        self.params.mode = mode
-        self.params.boundary = boundary
-        self.params.correlate = correlate
-
-    def output_shape(self):
-        cdef Py_ssize_t out_h = 0, out_w = 0
-        _raise(fc_convolve2d_output_size(&self.params, &out_h, &out_w))
-        return out_h, out_w
-
-    def run(self, image, kernel, fillvalue, out):
-        cdef _Pointer i = _Pointer(image), k = _Pointer(kernel), f = _Pointer(fillvalue), o = _Pointer(out, True)
-        cdef fc_status status
-        with nogil:
-            status = fc_convolve2d(&self.params, i.data, k.data, f.data, o.data)
-        _raise(status)
-
-
 def activation_from_output(int activation, double alpha):
     """Whether this activation's gradient can be had from its output alone."""
     return bool(fc_activation_from_output(activation, alpha))
@@ -227,4 +202,5 @@ cdef class Pool2D:
         _raise(status)
 
 
+include "_image.pxi"
 include "_conv2d.pxi"

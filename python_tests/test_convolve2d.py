@@ -309,6 +309,34 @@ def test_empty_arrays_as_scipy(ours, scipys, shape1, shape2):
         np.testing.assert_array_equal(ours(in1, in2, mode, "fill", 2), want)
 
 
+@by_function
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32", "complex128"])
+def test_out(ours, scipys, dtype, rng):
+    in1, in2 = random_array(rng, (21, 30), dtype), random_array(rng, (21, 4), dtype)
+    for mode, arrays in (*((mode, (in1, in2)) for mode in MODES), ("valid", (in2, in1))):
+        want = ours(*arrays, mode)
+        for out in (np.empty_like(want), np.empty((2 * want.shape[0], want.shape[1]), dtype)[::2], want.T.copy().T):
+            assert ours(*arrays, mode, out=out) is out
+            np.testing.assert_array_equal(out, want)
+    want = ours(in1, in2, "same")
+    assert ours(in1, in2, "same", out=in1) is in1
+    np.testing.assert_array_equal(in1, want)
+    nothing = np.ones((2, 3))
+    np.testing.assert_array_equal(ours(np.ones((2, 3)), np.ones((0, 3)), "same", out=nothing), np.zeros((2, 3)))
+
+
+@by_function
+@pytest.mark.parametrize(("out", "error", "message"), [
+    ([[0.0]], TypeError, "`out` must be a NumPy array; received list"),
+    (np.empty((4, 4)), ValueError, r"`out` must have shape \(5, 5\); received \(4, 4\)"),
+    (np.empty((5, 5), "f4"), TypeError, "`out` must have dtype float64; received float32"),
+    (np.broadcast_to(1.0, (5, 5)), ValueError, "`out` must be writeable"),
+])
+def test_bad_out(ours, scipys, out, error, message):
+    with pytest.raises(error, match=message):
+        ours(np.ones((4, 4)), np.ones((2, 2)), out=out)
+
+
 def test_empty_arrays_that_scipy_does_not_survive():
     with pytest.raises(ValueError, match="`in1` must not be empty where `boundary`"):
         fastconv.convolve2d(np.ones((0, 3)), np.ones((2, 2)), "full", "wrap")

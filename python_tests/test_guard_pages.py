@@ -1,32 +1,18 @@
-"""conv2d on arrays beside pages that may not be touched: every algorithm, every instruction set."""
+"""Filters and conv2d on arrays beside pages that may not be touched: every algorithm, every instruction set."""
+import os
 import subprocess
 import sys
+from pathlib import Path
 
-CODE = """
+import pytest
+
+CONV2D = """
 import contextlib
-import ctypes
-import mmap
 import numpy as np
 import fastconv
 from fastconv import cpu
 from fastconv.nn.convolution import ALGORITHMS
-
-PAGE, NONE = mmap.PAGESIZE, 0
-libc = ctypes.CDLL(None)
-libc.mprotect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
-maps = []
-
-def guarded(array, at_end):
-    pages = -(-array.nbytes // PAGE) + 2
-    memory = mmap.mmap(-1, pages * PAGE)
-    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    for guard in start, start + (pages - 1) * PAGE:
-        assert libc.mprotect(guard, PAGE, NONE) == 0
-    maps.append(memory)
-    place = (pages - 1) * PAGE - array.nbytes if at_end else PAGE
-    inner = np.frombuffer(memory, array.dtype, array.size, place).reshape(array.shape)
-    inner[...] = array
-    return inner
+from guard_pages import guarded
 
 rng = np.random.default_rng(0)
 runs = 0
@@ -53,8 +39,45 @@ for _ in range(60):
 print(runs)
 """
 
+FILTERS = """
+import numpy as np
+import fastconv
+from fastconv import cpu
+from guard_pages import guarded
 
-def test_nothing_outside_the_arrays_is_touched():
-    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, timeout=600, check=False)
+DTYPES = ["uint8", "int8", "uint16", "int16", "int32", "float32", "float64"]
+rng = np.random.default_rng(0)
+runs = 0
+for turn in range(150):
+    dtype = np.dtype(DTYPES[turn % len(DTYPES)])
+    shape = tuple(int(rng.integers(1, n)) for n in (40, 90, 5))
+    image = rng.integers(0, 100, shape).astype(dtype)
+    kernel = rng.integers(-3, 4, (int(rng.integers(1, 9)), int(rng.integers(1, 9)))).astype("f8")
+    if rng.random() < 0.4:
+        kernel = np.outer(kernel[:, 0], kernel[0])
+    elif rng.random() < 0.3:
+        kernel = np.full(kernel.shape, 1 / kernel.size)
+    words = {"border": str(rng.choice(["reflect101", "reflect", "nearest", "wrap", "constant"]))}
+    flat = np.array(image[..., 0])
+    for isa in cpu.available_isas():
+        with cpu.use_isa(isa):
+            want, full = fastconv.filter2d(image, kernel, **words), fastconv.convolve2d(flat, kernel.astype(dtype))
+            for at_end in False, True:
+                inner = [guarded(a, at_end) for a in (image, kernel, np.zeros_like(want))]
+                fastconv.filter2d(*inner[:2], out=inner[2], **words)
+                assert (inner[2] == want).all(), (isa, words, shape, dtype)
+                inner = [guarded(a, at_end) for a in (flat, kernel.astype(dtype), np.zeros_like(full))]
+                fastconv.convolve2d(*inner[:2], out=inner[2])
+                assert (inner[2] == full).all(), (isa, shape, dtype)
+                runs += 2
+print(runs)
+"""
+
+
+@pytest.mark.parametrize("code", [CONV2D, FILTERS], ids=["conv2d", "filters"])
+def test_nothing_outside_the_arrays_is_touched(code):
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False,
+                          env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)})
     assert done.returncode == 0, done.stderr[-2000:]
     assert int(done.stdout) > 500

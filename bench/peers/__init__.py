@@ -6,6 +6,7 @@ starts: what is timed is the operation.
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module, metadata
@@ -14,7 +15,8 @@ from importlib.util import find_spec
 import numpy as np
 from cases import Problem
 
-_IMAGE = frozenset({"convolve2d"})
+_IMAGE = frozenset({"convolve2d", "filter2d"})
+_CONVOLVE2D = frozenset({"convolve2d"})
 _CONV2D = frozenset({"conv2d"})
 _FORWARD = frozenset({"conv2d", "max_pool2d", "avg_pool2d", "activation"})
 _GRADS = frozenset({"conv2d_input_grad", "conv2d_kernel_grad", "max_pool2d_grad", "avg_pool2d_grad"})
@@ -40,6 +42,8 @@ class Peer:
     ops: frozenset[str]
     variant: str = ""
     also: tuple[str, ...] = ()  # further names that it imports
+    rates: tuple[tuple[str, float], ...] = ()   # a dtype, and about the operations a second of its image filters
+    cells: float = math.inf     # image filters: of images up to so many cells, and if not all, with a border of zeros
 
     @property
     def installed(self) -> bool:
@@ -56,29 +60,54 @@ class Peer:
         """Load the library and tell it how many threads to use."""
         import_module(f"peers.{self.module}").setup(threads)
 
+    def takes(self, problem: Problem) -> bool:
+        """Whether it is asked for a candidate."""
+        if problem.op not in self.ops:
+            return False
+        return problem.op not in _IMAGE or self.cells == math.inf or (
+            problem.arrays["x"].size <= self.cells and problem.options["border"] == "fill")
+
+    def estimate(self, problem: Problem) -> float:
+        """About the seconds that an image filter takes; 0 where it is not known to be slow."""
+        rate = dict(self.rates).get(problem.dtype) if problem.op in _IMAGE else None
+        return problem.flops / rate if rate else 0.0
+
     def candidate(self, problem: Problem) -> Candidate | None:
         """What to time, or None where the library has no such operation."""
         return import_module(f"peers.{self.module}").candidate(problem, self.variant)
 
+
+# Loops over the window on one core; and products of matrices that hold every window.
+_DIRECT = (("float32", 1.5e9), ("float64", 1.5e9), ("uint8", 1e9))
+_NDIMAGE = (("float32", 2.5e9), ("float64", 2.5e9))
+_WINDOWS = (("float32", 1e9), ("float64", 2e8))
+# Libraries for networks lead nowhere on large images of one channel, and XLA crashes on some in float64.
+_SMALL = 2**18
 
 OWN = (
     Peer("fastconv", "fastconv", "fastconv", "fastconv", _IMAGE | _FORWARD | _GRADS | _KERAS),
     Peer("fastconv-nchw", "fastconv", "fastconv", "fastconv", _CONV2D, "nchw"),
     Peer("fastconv-prepared", "fastconv", "fastconv", "fastconv", _CONV2D, "prepared"),
     Peer("fastconv-nchw-prepared", "fastconv", "fastconv", "fastconv", _CONV2D, "nchw-prepared"),
+    Peer("fastconv-out", "fastconv", "fastconv", "fastconv", _IMAGE, "out"),
 )
+# Not a filter: the memory's own speed, in the rows that it bounds.
+COPY = Peer("copy", "numpy", "numpy", "copy", _IMAGE)
 PEERS = (
-    Peer("scipy", "scipy", "scipy", "scipy", _IMAGE, "direct"),
+    Peer("scipy", "scipy", "scipy", "scipy", _IMAGE, "direct", rates=_DIRECT),
     Peer("scipy-fft", "scipy", "scipy", "scipy", _IMAGE, "fft"),
     Peer("scipy-oa", "scipy", "scipy", "scipy", _IMAGE, "oa"),
-    Peer("ndimage", "scipy", "scipy", "scipy", _IMAGE, "ndimage"),
+    Peer("ndimage", "scipy", "scipy", "scipy", _IMAGE, "ndimage", rates=_NDIMAGE),
+    Peer("ndimage-sep", "scipy", "scipy", "scipy", _IMAGE, "ndimage-sep"),
     Peer("opencv", "cv2", "opencv-python-headless", "opencv", _IMAGE, "filter2D"),
     Peer("opencv-sep", "cv2", "opencv-python-headless", "opencv", _IMAGE, "sepFilter2D"),
-    Peer("tensorflow", "tensorflow", "tensorflow-cpu", "tensorflow", _IMAGE | _FORWARD | _GRADS),
-    Peer("torch-nhwc", "torch", "torch", "torch", _IMAGE | _FORWARD | _GRADS, "channels_last"),
-    Peer("torch-nchw", "torch", "torch", "torch", _IMAGE | _FORWARD | _GRADS),
-    Peer("onnxruntime", "onnxruntime", "onnxruntime", "onnxruntime", _IMAGE | _FORWARD, also=("onnx",)),
-    Peer("jax", "jax", "jax", "jax", _IMAGE | _FORWARD | _GRADS),
+    Peer("opencv-box", "cv2", "opencv-python-headless", "opencv", _IMAGE, "blur"),
+    Peer("tensorflow", "tensorflow", "tensorflow-cpu", "tensorflow", _CONVOLVE2D | _FORWARD | _GRADS, cells=_SMALL),
+    Peer("torch-nhwc", "torch", "torch", "torch", _IMAGE | _FORWARD | _GRADS, "channels_last", rates=_WINDOWS),
+    Peer("torch-nchw", "torch", "torch", "torch", _IMAGE | _FORWARD | _GRADS, rates=_WINDOWS),
+    Peer("onnxruntime", "onnxruntime", "onnxruntime", "onnxruntime", _CONVOLVE2D | _FORWARD, also=("onnx",),
+         cells=_SMALL),
+    Peer("jax", "jax", "jax", "jax", _CONVOLVE2D | _FORWARD | _GRADS, cells=_SMALL),
     Peer("keras", "keras", "keras", "keras", _KERAS, also=("tensorflow",)),
     Peer("keras-nojit", "keras", "keras", "keras", _KERAS, "nojit", ("tensorflow",)),
 )

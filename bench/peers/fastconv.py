@@ -1,5 +1,5 @@
-"""fastconv: the plain calls that a user writes; `prepared` packs the kernel once, as ONNX Runtime does, and `nchw`
-has images and results channels first."""
+"""fastconv: the plain calls that a user writes; `prepared` packs the kernel once, as ONNX Runtime does, `nchw` has
+images and results channels first, and `out` is given the array for the result where the memory bounds the time."""
 from __future__ import annotations
 
 import numpy as np
@@ -20,7 +20,19 @@ def candidate(problem, variant):
         return Candidate(*lenet.runs(lenet.build(fastconv.keras), problem))
     if problem.op == "conv2d":
         return _conv2d(problem, "nchw" in variant, "prepared" in variant)
+    if problem.op in ("convolve2d", "filter2d"):
+        return _filter(problem, variant == "out")
     return Candidate(_call(problem))
+
+
+def _filter(problem, into):
+    x, kernel, border = problem.arrays["x"], problem.arrays["kernel"], problem.options["border"]
+    if into and not problem.options["copy"]:
+        return None
+    options = {"out": np.zeros_like(x)} if into else {}
+    if problem.op == "filter2d":
+        return Candidate(lambda: fastconv.filter2d(x, kernel, border=border, **options))
+    return Candidate(lambda: fastconv.convolve2d(x, kernel, mode="same", boundary=border, **options))
 
 
 def _conv2d(problem, nchw, prepare):
@@ -39,8 +51,6 @@ def _conv2d_options(problem):
 
 def _call(problem):
     x, kernel, dy = (problem.arrays.get(name) for name in ("x", "kernel", "dy"))
-    if problem.op == "convolve2d":
-        return lambda: fastconv.convolve2d(x, kernel, mode="same")
     if problem.op == "activation":
         function = getattr(fastconv, problem.options["function"])
         return lambda: function(x)

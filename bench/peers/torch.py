@@ -16,12 +16,13 @@ def setup(threads):
 
 
 def candidate(problem, variant):
-    if problem.dtype == "uint8":
+    if problem.dtype not in ("float32", "float64"):
         return None
-    build = {"convolve2d": _convolve2d, "conv2d": _conv2d, "conv2d_input_grad": _input_grad,
+    build = {"convolve2d": _filter, "filter2d": _filter, "conv2d": _conv2d, "conv2d_input_grad": _input_grad,
              "conv2d_kernel_grad": _kernel_grad, "activation": _activation}.get(problem.op, _pool)
     run = build(problem, torch.channels_last if variant else torch.contiguous_format)
-    to_array = {"conv2d_kernel_grad": _to_kernel, "convolve2d": _to_image}.get(problem.op, _to_nhwc)
+    to_array = {"conv2d_kernel_grad": _to_kernel, "convolve2d": _to_image,
+                "filter2d": _to_image}.get(problem.op, _to_nhwc)
     return run and Candidate(run, to_array, note="given the indices" if problem.op == "max_pool2d_grad" else "")
 
 
@@ -34,7 +35,8 @@ def _to_kernel(result):
 
 
 def _to_image(result):
-    return result[0, 0].numpy()
+    image = result[0].permute(1, 2, 0).numpy()
+    return image[:, :, 0] if image.shape[2] == 1 else image
 
 
 def _tensor(array, order, memory):
@@ -50,10 +52,19 @@ def _tensors(problem, memory):
             None if dy is None else _tensor(dy, images, memory))
 
 
-def _convolve2d(problem, memory):
-    x = _tensor(problem.arrays["x"][None, :, :, None], (0, 3, 1, 2), memory)
-    kernel = _tensor(problem.arrays["kernel"][::-1, ::-1, None, None], (3, 2, 0, 1), memory)
-    return lambda: F.conv2d(x, kernel, padding="same")
+def _filter(problem, memory):
+    """Every channel a group of its own; one channel has only one layout, and symmetric padding is not on offer."""
+    image, kernel, border = np.atleast_3d(problem.arrays["x"]), problem.arrays["kernel"], problem.options["border"]
+    channels = image.shape[2]
+    if border == "symm" or (channels == 1 and memory is torch.channels_last):
+        return None
+    x = _tensor(image[None], (0, 3, 1, 2), memory)
+    turned = kernel[::-1, ::-1] if problem.op == "convolve2d" else kernel
+    weights = _tensor(np.repeat(turned[:, :, None, None], channels, axis=3), (3, 2, 0, 1), memory)
+    if border != "reflect101":
+        return lambda: F.conv2d(x, weights, padding="same", groups=channels)
+    top, left = (k // 2 for k in kernel.shape)
+    return lambda: F.conv2d(F.pad(x, (left, left, top, top), mode="reflect"), weights, groups=channels)
 
 
 def _padding(options):

@@ -69,7 +69,8 @@ static void compare(const slot *s, const unsigned char *got, const unsigned char
 static size_t misaligned(const slot *s) { return s->kind == LONG ? 16 * check_random_below(4) : check_random_below(64); }
 
 static void check_one(const slot *s, const char *isa, size_t k_h, size_t k_w, size_t n_rows, size_t n_cols) {
-    const size_t size = s->part * s->parts, sources = n_rows + k_h - 1, width = (n_cols + k_w - 1) * size;
+    const size_t size = s->part * s->parts, sources = n_rows + k_h - 1;
+    const size_t step = 1 + (check_random_below(4) == 0) * check_random_below(5), width = (n_cols + (k_w - 1) * step) * size;
     const size_t gap = check_random_below(5), pitch = n_cols + gap, out_bytes = ((n_rows - 1) * pitch + n_cols) * size;
     check_buffer image = check_alloc(sources * width, misaligned(s)), out = check_alloc(out_bytes, misaligned(s));
     check_buffer taps = check_alloc(k_h * k_w * size, 0), want = check_alloc(out_bytes, 0);
@@ -84,8 +85,8 @@ static void check_one(const slot *s, const char *isa, size_t k_h, size_t k_w, si
     /* Rows in any order, some of them twice, as the borders have them. */
     for (size_t i = 0; i < sources; i++)
         rows[i] = image.data + check_random_below(sources) * width;
-    fc_convolve2d_block block = {taps.data, k_h, k_w, rows, n_rows, n_cols, out.data, pitch};
-    check_case(s->name, isa, "%zux%zu kernel, %zux%zu outputs", k_h, k_w, n_rows, n_cols);
+    fc_convolve2d_block block = {taps.data, k_h, k_w, step, rows, n_rows, n_cols, out.data, pitch};
+    check_case(s->name, isa, "%zux%zu kernel, step %zu, %zux%zu outputs", k_h, k_w, step, n_rows, n_cols);
     s->run(&block);
     block.out = want.data;
     s->reference(&block);
@@ -133,7 +134,7 @@ static void check_operation(const char *isa, ptrdiff_t image_w) {
     fc_convolve2d_params p = {
         FC_U32, 1 + (ptrdiff_t)check_random_below(12), image_w, 1 + (ptrdiff_t)check_random_below(7),
         1 + (ptrdiff_t)check_random_below(9), (fc_mode)check_random_below(3), (fc_boundary)check_random_below(3),
-        (int)check_random_below(2)};
+        (int)check_random_below(2), FC_FILTER_AUTO};
     ptrdiff_t out_h, out_w;
     uint32_t fill = (uint32_t)check_random();
     check_case("convolve2d", isa, "%tdx%td image, %tdx%td kernel, mode %d, boundary %d, correlate %d", p.image_h, p.image_w,
@@ -184,7 +185,7 @@ static void time_slot(const slot *s, const char *isa, size_t k) {
     fill(s, taps.data, taps.bytes);
     for (size_t i = 0; i < ROWS + k - 1; i++)
         rows[i] = image.data + i * width;
-    timing t = {s->run, {taps.data, k, k, rows, ROWS, COLS, out.data, COLS}};
+    timing t = {s->run, {taps.data, k, k, 1, rows, ROWS, COLS, out.data, COLS}};
     snprintf(name, sizeof name, "%zux%zu, 32x512 outputs", k, k);
     check_time(s->name, isa, name, run_timed, &t, 2.0 * ROWS * COLS * (double)(k * k * s->parts * s->parts), "GFLOP/s");
     free(rows);

@@ -70,10 +70,17 @@ void fc_release_memory(void);                   /* gives back what is kept */
 fc_status fc_set_precision(fc_precision precision);
 fc_precision fc_get_precision(void);
 
-/* ---------------------------------------------------------------- convolve2d */
+/* ---------------------------------------------------------------- image filters */
 
 typedef enum fc_mode { FC_FULL, FC_SAME, FC_VALID } fc_mode;
-typedef enum fc_boundary { FC_FILL, FC_WRAP, FC_SYMM } fc_boundary;
+/* What continues the image abcd: a number, abcd again, dcba, cba, d. */
+typedef enum fc_boundary { FC_FILL, FC_WRAP, FC_SYMM, FC_REFLECT101, FC_NEAREST } fc_boundary;
+
+/* The ids, in the order of ops/filter/list.inc; AUTO is the cheapest that serves. */
+typedef enum fc_filter_algorithm_id {
+    FC_FILTER_AUTO, FC_FILTER_DIRECT, FC_FILTER_SEPARABLE, FC_FILTER_BOX, FC_FILTER_SPARSE, FC_FILTER_FFT, FC_FILTER_COUNT
+} fc_filter_algorithm_id;
+const char *fc_filter_algorithm_name(fc_filter_algorithm_id id);    /* NULL for no id */
 
 /* scipy.signal.convolve2d / correlate2d of one image; the caller has applied SciPy's swapping rule. */
 typedef struct fc_convolve2d_params {
@@ -82,12 +89,41 @@ typedef struct fc_convolve2d_params {
     fc_mode mode;
     fc_boundary boundary;
     int correlate;                              /* 1: do not flip the kernel, conjugate it */
+    fc_filter_algorithm_id algorithm;
 } fc_convolve2d_params;
 
 fc_status fc_convolve2d_output_size(const fc_convolve2d_params *p, ptrdiff_t *out_h, ptrdiff_t *out_w);
 /* fillvalue: one element, read for FC_FILL only; NULL stands for 0. */
 fc_status fc_convolve2d(const fc_convolve2d_params *p, const void *image, const void *kernel,
                         const void *fillvalue, void *out);
+
+/*
+ * Correlation of an image of `channels` numbers a pixel, each channel with the same kernel; the result has the image's size. Sums are
+ * taken in `work`; integer results are rounded to nearest, ties to even, and saturated.
+ */
+typedef struct fc_filter2d_params {
+    fc_dtype dtype, work, result;       /* of the image; F32, for 32-bit integers and F64 F64; the image's, or work */
+    ptrdiff_t image_h, image_w, channels, k_h, k_w;
+    ptrdiff_t anchor_row, anchor_col;   /* the cell of the kernel that lies on the output's */
+    fc_boundary boundary;
+    fc_filter_algorithm_id algorithm;
+} fc_filter2d_params;
+
+/* kernel and value (one number, read for FC_FILL only, NULL for 0) of type work. */
+fc_status fc_filter2d(const fc_filter2d_params *p, const void *image, const void *kernel, const void *value, void *out);
+
+/* What either would run for this kernel. */
+typedef struct fc_filter_plan {
+    fc_filter_algorithm_id algorithm;
+    const char *isa;
+    int threads;
+    fc_dtype work;                      /* type of the sums */
+    size_t rank;                        /* of the factors found, 0 where there are none */
+    double cycles[FC_FILTER_COUNT];     /* of one core, by algorithm; negative where it does not serve */
+    double flops, bytes;                /* of the direct sum, and of image, kernel and result once each */
+} fc_filter_plan;
+fc_status fc_plan_convolve2d(const fc_convolve2d_params *p, const void *kernel, fc_filter_plan *plan);
+fc_status fc_plan_filter2d(const fc_filter2d_params *p, const void *kernel, fc_filter_plan *plan);
 
 /* ---------------------------------------------------------------- activations */
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "fastconv.h"
+#include "kernels/filter_types.h"
 
 /*
  * The micro-kernel: c[r][j] = sum over i < k of a[i * a_pitch + r] * b[i * b_pitch + j], r < rows, j < cols, written to c[r * c_pitch + j];
@@ -261,24 +262,11 @@ typedef struct fc_pool_span {
    pool_max_pick: to[window] = the element of from, laid out as x, where x has its maximum. */
 typedef void fc_pool_fn(const fc_pool_span *span, const void *x, const void *from, void *to);
 
-/*
- * out[r * out_pitch + c] = sum over j < k_h, k < k_w of taps[k * k_h + j] * rows[r + j][c + k], r < n_rows, c < n_cols.
- * Complex taps: a plane of k_h * k_w real parts, then one of imaginary parts. Bool taps: 0 or 0xff.
- */
-typedef struct fc_convolve2d_block {
-    const void *taps;
-    size_t k_h, k_w;
-    const void *const *rows;    /* n_rows + k_h - 1 of them, each n_cols + k_w - 1 elements */
-    size_t n_rows, n_cols;
-    void *out;
-    size_t out_pitch;
-} fc_convolve2d_block;
-typedef void fc_convolve2d_fn(const fc_convolve2d_block *block);
-
 typedef struct fc_kernels {
 #define FC_GEMM(slot) fc_gemm_tile slot[FC_GEMM_TILES + 1];   /* ends with rows == 0 */
 #define FC_ROWS(slot) fc_rows_tile slot[FC_ROWS_TILES + 1];   /* ends with height == 0 */
 #define FC_SPLIT(slot) fc_split_gemm slot;
+#define FC_FFT(slot) fc_fft slot;
 #define FC_WINOGRAD(slot) fc_winograd slot[FC_WINOGRAD_COUNT];
 #define FC_PLANES(slot) fc_planes_tile slot[FC_PLANES_TILES + 1];   /* ends with rows == 0 */
 #define FC_KERNEL(slot, type) type *slot;
@@ -289,6 +277,7 @@ typedef struct fc_kernels {
 #undef FC_PLANES
 #undef FC_WINOGRAD
 #undef FC_SPLIT
+#undef FC_FFT
 #undef FC_KERNEL
 #undef FC_ACTIVATIONS
 } fc_kernels;

@@ -4,6 +4,8 @@
 
 #include "kernels/body/transpose.h"
 #include "kernels/body/convert.h"
+#include "kernels/body/numbers.h"
+#include "kernels/body/stream.h"
 #include "kernels/body/split.h"
 #include "kernels/body/integer.h"
 #include "kernels/body/integer_matrix.h"
@@ -34,6 +36,7 @@ void FC_FILL(fc_kernels *kernels) {
 #define FC_PLANES(slot) FC_NAME(slot)(kernels->slot);
 #define FC_WINOGRAD(slot) FC_NAME(slot)(kernels->slot);
 #define FC_SPLIT(slot) FC_NAME(slot)(&kernels->slot);
+#define FC_FFT(slot) FC_NAME(slot)(&kernels->slot);
 #define FC_KERNEL(slot, type) kernels->slot = FC_NAME(slot);
 #define FC_ACTIVATIONS(slot, type) FC_NAME(slot)(kernels->slot);
 #include "kernels/list.inc"
@@ -42,6 +45,7 @@ void FC_FILL(fc_kernels *kernels) {
 #undef FC_PLANES
 #undef FC_WINOGRAD
 #undef FC_SPLIT
+#undef FC_FFT
 #undef FC_KERNEL
 #undef FC_ACTIVATIONS
 }

@@ -4,7 +4,7 @@
  * rows pass by. A source vector, loaded once, serves every output row whose window covers it; `lo` and `hi` are the first and
  * last of them, compile-time constants in each case, so that no tap outside the kernel is ever multiplied.
  * Every output adds its products in the same order, whatever the tile.
- * `step` is the distance of neighbouring columns: 1, or 2 for complex numbers, whose two parts are columns of their own.
+ * `step` is the distance of neighbouring taps' columns: of complex numbers each part is a column of its own.
  * Tiles are not inlined: next to their caller's variables the loop counters do not fit the registers.
  */
 #define CONVOLVE2D_STEP(LO, HI, VECTORS, LOAD)                                                                        \
@@ -12,7 +12,7 @@
         for (size_t k = 0; k < k_w; k++, x += step, tap += tap_pitch) {                                              \
             VEC column[VECTORS];                                                                                     \
             _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                                \
-                column[v] = LOAD(x + v * LANES);                                                                     \
+                column[v] = V(hold)(LOAD(x + v * LANES));                                                                    \
             _Pragma("GCC unroll 4") for (int r = LO; r <= HI; r++) {                                                 \
                 VEC weight = V(set1)(*(tap - r));                                                                    \
                 _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                            \
@@ -130,7 +130,7 @@ static void TYPED(convolve2d)(const fc_convolve2d_block *b) {
         n = b->n_rows - r < 4 ? 1 : 4;
         for (size_t first = 0, width; first < b->n_cols; first += width) {
             width = TYPED(convolve2d_width)(&first, b->n_cols);
-            TYPED(convolve2d_any)(b->taps, b->k_h, b->k_w, b->rows + r, n, first, 1, width,
+            TYPED(convolve2d_any)(b->taps, b->k_h, b->k_w, b->rows + r, n, first, b->step, width,
                                   (T *)b->out + r * b->out_pitch + first, b->out_pitch);
         }
     }

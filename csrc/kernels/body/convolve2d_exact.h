@@ -10,6 +10,15 @@
     enum { V##_LANES = sizeof(V) / sizeof(T) };                                                                      \
     static inline V V##_load(const void *p) { V v; memcpy(&v, p, sizeof v); return v; }                              \
     static inline V V##_load_n(const void *p, size_t n) { V v = {0}; memcpy(&v, p, n * sizeof(T)); return v; }       \
+    static inline V V##_hold(V v) {                                                                                  \
+        vf32 same;                                                                                                   \
+        if (sizeof v == sizeof same) {                                                                               \
+            memcpy(&same, &v, sizeof same);                                                                          \
+            same = vf32_hold(same);                                                                                  \
+            memcpy(&v, &same, sizeof v);                                                                             \
+        }                                                                                                            \
+        return v;                                                                                                    \
+    }                                                                                                                \
     static inline V V##_set1(T x) { return (V){0} + x; }                                                             \
     static inline V V##_fma(V a, V b, V c) { return FMA; }
 #define CONVOLVE2D_STORES(V, T, RESULT)                                                                              \
@@ -33,6 +42,7 @@ static inline vb8 vb8_split(vb16 v) { return (vb8){v, v >> 8}; }
 static inline vb16 vb8_join(vb8 v) { return (v.even & 0xff) | v.odd << 8; }
 static inline vb8 vb8_load(const void *p) { return vb8_split(vb16_load(p)); }
 static inline vb8 vb8_load_n(const void *p, size_t n) { vb16 v = {0}; memcpy(&v, p, n); return vb8_split(v); }
+static inline vb8 vb8_hold(vb8 v) { return (vb8){vb16_hold(v.even), vb16_hold(v.odd)}; }
 static inline vb8 vb8_set1(uint8_t x) { return (vb8){vb16_set1(x), vb16_set1(x)}; }
 static inline vb8 vb8_fma(vb8 a, vb8 b, vb8 c) { return (vb8){c.even + a.even * b.even, c.odd + a.odd * b.odd}; }
 static inline void vb8_store(void *p, vb8 v) { vb16_store(p, vb8_join(v)); }
@@ -53,6 +63,7 @@ static inline void vb8_store_n(void *p, vb8 v, size_t n) { vb16 bytes = vb8_join
 #define LANES vb8_LANES
 #define TYPED(slot) FC_NAME(slot##_b8)
 #include "kernels/body/convolve2d.h"
+#include "kernels/body/sparse.h"
 #undef T
 #undef VEC
 #undef V
@@ -64,6 +75,7 @@ static inline void vb8_store_n(void *p, vb8 v, size_t n) { vb16 bytes = vb8_join
 #define LANES vb16_LANES
 #define TYPED(slot) FC_NAME(slot##_b16)
 #include "kernels/body/convolve2d.h"
+#include "kernels/body/sparse.h"
 #undef T
 #undef VEC
 #undef V
@@ -75,6 +87,7 @@ static inline void vb8_store_n(void *p, vb8 v, size_t n) { vb16 bytes = vb8_join
 #define LANES vb32_LANES
 #define TYPED(slot) FC_NAME(slot##_b32)
 #include "kernels/body/convolve2d.h"
+#include "kernels/body/sparse.h"
 #undef T
 #undef VEC
 #undef V
@@ -86,3 +99,4 @@ static inline void vb8_store_n(void *p, vb8 v, size_t n) { vb16 bytes = vb8_join
 #define LANES vb64_LANES
 #define TYPED(slot) FC_NAME(slot##_b64)
 #include "kernels/body/convolve2d.h"
+#include "kernels/body/sparse.h"

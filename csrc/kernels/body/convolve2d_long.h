@@ -14,7 +14,7 @@ static void FC_NAME(convolve2d_longdouble)(const fc_convolve2d_block *b) {
             long double sum = 0;
             for (size_t j = 0; j < b->k_h; j++) {
                 const unsigned char *x = (const unsigned char *)b->rows[r + j] + c * size;
-                for (size_t k = 0; k < b->k_w; k++, x += size)
+                for (size_t k = 0; k < b->k_w; k++, x += b->step * size)
                     sum += taps[k * b->k_h + j] * FC_NAME(load_longdouble)(x);
             }
             memcpy((unsigned char *)b->out + (r * b->out_pitch + c) * size, &sum, size);
@@ -29,7 +29,7 @@ static void FC_NAME(convolve2d_clongdouble)(const fc_convolve2d_block *b) {
             long double sum[2] = {0, 0};
             for (size_t j = 0; j < b->k_h; j++) {
                 const unsigned char *x = (const unsigned char *)b->rows[r + j] + 2 * c * size;
-                for (size_t k = 0; k < b->k_w; k++, x += 2 * size) {
+                for (size_t k = 0; k < b->k_w; k++, x += 2 * b->step * size) {
                     long double re = FC_NAME(load_longdouble)(x), im = FC_NAME(load_longdouble)(x + size);
                     long double tap_re = re_taps[k * b->k_h + j], tap_im = im_taps[k * b->k_h + j];
                     sum[0] += tap_re * re - tap_im * im;

@@ -15,7 +15,7 @@
                 WIDE sum = 0;                                                                                        \
                 for (size_t j = 0; j < b->k_h; j++)                                                                  \
                     for (size_t k = 0; k < b->k_w; k++) {                                                            \
-                        WIDE tap = load_##NAME(b->taps, k * b->k_h + j), x = load_##NAME(b->rows[r + j], c + k);     \
+                        WIDE tap = load_##NAME(b->taps, k * b->k_h + j), x = load_##NAME(b->rows[r + j], c + k * b->step);     \
                         sum TERM;                                                                                    \
                     }                                                                                                \
                 T result = (T)(RESULT);                                                                              \
@@ -39,7 +39,7 @@ REAL(longdouble, long double, long double, += tap * x, sum)
                 for (size_t j = 0; j < b->k_h; j++)                                                                  \
                     for (size_t k = 0; k < b->k_w; k++) {                                                            \
                         const void *row = b->rows[r + j];                                                            \
-                        WIDE x = load_##PART(row, 2 * (c + k)), y = load_##PART(row, 2 * (c + k) + 1);               \
+                        WIDE x = load_##PART(row, 2 * (c + k * b->step)), y = load_##PART(row, 2 * (c + k * b->step) + 1);               \
                         WIDE u = load_##PART(b->taps, k * b->k_h + j);                                               \
                         WIDE v = load_##PART(b->taps, b->k_h * b->k_w + k * b->k_h + j);                             \
                         re += u * x - v * y;                                                                         \

@@ -41,6 +41,7 @@ static inline __m256i vf64_first(size_t n) {
     static inline V V##_mul(V a, V b) { return _mm256_mul_##S(a, b); }                                             \
     static inline V V##_div(V a, V b) { return _mm256_div_##S(a, b); }                                             \
     static inline V V##_fma(V a, V b, V c) { return _mm256_fmadd_##S(a, b, c); }                                   \
+    static inline V V##_fnma(V a, V b, V c) { return _mm256_fnmadd_##S(a, b, c); }                                 \
     static inline V V##_max(V a, V b) { return _mm256_max_##S(a, b); }                                             \
     static inline V V##_min(V a, V b) { return _mm256_min_##S(a, b); }                                             \
     static inline M V##_lt(V a, V b) { return _mm256_cmp_##S(a, b, _CMP_LT_OQ); }                                  \
@@ -174,5 +175,10 @@ static inline vf32 vf32_least(vf32 low, vf32 v) {
 static inline vf32 vf32_dot_bf16(vf32 sum, vf32 a, vf32 b) {
     return vf32_fma(vf32_bf16_high(a), vf32_bf16_high(b), vf32_fma(vf32_bf16_low(a), vf32_bf16_low(b), sum));
 }
+
+static inline vf32 vf32_hold(vf32 v) { __asm__("" : "+x"(v)); return v; }
+static inline vf64 vf64_hold(vf64 v) { __asm__("" : "+x"(v)); return v; }
+static inline void vf32_stream(float *p, vf32 v) { _mm256_stream_ps(p, v); }
+static inline void vec_stream_end(void) { _mm_sfence(); }
 
 #endif

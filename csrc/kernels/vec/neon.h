@@ -42,6 +42,7 @@ enum { VF32_LANES = 4, VF64_LANES = 2 };
     static inline V V##_mul(V a, V b) { return vmulq_##F(a, b); }                                                  \
     static inline V V##_div(V a, V b) { return vdivq_##F(a, b); }                                                  \
     static inline V V##_fma(V a, V b, V c) { return vfmaq_##F(c, a, b); }                                          \
+    static inline V V##_fnma(V a, V b, V c) { return vfmsq_##F(c, a, b); }                                         \
     static inline M V##_lt(V a, V b) { return vcltq_##F(a, b); }                                                   \
     static inline M V##_eq(V a, V b) { return vceqq_##F(a, b); }                                                   \
     static inline M M##_and(M a, M b) { return vandq_##U(a, b); }                                                  \
@@ -189,5 +190,10 @@ static inline vf32 vf32_dot_bf16(vf32 sum, vf32 a, vf32 b) {
 }
 
 FC_TRANSPOSE_QUARTERS
+
+static inline vf32 vf32_hold(vf32 v) { __asm__("" : "+w"(v)); return v; }
+static inline vf64 vf64_hold(vf64 v) { __asm__("" : "+w"(v)); return v; }
+static inline void vf32_stream(float *p, vf32 v) { vf32_store(p, v); }
+static inline void vec_stream_end(void) {}
 
 #endif

@@ -31,6 +31,7 @@
     static inline V V##_mul(V a, V b) { return a * b; }                                                           \
     static inline V V##_div(V a, V b) { return a / b; }                                                           \
     static inline V V##_fma(V a, V b, V c) { return a * b + c; }                                                  \
+    static inline V V##_fnma(V a, V b, V c) { return c - a * b; }                                                 \
     static inline V V##_max(V a, V b) { return a > b ? a : b; }                                                   \
     static inline V V##_min(V a, V b) { return a < b ? a : b; }                                                   \
     static inline M V##_lt(V a, V b) { return a < b; }                                                            \
@@ -125,5 +126,10 @@ static inline vf32 vf32_dot_bf16(vf32 sum, vf32 a, vf32 b) {
 }
 
 FC_TRANSPOSE_QUARTERS
+
+static inline vf32 vf32_hold(vf32 v) { return v; }
+static inline vf64 vf64_hold(vf64 v) { return v; }
+static inline void vf32_stream(float *p, vf32 v) { vf32_store(p, v); }
+static inline void vec_stream_end(void) {}
 
 #endif

@@ -42,6 +42,7 @@ enum { VF32_LANES = 4, VF64_LANES = 2 };
     static inline V V##_mul(V a, V b) { return _mm_mul_##S(a, b); }                                                \
     static inline V V##_div(V a, V b) { return _mm_div_##S(a, b); }                                                \
     static inline V V##_fma(V a, V b, V c) { return _mm_add_##S(_mm_mul_##S(a, b), c); }                           \
+    static inline V V##_fnma(V a, V b, V c) { return _mm_sub_##S(c, _mm_mul_##S(a, b)); }                          \
     static inline V V##_max(V a, V b) { return _mm_max_##S(a, b); }                                                \
     static inline V V##_min(V a, V b) { return _mm_min_##S(a, b); }                                                \
     static inline M V##_lt(V a, V b) { return _mm_cmplt_##S(a, b); }                                               \
@@ -197,5 +198,10 @@ static inline vf32 vf32_dot_bf16(vf32 sum, vf32 a, vf32 b) {
 }
 
 FC_TRANSPOSE_QUARTERS
+
+static inline vf32 vf32_hold(vf32 v) { __asm__("" : "+x"(v)); return v; }
+static inline vf64 vf64_hold(vf64 v) { __asm__("" : "+x"(v)); return v; }
+static inline void vf32_stream(float *p, vf32 v) { _mm_stream_ps(p, v); }
+static inline void vec_stream_end(void) { _mm_sfence(); }
 
 #endif

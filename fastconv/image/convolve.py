@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import _args, _core
+from .. import _args, _core
 
 __all__ = ["convolve2d", "correlate2d"]
 
@@ -12,7 +12,7 @@ _BOUNDARIES = {"fill": 0, "wrap": 1, "symm": 2, "pad": 0, "circular": 1, "symmet
 _HALF_PRECISION = (9, 10)    # FC_F16 and FC_BF16
 
 
-def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
+def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None):
     """Convolve two 2-dimensional arrays, as `scipy.signal.convolve2d` does.
 
     Parameters
@@ -31,6 +31,8 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
     fillvalue : scalar, optional
         One number, or an array of one element; ignored unless `boundary` is 'fill'. It is multiplied like any
         other cell, so a NaN reaches every output whose window leaves the image.
+    out : ndarray, optional
+        Where to put the result; of its shape and dtype. It may overlap the inputs.
 
     Returns
     -------
@@ -42,9 +44,9 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
     ValueError
         If an argument is not of a kind listed here: arrays that are not 2-D or not numeric (object arrays included),
         unknown words, a `fillvalue` that the result's dtype cannot hold, 'valid' mode with neither array covering the
-        other, or an empty array where the output needs its cells.
+        other, an empty array where the output needs its cells, or an `out` of another shape.
     TypeError
-        If `fillvalue` is not a number.
+        If `fillvalue` is not a number, or `out` is not an array of the result's dtype.
 
     See Also
     --------
@@ -70,15 +72,15 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
            [ 10,   0, -10],
            [  0, -10, -15]])
     """
-    return _convolve2d(in1, in2, mode, boundary, fillvalue, False)
+    return _convolve2d(in1, in2, mode, boundary, fillvalue, False, out)
 
 
-def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
+def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None):
     """Cross-correlate two 2-dimensional arrays, as `scipy.signal.correlate2d` does.
 
     The kernel is not flipped, but conjugated. In 'same' mode an even kernel covers cells one further down and right
-    than in `convolve2d`. Where 'valid' mode makes the inputs change places, the result is reversed along both axes (it
-    is then a view with negative strides), so that it still is the correlation of `in1` with `in2`.
+    than in `convolve2d`. Where 'valid' mode makes the inputs change places, the result is reversed along both axes, so
+    that it still is the correlation of `in1` with `in2`.
 
     Parameters
     ----------
@@ -91,6 +93,8 @@ def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
     boundary : {'fill', 'wrap', 'symm'}, optional
         As in `convolve2d`.
     fillvalue : scalar, optional
+        As in `convolve2d`.
+    out : ndarray, optional
         As in `convolve2d`.
 
     Returns
@@ -114,10 +118,10 @@ def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
     array([[ 21,  42],
            [168, 336]])
     """
-    return _convolve2d(in1, in2, mode, boundary, fillvalue, True)
+    return _convolve2d(in1, in2, mode, boundary, fillvalue, True, out)
 
 
-def _convolve2d(in1, in2, mode, boundary, fillvalue, correlate):
+def _convolve2d(in1, in2, mode, boundary, fillvalue, correlate, out):
     image, kernel = _array(in1, "in1"), _array(in2, "in2")
     mode = _MODES[_args.choice(mode, "mode", _MODES)]
     boundary = _BOUNDARIES[_args.choice(boundary, "boundary", _BOUNDARIES)]
@@ -131,16 +135,20 @@ def _convolve2d(in1, in2, mode, boundary, fillvalue, correlate):
         number = _args.dtype_id(working)
         fill = None if fill is None else fill.astype(working)
     image, kernel = np.ascontiguousarray(image, working), np.ascontiguousarray(kernel, working)
+    reverse = swapped and correlate
     if image.size and kernel.size:
         geometry = _core.Convolve2D(number, image.shape, kernel.shape, mode, boundary, correlate)
-        out = np.empty(geometry.output_shape(), working)
-        geometry.run(image, kernel, fill, out)
+        computed, returned = _args.output(out, geometry.output_shape(), dtype, (image, kernel))
+        if reverse or working is not dtype:
+            computed = np.empty(returned.shape, working)
+        geometry.run(image, kernel, fill, computed)
     else:
-        out = _with_empty(image, kernel, mode, boundary, fill, swapped)
-    if working is not dtype:
+        computed = _with_empty(image, kernel, mode, boundary, fill, swapped)
+        _, returned = _args.output(out, computed.shape, dtype, ())
+    if computed is not returned:
         with np.errstate(over="ignore"):
-            out = out.astype(dtype)
-    return out[::-1, ::-1] if swapped and correlate else out
+            returned[...] = computed[::-1, ::-1] if reverse else computed
+    return returned
 
 
 def _array(value, name: str) -> np.ndarray:
@@ -180,15 +188,16 @@ def _fill(fillvalue, dtype: np.dtype) -> np.ndarray:
     try:
         value = np.asarray(fillvalue)
     except ValueError as error:
-        raise ValueError(f"`fillvalue` must be a scalar or an array with one element: {error}") from None
+        raise ValueError(f"`fillvalue` must be scalar or an array with one element: {error}") from None
     if value.size != 1:
-        raise ValueError(f"`fillvalue` must be a scalar or an array with one element; received shape {value.shape}")
+        raise ValueError(f"`fillvalue` must be scalar or an array with one element; received shape {value.shape}")
     if value.dtype == object and not isinstance(value.item(), int):
         raise TypeError(f"`fillvalue` must be a number; received {fillvalue!r}")
     if value.dtype != object and _args.dtype_id(value.dtype.newbyteorder("=")) is None:
         raise TypeError(f"`fillvalue` must be a number; received {fillvalue!r}")
     if value.dtype.kind == "c" and dtype.kind != "c":
-        raise ValueError(f"`fillvalue` must be real for arrays of dtype {dtype}; received {fillvalue!r}")
+        raise ValueError(f"could not cast `fillvalue` directly to the output dtype {dtype}: it must be real; "
+                         f"received {fillvalue!r}")
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
         try:

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check/check.h"
+#include "kernels/ref/fft.h"
+#include "ops/filter/fft.h"
+
+/* Along columns: `rows` of image or results, two planes or one of complex numbers, re_cols and im_cols of them in `cols` of the block. */
+typedef struct columns_case { size_t rows, cols, re_cols, im_cols, re_rows, im_rows; int is_complex; } columns_case;
+
+static check_buffer twiddles_of(size_t n, const fc_fft *fft, size_t size) {
+    check_buffer twiddles = check_alloc(2 * n * size, size), octant = check_alloc((n / 4 + 2) * sizeof(double), 0);
+    fc_fft_twiddles(n, fft->radix, size == sizeof(double), (double *)octant.data, twiddles.data);
+    check_guards(&twiddles);
+    check_guards(&octant);
+    check_free(&octant);
+    return twiddles;
+}
+
+/* Columns that are looked at: some, and the last that exist. */
+static size_t next(const columns_case *k, size_t c) {
+    do
+        c++;
+    while (c < k->cols && c % 6 && c + 1 != k->cols && c != k->re_cols && c + 1 != k->re_cols && c + 1 != k->im_cols);
+    return c;
+}
+
+static void **pointers(const check_buffer *b, size_t rows, size_t pitch) {
+    void **row = malloc(rows * sizeof(void *));
+    for (size_t r = 0; row && r < rows; r++)
+        row[r] = b->data + r * pitch;
+    return row;
+}
+
+#define CHECK_FFT(T, F, EPSILON)                                                                                                                    \
+    /* Part 0 or 1 of cell (r, c) of a block, and of the image or the results. */                                                                   \
+    static T *block_##F(const fc_fft *fft, const check_buffer *b, size_t rows, size_t r, size_t c, size_t part) {                                   \
+        return (T *)b->data + (c / fft->lanes * rows + r) * 2 * fft->lanes + part * fft->lanes + c % fft->lanes;                                    \
+    }                                                                                                                                               \
+    static T *plane_##F(const columns_case *k, const check_buffer *planes, size_t r, size_t c, size_t part) {                                       \
+        return k->is_complex ? (T *)planes[0].data + (r * k->re_cols + c) * 2 + part                                                                \
+                             : (T *)planes[part].data + r * (part ? k->im_cols : k->re_cols) + c;                                                   \
+    }                                                                                                                                               \
+    static void columns_##F(const fc_fft *fft, const char *isa, const columns_case *k, int inverse, int bad) {                                      \
+        check_case(inverse ? "fft_" #F " inverse" : "fft_" #F " forward", isa, "%zu x %zu of %zu, %zu (%zu, %zu rows) complex %d bad %d",           \
+                   k->rows, k->cols, k->re_cols, k->im_cols, k->re_rows, k->im_rows, k->is_complex, bad);                                           \
+        const size_t pitch[2] = {k->re_cols << k->is_complex, k->im_cols}, length = 2 * k->rows * k->cols;                                          \
+        check_buffer twiddles = twiddles_of(k->rows, fft, sizeof(T)), block = check_alloc(length * sizeof(T), 64), planes[2];                       \
+        void **rows[2];                                                                                                                             \
+        for (size_t side = 0; side < 2; side++) {                                                                                                   \
+            planes[side] = check_alloc((inverse ? side ? k->im_rows : k->re_rows : k->rows) * pitch[side] * sizeof(T), sizeof(T));                  \
+            rows[side] = pointers(&planes[side], k->rows, pitch[side] * sizeof(T));                                                                 \
+            check_fill_##F((T *)planes[side].data, planes[side].bytes / sizeof(T));                                                                 \
+        }                                                                                                                                           \
+        check_fill_##F((T *)block.data, length);                                                                                                    \
+        if (bad)                                                                                                                                    \
+            *(inverse ? block_##F(fft, &block, k->rows, k->rows - 1, 0, 1) : plane_##F(k, planes, k->rows - 1, 0, 0)) = (T)INFINITY;                \
+        double *in = calloc(4 * k->rows, sizeof *in), *out = in + 2 * k->rows, *want = calloc(length, sizeof *want);                                \
+        for (size_t c = 0; in && want && c < k->cols; c = next(k, c)) {                                                                             \
+            for (size_t r = 0; r < k->rows; r++)                                                                                                    \
+                for (size_t part = 0; part < 2; part++) {                                                                                           \
+                    const size_t at = fc_ref_fft_place(k->rows, fft->radix, r);                                                                     \
+                    const int there = c < (part ? k->im_cols : k->re_cols);                                                                         \
+                    in[2 * r + part] = inverse ? (double)*block_##F(fft, &block, k->rows, at, c, part)                                              \
+                                               : there ? (double)*plane_##F(k, planes, r, c, part) : 0;                                             \
+                }                                                                                                                                   \
+            fc_ref_dft(k->rows, inverse ? 1 : -1, in, out);                                                                                         \
+            memcpy(want + 2 * k->rows * c, out, 2 * k->rows * sizeof *out);                                                                         \
+        }                                                                                                                                           \
+        const fc_fft_columns columns = {k->rows, twiddles.data, block.data, k->cols / fft->lanes, rows[0], k->is_complex ? NULL : rows[1],          \
+                                        k->re_rows, k->im_rows, k->re_cols, k->im_cols};                                                            \
+        check_true((inverse ? fft->inverse : fft->forward)(&columns) == !bad, "finite cells taken for others, or the reverse");                     \
+        for (size_t c = 0; !bad && c < k->cols; c = next(k, c))                                                                                     \
+            for (size_t r = 0; r < k->rows; r++)                                                                                                    \
+                for (size_t part = 0; part < 2; part++) {                                                                                           \
+                    const T value = (T)want[2 * k->rows * c + 2 * r + part];                                                                        \
+                    const int there = c < (part ? k->im_cols : k->re_cols) && r < (part ? k->im_rows : k->re_rows);                                 \
+                    if (!inverse || there)                                                                                                          \
+                        check_close_##F(inverse ? plane_##F(k, planes, r, c, part)                                                                  \
+                                                : block_##F(fft, &block, k->rows, fc_ref_fft_place(k->rows, fft->radix, r), c, part),               \
+                                        &value, 1, 8 * EPSILON, sqrt((double)k->rows) * 4);                                                         \
+                }                                                                                                                                   \
+        check_guards(&block);                                                                                                                       \
+        for (size_t side = 0; side < 2; side++) {                                                                                                   \
+            check_guards(&planes[side]);                                                                                                            \
+            check_free(&planes[side]);                                                                                                              \
+            free(rows[side]);                                                                                                                       \
+        }                                                                                                                                           \
+        check_free(&twiddles);                                                                                                                      \
+        check_free(&block);                                                                                                                         \
+        free(in);                                                                                                                                   \
+        free(want);                                                                                                                                 \
+    }                                                                                                                                               \
+    /* Along rows: a block times another's spectrum is a convolution of their rows. */                                                              \
+    static void rows_##F(const fc_fft *fft, const char *isa, size_t rows, size_t cols) {                                                            \
+        check_case("fft_" #F " filter", isa, "%zu x %zu", rows, cols);                                                                              \
+        const size_t length = 2 * rows * cols;                                                                                                      \
+        check_buffer twiddles = twiddles_of(cols, fft, sizeof(T)), spectrum = check_alloc(length * sizeof(T), 0);                                   \
+        check_buffer scratch = check_alloc(2 * fft->lanes * cols * sizeof(T), 0), blocks[2];                                                        \
+        double *x = calloc(6 * cols * rows, sizeof *x), *h = x + length, *y = h + length;                                                           \
+        for (size_t i = 0; i < 2; i++) {                                                                                                            \
+            blocks[i] = check_alloc(length * sizeof(T), 64);                                                                                        \
+            check_fill_##F((T *)blocks[i].data, length);                                                                                            \
+        }                                                                                                                                           \
+        for (size_t r = 0; x && r < rows; r++) {                                                                                                    \
+            for (size_t i = 0; i < 2 * cols; i++) {                                                                                                 \
+                x[2 * cols * r + i] = (double)*block_##F(fft, &blocks[0], rows, r, i / 2, i % 2);                                                   \
+                h[2 * cols * r + i] = (double)*block_##F(fft, &blocks[1], rows, r, i / 2, i % 2);                                                   \
+            }                                                                                                                                       \
+            fc_ref_convolve_round(cols, x + 2 * cols * r, h + 2 * cols * r, y + 2 * cols * r);                                                      \
+        }                                                                                                                                           \
+        for (size_t first = 0, end; first < rows / fft->lanes; first = end) {                                                                       \
+            end = first + 1 + (rows / fft->lanes - first) / 2;                                                                                      \
+            fc_fft_rows task = {rows, cols, twiddles.data, blocks[1].data, spectrum.data, NULL, first, end};                                        \
+            fft->spectrum(&task);                                                                                                                   \
+            task.block = blocks[0].data;                                                                                                            \
+            task.scratch = scratch.data;                                                                                                            \
+            fft->filter(&task);                                                                                                                     \
+        }                                                                                                                                           \
+        for (size_t r = 0; r < rows; r++)                                                                                                           \
+            for (size_t i = 0; i < 2 * cols; i++) {                                                                                                 \
+                const T value = (T)(y[2 * cols * r + i] / (double)rows);                                                                            \
+                check_close_##F(block_##F(fft, &blocks[0], rows, r, i / 2, i % 2), &value, 1, 16 * EPSILON, sqrt((double)cols) * 4 / (double)rows); \
+            }                                                                                                                                       \
+        check_guards(&spectrum);                                                                                                                    \
+        check_guards(&scratch);                                                                                                                     \
+        for (size_t i = 0; i < 2; i++) {                                                                                                            \
+            check_guards(&blocks[i]);                                                                                                               \
+            check_free(&blocks[i]);                                                                                                                 \
+        }                                                                                                                                           \
+        check_free(&twiddles);                                                                                                                      \
+        check_free(&spectrum);                                                                                                                      \
+        check_free(&scratch);                                                                                                                       \
+        free(x);                                                                                                                                    \
+    }                                                                                                                                               \
+    static void twiddles_##F(const fc_fft *fft, const char *isa, size_t n) {                                                                        \
+        check_case("fft_" #F " twiddles", isa, "%zu", n);                                                                                           \
+        check_buffer twiddles = twiddles_of(n, fft, sizeof(T));                                                                                     \
+        const T *w = (const T *)twiddles.data;                                                                                                      \
+        for (size_t m = n, r; m > 1; m /= r) {                                                                                                      \
+            r = fc_fft_radix(m, fft->radix);                                                                                                        \
+            for (size_t j = 1; j < m / r; j++)                                                                                                      \
+                for (size_t k = 1; k < r; k++, w += 2) {                                                                                            \
+                    const long double angle = 2 * 3.14159265358979323846264338327950288L * (long double)(j * k) / (long double)m;                   \
+                    const T root[2] = {(T)cosl(angle), (T)-sinl(angle)};                                                                            \
+                    check_close_##F(w, root, 2, EPSILON, 1);                                                                                        \
+                }                                                                                                                                   \
+        }                                                                                                                                           \
+        check_free(&twiddles);                                                                                                                      \
+    }                                                                                                                                               \
+    typedef struct bench_##F { const fc_fft *fft; fc_fft_columns in, out; fc_fft_rows rows; } bench_##F;                                            \
+    static void bench_run_##F(void *context) {                                                                                                      \
+        const bench_##F *b = context;                                                                                                               \
+        b->fft->forward(&b->in);                                                                                                                    \
+        b->fft->filter(&b->rows);                                                                                                                   \
+        b->fft->inverse(&b->out);                                                                                                                   \
+    }                                                                                                                                               \
+    static void time_##F(const fc_fft *fft, const char *isa, size_t n) {                                                                            \
+        const size_t bytes = 2 * n * n * sizeof(T);                                                                                                 \
+        check_buffer twiddles = twiddles_of(n, fft, sizeof(T)), block = check_alloc(bytes, 0), spectrum = check_alloc(bytes, 0);                    \
+        check_buffer scratch = check_alloc(2 * fft->lanes * n * sizeof(T), 0), image = check_alloc(bytes, sizeof(T));                               \
+        void **rows = pointers(&image, 2 * n, n * sizeof(T));                                                                                       \
+        const size_t strips = n / fft->lanes;                                                                                                       \
+        const fc_fft_columns columns = {n, twiddles.data, block.data, strips, rows, rows + n, n, n, n, n};                                          \
+        const bench_##F b = {fft, columns, columns, {n, n, twiddles.data, block.data, spectrum.data, scratch.data, 0, strips}};                     \
+        char parameters[32];                                                                                                                        \
+        snprintf(parameters, sizeof parameters, "%zu x %zu", n, n);                                                                                 \
+        memset(image.data, 0, bytes);                                                                                                               \
+        memset(spectrum.data, 0, bytes);                                                                                                            \
+        /* By the usual count of 5 n log2 n for a transform of n, forth and back. */                                                                \
+        check_time("fft_" #F, isa, parameters, bench_run_##F, (void *)(size_t)&b, 20 * (double)(n * n) * log2((double)n), "GFLOP/s");               \
+        free(rows);                                                                                                                                 \
+        check_buffer *all[] = {&twiddles, &block, &spectrum, &scratch, &image};                                                                     \
+        for (size_t i = 0; i < 5; i++)                                                                                                              \
+            check_free(all[i]);                                                                                                                     \
+    }                                                                                                                                               \
+    static void all_##F(const fc_fft *fft, const char *isa) {                                                                                       \
+        for (size_t n = FC_FFT_LEAST; n <= 2048; n *= 2)                                                                                            \
+            twiddles_##F(fft, isa, n);                                                                                                              \
+        for (size_t n = FC_FFT_LEAST; n <= 512; n *= 2) {                                                                                           \
+            const columns_case cases[] = {{n, 32, 32, 32, n - 3, n - 5, 0}, {n, 32, 31, 1, 1, 1, 0}, {n, 32, 17, 32, n, n, 0},                      \
+                                          {n, 32, 29, 29, n - 1, n - 1, 1}, {n, 32, 32, 32, 7, n, 0}, {n, 32, 32, 0, n - 7, 0, 0}};                 \
+            for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)                                                                               \
+                for (int inverse = 0; inverse < 2; inverse++)                                                                                       \
+                    columns_##F(fft, isa, &cases[i], inverse, 0);                                                                                   \
+            columns_##F(fft, isa, &cases[0], 0, 1);                                                                                                 \
+            columns_##F(fft, isa, &cases[0], 1, 1);                                                                                                 \
+            columns_##F(fft, isa, &cases[3], 0, 1);                                                                                                 \
+            if (n < 512)                                                                                                                            \
+                rows_##F(fft, isa, 32, n);                                                                                                          \
+        }                                                                                                                                           \
+        rows_##F(fft, isa, 128, 64);                                                                                                                \
+        for (size_t n = 64; check_benching() && n <= 512; n *= 2)                                                                                   \
+            time_##F(fft, isa, n);                                                                                                                  \
+    }
+CHECK_FFT(float, f32, 0x1p-24)
+CHECK_FFT(double, f64, 0x1p-53)
+
+void check_fft(const fc_kernels *kernels, const char *isa) {
+    all_f32(&kernels->fft_f32, isa);
+    all_f64(&kernels->fft_f64, isa);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* The types of the slots that filter images; types.h includes them and says what holds for every kernel. */
+#ifndef FC_KERNELS_FILTER_TYPES_H
+#define FC_KERNELS_FILTER_TYPES_H
+
+#include <stddef.h>
+
+/*
+ * out[r * out_pitch + c] = sum over j < k_h, k < k_w of taps[k * k_h + j] * rows[r + j][c + k * step], r < n_rows, c < n_cols.
+ * Complex taps: a plane of k_h * k_w real parts, then one of imaginary parts. Bool taps: 0 or 0xff.
+ */
+typedef struct fc_convolve2d_block {
+    const void *taps;
+    size_t k_h, k_w;
+    size_t step;                /* elements between the cells of neighbouring taps */
+    const void *const *rows;    /* n_rows + k_h - 1 of them, each n_cols + (k_w - 1) * step elements */
+    size_t n_rows, n_cols;
+    void *out;
+    size_t out_pitch;
+} fc_convolve2d_block;
+typedef void fc_convolve2d_fn(const fc_convolve2d_block *block);
+
+/* out[r * out_pitch + c] = sum over t < n_taps of taps[t] * rows[r + places[t].row][c + places[t].offset], r < n_rows, c < n_cols. */
+typedef struct fc_sparse_place { size_t row, offset; } fc_sparse_place;
+typedef struct fc_sparse_block {
+    const void *taps;
+    const fc_sparse_place *places;
+    size_t n_taps;
+    const void *const *rows;
+    size_t n_rows, n_cols;
+    void *out;
+    size_t out_pitch;
+} fc_sparse_block;
+typedef void fc_sparse_fn(const fc_sparse_block *block);
+
+/* Sums of windows of equal cells: out[r * out_pitch + c] = *tap * sum over j < k of rows[r + j][c], r < n_rows <= k, c < n_cols. */
+typedef struct fc_box_columns {
+    size_t k;
+    const void *const *rows;    /* n_rows + k - 1 of them */
+    size_t n_rows, n_cols;
+    const void *tap;
+    void *temp;                 /* k * FC_BOX_WIDTH elements, for the kernel's own use */
+    void *out;
+    size_t out_pitch;
+} fc_box_columns;
+typedef void fc_box_columns_fn(const fc_box_columns *block);
+enum { FC_BOX_WIDTH = 32 };
+
+/* dst[i] = src[i] * scale, i < n, rounded to the nearest integer (ties to even) and cut to the range of dst's type; NaN gives the least.
+   From 16 bits to 8: src[i] + 128 stays within 16 bits. */
+typedef void fc_narrow_fn(const void *src, void *dst, size_t n, double scale);
+
+/* Whether src[i] is finite for every i < n. */
+typedef int fc_finite_fn(const void *src, size_t n);
+
+/* A copy that leaves whole lines of dst in no cache; stream_end makes it seen by other threads, and comes before they may look. */
+typedef void fc_stream_fn(void *dst, const void *src, size_t bytes);
+typedef void fc_stream_end_fn(void);
+
+/*
+ * Fourier transforms of blocks of complex numbers, rows x cols, powers of two from FC_FFT_LEAST to FC_FFT_MOST, in strips of `lanes` columns: the real
+ * part of column c of row r is block[(c / lanes * rows + r) * 2 * lanes + c % lanes], the imaginary part lies `lanes` further.
+ *
+ * Twiddles of length n: for each level, of m numbers (n at first) and r = fc_fft_radix(m, radix), the real and imaginary parts of
+ * exp(-2 pi i j k / m) for 0 < j < m / r, 0 < k < r, k within j; the next level has m / r numbers.
+ */
+enum { FC_FFT_LEAST = 32, FC_FFT_MOST = 16384 };
+/* Along the columns of `strips` strips from `block` on; forward leaves the order of rows reversed digit by digit, inverse takes it so. */
+typedef struct fc_fft_columns {
+    size_t rows;
+    const void *twiddles;           /* of length rows */
+    void *block;
+    size_t strips;
+    void *const *re, *const *im;    /* the image's or the results' rows; im NULL: re are rows of complex numbers */
+    size_t re_rows, im_rows;        /* of the results; all rows of the image are read */
+    size_t re_cols, im_cols;        /* of rows of re and im, zeros behind them */
+} fc_fft_columns;
+/* 0 where a cell that was read or written is not finite, or could not be told from one. */
+typedef int fc_fft_columns_fn(const fc_fft_columns *columns);
+/*
+ * Along the rows of the groups first <= group < end, each of `lanes` rows:
+ *  spectrum: the transform over rows * cols, in an order of its own;
+ *  filter: the transform times the spectrum, transformed back.
+ */
+typedef struct fc_fft_rows {
+    size_t rows, cols;
+    const void *twiddles;           /* of length cols */
+    void *block;
+    void *spectrum;                 /* 2 * rows * cols numbers */
+    void *scratch;                  /* 2 * lanes * cols numbers, for filter */
+    size_t first, end;
+} fc_fft_rows;
+typedef void fc_fft_rows_fn(const fc_fft_rows *rows);
+typedef struct fc_fft {
+    size_t lanes, radix;
+    fc_fft_columns_fn *forward;
+    fc_fft_rows_fn *filter, *spectrum;
+    fc_fft_columns_fn *inverse;
+} fc_fft;
+/* 8 as often as possible where registers hold it, the rest 4; or 4, and 8 once for odd powers of two. */
+static inline size_t fc_fft_radix(size_t m, size_t most) {
+    const int odd = (m & 0xaaaaaaaa) != 0;
+    return most == 8 ? (m == 4 || m == 16 ? 4 : 8) : odd ? 8 : 4;
+}
+
+#endif

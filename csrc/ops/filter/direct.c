@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Filters by their definition. Tasks are rectangles of output rows and columns. Every tap is multiplied, or, where most are 0 and no
+ * cell is infinite or NaN (0 times which is NaN), the others only.
+ */
+#include <string.h>
+
+#include "core/parallel.h"
+#include "core/scratch.h"
+#include "core/size.h"
+#include "ops/filter/filter.h"
+
+enum {
+    ROW_TILE = 4,                   /* of kernels/body/convolve2d.h */
+    LINE_BYTES = 64,
+    SOURCE_BYTES = 256 << 10,       /* source rows of a row of tiles: they stay in L2 */
+    TASK_BYTES = 128 << 10,         /* sums of a task */
+    TASK_FLOPS = 8 << 20,           /* about 0.1 ms: far above the cost of handing out a task */
+    MOST_TAPS = 512                 /* in one sum, for float32 to keep its promise */
+};
+
+/* The taps other than 0. */
+typedef struct few { fc_sparse_fn *run; size_t count; void *taps; fc_sparse_place *places; } few;
+
+typedef struct job {
+    const fc_filter *f;
+    const void *taps;
+    const few *few;                 /* NULL where all are multiplied */
+    ptrdiff_t band, block;          /* output rows and columns of a task */
+    size_t bands, blocks, worker_bytes;
+    unsigned char *scratch;
+} job;
+
+/* The parts of a worker's memory for a rectangle of rows x cols outputs. */
+typedef struct parts { size_t rows_bytes, stage_bytes, sums_bytes; } parts;
+
+static fc_status measure(const fc_filter *f, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t channel, parts *p) {
+    const ptrdiff_t sources = rows + f->k_h - 1, taken = channel < 0 ? f->channels : 1;
+    FC_TRY(fc_multiply((ptrdiff_t[]){sources, (ptrdiff_t)sizeof(void *)}, 2, &p->rows_bytes));
+    FC_TRY(fc_filter_stage_bytes(f, sources, cols + f->k_w - 1, channel, &p->stage_bytes));
+    FC_TRY(fc_multiply((ptrdiff_t[]){rows, cols, taken, (ptrdiff_t)f->number}, 4, &p->sums_bytes));
+    return FC_OK;
+}
+
+fc_status fc_filter_direct_bytes(const fc_filter *f, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t channel, size_t *bytes) {
+    parts p;
+    FC_TRY(measure(f, rows, cols, channel, &p));
+    *bytes = fc_align_up(p.rows_bytes) + fc_align_up(p.stage_bytes) + fc_align_up(p.sums_bytes);
+    return FC_OK;
+}
+
+static void run_piece(const fc_filter *f, const void *taps, const few *few, fc_rect rect, ptrdiff_t channel, const parts *p,
+                      unsigned char *scratch) {
+    const size_t taken = channel < 0 ? (size_t)f->channels : 1;
+    const fc_rect source = {rect.row + f->top, rect.col + f->left, rect.rows + f->k_h - 1, rect.cols + f->k_w - 1};
+    const void **rows = (const void **)scratch;
+    unsigned char *stage = scratch + fc_align_up(p->rows_bytes), *sums = stage + fc_align_up(p->stage_bytes);
+    void *place = channel < 0 || f->channels == 1 ? fc_filter_place(f, rect.row, rect.col) : NULL;
+    fc_filter_source(f, source, channel, rows, stage);
+    void *out = place ? place : sums;
+    const size_t pitch = (size_t)(place ? f->out_w : rect.cols) * taken;
+    if (few && fc_filter_rows_finite(f, rows, (size_t)source.rows, (size_t)source.cols * taken))
+        few->run(&(fc_sparse_block){.taps = few->taps, .places = few->places, .n_taps = few->count, .rows = rows, .n_rows = (size_t)rect.rows,
+                                    .n_cols = (size_t)rect.cols * taken, .out = out, .out_pitch = pitch});
+    else
+        f->run(&(fc_convolve2d_block){.taps = taps, .k_h = (size_t)f->k_h, .k_w = (size_t)f->k_w, .step = taken, .rows = rows,
+                                      .n_rows = (size_t)rect.rows, .n_cols = (size_t)rect.cols * taken, .out = out, .out_pitch = pitch});
+    if (!place)
+        fc_filter_store(f, rect, channel, sums, pitch);
+}
+
+static void run_rect(const fc_filter *f, const void *taps, const few *few, fc_rect rect, ptrdiff_t channel, void *scratch) {
+    ptrdiff_t cuts[4] = {rect.col, rect.col + rect.cols};
+    const size_t pieces = channel < 0 ? fc_filter_pieces(f, rect.col, rect.col + rect.cols, cuts) : 1;
+    parts p;
+    measure(f, rect.rows, rect.cols, channel, &p);
+    for (size_t i = 0; i < pieces; i++)
+        run_piece(f, taps, few, (fc_rect){rect.row, cuts[i], rect.rows, cuts[i + 1] - cuts[i]}, channel, &p, scratch);
+}
+
+void fc_filter_direct(const fc_filter *f, const void *taps, fc_rect rect, ptrdiff_t channel, void *scratch) {
+    run_rect(f, taps, NULL, rect, channel, scratch);
+}
+
+static void run_task(void *job_, size_t task, size_t worker) {
+    const job *j = job_;
+    const ptrdiff_t row = (ptrdiff_t)(task / j->blocks) * j->band, col = (ptrdiff_t)(task % j->blocks) * j->block;
+    const fc_rect rect = {row, col, fc_min(j->band, j->f->out_h - row), fc_min(j->block, j->f->out_w - col)};
+    run_rect(j->f, j->taps, j->few, rect, FC_ALL_CHANNELS, j->scratch + worker * j->worker_bytes);
+    fc_filter_stored(j->f);
+}
+
+static double row_flops(const fc_filter *f, ptrdiff_t cols) {
+    const double parts = fc_filter_is_complex(f->work) ? 4 : 1;
+    return 2.0 * parts * (double)(cols * f->channels) * (double)f->k_h * (double)f->k_w;
+}
+
+/* The smallest count that cuts n into pieces of at most `most`, then pieces of one size, a multiple of `step`. */
+static ptrdiff_t piece(ptrdiff_t n, ptrdiff_t most, ptrdiff_t step) {
+    ptrdiff_t count = fc_ceil_div(n, fc_max(most, step));
+    return fc_round_up(fc_ceil_div(n, count), step);
+}
+
+static void cut(const fc_filter *f, job *j) {
+    const ptrdiff_t pixel = (ptrdiff_t)f->number * f->channels, line = fc_max(LINE_BYTES / pixel, 1), sources = f->k_h + ROW_TILE - 1;
+    j->block = fc_min(piece(f->out_w, fc_max(SOURCE_BYTES / pixel / sources - f->k_w, 16 * line), 4 * line), f->out_w);
+    const ptrdiff_t rows = fc_min(TASK_BYTES / pixel / j->block, (ptrdiff_t)fc_max(1, (ptrdiff_t)(TASK_FLOPS / row_flops(f, j->block))));
+    j->band = fc_min(piece(f->out_h, rows, ROW_TILE), f->out_h);
+    j->bands = (size_t)fc_ceil_div(f->out_h, j->band);
+    j->blocks = (size_t)fc_ceil_div(f->out_w, j->block);
+}
+
+static fc_status run_all(const fc_filter *f, const few *few) {
+    job j = {.f = f, .few = few};
+    size_t taps_bytes, scratch_bytes;
+    cut(f, &j);
+    const size_t workers = fc_parallel_workers(j.bands * j.blocks, row_flops(f, f->out_w) * (double)f->out_h);
+    FC_TRY(fc_multiply((ptrdiff_t[]){f->k_h, f->k_w, (ptrdiff_t)f->number}, 3, &taps_bytes));
+    FC_TRY(fc_filter_direct_bytes(f, j.band, j.block, FC_ALL_CHANNELS, &j.worker_bytes));
+    FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)workers, (ptrdiff_t)j.worker_bytes}, 2, &scratch_bytes));
+    unsigned char *memory = fc_scratch_alloc(fc_align_up(taps_bytes) + scratch_bytes);
+    if (!memory)
+        return FC_OUT_OF_MEMORY;
+    fc_filter_pack_taps(f, f->kernel, (size_t)f->k_w, (size_t)f->k_h, (size_t)f->k_w, memory);
+    j.taps = memory;
+    j.scratch = memory + fc_align_up(taps_bytes);
+    fc_parallel_for(j.bands * j.blocks, workers, run_task, &j);
+    fc_scratch_free(memory);
+    return FC_OK;
+}
+
+static fc_status run_direct(const fc_filter *f, const fc_filter_taps *known) {
+    (void)known;
+    return run_all(f, NULL);
+}
+
+static double direct_cycles(const fc_filter *f, const fc_filter_taps *known) {
+    (void)known;
+    return fc_filter_sums_cycles(f, (double)f->k_h * (double)f->k_w * 1.15 + 2);
+}
+
+const fc_filter_algorithm fc_filter_by_direct = {"direct", direct_cycles, run_direct};
+
+static fc_sparse_fn *sparse_kernel(const fc_filter *f) {
+    switch (f->work) {
+    case FC_I8: case FC_U8: return f->kernels->sparse_b8;
+    case FC_I16: case FC_U16: return f->kernels->sparse_b16;
+    case FC_I32: case FC_U32: return f->kernels->sparse_b32;
+    case FC_I64: case FC_U64: return f->kernels->sparse_b64;
+    case FC_F32: return f->kernels->sparse_f32;
+    case FC_F64: return f->kernels->sparse_f64;
+    default: return NULL;
+    }
+}
+
+static fc_status run_sparse(const fc_filter *f, const fc_filter_taps *known) {
+    static const unsigned char zeros[8];
+    few few = {.run = sparse_kernel(f)};
+    const size_t taps_bytes = fc_align_up(known->nonzero * f->number);
+    const unsigned char *tap = f->kernel;
+    unsigned char *memory = fc_scratch_alloc(taps_bytes + known->nonzero * sizeof(fc_sparse_place));
+    if (!memory)
+        return FC_OUT_OF_MEMORY;
+    few.taps = memory;
+    few.places = (fc_sparse_place *)(memory + taps_bytes);
+    for (ptrdiff_t row = 0; row < f->k_h; row++)
+        for (ptrdiff_t col = 0; col < f->k_w; col++, tap += f->number) {
+            const int is_zero = f->work == FC_F32 ? *(const float *)tap == 0 : f->work == FC_F64 ? *(const double *)tap == 0
+                                                                                                 : !memcmp(tap, zeros, f->number);
+            if (is_zero)
+                continue;
+            memcpy((unsigned char *)few.taps + few.count * f->number, tap, f->number);
+            few.places[few.count++] = (fc_sparse_place){(size_t)row, (size_t)(col * f->channels)};
+        }
+    const fc_status status = run_all(f, &few);
+    fc_scratch_free(memory);
+    return status;
+}
+
+static double sparse_cycles(const fc_filter *f, const fc_filter_taps *known) {
+    if (!known->finite || known->nonzero > MOST_TAPS || !sparse_kernel(f))
+        return -1;
+    return fc_filter_sums_cycles(f, 2.2 * (double)known->nonzero + 4);
+}
+
+const fc_filter_algorithm fc_filter_by_sparse = {"sparse", sparse_cycles, run_sparse};

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Filters of one image, whatever the call they came by:
+ *
+ *     out[y][x][c] = finish(sum over j < k_h, i < k_w of kernel[j][i] * cell(y + top + j, x + left + i, c))
+ *
+ * cell() is the image, continued by the boundary rule, in the type `work`; finish() rounds the sum to the type of the result.
+ * Rows, columns and rectangles count pixels, of `channels` numbers side by side; a complex number is one number.
+ */
+#ifndef FC_OPS_FILTER_FILTER_H
+#define FC_OPS_FILTER_FILTER_H
+
+#include "core/dispatch.h"
+#include "fastconv.h"
+
+typedef struct fc_filter {
+    fc_dtype image_type, work, result;
+    ptrdiff_t h, w, channels;
+    ptrdiff_t k_h, k_w;
+    ptrdiff_t top, left;        /* image cell under the first tap of the first output */
+    ptrdiff_t out_h, out_w;
+    fc_boundary boundary;
+    const void *image;          /* h x w x channels, of image_type */
+    const void *kernel;         /* k_h x k_w, of work; correlated as it is */
+    const void *fill;           /* one number of work, NULL for 0; read for FC_FILL only */
+    double scale;               /* of the sums on their way to out; other than 1 only where the result is converted */
+    void *out;                  /* out_h x out_w x channels, of result */
+    const fc_kernels *kernels;
+    size_t number, image_number, out_number;    /* bytes of a number of work, of the image, of out */
+    fc_convolve2d_fn *run;                      /* the direct kernel of work */
+    fc_convert_fn *widen;                       /* image_type to work, NULL where they are the same */
+    fc_narrow_fn *narrow;                       /* work to result, NULL where they are the same */
+    int streams;                /* out is written past the caches */
+} fc_filter;
+
+typedef struct fc_rect { ptrdiff_t row, col, rows, cols; } fc_rect;
+enum { FC_ALL_CHANNELS = -1 };
+
+/* ---------------------------------------------------------------- source.c: the way in */
+
+/*
+ * rows[i] = the numbers of image row rect.row + i from column rect.col on, rect.cols pixels of them: of all channels, or of one. The
+ * rectangle may lie outside the image. What cannot be read where it lies is written to stage, of fc_filter_stage_bytes(...) bytes.
+ */
+void fc_filter_source(const fc_filter *f, fc_rect rect, ptrdiff_t channel, const void **rows, void *stage);
+fc_status fc_filter_stage_bytes(const fc_filter *f, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t channel, size_t *bytes);
+
+/* Output columns [from, to) in at most three pieces [cuts[i], cuts[i + 1]), of which each reads in place or is staged as a whole. */
+size_t fc_filter_pieces(const fc_filter *f, ptrdiff_t from, ptrdiff_t to, ptrdiff_t cuts[4]);
+
+/* ---------------------------------------------------------------- store.c: the way out */
+
+/* Where sums may be written straight away: all channels of an output pixel; NULL where they have to pass fc_filter_store. */
+void *fc_filter_place(const fc_filter *f, ptrdiff_t row, ptrdiff_t col);
+/* Sums of a rectangle of outputs, all channels or one; rows `pitch` numbers apart. A task that stored calls fc_filter_stored at its end. */
+void fc_filter_store(const fc_filter *f, fc_rect rect, ptrdiff_t channel, const void *sums, size_t pitch);
+void fc_filter_stored(const fc_filter *f);
+
+/* ---------------------------------------------------------------- taps.c */
+
+/* What is known of a kernel before an algorithm is chosen. */
+typedef struct fc_filter_taps {
+    int finite, equal;          /* all taps finite; all of them the same, and not 0 */
+    size_t nonzero;
+    size_t rank;                /* of the factors; 0 where the kernel has none of a useful rank */
+    const void *columns, *rows; /* as fc_factor gives them */
+    size_t most;
+} fc_filter_taps;
+
+/* taps as fc_convolve2d_block has them, from `rows` x `cols` taps of the kernel, rows `pitch` taps apart. */
+void fc_filter_pack_taps(const fc_filter *f, const void *kernel, size_t pitch, size_t rows, size_t cols, void *taps);
+int fc_filter_is_complex(fc_dtype dtype);
+/* Whether all numbers of these rows are finite; 1 for integers. Not for long double. */
+int fc_filter_rows_finite(const fc_filter *f, const void *const *rows, size_t count, size_t numbers);
+/* What a kernel is made of; *memory, to be freed with fc_scratch_free, holds the factors and is NULL where there are none. */
+fc_status fc_filter_know(const fc_filter *f, fc_filter_taps *taps, void **memory);
+
+/* ---------------------------------------------------------------- direct.c */
+
+/* One rectangle of outputs by the definition, on this thread; scratch of fc_filter_direct_bytes(...) bytes. */
+void fc_filter_direct(const fc_filter *f, const void *taps, fc_rect rect, ptrdiff_t channel, void *scratch);
+fc_status fc_filter_direct_bytes(const fc_filter *f, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t channel, size_t *bytes);
+
+/* ---------------------------------------------------------------- algorithms */
+
+typedef struct fc_filter_algorithm {
+    const char *name;
+    /* Cycles of one core for the whole image, a negative number where the algorithm does not serve. */
+    double (*cycles)(const fc_filter *f, const fc_filter_taps *taps);
+    fc_status (*run)(const fc_filter *f, const fc_filter_taps *taps);
+} fc_filter_algorithm;
+
+#define FC_FILTER_ALGORITHM(word) extern const fc_filter_algorithm fc_filter_by_##word;
+#include "ops/filter/list.inc"
+#undef FC_FILTER_ALGORITHM
+
+/* ---------------------------------------------------------------- plan.c */
+
+/* Cycles for the whole image at `work` vector operations a vector of sums, or what moving image and result takes where that is more. */
+double fc_filter_sums_cycles(const fc_filter *f, double work);
+/* Runs the cheapest algorithm, or the one asked for; f needs no more than what comes before `kernels`. */
+fc_status fc_filter_run(fc_filter *f, fc_filter_algorithm_id id);
+fc_status fc_filter_explain(fc_filter *f, fc_filter_algorithm_id id, fc_filter_plan *plan);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* Which algorithm filters an image, and the kernels for its types. */
+#include "core/scratch.h"
+#include "core/size.h"
+#include "ops/filter/filter.h"
+
+static const fc_filter_algorithm *const algorithms[] = {
+#define FC_FILTER_ALGORITHM(word) &fc_filter_by_##word,
+#include "ops/filter/list.inc"
+#undef FC_FILTER_ALGORITHM
+};
+enum {
+    ALGORITHMS = sizeof algorithms / sizeof *algorithms,
+    STREAMED_BYTES = 4 << 20,       /* results of this size are no longer in a cache when they are read */
+    MEMORY_BYTES_A_CYCLE = 6,       /* what a core moves, with the others at work too */
+    CACHE_BYTES_A_CYCLE = 24
+};
+
+const char *fc_filter_algorithm_name(fc_filter_algorithm_id id) {
+    return id > FC_FILTER_AUTO && id < FC_FILTER_COUNT ? algorithms[id - 1]->name : NULL;
+}
+
+static fc_convolve2d_fn *direct_kernel(const fc_kernels *kernels, fc_dtype work) {
+    switch (work) {
+    case FC_BOOL: return kernels->convolve2d_bool;
+    case FC_I8: case FC_U8: return kernels->convolve2d_b8;
+    case FC_I16: case FC_U16: return kernels->convolve2d_b16;
+    case FC_I32: case FC_U32: return kernels->convolve2d_b32;
+    case FC_I64: case FC_U64: return kernels->convolve2d_b64;
+    case FC_F32: return kernels->convolve2d_f32;
+    case FC_F64: return kernels->convolve2d_f64;
+    case FC_LONGDOUBLE: return kernels->convolve2d_longdouble;
+    case FC_C64: return kernels->convolve2d_complex_f32;
+    case FC_C128: return kernels->convolve2d_complex_f64;
+    case FC_CLONGDOUBLE: return kernels->convolve2d_clongdouble;
+    default: return NULL;
+    }
+}
+
+static fc_status find_conversions(fc_filter *f) {
+#define WIDEN(from, to, slot) if (f->image_type == from && f->work == to) f->widen = f->kernels->slot;
+    WIDEN(FC_U8, FC_F32, widen_u8) WIDEN(FC_I8, FC_F32, widen_i8) WIDEN(FC_U16, FC_F32, widen_u16) WIDEN(FC_I16, FC_F32, widen_i16)
+    WIDEN(FC_I32, FC_F64, widen_i32) WIDEN(FC_U8, FC_I16, widen_u8_u16) WIDEN(FC_U8, FC_U16, widen_u8_u16)
+    WIDEN(FC_F16, FC_F32, widen_f16) WIDEN(FC_BF16, FC_F32, widen_bf16)
+#undef WIDEN
+#define NARROW(from, to, slot) if (f->work == from && f->result == to) f->narrow = f->kernels->slot;
+    NARROW(FC_F32, FC_U8, narrow_u8) NARROW(FC_F32, FC_I8, narrow_i8) NARROW(FC_F32, FC_U16, narrow_u16) NARROW(FC_F32, FC_I16, narrow_i16)
+    NARROW(FC_F64, FC_I32, narrow_i32) NARROW(FC_I16, FC_U8, narrow_i16_u8) NARROW(FC_U16, FC_U8, narrow_u16_u8)
+#undef NARROW
+    return (f->image_type != f->work && !f->widen) || (f->work != f->result && !f->narrow) ? FC_BAD_DTYPE : FC_OK;
+}
+
+/* Fills in what follows from sizes and types. */
+static fc_status complete(fc_filter *f) {
+    const ptrdiff_t out[] = {f->out_h, f->out_w, f->channels, (ptrdiff_t)fc_dtype_size(f->result)};
+    size_t written;
+    f->kernels = fc_active_kernels();
+    if (!f->kernels || !(f->run = direct_kernel(f->kernels, f->work)))
+        return FC_BAD_DTYPE;
+    if (f->boundary < FC_FILL || f->boundary > FC_NEAREST)
+        return FC_BAD_ARGUMENT;
+    if (f->h < 1 || f->w < 1 || f->channels < 1 || f->k_h < 1 || f->k_w < 1 || f->out_h < 1 || f->out_w < 1)
+        return FC_BAD_SHAPE;
+    f->number = fc_dtype_size(f->work);
+    f->image_number = fc_dtype_size(f->image_type);
+    f->out_number = fc_dtype_size(f->result);
+    FC_TRY(fc_check_tensor(f->image_type, 1, f->h, f->w, f->channels));
+    FC_TRY(fc_multiply(out, 4, &written));
+    f->streams = written >= STREAMED_BYTES;
+    return find_conversions(f);
+}
+
+static double numbers(const fc_filter *f) { return (double)(f->out_h * f->channels) * (double)f->out_w; }
+
+double fc_filter_sums_cycles(const fc_filter *f, double work) {
+    const fc_gemm_tile *tile = f->kernels->gemm_f32;
+    const double lanes = (double)(tile->cols / tile->vectors * sizeof(float)) / (double)f->number;
+    const double arithmetic = numbers(f) / lanes * work * (fc_filter_is_complex(f->work) ? 2 : 1);
+    const double moved = numbers(f) * (double)(f->image_number + f->out_number) / (f->streams ? MEMORY_BYTES_A_CYCLE : CACHE_BYTES_A_CYCLE);
+    return arithmetic > moved ? arithmetic : moved;
+}
+
+static const fc_filter_algorithm *cheapest(const fc_filter *f, const fc_filter_taps *known) {
+    const fc_filter_algorithm *best = NULL;
+    double least = 0;
+    for (size_t i = 0; i < ALGORITHMS; i++) {
+        const double cycles = algorithms[i]->cycles(f, known);
+        if (cycles >= 0 && (!best || cycles < least)) {
+            best = algorithms[i];
+            least = cycles;
+        }
+    }
+    return best;
+}
+
+fc_status fc_filter_run(fc_filter *f, fc_filter_algorithm_id id) {
+    fc_filter_taps known;
+    void *memory;
+    FC_TRY(complete(f));
+    if (id < FC_FILTER_AUTO || id >= FC_FILTER_COUNT)
+        return FC_BAD_ARGUMENT;
+    FC_TRY(fc_filter_know(f, &known, &memory));
+    const fc_filter_algorithm *algorithm = id ? algorithms[id - 1] : cheapest(f, &known);
+    const fc_status status = algorithm->cycles(f, &known) < 0 ? FC_BAD_ARGUMENT : algorithm->run(f, &known);
+    fc_scratch_free(memory);
+    return status;
+}
+
+fc_status fc_filter_explain(fc_filter *f, fc_filter_algorithm_id id, fc_filter_plan *plan) {
+    fc_filter_taps known;
+    void *memory;
+    *plan = (fc_filter_plan){.algorithm = id, .isa = fc_active_isa(), .threads = fc_get_num_threads(), .work = f->work};
+    FC_TRY(complete(f));
+    if (id < FC_FILTER_AUTO || id >= FC_FILTER_COUNT)
+        return FC_BAD_ARGUMENT;
+    FC_TRY(fc_filter_know(f, &known, &memory));
+    const fc_filter_algorithm *best = cheapest(f, &known);
+    plan->rank = known.rank;
+    plan->cycles[FC_FILTER_AUTO] = best->cycles(f, &known);
+    for (size_t i = 0; i < ALGORITHMS; i++) {
+        plan->cycles[i + 1] = algorithms[i]->cycles(f, &known);
+        if (!id && algorithms[i] == best)
+            plan->algorithm = (fc_filter_algorithm_id)(i + 1);
+    }
+    fc_scratch_free(memory);
+    plan->flops = 2 * numbers(f) * (double)f->k_h * (double)f->k_w * (fc_filter_is_complex(f->work) ? 4 : 1);
+    plan->bytes = numbers(f) * (double)f->out_number + (double)(f->h * f->channels) * (double)f->w * (double)f->image_number
+        + (double)f->k_h * (double)f->k_w * (double)f->number;
+    return plan->cycles[plan->algorithm] < 0 ? FC_BAD_ARGUMENT : FC_OK;
+}

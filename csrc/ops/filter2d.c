@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* Filters that give an image of the same size, as OpenCV's filter2D. */
+#include <float.h>
+#include <math.h>
+
+#include "core/scratch.h"
+#include "core/size.h"
+#include "ops/filter/filter.h"
+
+/* Sums of 8-bit numbers under taps of this much in all stay within 16 bits, even when 128 is added to round them. */
+enum { SIGNED_TAPS = 127, UNSIGNED_TAPS = 256 };
+
+static fc_status measure(const fc_filter2d_params *p, fc_filter *f) {
+    *f = (fc_filter){.image_type = p->dtype, .work = p->work, .result = p->result, .h = p->image_h, .w = p->image_w,
+                     .channels = p->channels, .k_h = p->k_h, .k_w = p->k_w, .top = -p->anchor_row, .left = -p->anchor_col,
+                     .out_h = p->image_h, .out_w = p->image_w, .boundary = p->boundary, .scale = 1};
+    if (p->anchor_row < 0 || p->anchor_row >= p->k_h || p->anchor_col < 0 || p->anchor_col >= p->k_w)
+        return FC_BAD_ARGUMENT;
+    FC_TRY(fc_check_tensor(p->work, 1, p->image_h, p->image_w, p->channels));
+    return fc_check_tensor(p->work, 1, p->k_h, p->k_w, 1);
+}
+
+/*
+ * 8-bit images under kernels of few small integers, or of these times one number as a box or binomial filter's: their sums are exact in
+ * 16 bits, of which a vector holds twice as many. Writes the integers; the type of the sums is FC_F32 where the kernel has no such form.
+ */
+static fc_dtype small_integers(const fc_filter *f, int16_t *taps, double *scale) {
+    const float *kernel = f->kernel;
+    const size_t count = (size_t)(f->k_h * f->k_w);
+    float least = INFINITY, most = 0, sum = 0;
+    int negative = 0;
+    for (size_t i = 0; i < count; i++) {
+        least = kernel[i] != 0 ? fminf(least, fabsf(kernel[i])) : least;
+        most = fmaxf(most, fabsf(kernel[i]));
+    }
+    if (!(most <= UNSIGNED_TAPS * least) || least < FLT_MIN)
+        return FC_F32;
+    for (size_t i = 0; i < count; i++) {
+        const float whole = rintf(kernel[i] / least);
+        if (whole * least != kernel[i])
+            return FC_F32;
+        negative |= whole < 0;
+        sum += fabsf(whole);
+        taps[i] = (int16_t)whole;
+    }
+    *scale = least;
+    return sum > (negative ? SIGNED_TAPS : UNSIGNED_TAPS) ? FC_F32 : negative ? FC_I16 : FC_U16;
+}
+
+/* Rewrites f to sums of 16 bits where they serve; *memory, the taps, is the caller's to free. */
+static fc_status lower(fc_filter *f, int16_t *value, void **memory) {
+    const size_t count = (size_t)(f->k_h * f->k_w);
+    const float fill = f->fill ? *(const float *)f->fill : 0;
+    *memory = NULL;
+    if (f->image_type != FC_U8 || f->work != FC_F32 || (f->result != FC_U8 && f->result != FC_I16) || count > 4 * UNSIGNED_TAPS)
+        return FC_OK;
+    if (f->boundary == FC_FILL && (!(fill >= 0 && fill <= UINT8_MAX) || fill != rintf(fill)))
+        return FC_OK;
+    if (!(*memory = fc_scratch_alloc(count * sizeof(int16_t))))
+        return FC_OUT_OF_MEMORY;
+    const fc_dtype work = small_integers(f, *memory, &f->scale);
+    if (work == FC_F32 || (f->result == FC_I16 && (work != FC_I16 || f->scale != 1))) {
+        f->scale = 1;
+        return FC_OK;
+    }
+    *value = (int16_t)(f->boundary == FC_FILL ? fill : 0);
+    f->fill = f->fill ? value : NULL;
+    f->kernel = *memory;
+    f->work = work;
+    return FC_OK;
+}
+
+fc_status fc_filter2d(const fc_filter2d_params *p, const void *image, const void *kernel, const void *value, void *out) {
+    fc_filter f;
+    int16_t small_value;
+    void *memory;
+    if (!image || !kernel || !out)
+        return FC_BAD_ARGUMENT;
+    FC_TRY(measure(p, &f));
+    f.image = image;
+    f.kernel = kernel;
+    f.fill = value;
+    f.out = out;
+    FC_TRY(lower(&f, &small_value, &memory));
+    const fc_status status = fc_filter_run(&f, p->algorithm);
+    fc_scratch_free(memory);
+    return status;
+}
+
+fc_status fc_plan_filter2d(const fc_filter2d_params *p, const void *kernel, fc_filter_plan *plan) {
+    fc_filter f;
+    int16_t small_value;
+    void *memory;
+    if (!kernel)
+        return FC_BAD_ARGUMENT;
+    FC_TRY(measure(p, &f));
+    f.kernel = kernel;
+    FC_TRY(lower(&f, &small_value, &memory));
+    const fc_status status = fc_filter_explain(&f, p->algorithm, plan);
+    fc_scratch_free(memory);
+    return status;
+}

@@ -1,0 +1,79 @@
+"""Filters of single images."""
+
+
+def filter_algorithms():
+    """The words of every algorithm, by number; 'auto' is the first."""
+    return ["auto"] + [fc_filter_algorithm_name(i).decode() for i in range(FC_FILTER_AUTO + 1, FC_FILTER_COUNT)]
+
+
+cdef dict _filter_plan(fc_filter_plan *plan):
+    names = filter_algorithms()
+    return {
+        "algorithm": names[plan.algorithm], "isa": plan.isa.decode(), "threads": plan.threads, "work": plan.work,
+        "rank": plan.rank or None, "flops": plan.flops, "bytes": plan.bytes,
+        "cycles": {names[i]: plan.cycles[i] for i in range(1, FC_FILTER_COUNT) if plan.cycles[i] >= 0},
+    }
+
+
+cdef class Convolve2D:
+    """The geometry of one convolve2d call."""
+    cdef fc_convolve2d_params params
+
+    def __init__(self, int dtype, image_shape, kernel_shape, int mode, int boundary, bint correlate, int algorithm=0):
+        self.params.dtype = dtype
+        self.params.image_h, self.params.image_w = image_shape
+        self.params.k_h, self.params.k_w = kernel_shape
+        self.params.mode = mode
+        self.params.boundary = boundary
+        self.params.correlate = correlate
+        self.params.algorithm = algorithm
+
+    def output_shape(self):
+        cdef Py_ssize_t out_h = 0, out_w = 0
+        _raise(fc_convolve2d_output_size(&self.params, &out_h, &out_w))
+        return out_h, out_w
+
+    def run(self, image, kernel, fillvalue, out):
+        cdef _Pointer i = _Pointer(image), k = _Pointer(kernel), f = _Pointer(fillvalue), o = _Pointer(out, True)
+        cdef fc_status status
+        with nogil:
+            status = fc_convolve2d(&self.params, i.data, k.data, f.data, o.data)
+        _raise(status)
+
+    def plan(self, kernel):
+        cdef _Pointer k = _Pointer(kernel)
+        cdef fc_filter_plan plan
+        _raise(fc_plan_convolve2d(&self.params, k.data, &plan))
+        return _filter_plan(&plan)
+
+
+cdef class Filter2D:
+    """The geometry of one filter2d call; shape is (h, w, channels)."""
+    cdef fc_filter2d_params params
+
+    def __init__(self, int dtype, int result, int work, shape, kernel_shape, anchor, int boundary, int algorithm=0):
+        self.params.dtype = dtype
+        self.params.result = result
+        self.params.work = work
+        self.params.image_h, self.params.image_w, self.params.channels = shape
+        self.params.k_h, self.params.k_w = kernel_shape
+        self.params.anchor_row, self.params.anchor_col = anchor
+        self.params.boundary = boundary
+        self.params.algorithm = algorithm
+
+    def run(self, image, kernel, value, out):
+        cdef _Pointer i = _Pointer(image), k = _Pointer(kernel), v = _Pointer(value), o = _Pointer(out, True)
+        cdef fc_status status
+        with nogil:
+            status = fc_filter2d(&self.params, i.data, k.data, v.data, o.data)
+        _raise(status)
+
+    def plan(self, kernel):
+        cdef _Pointer k = _Pointer(kernel)
+        cdef fc_filter_plan plan
+        _raise(fc_plan_filter2d(&self.params, k.data, &plan))
+        return _filter_plan(&plan)
+
+
+def filter2d(image, kernel, value, out, int dtype, int result, int work, shape, kernel_shape, anchor, int boundary):
+    Filter2D(dtype, result, work, shape, kernel_shape, anchor, boundary).run(image, kernel, value, out)

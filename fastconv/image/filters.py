@@ -1,0 +1,223 @@
+"""Blurs, and what sharpens by taking a blur away: each one kernel for `filter2d`."""
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from .. import _args
+from .derivatives import CHUNK, LAPLACIAN
+from .filtering import correlate, image_array, kind_of
+
+__all__ = ["box_blur", "gaussian_blur", "sharpen", "unsharp_mask"]
+
+
+def gaussian_blur(image, sigma, *, truncate=4.0, ksize=None, border="reflect101", value=0, out=None):
+    """Blur with a Gaussian, as `scipy.ndimage.gaussian_filter` and `cv2.GaussianBlur` do.
+
+    Parameters
+    ----------
+    image : array_like of shape (h, w) or (h, w, channels)
+        In a dtype that `filter2d` takes.
+    sigma : float or (float, float)
+        Standard deviation, in cells, along both axes, or along rows' axis 0 and columns' axis 1. 0 blurs nothing.
+    truncate : float, optional
+        The kernel ends after so many standard deviations: it has ``2 * int(truncate * sigma + 0.5) + 1`` cells, as
+        SciPy's. Ignored where `ksize` is given.
+    ksize : int or (int, int), optional
+        Rows and columns of the kernel, odd, as OpenCV's; OpenCV names the columns first.
+    border, value, out
+        As in `filter2d`. SciPy's default is 'reflect', OpenCV's 'reflect101'.
+
+    Returns
+    -------
+    ndarray
+        Of the image's shape and dtype.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is malformed, as in `filter2d`.
+
+    Notes
+    -----
+    The weights are ``exp(-x**2 / (2 * sigma**2))`` over their sum, in float64 before they meet the image's arithmetic.
+    OpenCV's ``ksize=(0, 0)`` means ``truncate=3`` for uint8 images and 4 for others, rounded.
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv
+    >>> image = np.zeros((3, 5))
+    >>> image[1, 2] = 100
+    >>> fastconv.gaussian_blur(image, 0.6, ksize=3).round(1)
+    array([[ 0. ,  5.5, 22.2,  5.5,  0. ],
+           [ 0. , 11.1, 44.5, 11.1,  0. ],
+           [ 0. ,  5.5, 22.2,  5.5,  0. ]])
+    """
+    kernel = _gaussian(sigma, truncate, ksize)
+    return correlate(image_array(image), kernel, border, value, out)
+
+
+def box_blur(image, size, *, border="reflect101", value=0, out=None):
+    """The mean over a rectangle around each cell, as `cv2.blur` and `scipy.ndimage.uniform_filter` have it.
+
+    Parameters
+    ----------
+    image : array_like of shape (h, w) or (h, w, channels)
+        In a dtype that `filter2d` takes.
+    size : int or (int, int)
+        Rows and columns of the rectangle; cell size // 2 of it lies over the output. OpenCV names the columns first.
+    border, value, out
+        As in `filter2d`.
+
+    Returns
+    -------
+    ndarray
+        Of the image's shape and dtype.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is malformed, as in `filter2d`.
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv
+    >>> fastconv.box_blur(np.array([[0.0, 0, 9, 0, 0]]), (1, 3))
+    array([[0., 3., 3., 3., 0.]])
+    """
+    size = _args.pair(size, "size")
+    kernel = np.full(size, 1 / (size[0] * size[1]))
+    return correlate(image_array(image), kernel, border, value, out)
+
+
+def sharpen(image, amount=1.0, *, border="reflect101", value=0, out=None):
+    """The image minus `amount` times its `laplacian`.
+
+    Parameters
+    ----------
+    image : array_like of shape (h, w) or (h, w, channels)
+        In a dtype that `filter2d` takes.
+    amount : float, optional
+        1 is the kernel ``[[0, -1, 0], [-1, 5, -1], [0, -1, 0]]``, 0 leaves the image as it is.
+    border, value, out
+        As in `filter2d`.
+
+    Returns
+    -------
+    ndarray
+        Of the image's shape and dtype; integers saturate.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is malformed, as in `filter2d`.
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv
+    >>> fastconv.sharpen(np.array([[10, 10, 20, 20]], np.uint8), 0.5)
+    array([[10,  5, 25, 20]], dtype=uint8)
+    """
+    kernel = -_args.real(amount, "amount") * LAPLACIAN
+    kernel[1, 1] += 1
+    return correlate(image_array(image), kernel, border, value, out)
+
+
+def unsharp_mask(image, sigma, amount=1.0, threshold=0, *, truncate=4.0, ksize=None, border="reflect101", value=0,
+                 out=None):
+    """``image + amount * (image - gaussian_blur(image, sigma))``, where the difference exceeds a threshold.
+
+    Parameters
+    ----------
+    image : array_like of shape (h, w) or (h, w, channels)
+        In a dtype that `filter2d` takes.
+    sigma, truncate, ksize
+        As in `gaussian_blur`.
+    amount : float, optional
+        How much of the difference is added.
+    threshold : float, optional
+        Cells that differ from the blurred image by no more than this, in the image's units, stay as they are.
+    border, value, out
+        As in `filter2d`.
+
+    Returns
+    -------
+    ndarray
+        Of the image's shape and dtype; integers are rounded once and saturate.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is malformed, as in `filter2d`.
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv
+    >>> fastconv.unsharp_mask(np.array([[10, 10, 10, 20, 20, 20]], np.uint8), 1.0, amount=2)
+    array([[10,  9,  4, 26, 21, 20]], dtype=uint8)
+    """
+    image, amount, threshold = image_array(image), _args.real(amount, "amount"), _args.real(threshold, "threshold", 0)
+    kernel = -_gaussian(sigma, truncate, ksize)
+    centre = kernel.shape[0] // 2, kernel.shape[1] // 2
+    if threshold:
+        kernel[centre] += 1
+        return _add_above(image, kernel, amount, threshold, border, value, out)
+    kernel *= amount
+    kernel[centre] += 1 + amount
+    return correlate(image, kernel, border, value, out)
+
+
+def _gaussian(sigma, truncate, ksize) -> np.ndarray:
+    """The kernel of `gaussian_blur`."""
+    sigmas = _pair(sigma, "sigma")
+    if ksize is None:
+        reach = _args.real(truncate, "truncate", 0)
+        radii = [int(reach * s + 0.5) for s in sigmas]
+    else:
+        sizes = _args.pair(ksize, "ksize")
+        if not all(size % 2 for size in sizes):
+            raise ValueError(f"`ksize` must be odd; received {ksize!r}")
+        radii = [size // 2 for size in sizes]
+    rows, columns = map(_weights, sigmas, radii)
+    return rows[:, None] * columns
+
+
+def _pair(value, name: str) -> tuple[float, float]:
+    """A number or two, at least 0."""
+    if isinstance(value, (float, int)) or np.ndim(value) == 0:
+        return (_args.real(value, name, 0),) * 2
+    if len(value) != 2:
+        raise ValueError(f"`{name}` must be a number or two numbers; received {value!r}")
+    return _args.real(value[0], name, 0), _args.real(value[1], name, 0)
+
+
+@lru_cache(maxsize=32)
+def _weights(sigma: float, radius: int) -> np.ndarray:
+    """A normalised Gaussian at the whole numbers from -radius to radius."""
+    x = np.arange(-radius, radius + 1)
+    with np.errstate(over="ignore"):
+        weights = np.exp(-0.5 * (x / sigma) ** 2) if sigma else (x == 0).astype(float)
+    return weights / weights.sum()
+
+
+def _add_above(image: np.ndarray, kernel: np.ndarray, amount: float, threshold: float, border, value,
+               out) -> np.ndarray:
+    """image + amount * detail where the detail, which `kernel` finds, exceeds the threshold."""
+    kind = kind_of(image.dtype)
+    computed, returned = _args.output(out, image.shape, image.dtype, (image,))
+    source = np.ascontiguousarray(image, kind.source)
+    detail = correlate(source, kernel, border, value, None, result=kind.work).reshape(-1)
+    limits = np.iinfo(image.dtype) if image.dtype.kind in "iu" else None
+    cells, results = source.reshape(-1), computed.reshape(-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, detail.size, CHUNK):
+            part = slice(start, start + CHUNK)
+            piece = detail[part]
+            piece *= np.abs(piece) > threshold      # a NaN stays
+            piece *= amount
+            piece += cells[part]
+            if limits:
+                np.clip(np.rint(piece, out=piece), limits.min, limits.max, out=piece)
+            results[part] = piece
+    return _args.finish(computed, returned)

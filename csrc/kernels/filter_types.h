@@ -15,6 +15,7 @@ typedef struct fc_convolve2d_block {
     size_t step;                /* elements between the cells of neighbouring taps */
     const void *const *rows;    /* n_rows + k_h - 1 of them, each n_cols + (k_w - 1) * step elements */
     size_t n_rows, n_cols;
+    size_t ahead;               /* further rows that will be read soon: the caches are asked for them */
     void *out;
     size_t out_pitch;
 } fc_convolve2d_block;

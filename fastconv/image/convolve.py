@@ -7,12 +7,13 @@ from .. import _args, _core
 
 __all__ = ["convolve2d", "correlate2d"]
 
-_MODES = {"full": 0, "same": 1, "valid": 2}
-_BOUNDARIES = {"fill": 0, "wrap": 1, "symm": 2, "pad": 0, "circular": 1, "symmetric": 2}
-_HALF_PRECISION = (9, 10)    # FC_F16 and FC_BF16
+MODES = {"full": 0, "same": 1, "valid": 2}
+BOUNDARIES = {"fill": 0, "wrap": 1, "symm": 2, "pad": 0, "circular": 1, "symmetric": 2}
+HALF_PRECISION = (9, 10)    # FC_F16 and FC_BF16
+_ALGORITHMS = {word: number for number, word in enumerate(_core.filter_algorithms())}
 
 
-def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None):
+def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None, algorithm="auto"):
     """Convolve two 2-dimensional arrays, as `scipy.signal.convolve2d` does.
 
     Parameters
@@ -33,6 +34,10 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None)
         other cell, so a NaN reaches every output whose window leaves the image.
     out : ndarray, optional
         Where to put the result; of its shape and dtype. It may overlap the inputs.
+    algorithm : {'auto', 'direct', 'separable', 'box', 'sparse', 'fft'}, optional
+        'auto' takes the fastest, as `plan_convolve2d` tells. 'direct' multiplies every tap with every cell. 'separable'
+        serves kernels that are products of a column and a row, or a sum of a few; 'box' kernels of equal taps; 'sparse'
+        skips taps that are 0; 'fft' serves float32, float64 and complex dtypes.
 
     Returns
     -------
@@ -44,7 +49,8 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None)
     ValueError
         If an argument is not of a kind listed here: arrays that are not 2-D or not numeric (object arrays included),
         unknown words, a `fillvalue` that the result's dtype cannot hold, 'valid' mode with neither array covering the
-        other, an empty array where the output needs its cells, or an `out` of another shape.
+        other, an empty array where the output needs its cells, an `out` of another shape, or an `algorithm` that does
+        not serve this kernel.
     TypeError
         If `fillvalue` is not a number, or `out` is not an array of the result's dtype.
 
@@ -57,9 +63,13 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None)
     SciPy refuses bool and float16. Here a bool result is the OR of ANDs, as `numpy.convolve` has it, and float16 and
     bfloat16 are computed in float32 and rounded once.
 
-    The sum is formed directly, each output from its window: an infinity or NaN reaches only the outputs whose window
-    covers it, and the same bits come out for any number of threads. Sums of over 512 products are made of partial
-    sums, so that a float32 result keeps within 1e-6 of its norm for a kernel of any size.
+    Whatever algorithm runs, an infinity or NaN reaches exactly the outputs whose window covers it, integers are exact,
+    the same bits come out for any number of threads, and float32 results keep within 1e-6, float64 results within 1e-13
+    of the norm of the exact ones for a kernel of any size. Floats that hold integers give exact integers by every
+    algorithm but 'fft', as long as they fit.
+
+    The Fourier transforms run on overlapping blocks that fit the caches (overlap-save: A. V. Oppenheim and R. W.
+    Schafer, "Discrete-Time Signal Processing", section 8.7).
 
     Examples
     --------
@@ -72,10 +82,10 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None)
            [ 10,   0, -10],
            [  0, -10, -15]])
     """
-    return _convolve2d(in1, in2, mode, boundary, fillvalue, False, out)
+    return _convolve2d(in1, in2, mode, boundary, fillvalue, False, out, algorithm)
 
 
-def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None):
+def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None, algorithm="auto"):
     """Cross-correlate two 2-dimensional arrays, as `scipy.signal.correlate2d` does.
 
     The kernel is not flipped, but conjugated. In 'same' mode an even kernel covers cells one further down and right
@@ -94,7 +104,7 @@ def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None
         As in `convolve2d`.
     fillvalue : scalar, optional
         As in `convolve2d`.
-    out : ndarray, optional
+    out, algorithm
         As in `convolve2d`.
 
     Returns
@@ -118,26 +128,29 @@ def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None
     array([[ 21,  42],
            [168, 336]])
     """
-    return _convolve2d(in1, in2, mode, boundary, fillvalue, True, out)
+    return _convolve2d(in1, in2, mode, boundary, fillvalue, True, out, algorithm)
 
 
-def _convolve2d(in1, in2, mode, boundary, fillvalue, correlate, out):
-    image, kernel = _array(in1, "in1"), _array(in2, "in2")
-    mode = _MODES[_args.choice(mode, "mode", _MODES)]
-    boundary = _BOUNDARIES[_args.choice(boundary, "boundary", _BOUNDARIES)]
-    if swapped := mode == 2 and _must_swap(image.shape, kernel.shape):
+def _convolve2d(in1, in2, mode, boundary, fillvalue, correlate, out, algorithm):
+    image, kernel = image_array(in1, "in1"), image_array(in2, "in2")
+    mode = MODES[_args.choice(mode, "mode", MODES)]
+    boundary = BOUNDARIES[_args.choice(boundary, "boundary", BOUNDARIES)]
+    algorithm = _ALGORITHMS[_args.choice(algorithm, "algorithm", _ALGORITHMS)]
+    if swapped := mode == 2 and must_swap(image.shape, kernel.shape):
         image, kernel = kernel, image
-    dtype = image.dtype if image.dtype == kernel.dtype else _common_dtype(image.dtype, kernel.dtype)
+    dtype = image.dtype if image.dtype == kernel.dtype else common_dtype(image.dtype, kernel.dtype)
     fill = None if boundary or (type(fillvalue) is int and fillvalue == 0) else _fill(fillvalue, dtype)
     number, working = _args.dtype_id(dtype), dtype
-    if number in _HALF_PRECISION:
+    if number in HALF_PRECISION:
         working = np.dtype(np.float32)
         number = _args.dtype_id(working)
         fill = None if fill is None else fill.astype(working)
     image, kernel = np.ascontiguousarray(image, working), np.ascontiguousarray(kernel, working)
     reverse = swapped and correlate
     if image.size and kernel.size:
-        geometry = _core.Convolve2D(number, image.shape, kernel.shape, mode, boundary, correlate)
+        geometry = _core.Convolve2D(number, image.shape, kernel.shape, mode, boundary, correlate, algorithm)
+        if algorithm:
+            _check_serves(geometry, kernel, algorithm)
         computed, returned = _args.output(out, geometry.output_shape(), dtype, (image, kernel))
         if reverse or working is not dtype:
             computed = np.empty(returned.shape, working)
@@ -151,7 +164,14 @@ def _convolve2d(in1, in2, mode, boundary, fillvalue, correlate, out):
     return returned
 
 
-def _array(value, name: str) -> np.ndarray:
+def _check_serves(geometry, kernel: np.ndarray, algorithm: int) -> None:
+    names = list(_ALGORITHMS)
+    if names[algorithm] not in geometry.plan(kernel)["cycles"]:
+        raise ValueError(f"`algorithm` '{names[algorithm]}' does not serve this kernel of dtype {kernel.dtype} and "
+                         f"shape {kernel.shape}; see `plan_convolve2d`")
+
+
+def image_array(value, name: str) -> np.ndarray:
     """value as a 2-D array of a numeric dtype in native byte order."""
     try:
         array = np.asarray(value)
@@ -166,14 +186,14 @@ def _array(value, name: str) -> np.ndarray:
     return array
 
 
-def _common_dtype(first: np.dtype, second: np.dtype) -> np.dtype:
+def common_dtype(first: np.dtype, second: np.dtype) -> np.dtype:
     try:
         return np.result_type(first, second)
     except TypeError:
         raise ValueError(f"`in1` and `in2` must have a common dtype; received {first} and {second}") from None
 
 
-def _must_swap(first: tuple[int, int], second: tuple[int, int]) -> bool:
+def must_swap(first: tuple[int, int], second: tuple[int, int]) -> bool:
     """SciPy's rule for 'valid' mode: the larger array is the image."""
     if first[0] >= second[0] and first[1] >= second[1]:
         return False

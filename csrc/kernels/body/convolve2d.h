@@ -126,10 +126,15 @@ static inline size_t TYPED(convolve2d_width)(size_t *first, size_t total) {
 }
 
 static void TYPED(convolve2d)(const fc_convolve2d_block *b) {
+    enum { LINE = 64 / sizeof(T) };
     for (size_t r = 0, n; r < b->n_rows; r += n) {
         n = b->n_rows - r < 4 ? 1 : 4;
+        const size_t rest = b->n_rows + b->ahead - r - n, ahead = rest < 4 ? rest : 4;
         for (size_t first = 0, width; first < b->n_cols; first += width) {
             width = TYPED(convolve2d_width)(&first, b->n_cols);
+            for (size_t i = 0; i < ahead; i++)
+                for (size_t at = 0; at < width; at += LINE)
+                    __builtin_prefetch((const T *)b->rows[r + n + b->k_h - 1 + i] + first + at, 0, 2);
             TYPED(convolve2d_any)(b->taps, b->k_h, b->k_w, b->rows + r, n, first, b->step, width,
                                   (T *)b->out + r * b->out_pitch + first, b->out_pitch);
         }

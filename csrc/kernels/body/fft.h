@@ -103,29 +103,29 @@ FC_FFT_INLINE void TYPED(fft_cells)(const T *re, const T *im, size_t n_re, size_
     V(store)(to + LANES, i);
 }
 
-/* The first level of a strip straight from the image. */
-FC_FFT_INLINE void TYPED(fft_first)(const int radix, const T *const *re_rows, const T *const *im_rows, size_t at, size_t n, const T *w, T *x) {
-    const size_t part = n / (size_t)radix, step = part * TYPED(fft_ROW);
-    for (size_t j = 0; j < part; j++, x += TYPED(fft_ROW)) {
-        VEC re[8], im[8];
-        _Pragma("GCC unroll 8") for (int k = 0; k < radix; k++) {
-            re[k] = V(load)(re_rows[j + (size_t)k * part] + at);
-            im[k] = V(load)(im_rows[j + (size_t)k * part] + at);
+/* The first level of `strips` neighbouring strips straight from the image: its lines serve two of them while they are near. */
+FC_FFT_INLINE void TYPED(fft_first)(const int radix, const fc_fft_columns *b, size_t at, size_t strips, const T *w, T *x) {
+    const T *const *re_rows = (const T *const *)b->re, *const *im_rows = (const T *const *)b->im;
+    const size_t part = b->rows / (size_t)radix, step = part * TYPED(fft_ROW), length = b->rows * TYPED(fft_ROW);
+    for (size_t j = 0; j < part; j++, x += TYPED(fft_ROW))
+        for (size_t s = 0; s < strips; s++) {
+            VEC re[8], im[8];
+            _Pragma("GCC unroll 8") for (int k = 0; k < radix; k++) {
+                re[k] = V(load)(re_rows[j + (size_t)k * part] + at + s * LANES);
+                im[k] = V(load)(im_rows[j + (size_t)k * part] + at + s * LANES);
+            }
+            TYPED(fft_dft)(radix, re, im);
+            if (j)
+                TYPED(fft_turn_all)(radix, 0, re, im, w + (j - 1) * (size_t)(2 * (radix - 1)));
+            TYPED(fft_store)(radix, re, im, x + s * length, step);
         }
-        TYPED(fft_dft)(radix, re, im);
-        if (j) {
-            TYPED(fft_turn_all)(radix, 0, re, im, w);
-            w += 2 * (radix - 1);
-        }
-        TYPED(fft_store)(radix, re, im, x, step);
-    }
 }
 
-__attribute__((noinline)) static void TYPED(fft_first_4)(const T *const *re, const T *const *im, size_t at, size_t n, const T *w, T *x) {
-    TYPED(fft_first)(4, re, im, at, n, w, x);
+__attribute__((noinline)) static void TYPED(fft_first_4)(const fc_fft_columns *b, size_t at, size_t strips, const T *w, T *x) {
+    TYPED(fft_first)(4, b, at, strips, w, x);
 }
-__attribute__((noinline)) static void TYPED(fft_first_8)(const T *const *re, const T *const *im, size_t at, size_t n, const T *w, T *x) {
-    TYPED(fft_first)(8, re, im, at, n, w, x);
+__attribute__((noinline)) static void TYPED(fft_first_8)(const fc_fft_columns *b, size_t at, size_t strips, const T *w, T *x) {
+    TYPED(fft_first)(8, b, at, strips, w, x);
 }
 
 static inline size_t TYPED(fft_left)(size_t cols, size_t at) { return cols < at ? 0 : cols - at < LANES ? cols - at : LANES; }
@@ -142,24 +142,28 @@ static int TYPED(fft_finite)(const T *x, size_t count) {
 static int TYPED(fft_forward_columns)(const fc_fft_columns *b) {
     const fft_levels levels = TYPED(fft_plan)(b->rows, b->twiddles);
     const size_t part = b->rows / levels.radix[0], length = b->rows * TYPED(fft_ROW);
+    const size_t whole = b->im ? (b->re_cols < b->im_cols ? b->re_cols : b->im_cols) / LANES : 0;
     int finite = 1;
-    for (size_t s = 0; s < b->strips; s++) {
+    for (size_t s = 0, n; s < b->strips; s += n) {
         T *const strip = (T *)b->block + s * length;
-        const size_t at = s * LANES, n_re = TYPED(fft_left)(b->re_cols, at), n_im = TYPED(fft_left)(b->im_cols, at);
-        if (b->im && n_re == LANES && n_im == LANES)
-            (levels.radix[0] == 8 ? TYPED(fft_first_8) : TYPED(fft_first_4))((const T *const *)b->re, (const T *const *)b->im, at, b->rows,
-                                                                            levels.twiddles[0], strip);
+        const size_t at = s * LANES;
+        n = s + 2 <= whole && s + 2 <= b->strips ? 2 : 1;
+        if (s < whole)
+            (levels.radix[0] == 8 ? TYPED(fft_first_8) : TYPED(fft_first_4))(b, at, n, levels.twiddles[0], strip);
         else {
+            const size_t n_re = TYPED(fft_left)(b->re_cols, at), n_im = TYPED(fft_left)(b->im_cols, at);
             for (size_t r = 0; r < b->rows; r++)
                 TYPED(fft_cells)((const T *)b->re[r] + (b->im ? at : 2 * at), b->im ? (const T *)b->im[r] + at : NULL, n_re, n_im,
                                  strip + r * TYPED(fft_ROW));
             TYPED(fft_forward)(&levels, 0, strip, b->rows);
         }
-        /* The first part holds sums of all rows. */
-        finite &= TYPED(fft_finite)(strip, part * TYPED(fft_ROW));
-        for (size_t row = 0; row < b->rows; row += part)
+        for (size_t row = 0; row < n * b->rows; row += part) {
+            T *const x = strip + row * TYPED(fft_ROW);
+            if (row % b->rows == 0)     /* the first part holds sums of all rows */
+                finite &= TYPED(fft_finite)(x, part * TYPED(fft_ROW));
             for (size_t level = 1; level < levels.count; level++)
-                TYPED(fft_forward)(&levels, level, strip + row * TYPED(fft_ROW), part);
+                TYPED(fft_forward)(&levels, level, x, part);
+        }
     }
     return finite;
 }

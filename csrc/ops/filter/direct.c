@@ -14,6 +14,7 @@ enum {
     ROW_TILE = 4,                   /* of kernels/body/convolve2d.h */
     LINE_BYTES = 64,
     SOURCE_BYTES = 256 << 10,       /* source rows of a row of tiles: they stay in L2 */
+    STORED_BYTES = 16 << 10,        /* sums stored at a time: they stay in L1 */
     TASK_BYTES = 128 << 10,         /* sums of a task */
     TASK_FLOPS = 8 << 20,           /* about 0.1 ms: far above the cost of handing out a task */
     MOST_TAPS = 512                 /* in one sum, for float32 to keep its promise */
@@ -38,7 +39,7 @@ static fc_status measure(const fc_filter *f, ptrdiff_t rows, ptrdiff_t cols, ptr
     const ptrdiff_t sources = rows + f->k_h - 1, taken = channel < 0 ? f->channels : 1;
     FC_TRY(fc_multiply((ptrdiff_t[]){sources, (ptrdiff_t)sizeof(void *)}, 2, &p->rows_bytes));
     FC_TRY(fc_filter_stage_bytes(f, sources, cols + f->k_w - 1, channel, &p->stage_bytes));
-    FC_TRY(fc_multiply((ptrdiff_t[]){rows, cols, taken, (ptrdiff_t)f->number}, 4, &p->sums_bytes));
+    FC_TRY(fc_multiply((ptrdiff_t[]){fc_min(rows, ROW_TILE), cols, taken, (ptrdiff_t)f->number}, 4, &p->sums_bytes));
     return FC_OK;
 }
 
@@ -57,16 +58,23 @@ static void run_piece(const fc_filter *f, const void *taps, const few *few, fc_r
     unsigned char *stage = scratch + fc_align_up(p->rows_bytes), *sums = stage + fc_align_up(p->stage_bytes);
     void *place = channel < 0 || f->channels == 1 ? fc_filter_place(f, rect.row, rect.col) : NULL;
     fc_filter_source(f, source, channel, rows, stage);
-    void *out = place ? place : sums;
-    const size_t pitch = (size_t)(place ? f->out_w : rect.cols) * taken;
-    if (few && fc_filter_rows_finite(f, rows, (size_t)source.rows, (size_t)source.cols * taken))
-        few->run(&(fc_sparse_block){.taps = few->taps, .places = few->places, .n_taps = few->count, .rows = rows, .n_rows = (size_t)rect.rows,
-                                    .n_cols = (size_t)rect.cols * taken, .out = out, .out_pitch = pitch});
-    else
-        f->run(&(fc_convolve2d_block){.taps = taps, .k_h = (size_t)f->k_h, .k_w = (size_t)f->k_w, .step = taken, .rows = rows,
-                                      .n_rows = (size_t)rect.rows, .n_cols = (size_t)rect.cols * taken, .out = out, .out_pitch = pitch});
-    if (!place)
-        fc_filter_store(f, rect, channel, sums, pitch);
+    const int skips = few && fc_filter_rows_finite(f, rows, (size_t)source.rows, (size_t)source.cols * taken);
+    const size_t cols = (size_t)rect.cols * taken;
+    /* What cannot be summed in place is stored a row of tiles at a time, from L1. */
+    for (ptrdiff_t row = 0, n; row < rect.rows; row += n) {
+        n = place ? rect.rows : fc_min(ROW_TILE, rect.rows - row);
+        void *out = place ? place : sums;
+        const size_t pitch = place ? (size_t)f->out_w * taken : cols;
+        if (skips)
+            few->run(&(fc_sparse_block){.taps = few->taps, .places = few->places, .n_taps = few->count, .rows = rows + row,
+                                        .n_rows = (size_t)n, .n_cols = cols, .out = out, .out_pitch = pitch});
+        else
+            f->run(&(fc_convolve2d_block){.taps = taps, .k_h = (size_t)f->k_h, .k_w = (size_t)f->k_w, .step = taken, .rows = rows + row,
+                                          .n_rows = (size_t)n, .n_cols = cols, .ahead = (size_t)(rect.rows - row - n),
+                                          .out = out, .out_pitch = pitch});
+        if (!place)
+            fc_filter_store(f, (fc_rect){rect.row + row, rect.col, n, rect.cols}, channel, sums, pitch);
+    }
 }
 
 static void run_rect(const fc_filter *f, const void *taps, const few *few, fc_rect rect, ptrdiff_t channel, void *scratch) {
@@ -103,7 +111,9 @@ static ptrdiff_t piece(ptrdiff_t n, ptrdiff_t most, ptrdiff_t step) {
 
 static void cut(const fc_filter *f, job *j) {
     const ptrdiff_t pixel = (ptrdiff_t)f->number * f->channels, line = fc_max(LINE_BYTES / pixel, 1), sources = f->k_h + ROW_TILE - 1;
-    j->block = fc_min(piece(f->out_w, fc_max(SOURCE_BYTES / pixel / sources - f->k_w, 16 * line), 4 * line), f->out_w);
+    const ptrdiff_t stored = f->streams || f->narrow ? STORED_BYTES / (ROW_TILE * pixel) : f->out_w;
+    const ptrdiff_t widest = fc_min(fc_max(SOURCE_BYTES / pixel / sources - f->k_w, 16 * line), fc_max(stored, 16 * line));
+    j->block = fc_min(piece(f->out_w, widest, 4 * line), f->out_w);
     const ptrdiff_t rows = fc_min(TASK_BYTES / pixel / j->block, (ptrdiff_t)fc_max(1, (ptrdiff_t)(TASK_FLOPS / row_flops(f, j->block))));
     j->band = fc_min(piece(f->out_h, rows, ROW_TILE), f->out_h);
     j->bands = (size_t)fc_ceil_div(f->out_h, j->band);

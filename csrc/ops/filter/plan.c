@@ -126,5 +126,5 @@ fc_status fc_filter_explain(fc_filter *f, fc_filter_algorithm_id id, fc_filter_p
     plan->flops = 2 * numbers(f) * (double)f->k_h * (double)f->k_w * (fc_filter_is_complex(f->work) ? 4 : 1);
     plan->bytes = numbers(f) * (double)f->out_number + (double)(f->h * f->channels) * (double)f->w * (double)f->image_number
         + (double)f->k_h * (double)f->k_w * (double)f->number;
-    return plan->cycles[plan->algorithm] < 0 ? FC_BAD_ARGUMENT : FC_OK;
+    return FC_OK;
 }

@@ -18,6 +18,7 @@ typedef struct fc_convolve2d_block {
     size_t ahead;               /* further rows that will be read soon: the caches are asked for them */
     void *out;
     size_t out_pitch;
+    int streams;                /* out is written past the caches where it lies on whole lines; stream_end follows */
 } fc_convolve2d_block;
 typedef void fc_convolve2d_fn(const fc_convolve2d_block *block);
 

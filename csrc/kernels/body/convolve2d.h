@@ -30,9 +30,10 @@
 #define CONVOLVE2D_TILE(NAME, ROWS, VECTORS, LOAD, STORE)                                                             \
     __attribute__((noinline)) static void TYPED(convolve2d_##NAME)(                                                  \
         const T *taps, size_t tap_pitch, size_t k_h, size_t k_w, const void *const *rows, size_t first, size_t step, \
-        size_t n, T *out, size_t out_pitch) {                                                                        \
+        size_t n, T *out, size_t out_pitch, int streams) {                                                           \
         VEC sum[ROWS][VECTORS];                                                                                      \
         (void)n;                                                                                                     \
+        (void)streams;                                                                                               \
         _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++)                                                       \
             _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                                \
                 sum[r][v] = V(set1)(0);                                                                              \
@@ -56,14 +57,16 @@ enum {
 };
 #define CONVOLVE2D_LOAD_N(p) V(load_n)(p, n)
 #define CONVOLVE2D_STORE_N(p, v) V(store_n)(p, v, n)
-CONVOLVE2D_TILE(wide_4, 4, TYPED(convolve2d_WIDE), V(load), V(store))
-CONVOLVE2D_TILE(wide_1, 1, TYPED(convolve2d_WIDE), V(load), V(store))
+#define CONVOLVE2D_STORE(p, v) (streams ? V(stream)(p, v) : V(store)(p, v))
+CONVOLVE2D_TILE(wide_4, 4, TYPED(convolve2d_WIDE), V(load), CONVOLVE2D_STORE)
+CONVOLVE2D_TILE(wide_1, 1, TYPED(convolve2d_WIDE), V(load), CONVOLVE2D_STORE)
 CONVOLVE2D_TILE(narrow_4, 4, TYPED(convolve2d_NARROW), V(load), V(store))
 CONVOLVE2D_TILE(narrow_1, 1, TYPED(convolve2d_NARROW), V(load), V(store))
 CONVOLVE2D_TILE(masked_4, 4, 1, CONVOLVE2D_LOAD_N, CONVOLVE2D_STORE_N)
 CONVOLVE2D_TILE(masked_1, 1, 1, CONVOLVE2D_LOAD_N, CONVOLVE2D_STORE_N)
 #undef CONVOLVE2D_LOAD_N
 #undef CONVOLVE2D_STORE_N
+#undef CONVOLVE2D_STORE
 #undef CONVOLVE2D_TILE
 #undef CONVOLVE2D_STEPS_4
 #undef CONVOLVE2D_STEPS_1
@@ -71,10 +74,10 @@ CONVOLVE2D_TILE(masked_1, 1, 1, CONVOLVE2D_LOAD_N, CONVOLVE2D_STORE_N)
 
 /* One tile of 4 or 1 rows and a width that TYPED(convolve2d_width) gave. */
 static void TYPED(convolve2d_tile)(const T *taps, size_t tap_pitch, size_t k_h, size_t k_w, const void *const *rows,
-                                   size_t n_rows, size_t first, size_t step, size_t width, T *out, size_t out_pitch) {
+                                   size_t n_rows, size_t first, size_t step, size_t width, T *out, size_t out_pitch, int streams) {
 #define CONVOLVE2D_RUN(NAME)                                                                                          \
-    (n_rows == 4 ? TYPED(convolve2d_##NAME##_4)(taps, tap_pitch, k_h, k_w, rows, first, step, width, out, out_pitch) \
-                 : TYPED(convolve2d_##NAME##_1)(taps, tap_pitch, k_h, k_w, rows, first, step, width, out, out_pitch))
+    (n_rows == 4 ? TYPED(convolve2d_##NAME##_4)(taps, tap_pitch, k_h, k_w, rows, first, step, width, out, out_pitch, streams) \
+                 : TYPED(convolve2d_##NAME##_1)(taps, tap_pitch, k_h, k_w, rows, first, step, width, out, out_pitch, streams))
     if (width == TYPED(convolve2d_WIDE) * LANES)
         CONVOLVE2D_RUN(wide);
     else if (width == TYPED(convolve2d_NARROW) * LANES)
@@ -93,7 +96,7 @@ static void TYPED(convolve2d_parts)(const T *taps, size_t k_h, size_t k_w, const
         for (size_t k = 0; k < k_w; k += most_w) {
             size_t part_h = k_h - j < most_h ? k_h - j : most_h, part_w = k_w - k < most_w ? k_w - k : most_w;
             TYPED(convolve2d_tile)(taps + k * k_h + j, k_h, part_h, part_w, rows + j, n_rows, first + k * step, step, width,
-                                   part, width);
+                                   part, width, 0);
             for (size_t i = 0; i < n_rows * width; i++)
                 sum[i] += part[i];
         }
@@ -102,10 +105,10 @@ static void TYPED(convolve2d_parts)(const T *taps, size_t k_h, size_t k_w, const
 }
 
 static inline void TYPED(convolve2d_any)(const T *taps, size_t k_h, size_t k_w, const void *const *rows, size_t n_rows,
-                                         size_t first, size_t step, size_t width, T *out, size_t out_pitch) {
+                                         size_t first, size_t step, size_t width, T *out, size_t out_pitch, int streams) {
     const int integral = (T)0.5 == 0;
     if (integral || k_h * k_w <= 512)
-        TYPED(convolve2d_tile)(taps, k_h, k_h, k_w, rows, n_rows, first, step, width, out, out_pitch);
+        TYPED(convolve2d_tile)(taps, k_h, k_h, k_w, rows, n_rows, first, step, width, out, out_pitch, streams);
     else
         TYPED(convolve2d_parts)(taps, k_h, k_w, rows, n_rows, first, step, width, out, out_pitch);
 }
@@ -135,8 +138,9 @@ static void TYPED(convolve2d)(const fc_convolve2d_block *b) {
             for (size_t i = 0; i < ahead; i++)
                 for (size_t at = 0; at < width; at += LINE)
                     __builtin_prefetch((const T *)b->rows[r + n + b->k_h - 1 + i] + first + at, 0, 2);
-            TYPED(convolve2d_any)(b->taps, b->k_h, b->k_w, b->rows + r, n, first, b->step, width,
-                                  (T *)b->out + r * b->out_pitch + first, b->out_pitch);
+            T *out = (T *)b->out + r * b->out_pitch + first;
+            TYPED(convolve2d_any)(b->taps, b->k_h, b->k_w, b->rows + r, n, first, b->step, width, out, b->out_pitch,
+                                  b->streams && (uintptr_t)out % 64 == 0 && b->out_pitch % LINE == 0);
         }
     }
 }

@@ -12,8 +12,8 @@ static void TYPED(convolve2d_complex)(const fc_convolve2d_block *b) {
         n = b->n_rows - r < 4 ? 1 : 4;
         for (size_t first = 0, width; first < cols; first += width) {
             width = TYPED(convolve2d_width)(&first, cols);
-            TYPED(convolve2d_any)(re_taps, b->k_h, b->k_w, b->rows + r, n, first, 2 * b->step, width, p, COLS);
-            TYPED(convolve2d_any)(im_taps, b->k_h, b->k_w, b->rows + r, n, first, 2 * b->step, width, q, COLS);
+            TYPED(convolve2d_any)(re_taps, b->k_h, b->k_w, b->rows + r, n, first, 2 * b->step, width, p, COLS, 0);
+            TYPED(convolve2d_any)(im_taps, b->k_h, b->k_w, b->rows + r, n, first, 2 * b->step, width, q, COLS, 0);
             for (size_t i = 0; i < n; i++) {
                 T *sum = p + i * COLS, *turned = q + i * COLS;
                 for (size_t c = 0; c < width; c += 2) {

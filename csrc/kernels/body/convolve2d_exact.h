@@ -23,7 +23,17 @@
     static inline V V##_fma(V a, V b, V c) { return FMA; }
 #define CONVOLVE2D_STORES(V, T, RESULT)                                                                              \
     static inline void V##_store(void *p, V v) { v = RESULT; memcpy(p, &v, sizeof v); }                              \
-    static inline void V##_store_n(void *p, V v, size_t n) { v = RESULT; memcpy(p, &v, n * sizeof(T)); }
+    static inline void V##_store_n(void *p, V v, size_t n) { v = RESULT; memcpy(p, &v, n * sizeof(T)); }              \
+    static inline void V##_stream(void *p, V v) {                                                                   \
+        vf32 same;                                                                                                   \
+        v = RESULT;                                                                                                  \
+        if (sizeof v != sizeof same) {                                                                               \
+            memcpy(p, &v, sizeof v);                                                                                 \
+            return;                                                                                                  \
+        }                                                                                                            \
+        memcpy(&same, &v, sizeof v);                                                                                 \
+        vf32_stream(p, same);                                                                                        \
+    }
 
 CONVOLVE2D_WORDS(vbool, uint8_t, c | (a & b))
 CONVOLVE2D_STORES(vbool, uint8_t, (vbool)(v != 0) & 1)
@@ -46,6 +56,7 @@ static inline vb8 vb8_hold(vb8 v) { return (vb8){vb16_hold(v.even), vb16_hold(v.
 static inline vb8 vb8_set1(uint8_t x) { return (vb8){vb16_set1(x), vb16_set1(x)}; }
 static inline vb8 vb8_fma(vb8 a, vb8 b, vb8 c) { return (vb8){c.even + a.even * b.even, c.odd + a.odd * b.odd}; }
 static inline void vb8_store(void *p, vb8 v) { vb16_store(p, vb8_join(v)); }
+static inline void vb8_stream(void *p, vb8 v) { vb16_stream(p, vb8_join(v)); }
 static inline void vb8_store_n(void *p, vb8 v, size_t n) { vb16 bytes = vb8_join(v); memcpy(p, &bytes, n); }
 
 #define T uint8_t

@@ -15,8 +15,9 @@ enum {
     LINE_BYTES = 64,
     SOURCE_BYTES = 256 << 10,       /* source rows of a row of tiles: they stay in L2 */
     STORED_BYTES = 16 << 10,        /* sums stored at a time: they stay in L1 */
-    TASK_BYTES = 128 << 10,         /* sums of a task */
-    TASK_FLOPS = 8 << 20,           /* about 0.1 ms: far above the cost of handing out a task */
+    TASK_BYTES = 512 << 10,         /* sums of a task, where that leaves TASKS of them */
+    TASKS = 8,
+    TASK_FLOPS = 16 << 20,          /* about 0.2 ms: far above the cost of handing out a task */
     MOST_TAPS = 512                 /* in one sum, for float32 to keep its promise */
 };
 
@@ -71,7 +72,7 @@ static void run_piece(const fc_filter *f, const void *taps, const few *few, fc_r
         else
             f->run(&(fc_convolve2d_block){.taps = taps, .k_h = (size_t)f->k_h, .k_w = (size_t)f->k_w, .step = taken, .rows = rows + row,
                                           .n_rows = (size_t)n, .n_cols = cols, .ahead = (size_t)(rect.rows - row - n),
-                                          .out = out, .out_pitch = pitch});
+                                          .out = out, .out_pitch = pitch, .streams = place && f->streams});
         if (!place)
             fc_filter_store(f, (fc_rect){rect.row + row, rect.col, n, rect.cols}, channel, sums, pitch);
     }
@@ -114,7 +115,8 @@ static void cut(const fc_filter *f, job *j) {
     const ptrdiff_t stored = f->streams || f->narrow ? STORED_BYTES / (ROW_TILE * pixel) : f->out_w;
     const ptrdiff_t widest = fc_min(fc_max(SOURCE_BYTES / pixel / sources - f->k_w, 16 * line), fc_max(stored, 16 * line));
     j->block = fc_min(piece(f->out_w, widest, 4 * line), f->out_w);
-    const ptrdiff_t rows = fc_min(TASK_BYTES / pixel / j->block, (ptrdiff_t)fc_max(1, (ptrdiff_t)(TASK_FLOPS / row_flops(f, j->block))));
+    const ptrdiff_t blocks = fc_ceil_div(f->out_w, j->block), most = fc_max(f->out_h * blocks / TASKS, ROW_TILE);
+    const ptrdiff_t rows = fc_min(fc_min(TASK_BYTES / pixel / j->block, most), fc_max(1, (ptrdiff_t)(TASK_FLOPS / row_flops(f, j->block))));
     j->band = fc_min(piece(f->out_h, rows, ROW_TILE), f->out_h);
     j->bands = (size_t)fc_ceil_div(f->out_h, j->band);
     j->blocks = (size_t)fc_ceil_div(f->out_w, j->block);

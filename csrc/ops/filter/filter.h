@@ -50,7 +50,7 @@ size_t fc_filter_pieces(const fc_filter *f, ptrdiff_t from, ptrdiff_t to, ptrdif
 
 /* ---------------------------------------------------------------- store.c: the way out */
 
-/* Where sums may be written straight away: all channels of an output pixel; NULL where they have to pass fc_filter_store. */
+/* Where sums may be written straight away, past the caches if f streams; NULL where they have to pass fc_filter_store. */
 void *fc_filter_place(const fc_filter *f, ptrdiff_t row, ptrdiff_t col);
 /* Sums of a rectangle of outputs, all channels or one; rows `pitch` numbers apart. A task that stored calls fc_filter_stored at its end. */
 void fc_filter_store(const fc_filter *f, fc_rect rect, ptrdiff_t channel, const void *sums, size_t pitch);

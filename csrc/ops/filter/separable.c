@@ -78,7 +78,8 @@ static void filter_columns(const job *j, const space *s, fc_rect task, ptrdiff_t
     f->run(&(fc_convolve2d_block){
         .taps = j->columns, .k_h = (size_t)f->k_h, .k_w = j->rank, .step = j->factor_bytes / f->number,
         .rows = s->pointers, .n_rows = (size_t)n, .n_cols = numbers,
-        .out = place ? place : s->sums, .out_pitch = place ? (size_t)(f->out_w * f->channels) : numbers});
+        .out = place ? place : s->sums, .out_pitch = place ? (size_t)(f->out_w * f->channels) : numbers,
+        .streams = place && f->streams});
     if (!place)
         fc_filter_store(f, (fc_rect){task.row + row, task.col, n, task.cols}, FC_ALL_CHANNELS, s->sums, numbers);
 }

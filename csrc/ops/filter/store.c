@@ -8,12 +8,13 @@
 #include "core/size.h"
 #include "ops/filter/filter.h"
 
-enum { CHUNK_BYTES = 4096 };
+enum { CHUNK_BYTES = 4096, LINE_BYTES = 64 };
 
 void *fc_filter_place(const fc_filter *f, ptrdiff_t row, ptrdiff_t col) {
-    if (f->narrow || f->streams)
+    const size_t line = (size_t)(f->out_w * f->channels) * f->out_number;
+    if (f->narrow || (f->streams && ((uintptr_t)f->out | line) % LINE_BYTES))
         return NULL;
-    return (unsigned char *)f->out + (size_t)((row * f->out_w + col) * f->channels) * f->out_number;
+    return (unsigned char *)f->out + (size_t)row * line + (size_t)(col * f->channels) * f->out_number;
 }
 
 static void store_row(const fc_filter *f, const unsigned char *sums, size_t count, unsigned char *to) {

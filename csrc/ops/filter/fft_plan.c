@@ -33,6 +33,8 @@ static size_t first_power(ptrdiff_t least) {
 int fc_fft_plan(const fc_filter *f, fc_fft_cut *best) {
     const fc_fft *fft = fc_fft_kernels(f);
     const size_t blocks_a_task = fc_filter_is_complex(f->work) ? 1 : 2;
+    /* Taking channels apart and putting them together goes a number at a time. */
+    const double apart = f->channels > 1 ? 4 * (double)(f->out_h * f->channels) * (double)f->out_w : 0;
     best->cycles = -1;
     if (!fft || f->k_h > FC_FFT_MOST / 2 || f->k_w > FC_FFT_MOST / 2)
         return 0;
@@ -43,7 +45,7 @@ int fc_fft_plan(const fc_filter *f, fc_fft_cut *best) {
             cut.across = fc_ceil_div(f->out_w, cut.out_cols);
             cut.tasks = fc_parts((size_t)cut.down * (size_t)cut.across, blocks_a_task);
             /* One more for the kernel's transform, which takes half of it, and for the last tasks, which do not end together. */
-            cut.cycles = ((double)cut.tasks * (double)f->channels + 1) * block_cycles(f, fft, rows, cols);
+            cut.cycles = ((double)cut.tasks * (double)f->channels + 1) * block_cycles(f, fft, rows, cols) + apart;
             if (best->cycles < 0 || cut.cycles < best->cycles)
                 *best = cut;
             if (cut.across == 1)

@@ -37,10 +37,30 @@ static void copy_number(unsigned char *to, const unsigned char *from, size_t siz
     }
 }
 
+/* to[i] = from[i * step], i < count, numbers of `size` bytes. */
+static void take(const unsigned char *source, size_t step, size_t count, size_t size, unsigned char *target) {
+#define TAKE(bytes)                                                                     \
+    case bytes:                                                                         \
+        for (size_t i = 0; i < count; i++)                                              \
+            memcpy(target + i * bytes, source + i * step * bytes, bytes);               \
+        break;
+    switch (size) {
+    TAKE(1) TAKE(2) TAKE(4) TAKE(8)
+    default:
+        for (size_t i = 0; i < count; i++)
+            memcpy(target + i * size, source + i * step * size, size);
+    }
+#undef TAKE
+}
+
 /* count pixels of an image row from column first on, any of them outside, in the image's type to `to`. */
 static void gather(const fc_filter *f, const unsigned char *row, ptrdiff_t first, ptrdiff_t count, ptrdiff_t channel, unsigned char *to) {
     const size_t size = f->image_number, pixel = size * (size_t)f->channels, taken = channel < 0 ? pixel : size;
     row += channel < 0 ? 0 : (size_t)channel * size;
+    if (channel >= 0 && first >= 0 && first + count <= f->w) {
+        take(row + (size_t)first * pixel, (size_t)f->channels, (size_t)count, size, to);
+        return;
+    }
     for (ptrdiff_t i = 0; i < count; i++, to += taken) {
         ptrdiff_t at = first + i;
         if (at < 0 || at >= f->w)

@@ -34,6 +34,22 @@ static void store_row(const fc_filter *f, const unsigned char *sums, size_t coun
     }
 }
 
+/* to[i * step] = from[i], i < count, numbers of `size` bytes. */
+static void spread(const unsigned char *from, size_t count, size_t size, unsigned char *to, size_t step) {
+#define SPREAD(bytes)                                                                   \
+    case bytes:                                                                         \
+        for (size_t i = 0; i < count; i++)                                              \
+            memcpy(to + i * step * bytes, from + i * bytes, bytes);                     \
+        break;
+    switch (size) {
+    SPREAD(1) SPREAD(2) SPREAD(4) SPREAD(8)
+    default:
+        for (size_t i = 0; i < count; i++)
+            memcpy(to + i * step * size, from + i * size, size);
+    }
+#undef SPREAD
+}
+
 /* One channel of a row of pixels. */
 static void store_channel(const fc_filter *f, const unsigned char *sums, size_t count, unsigned char *to) {
     const size_t size = f->out_number, step = size * (size_t)f->channels;
@@ -45,8 +61,7 @@ static void store_channel(const fc_filter *f, const unsigned char *sums, size_t 
             f->narrow(from, chunk, n, f->scale);
             from = chunk;
         }
-        for (size_t i = 0; i < n; i++)
-            memcpy(to + (done + i) * step, from + i * size, size);
+        spread(from, n, size, to + done * step, (size_t)f->channels);
     }
 }
 

@@ -52,7 +52,8 @@ def assert_close(got, want, dtype):
 
 
 @settings(deadline=None, max_examples=120)
-@given(shape=st.tuples(st.integers(1, 70), st.integers(1, 90)), window=st.tuples(st.integers(1, 30), st.integers(1, 30)),
+@given(shape=st.tuples(st.integers(1, 70), st.integers(1, 90)),
+       window=st.tuples(st.integers(1, 30), st.integers(1, 30)),
        kind=st.sampled_from(["any", "product", "two products", "equal", "few"]),
        dtype=st.sampled_from([*BOUND, "int16", "uint8", "int64"]),
        mode=st.sampled_from(["full", "same"]), boundary=st.sampled_from(["fill", "wrap", "symm"]),

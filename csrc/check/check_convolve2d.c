@@ -85,10 +85,11 @@ static void check_one(const slot *s, const char *isa, size_t k_h, size_t k_w, si
     /* Rows in any order, some of them twice, as the borders have them. */
     for (size_t i = 0; i < sources; i++)
         rows[i] = image.data + check_random_below(sources) * width;
-    fc_convolve2d_block block = {taps.data, k_h, k_w, step, rows, n_rows, n_cols, 0, out.data, pitch};
+    fc_convolve2d_block block = {taps.data, k_h, k_w, step, rows, n_rows, n_cols, 0, out.data, pitch, (int)check_random_below(2)};
     check_case(s->name, isa, "%zux%zu kernel, step %zu, %zux%zu outputs", k_h, k_w, step, n_rows, n_cols);
     s->run(&block);
     block.out = want.data;
+    block.streams = 0;
     s->reference(&block);
     for (size_t r = 0; r < n_rows; r++) {
         compare(s, out.data + r * pitch * size, want.data + r * pitch * size, n_cols, k_h * k_w);
@@ -185,7 +186,7 @@ static void time_slot(const slot *s, const char *isa, size_t k) {
     fill(s, taps.data, taps.bytes);
     for (size_t i = 0; i < ROWS + k - 1; i++)
         rows[i] = image.data + i * width;
-    timing t = {s->run, {taps.data, k, k, 1, rows, ROWS, COLS, 0, out.data, COLS}};
+    timing t = {s->run, {taps.data, k, k, 1, rows, ROWS, COLS, 0, out.data, COLS, 0}};
     snprintf(name, sizeof name, "%zux%zu, 32x512 outputs", k, k);
     check_time(s->name, isa, name, run_timed, &t, 2.0 * ROWS * COLS * (double)(k * k * s->parts * s->parts), "GFLOP/s");
     free(rows);

@@ -5,8 +5,10 @@
  */
 #define WIDEN(NAME, FROM, TO)                                                                     \
     static void FC_NAME(widen_##NAME)(const void *src_, void *dst_, size_t n) {                   \
-        const FROM __attribute__((aligned(1))) *src = src_;                                       \
-        TO __attribute__((aligned(1))) *dst = dst_;                                               \
+        typedef FROM from_ __attribute__((aligned(1)));                                           \
+        const from_ *src = src_;                                                                  \
+        typedef TO to_ __attribute__((aligned(1)));                                               \
+        to_ *dst = dst_;                                                                          \
         for (size_t i = 0; i < n; i++)                                                            \
             dst[i] = src[i];                                                                      \
     }
@@ -21,8 +23,10 @@ WIDEN(u8_u16, uint8_t, uint16_t)
 /* The bits of x + 1.5 * 2^23 end with the integer that x is rounded to. */
 #define NARROW(NAME, FROM, BITS, TO, LEAST, MOST, ROUNDER)                                        \
     static void FC_NAME(narrow_##NAME)(const void *src_, void *dst_, size_t n, double scale_) {   \
-        const FROM __attribute__((aligned(1))) *src = src_;                                       \
-        TO __attribute__((aligned(1))) *dst = dst_;                                               \
+        typedef FROM from_ __attribute__((aligned(1)));                                           \
+        const from_ *src = src_;                                                                  \
+        typedef TO to_ __attribute__((aligned(1)));                                               \
+        to_ *dst = dst_;                                                                          \
         const FROM scale = (FROM)scale_;                                                          \
         for (size_t i = 0; i < n; i++) {                                                          \
             FROM x = src[i] * scale;                                                              \
@@ -43,7 +47,8 @@ NARROW(i32, double, uint64_t, int32_t, INT32_MIN, INT32_MAX, 0x1.8p52)
 /* Sums of 16 bits; those to be halved a few times need no floating point. */
 #define NARROW_SUMS(NAME, FROM)                                                                   \
     static void FC_NAME(narrow_##NAME)(const void *src_, void *dst_, size_t n, double scale_) {   \
-        const FROM __attribute__((aligned(1))) *src = src_;                                       \
+        typedef FROM from_ __attribute__((aligned(1)));                                           \
+        const from_ *src = src_;                                                                  \
         uint8_t *dst = dst_;                                                                      \
         const float scale = (float)scale_;                                                        \
         int halvings = 0;                                                                         \
@@ -76,7 +81,8 @@ NARROW_SUMS(u16_u8, uint16_t)
 /* x - x is 0 for a finite number and NaN for every other. */
 #define FINITE(NAME, FLOAT)                                                                       \
     static int FC_NAME(finite_##NAME)(const void *src_, size_t n) {                               \
-        const FLOAT __attribute__((aligned(1))) *src = src_;                                      \
+        typedef FLOAT float_ __attribute__((aligned(1)));                                         \
+        const float_ *src = src_;                                                                 \
         int bad = 0;                                                                              \
         for (size_t i = 0; i < n; i++)                                                            \
             bad |= src[i] - src[i] != 0;                                                          \

@@ -159,7 +159,7 @@ static fc_status allocate(pool_job *job, size_t workers) {
         return FC_OK;
     if (job->gradient) {
         rows = fc_min(rows, job->strip + 2 * fc_min(p->pool_h, p->h));
-        windows = fc_min(windows, (job->strip + fc_min(p->pool_h, p->h)) / p->stride_h + 2);
+        windows = fc_min(windows, (job->strip - 1) / p->stride_h + p->pool_h / p->stride_h + 2);
     } else {
         rows = fc_min(rows, (job->strip - 1) * p->stride_h + fc_min(p->pool_h, p->h + p->pad_top));
         windows = job->strip;

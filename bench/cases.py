@@ -9,7 +9,7 @@ from pathlib import Path
 import images
 import numpy as np
 
-SUITES = ("image", "layers", "grads", "pool", "activation", "keras")
+SUITES = ("image", "layers", "grads", "pool", "activation", "step", "keras")
 SHAPES = Path(__file__).parent / "shapes"
 BATCHES = (1, 8, 32)            # of the layers suite, unless others are asked for
 # How far an answer may be from the float64 reference, in norm, before it is called wrong.
@@ -61,10 +61,7 @@ class Problem:
     @cached_property
     def x_nchw(self) -> np.ndarray:
         """`x` as n x c x h x w, laid out once for all who want it so."""
-        n, h, w, c = self.arrays["x"].shape
-        x = _aligned((n, c, h, w))
-        x[...] = self.arrays["x"].transpose(0, 3, 1, 2)
-        return x
+        return aligned_copy(self.arrays["x"].transpose(0, 3, 1, 2))
 
     @property
     def rounds(self) -> bool:
@@ -123,7 +120,7 @@ def build(case: Case) -> Problem:
     """The arrays of a case, the same on every call."""
     rng = np.random.default_rng(20)
     return {"image": _image, "layers": _conv2d, "grads": _conv2d, "pool": _pool, "activation": _activation,
-            "keras": _keras}[case.suite](case, rng)
+            "step": _step, "keras": _keras}[case.suite](case, rng)
 
 
 def _ints(text: str) -> tuple[int, ...]:
@@ -136,6 +133,13 @@ def _aligned(shape: tuple[int, ...]) -> np.ndarray:
     buffer = np.empty(size + line, np.uint8)
     start = -buffer.ctypes.data % line
     return buffer[start:start + size].view(np.float32).reshape(shape)
+
+
+def aligned_copy(array: np.ndarray) -> np.ndarray:
+    """In C order."""
+    copy = _aligned(array.shape)
+    copy[...] = array
+    return copy
 
 
 def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -197,8 +201,31 @@ def _pool(case: Case, rng: np.random.Generator) -> Problem:
 
 
 def _activation(case: Case, rng: np.random.Generator) -> Problem:
-    x = 2 * _normal(rng, _ints(case.settings["x"]))
-    return Problem("activation", {"x": x}, {"function": case.settings["function"]}, bytes=2.0 * x.nbytes)
+    x = _normal(rng, _ints(case.settings["x"]))
+    x *= 2
+    options = {"function": case.settings["function"], "axis": int(case.settings.get("axis", 3))}
+    if case.op == "grad":
+        return Problem("activation_grad", {"x": x, "dy": _normal(rng, x.shape)}, options, bytes=3.0 * x.nbytes)
+    return Problem("activation", {"x": x}, options, bytes=2.0 * x.nbytes)
+
+
+def _step(case: Case, rng: np.random.Generator) -> Problem:
+    """The weights of each convolution, and the gradient of the last layer's output."""
+    import networks
+    s = case.settings
+    x = shape = _ints(s["x"])
+    layers = networks.layers(s["layers"])
+    arrays, flops = {"x": _normal(rng, x)}, 0.0
+    for i, layer in enumerate(layers):
+        y = layer.output_shape(shape)
+        if layer.filters:
+            kernel = _normal(rng, (*layer.window, shape[3], layer.filters))
+            kernel /= np.float32(np.sqrt(kernel[..., 0].size))
+            arrays |= {f"kernel_{i}": kernel, f"bias_{i}": np.float32(0.1) * _normal(rng, (layer.filters,))}
+            flops += (6.0 if i else 4.0) * math.prod(y[:3]) * kernel.size       # the first layer's x has no gradient
+        shape = y
+    arrays["dy"] = _normal(rng, shape)
+    return Problem("step", arrays, {"layers": layers, "layout": s.get("layout", "nhwc")}, flops=flops, images=x[0])
 
 
 def _keras(case: Case, rng: np.random.Generator) -> Problem:

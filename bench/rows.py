@@ -3,7 +3,8 @@ from __future__ import annotations
 
 # fastconv's own candidates, and what tables call them.
 OWN = {"fastconv": "NHWC", "fastconv-nchw": "NCHW", "fastconv-prepared": "NHWC prepared",
-       "fastconv-nchw-prepared": "NCHW prepared", "fastconv-out": "with out="}
+       "fastconv-nchw-prepared": "NCHW prepared", "fastconv-out": "with out=",
+       "fastconv-tf": "TensorFlow ops"}
 COPY = "copy"                   # no library's answer, but what the memory allows
 
 

@@ -28,7 +28,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     size.add_argument("--quick", action="store_true", help="a selection of every suite, under a minute (the default)")
     size.add_argument("--full", action="store_true", help="every case")
     parser.add_argument("--suite", action="append", metavar="NAME",
-                        help="some of image, layers, grads, pool, activation, keras")
+                        help="some of image, layers, grads, pool, activation, step, keras")
     parser.add_argument("--filter", default="", metavar="TEXT", help="only cases whose name contains this")
     parser.add_argument("--peers", action="append", metavar="A,B", help="only these libraries, or none")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="for every library (default: one a CPU)")

@@ -5,6 +5,11 @@ def conv2d_algorithms():
     return {fc_conv2d_algorithm_name(i).decode(): fc_conv2d_algorithm_needs(i).decode() for i in range(FC_CONV_ALGORITHM_COUNT)}
 
 
+def kernel_grad_algorithms():
+    """The same for the kernel's gradient."""
+    return {fc_kernel_grad_name(i).decode(): fc_kernel_grad_needs(i).decode() for i in range(FC_KERNEL_GRAD_COUNT)}
+
+
 cdef class Conv2D:
     """The geometry of one conv2d call; shape is (n, h, w, c_in) in either layout, kernel (k_h, k_w, c_in / groups, c_out)."""
     cdef fc_conv2d_params params
@@ -58,11 +63,23 @@ cdef class Conv2D:
             status = fc_conv2d_input_grad(&self.params, dy_.data, k_.data, dx_.data)
         _raise(status)
 
-    def kernel_grad(self, x, dy, dkernel):
+    def kernel_grad(self, int algorithm, x, dy, dkernel):
+        """Whether this algorithm can compute the gradient; if so it is in dkernel."""
         cdef _Pointer x_ = _Pointer(x), dy_ = _Pointer(dy), dk_ = _Pointer(dkernel, True)
         cdef fc_status status
         with nogil:
-            status = fc_conv2d_kernel_grad(&self.params, x_.data, dy_.data, dk_.data)
+            status = fc_conv2d_kernel_grad(&self.params, <fc_kernel_grad_id>algorithm, x_.data, dy_.data, dk_.data)
+        if status != FC_BAD_ARGUMENT:
+            _raise(status)
+        return status == FC_OK
+
+    def grads(self, x, kernel, y, dy, dx, dkernel, dbias):
+        """Those of the gradients that have an array."""
+        cdef _Pointer x_ = _Pointer(x), k_ = _Pointer(kernel), y_ = _Pointer(y), dy_ = _Pointer(dy)
+        cdef _Pointer dx_ = _Pointer(dx, True), dk_ = _Pointer(dkernel, True), db_ = _Pointer(dbias, True)
+        cdef fc_status status
+        with nogil:
+            status = fc_conv2d_grads(&self.params, x_.data, k_.data, y_.data, dy_.data, dx_.data, dk_.data, db_.data)
         _raise(status)
 
     def plan(self):

@@ -69,6 +69,9 @@ cdef extern from "fastconv.h" nogil:
         fc_precision precision
         fc_conv2d_algorithm algorithm
 
+    ctypedef enum fc_kernel_grad_id:
+        FC_KERNEL_GRAD_AUTO, FC_KERNEL_GRAD_COUNT
+
     ctypedef struct fc_conv2d_prepared:
         pass
 
@@ -128,8 +131,11 @@ cdef extern from "fastconv.h" nogil:
     fc_status fc_conv2d(const fc_conv2d_params *, const void *, const void *, const void *, void *)
     fc_status fc_conv2d_pool2d(const fc_conv2d_params *, const fc_pool2d_params *, const void *, const void *, const void *, void *)
     fc_status fc_conv2d_input_grad(const fc_conv2d_params *, const void *, const void *, void *)
-    fc_status fc_conv2d_kernel_grad(const fc_conv2d_params *, const void *, const void *, void *)
+    fc_status fc_conv2d_kernel_grad(const fc_conv2d_params *, fc_kernel_grad_id, const void *, const void *, void *)
+    const char *fc_kernel_grad_name(fc_kernel_grad_id)
+    const char *fc_kernel_grad_needs(fc_kernel_grad_id)
     fc_status fc_bias_grad(fc_dtype, fc_layout, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const void *, void *)
+    fc_status fc_conv2d_grads(const fc_conv2d_params *, const void *, const void *, const void *, const void *, void *, void *, void *)
     fc_status fc_conv2d_prepare(const fc_conv2d_params *, const void *, const void *, fc_conv2d_prepared **)
     fc_status fc_conv2d_run(const fc_conv2d_prepared *, const fc_conv2d_params *, const void *, void *)
     void fc_conv2d_free(fc_conv2d_prepared *)

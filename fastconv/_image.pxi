@@ -76,4 +76,15 @@ cdef class Filter2D:
 
 
 def filter2d(image, kernel, value, out, int dtype, int result, int work, shape, kernel_shape, anchor, int boundary):
-    Filter2D(dtype, result, work, shape, kernel_shape, anchor, boundary).run(image, kernel, value, out)
+    """One call of a geometry that is not kept."""
+    cdef fc_filter2d_params params
+    cdef fc_status status
+    params.dtype, params.result, params.work, params.boundary, params.algorithm = dtype, result, work, boundary, 0
+    params.image_h, params.image_w, params.channels = shape
+    params.k_h, params.k_w = kernel_shape
+    params.anchor_row, params.anchor_col = anchor
+    cdef _Pointer i = _Pointer(image), k = _Pointer(kernel), v = None if value is None else _Pointer(value), o = _Pointer(out, True)
+    cdef void *fill = NULL if v is None else v.data
+    with nogil:
+        status = fc_filter2d(&params, i.data, k.data, fill, o.data)
+    _raise(status)

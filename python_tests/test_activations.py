@@ -199,6 +199,41 @@ def test_output_gives_the_same_gradient(rng):
         _core.activate_grad(12, activations.ACTIVATIONS["silu"], 0.0, x.size, None, x, dy, np.empty_like(x))
 
 
+def test_large_results_are_those_of_small_ones(rng):
+    """What a call moves past the caches, a part at a time stays in them."""
+    x = rng.standard_normal(9_000_021, dtype=np.float32)
+    target = np.empty(x.size + 1, np.float32)[1:]       # on no cache line's start
+    fastconv.tanh(x, out=target)
+    dx = fastconv.tanh_grad(x, x)
+    rows = x[:70_000 * 128].reshape(70_000, 128)
+    y = fastconv.softmax(rows)
+    dy = fastconv.softmax_grad(y, rows)
+    for begin in range(0, x.size, 3_000_000):
+        part = slice(begin, begin + 3_000_000)
+        np.testing.assert_array_equal(target[part], fastconv.tanh(x[part]))
+        np.testing.assert_array_equal(dx[part], fastconv.tanh_grad(x[part], x[part]))
+    for begin in range(0, len(rows), 10_000):
+        part = slice(begin, begin + 10_000)
+        np.testing.assert_array_equal(y[part], fastconv.softmax(rows[part]))
+        np.testing.assert_array_equal(dy[part], fastconv.softmax_grad(y[part], rows[part]))
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "relu", "softplus", "exponential", "selu"])
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_gradient_from_the_output_at_hand(name, dtype, rng):
+    x, dy = rng.normal(size=(2, 5, 77)).astype(dtype)
+    y, function = forward(name, x), getattr(fastconv, f"{name}_grad")
+    eps = float(ml_dtypes.finfo(dtype).eps)
+    want = function(x, dy).astype(np.float64)
+    got = function(None, dy, y=y)
+    assert got.dtype == dtype
+    np.testing.assert_allclose(got.astype(np.float64), want, rtol=8 * eps, atol=8 * eps * np.abs(dy).max())
+    assert function(x, dy, y=y, out=y) is y
+    np.testing.assert_array_equal(y, got)
+    with pytest.raises(ValueError, match="`dy` must have the shape of `y`"):
+        function(None, dy[0], y=y)
+
+
 def test_parameters(rng):
     x = rng.normal(size=99)
     np.testing.assert_allclose(fastconv.leaky_relu(x, 0.01), np.where(x > 0, x, 0.01 * x))

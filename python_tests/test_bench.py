@@ -66,7 +66,7 @@ def test_compare_says_what_changed(results, tmp_path, factor, verdict):
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    (["--suite", "images"], "`--suite` must be one of image, layers, grads, pool, activation, keras; "
+    (["--suite", "images"], "`--suite` must be one of image, layers, grads, pool, activation, step, keras; "
                             "received 'images'"),
     (["--peers", "scipy,matlab"], "received 'matlab'"),
     (["--isa", "sse9"], "received 'sse9'"),
@@ -103,6 +103,19 @@ def test_layout_leaves_the_other_one_out(tmp_path):
     assert done.returncode == 0, done.stderr
     (row,) = json.loads(path.read_text())["rows"]
     assert set(row["results"]) == {"fastconv-nchw", "fastconv-nchw-prepared"}
+
+
+def test_steps_of_networks_in_both_layouts(tmp_path):
+    path = tmp_path / "step.json"
+    done = bench("--full", "--suite", "step", "--filter", "MNIST", "--peers", "none", "--rounds", "1", "--threads", "1",
+                 "--json", str(path))
+    assert done.returncode == 0, done.stderr
+    found = {row["case"]: row for row in json.loads(path.read_text())["rows"]}
+    assert set(found) == {"MNIST-b", "MNIST-c", "MNIST-d"}
+    assert found["MNIST-b"]["flops"] == 128 * (4 * 26 * 26 * 6 * 9 + 6 * 12 * 12 * 16 * 6 * 4)
+    for row in found.values():
+        assert set(row["results"]) == {"fastconv", "fastconv-tf"}
+        assert all(result["error"] < 1e-6 for result in row["results"].values())
 
 
 def _module(monkeypatch, name: str):

@@ -1,4 +1,4 @@
-"""Filters and conv2d on arrays beside pages that may not be touched: every algorithm, every instruction set."""
+"""Filters, conv2d and its kernel gradient beside pages that may not be touched: every algorithm, every ISA."""
 import os
 import subprocess
 import sys
@@ -39,6 +39,40 @@ for _ in range(60):
 print(runs)
 """
 
+KERNEL_GRAD = """
+import contextlib
+import numpy as np
+import fastconv
+from fastconv import cpu
+from fastconv.nn.convolution_grad import KERNEL_ALGORITHMS
+from guard_pages import guarded
+
+rng = np.random.default_rng(0)
+runs = 0
+for _ in range(50):
+    groups, size, stride = int(rng.choice([1, 1, 2])), int(rng.choice([1, 2, 3, 3, 5])), int(rng.choice([1, 1, 1, 2]))
+    c_in, c_out = (groups * int(rng.choice(c)) for c in ([1, 3, 16, 17, 70], [1, 6, 16, 33, 70]))
+    if rng.random() < 0.2:
+        groups = c_out = c_in
+    n, h, w = int(rng.integers(1, 3)), int(rng.integers(size, 20)), int(rng.integers(size, 30))
+    layout = str(rng.choice(["channels_last", "channels_first"]))
+    words = {"strides": stride, "groups": groups, "data_format": layout, "padding": str(rng.choice(["same", "valid"]))}
+    shape = (n, h, w, c_in) if layout == "channels_last" else (n, c_in, h, w)
+    x, kernel = (rng.standard_normal(s, dtype=np.float32) for s in (shape, (size, size, c_in // groups, c_out)))
+    dy = rng.standard_normal(fastconv.conv2d(x, kernel, **words).shape, dtype=np.float32)
+    for isa in cpu.available_isas():
+        with cpu.use_isa(isa):
+            for algorithm in KERNEL_ALGORITHMS:
+                with contextlib.suppress(ValueError):
+                    want = fastconv.conv2d_kernel_grad(x, dy, kernel.shape, algorithm=algorithm, **words)
+                    for at_end in False, True:
+                        inner = [guarded(a, at_end) for a in (x, dy, np.zeros_like(want))]
+                        fastconv.conv2d_kernel_grad(*inner[:2], want.shape, algorithm=algorithm, out=inner[2], **words)
+                        assert (inner[2] == want).all(), (algorithm, isa, words, shape)
+                        runs += 1
+print(runs)
+"""
+
 FILTERS = """
 import numpy as np
 import fastconv
@@ -74,7 +108,7 @@ print(runs)
 """
 
 
-@pytest.mark.parametrize("code", [CONV2D, FILTERS], ids=["conv2d", "filters"])
+@pytest.mark.parametrize("code", [CONV2D, KERNEL_GRAD, FILTERS], ids=["conv2d", "kernel_grad", "filters"])
 def test_nothing_outside_the_arrays_is_touched(code):
     paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False,

@@ -12,10 +12,10 @@ PYTHON_FILES = sorted((ROOT / "fastconv").rglob("*.py"))
 
 # A file whose path starts with the key may include only what starts with one of the values; the longest key wins.
 MAY_INCLUDE = {
-    "include/": (),
+    "include/": ("fastconv",),
     "core/": ("fastconv.h", "core/", "kernels/types.h", "kernels/isa.inc"),
     "ops/": ("fastconv.h", "core/", "ops/", "kernels/types.h", "kernels/activations.inc"),
-    "kernels/": ("fastconv.h", "kernels/types.h", "kernels/filter_types.h",
+    "kernels/": ("fastconv.h", "kernels/types.h", "kernels/filter_types.h", "kernels/grad_types.h",
                  "kernels/list.inc", "kernels/activations.inc"),
     "kernels/vec/": ("kernels/vec/",),
     "kernels/body/": ("kernels/types.h", "kernels/list.inc", "kernels/activations.inc", "kernels/body/"),

@@ -177,6 +177,23 @@ def test_a_nan_takes_the_gradient_only_as_first_cell(isa):
     np.testing.assert_array_equal(dx[..., 0], [[[0, 0], [1, 0]], [[1, 0], [0, 0]]])
 
 
+def test_large_results_are_those_of_small_ones(rng):
+    """What a call moves past the caches, an image at a time stays in them."""
+    x = rng.standard_normal((5, 64, 1001, 33), dtype=np.float32)
+    for average in (False, True):
+        y = (fastconv.avg_pool2d if average else fastconv.max_pool2d)(x, 3, strides=2)
+        target = np.empty(x.size + 1, np.float32)[1:].reshape(x.shape)     # on no cache line's start
+        if average:
+            fastconv.avg_pool2d_grad(y, x.shape, 3, strides=2, out=target)
+        else:
+            fastconv.max_pool2d_grad(x, y, 3, strides=2, out=target)
+        for i in range(len(x)):
+            one = slice(i, i + 1)
+            dx = (fastconv.avg_pool2d_grad(y[one], x[one].shape, 3, strides=2) if average
+                  else fastconv.max_pool2d_grad(x[one], y[one], 3, strides=2))
+            np.testing.assert_array_equal(target[one].view(np.uint32), dx.view(np.uint32))
+
+
 def test_big_window_keeps_its_precision(isa, rng):
     x = rng.uniform(size=(1, 500, 400, 3)).astype(np.float32)
     np.testing.assert_allclose(fastconv.avg_pool2d(x, (500, 400))[0, 0, 0], x.astype(float).mean((0, 1, 2)), rtol=1e-5)

@@ -106,14 +106,63 @@ def test_conv2d_gradients_of_two_orders(keywords, graph):
 
 
 def test_third_order_gradient():
-    x, kernel, _ = operands({})
+    x, kernel, bias = operands({})
+    kernel /= 4
     actual, expected = [], []
-    for results, function in ((actual, ft.conv2d), (expected, stock_conv2d)):
+    for results, function in ((actual, lambda *a: ft.conv2d(*a, activation="tanh")),
+                              (expected, lambda *a: tf.tanh(stock_conv2d(*a)))):
         with tf.GradientTape() as tape:
-            tape.watch(kernel)
-            total = tf.add_n([tf.reduce_sum(g ** 2) for g in gradients(function, x, kernel)])
-        results.append(tape.gradient(total, kernel))
-    close(actual[0], expected[0])
+            tape.watch((kernel, bias))
+            total = tf.add_n([tf.reduce_sum(g ** 2) for g in gradients(function, x, kernel, bias)])
+        results += tape.gradient(total, (kernel, bias))
+    for a, e in zip(actual, expected, strict=True):
+        close(a, e)
+
+
+@pytest.mark.parametrize("activation", ["linear", "tanh"])
+def test_gradients_of_a_graphs_own_ops(activation):
+    """From tf.gradients, and for a function that was traced before anybody knew what would be asked of it."""
+    inputs, name = operands({}), {"activation": activation}
+    expected = gradients(lambda *a: STOCK_ACTIVATIONS[activation](stock_conv2d(*a)), *inputs)[:3]
+
+    def loss(*a):
+        return tf.reduce_sum(tf.sin(ft.conv2d(*a, **name)))
+
+    traced = tf.function(loss)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        total = traced(*inputs)
+    for actual in (tape.gradient(total, inputs), tf.function(lambda *a: tf.gradients(loss(*a), a))(*inputs)):
+        for a, e in zip(actual, expected, strict=True):
+            close(a, e)
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["tape", "graph's own"])
+def test_only_what_is_wanted_is_computed(own):
+    """Of a first layer no gradient of its input; that of the activation once."""
+    x, kernel, bias = operands({}, "float32")
+
+    @tf.function
+    def step(kernel, bias):
+        with tf.GradientTape() as tape:
+            tape.watch((kernel, bias))
+            y = ft.conv2d(x, kernel, bias, activation="relu")
+        return tf.gradients(y, (kernel, bias)) if own else tape.gradient(y, (kernel, bias))
+
+    graph = step.get_concrete_function(kernel, bias).graph
+    used, ends = set(), [tensor.op for tensor in graph.outputs]
+    while ends:
+        op = ends.pop()
+        if op.name not in used:
+            used.add(op.name)
+            ends += [tensor.op for tensor in op.inputs]
+    types = sorted(op.type for name in used if (op := graph.get_operation_by_name(name)).type.startswith("Fastconv"))
+    separate = ["ActivationGrad", "BiasGrad", "Conv2D", "Conv2DKernelGrad"]
+    assert types == [f"Fastconv{word}" for word in (separate if own else ["Conv2D", "Conv2DGrads"])]
+    if not own:
+        (grads,) = [op for op in graph.get_operations() if op.type == "FastconvConv2DGrads"]
+        assert [grads.get_attr(name) for name in ("dxs", "dkernels", "dbiases")] == [0, 1, 1]
+        assert [tensor.shape for tensor in grads.outputs] == [kernel.shape, bias.shape]
 
 
 STOCK_ACTIVATIONS = {
@@ -289,6 +338,15 @@ def test_empty_batch():
      tf.errors.InvalidArgumentError, "`strides` must be 2 integers"),
     (lambda: raw.fastconv_conv2d(x=tf.ones([1, 4, 4, 1]), kernel=tf.ones([3, 3, 1, 1]), bias=[], activation="wild"),
      tf.errors.InvalidArgumentError, "received 'wild'"),
+    (lambda: raw.fastconv_conv2d_grads(x=tf.ones([1, 4, 4, 1]), kernel=tf.ones([3, 3, 1, 1]), dy=tf.ones([1, 2, 2, 1]),
+                                       y=[], dxs=1, dkernels=1, dbiases=0, activation="relu"),
+     tf.errors.InvalidArgumentError, "`y` must be one tensor with an activation"),
+    (lambda: raw.fastconv_conv2d_grads(x=tf.ones([1, 4, 4, 1]), kernel=tf.ones([3, 3, 1, 1]), dy=tf.ones([1, 2, 2, 1]),
+                                       y=[], dxs=2, dkernels=0, dbiases=0),
+     tf.errors.InvalidArgumentError, "`dxs` must be 0 or 1; received 2"),
+    (lambda: raw.fastconv_conv2d_grads(x=tf.ones([1, 4, 4, 1]), kernel=tf.ones([3, 3, 1, 1]), dy=tf.ones([1, 2, 3, 1]),
+                                       y=[], dxs=1, dkernels=0, dbiases=0),
+     tf.errors.InvalidArgumentError, r"`dy` must have shape \(1, 2, 2, 1\)"),
     (lambda: raw.fastconv_pool2d_grad(x=tf.ones([1, 4, 4, 1]), dy=tf.ones([1, 3, 2, 1]), window=[2, 2], strides=[2, 2]),
      tf.errors.InvalidArgumentError, r"`dy` must have shape \(1, 2, 2, 1\); received \(1, 3, 2, 1\)"),
     (lambda: raw.fastconv_activation_grad(known=tf.ones([2]), dy=tf.ones([3]), activation="relu", from_output=True),

@@ -19,7 +19,9 @@ _IMAGE = frozenset({"convolve2d", "filter2d"})
 _CONVOLVE2D = frozenset({"convolve2d"})
 _CONV2D = frozenset({"conv2d"})
 _FORWARD = frozenset({"conv2d", "max_pool2d", "avg_pool2d", "activation"})
-_GRADS = frozenset({"conv2d_input_grad", "conv2d_kernel_grad", "max_pool2d_grad", "avg_pool2d_grad"})
+_GRADS = frozenset({"conv2d_input_grad", "conv2d_kernel_grad", "max_pool2d_grad", "avg_pool2d_grad",
+                    "activation_grad"})
+_STEP = frozenset({"step"})
 _KERAS = frozenset({"fit", "predict"})
 
 
@@ -85,11 +87,12 @@ _WINDOWS = (("float32", 1e9), ("float64", 2e8))
 _SMALL = 2**18
 
 OWN = (
-    Peer("fastconv", "fastconv", "fastconv", "fastconv", _IMAGE | _FORWARD | _GRADS | _KERAS),
+    Peer("fastconv", "fastconv", "fastconv", "fastconv", _IMAGE | _FORWARD | _GRADS | _STEP | _KERAS),
     Peer("fastconv-nchw", "fastconv", "fastconv", "fastconv", _CONV2D, "nchw"),
     Peer("fastconv-prepared", "fastconv", "fastconv", "fastconv", _CONV2D, "prepared"),
     Peer("fastconv-nchw-prepared", "fastconv", "fastconv", "fastconv", _CONV2D, "nchw-prepared"),
     Peer("fastconv-out", "fastconv", "fastconv", "fastconv", _IMAGE, "out"),
+    Peer("fastconv-tf", "fastconv", "fastconv", "fastconv", _STEP, "tf", also=("tensorflow",)),
 )
 # Not a filter: the memory's own speed, in the rows that it bounds.
 COPY = Peer("copy", "numpy", "numpy", "copy", _IMAGE)
@@ -102,9 +105,10 @@ PEERS = (
     Peer("opencv", "cv2", "opencv-python-headless", "opencv", _IMAGE, "filter2D"),
     Peer("opencv-sep", "cv2", "opencv-python-headless", "opencv", _IMAGE, "sepFilter2D"),
     Peer("opencv-box", "cv2", "opencv-python-headless", "opencv", _IMAGE, "blur"),
-    Peer("tensorflow", "tensorflow", "tensorflow-cpu", "tensorflow", _CONVOLVE2D | _FORWARD | _GRADS, cells=_SMALL),
-    Peer("torch-nhwc", "torch", "torch", "torch", _IMAGE | _FORWARD | _GRADS, "channels_last", rates=_WINDOWS),
-    Peer("torch-nchw", "torch", "torch", "torch", _IMAGE | _FORWARD | _GRADS, rates=_WINDOWS),
+    Peer("tensorflow", "tensorflow", "tensorflow-cpu", "tensorflow", _CONVOLVE2D | _FORWARD | _GRADS | _STEP,
+         cells=_SMALL),
+    Peer("torch-nhwc", "torch", "torch", "torch", _IMAGE | _FORWARD | _GRADS | _STEP, "channels_last", rates=_WINDOWS),
+    Peer("torch-nchw", "torch", "torch", "torch", _IMAGE | _FORWARD | _GRADS | _STEP, rates=_WINDOWS),
     Peer("onnxruntime", "onnxruntime", "onnxruntime", "onnxruntime", _CONVOLVE2D | _FORWARD, also=("onnx",),
          cells=_SMALL),
     Peer("jax", "jax", "jax", "jax", _CONVOLVE2D | _FORWARD | _GRADS, cells=_SMALL),
@@ -115,7 +119,7 @@ PEERS = (
 
 def own(op: str, layout: str | None) -> list[Peer]:
     """fastconv's ways to compute `op`; convolutions of layers in one layout, or (None) in both."""
-    found = [peer for peer in OWN if op in peer.ops]
+    found = [peer for peer in OWN if op in peer.ops and peer.installed]
     return [peer for peer in found if op != "conv2d" or layout in (None, "nchw" if "nchw" in peer.variant else "nhwc")]
 
 

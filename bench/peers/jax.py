@@ -67,6 +67,9 @@ def _grad(problem):
     if "pool" in problem.op:
         forward, _ = _pool(problem)
         return lambda x, dy: jax.vjp(forward, x)[1](dy)[0], [arrays["x"], arrays["dy"]]
+    if problem.op == "activation_grad":
+        forward, _ = _activation(problem)
+        return lambda x, dy: jax.vjp(forward, x)[1](dy)[0], [arrays["x"], arrays["dy"]]
     forward, _ = _conv2d(problem)
     index = 0 if problem.op == "conv2d_input_grad" else 1
 
@@ -79,4 +82,6 @@ def _activation(problem):
     name = problem.options["function"]
     if name == "gelu":
         return lambda x: jax.nn.gelu(x, approximate=False), [problem.arrays["x"]]
+    if name == "softmax":
+        return lambda x: jax.nn.softmax(x, problem.options["axis"]), [problem.arrays["x"]]
     return getattr(jax.nn, name), [problem.arrays["x"]]

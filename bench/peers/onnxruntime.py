@@ -27,7 +27,7 @@ def candidate(problem, variant):
     if problem.op == "activation":
         # Elementwise needs no other layout, and softmax over the last axis is its best case.
         name = problem.options["function"]
-        run = _run(name.capitalize(), x, **({"axis": -1} if name == "softmax" else {}))
+        run = _run(name.capitalize(), x, **({"axis": problem.options["axis"]} if name == "softmax" else {}))
         return Candidate(run, lambda result: result[0].numpy())
     return Candidate(_window(problem), lambda result: result[0].numpy().transpose(0, 2, 3, 1))
 

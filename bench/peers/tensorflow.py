@@ -1,6 +1,7 @@
 """TensorFlow: eager calls on constant tensors, NHWC."""
 from __future__ import annotations
 
+import networks
 import tensorflow as tf
 
 from peers import Candidate
@@ -13,7 +14,10 @@ def setup(threads):
 def candidate(problem, variant):
     if problem.dtype == "uint8":
         return None
-    run = {"convolve2d": _convolve2d, "conv2d": _conv2d, "activation": _activation}.get(
+    if problem.op == "step":
+        return _step(problem)
+    run = {"convolve2d": _convolve2d, "conv2d": _conv2d, "activation": _activation,
+           "activation_grad": _activation_grad}.get(
         problem.op, _pool if "pool" in problem.op else _conv2d_grad)(problem)
     squeeze = problem.op == "convolve2d"
     return run and Candidate(run, lambda result: result.numpy()[0, :, :, 0] if squeeze else result.numpy())
@@ -58,6 +62,15 @@ def _conv2d_grad(problem):
     return lambda: tf.raw_ops.Conv2DBackpropFilter(input=x, filter_sizes=kernel_shape, out_backprop=dy, **options)
 
 
+def _step(problem):
+    activations, pools = {"relu": tf.nn.relu, "tanh": tf.tanh}, {"max": tf.nn.max_pool2d, "avg": tf.nn.avg_pool2d}
+    return Candidate(*networks.taped(
+        problem,
+        lambda layer, x, kernel, bias: activations[layer.activation](
+            tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, layer.padding.upper()), bias)),
+        lambda layer, x: pools[layer.kind](x, layer.window, layer.window, layer.padding.upper())))
+
+
 def _pool(problem):
     x, _, dy = _tensors(problem)
     o = problem.options
@@ -74,7 +87,24 @@ def _pool(problem):
 
 
 def _activation(problem):
-    x = tf.constant(problem.arrays["x"])
-    name = problem.options["function"]
+    x, _, _ = _tensors(problem)
+    name, axis = problem.options["function"], problem.options["axis"]
     function = getattr(tf.nn, name)
+    if name == "softmax":
+        return lambda: function(x, axis)
     return (lambda: function(x, approximate=False)) if name == "gelu" else (lambda: function(x))
+
+
+def _activation_grad(problem):
+    """The ops that TensorFlow's gradients are made of, given the output of the forward pass where they take it."""
+    x, _, dy = _tensors(problem)
+    name, axis = problem.options["function"], problem.options["axis"]
+    if name == "gelu":
+        return None             # it is put together from many
+    y = _activation(problem)()
+    raw = tf.raw_ops
+    return {
+        "relu": lambda: raw.ReluGrad(gradients=dy, features=x), "tanh": lambda: raw.TanhGrad(y=y, dy=dy),
+        "sigmoid": lambda: raw.SigmoidGrad(y=y, dy=dy), "elu": lambda: raw.EluGrad(gradients=dy, outputs=y),
+        "softmax": lambda: (dy - tf.reduce_sum(dy * y, axis, keepdims=True)) * y,
+    }[name]

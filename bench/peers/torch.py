@@ -1,6 +1,7 @@
-"""PyTorch, without autograd: tensors contiguous (NCHW) or in the channels_last memory format (NHWC)."""
+"""PyTorch, without autograd but in `step`: tensors contiguous (NCHW) or in the channels_last memory format (NHWC)."""
 from __future__ import annotations
 
+import networks
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -8,6 +9,7 @@ from torch.nn import functional as F
 from peers import Candidate
 
 _backward = torch.ops.aten.convolution_backward
+_NCHW = {0: 0, 1: 2, 2: 3, 3: 1}    # the place of an axis of NHWC
 
 
 def setup(threads):
@@ -18,8 +20,11 @@ def setup(threads):
 def candidate(problem, variant):
     if problem.dtype not in ("float32", "float64"):
         return None
+    if problem.op == "step":
+        return _step(problem, torch.channels_last if variant else torch.contiguous_format)
     build = {"convolve2d": _filter, "filter2d": _filter, "conv2d": _conv2d, "conv2d_input_grad": _input_grad,
-             "conv2d_kernel_grad": _kernel_grad, "activation": _activation}.get(problem.op, _pool)
+             "conv2d_kernel_grad": _kernel_grad, "activation": _activation,
+             "activation_grad": _activation_grad}.get(problem.op, _pool)
     run = build(problem, torch.channels_last if variant else torch.contiguous_format)
     to_array = {"conv2d_kernel_grad": _to_kernel, "convolve2d": _to_image,
                 "filter2d": _to_image}.get(problem.op, _to_nhwc)
@@ -122,10 +127,47 @@ def _pool(problem, memory):
         dy, x, size, stride, list(padding), [1, 1], False, indices)
 
 
+def _step(problem, memory):
+    """A pool that is padded pads at the end only: windows lie side by side."""
+    pools = {"max": F.max_pool2d, "avg": F.avg_pool2d}
+    chain = [(layer, [_tensor(given[0], (3, 2, 0, 1), memory), torch.from_numpy(given[1])] if given else [])
+             for layer, given in zip(problem.options["layers"], networks.weights(problem), strict=True)]
+    parameters = [tensor.requires_grad_() for _, tensors in chain for tensor in tensors]
+    x, dy = (_tensor(problem.arrays[name], (0, 3, 1, 2), memory) for name in ("x", "dy"))
+
+    def step(y, dy):
+        with torch.enable_grad():
+            for layer, tensors in chain:
+                if tensors:
+                    y = getattr(torch, layer.activation)(F.conv2d(y, *tensors, padding=layer.padding))
+                else:
+                    y = pools[layer.kind](y, layer.window, ceil_mode=layer.padding == "same")
+            return y, torch.autograd.grad(y, parameters, dy)
+
+    def checked(_):
+        y, grads = step(x[:networks.CHECKED], dy[:networks.CHECKED])
+        return networks.vector(_to_nhwc(y.detach()), [_to_kernel(g) if g.ndim == 4 else g.numpy() for g in grads])
+    return Candidate(lambda: step(x, dy), checked)
+
+
 def _activation(problem, memory):
-    x = _tensor(problem.arrays["x"], (0, 3, 1, 2), memory)
-    name = problem.options["function"]
+    x, _, _ = _tensors(problem, memory)
+    name, axis = problem.options["function"], _NCHW[problem.options["axis"]]
     if name == "softmax":
-        return lambda: F.softmax(x, dim=1)
+        return lambda: F.softmax(x, dim=axis)
     function = getattr(torch, name, None) or getattr(F, name)
     return lambda: function(x)
+
+
+def _activation_grad(problem, memory):
+    """Where PyTorch keeps the output of the forward pass, it is given that."""
+    x, _, dy = _tensors(problem, memory)
+    name, axis = problem.options["function"], _NCHW[problem.options["axis"]]
+    aten = torch.ops.aten
+    y = _activation(problem, memory)() if name in ("tanh", "sigmoid", "softmax") else None
+    return {
+        "relu": lambda: aten.threshold_backward(dy, x, 0), "gelu": lambda: aten.gelu_backward(dy, x),
+        "elu": lambda: aten.elu_backward(dy, 1.0, 1.0, 1.0, False, x), "tanh": lambda: aten.tanh_backward(dy, y),
+        "sigmoid": lambda: aten.sigmoid_backward(dy, y),
+        "softmax": lambda: aten._softmax_backward_data(dy, y, axis, torch.float32),
+    }[name]

@@ -14,6 +14,7 @@ typedef struct slot {
     fc_convolve2d_fn *run, *reference;
     size_t part, parts;                 /* bytes of a number, numbers an element */
     kind kind;
+    int bytes;                          /* the cells are bytes */
 } slot;
 
 static void fill(const slot *s, void *to, size_t bytes) {
@@ -50,7 +51,7 @@ static void spoil(const slot *s, unsigned char *rows, size_t bytes) {
 
 static void compare(const slot *s, const unsigned char *got, const unsigned char *want, size_t elements, size_t taps) {
     const size_t numbers = elements * s->parts;
-    const double products = (double)(taps * s->parts + 2);
+    const double products = (double)(taps * s->parts + 2) * (s->bytes ? UINT8_MAX : 1);
     if (s->kind == F32)
         check_close_f32((const float *)got, (const float *)want, numbers, products * 0x1p-24, products);
     else if (s->kind == F64)
@@ -66,19 +67,28 @@ static void compare(const slot *s, const unsigned char *got, const unsigned char
         check_same_bytes(got, want, numbers * s->part);
 }
 
+static void fill_cells(const slot *s, check_buffer *image) {
+    if (s->bytes) {
+        check_fill_bytes(image->data, image->bytes);
+        return;
+    }
+    fill(s, image->data, image->bytes);
+    if (check_random_below(3) == 0)
+        spoil(s, image->data, image->bytes);
+}
+
 static size_t misaligned(const slot *s) { return s->kind == LONG ? 16 * check_random_below(4) : check_random_below(64); }
 
 static void check_one(const slot *s, const char *isa, size_t k_h, size_t k_w, size_t n_rows, size_t n_cols) {
     const size_t size = s->part * s->parts, sources = n_rows + k_h - 1;
-    const size_t step = 1 + (check_random_below(4) == 0) * check_random_below(5), width = (n_cols + (k_w - 1) * step) * size;
+    const size_t step = 1 + (check_random_below(4) == 0) * check_random_below(5);
+    const size_t width = (n_cols + (k_w - 1) * step) * (s->bytes ? 1 : size);
     const size_t gap = check_random_below(5), pitch = n_cols + gap, out_bytes = ((n_rows - 1) * pitch + n_cols) * size;
     check_buffer image = check_alloc(sources * width, misaligned(s)), out = check_alloc(out_bytes, misaligned(s));
     check_buffer taps = check_alloc(k_h * k_w * size, 0), want = check_alloc(out_bytes, 0);
     const void **rows = malloc(sources * sizeof *rows);
-    fill(s, image.data, image.bytes);
+    fill_cells(s, &image);
     fill(s, taps.data, taps.bytes);
-    if (check_random_below(3) == 0)
-        spoil(s, image.data, image.bytes);
     if (s->kind == BOOLS)
         for (size_t i = 0; i < taps.bytes; i++)
             taps.data[i] = taps.data[i] && check_random_below(8) == 0 ? 0xff : 0;
@@ -177,12 +187,12 @@ static void run_timed(void *context) { ((timing *)context)->run(&((timing *)cont
 
 static void time_slot(const slot *s, const char *isa, size_t k) {
     enum { ROWS = 32, COLS = 512 };
-    const size_t size = s->part * s->parts, width = (COLS + k - 1) * size;
+    const size_t size = s->part * s->parts, width = (COLS + k - 1) * (s->bytes ? 1 : size);
     check_buffer image = check_alloc((ROWS + k - 1) * width, 0), taps = check_alloc(k * k * size, 0);
     check_buffer out = check_alloc(ROWS * COLS * size, 0);
     const void **rows = malloc((ROWS + k - 1) * sizeof *rows);
     char name[32];
-    fill(s, image.data, image.bytes);
+    fill_cells(s, &image);
     fill(s, taps.data, taps.bytes);
     for (size_t i = 0; i < ROWS + k - 1; i++)
         rows[i] = image.data + i * width;
@@ -196,7 +206,7 @@ static void time_slot(const slot *s, const char *isa, size_t k) {
 }
 
 void check_convolve2d(const fc_kernels *kernels, const char *isa) {
-#define SLOT(NAME, PART, PARTS, KIND) {#NAME, kernels->NAME, fc_ref_##NAME, PART, PARTS, KIND}
+#define SLOT(NAME, PART, PARTS, KIND) {#NAME, kernels->NAME, fc_ref_##NAME, PART, PARTS, KIND, 0}
     const slot slots[] = {
         SLOT(convolve2d_bool, 1, 1, BOOLS),
         SLOT(convolve2d_b8, 1, 1, EXACT),
@@ -207,6 +217,8 @@ void check_convolve2d(const fc_kernels *kernels, const char *isa) {
         SLOT(convolve2d_f64, 8, 1, F64),
         SLOT(convolve2d_complex_f32, 4, 2, F32),
         SLOT(convolve2d_complex_f64, 8, 2, F64),
+        {"convolve2d_u8_b16", kernels->convolve2d_u8_b16, fc_ref_convolve2d_u8_b16, 2, 1, EXACT, 1},
+        {"convolve2d_u8_f32", kernels->convolve2d_u8_f32, fc_ref_convolve2d_u8_f32, 4, 1, F32, 1},
         SLOT(convolve2d_longdouble, sizeof(long double), 1, LONG),
         SLOT(convolve2d_clongdouble, sizeof(long double), 2, LONG),
     };

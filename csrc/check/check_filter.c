@@ -53,7 +53,8 @@ static void check_narrowing(const narrowing *w, const char *isa, double scale) {
             ((uint16_t *)src.data)[i] = UINT16_MAX - 128;
         else if (w->from == FC_I16 && ((int16_t *)src.data)[i] > INT16_MAX - 128)
             ((int16_t *)src.data)[i] = INT16_MAX - 128;
-    w->run(src.data, dst.data, n, scale);
+    const fc_scaling scaling = {.scale = scale};
+    w->run(src.data, dst.data, n, &scaling);
     int same = 1;
     for (size_t i = 0; i < n; i++)
         same &= fc_ref_narrow(w->from, w->to, fc_ref_number(w->from, src.data, i), scale) == fc_ref_number(w->to, dst.data, i);
@@ -61,6 +62,59 @@ static void check_narrowing(const narrowing *w, const char *isa, double scale) {
     check_guards(&dst);
     check_free(&src);
     check_free(&dst);
+}
+
+/* Unsigned sums times an integer, any that the contract allows. */
+static void check_multiplied(const fc_kernels *kernels, const char *isa) {
+    const size_t n = check_random_below(MOST);
+    const fc_scaling scaling = {.scale = 0.5, .multiplier = (uint16_t)(1 + check_random_below(UINT16_MAX)), .bias = (uint16_t)check_random_below(1 << 15),
+                                .left = (uint8_t)check_random_below(8), .right = (uint8_t)(1 + check_random_below(15))};
+    check_buffer src = check_alloc(n * 2, 0), dst = check_alloc(n, check_random_below(64));
+    check_case("narrow_u16_u8", isa, "n %zu, %u, left %u, right %u", n, scaling.multiplier, scaling.left, scaling.right);
+    check_fill_bytes(src.data, src.bytes);
+    kernels->narrow_u16_u8(src.data, dst.data, n, &scaling);
+    int same = 1;
+    for (size_t i = 0; i < n; i++) {
+        const uint16_t want = fc_scaled(((const uint16_t *)src.data)[i], &scaling);
+        same &= dst.data[i] == (want < UINT8_MAX ? want : UINT8_MAX);
+    }
+    check_true(same, "a number differs");
+    check_guards(&dst);
+    check_free(&src);
+    check_free(&dst);
+}
+
+static void check_slide(const fc_kernels *kernels, const char *isa) {
+    const size_t n = 1 + check_random_below(MOST), k = 1 + check_random_below(40), columns = n + k - 1;
+    check_buffer enter = check_alloc(columns, check_random_below(64)), leave = check_alloc(columns, check_random_below(64));
+    check_buffer sums = check_alloc(columns * 2, 0), before = check_alloc(columns * 2, 0), out = check_alloc(n * 4, 0);
+    const uint16_t *was = (const uint16_t *)before.data, *is = (const uint16_t *)sums.data;
+    const int leaves = (int)check_random_below(2);
+    int same = 1;
+    check_case("slide", isa, "n %zu, k %zu, leaves %d", n, k, leaves);
+    check_fill_bytes(enter.data, columns);
+    check_fill_bytes(leave.data, columns);
+    check_fill_bytes(before.data, before.bytes);
+    memcpy(sums.data, before.data, sums.bytes);
+    kernels->slide_columns(enter.data, leaves ? leave.data : NULL, (uint16_t *)sums.data, columns);
+    for (size_t i = 0; i < columns; i++)
+        same &= is[i] == (uint16_t)(was[i] + enter.data[i] - leaves * leave.data[i]);
+    check_true(same, "a column's sum differs");
+    kernels->slide_rows(is, k, 0.25f, (float *)out.data, n);
+    for (size_t i = 0; i < n; i++) {
+        double sum = 0;
+        for (size_t j = 0; j < k; j++)
+            sum += is[i + j];
+        same &= ((const float *)out.data)[i] == (float)(sum / 4);
+    }
+    check_true(same, "a window's sum differs");
+    check_guards(&sums);
+    check_guards(&out);
+    check_free(&enter);
+    check_free(&leave);
+    check_free(&sums);
+    check_free(&before);
+    check_free(&out);
 }
 
 static void check_finite(const fc_kernels *kernels, const char *isa) {
@@ -172,6 +226,8 @@ void check_filter(const fc_kernels *kernels, const char *isa) {
             check_widening(&widenings[i], isa);
         for (size_t i = 0; i < sizeof narrowings / sizeof *narrowings; i++)
             check_narrowing(&narrowings[i], isa, scales[check_random_below(sizeof scales / sizeof *scales)]);
+        check_multiplied(kernels, isa);
+        check_slide(kernels, isa);
         check_finite(kernels, isa);
         check_stream(kernels, isa);
         check_sparse("sparse_b8", FC_U8, kernels->sparse_b8, isa);

@@ -13,6 +13,7 @@ const fc_api *fc_get_api(void) {
         .conv2d_input_grad = fc_conv2d_input_grad,
         .conv2d_kernel_grad = fc_conv2d_kernel_grad,
         .bias_grad = fc_bias_grad,
+        .conv2d_grads = fc_conv2d_grads,
         .pool2d_output_size = fc_pool2d_output_size,
         .pool2d = fc_pool2d,
         .pool2d_grad = fc_pool2d_grad,

@@ -229,7 +229,7 @@ typedef struct fc_conv2d_params {
     ptrdiff_t dilation_h, dilation_w;
     ptrdiff_t pad_top, pad_bottom, pad_left, pad_right;
     ptrdiff_t groups;
-    fc_activation activation;                   /* forward only */
+    fc_activation activation;                   /* forward, and fc_conv2d_grads */
     double alpha;
     fc_precision precision;
     fc_conv2d_algorithm algorithm;
@@ -242,11 +242,32 @@ fc_status fc_conv2d_serves(const fc_conv2d_params *p);
 fc_status fc_conv2d(const fc_conv2d_params *p, const void *x, const void *kernel, const void *bias, void *y);
 /* fc_conv2d, then pooling of its result, which is never whole in memory. pool: n, h, w, c as the convolution gives them. */
 fc_status fc_conv2d_pool2d(const fc_conv2d_params *conv, const fc_pool2d_params *pool, const void *x, const void *kernel, const void *bias, void *y);
+/* The ids, in the order of ops/grad/list.inc; AUTO is the cheapest that serves. */
+typedef enum fc_kernel_grad_id {
+    FC_KERNEL_GRAD_AUTO,
+    FC_KERNEL_GRAD_PACKED,      /* register tiles over packed panels */
+    FC_KERNEL_GRAD_OUTER,       /* register tiles on x and dy read in place */
+    FC_KERNEL_GRAD_DEPTHWISE,   /* one input and one output channel a group */
+    FC_KERNEL_GRAD_WINOGRAD_3X3_BY_4,   /* tiles of 4 x 4 pixels, kernel 3 x 3; likewise the others */
+    FC_KERNEL_GRAD_WINOGRAD_3X3_BY_2,
+    FC_KERNEL_GRAD_WINOGRAD_5X5_BY_2,
+    FC_KERNEL_GRAD_WINOGRAD_2X2_BY_3,
+    FC_KERNEL_GRAD_COUNT
+} fc_kernel_grad_id;
+const char *fc_kernel_grad_name(fc_kernel_grad_id id);      /* NULL for no id */
+const char *fc_kernel_grad_needs(fc_kernel_grad_id id);     /* what a layer must be for it, in words */
+
 fc_status fc_conv2d_input_grad(const fc_conv2d_params *p, const void *dy, const void *kernel, void *dx);
-fc_status fc_conv2d_kernel_grad(const fc_conv2d_params *p, const void *x, const void *dy, void *dkernel);
+fc_status fc_conv2d_kernel_grad(const fc_conv2d_params *p, fc_kernel_grad_id id, const void *x, const void *dy, void *dkernel);
 /* dbias[c_out] = sum of dy (n, h, w, c_out in p's layout) over n, h, w. */
 fc_status fc_bias_grad(fc_dtype dtype, fc_layout layout, ptrdiff_t n, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c,
                        const void *dy, void *dbias);
+/*
+ * The gradients of fc_conv2d with p's activation, one that fc_activation_from_output names (FC_NEEDS_INPUT for others), and with a
+ * bias; NULL for those not wanted. y: what fc_conv2d gave, not read for FC_LINEAR. x is read for dkernel, kernel for dx only.
+ */
+fc_status fc_conv2d_grads(const fc_conv2d_params *p, const void *x, const void *kernel, const void *y, const void *dy,
+                          void *dx, void *dkernel, void *dbias);
 
 /* A kernel and bias packed once, for any n, h, w. Owns its memory; immutable, so threads may share it. */
 typedef struct fc_conv2d_prepared fc_conv2d_prepared;
@@ -271,30 +292,6 @@ typedef struct fc_conv2d_plan {
 
 fc_status fc_plan_conv2d(const fc_conv2d_params *p, fc_conv2d_plan *plan);
 
-/* ---------------------------------------------------------------- entry points as data */
-
-/* Handed to a framework's op library, so that it shares this copy of the kernels and settings. */
-typedef struct fc_api {
-    size_t size;                                /* sizeof(fc_api) of the library that fills it */
-    const char *(*status_text)(fc_status);
-    int (*get_num_threads)(void);
-    fc_precision (*get_precision)(void);
-    fc_status (*resolve_padding)(fc_padding, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t *, ptrdiff_t *);
-    fc_status (*conv2d_output_size)(const fc_conv2d_params *, ptrdiff_t *, ptrdiff_t *);
-    fc_status (*conv2d)(const fc_conv2d_params *, const void *, const void *, const void *, void *);
-    fc_status (*conv2d_input_grad)(const fc_conv2d_params *, const void *, const void *, void *);
-    fc_status (*conv2d_kernel_grad)(const fc_conv2d_params *, const void *, const void *, void *);
-    fc_status (*bias_grad)(fc_dtype, fc_layout, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, void *);
-    fc_status (*pool2d_output_size)(const fc_pool2d_params *, ptrdiff_t *, ptrdiff_t *);
-    fc_status (*pool2d)(const fc_pool2d_params *, const void *, void *);
-    fc_status (*pool2d_grad)(const fc_pool2d_params *, const void *, const void *, void *);
-    fc_status (*max_pool2d_grad_grad)(const fc_pool2d_params *, const void *, const void *, void *);
-    fc_status (*activate)(fc_dtype, fc_activation, double, size_t, const void *, void *);
-    fc_status (*activate_grad)(fc_dtype, fc_activation, double, size_t, const void *, const void *, const void *, void *);
-    fc_status (*softmax)(fc_dtype, size_t, size_t, size_t, const void *, void *);
-    fc_status (*softmax_grad)(fc_dtype, size_t, size_t, size_t, const void *, const void *, void *);
-} fc_api;
-
-const fc_api *fc_get_api(void);
+#include "fastconv_api.h"
 
 #endif

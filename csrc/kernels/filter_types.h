@@ -4,6 +4,7 @@
 #define FC_KERNELS_FILTER_TYPES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * out[r * out_pitch + c] = sum over j < k_h, k < k_w of taps[k * k_h + j] * rows[r + j][c + k * step], r < n_rows, c < n_cols.
@@ -20,6 +21,7 @@ typedef struct fc_convolve2d_block {
     size_t out_pitch;
     int streams;                /* out is written past the caches where it lies on whole lines; stream_end follows */
 } fc_convolve2d_block;
+/* u8_b16, u8_f32: taps and sums of 16 bits or float, rows of bytes. */
 typedef void fc_convolve2d_fn(const fc_convolve2d_block *block);
 
 /* out[r * out_pitch + c] = sum over t < n_taps of taps[t] * rows[r + places[t].row][c + places[t].offset], r < n_rows, c < n_cols. */
@@ -48,9 +50,21 @@ typedef struct fc_box_columns {
 typedef void fc_box_columns_fn(const fc_box_columns *block);
 enum { FC_BOX_WIDTH = 32 };
 
-/* dst[i] = src[i] * scale, i < n, rounded to the nearest integer (ties to even) and cut to the range of dst's type; NaN gives the least.
-   From 16 bits to 8: src[i] + 128 stays within 16 bits. */
-typedef void fc_narrow_fn(const void *src, void *dst, size_t n, double scale);
+/* sums[i] += enter[i] - leave[i], i < n, modulo 2^16; leave may be NULL, then nothing does. */
+typedef void fc_slide_columns_fn(const uint8_t *restrict enter, const uint8_t *restrict leave, uint16_t *restrict sums, size_t n);
+/* out[i] = tap * (sum over j < k of sums[i + j]), i < n, n at least 1; the sums stay below 2^31. */
+typedef void fc_slide_rows_fn(const uint16_t *sums, size_t k, float tap, float *out, size_t n);
+
+/*
+ * dst[i] = src[i] * scale, i < n, rounded to the nearest integer (ties to even) and cut to the range of dst's type; NaN gives the least.
+ * From 16 bits to 8: src[i] + 128 stays within 16 bits; with a multiplier other than 0, which is for unsigned sums, right is at least 1
+ * and dst[i] what fc_scaled gives, cut to 255.
+ */
+typedef struct fc_scaling { double scale; uint16_t multiplier, bias; uint8_t left, right; } fc_scaling;
+static inline uint16_t fc_scaled(uint16_t x, const fc_scaling *s) {
+    return (uint16_t)((uint16_t)(((uint32_t)(uint16_t)(x << s->left) * s->multiplier >> 16) + s->bias) >> s->right);
+}
+typedef void fc_narrow_fn(const void *src, void *dst, size_t n, const fc_scaling *scaling);
 
 /* Whether src[i] is finite for every i < n. */
 typedef int fc_finite_fn(const void *src, size_t n);

@@ -13,6 +13,7 @@
 
 #include "fastconv.h"
 #include "kernels/filter_types.h"
+#include "kernels/grad_types.h"
 
 /*
  * The micro-kernel: c[r][j] = sum over i < k of a[i * a_pitch + r] * b[i * b_pitch + j], r < rows, j < cols, written to c[r * c_pitch + j];
@@ -116,8 +117,12 @@ typedef struct fc_winograd {
     fc_winograd_output_fn *output;
     fc_winograd_kernel_fn *kernel;
 } fc_winograd;
-#define FC_WINOGRAD_SETS(X) X(2, 3) X(4, 3) X(6, 3) X(2, 5) X(4, 5)
-enum { FC_WINOGRAD_2X3, FC_WINOGRAD_4X3, FC_WINOGRAD_6X3, FC_WINOGRAD_2X5, FC_WINOGRAD_4X5, FC_WINOGRAD_COUNT, FC_WINOGRAD_LARGEST = 8 };
+/* The last three are the kernel gradient's: m is the kernel's side then and r that of a tile of dy. */
+#define FC_WINOGRAD_SETS(X) X(2, 3) X(4, 3) X(6, 3) X(2, 5) X(4, 5) X(3, 4) X(3, 2) X(5, 2)
+enum {
+    FC_WINOGRAD_2X3, FC_WINOGRAD_4X3, FC_WINOGRAD_6X3, FC_WINOGRAD_2X5, FC_WINOGRAD_4X5, FC_WINOGRAD_3X4, FC_WINOGRAD_3X2, FC_WINOGRAD_5X2,
+    FC_WINOGRAD_COUNT, FC_WINOGRAD_LARGEST = 8
+};
 
 /*
  * The micro-kernel with pixels in the lanes:
@@ -139,7 +144,7 @@ typedef struct fc_planes_block {
 } fc_planes_block;
 typedef void fc_planes_fn(const fc_planes_block *block);
 typedef struct fc_planes_tile { size_t rows, cols, vectors; fc_planes_fn *run; } fc_planes_tile;
-enum { FC_PLANES_TILES = 8 };
+enum { FC_PLANES_TILES = 18 };
 
 /* dst[k * pitch + i] = src[i][k] for i < rows, k < length; pitch >= rows. Elements of the size in the slot's name, in bits. */
 typedef void fc_transpose_fn(void *dst, size_t pitch, const void *const *src, size_t rows, size_t length);
@@ -250,15 +255,18 @@ typedef void fc_softmax_grad_fn(size_t rows, size_t axis, const void *y, const v
 typedef void fc_softmax_panel_fn(size_t axis, size_t pitch, size_t columns, const void *x, void *y);
 typedef void fc_softmax_grad_panel_fn(size_t axis, size_t pitch, size_t columns, const void *y, const void *dy, void *dx);
 
-/* A row of pooling windows that hold the same cells each; x points at the first one's first cell. Pitches in elements. */
+/* Rows of pooling windows that hold the same cells each; x points at the first one's first cell. Pitches in elements. */
 typedef struct fc_pool_span {
     size_t rows, cols;              /* cells of a window */
     size_t row_pitch, col_pitch;    /* between rows of x, and between cells of a row; col_pitch is channels */
     size_t count, step;             /* windows, and elements of x between them */
     size_t channels;                /* elements of a cell, each pooled by itself */
+    size_t lines, x_line, window_line;      /* rows of windows; elements between them of x and dx, and of what the windows give or get */
     size_t grad_begin, grad_end;    /* gradients write these rows of the windows only */
+    size_t met_rows, met_cols;      /* of them the first rows, and in the first window of the span the first columns, hold sums already */
 } fc_pool_span;
-/* pool_max, pool_avg: to[window] from x. *_grad: to (dx, at row grad_begin) += what from[window] (dy) gives.
+/* pool_max, pool_avg: to[window] from x. *_grad: to (dx, at row grad_begin) = what from[window] (dy) gives the windows' cells, added to the
+   sums where cells have met a window before; what lies between the windows is left alone.
    pool_max_pick: to[window] = the element of from, laid out as x, where x has its maximum. */
 typedef void fc_pool_fn(const fc_pool_span *span, const void *x, const void *from, void *to);
 
@@ -269,12 +277,14 @@ typedef struct fc_kernels {
 #define FC_FFT(slot) fc_fft slot;
 #define FC_WINOGRAD(slot) fc_winograd slot[FC_WINOGRAD_COUNT];
 #define FC_PLANES(slot) fc_planes_tile slot[FC_PLANES_TILES + 1];   /* ends with rows == 0 */
+#define FC_OUTER(slot) fc_outer_tile slot[FC_OUTER_TILES + 1];   /* ends with height == 0 */
 #define FC_KERNEL(slot, type) type *slot;
 #define FC_ACTIVATIONS(slot, type) type *slot[FC_ACTIVATION_COUNT];
 #include "kernels/list.inc"
 #undef FC_GEMM
 #undef FC_ROWS
 #undef FC_PLANES
+#undef FC_OUTER
 #undef FC_WINOGRAD
 #undef FC_SPLIT
 #undef FC_FFT

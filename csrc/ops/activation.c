@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Elementwise activations and gradients: blocks of a fixed length in parallel, halves by way of float in cache. */
+/*
+ * Elementwise activations and gradients: blocks of a fixed length in parallel. Halves go by way of float in cache; so do results that
+ * are too large to stay in cache, which then pass it by: their lines need not be read to be written.
+ */
 #include "ops/activation.h"
 
 #include <stdint.h>
 
+#include "core/cpu.h"
 #include "core/dispatch.h"
 #include "core/parallel.h"
 #include "core/size.h"
 
 enum {
-    BLOCK = 8192,       /* elements of a task */
-    HALF_BLOCK = 1024   /* halves converted at a time: three float blocks on the stack, in L1 */
+    BLOCK = 8192,           /* elements of a task */
+    HALF_BLOCK = 1024,      /* halves converted at a time: three float blocks on the stack, in L1 */
+    STREAMED_BLOCK = 4096   /* bytes made at a time, then copied past the caches */
 };
 
 typedef struct activation_job {
@@ -19,6 +24,8 @@ typedef struct activation_job {
     fc_activation_fn *forward;
     fc_activation_grad_fn *gradient;
     fc_convert_fn *widen, *narrow;  /* NULL for float and double */
+    fc_stream_fn *stream;           /* NULL where the result stays in cache */
+    fc_stream_end_fn *stream_end;
     const char *from, *dy;          /* dy: gradients only */
     char *to;
 } activation_job;
@@ -39,10 +46,25 @@ static void run_kernel(const activation_job *job, size_t n, const void *from, co
         job->forward(n, job->alpha, from, to);
 }
 
+/* Bytes [begin, end) of float or double. */
+static void stream_block(const activation_job *job, size_t begin, size_t end) {
+    _Alignas(64) char made[STREAMED_BLOCK];
+    for (size_t i = begin; i < end; i += sizeof made) {
+        const size_t bytes = end - i < sizeof made ? end - i : sizeof made;
+        run_kernel(job, bytes / job->width, job->from + i, job->dy ? job->dy + i : NULL, made);
+        job->stream(job->to + i, made, bytes);
+    }
+    job->stream_end();
+}
+
 static void run_block(void *job_, size_t task, size_t worker) {
     const activation_job *job = job_;
     (void)worker;
     size_t begin = task * BLOCK, end = begin + BLOCK < job->count ? begin + BLOCK : job->count;
+    if (job->stream) {
+        stream_block(job, begin * job->width, end * job->width);
+        return;
+    }
     if (!job->widen) {
         size_t offset = begin * job->width;
         run_kernel(job, end - begin, job->from + offset, job->dy ? job->dy + offset : NULL, job->to + offset);
@@ -68,6 +90,10 @@ static fc_status run(activation_job *job, fc_dtype dtype, const fc_kernels *kern
     if (dtype == FC_F16 || dtype == FC_BF16) {
         job->widen = dtype == FC_F16 ? kernels->widen_f16 : kernels->widen_bf16;
         job->narrow = dtype == FC_F16 ? kernels->narrow_f16 : kernels->narrow_bf16;
+    }
+    if (!job->widen && bytes > fc_caches()->l3 / (job->dy ? 3 : 2) && job->to != job->from && job->to != job->dy) {
+        job->stream = kernels->stream;
+        job->stream_end = kernels->stream_end;
     }
     size_t tasks = job->count / BLOCK + (job->count % BLOCK != 0);
     fc_parallel_for(tasks, fc_parallel_workers(tasks, 32.0 * (double)job->count), run_block, job);

@@ -100,19 +100,23 @@ fc_status fc_layer_run(const fc_layer *layer, fc_conv2d_algorithm id, const fc_l
     return algorithms[id]->run(layer, weights, x, y, &epilogue);
 }
 
+fc_status fc_layer_run_once(const fc_layer *layer, fc_conv2d_algorithm id, const void *kernel, const void *bias, const void *x, void *y) {
+    void *packed = NULL;
+    if (fc_layer_is_empty(layer))
+        return FC_OK;
+    if (!packs_late(layer, id))
+        FC_TRY(fc_layer_pack(layer, id, kernel, bias, &packed));
+    const fc_status status = fc_layer_run(layer, id, &(fc_layer_weights){kernel, bias, packed}, x, y);
+    fc_scratch_free(packed);
+    return status;
+}
+
 fc_status fc_conv2d(const fc_conv2d_params *p, const void *x, const void *kernel, const void *bias, void *y) {
     fc_layer layer;
     fc_conv2d_algorithm id;
-    void *packed = NULL;
     FC_TRY(fc_layer_make(p, &layer));
     FC_TRY(fc_layer_choose(&layer, &id));
-    if (fc_layer_is_empty(&layer))
-        return FC_OK;
-    if (!packs_late(&layer, id))
-        FC_TRY(fc_layer_pack(&layer, id, kernel, bias, &packed));
-    const fc_status status = fc_layer_run(&layer, id, &(fc_layer_weights){kernel, bias, packed}, x, y);
-    fc_scratch_free(packed);
-    return status;
+    return fc_layer_run_once(&layer, id, kernel, bias, x, y);
 }
 
 /* Which algorithm is best depends on the image, so each is packed when it is first chosen, from a copy of the kernel. */

@@ -15,5 +15,7 @@ fc_status fc_layer_choose(const fc_layer *layer, fc_conv2d_algorithm *chosen);
 /* Allocates *packed; release with fc_scratch_free. */
 fc_status fc_layer_pack(const fc_layer *layer, fc_conv2d_algorithm id, const void *kernel, const void *bias, void **packed);
 fc_status fc_layer_run(const fc_layer *layer, fc_conv2d_algorithm id, const fc_layer_weights *weights, const void *x, void *y);
+/* Packs, where the algorithm does not do so late, and runs. */
+fc_status fc_layer_run_once(const fc_layer *layer, fc_conv2d_algorithm id, const void *kernel, const void *bias, const void *x, void *y);
 
 #endif

@@ -28,7 +28,7 @@ static fc_status axis(const fc_convolve2d_params *p, ptrdiff_t image, ptrdiff_t 
 
 static fc_status measure(const fc_convolve2d_params *p, fc_filter *f) {
     *f = (fc_filter){.image_type = p->dtype, .work = p->dtype, .result = p->dtype, .h = p->image_h, .w = p->image_w, .channels = 1,
-                     .k_h = p->k_h, .k_w = p->k_w, .boundary = p->boundary, .scale = 1};
+                     .k_h = p->k_h, .k_w = p->k_w, .boundary = p->boundary, .scaling = {.scale = 1}};
     FC_TRY(axis(p, p->image_h, p->k_h, &f->out_h, &f->top));
     FC_TRY(axis(p, p->image_w, p->k_w, &f->out_w, &f->left));
     if (p->boundary < FC_FILL || p->boundary > FC_SYMM)

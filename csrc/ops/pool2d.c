@@ -4,10 +4,12 @@
  *
  * An image is n in NHWC (cells of c channels) and a plane of one channel in NCHW. It is cut in strips: of rows of the
  * windows (forward), or of rows of dx (gradients), where each strip runs every window that reaches into it and takes only
- * its own rows, so no two tasks write one element and sums have a fixed order. Halves are widened a strip at a time.
+ * its own rows, so no two tasks write one element and sums have a fixed order. Halves are widened a strip at a time. Results
+ * too large to stay in cache are made a strip at a time, too, and copied past the caches, which saves reading their lines.
  */
 #include <string.h>
 
+#include "core/cpu.h"
 #include "core/dispatch.h"
 #include "core/parallel.h"
 #include "core/scratch.h"
@@ -16,9 +18,13 @@
 
 enum { STRIP_ELEMENTS = 16384, TASK_ELEMENTS = 32768 }; /* of x */
 
+/* Rows or columns [begin, end). */
+typedef struct range { ptrdiff_t begin, end; } range;
+
 typedef struct pool_job {
     const fc_pool2d_params *p;
     ptrdiff_t out_h, out_w, images, cell;
+    range inner;                            /* columns of windows that lose no cell at the borders */
     fc_pool_fn *kernel;
     const char *x, *from;                   /* from: dy or ddx; either may be NULL */
     char *to;
@@ -27,17 +33,21 @@ typedef struct pool_job {
     ptrdiff_t units_per_task, units;        /* a unit is a strip of an image */
     size_t width, kernel_width;             /* bytes of an element, outside and for the kernel */
     fc_convert_fn *widen, *narrow;          /* NULL for float and double */
+    fc_stream_fn *stream;                   /* NULL where results stay in cache, and for halves */
+    fc_stream_end_fn *stream_end;
     char *scratch;
-    size_t part;                            /* bytes of each of a worker's three parts of it: x, from, to */
+    size_t part, parts;                     /* bytes of a part of a worker's scratch: x and from if widened, to */
 } pool_job;
-
-/* Rows or columns [begin, end). */
-typedef struct range { ptrdiff_t begin, end; } range;
 
 /* Cells inside the image of window i along one axis. */
 static range window_cells(ptrdiff_t i, ptrdiff_t size, ptrdiff_t pool, ptrdiff_t stride, ptrdiff_t pad) {
     ptrdiff_t begin = i * stride - pad;
     return (range){fc_max(begin, 0), fc_min(begin + pool, size)};
+}
+
+/* Cells of window i, from `begin` on, that lie in the window before it too. */
+static size_t cells_met(ptrdiff_t i, ptrdiff_t begin, ptrdiff_t size, ptrdiff_t pool, ptrdiff_t stride, ptrdiff_t pad) {
+    return (size_t)fc_max(window_cells(i - 1, size, pool, stride, pad).end - begin, 0);
 }
 
 /* Windows along one axis that hold one of the cells. */
@@ -58,30 +68,56 @@ static size_t offset(const pool_job *job, ptrdiff_t row, ptrdiff_t width, ptrdif
     return (size_t)((row * width + column) * job->cell) * job->kernel_width;
 }
 
-/* A row of windows: those at the borders lose cells and go one by one, the rest in one call. */
-static void run_row(const pool_job *job, const strip *s, ptrdiff_t i) {
+/* The rows of the windows of row i: as many as lie in the image; of a gradient, those that the strip owns, and has met before. */
+static fc_pool_span window_rows(const pool_job *job, const strip *s, ptrdiff_t i) {
     const fc_pool2d_params *p = job->p;
     const range rows = window_cells(i, p->h, p->pool_h, p->stride_h, p->pad_top);
-    const range own = {fc_max(rows.begin, s->own.begin), fc_min(rows.end, s->own.end)};
-    const ptrdiff_t room = p->w + p->pad_left - p->pool_w, first = p->pad_left / p->stride_w + (p->pad_left % p->stride_w != 0);
-    const ptrdiff_t last = room < 0 ? 0 : fc_min(room / p->stride_w + 1, job->out_w);
-    fc_pool_span span = {
-        .rows = (size_t)(rows.end - rows.begin), .row_pitch = (size_t)(p->w * job->cell), .col_pitch = (size_t)job->cell,
-        .step = (size_t)p->stride_w * (size_t)job->cell, .channels = (size_t)job->cell,
-    };
+    fc_pool_span span = {.rows = (size_t)(rows.end - rows.begin), .lines = 1};
     if (job->gradient) {
-        span.grad_begin = (size_t)(own.begin - rows.begin);
-        span.grad_end = (size_t)(own.end - rows.begin);
+        span.grad_begin = (size_t)(fc_max(rows.begin, s->own.begin) - rows.begin);
+        span.grad_end = (size_t)(fc_min(rows.end, s->own.end) - rows.begin);
+        if (i > s->windows.begin)
+            span.met_rows = cells_met(i, rows.begin, p->h, p->pool_h, p->stride_h, p->pad_top);
     }
+    return span;
+}
+
+/* From row i on, the rows of windows whose spans are alike; where windows overlap both ways, only whole rows go together, so that sums keep their order. */
+static fc_pool_span like_lines(const pool_job *job, const strip *s, ptrdiff_t i) {
+    const fc_pool2d_params *p = job->p;
+    fc_pool_span span = window_rows(job, s, i);
+    const int apart = p->stride_h >= p->pool_h || (!job->inner.begin && job->inner.end == job->out_w);
+    for (ptrdiff_t next = i + 1; apart && next < s->windows.end && i * p->stride_h >= p->pad_top; next++) {
+        const fc_pool_span other = window_rows(job, s, next);
+        if (other.rows != span.rows || other.grad_begin != span.grad_begin || other.grad_end != span.grad_end || other.met_rows != span.met_rows)
+            break;
+        span.lines++;
+    }
+    return span;
+}
+
+/* Rows of windows: those at the left and right borders lose cells and go one by one, the rest in one call. */
+static ptrdiff_t run_lines(const pool_job *job, const strip *s, ptrdiff_t i) {
+    const fc_pool2d_params *p = job->p;
+    const ptrdiff_t top = window_cells(i, p->h, p->pool_h, p->stride_h, p->pad_top).begin;
+    fc_pool_span span = like_lines(job, s, i);
+    span.row_pitch = (size_t)(p->w * job->cell);
+    span.col_pitch = span.channels = (size_t)job->cell;
+    span.step = (size_t)p->stride_w * (size_t)job->cell;
+    span.x_line = (size_t)p->stride_h * span.row_pitch;
+    span.window_line = (size_t)(job->out_w * job->cell);
     for (ptrdiff_t j = 0; j < job->out_w; j += (ptrdiff_t)span.count) {
         const range cols = window_cells(j, p->w, p->pool_w, p->stride_w, p->pad_left);
-        const size_t cell = offset(job, rows.begin - s->rows.begin, p->w, cols.begin);
+        const size_t cell = offset(job, top - s->rows.begin, p->w, cols.begin);
         const size_t window = offset(job, i - s->windows.begin, job->out_w, j);
+        const ptrdiff_t own = fc_max(top, s->own.begin) - s->own.begin;
+        span.met_cols = j ? cells_met(j, cols.begin, p->w, p->pool_w, p->stride_w, p->pad_left) : 0;
         span.cols = (size_t)(cols.end - cols.begin);
-        span.count = j >= first && j < last ? (size_t)(last - j) : 1;
+        span.count = j >= job->inner.begin && j < job->inner.end ? (size_t)(job->inner.end - j) : 1;
         job->kernel(&span, s->x ? s->x + cell : NULL, s->from ? s->from + (job->from_on_x ? cell : window) : NULL,
-                    s->to + (job->gradient ? offset(job, own.begin - s->own.begin, p->w, cols.begin) : window));
+                    s->to + (job->gradient ? offset(job, own, p->w, cols.begin) : window));
     }
+    return (ptrdiff_t)span.lines;
 }
 
 /* Elements before row `row` of an image, of x's shape or the windows'. */
@@ -99,6 +135,18 @@ static const char *input_rows(const pool_job *job, const char *tensor, int on_x,
         return tensor + begin * job->width;
     job->widen(tensor + begin * job->width, scratch, end - begin);
     return scratch;
+}
+
+/* Zeros for the cells of the rows `own` of dx that no window holds. */
+static void clear_rest(const pool_job *job, range own, char *dx) {
+    const fc_pool2d_params *p = job->p;
+    const int apart = p->stride_h > p->pool_h || p->stride_w > p->pool_w || !job->out_h || !job->out_w;
+    const ptrdiff_t rows = apart ? 0 : window_cells(job->out_h - 1, p->h, p->pool_h, p->stride_h, p->pad_top).end;
+    const ptrdiff_t cols = apart ? 0 : window_cells(job->out_w - 1, p->w, p->pool_w, p->stride_w, p->pad_left).end;
+    for (ptrdiff_t row = own.begin; row < own.end; row++) {
+        const ptrdiff_t kept = row < rows ? cols : 0;
+        memset(dx + offset(job, row - own.begin, p->w, kept), 0, offset(job, 0, p->w, p->w - kept));
+    }
 }
 
 static void run_unit(const pool_job *job, ptrdiff_t unit, char *scratch) {
@@ -120,20 +168,24 @@ static void run_unit(const pool_job *job, ptrdiff_t unit, char *scratch) {
     const size_t first = elements_before(job, job->gradient, image, target.begin);
     const size_t elements = elements_before(job, job->gradient, image, target.end) - first;
     char *to = job->to + first * job->width;
-    s.to = job->narrow ? scratch + 2 * job->part : to;
+    s.to = job->scratch ? scratch + (job->parts - 1) * job->part : to;
     if (job->gradient)
-        memset(s.to, 0, elements * job->kernel_width);
-    for (ptrdiff_t i = s.windows.begin; i < s.windows.end; i++)
-        run_row(job, &s, i);
+        clear_rest(job, target, s.to);
+    for (ptrdiff_t i = s.windows.begin; i < s.windows.end;)
+        i += run_lines(job, &s, i);
     if (job->narrow)
         job->narrow(s.to, to, elements);
+    else if (job->stream)
+        job->stream(to, s.to, elements * job->width);
 }
 
 static void run_task(void *job_, size_t task, size_t worker) {
     const pool_job *job = job_;
     const ptrdiff_t begin = (ptrdiff_t)task * job->units_per_task, end = fc_min(begin + job->units_per_task, job->units);
     for (ptrdiff_t unit = begin; unit < end; unit++)
-        run_unit(job, unit, job->scratch ? job->scratch + worker * 3 * job->part : NULL);
+        run_unit(job, unit, job->scratch ? job->scratch + worker * job->parts * job->part : NULL);
+    if (job->stream)
+        job->stream_end();
 }
 
 /* Cuts the images in strips of about STRIP_ELEMENTS, high enough that windows across a border of strips are few. */
@@ -151,11 +203,12 @@ static void cut(pool_job *job) {
     job->units_per_task = fc_max(TASK_ELEMENTS / fc_max(fc_ceil_div(p->h * p->w * job->cell, job->strips), 1), 1);
 }
 
-/* Scratch of the widened parts: rows of x that a strip's windows reach, or rows of windows. */
+/* Scratch of the parts: rows of x that a strip's windows reach, or rows of windows. */
 static fc_status allocate(pool_job *job, size_t workers) {
     const fc_pool2d_params *p = job->p;
     ptrdiff_t rows = p->h, windows = job->out_h;
-    if (!job->widen)
+    job->parts = job->widen ? 3 : 1;
+    if (!job->widen && !job->stream)
         return FC_OK;
     if (job->gradient) {
         rows = fc_min(rows, job->strip + 2 * fc_min(p->pool_h, p->h));
@@ -169,7 +222,7 @@ static fc_status allocate(pool_job *job, size_t workers) {
     size_t bytes;
     FC_TRY(fc_multiply(factors, 3, &job->part));
     job->part = fc_align_up(job->part);
-    const ptrdiff_t all[] = {(ptrdiff_t)job->part, 3, (ptrdiff_t)workers};
+    const ptrdiff_t all[] = {(ptrdiff_t)job->part, (ptrdiff_t)job->parts, (ptrdiff_t)workers};
     FC_TRY(fc_multiply(all, 3, &bytes));
     job->scratch = fc_scratch_alloc(bytes);
     return job->scratch ? FC_OK : FC_OUT_OF_MEMORY;
@@ -201,9 +254,17 @@ static fc_status run(pool_job *job, const fc_kernels *kernels) {
         job->widen = p->dtype == FC_F16 ? kernels->widen_f16 : kernels->widen_bf16;
         job->narrow = p->dtype == FC_F16 ? kernels->narrow_f16 : kernels->narrow_bf16;
     }
-    cut(job);
     const double cells = (double)p->n * (double)p->h * (double)p->w * (double)p->c;
     const double windows = (double)p->n * (double)job->out_h * (double)job->out_w * (double)p->c;
+    const double moved = (double)job->width * (cells * (job->gradient + (job->x != NULL)) + windows);
+    if (!job->widen && moved > (double)fc_caches()->l3) {
+        job->stream = kernels->stream;
+        job->stream_end = kernels->stream_end;
+    }
+    cut(job);
+    const ptrdiff_t room = p->w + p->pad_left - p->pool_w;
+    job->inner.begin = fc_ceil_div(p->pad_left, p->stride_w);
+    job->inner.end = room < 0 ? 0 : fc_min(room / p->stride_w + 1, job->out_w);
     const double work = 4.0 * (double)job->width * (cells + windows) + 2 * windows * (double)p->pool_h * (double)p->pool_w;
     const size_t tasks = (size_t)fc_ceil_div(job->units, job->units_per_task), workers = fc_parallel_workers(tasks, work);
     FC_TRY(allocate(job, workers));

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Softmax over the middle axis of (outer, axis, inner): whole rows where inner is 1, else panels of columns. */
+/*
+ * Softmax over the middle axis of (outer, axis, inner): whole rows where inner is 1, else panels of columns. Rows whose results are
+ * together too large to stay in cache are made in L1 and copied past it.
+ */
 #include <stdint.h>
 
+#include "core/cpu.h"
 #include "core/dispatch.h"
 #include "core/parallel.h"
 #include "core/scratch.h"
@@ -9,7 +13,8 @@
 
 enum {
     PANEL = 64,             /* columns of a task where inner > 1: whole cache lines of every row */
-    TASK_ELEMENTS = 8192    /* elements of a task where inner == 1, at least a row */
+    TASK_ELEMENTS = 8192,   /* elements of a task where inner == 1, at least a row */
+    STREAMED_ELEMENTS = 1024    /* made before they are copied past the caches, at least a row */
 };
 
 typedef struct softmax_job {
@@ -20,7 +25,8 @@ typedef struct softmax_job {
     const char *from, *dy;          /* x, or y and dy */
     char *to;
     fc_convert_fn *widen, *narrow;  /* NULL for float and double */
-    char *scratch;                  /* of every worker, halves only: from, dy, to */
+    size_t streamed_rows;           /* rows copied past the caches at a time, 0 where results stay in them and for halves */
+    char *scratch;                  /* of every worker: for halves from, dy, to, else streamed rows */
     size_t scratch_floats;          /* of one of the three */
 } softmax_job;
 
@@ -40,12 +46,27 @@ static void run_panel(const softmax_job *job, size_t pitch, size_t columns, cons
         (job->dtype == FC_F64 ? k->softmax_panel_f64 : k->softmax_panel_f32)(job->axis, pitch, columns, from, to);
 }
 
+/* rows of float or double, in the worker's scratch and then past the caches. */
+static void stream_rows(const softmax_job *job, size_t rows, const char *from, const char *dy, char *to, char *scratch) {
+    const size_t bytes = job->axis * job->width;
+    for (size_t r = 0; r < rows; r += job->streamed_rows) {
+        const size_t some = rows - r < job->streamed_rows ? rows - r : job->streamed_rows;
+        run_rows(job, some, from + r * bytes, dy ? dy + r * bytes : NULL, scratch);
+        job->kernels->stream(to + r * bytes, scratch, some * bytes);
+    }
+    job->kernels->stream_end();
+}
+
 static void rows_task(void *job_, size_t task, size_t worker) {
     const softmax_job *job = job_;
     size_t begin = task * job->rows, rows = job->outer - begin < job->rows ? job->outer - begin : job->rows;
     size_t offset = begin * job->axis * job->width, n = rows * job->axis;
     const char *from = job->from + offset, *dy = job->dy ? job->dy + offset : NULL;
     char *to = job->to + offset;
+    if (job->streamed_rows) {
+        stream_rows(job, rows, from, dy, to, job->scratch + worker * job->scratch_floats * sizeof(float));
+        return;
+    }
     if (!job->widen) {
         run_rows(job, rows, from, dy, to);
         return;
@@ -83,12 +104,13 @@ static void panel_task(void *job_, size_t task, size_t worker) {
 }
 
 static fc_status allocate(softmax_job *job, size_t workers) {
-    if (!job->widen)
+    if (!job->widen && !job->streamed_rows)
         return FC_OK;
     size_t bytes;
-    const ptrdiff_t floats[] = {(ptrdiff_t)job->axis, job->inner == 1 ? (ptrdiff_t)job->rows : PANEL};
+    const size_t rows = job->streamed_rows ? job->streamed_rows * job->width / sizeof(float) : job->rows;
+    const ptrdiff_t floats[] = {(ptrdiff_t)job->axis, job->inner == 1 ? (ptrdiff_t)rows : PANEL};
     FC_TRY(fc_multiply(floats, 2, &job->scratch_floats));
-    const ptrdiff_t all[] = {(ptrdiff_t)job->scratch_floats, (ptrdiff_t)workers, 3 * sizeof(float)};
+    const ptrdiff_t all[] = {(ptrdiff_t)job->scratch_floats, (ptrdiff_t)workers, (job->widen ? 3 : 1) * sizeof(float)};
     FC_TRY(fc_multiply(all, 3, &bytes));
     job->scratch = fc_scratch_alloc(bytes);
     return job->scratch ? FC_OK : FC_OUT_OF_MEMORY;
@@ -112,6 +134,8 @@ static fc_status softmax(fc_dtype dtype, size_t outer, size_t axis, size_t inner
         .widen = dtype == FC_F16 ? kernels->widen_f16 : dtype == FC_BF16 ? kernels->widen_bf16 : NULL,
         .narrow = dtype == FC_F16 ? kernels->narrow_f16 : dtype == FC_BF16 ? kernels->narrow_bf16 : NULL,
     };
+    if (inner == 1 && !job.widen && bytes > fc_caches()->l3 / (dy ? 3 : 2) && to != from && to != dy)
+        job.streamed_rows = axis < STREAMED_ELEMENTS ? STREAMED_ELEMENTS / axis : 1;
     size_t tasks = inner == 1 ? (outer + job.rows - 1) / job.rows : outer * job.panels;
     size_t workers = fc_parallel_workers(tasks, 32.0 * (double)(bytes / job.width));
     FC_TRY(allocate(&job, workers));

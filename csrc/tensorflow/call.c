@@ -78,12 +78,14 @@ static size_t element_count(call *c, const int64_t *dims, int rank) {
     return count;
 }
 
-void *call_output(call *c, const int64_t *dims, int rank) {
+void *call_output(call *c, const int64_t *dims, int rank) { return call_output_at(c, 0, dims, rank); }
+
+void *call_output_at(call *c, int index, const int64_t *dims, int rank) {
     size_t count = element_count(c, dims, rank);
     if (!call_ok(c))
         return NULL;
     TF_DataType type = c->kernel->type;
-    TF_Tensor *y = tf.AllocateOutput(c->ctx, 0, type, dims, rank, count * item_size(type), c->status);
+    TF_Tensor *y = tf.AllocateOutput(c->ctx, index, type, dims, rank, count * item_size(type), c->status);
     if (!call_ok(c))
         return NULL;
     c->held[c->held_count++] = y;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolution with bias and activation, and its three gradients. */
+/* Convolution with bias and activation, and its gradients: each by itself, and all in one op. */
 #include "tensorflow/op.h"
 
 typedef struct conv_kernel {
@@ -10,6 +10,7 @@ typedef struct conv_kernel {
     ptrdiff_t groups;
     fc_activation activation;
     double alpha;
+    int wanted[3];              /* of all gradients in one op: dx, dkernel, dbias */
 } conv_kernel;
 
 /* The geometry of x (n,h,w,c_in or n,c_in,h,w) with a kernel (k_h,k_w,c_in/groups,c_out), and the output's shape. */
@@ -80,7 +81,7 @@ static void run_kernel_grad(const kernel *base, call *c) {
         return;
     void *dkernel = call_output(c, kernel.dims, 4);
     if (dkernel && !is_empty(kernel.dims, 4))
-        call_check(c, fc->conv2d_kernel_grad(&p, x.data, dy.data, dkernel));
+        call_check(c, fc->conv2d_kernel_grad(&p, FC_KERNEL_GRAD_AUTO, x.data, dy.data, dkernel));
 }
 
 static void run_bias_grad(const kernel *base, call *c) {
@@ -93,6 +94,32 @@ static void run_bias_grad(const kernel *base, call *c) {
     void *dbias = call_output(c, dims, 1);
     if (dbias && size.c)
         call_check(c, fc->bias_grad(base->dtype, layout, size.n, size.h, size.w, size.c, dy.data, dbias));
+}
+
+/* The next output where it is wanted, else NULL. */
+static void *output_if(call *c, int wanted, int *index, const int64_t *dims, int rank) {
+    return wanted && call_ok(c) ? call_output_at(c, (*index)++, dims, rank) : NULL;
+}
+
+static void run_grads(const kernel *base, call *c) {
+    const conv_kernel *k = (const conv_kernel *)base;
+    fc_conv2d_params p;
+    int64_t out[4];
+    int index = 0;
+    input x = call_image(c, 0, "x"), kernel = call_image(c, 1, "kernel"), dy = call_image(c, 2, "dy"), y = dy;
+    if (!geometry(c, &x, &kernel, &p, out) || !call_same_dims(c, "dy", &dy, out))
+        return;
+    if (k->activation != FC_LINEAR) {
+        y = call_image(c, 3, "y");
+        if (!call_same_dims(c, "y", &y, out))
+            return;
+    }
+    const int64_t channels[1] = {p.c_out};
+    void *dx = output_if(c, k->wanted[0], &index, x.dims, 4);
+    void *dkernel = output_if(c, k->wanted[1], &index, kernel.dims, 4);
+    void *dbias = output_if(c, k->wanted[2], &index, channels, 1);
+    if (call_ok(c))
+        call_check(c, fc->conv2d_grads(&p, x.data, kernel.data, y.data, dy.data, dx, dkernel, dbias));
 }
 
 static creation create_conv_kernel(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const kernel *, call *)) {
@@ -110,13 +137,32 @@ static creation create_conv_kernel(TF_OpKernelConstruction *ctx, const char *op,
     return c;
 }
 
-static void *create_conv(TF_OpKernelConstruction *ctx) {
-    creation c = create_conv_kernel(ctx, "FastconvConv2D", run_conv);
+static creation create_activated(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const kernel *, call *)) {
+    creation c = create_conv_kernel(ctx, op, run);
     conv_kernel *k = (conv_kernel *)c.kernel;
     if (creation_ok(&c)) {
         k->activation = creation_activation(&c);
         k->alpha = creation_alpha(&c);
     }
+    return c;
+}
+
+static void *create_conv(TF_OpKernelConstruction *ctx) {
+    creation c = create_activated(ctx, "FastconvConv2D", run_conv);
+    return creation_end(&c);
+}
+
+static void *create_grads(TF_OpKernelConstruction *ctx) {
+    static const char *const counts[3] = {"dxs", "dkernels", "dbiases"};
+    creation c = create_activated(ctx, "FastconvConv2DGrads", run_grads);
+    for (int i = 0; i < 3 && creation_ok(&c); i++) {
+        const int64_t count = creation_int(&c, counts[i]);
+        if (count > 1)
+            creation_fail(&c, "`%s` must be 0 or 1; received %lld", counts[i], (long long)count);
+        ((conv_kernel *)c.kernel)->wanted[i] = count > 0;
+    }
+    if (creation_ok(&c) && creation_int(&c, "ys") != (((conv_kernel *)c.kernel)->activation != FC_LINEAR))
+        creation_fail(&c, "`y` must be one tensor with an activation, and none without");
     return creation_end(&c);
 }
 
@@ -155,4 +201,10 @@ static const op_spec kernel_grad = {
 static const op_spec bias_grad = {
     "FastconvBiasGrad", {"dy: T"}, {"dbias: T"}, {ATTR_T, ATTR_FORMAT}, shape_vector, create_bias_grad};
 
-const op_spec *const fc_tf_conv2d_ops[] = {&conv, &input_grad, &kernel_grad, &bias_grad, NULL};
+/* y: the convolution's output, with an activation only; outputs: those that are wanted. */
+static const op_spec grads = {
+    "FastconvConv2DGrads", {"x: T", "kernel: T", "dy: T", "y: ys * T"}, {"dx: dxs * T", "dkernel: dkernels * T", "dbias: dbiases * T"},
+    {ATTR_T, "ys: int >= 0", "dxs: int >= 0", "dkernels: int >= 0", "dbiases: int >= 0", ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING,
+     ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS, ATTR_ACTIVATION, ATTR_ALPHA}, shape_unknown, create_grads};
+
+const op_spec *const fc_tf_conv2d_ops[] = {&conv, &input_grad, &kernel_grad, &bias_grad, &grads, NULL};

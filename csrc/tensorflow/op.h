@@ -10,7 +10,7 @@
 #include "fastconv.h"
 #include "tensorflow/tf_api.h"
 
-enum { MAX_WORDS = 12, MAX_TENSORS = 4, MAX_RANK = 254, MESSAGE_SIZE = 512 };
+enum { MAX_WORDS = 16, MAX_TENSORS = 8, MAX_RANK = 254, MESSAGE_SIZE = 512 };
 
 /* The kernels, in the copy of the C core that fastconv._core holds. */
 extern const fc_api *fc;
@@ -105,8 +105,9 @@ void call_check(call *c, fc_status status);
 input call_input(call *c, int index);
 /* An input that must have four dimensions. */
 input call_image(call *c, int index, const char *name);
-/* Output 0: memory to write, NULL if it failed. Never NULL for an empty one. */
+/* Output 0, or `index`: memory to write, NULL if it failed. Never NULL for an empty one. */
 void *call_output(call *c, const int64_t *dims, int rank);
+void *call_output_at(call *c, int index, const int64_t *dims, int rank);
 /*
  * As call_output with the shape of input `index` (stored to dims[MAX_RANK] and rank), in that input's memory where
  * nobody else needs it. x: the input's data, which may be the output's. Takes the place of call_input(c, index).
@@ -132,5 +133,6 @@ TF_ShapeFunction shape_as_first;                /* the first input's */
 TF_ShapeFunction shape_as_first_image;          /* the same, with four dimensions */
 TF_ShapeFunction shape_window;                  /* [the first input's batch, ?, ?, ?] */
 TF_ShapeFunction shape_vector;                  /* [?] */
+TF_ShapeFunction shape_unknown;                 /* of every output */
 
 #endif

@@ -69,6 +69,7 @@ typedef void TF_DeleteFunction(void *);
     F(int64_t, ShapeInferenceContextNumInputs, (TF_ShapeInferenceContext *)) \
     F(void, ShapeInferenceContextGetInput, (TF_ShapeInferenceContext *, int, TF_ShapeHandle *, TF_Status *)) \
     F(void, ShapeInferenceContextSetOutput, (TF_ShapeInferenceContext *, int, TF_ShapeHandle *, TF_Status *)) \
+    F(void, ShapeInferenceContextSetUnknownShape, (TF_ShapeInferenceContext *, TF_Status *)) \
     F(void, ShapeInferenceContextWithRank, \
       (TF_ShapeInferenceContext *, TF_ShapeHandle *, int64_t, TF_ShapeHandle *, TF_Status *)) \
     F(void, ShapeInferenceContextSubshape, \

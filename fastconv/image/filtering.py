@@ -16,6 +16,7 @@ __all__ = ["filter2d", "filter_bank"]
 BORDERS = {"reflect101": 3, "reflect": 2, "nearest": 4, "wrap": 1, "constant": 0}
 _PAD_MODES = {"reflect101": "reflect", "reflect": "symmetric", "nearest": "edge", "wrap": "wrap",
               "constant": "constant"}
+_TAP_SHAPES = {2: "(kh, kw)", 3: "(k, kh, kw)"}
 _FEW_TAPS = 36
 
 
@@ -236,14 +237,13 @@ def _outside(border, value, kind: _Kind) -> tuple[int, np.ndarray | None]:
 
 def _taps(kernel, name: str, ndim: int, work: np.dtype) -> np.ndarray:
     """One kernel or a stack of them as a C-contiguous array of the dtype work."""
-    shape = "(kh, kw)" if ndim == 2 else "(k, kh, kw)"
     try:
         array = np.asarray(kernel)
     except ValueError as error:
-        raise ValueError(f"`{name}` must be numbers of shape {shape}: {error}") from None
+        raise ValueError(f"`{name}` must be numbers of shape {_TAP_SHAPES[ndim]}: {error}") from None
     if array.ndim != ndim or 0 in array.shape[-2:]:
-        raise ValueError(f"`{name}` must have shape {shape}, kh and kw at least 1; received {array.shape}")
-    if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
+        raise ValueError(f"`{name}` must have shape {_TAP_SHAPES[ndim]}, kh and kw at least 1; received {array.shape}")
+    if array.dtype is not work and array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
         raise TypeError(f"`{name}` must hold real numbers; received dtype {array.dtype}")
     return np.ascontiguousarray(array, work)
 

@@ -4,8 +4,9 @@ Every function takes any shape in float16, bfloat16, float32 or float64 (integer
 32 bits on) and computes half types in float32. NaN in gives NaN out. At infinity the value is the limit:
 ``silu(-inf)`` is -0, ``softsign(inf)`` is 1, where the formula written out would give NaN.
 
-Over float32 ``exponential``, ``sigmoid`` and ``tanh`` were measured within 1.2, 2.5 and 2.5 ulp of the exact
-result on every instruction set, denormal results included; the others and float64 are within a few ulp.
+Measured over float32, in ulp of the exact result on any instruction set: ``elu`` 1.1, ``exponential`` 1.4, ``softsign``
+1.5, ``softplus`` 1.9, ``sigmoid`` and ``tanh`` 2.5 (``tanh`` with AVX-512: 1.1), ``selu`` 2.7; of results from 1e-35 on
+``silu`` 3.3, ``mish`` 4.6, ``gelu`` 6.2 (AVX-512: 3.9), below them 60 times the least float32 at most.
 """
 from __future__ import annotations
 
@@ -58,10 +59,11 @@ def _forward(activation: str, alpha: float, x, out) -> np.ndarray:
     return _args.finish(y, returned)
 
 
-def _backward(activation: str, alpha: float, x, dy, out) -> np.ndarray:
-    x, dy = _same(x, "x", dy)
-    dx, returned = _args.output(out, x.shape, x.dtype, (x, dy), elementwise=True)
-    _core.activate_grad(_args.dtype_id(x.dtype), ACTIVATIONS[activation], alpha, x.size, _args.buffer(x), None,
+def _backward(activation: str, alpha: float, x, dy, out, y=None) -> np.ndarray:
+    given, dy = _same(x, "x", dy) if y is None else _same(y, "y", dy)
+    dx, returned = _args.output(out, given.shape, given.dtype, (given, dy), elementwise=True)
+    pair = (_args.buffer(given), None) if y is None else (None, _args.buffer(given))
+    _core.activate_grad(_args.dtype_id(given.dtype), ACTIVATIONS[activation], alpha, given.size, *pair,
                         _args.buffer(dy), _args.buffer(dx))
     return _args.finish(dx, returned)
 
@@ -107,13 +109,15 @@ _BACKWARD_DOC = """Gradient of `{name}`: ``dy`` times the derivative at ``x``.
     ----------
     x, dy : array_like
         The input of `{name}` and the gradient of its output, of one shape and dtype.
+    y : array_like, optional
+        The output of `{name}`, if at hand; `x` may then be None. Not for silu, hard_silu and mish.
     out : numpy.ndarray, optional
-        Where the result goes, of x's shape and dtype; may be `x` or `dy`.
+        Where the result goes, of dy's shape and dtype; may be one of the inputs.
 
     Returns
     -------
     numpy.ndarray
-        Of x's shape and dtype.
+        Of dy's shape and dtype.
 
     Raises
     ------
@@ -133,8 +137,8 @@ def _activation(name: str, formula: str, values: list[float], slopes: list[float
     def forward(x, *, out=None):
         return _forward(name, 0.0, x, out)
 
-    def backward(x, dy, *, out=None):
-        return _backward(name, 0.0, x, dy, out)
+    def backward(x, dy, *, y=None, out=None):
+        return _backward(name, 0.0, x, dy, out, y)
 
     forward.__name__ = forward.__qualname__ = name
     backward.__name__ = backward.__qualname__ = f"{name}_grad"

@@ -62,7 +62,7 @@ def float_operands(x, kernel, bias=None):
     """x, kernel and bias as the core takes them, of one float dtype."""
     x, kernel = _args.float_array(x, "x", 4), _args.float_array(kernel, "kernel", 4)
     _args.same_dtype({"x": x, "kernel": kernel})
-    return x, kernel, _checked_bias(bias, kernel)
+    return x, kernel, checked_bias(bias, kernel)
 
 
 def _operands(x, kernel, bias=None):
@@ -71,14 +71,15 @@ def _operands(x, kernel, bias=None):
     if not (x.dtype in _args.BYTES and kernel.dtype in _args.BYTES):
         return float_operands(x, kernel, bias)
     x, kernel = _args.contiguous(x, "x", 4), _args.contiguous(kernel, "kernel", 4)
-    return x, kernel, _checked_bias(bias, kernel)
+    return x, kernel, checked_bias(bias, kernel)
 
 
 def _result_dtype(x: np.ndarray) -> np.dtype:
     return np.dtype(np.int32) if x.dtype in _args.BYTES else x.dtype
 
 
-def _checked_bias(bias, kernel):
+def checked_bias(bias, kernel, axis=3):
+    """bias as the core takes it: a number for each cell of that axis of the kernel, its output channels."""
     if bias is None:
         return None
     if kernel.dtype in _args.BYTES:
@@ -89,8 +90,8 @@ def _checked_bias(bias, kernel):
     else:
         bias = _args.float_array(bias, "bias", 1)
         _args.same_dtype({"kernel": kernel, "bias": bias})
-    if bias.shape != kernel.shape[3:]:
-        raise ValueError(f"`bias` must have shape {kernel.shape[3:]}; received {bias.shape}")
+    if bias.shape != (kernel.shape[axis],):
+        raise ValueError(f"`bias` must have shape {(kernel.shape[axis],)}; received {bias.shape}")
     return bias
 
 
@@ -227,7 +228,7 @@ def prepare_conv2d(kernel, bias=None, *, strides=1, padding="valid", dilation_ra
     keywords = Keywords(strides, padding, dilation_rate, groups, data_format, activation, algorithm)
     kernel = np.asarray(kernel)
     kernel = (_args.contiguous if kernel.dtype in _args.BYTES else _args.float_array)(kernel, "kernel", 4)
-    return PreparedConv2D(kernel, _checked_bias(bias, kernel), keywords)
+    return PreparedConv2D(kernel, checked_bias(bias, kernel), keywords)
 
 
 def plan_conv2d(x_shape, kernel_shape, *, dtype="float32", strides=1, padding="valid", dilation_rate=1, groups=1,

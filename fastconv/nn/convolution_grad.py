@@ -1,10 +1,16 @@
 """The gradients of `conv2d`."""
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import numpy as np
+
 from .. import _args, _core
 from .convolution import Keywords
 
-__all__ = ["conv2d_bias_grad", "conv2d_input_grad", "conv2d_kernel_grad"]
+__all__ = ["Conv2DGrads", "conv2d_bias_grad", "conv2d_grads", "conv2d_input_grad", "conv2d_kernel_grad"]
+
+KERNEL_ALGORITHMS = _core.kernel_grad_algorithms()
 
 
 def conv2d_input_grad(dy, kernel, x_shape, *, strides=1, padding="valid", dilation_rate=1, groups=1,
@@ -56,7 +62,7 @@ def conv2d_input_grad(dy, kernel, x_shape, *, strides=1, padding="valid", dilati
 
 
 def conv2d_kernel_grad(x, dy, kernel_shape, *, strides=1, padding="valid", dilation_rate=1, groups=1,
-                       data_format="channels_last", out=None):
+                       data_format="channels_last", algorithm="auto", out=None):
     """Gradient of `conv2d` with respect to its kernel.
 
     Parameters
@@ -69,6 +75,8 @@ def conv2d_kernel_grad(x, dy, kernel_shape, *, strides=1, padding="valid", dilat
         ``(k_h, k_w, c_in // groups, c_out)``.
     strides, padding, dilation_rate, groups, data_format, out
         As in `conv2d`.
+    algorithm : str
+        ``'auto'`` for the cheapest by a cost model, or one by name, where it serves.
 
     Returns
     -------
@@ -77,7 +85,7 @@ def conv2d_kernel_grad(x, dy, kernel_shape, *, strides=1, padding="valid", dilat
     Raises
     ------
     ValueError, TypeError
-        As `conv2d`, and if `dy` has not the shape of the output.
+        As `conv2d`, if `dy` has not the shape of the output, and if the algorithm cannot compute this gradient.
 
     Notes
     -----
@@ -93,13 +101,17 @@ def conv2d_kernel_grad(x, dy, kernel_shape, *, strides=1, padding="valid", dilat
            [20., 24.]])
     """
     keywords = Keywords(strides, padding, dilation_rate, groups, data_format)
+    number = list(KERNEL_ALGORITHMS).index(_args.choice(algorithm, "algorithm", KERNEL_ALGORITHMS))
     x, dy = _args.float_array(x, "x", 4), _args.float_array(dy, "dy", 4)
     _args.same_dtype({"x": x, "dy": dy})
     kernel_shape = _args.four_sizes(kernel_shape, "kernel_shape")
     geometry, shape = keywords.geometry(x.dtype, x.shape, kernel_shape)
     _check_shape(dy, "dy", shape)
     dkernel, returned = _args.output(out, kernel_shape, x.dtype, (x, dy))
-    geometry.kernel_grad(_args.buffer(x), _args.buffer(dy), _args.buffer(dkernel))
+    if not geometry.kernel_grad(number, _args.buffer(x), _args.buffer(dy), _args.buffer(dkernel)):
+        raise ValueError(f"`algorithm` {algorithm!r} needs {KERNEL_ALGORITHMS[algorithm]}; received kernel shape "
+                         f"{kernel_shape}, {x.dtype.name}, strides {strides}, dilation_rate {dilation_rate}, "
+                         f"groups {groups}")
     return _args.finish(dkernel, returned)
 
 
@@ -129,6 +141,81 @@ def conv2d_bias_grad(dy, *, data_format="channels_last", out=None):
     dbias, returned = _args.output(out, size[3:], dy.dtype, (dy,))
     _core.bias_grad(_args.dtype_id(dy.dtype), layout, size, _args.buffer(dy), _args.buffer(dbias))
     return _args.finish(dbias, returned)
+
+
+class Conv2DGrads(NamedTuple):
+    """What `conv2d_grads` returns; None for a gradient not wanted."""
+
+    dx: np.ndarray | None
+    dkernel: np.ndarray | None
+    dbias: np.ndarray | None
+
+
+def conv2d_grads(x, kernel, y, dy, *, strides=1, padding="valid", dilation_rate=1, groups=1,
+                 data_format="channels_last", activation=None, wanted=("dx", "dkernel", "dbias")):
+    """All gradients of `conv2d` at once, that of its activation taken on the way.
+
+    Parameters
+    ----------
+    x, kernel : array_like
+        What `conv2d` had.
+    y : array_like or None
+        What `conv2d` returned; None will do without an activation.
+    dy : array_like
+        Gradient with respect to `y`, of its shape.
+    strides, padding, dilation_rate, groups, data_format
+        As in `conv2d`.
+    activation : str or None
+        As in `conv2d`: one whose derivative its output tells ('relu', 'tanh', 'sigmoid', 'elu', ...).
+    wanted : sequence of {'dx', 'dkernel', 'dbias'}
+        The gradients to compute.
+
+    Returns
+    -------
+    Conv2DGrads
+        A named tuple of `dx` (of x's shape), `dkernel` (of kernel's) and `dbias` (shape (c_out,)); None for those not
+        in `wanted`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `conv2d`, if `y` or `dy` has not the shape of the output, and if the output does not tell the derivative of
+        the activation ('silu', 'gelu', 'mish', ...).
+
+    See Also
+    --------
+    conv2d_input_grad, conv2d_kernel_grad, conv2d_bias_grad : one gradient each, without an activation.
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv
+    >>> x, kernel = np.arange(9.0).reshape(1, 3, 3, 1), np.ones((2, 2, 1, 1))
+    >>> y = fastconv.conv2d(x, kernel, -np.full(1, 10.0), activation="relu")
+    >>> dx, dkernel, dbias = fastconv.conv2d_grads(x, kernel, y, np.ones_like(y), activation="relu")
+    >>> dx[0, :, :, 0]
+    array([[0., 1., 1.],
+           [1., 3., 2.],
+           [1., 2., 1.]])
+    >>> dbias
+    array([3.])
+    """
+    keywords = Keywords(strides, padding, dilation_rate, groups, data_format, activation)
+    for word in wanted:
+        _args.choice(word, "wanted", Conv2DGrads._fields)
+    fused = keywords.activation != 0
+    if fused and not _core.activation_from_output(keywords.activation, keywords.alpha):
+        raise ValueError(f"`activation` must be one whose output tells its derivative; received {activation!r}")
+    x, kernel, dy = (_args.float_array(array, name, 4) for array, name in ((x, "x"), (kernel, "kernel"), (dy, "dy")))
+    arrays = {"x": x, "kernel": kernel, "dy": dy} | ({"y": _args.float_array(y, "y", 4)} if fused else {})
+    _args.same_dtype(arrays)
+    geometry, shape = keywords.geometry(x.dtype, x.shape, kernel.shape)
+    for name in ("dy", "y")[:1 + fused]:
+        _check_shape(arrays[name], name, shape)
+    grads = Conv2DGrads(*(
+        _args.output(None, size, x.dtype, ())[0] if name in wanted else None
+        for name, size in zip(Conv2DGrads._fields, (x.shape, kernel.shape, kernel.shape[3:]), strict=True)))
+    geometry.grads(*map(_args.buffer, (x, kernel, arrays.get("y"), dy, *grads)))
+    return grads
 
 
 def _check_shape(array, name, shape):

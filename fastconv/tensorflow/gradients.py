@@ -10,6 +10,7 @@ from ._load import raw
 
 _WINDOW_ATTRS = ("strides", "padding", "explicit_paddings", "data_format")
 _CONV_ATTRS = (*_WINDOW_ATTRS, "dilations", "groups")
+_ACTIVATION_ATTRS = ("activation", "alpha_bits")
 
 
 def _attrs(op, names) -> dict[str, object]:
@@ -27,18 +28,63 @@ def _wanted(op, index: int) -> bool:
 
 @tf.RegisterGradient("FastconvConv2D")
 def _conv2d(op, dy):
-    """From the output y: the fused activation is one whose derivative y tells."""
+    """From the output y: the fused activation is one whose derivative y tells.
+
+    All in one op where a tape says which gradients are wanted. What differentiates a graph's own ops prunes the graph
+    later, an op at a time: there each gradient is an op, so that none is computed in vain.
+    """
     x, kernel, *bias = op.inputs
-    name, bits = _text(op.get_attr("activation")), op.get_attr("alpha_bits")
-    if name != "linear":
-        dy = raw.fastconv_activation_grad(
-            known=op.outputs[0], dy=dy, activation=name, alpha_bits=bits, from_output=True)
-    attrs = _attrs(op, _CONV_ATTRS)
-    dx = raw.fastconv_conv2d_input_grad(x=x, kernel=kernel, dy=dy, **attrs) if _wanted(op, 0) else None
-    dkernel = raw.fastconv_conv2d_kernel_grad(kernel=kernel, x=x, dy=dy, **attrs) if _wanted(op, 1) else None
-    if not bias:
-        return dx, dkernel
-    return dx, dkernel, _bias_grad_op(dy, attrs["data_format"], bias[0]) if _wanted(op, 2) else None
+    attrs, fused = _attrs(op, _CONV_ATTRS), _attrs(op, _ACTIVATION_ATTRS)
+    inputs, y = (x, kernel, *bias), op.outputs[0]
+    if hasattr(op, "skip_input_indices"):
+        return _conv2d_grads_op(inputs, y, dy, attrs | fused, [_wanted(op, i) for i in range(len(inputs))])
+    dz = _through_activation(y, dy, fused)
+    dx = raw.fastconv_conv2d_input_grad(x=x, kernel=kernel, dy=dz, **attrs)
+    dkernel = raw.fastconv_conv2d_kernel_grad(kernel=kernel, x=x, dy=dz, **attrs)
+    return dx, dkernel, *(_bias_grad_op(dz, attrs["data_format"], b) for b in bias)
+
+
+def _conv2d_grads_op(inputs, y, dy, attrs, wanted):
+    """The gradients of x, kernel and bias, None for those not wanted."""
+    counts = dict(zip(("dxs", "dkernels", "dbiases"), map(int, (*wanted, False)), strict=False))
+    given = [] if attrs["activation"] == "linear" else [y]
+    found = raw.fastconv_conv2d_grads(x=inputs[0], kernel=inputs[1], dy=dy, y=given, **counts, **attrs)
+    grads = [next(iter(part), None) for part in found][:len(inputs)]
+    if not tf.executing_eagerly():
+        for grad, like in zip(grads, inputs, strict=True):
+            if grad is not None:
+                grad.set_shape(like.shape)
+    return grads
+
+
+def _through_activation(y, dy, fused):
+    """The gradient of the sums before the activation."""
+    if fused["activation"] == "linear":
+        return dy
+    return raw.fastconv_activation_grad(known=y, dy=dy, from_output=True, **fused)
+
+
+@tf.RegisterGradient("FastconvConv2DGrads")
+def _conv2d_grads(op, *seconds):
+    """dx, dkernel and dbias are linear in dz = dy f'(y), dx also in kernel, dkernel in x."""
+    x, kernel, dy, *known = op.inputs
+    attrs, fused = _attrs(op, _CONV_ATTRS), _attrs(op, _ACTIVATION_ATTRS)
+    dz = _through_activation(*known, dy, fused) if known else dy
+    given = iter(seconds)
+    ddx, ddkernel, ddbias = (next(given) if op.get_attr(count) else None for count in ("dxs", "dkernels", "dbiases"))
+    parts, dx, dkernel = [], None, None
+    if ddx is not None:
+        parts.append(_conv2d_op(ddx, kernel, attrs, dy))
+        dkernel = raw.fastconv_conv2d_kernel_grad(kernel=kernel, x=ddx, dy=dz, **attrs) if _wanted(op, 1) else None
+    if ddkernel is not None:
+        parts.append(_conv2d_op(x, ddkernel, attrs, dy))
+        dx = raw.fastconv_conv2d_input_grad(x=x, kernel=ddkernel, dy=dz, **attrs) if _wanted(op, 0) else None
+    if ddbias is not None:
+        parts.append(_spread_bias(ddbias, dy, attrs["data_format"]))
+    ddz = tf.add_n(parts)
+    if not known:
+        return dx, dkernel, ddz
+    return dx, dkernel, *reversed(_activation_grads(*known, dy, ddz, fused | {"from_output": True}, _wanted(op, 3)))
 
 
 def _bias_grad_op(dy, data_format, bias):
@@ -76,10 +122,12 @@ def _conv2d_kernel_grad(op, ddkernel):
 
 @tf.RegisterGradient("FastconvBiasGrad")
 def _bias_grad(op, ddbias):
-    (dy,) = op.inputs
-    last = _text(op.get_attr("data_format")) == "NHWC"
-    ddbias = tf.reshape(ddbias, [1, 1, 1, -1] if last else [1, -1, 1, 1])
-    return tf.broadcast_to(ddbias, tf.shape(dy))
+    return _spread_bias(ddbias, op.inputs[0], _text(op.get_attr("data_format")))
+
+
+def _spread_bias(bias, like, data_format):
+    bias = tf.reshape(bias, [1, 1, 1, -1] if data_format == "NHWC" else [1, -1, 1, 1])
+    return tf.broadcast_to(bias, tf.shape(like))
 
 
 @tf.RegisterGradient("FastconvPool2D")
@@ -122,11 +170,16 @@ def _activation(op, dy):
 
 @tf.RegisterGradient("FastconvActivationGrad")
 def _activation_grad(op, ddx):
-    """dx = dy f'(x) is linear in dy; in the other input it is differentiated as TensorFlow's own operations."""
     known, dy = op.inputs
-    attrs = _attrs(op, ("activation", "alpha_bits", "from_output"))
+    attrs = _attrs(op, (*_ACTIVATION_ATTRS, "from_output"))
+    dknown, ddy = _activation_grads(known, dy, ddx, attrs, _wanted(op, 0))
+    return dknown, ddy if _wanted(op, 1) else None
+
+
+def _activation_grads(known, dy, ddx, attrs, known_wanted):
+    """dx = dy f'(x) is linear in dy; in the other input it is differentiated as TensorFlow's own operations."""
     dknown = None
-    if _wanted(op, 0):
+    if known_wanted:
         alpha = ops.alpha_of(attrs["alpha_bits"])
         derivative = _FROM_OUTPUT[attrs["activation"]] if attrs["from_output"] else _from_input(attrs["activation"])
         with tf.GradientTape() as tape:
@@ -134,7 +187,7 @@ def _activation_grad(op, ddx):
             slope = derivative(known, alpha)
         change = tape.gradient(slope, known, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         dknown = ddx * dy * change
-    return dknown, raw.fastconv_activation_grad(known=known, dy=ddx, **attrs) if _wanted(op, 1) else None
+    return dknown, raw.fastconv_activation_grad(known=known, dy=ddx, **attrs)
 
 
 @tf.RegisterGradient("FastconvSoftmax")

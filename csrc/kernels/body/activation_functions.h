@@ -63,13 +63,13 @@ static inline VEC V(sigmoid_slope)(VEC e) {
     return V(div)(e, V(mul)(sum, sum));
 }
 static inline VEC V(f_sigmoid)(VEC x, VEC alpha) { (void)alpha; return V(sigmoid)(x); }
-static inline VEC V(df_sigmoid)(VEC x, VEC alpha) { (void)alpha; return V(sigmoid_slope)(V(exp)(V(neg)(V(abs)(x)))); }
+static inline VEC V(df_sigmoid)(VEC x, VEC alpha) { (void)alpha; return V(sigmoid_slope)(V(exp_below)(V(neg)(V(abs)(x)))); }
 static inline VEC V(dfy_sigmoid)(VEC y, VEC alpha) { (void)alpha; return V(mul)(y, V(sub)(ONE, y)); }
 
 static inline VEC V(f_tanh)(VEC x, VEC alpha) { (void)alpha; return V(tanh)(x); }
 static inline VEC V(df_tanh)(VEC x, VEC alpha) {
     (void)alpha;
-    return V(mul)(V(set1)(4), V(sigmoid_slope)(V(exp)(V(mul)(V(set1)(-2), V(abs)(x)))));
+    return V(mul)(V(set1)(4), V(sigmoid_slope)(V(exp_below)(V(mul)(V(set1)(-2), V(abs)(x)))));
 }
 static inline VEC V(dfy_tanh)(VEC y, VEC alpha) { (void)alpha; return V(mul)(V(sub)(ONE, y), V(add)(ONE, y)); }
 
@@ -79,7 +79,7 @@ static inline VEC V(dfy_exponential)(VEC y, VEC alpha) { (void)alpha; return y; 
 
 static inline VEC V(f_softplus)(VEC x, VEC alpha) {
     (void)alpha;
-    return V(add)(V(at_least)(x, 0), V(log1p)(V(exp)(V(neg)(V(abs)(x)))));
+    return V(add)(V(at_least)(x, 0), V(log1p)(V(exp_below)(V(neg)(V(abs)(x)))));
 }
 static inline VEC V(df_softplus)(VEC x, VEC alpha) { (void)alpha; return V(sigmoid)(x); }
 static inline VEC V(dfy_softplus)(VEC y, VEC alpha) { (void)alpha; return V(neg)(V(expm1)(V(neg)(y))); }
@@ -103,20 +103,24 @@ static inline VEC V(dfy_softsign)(VEC y, VEC alpha) {
 static inline VEC V(f_silu)(VEC x, VEC alpha) { (void)alpha; return V(mul)(V(at_least)(x, -FAR), V(sigmoid)(x)); }
 static inline VEC V(df_silu)(VEC x, VEC alpha) {
     (void)alpha;
-    VEC e = V(exp)(V(neg)(V(abs)(x)));
+    VEC e = V(exp_below)(V(neg)(V(abs)(x)));
     return V(fma)(V(within)(x, FAR), V(sigmoid_slope)(e), V(sigmoid_of)(x, e));
 }
 
+/* x Phi(x) = max(x, 0) - |x| Q(|x|), Q = 1 - Phi; beyond NORMAL_END both that and the density are 0. -0 stays, and is the limit at -inf. */
+#define NORMAL_END BY_TYPE(14.5, 39)
 static inline VEC V(f_gelu)(VEC x, VEC alpha) {
-    VEC density;
+    VEC density, a = V(at_most)(V(abs)(x), NORMAL_END);
     (void)alpha;
-    return V(mul)(V(at_least)(x, -FAR), V(normal)(x, &density));
+    return V(fnma)(a, V(normal_tail_of)(a, &density), V(at_least)(x, (T)-0.0));
 }
 static inline VEC V(df_gelu)(VEC x, VEC alpha) {
+    VEC density, tail = V(normal_tail_of)(V(at_most)(V(abs)(x), NORMAL_END), &density);
+    VEC lower = V(select)(V(lt)(x, ZERO), tail, V(sub)(ONE, tail));
     (void)alpha;
-    VEC density, lower = V(normal)(x, &density);
     return V(fma)(V(within)(x, FAR), V(mul)(V(set1)((T)0.39894228040143267794), density), lower);
 }
+#undef NORMAL_END
 
 /* Hendrycks and Gimpel's approximation x (1 + tanh u) / 2 = x sigmoid(2 u), 2 u = c (x + 0.044715 x^3), c = sqrt(8 / pi) */
 #define GELU_C V(set1)((T)1.5957691216057307117)
@@ -128,7 +132,7 @@ static inline VEC V(f_gelu_tanh)(VEC x, VEC alpha) {
 static inline VEC V(df_gelu_tanh)(VEC x_, VEC alpha) {
     (void)alpha;
     VEC x = V(within)(x_, BY_TYPE(20, 40)), square = V(mul)(V(mul)(x, x), V(set1)((T)0.044715));
-    VEC u = V(mul)(V(mul)(GELU_C, x), V(add)(square, ONE)), e = V(exp)(V(neg)(V(abs)(u)));
+    VEC u = V(mul)(V(mul)(GELU_C, x), V(add)(square, ONE)), e = V(exp_below)(V(neg)(V(abs)(u)));
     VEC slope = V(mul)(GELU_C, V(fma)(V(set1)(3), square, ONE));
     return V(fma)(V(mul)(x, V(sigmoid_slope)(e)), slope, V(sigmoid_of)(u, e));
 }
@@ -159,12 +163,12 @@ static inline VEC V(mish_ratio)(VEC x, VEC e, VEC *bottom, VEC *scale) {
 }
 static inline VEC V(f_mish)(VEC x, VEC alpha) {
     (void)alpha;
-    VEC bottom, scale, ratio = V(mish_ratio)(x, V(exp)(V(neg)(V(abs)(x))), &bottom, &scale);
+    VEC bottom, scale, ratio = V(mish_ratio)(x, V(exp_below)(V(neg)(V(abs)(x))), &bottom, &scale);
     return V(mul)(V(at_least)(x, -FAR), ratio);
 }
 static inline VEC V(df_mish)(VEC x, VEC alpha) {
     (void)alpha;
-    VEC bottom, scale, e = V(exp)(V(neg)(V(abs)(x))), ratio = V(mish_ratio)(x, e, &bottom, &scale);
+    VEC bottom, scale, e = V(exp_below)(V(neg)(V(abs)(x))), ratio = V(mish_ratio)(x, e, &bottom, &scale);
     VEC top = V(mul)(V(mul)(V(set1)(4), V(mul)(e, scale)), V(add)(ONE, e));
     return V(fma)(V(within)(x, FAR), V(div)(top, V(mul)(bottom, bottom)), ratio);
 }

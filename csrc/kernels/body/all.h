@@ -12,7 +12,9 @@
 #include "kernels/body/integer_depthwise.h"
 
 #include "kernels/body/convolve2d_exact.h"
+#include "kernels/body/convolve2d_bytes.h"
 #include "kernels/body/convolve2d_long.h"
+#include "kernels/body/slide.h"
 
 #include "kernels/body/math_tables.h"
 
@@ -34,6 +36,7 @@ void FC_FILL(fc_kernels *kernels) {
 #define FC_GEMM(slot) FC_NAME(slot)(kernels->slot);
 #define FC_ROWS(slot) FC_NAME(slot)(kernels->slot);
 #define FC_PLANES(slot) FC_NAME(slot)(kernels->slot);
+#define FC_OUTER(slot) FC_NAME(slot)(kernels->slot);
 #define FC_WINOGRAD(slot) FC_NAME(slot)(kernels->slot);
 #define FC_SPLIT(slot) FC_NAME(slot)(&kernels->slot);
 #define FC_FFT(slot) FC_NAME(slot)(&kernels->slot);
@@ -43,6 +46,7 @@ void FC_FILL(fc_kernels *kernels) {
 #undef FC_GEMM
 #undef FC_ROWS
 #undef FC_PLANES
+#undef FC_OUTER
 #undef FC_WINOGRAD
 #undef FC_SPLIT
 #undef FC_FFT

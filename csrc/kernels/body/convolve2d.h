@@ -6,7 +6,12 @@
  * Every output adds its products in the same order, whatever the tile.
  * `step` is the distance of neighbouring taps' columns: of complex numbers each part is a column of its own.
  * Tiles are not inlined: next to their caller's variables the loop counters do not fit the registers.
+ * Cells are of type SOURCE, and come as T by the words S(load) and S(load_n); unless the includer says otherwise, they are of T.
  */
+#ifndef SOURCE
+#define SOURCE T
+#define S(word) V(word)
+#endif
 #define CONVOLVE2D_STEP(LO, HI, VECTORS, LOAD)                                                                        \
     case LO * 4 + HI:                                                                                                \
         for (size_t k = 0; k < k_w; k++, x += step, tap += tap_pitch) {                                              \
@@ -38,7 +43,8 @@
             _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                                \
                 sum[r][v] = V(set1)(0);                                                                              \
         for (size_t s = 0; s < k_h + ROWS - 1; s++) {                                                                \
-            const T *x = (const T *)rows[s] + first, *tap = taps + s;                                                \
+            const SOURCE *x = (const SOURCE *)rows[s] + first;                                                       \
+            const T *tap = taps + s;                                                \
             size_t lo = s < k_h ? 0 : s - k_h + 1, hi = s < ROWS ? s : ROWS - 1;                                     \
             switch (lo * 4 + hi) { CONVOLVE2D_STEPS_##ROWS(VECTORS, LOAD) }                                          \
         }                                                                                                            \
@@ -55,13 +61,13 @@ enum {
     TYPED(convolve2d_WIDE) = LANES < 2 ? 2 : sizeof(VEC) > sizeof(vf32) ? VEC_REGISTERS / 16 : VEC_REGISTERS < 32 ? 3 : 4,
     TYPED(convolve2d_NARROW) = LANES < 2 ? 2 : 1
 };
-#define CONVOLVE2D_LOAD_N(p) V(load_n)(p, n)
+#define CONVOLVE2D_LOAD_N(p) S(load_n)(p, n)
 #define CONVOLVE2D_STORE_N(p, v) V(store_n)(p, v, n)
 #define CONVOLVE2D_STORE(p, v) (streams ? V(stream)(p, v) : V(store)(p, v))
-CONVOLVE2D_TILE(wide_4, 4, TYPED(convolve2d_WIDE), V(load), CONVOLVE2D_STORE)
-CONVOLVE2D_TILE(wide_1, 1, TYPED(convolve2d_WIDE), V(load), CONVOLVE2D_STORE)
-CONVOLVE2D_TILE(narrow_4, 4, TYPED(convolve2d_NARROW), V(load), V(store))
-CONVOLVE2D_TILE(narrow_1, 1, TYPED(convolve2d_NARROW), V(load), V(store))
+CONVOLVE2D_TILE(wide_4, 4, TYPED(convolve2d_WIDE), S(load), CONVOLVE2D_STORE)
+CONVOLVE2D_TILE(wide_1, 1, TYPED(convolve2d_WIDE), S(load), CONVOLVE2D_STORE)
+CONVOLVE2D_TILE(narrow_4, 4, TYPED(convolve2d_NARROW), S(load), V(store))
+CONVOLVE2D_TILE(narrow_1, 1, TYPED(convolve2d_NARROW), S(load), V(store))
 CONVOLVE2D_TILE(masked_4, 4, 1, CONVOLVE2D_LOAD_N, CONVOLVE2D_STORE_N)
 CONVOLVE2D_TILE(masked_1, 1, 1, CONVOLVE2D_LOAD_N, CONVOLVE2D_STORE_N)
 #undef CONVOLVE2D_LOAD_N
@@ -128,19 +134,22 @@ static inline size_t TYPED(convolve2d_width)(size_t *first, size_t total) {
     return width;
 }
 
+/* A line written partly past the caches and partly not would cost several times a plain store. */
 static void TYPED(convolve2d)(const fc_convolve2d_block *b) {
-    enum { LINE = 64 / sizeof(T) };
+    enum { LINE = 64 / sizeof(T), SOURCE_LINE = 64 / sizeof(SOURCE) };
     for (size_t r = 0, n; r < b->n_rows; r += n) {
         n = b->n_rows - r < 4 ? 1 : 4;
         const size_t rest = b->n_rows + b->ahead - r - n, ahead = rest < 4 ? rest : 4;
         for (size_t first = 0, width; first < b->n_cols; first += width) {
             width = TYPED(convolve2d_width)(&first, b->n_cols);
             for (size_t i = 0; i < ahead; i++)
-                for (size_t at = 0; at < width; at += LINE)
-                    __builtin_prefetch((const T *)b->rows[r + n + b->k_h - 1 + i] + first + at, 0, 2);
+                for (size_t at = 0; at < width; at += SOURCE_LINE)
+                    __builtin_prefetch((const SOURCE *)b->rows[r + n + b->k_h - 1 + i] + first + at, 0, 2);
             T *out = (T *)b->out + r * b->out_pitch + first;
             TYPED(convolve2d_any)(b->taps, b->k_h, b->k_w, b->rows + r, n, first, b->step, width, out, b->out_pitch,
-                                  b->streams && (uintptr_t)out % 64 == 0 && b->out_pitch % LINE == 0);
+                                  b->streams && (uintptr_t)out % 64 == 0 && b->out_pitch % LINE == 0 && width % LINE == 0);
         }
     }
 }
+#undef SOURCE
+#undef S

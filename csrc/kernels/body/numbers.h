@@ -22,12 +22,12 @@ WIDEN(u8_u16, uint8_t, uint16_t)
 
 /* The bits of x + 1.5 * 2^23 end with the integer that x is rounded to. */
 #define NARROW(NAME, FROM, BITS, TO, LEAST, MOST, ROUNDER)                                        \
-    static void FC_NAME(narrow_##NAME)(const void *src_, void *dst_, size_t n, double scale_) {   \
+    static void FC_NAME(narrow_##NAME)(const void *src_, void *dst_, size_t n, const fc_scaling *s) { \
         typedef FROM from_ __attribute__((aligned(1)));                                           \
         const from_ *src = src_;                                                                  \
         typedef TO to_ __attribute__((aligned(1)));                                               \
         to_ *dst = dst_;                                                                          \
-        const FROM scale = (FROM)scale_;                                                          \
+        const FROM scale = (FROM)s->scale;                                                        \
         for (size_t i = 0; i < n; i++) {                                                          \
             FROM x = src[i] * scale;                                                              \
             BITS bits;                                                                            \
@@ -37,21 +37,73 @@ WIDEN(u8_u16, uint8_t, uint16_t)
             dst[i] = (TO)bits;                                                                    \
         }                                                                                         \
     }
-NARROW(u8, float, uint32_t, uint8_t, 0, UINT8_MAX, 0x1.8p23f)
 NARROW(i8, float, uint32_t, int8_t, INT8_MIN, INT8_MAX, 0x1.8p23f)
 NARROW(u16, float, uint32_t, uint16_t, 0, UINT16_MAX, 0x1.8p23f)
 NARROW(i16, float, uint32_t, int16_t, INT16_MIN, INT16_MAX, 0x1.8p23f)
 NARROW(i32, double, uint64_t, int32_t, INT32_MIN, INT32_MAX, 0x1.8p52)
+NARROW(u8_tail, float, uint32_t, uint8_t, 0, UINT8_MAX, 0x1.8p23f)
 #undef NARROW
 
-/* Sums of 16 bits; those to be halved a few times need no floating point. */
+/* Lanes rounded and cut to 0 .. 255; every other 16 bits are those of a lane's end. */
+static inline vf32 vf32_rounded_u8(const float *p, vf32 scale) {
+    const vf32 x = vf32_max(vf32_mul(vf32_load(p), scale), vf32_set1(0));
+    return vf32_add(vf32_min(x, vf32_set1(UINT8_MAX)), vf32_set1(0x1.8p23f));
+}
+
+static void FC_NAME(narrow_u8)(const void *src_, void *dst_, size_t n, const fc_scaling *s) {
+    enum { LANES16 = 2 * VF32_LANES };
+    typedef uint16_t halves __attribute__((vector_size(sizeof(vf32))));
+    static const uint16_t numbers[] = {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30,
+                                       32, 34, 36, 38, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62};
+    const float *src = src_;
+    uint8_t *dst = dst_;
+    const vf32 scale = vf32_set1((float)s->scale);
+    halves ends;
+    memcpy(&ends, numbers, sizeof ends);
+    size_t i = 0;
+    for (; i + LANES16 <= n; i += LANES16) {
+        const vf32 low = vf32_rounded_u8(src + i, scale), high = vf32_rounded_u8(src + i + VF32_LANES, scale);
+        halves a, b;
+        memcpy(&a, &low, sizeof a);
+        memcpy(&b, &high, sizeof b);
+        vi16_store_u8(dst + i, (vi16)(__builtin_shuffle(a, b, ends) & UINT8_MAX));
+    }
+    FC_NAME(narrow_u8_tail)(src + i, dst + i, n - i, s);
+}
+
+/* As fc_scaled has it; shifts as multiplications, of which every instruction set has vectors. */
+static void FC_NAME(scale_sums)(const void *src, uint8_t *dst, size_t n, const fc_scaling *s) {
+    enum { LANES16 = sizeof(vi16) / sizeof(uint16_t) };
+    typedef uint16_t sums __attribute__((vector_size(sizeof(vi16))));
+    const sums left = (sums){0} + (uint16_t)(1 << s->left), right = (sums){0} + (uint16_t)(1 << (16 - s->right));
+    const sums multiplier = (sums){0} + s->multiplier, bias = (sums){0} + s->bias;
+    size_t i = 0;
+    for (; i + LANES16 <= n; i += LANES16) {
+        sums x;
+        memcpy(&x, (const uint16_t *)src + i, sizeof x);
+        x = (sums)vi16_mulhi((vi16)(x * left), (vi16)multiplier) + bias;
+        vi16_store_u8(dst + i, vi16_mulhi((vi16)x, (vi16)right));
+    }
+    for (; i < n; i++) {
+        uint16_t x;
+        memcpy(&x, (const uint16_t *)src + i, sizeof x);
+        x = fc_scaled(x, s);
+        dst[i] = (uint8_t)(x < UINT8_MAX ? x : UINT8_MAX);
+    }
+}
+
+/* Sums of 16 bits; those to be halved a few times, or that have a multiplier, need no floating point. */
 #define NARROW_SUMS(NAME, FROM)                                                                   \
-    static void FC_NAME(narrow_##NAME)(const void *src_, void *dst_, size_t n, double scale_) {   \
+    static void FC_NAME(narrow_##NAME)(const void *src_, void *dst_, size_t n, const fc_scaling *s) { \
         typedef FROM from_ __attribute__((aligned(1)));                                           \
         const from_ *src = src_;                                                                  \
         uint8_t *dst = dst_;                                                                      \
-        const float scale = (float)scale_;                                                        \
+        const float scale = (float)s->scale;                                                      \
         int halvings = 0;                                                                         \
+        if (s->multiplier) {                                                                      \
+            FC_NAME(scale_sums)(src_, dst, n, s);                                                 \
+            return;                                                                               \
+        }                                                                                         \
         while (halvings < 8 && scale * (float)(1 << halvings) < 1)                                \
             halvings++;                                                                           \
         if (scale * (float)(1 << halvings) == 1) {                                                \

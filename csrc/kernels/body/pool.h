@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pooling of a row of windows; its gradients are in pool_grad.h. Lanes are the channels of one window or, where there is
+ * Pooling of rows of windows; its gradients are in pool_grad.h. Lanes are the channels of one window or, where there is
  * one channel, the windows themselves: `lane_step` elements of x apart. Cells are met in row-major order.
  * The maximum: NaN wins in the result. For the gradient it is the first cell that no later one exceeds; comparisons with
  * NaN are false, so a NaN takes the gradient only as the first cell (as in TensorFlow).
  */
 #define ALWAYS static inline __attribute__((always_inline))
 
+ALWAYS VEC V(load_first)(const T *p, size_t n) { return n == LANES ? V(load)(p) : V(load_n)(p, n); }
+
 /* p[i * step] for i < n <= LANES, the other lanes 0 */
 ALWAYS VEC V(load_step)(const T *p, size_t step, size_t n) {
     if (step == 1)
-        return n == LANES ? V(load)(p) : V(load_n)(p, n);
+        return V(load_first)(p, n);
     if (step == 2) {
         if (n == LANES)
             return V(even)(V(load)(p), V(load_n)(p + LANES, LANES - 1));
@@ -23,81 +25,118 @@ ALWAYS VEC V(load_step)(const T *p, size_t step, size_t n) {
     return V(load)(lanes);
 }
 
-#define CELL(r, k) ((r) * s->row_pitch + (k) * s->col_pitch)
-
-ALWAYS void V(max_window)(const fc_pool_span *s, size_t lane_step, size_t n, const T *x, const T *from, T *to) {
-    (void)from;
+/* Cells (r, k) at x + r * row_pitch + k * col_pitch, whose lanes are lane_step apart. */
+ALWAYS VEC V(highest)(const T *x, size_t rows, size_t row_pitch, size_t cols, size_t col_pitch, size_t lane_step, size_t n) {
     VEC best = V(load_step)(x, lane_step, n);
-    for (size_t r = 0; r < s->rows; r++)
-        for (size_t k = 0; k < s->cols; k++) {
-            VEC cell = V(load_step)(x + CELL(r, k), lane_step, n);
-            best = V(select)(V(isnan)(cell), cell, V(max)(cell, best));
+    MASK bad = V(isnan)(best);
+    _Pragma("GCC unroll 4") for (size_t r = 0; r < rows; r++)
+        _Pragma("GCC unroll 4") for (size_t k = r ? 0 : 1; k < cols; k++) {
+            const VEC cell = V(load_step)(x + r * row_pitch + k * col_pitch, lane_step, n);
+            bad = M(or)(bad, V(isnan)(cell));
+            best = V(max)(cell, best);
         }
-    V(store_n)(to, best, n);
+    return V(select)(bad, V(set1)((T)__builtin_nan("")), best);
 }
 
 /* Row by row, so that the error of a big window grows with its sides, not with its area. */
-ALWAYS void V(avg_window)(const fc_pool_span *s, size_t lane_step, size_t n, const T *x, const T *from, T *to) {
-    (void)from;
+ALWAYS VEC V(total)(const T *x, size_t rows, size_t row_pitch, size_t cols, size_t col_pitch, size_t lane_step, size_t n) {
     VEC total = V(set1)(0);
-    for (size_t r = 0; r < s->rows; r++) {
-        VEC sum = V(load_step)(x + CELL(r, 0), lane_step, n);
-        for (size_t k = 1; k < s->cols; k++)
-            sum = V(add)(sum, V(load_step)(x + CELL(r, k), lane_step, n));
+    _Pragma("GCC unroll 4") for (size_t r = 0; r < rows; r++) {
+        VEC sum = V(load_step)(x + r * row_pitch, lane_step, n);
+        _Pragma("GCC unroll 4") for (size_t k = 1; k < cols; k++)
+            sum = V(add)(sum, V(load_step)(x + r * row_pitch + k * col_pitch, lane_step, n));
         total = r ? V(add)(total, sum) : sum;
     }
-    V(store_n)(to, V(div)(total, V(set1)((T)(s->rows * s->cols))), n);
+    return total;
 }
 
-/* from: ddx at the window, to: ddy */
+ALWAYS VEC V(as_it_is)(VEC v, VEC cells) { (void)cells; return v; }
+
+/*
+ * A slot from the reduction of a window's cells and what is done to its result. The sizes of the usual windows are constants
+ * to the compiler. The last vector of channels ends with them and shares lanes with the one before.
+ */
+#define POOL(slot, reduce, finish)                                                                                     \
+    ALWAYS void V(slot##_wide)(const fc_pool_span *s, size_t rows, size_t cols, const T *x, T *to) {                   \
+        const size_t c = s->channels, n = c < LANES ? c : LANES;                                                       \
+        const VEC cells = V(set1)((T)(rows * cols));                                                                   \
+        for (size_t line = 0; line < s->lines; line++)                                                                 \
+            for (size_t j = 0; j < s->count; j++) {                                                                    \
+                const T *window = x + line * s->x_line + j * s->step;                                                  \
+                T *y = to + line * s->window_line + j * c;                                                             \
+                if (n < LANES)                                                                                         \
+                    V(store_n)(y, finish(reduce(window, rows, s->row_pitch, cols, c, 1, n), cells), n);                \
+                else                                                                                                   \
+                    for (size_t i = 0; i < c; i += LANES) {                                                            \
+                        const size_t at = i + LANES > c ? c - LANES : i;                                               \
+                        V(store)(y + at, finish(reduce(window + at, rows, s->row_pitch, cols, c, 1, LANES), cells));   \
+                    }                                                                                                  \
+            }                                                                                                          \
+    }                                                                                                                  \
+    ALWAYS void V(slot##_lanes)(const fc_pool_span *s, size_t rows, size_t cols, size_t step, const T *x, T *to) {     \
+        const VEC cells = V(set1)((T)(rows * cols));                                                                   \
+        size_t j = 0;                                                                                                  \
+        for (; j + LANES <= s->count; j += LANES)                                                                      \
+            V(store)(to + j, finish(reduce(x + j * step, rows, s->row_pitch, cols, 1, step, LANES), cells));           \
+        if (j < s->count) {                                                                                            \
+            const size_t n = s->count - j;                                                                             \
+            V(store_n)(to + j, finish(reduce(x + j * step, rows, s->row_pitch, cols, 1, step, n), cells), n);          \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static void V(slot##_across)(const fc_pool_span *s, const T *x, T *to) {                                           \
+        for (size_t line = 0; line < s->lines; line++, x += s->x_line, to += s->window_line)                           \
+            if (s->step == 2 && s->rows == 2 && s->cols == 2)                                                          \
+                V(slot##_lanes)(s, 2, 2, 2, x, to);                                                                    \
+            else if (s->step == 2)                                                                                     \
+                V(slot##_lanes)(s, s->rows, s->cols, 2, x, to);                                                        \
+            else if (s->step == 1)                                                                                     \
+                V(slot##_lanes)(s, s->rows, s->cols, 1, x, to);                                                        \
+            else                                                                                                       \
+                V(slot##_lanes)(s, s->rows, s->cols, s->step, x, to);                                                  \
+    }                                                                                                                  \
+    static void TYPED(slot)(const fc_pool_span *span, const void *x, const void *from, void *to) {                     \
+        const fc_pool_span copy = *span, *s = &copy;                                                                   \
+        (void)from;                                                                                                    \
+        if (s->channels == 1)                                                                                          \
+            V(slot##_across)(s, x, to);                                                                                \
+        else if (s->rows == 2 && s->cols == 2)                                                                         \
+            V(slot##_wide)(s, 2, 2, x, to);                                                                            \
+        else if (s->rows == 3 && s->cols == 3)                                                                         \
+            V(slot##_wide)(s, 3, 3, x, to);                                                                            \
+        else                                                                                                           \
+            V(slot##_wide)(s, s->rows, s->cols, x, to);                                                                \
+    }
+POOL(pool_max, V(highest), V(as_it_is))
+POOL(pool_avg, V(total), V(div))
+#undef POOL
+
+#define CELL(r, k) ((r) * s->row_pitch + (k) * s->col_pitch)
+
+/* Windows of n lanes, lane_step apart: to = the element of from where x has its first maximum. */
 ALWAYS void V(max_pick_window)(const fc_pool_span *s, size_t lane_step, size_t n, const T *x, const T *from, T *to) {
     VEC best = V(load_step)(x, lane_step, n), picked = V(load_step)(from, lane_step, n);
     for (size_t r = 0; r < s->rows; r++)
         for (size_t k = 0; k < s->cols; k++) {
-            VEC cell = V(load_step)(x + CELL(r, k), lane_step, n);
-            MASK higher = V(lt)(best, cell);
+            const VEC cell = V(load_step)(x + CELL(r, k), lane_step, n);
+            const MASK higher = V(lt)(best, cell);
             best = V(select)(higher, cell, best);
             picked = V(select)(higher, V(load_step)(from + CELL(r, k), lane_step, n), picked);
         }
     V(store_n)(to, picked, n);
 }
 
-/* Windows j on, a vector of them at a time, with `lane_step` and `n` constants where the compiler can use them. */
-#define ACROSS(window, lane_step, n, IN_X)                                                                             \
-    window(s, lane_step, n, x + j * s->step, from + (IN_X ? j * s->step : j), to + j)
-
-/*
- * A slot from a window function. IN_X: 1 where `from` lies on the cells of x, 0 where on the windows as `to` does.
- * The window function is inlined for whole vectors and tails of channels, and across windows for the strides 1, 2, any.
- */
-#define POOL(slot, window, IN_X)                                                                                       \
-    static void TYPED(slot)(const fc_pool_span *span, const void *x_, const void *from_, void *to_) {                  \
-        const fc_pool_span copy = *span, *s = &copy;                                                                   \
-        const T *x = x_, *from = from_ ? from_ : x_;   /* without a gradient there is no from */                       \
-        T *to = to_;                                                                                                   \
-        size_t j = 0;                                                                                                  \
-        if (s->channels == 1) {                                                                                        \
-            if (s->step == 1)                                                                                          \
-                for (; j + LANES <= s->count; j += LANES)                                                              \
-                    ACROSS(window, 1, LANES, IN_X);                                                                    \
-            else if (s->step == 2)                                                                                     \
-                for (; j + LANES <= s->count; j += LANES)                                                              \
-                    ACROSS(window, 2, LANES, IN_X);                                                                    \
-            for (; j < s->count; j += LANES)                                                                           \
-                ACROSS(window, s->step, (s->count - j < LANES ? s->count - j : LANES), IN_X);                          \
-            return;                                                                                                    \
-        }                                                                                                              \
-        const size_t tail = s->channels % LANES, whole = s->channels - tail;                                           \
-        for (; j < s->count; j++) {                                                                                    \
-            const size_t at = j * s->channels, cell = j * s->step, in = IN_X ? cell : at;                              \
-            for (size_t c = 0; c < whole; c += LANES)                                                                  \
-                window(s, 1, LANES, x + cell + c, from + in + c, to + at + c);                                         \
-            if (tail)                                                                                                  \
-                window(s, 1, tail, x + cell + whole, from + in + whole, to + at + whole);                              \
-        }                                                                                                              \
-    }
-POOL(pool_max, V(max_window), 0)
-POOL(pool_avg, V(avg_window), 0)
-POOL(pool_max_pick, V(max_pick_window), 1)
-#undef POOL
-#undef ACROSS
+static void TYPED(pool_max_pick)(const fc_pool_span *span, const void *x_, const void *from_, void *to_) {
+    const fc_pool_span copy = *span, *s = &copy;
+    const size_t windows = s->channels == 1 ? LANES : 1;
+    for (size_t line = 0; line < s->lines; line++)
+        for (size_t j = 0; j < s->count; j += windows) {
+            const size_t in = line * s->x_line + j * s->step, left = s->count - j;
+            const T *x = (const T *)x_ + in, *from = (const T *)from_ + in;
+            T *to = (T *)to_ + line * s->window_line + j * s->channels;
+            if (s->channels == 1)
+                V(max_pick_window)(s, s->step, left < LANES ? left : LANES, x, from, to);
+            else
+                for (size_t c = 0; c < s->channels; c += LANES)
+                    V(max_pick_window)(s, 1, s->channels - c < LANES ? s->channels - c : LANES, x + c, from + c, to + c);
+        }
+}

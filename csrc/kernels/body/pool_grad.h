@@ -1,205 +1,210 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Gradients of pooling, on the words of pool.h. from: dy, to: dx at row grad_begin of the window. Across windows a chunk
- * of them is taken cell by cell, and with step 2 a pair of cells at a time: a vector of dx just stored is not loaded
- * again, shifted, before it is in cache.
+ * Gradients of pooling, on the words of pool.h. from: dy, to: dx at row grad_begin of the window. Every cell of dx is
+ * written once where windows do not overlap; where they do, the first of its windows writes it and the others add.
  */
-enum { V(CHUNK) = 16 };
 
-/* p[i] += v[i] for i < n <= LANES */
-ALWAYS void V(add_to)(T *p, size_t n, VEC v) {
+/* The first n lanes of p: v, or what p has plus v. */
+ALWAYS void V(put)(T *p, size_t n, VEC v, int add) {
+    if (add)
+        v = V(add)(V(load_first)(p, n), v);
     if (n == LANES)
-        V(store)(p, V(add)(V(load)(p), v));
+        V(store)(p, v);
     else
-        V(store_n)(p, V(add)(V(load_n)(p, n), v), n);
+        V(store_n)(p, v, n);
 }
 
-/* p[2 * i] += even[i] and p[2 * i + 1] += odd[i], in the first `all` elements of p */
-ALWAYS void V(add_pairs)(T *p, size_t all, VEC even, VEC odd) {
-    V(add_to)(p, all < LANES ? all : LANES, V(zip_low)(even, odd));
-    if (all > LANES)
-        V(add_to)(p + LANES, all - LANES, V(zip_high)(even, odd));
-}
-
-/* p[i * step] += v[i] for i < n <= LANES; with step 2 the elements between get 0 added. */
-ALWAYS void V(add_step)(T *p, size_t step, size_t n, VEC v) {
-    if (step == 1) {
-        V(add_to)(p, n, v);
-    } else if (step == 2) {
-        V(add_pairs)(p, 2 * n - 1, v, V(set1)(0));
-    } else {
-        T lanes[LANES];
-        V(store)(lanes, v);
-        for (size_t i = 0; i < n; i++) {
-            T sum;
-            memcpy(&sum, p + i * step, sizeof sum);
-            sum += lanes[i];
-            memcpy(p + i * step, &sum, sizeof sum);
-        }
-    }
-}
-
-/* What cell x of a window gives to its dx; `rest` is its dy until a cell has taken it. best is NaN where the first cell is. */
-ALWAYS VEC V(take)(VEC x, VEC best, VEC *rest) {
-    const MASK hit = M(or)(V(eq)(x, best), V(isnan)(best));
+/* Of a cell x its share of *rest, dy until a cell has taken it; best is the window's maximum. */
+ALWAYS VEC V(take)(MASK hit, VEC *rest) {
     const VEC zero = V(set1)(0), taken = V(select)(hit, *rest, zero);
     *rest = V(select)(hit, zero, *rest);
     return taken;
 }
 
-ALWAYS VEC V(first_best)(const fc_pool_span *s, size_t lane_step, size_t n, const T *x) {
-    VEC best = V(load_step)(x, lane_step, n);
-    for (size_t r = 0; r < s->rows; r++)
-        for (size_t k = 0; k < s->cols; k++)
-            best = V(max)(V(load_step)(x + CELL(r, k), lane_step, n), best);
-    return best;
+/* The first cell is the maximum too where it is NaN. */
+ALWAYS MASK V(is_best)(VEC x, VEC best, int first) {
+    return first ? M(or)(V(eq)(x, best), V(isnan)(best)) : V(eq)(x, best);
 }
 
-ALWAYS void V(max_grad_window)(const fc_pool_span *s, size_t n, const T *x, const T *from, T *to) {
-    VEC best = V(first_best)(s, 1, n, x), rest = V(load_step)(from, 1, n);
-    for (size_t r = 0; r < s->grad_end; r++)
-        for (size_t k = 0; k < s->cols; k++) {
-            VEC taken = V(take)(V(load_step)(x + CELL(r, k), 1, n), best, &rest);
-            if (r >= s->grad_begin)
-                V(add_to)(to + CELL(r - s->grad_begin, k), n, taken);
+/* Cells of a row that a window shares with the one before it. */
+ALWAYS size_t V(shared_cols)(const fc_pool_span *s) {
+    return s->cols * s->channels > s->step ? s->cols - s->step / s->channels : 0;
+}
+
+ALWAYS void V(max_grad_window)(const fc_pool_span *s, size_t rows, size_t cols, size_t met_cols, size_t n, const T *x, const T *from, T *to) {
+    VEC best = V(load_first)(x, n), rest = V(load_first)(from, n);
+    _Pragma("GCC unroll 4") for (size_t r = 0; r < rows; r++)
+        _Pragma("GCC unroll 4") for (size_t k = r ? 0 : 1; k < cols; k++)
+            best = V(max)(V(load_first)(x + CELL(r, k), n), best);
+    _Pragma("GCC unroll 4") for (size_t r = 0; r < rows; r++)
+        _Pragma("GCC unroll 4") for (size_t k = 0; k < cols; k++) {
+            const VEC taken = V(take)(V(is_best)(V(load_first)(x + CELL(r, k), n), best, r + k == 0), &rest);
+            if (r >= s->grad_begin && r < s->grad_end)
+                V(put)(to + CELL(r - s->grad_begin, k), n, taken, r < s->met_rows || k < met_cols);
         }
 }
 
-ALWAYS void V(max_grad_across)(const fc_pool_span *s, size_t step, size_t count, const T *x, const T *from, T *to) {
-    VEC best[V(CHUNK)], rest[V(CHUNK)];
-    for (size_t j = 0, v = 0; j < count; j += LANES, v++) {
-        const size_t n = count - j < LANES ? count - j : LANES;
-        best[v] = V(first_best)(s, step, n, x + j * step);
-        rest[v] = V(load_step)(from + j, 1, n);
-    }
-    for (size_t r = 0; r < s->grad_end; r++)
-        for (size_t k = 0, cells; k < s->cols; k += cells) {
-            cells = step == 2 && k + 1 < s->cols ? 2 : 1;
-            for (size_t j = 0, v = 0; j < count; j += LANES, v++) {
-                const size_t n = count - j < LANES ? count - j : LANES;
-                const T *cell = x + CELL(r, k) + j * step;
-                VEC first = V(take)(V(load_step)(cell, step, n), best[v], &rest[v]), second = V(set1)(0);
-                if (cells == 2)
-                    second = V(take)(V(load_step)(cell + 1, step, n), best[v], &rest[v]);
-                if (r < s->grad_begin)
-                    continue;
-                T *target = to + CELL(r - s->grad_begin, k) + j * step;
-                if (cells == 2)
-                    V(add_pairs)(target, 2 * n, first, second);
-                else
-                    V(add_step)(target, step, n, first);
-            }
-        }
-}
-
-ALWAYS void V(avg_grad_window)(const fc_pool_span *s, size_t n, const T *x, const T *from, T *to) {
+ALWAYS void V(avg_grad_window)(const fc_pool_span *s, size_t rows, size_t cols, size_t met_cols, size_t n, const T *x, const T *from, T *to) {
     (void)x;
-    VEC share = V(div)(V(load_step)(from, 1, n), V(set1)((T)(s->rows * s->cols)));
-    for (size_t r = 0; r < s->grad_end - s->grad_begin; r++)
-        for (size_t k = 0; k < s->cols; k++)
-            V(add_to)(to + CELL(r, k), n, share);
-}
-
-ALWAYS void V(avg_grad_across)(const fc_pool_span *s, size_t step, size_t count, const T *x, const T *from, T *to) {
-    (void)x;
-    const VEC cells_of_window = V(set1)((T)(s->rows * s->cols));
-    for (size_t k = 0, cells; k < s->cols; k += cells) {
-        cells = step == 2 && k + 1 < s->cols ? 2 : 1;
-        for (size_t r = 0; r < s->grad_end - s->grad_begin; r++)
-            for (size_t j = 0; j < count; j += LANES) {
-                const size_t n = count - j < LANES ? count - j : LANES;
-                const VEC share = V(div)(V(load_step)(from + j, 1, n), cells_of_window);
-                T *target = to + CELL(r, k) + j * step;
-                if (cells == 2)
-                    V(add_pairs)(target, 2 * n, share, share);
-                else
-                    V(add_step)(target, step, n, share);
-            }
-    }
+    const VEC share = V(div)(V(load_first)(from, n), V(set1)((T)(rows * cols)));
+    _Pragma("GCC unroll 4") for (size_t r = 0; r < rows; r++)
+        _Pragma("GCC unroll 4") for (size_t k = 0; k < cols; k++)
+            if (r >= s->grad_begin && r < s->grad_end)
+                V(put)(to + CELL(r - s->grad_begin, k), n, share, r < s->met_rows || k < met_cols);
 }
 
 /*
- * Few channels and windows side by side without a gap: a row of dx is put together in a buffer by whole vectors, of which
- * the next cell overwrites the lanes past the channels, and added at once. Stores of part of a vector to dx, each just
- * before the load next to it, cost several times as much.
+ * Few channels: a lane is an element of the row, as if a window began at each; dy lies at those where one does, and zeros
+ * between. What the windows give their cells of column k is kept apart, and the row of dx is the sum of these, k cells on.
  */
-enum { V(FLAT_WINDOWS) = 32, V(FLAT) = 1024 };
+enum { V(FLAT_COLS) = 8, V(BEFORE) = V(FLAT_COLS) * LANES, V(FLAT) = 256, V(PLANE) = V(BEFORE) + V(FLAT) + LANES };
 
-ALWAYS void V(add_flat)(T *to, const T *row, size_t n) {
-    for (size_t i = 0; i < n; i += LANES)
-        V(add_to)(to + i, n - i < LANES ? n - i : LANES, V(load)(row + i));
+typedef struct V(flat) { size_t count, width, met_cols; _Alignas(64) T best[V(PLANE)], rest[V(PLANE)], given[V(FLAT_COLS)][V(PLANE)]; } V(flat);
+
+/* to[i]: dy at the first cell of every window, else 0, i < width rounded up to whole vectors. */
+ALWAYS void V(spread)(const fc_pool_span *s, const V(flat) *f, const T *dy, T *to) {
+    const size_t c = s->channels, count = f->count;
+    const VEC zero = V(set1)(0);
+    size_t j = 0, end = 0;
+    for (; c == 1 && s->step <= 2 && j < count; j += LANES) {
+        const VEC v = V(load_first)(dy + j, count - j < LANES ? count - j : LANES);
+        V(store)(to + end, s->step == 1 ? v : V(zip_low)(v, zero));
+        if (s->step == 2)
+            V(store)(to + end + LANES, V(zip_high)(v, zero));
+        end += s->step * LANES;
+    }
+    for (; j < count; j++) {
+        V(store)(to + j * s->step, V(load_n)(dy + j * c, c));
+        end = j * s->step + LANES;
+    }
+    for (; end < f->width; end += LANES)
+        V(store)(to + end, zero);
 }
 
-ALWAYS void V(max_grad_flat)(const fc_pool_span *s, size_t count, const T *x, const T *from, T *to) {
-    VEC best[V(FLAT_WINDOWS)], rest[V(FLAT_WINDOWS)];
-    T row[V(FLAT) + LANES];
-    const size_t n = s->channels % LANES;
-    for (size_t j = 0; j < count; j++) {
-        best[j] = V(first_best)(s, 1, n, x + j * s->step);
-        rest[j] = V(load_n)(from + j * n, n);
+/* A row of dx from the columns' parts, which have zeros before them; the first `met` elements hold sums already. */
+ALWAYS void V(put_row)(const fc_pool_span *s, const V(flat) *f, size_t cols, size_t plane, size_t met, T *to) {
+    for (size_t p = 0; p < f->width; p += LANES) {
+        const size_t n = f->width - p < LANES ? f->width - p : LANES;
+        VEC sum = V(load)(f->given[(cols - 1) * plane] + V(BEFORE) + p - (cols - 1) * s->channels);
+        if (p < met)
+            sum = V(add)(V(load_first)(to + p, met - p < n ? met - p : n), sum);
+        _Pragma("GCC unroll 4") for (size_t k = cols - 1; k-- > 0;)
+            sum = V(add)(sum, V(load)(f->given[k * plane] + V(BEFORE) + p - k * s->channels));
+        V(put)(to + p, n, sum, 0);
     }
+}
+
+ALWAYS size_t V(met)(const fc_pool_span *s, const V(flat) *f, size_t r) {
+    return r < s->met_rows ? f->width : f->met_cols * s->channels;
+}
+
+/* The vector `skip` elements on, `whole` or of a row that has only `left` elements. */
+ALWAYS VEC V(load_left)(const T *p, size_t skip, int whole, size_t left) {
+    if (whole)
+        return V(load)(p + skip);
+    const size_t n = left > skip ? left - skip : 0;
+    return V(load_first)(p + skip, n < LANES ? n : LANES);
+}
+
+ALWAYS VEC V(flat_best)(const fc_pool_span *s, size_t rows, size_t cols, const T *x, int whole, size_t left) {
+    VEC best = V(load_left)(x, 0, whole, left);
+    _Pragma("GCC unroll 4") for (size_t r = 0; r < rows; r++)
+        _Pragma("GCC unroll 4") for (size_t k = r ? 0 : 1; k < cols; k++)
+            best = V(max)(V(load_left)(x + r * s->row_pitch, k * s->channels, whole, left), best);
+    return best;
+}
+
+ALWAYS void V(flat_take)(const fc_pool_span *s, V(flat) *f, size_t cols, size_t i, const T *row, int first, int whole) {
+    const VEC best = V(load)(f->best + i);
+    VEC rest = V(load)(f->rest + i);
+    _Pragma("GCC unroll 4") for (size_t k = 0; k < cols; k++) {
+        const VEC cell = V(load_left)(row + i, k * s->channels, whole, f->width - i);
+        V(store)(f->given[k] + V(BEFORE) + i, V(take)(V(is_best)(cell, best, first && k == 0), &rest));
+    }
+    V(store)(f->rest + i, rest);
+}
+
+ALWAYS void V(max_grad_flat)(const fc_pool_span *s, V(flat) *f, size_t rows, size_t cols, const T *x, const T *from, T *to) {
+    const size_t reach = (cols - 1) * s->channels + LANES, whole = f->width < reach ? 0 : (f->width - reach) / LANES * LANES + LANES;
+    V(spread)(s, f, from, f->rest);
+    for (size_t i = 0; i < whole; i += LANES)
+        V(store)(f->best + i, V(flat_best)(s, rows, cols, x + i, 1, 0));
+    for (size_t i = whole; i < f->width; i += LANES)
+        V(store)(f->best + i, V(flat_best)(s, rows, cols, x + i, 0, f->width - i));
     for (size_t r = 0; r < s->grad_end; r++) {
-        for (size_t j = 0; j < count; j++)
-            for (size_t k = 0; k < s->cols; k++) {
-                const size_t at = j * s->step + k * n;
-                V(store)(row + at, V(take)(V(load_n)(x + r * s->row_pitch + at, n), best[j], &rest[j]));
-            }
+        const T *row = x + r * s->row_pitch;
+        for (size_t i = 0; i < whole; i += LANES)
+            V(flat_take)(s, f, cols, i, row, r == 0, 1);
+        for (size_t i = whole; i < f->width; i += LANES)
+            V(flat_take)(s, f, cols, i, row, r == 0, 0);
         if (r >= s->grad_begin)
-            V(add_flat)(to + CELL(r - s->grad_begin, 0), row, count * s->step);
+            V(put_row)(s, f, cols, 1, V(met)(s, f, r), to + CELL(r - s->grad_begin, 0));
     }
 }
 
-ALWAYS void V(avg_grad_flat)(const fc_pool_span *s, size_t count, const T *x, const T *from, T *to) {
+ALWAYS void V(avg_grad_flat)(const fc_pool_span *s, V(flat) *f, size_t rows, size_t cols, const T *x, const T *from, T *to) {
+    const VEC cells = V(set1)((T)(rows * cols));
     (void)x;
-    T row[V(FLAT) + LANES];
-    const size_t n = s->channels % LANES;
-    const VEC cells = V(set1)((T)(s->rows * s->cols));
-    for (size_t j = 0; j < count; j++) {
-        const VEC share = V(div)(V(load_n)(from + j * n, n), cells);
-        for (size_t k = 0; k < s->cols; k++)
-            V(store)(row + j * s->step + k * n, share);
-    }
-    for (size_t r = 0; r < s->grad_end - s->grad_begin; r++)
-        V(add_flat)(to + CELL(r, 0), row, count * s->step);
+    V(spread)(s, f, from, f->given[0] + V(BEFORE));
+    for (size_t i = 0; i < f->width; i += LANES)
+        V(store)(f->given[0] + V(BEFORE) + i, V(div)(V(load)(f->given[0] + V(BEFORE) + i), cells));
+    for (size_t r = s->grad_begin; r < s->grad_end; r++)
+        V(put_row)(s, f, cols, 0, V(met)(s, f, r), to + CELL(r - s->grad_begin, 0));
 }
 
-/* A gradient's slot from its functions for the channels of one window, and for a chunk of windows of one or of few. */
-#define POOL_GRAD(slot, window, across, flat)                                                                                \
-    static void TYPED(slot)(const fc_pool_span *span, const void *x_, const void *from_, void *to_) {                  \
+#include "kernels/body/pool_grad_dealt.h"
+
+/* A gradient's slot from its functions for the channels of one window, and for a chunk of windows of few. */
+#define POOL_GRAD(slot, window, chunk, dealt)                                                                                 \
+    static void V(slot##_few)(const fc_pool_span *s, const T *x, const T *from, T *to) {                               \
+        V(flat) f;                                                                                                     \
+        const size_t most = (V(FLAT) - s->cols * s->channels) / s->step + 1, chunks = (s->count + most - 1) / most;    \
+        for (size_t k = 0; k < s->cols; k++)                                                                           \
+            for (size_t i = 0; i < V(BEFORE); i += LANES)                                                              \
+                V(store)(f.given[k] + i, V(set1)(0));                                                                  \
+        for (size_t i = 0; i < s->lines * chunks; i++) {                                                               \
+            const size_t line = i / chunks, j = i % chunks * most, at = line * s->x_line + j * s->step;                \
+            const T *dy = from + line * s->window_line + j * s->channels;                                              \
+            f.count = s->count - j < most ? s->count - j : most;                                                       \
+            f.width = (f.count - 1) * s->step + s->cols * s->channels;                                                 \
+            f.met_cols = j ? V(shared_cols)(s) : s->met_cols;                                                          \
+            if (s->rows == 2 && s->cols == 2)                                                                          \
+                chunk(s, &f, 2, 2, x + at, dy, to + at);                                                                \
+            else if (s->rows == 3 && s->cols == 3)                                                                     \
+                chunk(s, &f, 3, 3, x + at, dy, to + at);                                                                \
+            else                                                                                                       \
+                chunk(s, &f, s->rows, s->cols, x + at, dy, to + at);                                                    \
+        }                                                                                                              \
+    }                                                                                                                  \
+    ALWAYS void V(slot##_wide)(const fc_pool_span *s, size_t rows, size_t cols, const T *x, const T *from, T *to) {    \
+        const size_t tail = s->channels % LANES, whole = s->channels - tail, shared = V(shared_cols)(s);               \
+        for (size_t line = 0; line < s->lines; line++)                                                                 \
+            for (size_t j = 0; j < s->count; j++) {                                                                    \
+                const size_t met = j ? shared : s->met_cols, in = line * s->x_line + j * s->step;                      \
+                const T *dy = from + line * s->window_line + j * s->channels;                                          \
+                for (size_t c = 0; c < whole; c += LANES)                                                              \
+                    window(s, rows, cols, met, LANES, x + in + c, dy + c, to + in + c);                                \
+                if (tail)                                                                                              \
+                    window(s, rows, cols, met, tail, x + in + whole, dy + whole, to + in + whole);                     \
+            }                                                                                                          \
+    }                                                                                                                  \
+    static void TYPED(slot)(const fc_pool_span *span, const void *x_, const void *from, void *to) {                    \
         const fc_pool_span copy = *span, *s = &copy;                                                                   \
-        const T *x = x_ ? x_ : from_, *from = from_;   /* an average has no x */                                       \
-        T *to = to_;                                                                                                   \
-        if (s->channels == 1) {                                                                                        \
-            for (size_t j = 0; j < s->count; j += V(CHUNK) * LANES) {                                                  \
-                const size_t left = s->count - j, count = left < V(CHUNK) * LANES ? left : V(CHUNK) * LANES;           \
-                if (s->step == 1)                                                                                      \
-                    across(s, 1, count, x + j, from + j, to + j);                                                      \
-                else if (s->step == 2)                                                                                 \
-                    across(s, 2, count, x + 2 * j, from + j, to + 2 * j);                                              \
-                else                                                                                                   \
-                    across(s, s->step, count, x + j * s->step, from + j, to + j * s->step);                            \
-            }                                                                                                          \
-            return;                                                                                                    \
-        }                                                                                                              \
-        const size_t tail = s->channels % LANES, whole = s->channels - tail;                                           \
-        if (!whole && s->step == s->cols * s->channels && s->step <= V(FLAT)) {                                        \
-            const size_t most = V(FLAT) / s->step < V(FLAT_WINDOWS) ? V(FLAT) / s->step : V(FLAT_WINDOWS);             \
-            for (size_t j = 0; j < s->count; j += most) {                                                              \
-                const size_t count = s->count - j < most ? s->count - j : most;                                        \
-                flat(s, count, x + j * s->step, from + j * s->channels, to + j * s->step);                             \
-            }                                                                                                          \
-            return;                                                                                                    \
-        }                                                                                                              \
-        for (size_t j = 0; j < s->count; j++) {                                                                        \
-            const size_t at = j * s->channels, cell = j * s->step;                                                     \
-            for (size_t c = 0; c < whole; c += LANES)                                                                  \
-                window(s, LANES, x + cell + c, from + at + c, to + cell + c);                                          \
-            if (tail)                                                                                                  \
-                window(s, tail, x + cell + whole, from + at + whole, to + cell + whole);                               \
-        }                                                                                                              \
+        const void *x = x_ ? x_ : from;                /* an average has no x */                                       \
+        const size_t width = s->cols * s->channels;                                                                    \
+        if (dealt && V(can_be_dealt)(s))                                                                               \
+            s->cols == 2 ? V(max_grad_dealt)(s, 2, 2, x, from, to) : V(max_grad_dealt)(s, 3, 3, x, from, to);          \
+        else if (s->channels < LANES && s->step <= LANES && s->step <= width && s->cols <= V(FLAT_COLS))                    \
+            V(slot##_few)(s, x, from, to);                                                                             \
+        else if (s->rows == 2 && s->cols == 2)                                                                         \
+            V(slot##_wide)(s, 2, 2, x, from, to);                                                                      \
+        else if (s->rows == 3 && s->cols == 3)                                                                         \
+            V(slot##_wide)(s, 3, 3, x, from, to);                                                                      \
+        else                                                                                                           \
+            V(slot##_wide)(s, s->rows, s->cols, x, from, to);                                                          \
     }
-POOL_GRAD(pool_max_grad, V(max_grad_window), V(max_grad_across), V(max_grad_flat))
-POOL_GRAD(pool_avg_grad, V(avg_grad_window), V(avg_grad_across), V(avg_grad_flat))
+POOL_GRAD(pool_max_grad, V(max_grad_window), V(max_grad_flat), 1)
+POOL_GRAD(pool_avg_grad, V(avg_grad_window), V(avg_grad_flat), 0)
 #undef POOL_GRAD
 #undef CELL
 #undef ALWAYS

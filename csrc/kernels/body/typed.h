@@ -3,6 +3,8 @@
 #include "kernels/body/gemm.h"
 #include "kernels/body/rows.h"
 #include "kernels/body/planes.h"
+#include "kernels/body/outer.h"
+#include "kernels/body/tap_sums.h"
 #include "kernels/body/winograd.h"
 #include "kernels/body/tile.h"
 #include "kernels/body/axpy.h"

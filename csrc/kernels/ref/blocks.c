@@ -18,6 +18,37 @@
 GEMM(float, f32, double)
 GEMM(double, f64, long double)
 
+#define OUTER(T, F, WIDE)                                                                                                  \
+    void fc_ref_outer_##F(size_t height, size_t width, const fc_outer_block *g) {                                          \
+        for (size_t r = 0; r < height; r++)                                                                                \
+            for (size_t j = 0; j < width; j++) {                                                                           \
+                WIDE sum = 0;                                                                                              \
+                for (ptrdiff_t n = 0; n < (ptrdiff_t)g->images; n++)                                                       \
+                    for (ptrdiff_t i = 0; i < (ptrdiff_t)g->rows; i++)                                                     \
+                        for (ptrdiff_t p = 0; p < (ptrdiff_t)g->cols && j < g->outs; p++)                                  \
+                            sum += (WIDE)((const T *)g->a)[n * g->a_image + i * g->a_row + p * g->a_col + (ptrdiff_t)r]    \
+                                * ((const T *)g->b)[n * g->b_image + i * g->b_row + p * g->b_col + (ptrdiff_t)j];          \
+                ((T *)g->c)[r * width + j] = (T)(g->accumulate ? (WIDE)((T *)g->c)[r * width + j] + sum : sum);            \
+            }                                                                                                              \
+    }
+OUTER(float, f32, double)
+OUTER(double, f64, long double)
+
+#define TAP_SUMS(T, F, WIDE)                                                                                               \
+    void fc_ref_tap_sums_##F(const fc_tap_sums *g) {                                                                       \
+        for (ptrdiff_t t = 0; t < (ptrdiff_t)g->taps; t++)                                                                 \
+            for (ptrdiff_t c = 0; c < (ptrdiff_t)g->channels; c++) {                                                       \
+                WIDE sum = 0;                                                                                              \
+                for (ptrdiff_t i = 0; i < (ptrdiff_t)g->rows; i++)                                                         \
+                    for (ptrdiff_t p = 0; p < (ptrdiff_t)g->cols; p++)                                                     \
+                        sum += (WIDE)((const T *)g->x)[t * g->x_tap + i * g->x_row + p * g->x_col + c]                     \
+                            * ((const T *)g->dy)[i * g->dy_row + p * g->dy_col + c];                                       \
+                ((T *)g->sums)[t * (ptrdiff_t)g->channels + c] = (T)sum;                                                   \
+            }                                                                                                              \
+    }
+TAP_SUMS(float, f32, double)
+TAP_SUMS(double, f64, long double)
+
 void fc_ref_transpose(size_t element, void *dst, size_t pitch, const void *const *src, size_t rows, size_t length) {
     for (size_t i = 0; i < rows; i++)
         for (size_t k = 0; k < length; k++)

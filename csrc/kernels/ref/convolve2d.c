@@ -9,13 +9,15 @@
         memcpy(&x, (const char *)base + i * sizeof x, sizeof x);                                                     \
         return x;                                                                                                    \
     }                                                                                                                \
+    SUMS(NAME, NAME, NAME, T, WIDE, TERM, RESULT)
+#define SUMS(NAME, SOURCE, TAP, T, WIDE, TERM, RESULT)                                                                \
     void fc_ref_convolve2d_##NAME(const fc_convolve2d_block *b) {                                                    \
         for (size_t r = 0; r < b->n_rows; r++)                                                                       \
             for (size_t c = 0; c < b->n_cols; c++) {                                                                 \
                 WIDE sum = 0;                                                                                        \
                 for (size_t j = 0; j < b->k_h; j++)                                                                  \
                     for (size_t k = 0; k < b->k_w; k++) {                                                            \
-                        WIDE tap = load_##NAME(b->taps, k * b->k_h + j), x = load_##NAME(b->rows[r + j], c + k * b->step);     \
+                        WIDE tap = load_##TAP(b->taps, k * b->k_h + j), x = load_##SOURCE(b->rows[r + j], c + k * b->step);     \
                         sum TERM;                                                                                    \
                     }                                                                                                \
                 T result = (T)(RESULT);                                                                              \
@@ -29,6 +31,8 @@ REAL(b32, uint32_t, uint64_t, += tap * x, sum)
 REAL(b64, uint64_t, uint64_t, += tap * x, sum)
 REAL(f32, float, double, += tap * x, sum)
 REAL(f64, double, long double, += tap * x, sum)
+SUMS(u8_b16, b8, b16, uint16_t, uint64_t, += tap * x, sum)
+SUMS(u8_f32, b8, f32, float, double, += tap * x, sum)
 REAL(longdouble, long double, long double, += tap * x, sum)
 
 #define COMPLEX(NAME, PART, T, WIDE)                                                                                  \

@@ -12,8 +12,9 @@
 #define VEC_REGISTERS 16
 #define GEMM_F32_SHAPES(X) X(6, 2) X(12, 1) X(4, 3)
 #define GEMM_F64_SHAPES(X) X(6, 2) X(12, 1) X(4, 3)
-#define PLANES_F32_SHAPES(X) X(6, 2) X(6, 1) X(4, 3) X(4, 2) X(4, 1)
-#define PLANES_F64_SHAPES(X) X(6, 2) X(6, 1) X(4, 3) X(4, 2) X(4, 1)
+#define OUTER_SHAPES(X) X(6, 2) X(5, 2) X(4, 2) X(3, 2) X(2, 2) X(1, 2) X(4, 3) X(3, 3) X(8, 1) X(6, 1) X(5, 1) X(4, 1) X(2, 1) X(1, 1)
+#define PLANES_F32_SHAPES(X) X(6, 2) X(6, 1) X(4, 3) X(4, 2) X(4, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
+#define PLANES_F64_SHAPES(X) X(6, 2) X(6, 1) X(4, 3) X(4, 2) X(4, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
 #define ROWS_F32_SHAPES(X) X(6, 2) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
 #define ROWS_F64_SHAPES(X) X(6, 2) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
 
@@ -149,6 +150,15 @@ static inline vi32 vi32_set1(int32_t x) { return _mm256_set1_epi32(x); }
 static inline vi32 vi32_add(vi32 a, vi32 b) { return _mm256_add_epi32(a, b); }
 static inline vi32 vi32_mul16(vi32 a, vi32 b) { return _mm256_madd_epi16(a, _mm256_and_si256(b, _mm256_set1_epi32(0xffff))); }
 static inline vi32 vi32_load_u8(const uint8_t *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
+static inline vi32 vi32_load_u16(const uint16_t *p) { return _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)); }
+typedef __m256i vi16;
+static inline vi16 vi16_load_u8(const uint8_t *p) { return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p)); }
+static inline vi16 vi16_mulhi(vi16 a, vi16 b) { return _mm256_mulhi_epu16(a, b); }
+static inline void vi16_store_u8(uint8_t *p, vi16 v) {
+    v = _mm256_min_epu16(v, _mm256_set1_epi16(UINT8_MAX));
+    _mm_storeu_si128((__m128i *)p, _mm_packus_epi16(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)));
+}
+static inline vf32 vf32_load_u8(const uint8_t *p) { return _mm256_cvtepi32_ps(vi32_load_u8(p)); }
 static inline vi32 vi32_load_i8(const int8_t *p) { return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
 static inline vi32 vi32_max(vi32 a, vi32 b) { return _mm256_max_epi32(a, b); }
 /* Even and odd bytes as 16-bit numbers, whose products never saturate, unlike those of vpmaddubsw. */

@@ -10,10 +10,12 @@
 #include "kernels/vec/x86_transpose.h"
 
 #define VEC_REGISTERS 32
+#define VEC_SCALES 1
 #define GEMM_F32_SHAPES(X) X(14, 2) X(14, 1) X(6, 4) X(6, 2)
 #define GEMM_F64_SHAPES(X) X(14, 2) X(14, 1) X(6, 4) X(6, 2)
-#define PLANES_F32_SHAPES(X) X(8, 3) X(8, 2) X(8, 1) X(14, 2) X(14, 1) X(6, 4) X(6, 2) X(6, 1)
-#define PLANES_F64_SHAPES(X) X(8, 3) X(8, 2) X(8, 1) X(14, 2) X(14, 1) X(6, 4) X(6, 2) X(6, 1)
+#define OUTER_SHAPES(X) X(14, 2) X(13, 2) X(12, 2) X(11, 2) X(8, 2) X(5, 2) X(3, 2) X(1, 2) X(8, 3) X(16, 1) X(12, 1) X(8, 1) X(6, 1) X(5, 1) X(3, 1) X(1, 1)
+#define PLANES_F32_SHAPES(X) X(8, 3) X(8, 2) X(8, 1) X(14, 2) X(14, 1) X(6, 4) X(6, 2) X(6, 1) X(4, 4) X(4, 2) X(4, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
+#define PLANES_F64_SHAPES(X) X(8, 3) X(8, 2) X(8, 1) X(14, 2) X(14, 1) X(6, 4) X(6, 2) X(6, 1) X(4, 4) X(4, 2) X(4, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
 #define ROWS_F32_SHAPES(X) X(14, 2) X(10, 2) X(7, 2) X(4, 2) X(2, 2) X(1, 2) X(14, 1) X(10, 1) X(7, 1) X(4, 1) X(2, 1) X(1, 1)
 #define ROWS_F64_SHAPES(X) X(14, 2) X(10, 2) X(7, 2) X(4, 2) X(2, 2) X(1, 2) X(14, 1) X(10, 1) X(7, 1) X(4, 1) X(2, 1) X(1, 1)
 
@@ -55,6 +57,7 @@ enum { VF32_LANES = 16, VF64_LANES = 8 };
         V biased = _mm512_add_##S(n, _mm512_set1_##S((T)((1ull << MANTISSA) + BIAS)));                             \
         return _mm512_castsi512_##S(_mm512_slli_epi##WIDTH(_mm512_cast##S##_si512(biased), MANTISSA));             \
     }                                                                                                              \
+    static inline V V##_scale(V v, V n) { return _mm512_scalef_##S(v, n); }                                        \
     static inline V V##_exponent(V v) { return _mm512_getexp_##S(v); }                                             \
     static inline V V##_mantissa(V v) { return _mm512_getmant_##S(v, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_src); }      \
     static inline T V##_sum(V v) { return _mm512_reduce_add_##S(v); }                                              \
@@ -80,6 +83,15 @@ static inline vf32 vf32_zip_low(vf32 a, vf32 b) {
 }
 static inline vf32 vf32_zip_high(vf32 a, vf32 b) {
     return _mm512_permutex2var_ps(a, _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), b);
+}
+#define VEC_PICKS 1
+static inline vf32 vf32_pick(vf32 a, vf32 b, vf32 lanes) {
+    const vf32 numbers = _mm512_add_ps(lanes, _mm512_set1_ps(0x1p23f));     /* in the low bits, the only ones that count */
+    return _mm512_permutex2var_ps(a, _mm512_castps_si512(numbers), b);
+}
+static inline vf64 vf64_pick(vf64 a, vf64 b, vf64 lanes) {
+    const vf64 numbers = _mm512_add_pd(lanes, _mm512_set1_pd(0x1p52));
+    return _mm512_permutex2var_pd(a, _mm512_castpd_si512(numbers), b);
 }
 static inline vf64 vf64_even(vf64 a, vf64 b) { return _mm512_permutex2var_pd(a, _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14), b); }
 static inline vf64 vf64_odd(vf64 a, vf64 b) { return _mm512_permutex2var_pd(a, _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15), b); }
@@ -114,6 +126,12 @@ static inline vi32 vi32_set1(int32_t x) { return _mm512_set1_epi32(x); }
 static inline vi32 vi32_add(vi32 a, vi32 b) { return _mm512_add_epi32(a, b); }
 static inline vi32 vi32_mul16(vi32 a, vi32 b) { return _mm512_madd_epi16(a, _mm512_and_si512(b, _mm512_set1_epi32(0xffff))); }
 static inline vi32 vi32_load_u8(const uint8_t *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
+static inline vi32 vi32_load_u16(const uint16_t *p) { return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)); }
+typedef __m512i vi16;
+static inline vi16 vi16_load_u8(const uint8_t *p) { return _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)p)); }
+static inline vi16 vi16_mulhi(vi16 a, vi16 b) { return _mm512_mulhi_epu16(a, b); }
+static inline void vi16_store_u8(uint8_t *p, vi16 v) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtusepi16_epi8(v)); }
+static inline vf32 vf32_load_u8(const uint8_t *p) { return _mm512_cvtepi32_ps(vi32_load_u8(p)); }
 static inline vi32 vi32_load_i8(const int8_t *p) { return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)); }
 static inline vi32 vi32_max(vi32 a, vi32 b) { return _mm512_max_epi32(a, b); }
 #ifdef __AVX512VNNI__
@@ -141,6 +159,12 @@ static inline vf32 vf32_most(vf32 top, vf32 v) { return FC_LANES(_mm512_max_epu3
 static inline vf32 vf32_least(vf32 low, vf32 v) {
     return FC_LANES(_mm512_min_epu32(FC_BITS(low), _mm512_sub_epi32(_mm512_slli_epi32(FC_BITS(v), 1), _mm512_set1_epi32(1))));
 }
+/* What the two lowest bits of the exponent and the three highest of the fraction say: an eighth of an octave. */
+#define vf32_TABLES 1
+static inline vf32 vf32_lookup(const float *table, vf32 v) {
+    return _mm512_permutex2var_ps(vf32_load(table), _mm512_srli_epi32(FC_BITS(v), 20), vf32_load(table + 16));
+}
+static inline vf32 vf32_eighths(vf32 v) { return FC_LANES(_mm512_and_si512(FC_BITS(v), _mm512_set1_epi32((int)0xfff00000))); }
 #undef FC_BITS
 #undef FC_LANES
 #if defined(__AVX512BF16__)

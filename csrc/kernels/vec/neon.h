@@ -12,8 +12,9 @@
 #define VEC_REGISTERS 32
 #define GEMM_F32_SHAPES(X) X(8, 3) X(8, 2) X(6, 4) X(14, 1)
 #define GEMM_F64_SHAPES(X) X(8, 3) X(8, 2) X(6, 4) X(14, 1)
-#define PLANES_F32_SHAPES(X) X(8, 3) X(8, 2) X(8, 1) X(6, 4) X(6, 2) X(6, 1) X(14, 1)
-#define PLANES_F64_SHAPES(X) X(8, 3) X(8, 2) X(8, 1) X(6, 4) X(6, 2) X(6, 1) X(14, 1)
+#define OUTER_SHAPES(X) X(8, 3) X(7, 3) X(6, 3) X(4, 3) X(2, 3) X(1, 3) X(12, 2) X(8, 2) X(4, 2) X(16, 1) X(8, 1) X(6, 1) X(5, 1) X(3, 1) X(1, 1)
+#define PLANES_F32_SHAPES(X) X(8, 3) X(8, 2) X(8, 1) X(6, 4) X(6, 2) X(6, 1) X(14, 1) X(4, 4) X(4, 2) X(4, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
+#define PLANES_F64_SHAPES(X) X(8, 3) X(8, 2) X(8, 1) X(6, 4) X(6, 2) X(6, 1) X(14, 1) X(4, 4) X(4, 2) X(4, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
 #define ROWS_F32_SHAPES(X) X(8, 3) X(4, 3) X(2, 3) X(1, 3) X(8, 2) X(4, 2) X(2, 2) X(1, 2) X(8, 1) X(4, 1) X(2, 1) X(1, 1)
 #define ROWS_F64_SHAPES(X) X(8, 3) X(4, 3) X(2, 3) X(1, 3) X(8, 2) X(4, 2) X(2, 2) X(1, 2) X(8, 1) X(4, 1) X(2, 1) X(1, 1)
 
@@ -159,6 +160,15 @@ static inline vi32 vi32_load_u8(const uint8_t *p) {
     memcpy(&four, p, sizeof four);
     return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(four)))));
 }
+static inline vi32 vi32_load_u16(const uint16_t *p) { return vreinterpretq_s32_u32(vmovl_u16(vld1_u16(p))); }
+typedef uint16x8_t vi16;
+static inline vi16 vi16_load_u8(const uint8_t *p) { return vmovl_u8(vld1_u8(p)); }
+static inline vi16 vi16_mulhi(vi16 a, vi16 b) {
+    uint32x4_t low = vmull_u16(vget_low_u16(a), vget_low_u16(b)), high = vmull_u16(vget_high_u16(a), vget_high_u16(b));
+    return vcombine_u16(vshrn_n_u32(low, 16), vshrn_n_u32(high, 16));
+}
+static inline void vi16_store_u8(uint8_t *p, vi16 v) { vst1_u8(p, vqmovn_u16(v)); }
+static inline vf32 vf32_load_u8(const uint8_t *p) { return vcvtq_f32_s32(vi32_load_u8(p)); }
 static inline vi32 vi32_load_i8(const int8_t *p) {
     uint32_t four;
     memcpy(&four, p, sizeof four);

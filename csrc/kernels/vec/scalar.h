@@ -12,8 +12,9 @@
 #define VEC_REGISTERS 16
 #define GEMM_F32_SHAPES(X) X(4, 4) X(6, 2) X(4, 1)
 #define GEMM_F64_SHAPES(X) X(4, 4) X(6, 2) X(4, 1)
-#define PLANES_F32_SHAPES(X) X(4, 4) X(4, 2) X(4, 1) X(6, 2) X(6, 1)
-#define PLANES_F64_SHAPES(X) X(4, 4) X(4, 2) X(4, 1) X(6, 2) X(6, 1)
+#define OUTER_SHAPES(X) X(4, 4) X(2, 4) X(1, 4) X(4, 1) X(1, 1)
+#define PLANES_F32_SHAPES(X) X(4, 4) X(4, 2) X(4, 1) X(6, 2) X(6, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
+#define PLANES_F64_SHAPES(X) X(4, 4) X(4, 2) X(4, 1) X(6, 2) X(6, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
 #define ROWS_F32_SHAPES(X) X(4, 4) X(2, 4) X(1, 4) X(4, 1) X(2, 1) X(1, 1)
 #define ROWS_F64_SHAPES(X) X(4, 4) X(2, 4) X(1, 4) X(4, 1) X(2, 1) X(1, 1)
 
@@ -103,6 +104,15 @@ static inline vi32 vi32_set1(int32_t x) { return x; }
 static inline vi32 vi32_add(vi32 a, vi32 b) { return (vi32)((uint32_t)a + (uint32_t)b); }
 static inline vi32 vi32_mul16(vi32 a, vi32 b) { return a * b; }
 static inline vi32 vi32_load_u8(const uint8_t *p) { return *p; }
+static inline vi32 vi32_load_u16(const uint16_t *p) { return *p; }
+typedef uint16_t vi16 __attribute__((vector_size(4)));
+static inline vi16 vi16_load_u8(const uint8_t *p) { return (vi16){p[0], p[1]}; }
+static inline vi16 vi16_mulhi(vi16 a, vi16 b) { return (vi16){(uint16_t)((uint32_t)a[0] * b[0] >> 16), (uint16_t)((uint32_t)a[1] * b[1] >> 16)}; }
+static inline void vi16_store_u8(uint8_t *p, vi16 v) {
+    for (int i = 0; i < 2; i++)
+        p[i] = (uint8_t)(v[i] < UINT8_MAX ? v[i] : UINT8_MAX);
+}
+static inline vf32 vf32_load_u8(const uint8_t *p) { return *p; }
 static inline vi32 vi32_load_i8(const int8_t *p) { return *p; }
 static inline vi32 vi32_max(vi32 a, vi32 b) { return a > b ? a : b; }
 static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) {

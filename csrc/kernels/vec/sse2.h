@@ -12,8 +12,9 @@
 #define VEC_REGISTERS 16
 #define GEMM_F32_SHAPES(X) X(6, 2) X(12, 1)
 #define GEMM_F64_SHAPES(X) X(6, 2) X(12, 1)
-#define PLANES_F32_SHAPES(X) X(6, 2) X(6, 1)
-#define PLANES_F64_SHAPES(X) X(6, 2) X(6, 1)
+#define OUTER_SHAPES(X) X(6, 2) X(5, 2) X(4, 2) X(3, 2) X(2, 2) X(1, 2) X(8, 1) X(6, 1) X(5, 1) X(4, 1) X(2, 1) X(1, 1)
+#define PLANES_F32_SHAPES(X) X(6, 2) X(6, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
+#define PLANES_F64_SHAPES(X) X(6, 2) X(6, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
 #define ROWS_F32_SHAPES(X) X(6, 2) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
 #define ROWS_F64_SHAPES(X) X(6, 2) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
 
@@ -153,6 +154,15 @@ static inline vi32 vi32_load_u8(const uint8_t *p) {
     memcpy(&four, p, sizeof four);
     return _mm_unpacklo_epi16(_mm_unpacklo_epi8(_mm_cvtsi32_si128(four), _mm_setzero_si128()), _mm_setzero_si128());
 }
+static inline vi32 vi32_load_u16(const uint16_t *p) { return _mm_unpacklo_epi16(_mm_loadl_epi64((const __m128i *)p), _mm_setzero_si128()); }
+typedef __m128i vi16;
+static inline vi16 vi16_load_u8(const uint8_t *p) { return _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)p), _mm_setzero_si128()); }
+static inline vi16 vi16_mulhi(vi16 a, vi16 b) { return _mm_mulhi_epu16(a, b); }
+static inline void vi16_store_u8(uint8_t *p, vi16 v) {
+    v = _mm_sub_epi16(v, _mm_subs_epu16(v, _mm_set1_epi16(UINT8_MAX)));
+    _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(v, v));
+}
+static inline vf32 vf32_load_u8(const uint8_t *p) { return _mm_cvtepi32_ps(vi32_load_u8(p)); }
 static inline vi32 vi32_load_i8(const int8_t *p) {
     int32_t four;
     memcpy(&four, p, sizeof four);

@@ -93,11 +93,13 @@ static block find_block(const direct_job *job, size_t task, const space *own) {
     return at;
 }
 
-/* The panel from pixel (i, j) on: up to `height` pixels, within one row unless the block holds whole rows. */
+/* The panel from pixel (i, j) on: up to `height` pixels, within one row unless the block holds whole rows that follow one another in y. */
 static fc_pixel_panel panel_at(const direct_job *job, const block *at, ptrdiff_t i, ptrdiff_t j, const void **table) {
     const fc_direct_plan *d = job->d;
     const fc_conv_view *v = &job->layer->view;
-    const ptrdiff_t cols = at->pixels.cols, left = (cols == v->dst.w ? (at->pixels.rows - i) * cols : cols) - j;
+    const ptrdiff_t cols = at->pixels.cols;
+    const int rows_join = cols == v->dst.w && v->dst.h_pitch == v->dst.w * v->dst.w_pitch;
+    const ptrdiff_t left = (rows_join ? (at->pixels.rows - i) * cols : cols) - j;
     fc_pixel_panel p = {.count = fc_min(left, (ptrdiff_t)d->height), .i = i, .j = j, .table = table};
     p.tile = d->tiles[p.count];
     p.narrow = d->narrow_tiles[p.count];

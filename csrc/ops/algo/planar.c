@@ -90,6 +90,7 @@ static void store_results(const planar_job *job, const block *at, size_t o, size
     const fc_planar_plan *d = job->d;
     const fc_conv_view *v = &job->layer->view;
     const ptrdiff_t size = (ptrdiff_t)d->size;
+    const int together = v->dst.c_pitch == 1 && v->dst.w_pitch != 1;
     activate(job, outs, run, at->results, d->run);
     for (ptrdiff_t i = 0; i < at->rows; i++) {
         char *to = at->y + ((ptrdiff_t)o * v->dst.c_pitch + i * v->dst.h_pitch) * size;
@@ -99,10 +100,10 @@ static void store_results(const planar_job *job, const block *at, size_t o, size
             const void *rows[FC_MAX_PANEL];
             for (size_t p = 0; p < n; p++) {
                 rows[p] = row + (c + p) * d->run * (size_t)size;
-                if (v->dst.c_pitch != 1)
+                if (!together)
                     fc_copy_elements(to + (ptrdiff_t)(c + p) * v->dst.c_pitch * size, rows[p], (size_t)(at->cols * size));
             }
-            if (v->dst.c_pitch == 1)
+            if (together)
                 fc_transpose_of(job->layer->kernels, (size_t)size)(to + c * (size_t)size, (size_t)v->dst.w_pitch, rows, n, (size_t)at->cols);
         }
     }

@@ -6,7 +6,7 @@
  *
  * G gathers a tensor: output pixel (i, j) under tap (s, t) reads row i * rows.stride + rows.first + s * rows.step and the
  * column likewise; outside the tensor it reads 0. The forward pass, each stride phase of the input gradient (dy gathered
- * by a flipped kernel) and the kernel gradient (G transposed times dy) are all such views, in either layout.
+ * by a turned kernel) and the kernel gradient (G transposed times dy) are all such views, in either layout.
  * Pitches are in elements and may be negative for weights.
  */
 #ifndef FC_OPS_ALGO_VIEW_H
@@ -40,9 +40,6 @@ static inline fc_dtype fc_compute_dtype(fc_dtype dtype) { return dtype == FC_F64
 
 /* The forward pass of checked parameters. */
 fc_status fc_forward_view(const fc_conv2d_params *p, fc_conv_view *view);
-/* The part of the input gradient with input rows = phase_h modulo stride_h and columns likewise; *dst_offset is its first pixel. */
-fc_status fc_input_grad_view(const fc_conv2d_params *p, ptrdiff_t phase_h, ptrdiff_t phase_w,
-                             fc_conv_view *view, ptrdiff_t *dst_offset, ptrdiff_t *kernel_offset);
 /* The part of a view that makes rows [begin, end) of dst in image n; *src_offset and *dst_offset are its first pixels. */
 fc_conv_view fc_view_band(const fc_conv_view *view, ptrdiff_t n, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t *src_offset, ptrdiff_t *dst_offset);
 

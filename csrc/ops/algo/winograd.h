@@ -40,8 +40,6 @@ typedef struct fc_winograd_cut {
     size_t stage_bytes, rows_bytes, worker_bytes, flag_bytes, zero_bytes, bias_bytes, bytes;
 } fc_winograd_cut;
 
-enum { FC_WINOGRAD_PIECE = 8, FC_WINOGRAD_STAGED = 32 };    /* tiles and channels of a piece staged when channels are not adjacent */
-
 fc_status fc_winograd_plan_of(const fc_layer *layer, int set, fc_winograd_plan *plan);
 /* late: the tasks of the run transform the kernel. */
 fc_winograd_cut fc_winograd_cut_of(const fc_winograd_plan *plan, const fc_conv_view *view, int late);

@@ -5,13 +5,9 @@
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/algo/winograd.h"
+#include "ops/algo/winograd_patch.h"
 
 enum { TASKS = 16 };    /* aimed at, for balance on many cores */
-
-/* An odd number of cache lines, so that rows at this distance do not share the sets of L1. */
-static size_t odd_lines(size_t elements, size_t size) {
-    return (fc_align_up(elements * size) / FC_ALIGNMENT | 1) * FC_ALIGNMENT / size;
-}
 
 /* Tiles a step: the micro-kernel's height, or a few of low ones. */
 static size_t step_of(const fc_winograd_plan *plan) {
@@ -29,10 +25,10 @@ static void cut_chunks(const fc_winograd_plan *plan, size_t width, fc_winograd_c
 static void cut_blocks(const fc_winograd_plan *plan, size_t steps, fc_winograd_cut *cut) {
     cut->block = fc_least(steps * step_of(plan), cut->tiles);
     cut->blocks = fc_parts(cut->tiles, cut->block);
-    cut->v_pitch = odd_lines(plan->c, plan->size);
-    cut->v_element = odd_lines(cut->v_pitch * cut->block, plan->size);
+    cut->v_pitch = fc_odd_lines(plan->c, plan->size);
+    cut->v_element = fc_odd_lines(cut->v_pitch * cut->block, plan->size);
     cut->v_bytes = plan->elements * cut->v_element * plan->size;
-    cut->m_element = odd_lines(cut->m_pitch * cut->block, plan->size);
+    cut->m_element = fc_odd_lines(cut->m_pitch * cut->block, plan->size);
     cut->m_bytes = plan->elements * cut->m_element * plan->size;
 }
 
@@ -40,7 +36,7 @@ static void cut_blocks(const fc_winograd_plan *plan, size_t steps, fc_winograd_c
 static void cut_own(const fc_winograd_plan *plan, fc_winograd_cut *cut) {
     enum { CHUNK_WIDTH = 64, MOST = 4 };
     cut_chunks(plan, CHUNK_WIDTH, cut);
-    const size_t tile_bytes = plan->elements * (odd_lines(plan->c, plan->size) + cut->m_pitch) * plan->size;
+    const size_t tile_bytes = plan->elements * (fc_odd_lines(plan->c, plan->size) + cut->m_pitch) * plan->size;
     const size_t fit = fc_caches()->l2 / 2 / tile_bytes / step_of(plan);
     cut_blocks(plan, fit < 1 ? 1 : fc_least(fit, MOST), cut);
     cut->piece = cut->u_rows = plan->c;
@@ -55,7 +51,7 @@ static size_t kernel_bytes(const fc_winograd_plan *plan, size_t channels, size_t
 static size_t shared_steps(const fc_winograd_plan *plan, const fc_winograd_cut *cut) {
     enum { FEWEST_TILES = 64 };
     const size_t step = step_of(plan), steps = fc_parts(cut->tiles, step), step_bytes = plan->elements * step * plan->size;
-    const size_t fit = fc_least(fc_caches()->l2 / 2 / (step_bytes * cut->m_pitch), fc_caches()->l3 / 4 / (step_bytes * odd_lines(plan->c, plan->size)));
+    const size_t fit = fc_least(fc_caches()->l2 / 2 / (step_bytes * cut->m_pitch), fc_caches()->l3 / 4 / (step_bytes * fc_odd_lines(plan->c, plan->size)));
     const size_t least = fc_parts(FEWEST_TILES, step), even = fc_parts(steps * cut->chunks, TASKS);
     const size_t most = fc_least(even < least ? least : even, fit ? fit : 1);
     return fc_parts(steps, fc_parts(steps, most));
@@ -88,7 +84,7 @@ fc_winograd_cut fc_winograd_cut_of(const fc_winograd_plan *plan, const fc_conv_v
     cut_own(plan, &cut);
     if (late || cut.blocks < TASKS || plan->elements * plan->c * plan->padded * size > fc_caches()->l3 / 2)
         cut_shared(plan, late, &cut);
-    const size_t in = plan->n * (FC_WINOGRAD_PIECE * side + plan->set->r - 1) * FC_WINOGRAD_STAGED, out = side * side * FC_WINOGRAD_PIECE * cut.m_pitch;
+    const size_t in = fc_winograd_stage_elements(plan->n, side), out = side * side * FC_WINOGRAD_PIECE * cut.m_pitch;
     cut.stage_bytes = view->src.c_pitch == 1 && view->dst.c_pitch == 1 ? 0 : fc_align_up((in > out ? in : out) * size);
     cut.rows_bytes = fc_align_up((cut.block + FC_MAX_TILE_HEIGHT) * sizeof(void *));
     cut.worker_bytes = cut.u_bytes + cut.m_bytes + cut.stage_bytes + cut.rows_bytes + (cut.shared ? 0 : cut.v_bytes);

@@ -9,6 +9,7 @@
 #include "ops/algo/pack.h"
 #include "ops/algo/rows.h"
 #include "ops/algo/winograd.h"
+#include "ops/algo/winograd_patch.h"
 
 typedef struct winograd_job {
     const fc_winograd_plan *plan;
@@ -40,72 +41,14 @@ static winograd_space space_of(const winograd_job *job, size_t worker) {
     return space;
 }
 
-/* Tiles side by side in one image. */
-typedef struct winograd_piece { ptrdiff_t n, row, col; size_t count; } winograd_piece;
-
-static winograd_piece piece_at(const fc_winograd_cut *cut, size_t tile, size_t end) {
-    const size_t col = tile % cut->tile_cols, row = tile / cut->tile_cols % cut->tile_rows, n = tile / cut->tile_cols / cut->tile_rows;
-    size_t count = cut->tile_cols - col;
-    count = count < end - tile ? count : end - tile;
-    return (winograd_piece){(ptrdiff_t)n, (ptrdiff_t)row, (ptrdiff_t)col, count < FC_WINOGRAD_PIECE ? count : FC_WINOGRAD_PIECE};
-}
-
-/* Cells of a piece: that of input row `row`, column `col` at base + row_pitch * (row - first row of the piece) + ..., in bytes. */
-typedef struct winograd_source { const char *base; ptrdiff_t row, col, row_pitch, col_pitch; } winograd_source;
-
-static void transform_tiles(const winograd_job *job, const winograd_source *from, size_t count, size_t channels, char *v) {
-    const fc_winograd_plan *plan = job->plan;
-    const fc_tensor_view *src = &job->view->src;
-    const ptrdiff_t n = (ptrdiff_t)plan->n, m = (ptrdiff_t)plan->set->m;
-    const void *cells[FC_WINOGRAD_LARGEST * FC_WINOGRAD_LARGEST];
-    for (ptrdiff_t tile = 0; tile < (ptrdiff_t)count; tile++) {
-        for (ptrdiff_t r = 0; r < n; r++)
-            for (ptrdiff_t c = 0; c < n; c++) {
-                const int inside = (size_t)(from->row + r) < (size_t)src->h && (size_t)(from->col + tile * m + c) < (size_t)src->w;
-                cells[r * n + c] = inside ? from->base + r * from->row_pitch + (tile * m + c) * from->col_pitch : job->zeros;
-            }
-        plan->set->input(cells, channels, v + (size_t)tile * job->cut->v_pitch * plan->size, job->cut->v_element);
-    }
-}
-
-/* A few channels of the piece as [row][column][channel], where channels are not adjacent in memory. */
-static winograd_source stage_cells(const winograd_job *job, const winograd_source *from, size_t count, size_t channel, size_t channels, char *stage) {
-    const fc_winograd_plan *plan = job->plan;
-    const fc_tensor_view *src = &job->view->src;
-    const ptrdiff_t size = (ptrdiff_t)plan->size, cols = (ptrdiff_t)(count * plan->set->m + plan->set->r - 1);
-    const ptrdiff_t begin = fc_max(from->col, 0), end = fc_min(from->col + cols, src->w);
-    const winograd_source staged = {stage, from->row, from->col, cols * FC_WINOGRAD_STAGED * size, FC_WINOGRAD_STAGED * size};
-    const void *rows[FC_WINOGRAD_STAGED];
-    for (ptrdiff_t r = 0; r < (ptrdiff_t)plan->n && begin < end; r++) {
-        if ((size_t)(from->row + r) >= (size_t)src->h)
-            continue;
-        for (size_t i = 0; i < channels; i++)
-            rows[i] = from->base + r * from->row_pitch + (begin - from->col) * from->col_pitch + (ptrdiff_t)(channel + i) * src->c_pitch * size;
-        fc_transpose_of(job->kernels, plan->size)(stage + r * staged.row_pitch + (begin - from->col) * staged.col_pitch, FC_WINOGRAD_STAGED,
-                                                  rows, channels, (size_t)(end - begin));
-    }
-    return staged;
-}
-
-/* The patches of tiles [tile, end), which begin at `v`. */
 static void transform_patches(const winograd_job *job, size_t tile, size_t end, char *v, char *stage) {
     const fc_winograd_plan *plan = job->plan;
-    const fc_tensor_view *src = &job->view->src;
-    const ptrdiff_t size = (ptrdiff_t)plan->size, m = (ptrdiff_t)plan->set->m;
-    while (tile < end) {
-        const winograd_piece piece = piece_at(job->cut, tile, end);
-        winograd_source from = {job->x, piece.row * m + job->view->rows.first, piece.col * m + job->view->cols.first,
-                                src->h_pitch * size, src->w_pitch * size};
-        from.base += (piece.n * src->n_pitch + from.row * src->h_pitch + from.col * src->w_pitch) * size;
-        const size_t step = src->c_pitch == 1 ? plan->c : FC_WINOGRAD_STAGED;
-        for (size_t c = 0; c < plan->c; c += step) {
-            const size_t channels = plan->c - c < step ? plan->c - c : step;
-            const winograd_source cells = src->c_pitch == 1 ? from : stage_cells(job, &from, piece.count, c, channels, stage);
-            transform_tiles(job, &cells, piece.count, channels, v + c * plan->size);
-        }
-        tile += piece.count;
-        v += piece.count * job->cut->v_pitch * plan->size;
-    }
+    const fc_winograd_patches patches = {
+        .kernels = job->kernels, .tensor = &job->view->src, .base = job->x, .size = plan->size, .tile_rows = job->cut->tile_rows,
+        .tile_cols = job->cut->tile_cols, .side = plan->n, .step = plan->set->m, .row = job->view->rows.first, .col = job->view->cols.first,
+        .zeros = job->zeros, .transform = plan->set->input, .pitch = job->cut->v_pitch, .element = job->cut->v_element,
+    };
+    fc_winograd_transform_patches(&patches, tile, end, v, stage);
 }
 
 /* The micro-kernel's tiles for all tiles of a block but the last few, and for those. */
@@ -169,7 +112,7 @@ static void multiply_element(const winograd_job *job, size_t e, size_t tiles, co
 }
 
 /* The pixels of one piece, channels of panels from p0 on. */
-static void finish_piece(const winograd_job *job, const winograd_piece *piece, const char *m, size_t p0, size_t channels, char *stage) {
+static void finish_piece(const winograd_job *job, const fc_winograd_piece *piece, const char *m, size_t p0, size_t channels, char *stage) {
     const fc_winograd_plan *plan = job->plan;
     const fc_winograd_cut *cut = job->cut;
     const fc_tensor_view *dst = &job->view->dst;
@@ -230,7 +173,7 @@ static void finish_block(const winograd_job *job, size_t block, const winograd_p
     const size_t first = block * cut->block, end = first + tiles_of(cut, block);
     const size_t channel = part->p0 * plan->width, channels = fc_least(plan->outs - channel, (part->p1 - part->p0) * plan->width);
     for (size_t tile = first; tile < end;) {
-        const winograd_piece piece = piece_at(cut, tile, end);
+        const fc_winograd_piece piece = fc_winograd_piece_at(cut->tile_rows, cut->tile_cols, tile, end);
         finish_piece(job, &piece, space->m + (tile - first) * cut->m_pitch * plan->size, part->p0, channels, space->stage);
         tile += piece.count;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Kernels whose taps are all the same: sums of windows, along the rows and then down the columns, times the tap. A task is a block of
- * columns of a band of rows; it goes down in steps of the kernel's height, and keeps twice that many rows of sums in L2.
+ * columns of a band of rows; it goes down in steps of the kernel's height, and keeps twice that many rows of sums in L2. Bytes are slide.c's.
  *
  * What overflows here and not in the direct sum, where the tap comes first, is found by the result and done again.
  */
@@ -152,6 +152,8 @@ static fc_status cut(const fc_filter *f, job *j) {
 }
 
 static fc_status run(const fc_filter *f, const fc_filter_taps *known) {
+    if (fc_filter_slides(f))
+        return fc_filter_slide(f);
     const int wide = f->work == FC_F64;
     job j = {.f = f, .wide = wide, .turn = wide ? f->kernels->transpose_b64 : f->kernels->transpose_b32,
              .down = wide ? f->kernels->box_columns_f64 : f->kernels->box_columns_f32};
@@ -175,7 +177,7 @@ static fc_status run(const fc_filter *f, const fc_filter_taps *known) {
 static double cycles(const fc_filter *f, const fc_filter_taps *known) {
     if (!known->equal || (f->work != FC_F32 && f->work != FC_F64) || f->k_h > LONGEST || f->k_w > LONGEST)
         return -1;
-    return fc_filter_sums_cycles(f, OPERATIONS);
+    return fc_filter_slides(f) ? fc_filter_slide_cycles(f) : fc_filter_sums_cycles(f, OPERATIONS);
 }
 
 const fc_filter_algorithm fc_filter_by_box = {"box", cycles, run};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Filters by their definition. Tasks are rectangles of output rows and columns. Every tap is multiplied, or, where most are 0 and no
- * cell is infinite or NaN (0 times which is NaN), the others only.
+ * cell is infinite or NaN (0 times which is NaN), the others only. separable.c runs its passes on the same rectangles.
  */
 #include <string.h>
 
@@ -11,7 +11,6 @@
 #include "ops/filter/filter.h"
 
 enum {
-    ROW_TILE = 4,                   /* of kernels/body/convolve2d.h */
     LINE_BYTES = 64,
     SOURCE_BYTES = 256 << 10,       /* source rows of a row of tiles: they stay in L2 */
     STORED_BYTES = 16 << 10,        /* sums stored at a time: they stay in L1 */
@@ -21,13 +20,11 @@ enum {
     MOST_TAPS = 512                 /* in one sum, for float32 to keep its promise */
 };
 
-/* The taps other than 0. */
-typedef struct few { fc_sparse_fn *run; size_t count; void *taps; fc_sparse_place *places; } few;
-
 typedef struct job {
     const fc_filter *f;
     const void *taps;
-    const few *few;                 /* NULL where all are multiplied */
+    const fc_filter_few *few;           /* NULL where all are multiplied */
+    const fc_filter_passes *passes;     /* NULL where all are multiplied at once */
     ptrdiff_t band, block;          /* output rows and columns of a task */
     size_t bands, blocks, worker_bytes;
     unsigned char *scratch;
@@ -40,8 +37,7 @@ static fc_status measure(const fc_filter *f, ptrdiff_t rows, ptrdiff_t cols, ptr
     const ptrdiff_t sources = rows + f->k_h - 1, taken = channel < 0 ? f->channels : 1;
     FC_TRY(fc_multiply((ptrdiff_t[]){sources, (ptrdiff_t)sizeof(void *)}, 2, &p->rows_bytes));
     FC_TRY(fc_filter_stage_bytes(f, sources, cols + f->k_w - 1, channel, &p->stage_bytes));
-    FC_TRY(fc_multiply((ptrdiff_t[]){fc_min(rows, ROW_TILE), cols, taken, (ptrdiff_t)f->number}, 4, &p->sums_bytes));
-    return FC_OK;
+    return fc_multiply((ptrdiff_t[]){fc_min(rows, FC_FILTER_ROWS), cols, taken, (ptrdiff_t)f->number}, 4, &p->sums_bytes);
 }
 
 fc_status fc_filter_direct_bytes(const fc_filter *f, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t channel, size_t *bytes) {
@@ -51,22 +47,15 @@ fc_status fc_filter_direct_bytes(const fc_filter *f, ptrdiff_t rows, ptrdiff_t c
     return FC_OK;
 }
 
-static void run_piece(const fc_filter *f, const void *taps, const few *few, fc_rect rect, ptrdiff_t channel, const parts *p,
-                      unsigned char *scratch) {
-    const size_t taken = channel < 0 ? (size_t)f->channels : 1;
-    const fc_rect source = {rect.row + f->top, rect.col + f->left, rect.rows + f->k_h - 1, rect.cols + f->k_w - 1};
-    const void **rows = (const void **)scratch;
-    unsigned char *stage = scratch + fc_align_up(p->rows_bytes), *sums = stage + fc_align_up(p->stage_bytes);
-    void *place = channel < 0 || f->channels == 1 ? fc_filter_place(f, rect.row, rect.col) : NULL;
-    fc_filter_source(f, source, channel, rows, stage);
-    const int skips = few && fc_filter_rows_finite(f, rows, (size_t)source.rows, (size_t)source.cols * taken);
-    const size_t cols = (size_t)rect.cols * taken;
-    /* What cannot be summed in place is stored a row of tiles at a time, from L1. */
+/* By all taps or by few; what cannot be summed in place is stored a few rows at a time, from L1. */
+static void run_sums(const fc_filter *f, const void *taps, const fc_filter_few *few, fc_rect rect, ptrdiff_t channel, const void **rows,
+                     void *place, void *sums) {
+    const size_t taken = channel < 0 ? (size_t)f->channels : 1, cols = (size_t)rect.cols * taken;
     for (ptrdiff_t row = 0, n; row < rect.rows; row += n) {
-        n = place ? rect.rows : fc_min(ROW_TILE, rect.rows - row);
+        n = place ? rect.rows : fc_min(FC_FILTER_ROWS, rect.rows - row);
         void *out = place ? place : sums;
         const size_t pitch = place ? (size_t)f->out_w * taken : cols;
-        if (skips)
+        if (few)
             few->run(&(fc_sparse_block){.taps = few->taps, .places = few->places, .n_taps = few->count, .rows = rows + row,
                                         .n_rows = (size_t)n, .n_cols = cols, .out = out, .out_pitch = pitch});
         else
@@ -78,30 +67,48 @@ static void run_piece(const fc_filter *f, const void *taps, const few *few, fc_r
     }
 }
 
-static void run_rect(const fc_filter *f, const void *taps, const few *few, fc_rect rect, ptrdiff_t channel, void *scratch) {
+static void run_piece(const job *j, fc_rect rect, ptrdiff_t channel, const parts *p, unsigned char *scratch) {
+    const fc_filter *f = j->f;
+    const size_t taken = channel < 0 ? (size_t)f->channels : 1;
+    const fc_rect source = {rect.row + f->top, rect.col + f->left, rect.rows + f->k_h - 1, rect.cols + f->k_w - 1};
+    const void **rows = (const void **)scratch;
+    unsigned char *stage = scratch + fc_align_up(p->rows_bytes), *sums = stage + fc_align_up(p->stage_bytes);
+    void *place = channel < 0 || f->channels == 1 ? fc_filter_place(f, rect.row, rect.col) : NULL;
+    fc_filter_source(f, source, channel, rows, stage);
+    const int needs_finite = j->few || (j->passes && j->passes->rank > 1);
+    const int plain = needs_finite && f->cell == f->number && !fc_filter_rows_finite(f, rows, (size_t)source.rows, (size_t)source.cols * taken);
+    if (j->passes && !plain)
+        fc_filter_pass(f, j->passes, rect, rows, place, sums);
+    else
+        run_sums(f, j->taps, plain ? NULL : j->few, rect, channel, rows, place, sums);
+}
+
+static void run_rect(const job *j, fc_rect rect, ptrdiff_t channel, void *scratch) {
     ptrdiff_t cuts[4] = {rect.col, rect.col + rect.cols};
-    const size_t pieces = channel < 0 ? fc_filter_pieces(f, rect.col, rect.col + rect.cols, cuts) : 1;
+    const size_t pieces = channel < 0 ? fc_filter_pieces(j->f, rect.col, rect.col + rect.cols, cuts) : 1;
     parts p;
-    measure(f, rect.rows, rect.cols, channel, &p);
+    measure(j->f, rect.rows, rect.cols, channel, &p);
     for (size_t i = 0; i < pieces; i++)
-        run_piece(f, taps, few, (fc_rect){rect.row, cuts[i], rect.rows, cuts[i + 1] - cuts[i]}, channel, &p, scratch);
+        run_piece(j, (fc_rect){rect.row, cuts[i], rect.rows, cuts[i + 1] - cuts[i]}, channel, &p, scratch);
 }
 
 void fc_filter_direct(const fc_filter *f, const void *taps, fc_rect rect, ptrdiff_t channel, void *scratch) {
-    run_rect(f, taps, NULL, rect, channel, scratch);
+    run_rect(&(job){.f = f, .taps = taps}, rect, channel, scratch);
 }
 
 static void run_task(void *job_, size_t task, size_t worker) {
     const job *j = job_;
     const ptrdiff_t row = (ptrdiff_t)(task / j->blocks) * j->band, col = (ptrdiff_t)(task % j->blocks) * j->block;
     const fc_rect rect = {row, col, fc_min(j->band, j->f->out_h - row), fc_min(j->block, j->f->out_w - col)};
-    run_rect(j->f, j->taps, j->few, rect, FC_ALL_CHANNELS, j->scratch + worker * j->worker_bytes);
+    run_rect(j, rect, FC_ALL_CHANNELS, j->scratch + worker * j->worker_bytes);
     fc_filter_stored(j->f);
 }
 
-static double row_flops(const fc_filter *f, ptrdiff_t cols) {
+static double row_flops(const job *j, ptrdiff_t cols) {
+    const fc_filter *f = j->f;
     const double parts = fc_filter_is_complex(f->work) ? 4 : 1;
-    return 2.0 * parts * (double)(cols * f->channels) * (double)f->k_h * (double)f->k_w;
+    const double taps = j->passes ? (double)j->passes->rank * (double)(f->k_h + f->k_w) : (double)f->k_h * (double)f->k_w;
+    return 2 * parts * taps * (double)(cols * f->channels);
 }
 
 /* The smallest count that cuts n into pieces of at most `most`, then pieces of one size, a multiple of `step`. */
@@ -110,25 +117,32 @@ static ptrdiff_t piece(ptrdiff_t n, ptrdiff_t most, ptrdiff_t step) {
     return fc_round_up(fc_ceil_div(n, count), step);
 }
 
-static void cut(const fc_filter *f, job *j) {
-    const ptrdiff_t pixel = (ptrdiff_t)f->number * f->channels, line = fc_max(LINE_BYTES / pixel, 1), sources = f->k_h + ROW_TILE - 1;
-    const ptrdiff_t stored = f->streams || f->narrow ? STORED_BYTES / (ROW_TILE * pixel) : f->out_w;
-    const ptrdiff_t widest = fc_min(fc_max(SOURCE_BYTES / pixel / sources - f->k_w, 16 * line), fc_max(stored, 16 * line));
+static void cut(job *j) {
+    const fc_filter *f = j->f;
+    const ptrdiff_t pixel = (ptrdiff_t)f->number * f->channels, cell = (ptrdiff_t)f->cell * f->channels, line = fc_max(LINE_BYTES / pixel, 1);
+    const int stores = (f->streams || f->narrow) && !j->passes;
+    const ptrdiff_t stored = stores ? STORED_BYTES / (FC_FILTER_ROWS * pixel) : f->out_w, sources = f->k_h + FC_FILTER_ROWS - 1;
+    const ptrdiff_t widest = fc_min(fc_max(SOURCE_BYTES / cell / sources - f->k_w, 16 * line), fc_max(stored, 16 * line));
     j->block = fc_min(piece(f->out_w, widest, 4 * line), f->out_w);
-    const ptrdiff_t blocks = fc_ceil_div(f->out_w, j->block), most = fc_max(f->out_h * blocks / TASKS, ROW_TILE);
-    const ptrdiff_t rows = fc_min(fc_min(TASK_BYTES / pixel / j->block, most), fc_max(1, (ptrdiff_t)(TASK_FLOPS / row_flops(f, j->block))));
-    j->band = fc_min(piece(f->out_h, rows, ROW_TILE), f->out_h);
+    const ptrdiff_t blocks = fc_ceil_div(f->out_w, j->block), most = fc_max(f->out_h * blocks / TASKS, FC_FILTER_ROWS);
+    const ptrdiff_t rows = fc_min(fc_min(TASK_BYTES / pixel / j->block, most), fc_max(1, (ptrdiff_t)(TASK_FLOPS / row_flops(j, j->block))));
+    j->band = fc_min(piece(f->out_h, rows, FC_FILTER_ROWS), f->out_h);
     j->bands = (size_t)fc_ceil_div(f->out_h, j->band);
     j->blocks = (size_t)fc_ceil_div(f->out_w, j->block);
 }
 
-static fc_status run_all(const fc_filter *f, const few *few) {
-    job j = {.f = f, .few = few};
+fc_status fc_filter_rectangles(const fc_filter *f, const fc_filter_few *few, const fc_filter_passes *passes) {
+    fc_filter own = *f;
+    job j = {.f = &own, .few = few, .passes = passes};
     size_t taps_bytes, scratch_bytes;
-    cut(f, &j);
-    const size_t workers = fc_parallel_workers(j.bands * j.blocks, row_flops(f, f->out_w) * (double)f->out_h);
+    if (!few)
+        fc_filter_unwidened(f, &own);
+    cut(&j);
+    const size_t workers = fc_parallel_workers(j.bands * j.blocks, row_flops(&j, f->out_w) * (double)f->out_h);
     FC_TRY(fc_multiply((ptrdiff_t[]){f->k_h, f->k_w, (ptrdiff_t)f->number}, 3, &taps_bytes));
-    FC_TRY(fc_filter_direct_bytes(f, j.band, j.block, FC_ALL_CHANNELS, &j.worker_bytes));
+    FC_TRY(fc_filter_direct_bytes(&own, j.band, j.block, FC_ALL_CHANNELS, &j.worker_bytes));
+    if (passes)
+        j.worker_bytes += fc_filter_passes_bytes(passes);
     FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)workers, (ptrdiff_t)j.worker_bytes}, 2, &scratch_bytes));
     unsigned char *memory = fc_scratch_alloc(fc_align_up(taps_bytes) + scratch_bytes);
     if (!memory)
@@ -143,12 +157,12 @@ static fc_status run_all(const fc_filter *f, const few *few) {
 
 static fc_status run_direct(const fc_filter *f, const fc_filter_taps *known) {
     (void)known;
-    return run_all(f, NULL);
+    return fc_filter_rectangles(f, NULL, NULL);
 }
 
 static double direct_cycles(const fc_filter *f, const fc_filter_taps *known) {
     (void)known;
-    return fc_filter_sums_cycles(f, (double)f->k_h * (double)f->k_w * 1.15 + 2);
+    return fc_filter_sums_cycles(f, fc_filter_direct_work(f));
 }
 
 const fc_filter_algorithm fc_filter_by_direct = {"direct", direct_cycles, run_direct};
@@ -167,7 +181,7 @@ static fc_sparse_fn *sparse_kernel(const fc_filter *f) {
 
 static fc_status run_sparse(const fc_filter *f, const fc_filter_taps *known) {
     static const unsigned char zeros[8];
-    few few = {.run = sparse_kernel(f)};
+    fc_filter_few few = {.run = sparse_kernel(f)};
     const size_t taps_bytes = fc_align_up(known->nonzero * f->number);
     const unsigned char *tap = f->kernel;
     unsigned char *memory = fc_scratch_alloc(taps_bytes + known->nonzero * sizeof(fc_sparse_place));
@@ -184,7 +198,7 @@ static fc_status run_sparse(const fc_filter *f, const fc_filter_taps *known) {
             memcpy((unsigned char *)few.taps + few.count * f->number, tap, f->number);
             few.places[few.count++] = (fc_sparse_place){(size_t)row, (size_t)(col * f->channels)};
         }
-    const fc_status status = run_all(f, &few);
+    const fc_status status = fc_filter_rectangles(f, &few, NULL);
     fc_scratch_free(memory);
     return status;
 }

@@ -18,13 +18,10 @@
 
 enum { MOST_FACTORS = 4 };
 
-size_t fc_factor_most(size_t k_h, size_t k_w, fc_dtype dtype) {
-    if (dtype == FC_BOOL || dtype == FC_LONGDOUBLE || dtype == FC_CLONGDOUBLE)
+size_t fc_factor_most(fc_dtype dtype, double gain) {
+    if (dtype == FC_BOOL || dtype == FC_LONGDOUBLE || dtype == FC_CLONGDOUBLE || gain < 1)
         return 0;
-    /* The costs of direct.c and separable.c, in vector operations. */
-    const double most = 1.15 * (double)k_h * (double)k_w / (1.2 * (double)k_h + 2 * (double)k_w + 4);
-    const int exact = dtype < FC_F16;
-    return most >= MOST_FACTORS && !exact ? MOST_FACTORS : most >= 1 ? exact ? 1 : (size_t)most : 0;
+    return dtype < FC_F16 ? 1 : gain < MOST_FACTORS ? (size_t)gain : MOST_FACTORS;
 }
 
 /* ---------------------------------------------------------------- integers */
@@ -120,18 +117,18 @@ static void eliminate(planes *rest, size_t k_h, size_t k_w, size_t pivot, planes
         rest->im[pivot] = 0;
 }
 
-/* Moves a power of two from the row to the column, so that the row sums to a magnitude between 1/2 and 1. */
+/* Moves a power of two from the column to the row, so that the column, which comes first, sums to a magnitude between 1/2 and 1. */
 static void balance(planes column, planes row, size_t k_h, size_t k_w) {
     size_t largest;
     int exponent;
-    frexp(total(&row, k_w, &largest), &exponent);
-    for (size_t i = 0; i < k_w; i++) {
-        row.re[i] = ldexp(row.re[i], -exponent);
-        row.im[i] = ldexp(row.im[i], -exponent);
-    }
+    frexp(total(&column, k_h, &largest), &exponent);
     for (size_t j = 0; j < k_h; j++) {
-        column.re[j] = ldexp(column.re[j], exponent);
-        column.im[j] = ldexp(column.im[j], exponent);
+        column.re[j] = ldexp(column.re[j], -exponent);
+        column.im[j] = ldexp(column.im[j], -exponent);
+    }
+    for (size_t i = 0; i < k_w; i++) {
+        row.re[i] = ldexp(row.re[i], exponent);
+        row.im[i] = ldexp(row.im[i], exponent);
     }
 }
 

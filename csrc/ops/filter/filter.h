@@ -23,12 +23,15 @@ typedef struct fc_filter {
     const void *image;          /* h x w x channels, of image_type */
     const void *kernel;         /* k_h x k_w, of work; correlated as it is */
     const void *fill;           /* one number of work, NULL for 0; read for FC_FILL only */
-    double scale;               /* of the sums on their way to out; other than 1 only where the result is converted */
+    fc_scaling scaling;         /* of the sums on their way to out; other than 1 only where the result is converted */
     void *out;                  /* out_h x out_w x channels, of result */
     const fc_kernels *kernels;
     size_t number, image_number, out_number;    /* bytes of a number of work, of the image, of out */
-    fc_convolve2d_fn *run;                      /* the direct kernel of work */
-    fc_convert_fn *widen;                       /* image_type to work, NULL where they are the same */
+    size_t cell;                                /* bytes of a number as fc_filter_source gives it */
+    fc_convolve2d_fn *run, *sum;                /* the direct kernels on such numbers, on numbers of work */
+    fc_convert_fn *widen;                       /* image_type to work, NULL where cells are of image_type */
+    fc_convolve2d_fn *reads;                    /* the direct kernel that reads image_type and sums in work, NULL where there is none */
+    unsigned char fill_byte;                    /* fill as a number of the image, where reads is not NULL */
     fc_narrow_fn *narrow;                       /* work to result, NULL where they are the same */
     int streams;                /* out is written past the caches */
 } fc_filter;
@@ -44,6 +47,12 @@ enum { FC_ALL_CHANNELS = -1 };
  */
 void fc_filter_source(const fc_filter *f, fc_rect rect, ptrdiff_t channel, const void **rows, void *stage);
 fc_status fc_filter_stage_bytes(const fc_filter *f, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t channel, size_t *bytes);
+
+/* The index of 0 .. n - 1 that the boundary rule puts at i; -1 for a fill value. */
+ptrdiff_t fc_filter_folded(ptrdiff_t i, ptrdiff_t n, fc_boundary boundary);
+
+/* f with the image's own numbers as cells, where a kernel reads them. */
+void fc_filter_unwidened(const fc_filter *f, fc_filter *own);
 
 /* Output columns [from, to) in at most three pieces [cuts[i], cuts[i + 1]), of which each reads in place or is staged as a whole. */
 size_t fc_filter_pieces(const fc_filter *f, ptrdiff_t from, ptrdiff_t to, ptrdiff_t cuts[4]);
@@ -67,6 +76,9 @@ typedef struct fc_filter_taps {
     size_t most;
 } fc_filter_taps;
 
+/* Operations on a vector of sums by all taps, and by two passes for each product; bytes are widened as they are loaded. */
+double fc_filter_direct_work(const fc_filter *f);
+double fc_filter_pass_work(const fc_filter *f);
 /* taps as fc_convolve2d_block has them, from `rows` x `cols` taps of the kernel, rows `pitch` taps apart. */
 void fc_filter_pack_taps(const fc_filter *f, const void *kernel, size_t pitch, size_t rows, size_t cols, void *taps);
 int fc_filter_is_complex(fc_dtype dtype);
@@ -80,6 +92,35 @@ fc_status fc_filter_know(const fc_filter *f, fc_filter_taps *taps, void **memory
 /* One rectangle of outputs by the definition, on this thread; scratch of fc_filter_direct_bytes(...) bytes. */
 void fc_filter_direct(const fc_filter *f, const void *taps, fc_rect rect, ptrdiff_t channel, void *scratch);
 fc_status fc_filter_direct_bytes(const fc_filter *f, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t channel, size_t *bytes);
+
+/* The taps other than 0. */
+typedef struct fc_filter_few { fc_sparse_fn *run; size_t count; void *taps; fc_sparse_place *places; } fc_filter_few;
+
+/* Taps as `rank` products of a column and a row. */
+typedef struct fc_filter_passes {
+    size_t rank;
+    const unsigned char *columns, *rows;    /* packed: the columns one by one, the rows as one kernel of `rank` rows */
+    size_t piece, pitch;                    /* numbers of a row that are summed at a time, and with those that the row pass reads beyond */
+    size_t pointer_bytes, lines_bytes, sums_bytes;
+} fc_filter_passes;
+
+/* The whole image in rectangles of outputs: by every tap, by the few other than 0, or in two passes; either may be NULL. */
+fc_status fc_filter_rectangles(const fc_filter *f, const fc_filter_few *few, const fc_filter_passes *passes);
+
+/* ---------------------------------------------------------------- separable.c */
+
+enum { FC_FILTER_ROWS = 4 };    /* outputs are summed so many rows at a time, of kernels/body/convolve2d.h */
+
+/* A rectangle in two passes from its source rows; to place, or by sums to fc_filter_store; scratch of fc_filter_passes_bytes(...) bytes. */
+void fc_filter_pass(const fc_filter *f, const fc_filter_passes *passes, fc_rect rect, const void *const *rows, void *place, void *scratch);
+size_t fc_filter_passes_bytes(const fc_filter_passes *passes);
+
+/* ---------------------------------------------------------------- slide.c */
+
+/* Whether windows of equal taps are bytes whose sums fit integers, and the run for these. */
+int fc_filter_slides(const fc_filter *f);
+double fc_filter_slide_cycles(const fc_filter *f);
+fc_status fc_filter_slide(const fc_filter *f);
 
 /* ---------------------------------------------------------------- algorithms */
 

@@ -50,6 +50,18 @@ static fc_status find_conversions(fc_filter *f) {
     return (f->image_type != f->work && !f->widen) || (f->work != f->result && !f->narrow) ? FC_BAD_DTYPE : FC_OK;
 }
 
+/* The kernel that reads bytes as they are, which needs a fill value that is a byte. */
+static void find_reader(fc_filter *f) {
+    const int is_float = f->work == FC_F32;
+    if (f->image_type != FC_U8 || (!is_float && f->work != FC_I16 && f->work != FC_U16))
+        return;
+    const float fill = f->boundary != FC_FILL || !f->fill ? 0 : is_float ? *(const float *)f->fill : *(const int16_t *)f->fill;
+    if (!(fill >= 0 && fill <= UINT8_MAX) || fill != (float)(unsigned char)fill)
+        return;
+    f->reads = is_float ? f->kernels->convolve2d_u8_f32 : f->kernels->convolve2d_u8_b16;
+    f->fill_byte = (unsigned char)fill;
+}
+
 /* Fills in what follows from sizes and types. */
 static fc_status complete(fc_filter *f) {
     const ptrdiff_t out[] = {f->out_h, f->out_w, f->channels, (ptrdiff_t)fc_dtype_size(f->result)};
@@ -67,7 +79,11 @@ static fc_status complete(fc_filter *f) {
     FC_TRY(fc_check_tensor(f->image_type, 1, f->h, f->w, f->channels));
     FC_TRY(fc_multiply(out, 4, &written));
     f->streams = written >= STREAMED_BYTES;
-    return find_conversions(f);
+    f->cell = f->number;
+    f->sum = f->run;
+    FC_TRY(find_conversions(f));
+    find_reader(f);
+    return FC_OK;
 }
 
 static double numbers(const fc_filter *f) { return (double)(f->out_h * f->channels) * (double)f->out_w; }

@@ -15,11 +15,14 @@ enum {
     NARROW_BYTES = 1024             /* pieces below this gain nothing from being read in place */
 };
 
-/* The index of 0 .. n - 1 that the boundary rule puts at i. */
-static ptrdiff_t folded(ptrdiff_t i, ptrdiff_t n, fc_boundary boundary) {
+ptrdiff_t fc_filter_folded(ptrdiff_t i, ptrdiff_t n, fc_boundary boundary) {
     const ptrdiff_t period = boundary == FC_WRAP ? n : boundary == FC_SYMM ? 2 * n : 2 * n - 2;
+    if (i >= 0 && i < n)
+        return i;
+    if (boundary == FC_FILL)
+        return -1;
     if (boundary == FC_NEAREST || period == 0)
-        return fc_min(fc_max(i, 0), n - 1);
+        return i < 0 ? 0 : n - 1;
     if (i < -period || i >= period)
         i %= period;
     if (i < 0)
@@ -62,40 +65,45 @@ static void gather(const fc_filter *f, const unsigned char *row, ptrdiff_t first
         return;
     }
     for (ptrdiff_t i = 0; i < count; i++, to += taken) {
-        ptrdiff_t at = first + i;
-        if (at < 0 || at >= f->w)
-            at = folded(at, f->w, f->boundary);
+        const ptrdiff_t at = fc_filter_folded(first + i, f->w, f->boundary);
         copy_number(to, row + (size_t)at * pixel, taken);
     }
 }
 
 static void fill_numbers(const fc_filter *f, unsigned char *to, size_t count) {
     if (!f->fill)
-        memset(to, 0, count * f->number);
+        memset(to, 0, count * f->cell);
+    else if (f->cell == 1)
+        memset(to, *(const unsigned char *)f->fill, count);
     else
         for (size_t i = 0; i < count; i++)
-            copy_number(to + i * f->number, f->fill, f->number);
+            copy_number(to + i * f->cell, f->fill, f->cell);
 }
 
 /* Pixels that lie outside the image, or of a single channel, in the type of work. */
 static void stage_scattered(const fc_filter *f, const unsigned char *row, ptrdiff_t first, ptrdiff_t count, ptrdiff_t channel, unsigned char *to) {
     const ptrdiff_t taken = channel < 0 ? f->channels : 1, most = fc_max(CHUNK / taken, 1);
     unsigned char chunk[CHUNK * 16];
-    if (!f->widen || most * taken > CHUNK) {
+    if (!f->widen) {
         gather(f, row, first, count, channel, to);
         return;
     }
+    for (ptrdiff_t i = 0; i < count && taken > CHUNK; i++)
+        f->widen(row + (size_t)(fc_filter_folded(first + i, f->w, f->boundary) * taken) * f->image_number,
+                 to + (size_t)(i * taken) * f->cell, (size_t)taken);
+    if (taken > CHUNK)
+        return;
     for (ptrdiff_t done = 0, n; done < count; done += n) {
         n = fc_min(count - done, most);
         gather(f, row, first + done, n, channel, chunk);
-        f->widen(chunk, to + (size_t)(done * taken) * f->number, (size_t)(n * taken));
+        f->widen(chunk, to + (size_t)(done * taken) * f->cell, (size_t)(n * taken));
     }
 }
 
 /* Pixels [first, first + count) of an image row, border included. */
 static void stage_row(const fc_filter *f, const unsigned char *row, ptrdiff_t first, ptrdiff_t count, ptrdiff_t channel, unsigned char *to) {
     const ptrdiff_t from = fc_min(fc_max(-first, 0), count), end = fc_max(fc_min(f->w - first, count), from);
-    const size_t taken = channel < 0 ? (size_t)f->channels : 1, pixel = taken * f->number;
+    const size_t taken = channel < 0 ? (size_t)f->channels : 1, pixel = taken * f->cell;
     unsigned char *inside = to + (size_t)from * pixel, *behind = to + (size_t)end * pixel;
     if (f->boundary == FC_FILL) {
         fill_numbers(f, to, (size_t)from * taken);
@@ -118,11 +126,11 @@ static int read_in_place(const fc_filter *f, ptrdiff_t col, ptrdiff_t cols, ptrd
 }
 
 static size_t row_bytes(const fc_filter *f, ptrdiff_t cols, ptrdiff_t channel) {
-    return fc_align_up((size_t)cols * (channel < 0 ? (size_t)f->channels : 1) * f->number);
+    return fc_align_up((size_t)cols * (channel < 0 ? (size_t)f->channels : 1) * f->cell);
 }
 
 fc_status fc_filter_stage_bytes(const fc_filter *f, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t channel, size_t *bytes) {
-    const ptrdiff_t row[] = {cols, channel < 0 ? f->channels : 1, (ptrdiff_t)f->number};
+    const ptrdiff_t row[] = {cols, channel < 0 ? f->channels : 1, (ptrdiff_t)f->cell};
     size_t one;
     FC_TRY(fc_multiply(row, 3, &one));
     return fc_multiply((ptrdiff_t[]){rows + 1, (ptrdiff_t)fc_align_up(one)}, 2, bytes);
@@ -139,12 +147,12 @@ void fc_filter_source(const fc_filter *f, fc_rect rect, ptrdiff_t channel, const
             if (!filled) {
                 filled = stage;
                 stage += bytes;
-                fill_numbers(f, filled, bytes / f->number);
+                fill_numbers(f, filled, bytes / f->cell);
             }
             rows[i] = filled;
             continue;
         }
-        const unsigned char *row = (const unsigned char *)f->image + (size_t)(inside ? y : folded(y, f->h, f->boundary)) * image_row;
+        const unsigned char *row = (const unsigned char *)f->image + (size_t)fc_filter_folded(y, f->h, f->boundary) * image_row;
         if (in_place) {
             rows[i] = row + (size_t)(rect.col * f->channels) * f->image_number;
             continue;
@@ -155,12 +163,22 @@ void fc_filter_source(const fc_filter *f, fc_rect rect, ptrdiff_t channel, const
     }
 }
 
+void fc_filter_unwidened(const fc_filter *f, fc_filter *own) {
+    *own = *f;
+    if (!f->reads)
+        return;
+    own->run = f->reads;
+    own->widen = NULL;
+    own->cell = f->image_number;
+    own->fill = f->fill ? &own->fill_byte : NULL;
+}
+
 /* Columns that read over a border are staged, rounded up to a line so that they need no masks. */
 size_t fc_filter_pieces(const fc_filter *f, ptrdiff_t from, ptrdiff_t to, ptrdiff_t cuts[4]) {
-    const ptrdiff_t pixel = (ptrdiff_t)f->number * f->channels, line = fc_max(LINE_BYTES / pixel, 1);
+    const ptrdiff_t pixel = (ptrdiff_t)f->cell * f->channels, line = fc_max(LINE_BYTES / pixel, 1);
     ptrdiff_t first = fc_min(-f->left, f->out_w), end = fc_min(f->w - f->k_w - f->left + 1, f->out_w);
     cuts[0] = from;
-    if (f->widen || ((first > 0 || end < f->out_w) && (end - first) * pixel < NARROW_BYTES)) {
+    if (f->widen || f->cell == 1 || ((first > 0 || end < f->out_w) && (end - first) * pixel < NARROW_BYTES)) {
         cuts[1] = to;
         return 1;
     }

@@ -24,12 +24,12 @@ static void store_row(const fc_filter *f, const unsigned char *sums, size_t coun
         return;
     }
     if (!f->streams) {
-        f->narrow(sums, to, count, f->scale);
+        f->narrow(sums, to, count, &f->scaling);
         return;
     }
     for (size_t done = 0, n; done < count; done += n) {
         n = fc_least(count - done, CHUNK_BYTES / f->out_number);
-        f->narrow(sums + done * f->number, chunk, n, f->scale);
+        f->narrow(sums + done * f->number, chunk, n, &f->scaling);
         f->kernels->stream(to + done * f->out_number, chunk, n * f->out_number);
     }
 }
@@ -58,7 +58,7 @@ static void store_channel(const fc_filter *f, const unsigned char *sums, size_t 
         const unsigned char *from = sums + done * f->number;
         n = fc_least(count - done, CHUNK_BYTES / size);
         if (f->narrow) {
-            f->narrow(from, chunk, n, f->scale);
+            f->narrow(from, chunk, n, &f->scaling);
             from = chunk;
         }
         spread(from, n, size, to + done * step, (size_t)f->channels);
@@ -68,6 +68,10 @@ static void store_channel(const fc_filter *f, const unsigned char *sums, size_t 
 void fc_filter_store(const fc_filter *f, fc_rect rect, ptrdiff_t channel, const void *sums, size_t pitch) {
     const size_t pixel = f->out_number * (size_t)f->channels;
     const int all = channel < 0 || f->channels == 1;
+    if (all && rect.cols == f->out_w && pitch == (size_t)(rect.cols * f->channels)) {
+        store_row(f, sums, (size_t)rect.rows * pitch, (unsigned char *)f->out + (size_t)(rect.row * f->out_w) * pixel);
+        return;
+    }
     for (ptrdiff_t i = 0; i < rect.rows; i++) {
         const unsigned char *row = (const unsigned char *)sums + (size_t)i * pitch * f->number;
         unsigned char *to = (unsigned char *)f->out + (size_t)((rect.row + i) * f->out_w + rect.col) * pixel;

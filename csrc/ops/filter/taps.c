@@ -8,7 +8,18 @@
 #include "ops/filter/factor.h"
 #include "ops/filter/filter.h"
 
-enum { SUMMED = 15 * 15 };      /* equal taps from which box.c is always ahead of factors */
+enum {
+    SUMMED = 15 * 15,           /* equal taps from which box.c is always ahead of factors */
+    FACTORED_CYCLES = 4000      /* of all taps, from which looking for factors may pay */
+};
+
+/* A source vector, loaded once, serves the FC_FILTER_ROWS rows of a tile; along the rows each tap loads its own. */
+double fc_filter_direct_work(const fc_filter *f) {
+    const double loads = (double)f->k_w * (double)(f->k_h + FC_FILTER_ROWS - 1) / FC_FILTER_ROWS;
+    return 1.15 * (double)f->k_h * (double)f->k_w + 2 + (f->reads ? loads : 0);
+}
+
+double fc_filter_pass_work(const fc_filter *f) { return 1.2 * (double)f->k_h + 2 * (double)f->k_w + 4; }
 
 int fc_filter_rows_finite(const fc_filter *f, const void *const *rows, size_t count, size_t numbers) {
     const int is_complex = fc_filter_is_complex(f->work);
@@ -54,39 +65,41 @@ static int parts_of(const fc_filter *f, size_t i, double *re, double *im) {
     }
 }
 
-static int all_finite(const fc_filter *f) {
+/* Of the first `count` taps. */
+static int all_finite(const fc_filter *f, size_t count) {
     double re, im;
-    for (size_t i = 0, count = (size_t)(f->k_h * f->k_w); i < count && parts_of(f, i, &re, &im); i++)
+    for (size_t i = 0; i < count && parts_of(f, i, &re, &im); i++)
         if (!isfinite(re) || !isfinite(im))
             return 0;
     return 1;
 }
 
-static size_t nonzero(const fc_filter *f) {
+static size_t nonzero(const fc_filter *f, size_t count) {
     static const unsigned char zeros[16];
     const unsigned char *tap = f->kernel;
     size_t found = 0;
-    for (size_t i = 0, count = (size_t)(f->k_h * f->k_w); i < count; i++, tap += f->number) {
+    for (size_t i = 0; i < count; i++, tap += f->number) {
         double re, im;
         found += parts_of(f, i, &re, &im) ? re != 0 || im != 0 : memcmp(tap, zeros, f->number < 16 ? f->number : 16) != 0;
     }
     return found;
 }
 
+/* Equal taps are the same when moved by one. */
 static int all_equal(const fc_filter *f) {
     const unsigned char *kernel = f->kernel;
-    const size_t count = (size_t)(f->k_h * f->k_w);
-    for (size_t i = 1; i < count; i++)
-        if (memcmp(kernel + i * f->number, kernel, f->number))
-            return 0;
-    return 1;
+    return !memcmp(kernel, kernel + f->number, ((size_t)(f->k_h * f->k_w) - 1) * f->number);
 }
 
 fc_status fc_filter_know(const fc_filter *f, fc_filter_taps *taps, void **memory) {
     *memory = NULL;
-    *taps = (fc_filter_taps){.finite = all_finite(f), .nonzero = nonzero(f), .equal = all_equal(f)};
+    *taps = (fc_filter_taps){.equal = all_equal(f)};
+    const size_t count = (size_t)(f->k_h * f->k_w), looked = taps->equal ? 1 : count;
+    taps->finite = all_finite(f, looked);
+    taps->nonzero = nonzero(f, looked) * (count / looked);
     taps->equal &= taps->finite && taps->nonzero;
-    const size_t most = fc_factor_most((size_t)f->k_h, (size_t)f->k_w, f->work);
+    const size_t most = fc_filter_sums_cycles(f, fc_filter_direct_work(f)) < FACTORED_CYCLES ? 0
+        : fc_factor_most(f->work, fc_filter_direct_work(f) / fc_filter_pass_work(f));
     if (!taps->finite || !most || (taps->equal && f->work >= FC_F16 && f->k_h * f->k_w > SUMMED))
         return FC_OK;
     size_t bytes;

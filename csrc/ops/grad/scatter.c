@@ -4,7 +4,7 @@
  * (taps, c_in) numbers that lie together in dx. Gathering instead would pack every dy once a tap to fill a tile of c_in rows.
  * Tasks are bands of input rows, so that no two add to the same place; a band sees the output rows that reach into it.
  */
-#include "ops/algo/scatter.h"
+#include "ops/grad/scatter.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef FC_OPS_ALGO_SCATTER_H
-#define FC_OPS_ALGO_SCATTER_H
+#ifndef FC_OPS_GRAD_SCATTER_H
+#define FC_OPS_GRAD_SCATTER_H
 
 #include "fastconv.h"
 

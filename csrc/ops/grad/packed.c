@@ -13,7 +13,7 @@
 #include "core/size.h"
 #include "ops/algo/pack.h"
 #include "ops/algo/tile.h"
-#include "ops/conv2d.h"
+#include "ops/grad/kernel_grad.h"
 
 enum { CHUNK = 256, TASKS = 16 };
 
@@ -178,23 +178,46 @@ static fc_status allocate_and_run(grad_job *job) {
     return status;
 }
 
-fc_status fc_conv2d_kernel_grad(const fc_conv2d_params *p, const void *x, const void *dy, void *dkernel) {
-    ptrdiff_t out_h, out_w;
-    grad_job job = {.kernels = fc_active_kernels(), .x = x, .dy = dy, .dkernel = dkernel};
-    FC_TRY(fc_conv2d_check(p, &out_h, &out_w));
-    if (fc_is_integer(p->dtype))
-        return FC_BAD_DTYPE;
-    FC_TRY(fc_forward_view(p, &job.view));
-    job.k = fc_view_k(&job.view);
-    job.outs = (size_t)job.view.dst.c;
-    job.size = fc_dtype_size(fc_compute_dtype(p->dtype));
-    if (!job.k || !job.outs)
-        return FC_OK;
-    if (!fc_view_pixels(&job.view)) {
-        memset(dkernel, 0, job.k * job.outs * (size_t)job.view.groups * fc_dtype_size(p->dtype));
-        return FC_OK;
-    }
+static int serves(const fc_layer *layer) {
+    (void)layer;
+    return 1;
+}
+
+static grad_job job_of(const fc_layer *layer) {
+    grad_job job = {.kernels = layer->kernels, .view = layer->view, .k = fc_view_k(&layer->view), .outs = (size_t)layer->view.dst.c};
+    job.size = fc_dtype_size(fc_compute_dtype(layer->view.dtype));
     choose_tile(&job);
     cut(&job);
+    return job;
+}
+
+/* The share of an axis of the output whose taps all lie inside. */
+static double inside(const fc_taps *taps, ptrdiff_t size, ptrdiff_t positions) {
+    const ptrdiff_t room = size - 1 - taps->first - (taps->count - 1) * taps->step;
+    const ptrdiff_t begin = taps->first < 0 ? fc_ceil_div(-taps->first, taps->stride) : 0;
+    const ptrdiff_t end = room < 0 ? 0 : fc_min(room / taps->stride + 1, positions);
+    return (double)fc_max(end - begin, 0) / (double)positions;
+}
+
+/* Whole tiles, and copying G, a run a tap row, and dy for each block. A pixel whose window crosses a border is copied a tap at a time. */
+static double cost(const fc_layer *layer) {
+    const fc_conv_view *v = &layer->view;
+    const double a_number = v->src.c_pitch == 1 ? 0.35 : 1.0, a_run = 4, a_tap = 20, step = 1.05;
+    const double crossing = 1 - inside(&v->rows, v->src.h, v->dst.h) * inside(&v->cols, v->src.w, v->dst.w);
+    const grad_job job = job_of(layer);
+    const double k_panels = (double)fc_parts(job.k, job.k_panel), o_panels = (double)fc_parts(job.outs, job.o_panel);
+    const double rows = (double)(job.o_blocks * job.k) + (double)job.outs * (double)job.k_blocks;
+    const double taps = crossing * (double)(v->rows.count * v->cols.count * (v->src.c_pitch == 1 ? 1 : v->src.c));
+    const double copies = a_number * rows + (double)job.o_blocks * (a_run * (double)v->rows.count + a_tap * taps);
+    return (double)v->groups * (double)fc_view_pixels(v) * (step * fc_tile_cycles(&job.tile) * k_panels * o_panels + copies);
+}
+
+static fc_status run(const fc_layer *layer, const void *x, const void *dy, void *dkernel) {
+    grad_job job = job_of(layer);
+    job.x = x;
+    job.dy = dy;
+    job.dkernel = dkernel;
     return allocate_and_run(&job);
 }
+
+const fc_kernel_grad_algorithm fc_kernel_grad_packed = {.name = "packed", .needs = "nothing", .serves = serves, .cost = cost, .run = run};

@@ -1,0 +1,99 @@
+"""Transposed convolution: the input gradient of conv2d as a layer."""
+from __future__ import annotations
+
+import numpy as np
+
+from .. import _args, _core
+from .convolution import Keywords, checked_bias
+
+__all__ = ["conv2d_transpose"]
+
+
+def conv2d_transpose(x, kernel, bias=None, *, strides=1, padding="valid", output_padding=None, dilation_rate=1,
+                     data_format="channels_last", activation=None, out=None):
+    """Transposed 2-D convolution, as ``keras.ops.conv_transpose`` and ``Conv2DTranspose`` compute it.
+
+    Parameters
+    ----------
+    x : array_like, shape (n, h, w, c_in), or (n, c_in, h, w) for ``channels_first``
+    kernel : array_like, shape (k_h, k_w, c_out, c_in)
+        As `conv2d` takes it for the opposite direction.
+    bias : array_like, shape (c_out,), optional
+    strides, dilation_rate : int or two ints
+        Of the convolution that this one is the transpose of.
+    padding : {'valid', 'same'}
+    output_padding : int or two ints, each less than the stride, optional
+        Rows and columns of the result beyond those that the windows must cover. By default, with ``'same'``, the
+        result is `strides` times as large as `x`, and with ``'valid'`` at least that.
+    data_format, activation, out
+        As in `conv2d`.
+
+    Returns
+    -------
+    ndarray, shape (n, out_h, out_w, c_out), or (n, c_out, out_h, out_w)
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `conv2d`, and if no convolution takes the result's size to that of `x`.
+
+    Notes
+    -----
+    The gradient of `conv2d` with respect to its input, for the output gradient `x` (Dumoulin and Visin, "A guide to
+    convolution arithmetic for deep learning", 2016, section 4).
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv
+    >>> x = np.ones((1, 2, 2, 1))
+    >>> fastconv.conv2d_transpose(x, np.ones((2, 2, 1, 1)), strides=2).shape
+    (1, 4, 4, 1)
+    >>> fastconv.conv2d_transpose(x, np.ones((3, 3, 1, 1)))[0, :, :, 0]
+    array([[1., 2., 2., 1.],
+           [2., 4., 4., 2.],
+           [2., 4., 4., 2.],
+           [1., 2., 2., 1.]])
+    """
+    keywords = Keywords(strides, _args.choice(padding, "padding", ("valid", "same")), dilation_rate, 1, data_format,
+                        activation)
+    x, kernel = _args.float_array(x, "x", 4), _args.float_array(kernel, "kernel", 4)
+    _args.same_dtype({"x": x, "kernel": kernel})
+    bias = checked_bias(bias, kernel, axis=2)
+    shape = _output_shape(x, kernel, keywords, output_padding)
+    geometry, small = keywords.geometry(x.dtype, shape, kernel.shape)
+    if small != x.shape:
+        raise ValueError(f"`output_padding` must leave `x` the shape that a convolution of the result, {shape}, has: "
+                         f"{small}; received {output_padding} for `x` of shape {x.shape}")
+    y, returned = _args.output(out, shape, x.dtype, (x, kernel, bias))
+    geometry.input_grad(_args.buffer(x), _args.buffer(kernel), _args.buffer(y))
+    _finish(y, bias, keywords)
+    return _args.finish(y, returned)
+
+
+def _output_shape(x, kernel, keywords: Keywords, output_padding) -> tuple[int, int, int, int]:
+    """Keras' rule."""
+    n, *size, c_in = _args.sizes(x.shape, keywords.data_format)
+    if kernel.shape[3] != c_in:
+        raise ValueError(f"`kernel` must have {c_in} input channels, in its last axis, for `x` of shape {x.shape}; "
+                         f"received shape {kernel.shape}")
+    extra = (None, None) if output_padding is None else _args.pair(output_padding, "output_padding", 0)
+    result = []
+    for cells, taps, stride, dilation, more in zip(size, kernel.shape[:2], keywords.strides, keywords.dilation, extra,
+                                                   strict=True):
+        window = (taps - 1) * dilation + 1
+        if more is not None and more >= stride:
+            raise ValueError(f"`output_padding` must be less than `strides`, {keywords.strides}; "
+                             f"received {output_padding}")
+        if keywords.padding == "same":
+            result.append(cells * stride if more is None else (cells - 1) * stride + window % 2 + more)
+        else:
+            result.append((cells - 1) * stride + window + (max(stride - window, 0) if more is None else more))
+    return _args.shape_of(n, *result, kernel.shape[2], keywords.data_format)
+
+
+def _finish(y, bias, keywords: Keywords) -> None:
+    if bias is not None:
+        y += bias if keywords.data_format == "channels_last" else bias[:, np.newaxis, np.newaxis]
+    if keywords.activation:
+        _core.activate(_args.dtype_id(y.dtype), keywords.activation, keywords.alpha, y.size, _args.buffer(y),
+                       _args.buffer(y))

@@ -60,7 +60,7 @@ static const struct { size_t rows, cols, stride; } windows[] = {
     {1, 1, 1}, {2, 2, 2}, {2, 2, 1}, {3, 3, 2}, {3, 3, 1}, {2, 3, 3}, {1, 4, 5}, {5, 1, 4}, {7, 7, 7}, {2, 2, 3},
     {2, 8, 3}, {3, 9, 2}, {1, 300, 7},
 };
-static const size_t channels[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33};
+static const size_t channels[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 70};
 static const size_t counts[] = {1, 2, 3, 5, 8, 15, 16, 17, 33, 150};
 
 static void geometries(const slot *slot, const char *isa) {

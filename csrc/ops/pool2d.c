@@ -15,6 +15,7 @@
 #include "core/scratch.h"
 #include "core/shape.h"
 #include "core/size.h"
+#include "ops/shares.h"
 
 enum { STRIP_ELEMENTS = 16384, TASK_ELEMENTS = 32768 }; /* of x */
 
@@ -36,6 +37,7 @@ typedef struct pool_job {
     fc_stream_fn *stream;                   /* NULL where results stay in cache, and for halves */
     fc_stream_end_fn *stream_end;
     char *scratch;
+    fc_shares shares;
     size_t part, parts;                     /* bytes of a part of a worker's scratch: x and from if widened, to */
 } pool_job;
 
@@ -179,9 +181,10 @@ static void run_unit(const pool_job *job, ptrdiff_t unit, char *scratch) {
         job->stream(to, s.to, elements * job->width);
 }
 
-static void run_task(void *job_, size_t task, size_t worker) {
-    const pool_job *job = job_;
-    const ptrdiff_t begin = (ptrdiff_t)task * job->units_per_task, end = fc_min(begin + job->units_per_task, job->units);
+static void run_task(void *job_, size_t any, size_t worker) {
+    pool_job *job = job_;
+    (void)any;
+    const ptrdiff_t begin = (ptrdiff_t)fc_share_take(&job->shares, worker) * job->units_per_task, end = fc_min(begin + job->units_per_task, job->units);
     for (ptrdiff_t unit = begin; unit < end; unit++)
         run_unit(job, unit, job->scratch ? job->scratch + worker * job->parts * job->part : NULL);
     if (job->stream)
@@ -268,6 +271,7 @@ static fc_status run(pool_job *job, const fc_kernels *kernels) {
     const double work = 4.0 * (double)job->width * (cells + windows) + 2 * windows * (double)p->pool_h * (double)p->pool_w;
     const size_t tasks = (size_t)fc_ceil_div(job->units, job->units_per_task), workers = fc_parallel_workers(tasks, work);
     FC_TRY(allocate(job, workers));
+    fc_share_out(&job->shares, tasks, workers);
     fc_parallel_for(tasks, workers, run_task, job);
     fc_scratch_free(job->scratch);
     return FC_OK;

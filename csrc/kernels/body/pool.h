@@ -25,30 +25,43 @@ ALWAYS VEC V(load_step)(const T *p, size_t step, size_t n) {
     return V(load)(lanes);
 }
 
-/* Cells (r, k) at x + r * row_pitch + k * col_pitch, whose lanes are lane_step apart. */
-ALWAYS VEC V(highest)(const T *x, size_t rows, size_t row_pitch, size_t cols, size_t col_pitch, size_t lane_step, size_t n) {
-    VEC best = V(load_step)(x, lane_step, n);
-    MASK bad = V(isnan)(best);
+/* Of the cells (r, k) at x + r * row_pitch + k * col_pitch, whose lanes are lane_step apart: some vectors side by side, for each a chain. */
+#define EACH_VECTOR(i) _Pragma("GCC unroll 4") for (size_t i = 0; i < vectors; i++)
+ALWAYS void V(highest)(const T *x, size_t rows, size_t row_pitch, size_t cols, size_t col_pitch, size_t lane_step, size_t n,
+                       size_t vectors, VEC *best) {
+    MASK bad[4];
+    EACH_VECTOR(i) {
+        best[i] = V(load_step)(x + i * LANES, lane_step, n);
+        bad[i] = V(isnan)(best[i]);
+    }
     _Pragma("GCC unroll 4") for (size_t r = 0; r < rows; r++)
-        _Pragma("GCC unroll 4") for (size_t k = r ? 0 : 1; k < cols; k++) {
-            const VEC cell = V(load_step)(x + r * row_pitch + k * col_pitch, lane_step, n);
-            bad = M(or)(bad, V(isnan)(cell));
-            best = V(max)(cell, best);
-        }
-    return V(select)(bad, V(set1)((T)__builtin_nan("")), best);
+        _Pragma("GCC unroll 4") for (size_t k = r ? 0 : 1; k < cols; k++)
+            EACH_VECTOR(i) {
+                const VEC cell = V(load_step)(x + r * row_pitch + k * col_pitch + i * LANES, lane_step, n);
+                bad[i] = M(or)(bad[i], V(isnan)(cell));
+                best[i] = V(max)(cell, best[i]);
+            }
+    EACH_VECTOR(i)
+        best[i] = V(select)(bad[i], V(set1)((T)__builtin_nan("")), best[i]);
 }
 
 /* Row by row, so that the error of a big window grows with its sides, not with its area. */
-ALWAYS VEC V(total)(const T *x, size_t rows, size_t row_pitch, size_t cols, size_t col_pitch, size_t lane_step, size_t n) {
-    VEC total = V(set1)(0);
+ALWAYS void V(total)(const T *x, size_t rows, size_t row_pitch, size_t cols, size_t col_pitch, size_t lane_step, size_t n,
+                     size_t vectors, VEC *total) {
+    EACH_VECTOR(i)
+        total[i] = V(set1)(0);
     _Pragma("GCC unroll 4") for (size_t r = 0; r < rows; r++) {
-        VEC sum = V(load_step)(x + r * row_pitch, lane_step, n);
+        VEC sum[4];
+        EACH_VECTOR(i)
+            sum[i] = V(load_step)(x + r * row_pitch + i * LANES, lane_step, n);
         _Pragma("GCC unroll 4") for (size_t k = 1; k < cols; k++)
-            sum = V(add)(sum, V(load_step)(x + r * row_pitch + k * col_pitch, lane_step, n));
-        total = r ? V(add)(total, sum) : sum;
+            EACH_VECTOR(i)
+                sum[i] = V(add)(sum[i], V(load_step)(x + r * row_pitch + k * col_pitch + i * LANES, lane_step, n));
+        EACH_VECTOR(i)
+            total[i] = r ? V(add)(total[i], sum[i]) : sum[i];
     }
-    return total;
 }
+#undef EACH_VECTOR
 
 ALWAYS VEC V(as_it_is)(VEC v, VEC cells) { (void)cells; return v; }
 
@@ -57,31 +70,43 @@ ALWAYS VEC V(as_it_is)(VEC v, VEC cells) { (void)cells; return v; }
  * to the compiler. The last vector of channels ends with them and shares lanes with the one before.
  */
 #define POOL(slot, reduce, finish)                                                                                     \
-    ALWAYS void V(slot##_wide)(const fc_pool_span *s, size_t rows, size_t cols, const T *x, T *to) {                   \
+    ALWAYS VEC V(slot##_one)(const fc_pool_span *s, size_t rows, size_t cols, size_t step, size_t n, const T *x) {     \
+        VEC v;                                                                                                         \
+        reduce(x, rows, s->row_pitch, cols, s->channels, step, n, 1, &v);                                              \
+        return finish(v, V(set1)((T)(rows * cols)));                                                                   \
+    }                                                                                                                  \
+    /* Long chains of additions or comparisons: four vectors at once. The channels done. */                            \
+    ALWAYS size_t V(slot##_four)(const fc_pool_span *s, const T *x, T *y) {                                            \
+        size_t at = 0;                                                                                                 \
+        for (; at + 4 * LANES <= s->channels; at += 4 * LANES) {                                                       \
+            VEC v[4];                                                                                                  \
+            reduce(x + at, s->rows, s->row_pitch, s->cols, s->channels, 1, LANES, 4, v);                               \
+            for (size_t i = 0; i < 4; i++)                                                                             \
+                V(store)(y + at + i * LANES, finish(v[i], V(set1)((T)(s->rows * s->cols))));                           \
+        }                                                                                                              \
+        return at;                                                                                                     \
+    }                                                                                                                  \
+    ALWAYS void V(slot##_wide)(const fc_pool_span *s, size_t rows, size_t cols, int large, const T *x, T *to) {        \
         const size_t c = s->channels, n = c < LANES ? c : LANES;                                                       \
-        const VEC cells = V(set1)((T)(rows * cols));                                                                   \
         for (size_t line = 0; line < s->lines; line++)                                                                 \
             for (size_t j = 0; j < s->count; j++) {                                                                    \
                 const T *window = x + line * s->x_line + j * s->step;                                                  \
                 T *y = to + line * s->window_line + j * c;                                                             \
                 if (n < LANES)                                                                                         \
-                    V(store_n)(y, finish(reduce(window, rows, s->row_pitch, cols, c, 1, n), cells), n);                \
+                    V(store_n)(y, V(slot##_one)(s, rows, cols, 1, n, window), n);                                      \
                 else                                                                                                   \
-                    for (size_t i = 0; i < c; i += LANES) {                                                            \
+                    for (size_t i = large ? V(slot##_four)(s, window, y) : 0; i < c; i += LANES) {                     \
                         const size_t at = i + LANES > c ? c - LANES : i;                                               \
-                        V(store)(y + at, finish(reduce(window + at, rows, s->row_pitch, cols, c, 1, LANES), cells));   \
+                        V(store)(y + at, V(slot##_one)(s, rows, cols, 1, LANES, window + at));                         \
                     }                                                                                                  \
             }                                                                                                          \
     }                                                                                                                  \
     ALWAYS void V(slot##_lanes)(const fc_pool_span *s, size_t rows, size_t cols, size_t step, const T *x, T *to) {     \
-        const VEC cells = V(set1)((T)(rows * cols));                                                                   \
         size_t j = 0;                                                                                                  \
         for (; j + LANES <= s->count; j += LANES)                                                                      \
-            V(store)(to + j, finish(reduce(x + j * step, rows, s->row_pitch, cols, 1, step, LANES), cells));           \
-        if (j < s->count) {                                                                                            \
-            const size_t n = s->count - j;                                                                             \
-            V(store_n)(to + j, finish(reduce(x + j * step, rows, s->row_pitch, cols, 1, step, n), cells), n);          \
-        }                                                                                                              \
+            V(store)(to + j, V(slot##_one)(s, rows, cols, step, LANES, x + j * step));                                 \
+        if (j < s->count)                                                                                              \
+            V(store_n)(to + j, V(slot##_one)(s, rows, cols, step, s->count - j, x + j * step), s->count - j);          \
     }                                                                                                                  \
     static void V(slot##_across)(const fc_pool_span *s, const T *x, T *to) {                                           \
         for (size_t line = 0; line < s->lines; line++, x += s->x_line, to += s->window_line)                           \
@@ -100,11 +125,11 @@ ALWAYS VEC V(as_it_is)(VEC v, VEC cells) { (void)cells; return v; }
         if (s->channels == 1)                                                                                          \
             V(slot##_across)(s, x, to);                                                                                \
         else if (s->rows == 2 && s->cols == 2)                                                                         \
-            V(slot##_wide)(s, 2, 2, x, to);                                                                            \
+            V(slot##_wide)(s, 2, 2, 0, x, to);                                                                         \
         else if (s->rows == 3 && s->cols == 3)                                                                         \
-            V(slot##_wide)(s, 3, 3, x, to);                                                                            \
+            V(slot##_wide)(s, 3, 3, 0, x, to);                                                                         \
         else                                                                                                           \
-            V(slot##_wide)(s, s->rows, s->cols, x, to);                                                                \
+            V(slot##_wide)(s, s->rows, s->cols, 1, x, to);                                                             \
     }
 POOL(pool_max, V(highest), V(as_it_is))
 POOL(pool_avg, V(total), V(div))

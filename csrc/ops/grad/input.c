@@ -43,7 +43,6 @@ static fc_conv2d_params turned_params(const fc_conv2d_params *p, const fc_conv_v
     q.pad_left = right - p->pad_left;
     q.pad_bottom = p->h - q.h + down - q.pad_top;
     q.pad_right = p->w - q.w + right - q.pad_left;
-    q.activation = FC_LINEAR;
     return q;
 }
 
@@ -98,7 +97,8 @@ fc_status fc_conv2d_input_grad(const fc_conv2d_params *p, const void *dy, const 
     fc_layer layer;
     fc_conv2d_params plain = *p;
     int served;
-    plain.algorithm = FC_CONV_AUTO;     /* p's is the forward pass's */
+    plain.algorithm = FC_CONV_AUTO;     /* p's and the activation are the forward pass's */
+    plain.activation = FC_LINEAR;
     FC_TRY(fc_layer_make(&plain, &layer));
     if (fc_is_integer(p->dtype))
         return FC_BAD_DTYPE;

@@ -25,3 +25,10 @@ def _empty_folder(tmp_path_factory):
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def restored_precision():
+    before = fastconv.get_float32_precision()
+    yield
+    fastconv.set_float32_precision(before)

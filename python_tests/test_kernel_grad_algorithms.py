@@ -15,13 +15,7 @@ from fastconv.nn.convolution_grad import KERNEL_ALGORITHMS
 NAMED = [name for name in KERNEL_ALGORITHMS if name != "auto"]
 WINOGRAD = {name: int(re.search(r"\d", name)[0]) for name in NAMED if name.startswith("winograd")}
 BOTH = ["channels_last", "channels_first"]
-
-
-@pytest.fixture(autouse=True)
-def _precision():
-    before = fastconv.get_float32_precision()
-    yield
-    fastconv.set_float32_precision(before)
+pytestmark = pytest.mark.usefixtures("restored_precision")
 
 
 def plain(words):

@@ -17,13 +17,7 @@ ALGORITHMS = {
 PROMISE = {("highest", "float32"): 1e-6, ("high", "float32"): 1e-5,
            ("highest", "float64"): 1e-14, ("high", "float64"): 2e-14}
 BOTH = ["channels_last", "channels_first"]
-
-
-@pytest.fixture(autouse=True)
-def _precision():
-    before = fastconv.get_float32_precision()
-    yield
-    fastconv.set_float32_precision(before)
+pytestmark = pytest.mark.usefixtures("restored_precision")
 
 
 def close(got, want, promise):

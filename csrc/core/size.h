@@ -39,6 +39,14 @@ static inline ptrdiff_t fc_max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b;
 static inline ptrdiff_t fc_ceil_div(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
 static inline size_t fc_least(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t fc_parts(size_t whole, size_t part) { return (whole + part - 1) / part; }     /* how many parts hold the whole */
+static inline uint64_t fc_gcd(uint64_t a, uint64_t b) {
+    while (b) {
+        const uint64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
 static inline ptrdiff_t fc_round_up(ptrdiff_t a, ptrdiff_t multiple) { return fc_ceil_div(a, multiple) * multiple; }
 
 #endif

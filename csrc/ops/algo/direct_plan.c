@@ -16,11 +16,6 @@ enum {
     LEAST_PANELS = 4    /* pixel panels that a block is not cut below */
 };
 
-static int has_border(const fc_conv_view *v) {
-    const fc_patch whole = fc_patch_of(v, 0, v->dst.h, 0, v->dst.w, 0);
-    return whole.row < 0 || whole.col < 0 || whole.row + whole.rows > v->src.h || whole.col + whole.cols > v->src.w;
-}
-
 /* Whether neighbouring pixels fall into so few sets of L1 that the rows of a tile evict one another. */
 static int shares_sets(ptrdiff_t pitch, size_t size) {
     enum { SETS_BYTES = 4096, FEW_SETS = 1024 };
@@ -31,7 +26,7 @@ static int shares_sets(ptrdiff_t pitch, size_t size) {
 static void plan_runs(const fc_layer *layer, fc_direct_plan *d) {
     const fc_conv_view *v = &layer->view;
     const int together = v->src.c_pitch == 1 || v->src.c == 1;
-    d->patched = fc_is_half(v->dtype) || !together || (v->src.c < FEW_CHANNELS && has_border(v)) || shares_sets(v->src.w_pitch * v->cols.stride, d->size);
+    d->patched = fc_is_half(v->dtype) || !together || (v->src.c < FEW_CHANNELS && fc_has_border(v)) || shares_sets(v->src.w_pitch * v->cols.stride, d->size);
     d->joined = v->cols.step == 1 && (d->patched || v->src.w_pitch == v->src.c) && v->cols.count * v->src.c <= JOINED_K;
     d->unit = (size_t)(d->joined ? v->cols.count * v->src.c : v->src.c);
     d->runs = d->weights.k / d->unit;

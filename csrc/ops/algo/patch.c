@@ -14,6 +14,11 @@ fc_patch fc_patch_of(const fc_conv_view *v, ptrdiff_t i, ptrdiff_t rows, ptrdiff
     };
 }
 
+int fc_has_border(const fc_conv_view *v) {
+    const fc_patch whole = fc_patch_of(v, 0, v->dst.h, 0, v->dst.w, 0);
+    return whole.row < 0 || whole.col < 0 || whole.row + whole.rows > v->src.h || whole.col + whole.cols > v->src.w;
+}
+
 /* `cols` pixels of one row, from the element at `src` on, channels together, `pitch` elements apart. */
 static void copy_pixels(const fc_conv_view *v, const fc_kernels *kernels, const char *src, size_t cols, char *dst, size_t pitch) {
     const size_t size = fc_dtype_size(v->dtype), channels = (size_t)v->src.c;

@@ -26,15 +26,6 @@ size_t fc_factor_most(fc_dtype dtype, double gain) {
 
 /* ---------------------------------------------------------------- integers */
 
-static uint64_t gcd(uint64_t a, uint64_t b) {
-    while (b) {
-        uint64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 static uint64_t magnitude(int64_t x) { return x < 0 ? -(uint64_t)x : (uint64_t)x; }
 
 /* The column and the row whose product is k, all modulo 2^64; 0 where there are none. Taps are read as signed numbers. */
@@ -47,7 +38,7 @@ static int integer_factor(const int64_t *k, size_t k_h, size_t k_w, int64_t *col
     const int64_t *first = k + at / k_w * k_w;
     uint64_t common = 0;
     for (size_t i = 0; i < k_w; i++)
-        common = gcd(magnitude(first[i]), common);
+        common = fc_gcd(magnitude(first[i]), common);
     for (size_t i = 0; i < k_w; i++)
         row[i] = first[i] < 0 ? -(int64_t)(magnitude(first[i]) / common) : (int64_t)(magnitude(first[i]) / common);
     for (size_t j = 0; j < k_h; j++) {

@@ -36,11 +36,6 @@ static const fc_outer_tile *best_tile(const fc_layer *layer, size_t run, size_t 
     return best;
 }
 
-static int has_border(const fc_conv_view *v) {
-    const fc_patch whole = fc_patch_of(v, 0, v->dst.h, 0, v->dst.w, 0);
-    return whole.row < 0 || whole.col < 0 || whole.row + whole.rows > v->src.h || whole.col + whole.cols > v->src.w;
-}
-
 /*
  * A few neighbouring pixels of few output channels lie in one vector of dy. Their taps are a longer run of x, and what belongs to a tap
  * lies in it a stride further for each pixel.
@@ -71,7 +66,7 @@ static void choose_runs(const fc_layer *layer, fc_outer_plan *d) {
     d->fold = 1;
     if (d->joined)
         choose_fold(layer, d);
-    d->padded = d->joined && has_border(v);
+    d->padded = d->joined && fc_has_border(v);
     d->runs_a_row = d->joined ? 1 : v->cols.count;
 }
 

@@ -9,21 +9,12 @@
 #include "core/size.h"
 #include "ops/algo/pack.h"
 
-static ptrdiff_t gcd(ptrdiff_t a, ptrdiff_t b) {
-    while (b) {
-        ptrdiff_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 /*
  * Input row q * stride + phase gets dy[o] * kernel[t] wherever o * stride + t * dilation = q * stride + phase + pad.
  * The taps that can meet it are t = first + m * step, and tap m reads dy row q + at - m * dilation / gcd.
  */
 static fc_taps phase_taps(ptrdiff_t taps, ptrdiff_t stride, ptrdiff_t dilation, ptrdiff_t pad, ptrdiff_t phase, fc_tap_subset *subset) {
-    const ptrdiff_t common = gcd(stride, dilation), apart = dilation / common;
+    const ptrdiff_t common = (ptrdiff_t)fc_gcd((uint64_t)stride, (uint64_t)dilation), apart = dilation / common;
     ptrdiff_t t = 0;
     *subset = (fc_tap_subset){.step = stride / common};
     while (t < subset->step && (phase + pad - t * dilation) % stride)

@@ -1,4 +1,4 @@
-"""Build of the C core (every file of csrc/kernels/isa with its own flags) and of the TensorFlow op library."""
+"""Build of the C core (every file of csrc/kernels/isa with its own flags) and of what TensorFlow and JAX load."""
 import os
 import platform
 from concurrent.futures import ThreadPoolExecutor
@@ -51,8 +51,9 @@ folders = ("core", "ops", "ops/algo", "ops/grad", "ops/filter")
 core = Extension("fastconv._core", ["fastconv/_core.pyx", *sources(*folders)],
                  depends=headers, include_dirs=["csrc/include"])
 tensorflow_ops = Extension("fastconv.tensorflow._ops", sources("tensorflow"), depends=headers)
+jax_handlers = Extension("fastconv.jax._ffi", sources("jax"), depends=headers)
 
 setup(
-    ext_modules=[*cythonize([core], build_dir="build/cython", language_level=3), tensorflow_ops],
+    ext_modules=[*cythonize([core], build_dir="build/cython", language_level=3), tensorflow_ops, jax_handlers],
     cmdclass={"build_ext": BuildExt},
 )

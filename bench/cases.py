@@ -10,6 +10,7 @@ import images
 import numpy as np
 
 SUITES = ("image", "layers", "grads", "pool", "activation", "step", "keras")
+KERAS = ("fit", "evaluate", "predict", "forward", "train_step")      # the operations of the keras suite
 SHAPES = Path(__file__).parent / "shapes"
 BATCHES = (1, 8, 32)            # of the layers suite, unless others are asked for
 # How far an answer may be from the float64 reference, in norm, before it is called wrong.
@@ -229,9 +230,5 @@ def _step(case: Case, rng: np.random.Generator) -> Problem:
 
 
 def _keras(case: Case, rng: np.random.Generator) -> Problem:
-    """Ten patterns, each image one of them with noise, so that there is something to learn."""
-    images, batch = int(case.settings["images"]), int(case.settings["batch"])
-    labels = rng.integers(0, 10, images)
-    patterns = rng.random((10, 28, 28, 1), dtype=np.float32)
-    x = 0.7 * patterns[labels] + 0.3 * rng.random((images, 28, 28, 1), dtype=np.float32)
-    return Problem(case.op, {"x": x, "labels": labels}, {"batch": batch}, images=images)
+    """The network and its images are made where the case runs, in processes of their own (keras_server.py)."""
+    return Problem(case.op, {}, dict(case.settings), images=int(case.settings.get("images", case.settings["batch"])))

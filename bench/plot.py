@@ -1,4 +1,4 @@
-"""The ratios as a picture: every peer's time over fastconv's, a panel a suite. Images have pictures of their own."""
+"""The ratios as a picture: every peer's time over fastconv's, a panel a suite. Images and Keras have their own."""
 from __future__ import annotations
 
 import report
@@ -12,9 +12,9 @@ def save(results: dict, path: str) -> list[str]:
     from matplotlib import pyplot as plt
     suites: dict[str, list[dict]] = {}
     for row in results["rows"]:
-        if rows.ratios(row) and not row["image"]:
+        if rows.ratios(row) and not _elsewhere(row):
             suites.setdefault(row["suite"], []).append(row)
-    if not suites and any(row["image"] for row in results["rows"]):
+    if not suites and any(map(_elsewhere, results["rows"])):
         return []
     names = sorted({name for found in suites.values() for row in found for name, _ in rows.ratios(row)})
     styles = {name: (f"C{i % 10}", "osD^vP*X"[i % 8]) for i, name in enumerate(names)}
@@ -31,6 +31,11 @@ def save(results: dict, path: str) -> list[str]:
     figure.savefig(path, dpi=120)
     plt.close(figure)
     return [path]
+
+
+def _elsewhere(row: dict) -> bool:
+    """Whether curves.py or bars.py draws it."""
+    return bool(row["image"]) or row["suite"] == "keras"
 
 
 def _panel(axis, suite: str, found: list[dict], styles: dict[str, tuple[str, str]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from cases import Problem
+from cases import KERAS, Problem
 from images import PADDINGS
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -194,9 +194,9 @@ def _activation_grad(arrays, options, problem):
     return y * (dy - (y * dy).sum(axis=options["axis"], keepdims=True))
 
 
-def _lenet(arrays, options, problem):
-    import lenet
-    return lenet.reference(problem)
+def _keras(arrays, options, problem):
+    from peers import keras
+    return keras.reference(problem)
 
 
 def _step(arrays, options, problem):
@@ -209,5 +209,5 @@ _ANSWERS = {
     "conv2d_kernel_grad": _conv2d_kernel_grad, "max_pool2d": _max_pool2d, "avg_pool2d": _avg_pool2d,
     "max_pool2d_grad": _max_pool2d_grad, "avg_pool2d_grad": _avg_pool2d_grad, "activation": _activation,
     "activation_grad": _activation_grad,
-    "step": _step, "fit": _lenet, "predict": _lenet,
+    "step": _step, **dict.fromkeys(KERAS, _keras),
 }

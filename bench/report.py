@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import image_summary
+import keras_summary
 import rows
 import summary
 import timing
@@ -12,7 +13,7 @@ from rich.table import Table
 
 _HEADS = ["case", "fastconv", "images/s", "GFLOP/s", "GB/s", "of peak", "error", "best peer", "ratio",
           *list(rows.OWN.values())[1:], "x of copy", "other peers"]
-_LEFT = ("case", "layers of", "images of", "best peer", "other peers")
+_LEFT = ("case", "layers of", "images of", "networks'", "best peer", "other peers")
 BUSY = 0.5                      # load average; the benchmark's own start adds little to it
 _TIMES = "\u00d7"
 
@@ -92,8 +93,9 @@ def print_tables(console: Console, results: dict) -> None:
     """One table a suite, how the figures were obtained, and what went wrong."""
     for suite, heads, cells in _grids(results["rows"], results["machine"]):
         _print(console, suite, heads, cells)
-    for title, heads, cells in (*summary.grids(results["rows"]), *image_summary.grids(results["rows"])):
-        _print(console, title, heads, cells)
+    for module in (summary, image_summary, keras_summary):
+        for title, heads, cells in module.grids(results["rows"]):
+            _print(console, title, heads, cells)
     console.print(machine_line(results), method(results), sep="\n", style="dim")
     for line in notices(results):
         console.print(line, style="yellow", markup=False)
@@ -127,6 +129,8 @@ def markdown(results: dict) -> str:
         grids += [*summary.grids(results["rows"])][:1]
     if any(row["image"] and not row["quick"] for row in results["rows"]):
         grids += [*image_summary.grids(results["rows"])][:1]
+    if any(row["suite"] == "keras" and not row["quick"] for row in results["rows"]):
+        grids += keras_summary.grids(results["rows"])
     for suite, heads, cells in grids:
         lines.append(f"| {' | '.join([suite, *heads[1:]])} |")
         lines.append(f"| {' | '.join('---' if head in _LEFT else '---:' for head in heads)} |")

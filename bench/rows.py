@@ -4,7 +4,8 @@ from __future__ import annotations
 # fastconv's own candidates, and what tables call them.
 OWN = {"fastconv": "NHWC", "fastconv-nchw": "NCHW", "fastconv-prepared": "NHWC prepared",
        "fastconv-nchw-prepared": "NCHW prepared", "fastconv-out": "with out=",
-       "fastconv-tf": "TensorFlow ops"}
+       "fastconv-tf": "TensorFlow ops", "fastconv-torch": "on torch", "fastconv-jax": "on JAX",
+       "fastconv-numpy": "on NumPy"}
 COPY = "copy"                   # no library's answer, but what the memory allows
 
 

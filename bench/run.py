@@ -41,7 +41,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, metavar="N", help="measurements of each candidate")
     parser.add_argument("--json", metavar="FILE", help="write all results")
     parser.add_argument("--plot", metavar="FILE.png",
-                        help="draw the ratios; of images, times over kernel sizes, in FILE-float32.png and so on")
+                        help="draw the ratios; of images, times over kernel sizes, in FILE-float32.png and so on; of "
+                             "the keras suite, bars in FILE-keras.png")
     parser.add_argument("--roofline", metavar="FILE.png", help="draw every library's rates under the machine's peaks")
     parser.add_argument("--markdown", action="store_true", help="print the README's tables")
     parser.add_argument("--compare", metavar="OLD.json", help="what changed since an earlier --json")
@@ -129,7 +130,7 @@ def _measure(arguments: argparse.Namespace, threads: int) -> dict:
 
         def say(what: str) -> None:
             progress.update(task, description=f"{name}: {what}")
-        runner = Runner(peers, threads, arguments.precision, arguments.layout, say)
+        runner = Runner(peers, threads, arguments.precision, arguments.layout, say, arguments.full)
         rows = []
         for case in chosen:
             name = f"{case.suite}, {case.name}"
@@ -158,10 +159,12 @@ def _show(results: dict, arguments: argparse.Namespace) -> None:
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(results, indent=1) + "\n")
     if arguments.plot:
+        import bars
         import curves
         import plot
-        for path in (*plot.save(results, arguments.plot), *curves.save(results, arguments.plot)):
-            print(f"drawn: {path}", file=sys.stderr)
+        for module in (plot, curves, bars):
+            for path in module.save(results, arguments.plot):
+                print(f"drawn: {path}", file=sys.stderr)
     if arguments.roofline:
         import roofline
         roofline.save(results, arguments.roofline)

@@ -100,9 +100,10 @@ def draw(model, data: dict[str, np.ndarray], results: dict[str, dict], path: Pat
     """Write the picture of a trained model to `path`."""
     import keras
     digit = data["x_test"][:1]
-    inside = keras.Model(model.inputs[0], [model.get_layer(name).output for name in ("conv_1", "conv_2")])
+    layers = model.layers[0], model.layers[2]       # the two convolutions
+    inside = keras.Model(model.inputs[0], [layer.output for layer in layers])
     first, second = (np.asarray(maps)[0] for maps in inside(digit))
-    kernels_1, kernels_2 = (np.asarray(model.get_layer(name).kernel) for name in ("conv_1", "conv_2"))
+    kernels_1, kernels_2 = (np.asarray(layer.kernel) for layer in layers)
 
     figure = plt.figure(figsize=(14, 9.5), layout="constrained", facecolor="white")
     figure.suptitle("LeNet-5 on MNIST, trained on fastconv's layers", fontsize=15, color=INK, x=0.01, ha="left")

@@ -1,6 +1,7 @@
 """Fast 2-D convolution, pooling and activations on the CPU, with SciPy's and Keras' calls.
 
-Importing fastconv loads NumPy and the C core, nothing heavier; ``fastconv.keras`` brings in TensorFlow.
+Importing fastconv loads NumPy and the C core, nothing heavier. ``fastconv.keras`` brings in Keras, and so do
+``fastconv.accelerate``, ``restore``, ``patched``, ``patch_keras`` and ``unpatch_keras``, which are its functions.
 """
 from . import cpu
 
@@ -33,3 +34,17 @@ __all__ = [
     *_image_names,
     *_nn_names,
 ]
+
+# Of fastconv.keras, which is imported when one of them is first asked for.
+_KERAS_NAMES = ("accelerate", "patch_keras", "patched", "restore", "unpatch_keras")
+
+
+def __getattr__(name: str):
+    if name in _KERAS_NAMES:
+        from . import keras
+        return getattr(keras, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_KERAS_NAMES})

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import builtins
 import importlib
 import io
@@ -31,7 +32,6 @@ class _AfterImport(MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name not in self._actions:
             return None
-        action = self._actions.pop(name)
         for finder in sys.meta_path:
             spec = None if finder is self else finder.find_spec(name, path, target)
             if spec is not None:
@@ -42,7 +42,8 @@ class _AfterImport(MetaPathFinder):
 
         def exec_module(module):
             execute(module)
-            action()
+            if action := self._actions.pop(name, None):     # not before: who looks for a spec may not import it
+                action()
 
         spec.loader.exec_module = exec_module
         return spec
@@ -63,13 +64,30 @@ def _patch_scipy() -> None:
     signal.convolve2d, signal.correlate2d = convolve2d, correlate2d
 
 
+def _log_to_stderr() -> None:
+    """Show what the log says of the layers in use, and a summary in the end."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("fastconv: %(message)s"))
+    _log.addHandler(handler)
+    _log.setLevel(logging.INFO)
+    _log.propagate = False
+    atexit.register(_log_summary)
+
+
+def _log_summary() -> None:
+    layers = sys.modules.get("fastconv.keras.base")
+    _log.info(layers.summary() if layers else "Keras was not imported")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m fastconv", formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="%(prog)s [--no-keras] [--no-scipy] (script.py | -m module) [args ...]",
+        usage="%(prog)s [--verbose] [--no-keras] [--no-scipy] (script.py | -m module) [args ...]",
         description="Run an unchanged Python script with fastconv in place of\n"
-                    "  keras.layers.Conv2D, MaxPooling2D, AveragePooling2D and activation layers,\n"
+                    "  keras.layers: convolution, pooling, activation and dense layers, and optimizer steps,\n"
                     "  scipy.signal.convolve2d and correlate2d.")
+    parser.add_argument("-v", "--verbose", action="store_true",
+                        help="say on standard error which layers run on fastconv's kernels, and which do not")
     parser.add_argument("--no-keras", dest="keras", action="store_false", help="leave Keras' layers as they are")
     parser.add_argument("--no-scipy", dest="scipy", action="store_false", help="leave scipy.signal as it is")
     parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="module",
@@ -123,6 +141,8 @@ def main(argv: list[str] | None = None) -> None:
         parser.error("a script or -m module is needed")
     wanted = {"keras": (options.keras, _patch_keras), "scipy.signal": (options.scipy, _patch_scipy)}
     _AfterImport({name: action for name, (on, action) in wanted.items() if on}).install()
+    if options.verbose:
+        _log_to_stderr()
     try:
         (_run_module if options.module else _run_script)(target)
     except Exception as error:

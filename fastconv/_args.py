@@ -19,12 +19,14 @@ _DTYPE_IDS.setdefault(np.dtype("longlong"), _DTYPE_IDS[np.dtype("int64")])
 _DTYPE_IDS.setdefault(np.dtype("ulonglong"), _DTYPE_IDS[np.dtype("uint64")])
 _BFLOAT16 = 10
 FLOAT_IDS = frozenset((9, _BFLOAT16, 11, 12))
+# A framework, whose dtypes are not NumPy's, gives the number itself.
+_DTYPE_IDS |= {number: number for number in FLOAT_IDS}
 BYTES = (np.dtype("int8"), np.dtype("uint8"))
 _LARGE = 1 << 16    # bytes from which an array's place matters more than the time to find it
 LAYOUTS = {"channels_last": 0, "channels_first": 1}
 
 
-def dtype_id(dtype: np.dtype) -> int | None:
+def dtype_id(dtype: np.dtype | int) -> int | None:
     """The C core's number of a dtype in native byte order, None where it has none."""
     found = _DTYPE_IDS.get(dtype)
     # ml_dtypes is not imported here: its bfloat16 is known by name.

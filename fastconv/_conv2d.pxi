@@ -126,3 +126,32 @@ def bias_grad(int dtype, int layout, shape, dy, dbias):
     with nogil:
         status = fc_bias_grad(dtype, layout, n, h, w, c, dy_.data, db_.data)
     _raise(status)
+
+
+cdef class Dense:
+    """The sizes of one dense layer's call."""
+    cdef fc_dense_params params
+
+    def __init__(self, int dtype, Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t outputs, int activation=0, double alpha=0):
+        self.params.dtype = dtype
+        self.params.rows = rows
+        self.params.inputs = inputs
+        self.params.outputs = outputs
+        self.params.activation = activation
+        self.params.alpha = alpha
+
+    def forward(self, x, kernel, bias, y):
+        cdef _Pointer x_ = _Pointer(x), k_ = _Pointer(kernel), b_ = _Pointer(bias), y_ = _Pointer(y, True)
+        cdef fc_status status
+        with nogil:
+            status = fc_dense(&self.params, x_.data, k_.data, b_.data, y_.data)
+        _raise(status)
+
+    def grads(self, x, kernel, y, dy, dx, dkernel, dbias):
+        """Those of the gradients that have an array."""
+        cdef _Pointer x_ = _Pointer(x), k_ = _Pointer(kernel), y_ = _Pointer(y), dy_ = _Pointer(dy)
+        cdef _Pointer dx_ = _Pointer(dx, True), dk_ = _Pointer(dkernel, True), db_ = _Pointer(dbias, True)
+        cdef fc_status status
+        with nogil:
+            status = fc_dense_grads(&self.params, x_.data, k_.data, y_.data, dy_.data, dx_.data, dk_.data, db_.data)
+        _raise(status)

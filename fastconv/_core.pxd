@@ -69,6 +69,12 @@ cdef extern from "fastconv.h" nogil:
         fc_precision precision
         fc_conv2d_algorithm algorithm
 
+    ctypedef struct fc_dense_params:
+        fc_dtype dtype
+        Py_ssize_t rows, inputs, outputs
+        fc_activation activation
+        double alpha
+
     ctypedef enum fc_kernel_grad_id:
         FC_KERNEL_GRAD_AUTO, FC_KERNEL_GRAD_COUNT
 
@@ -136,6 +142,8 @@ cdef extern from "fastconv.h" nogil:
     const char *fc_kernel_grad_needs(fc_kernel_grad_id)
     fc_status fc_bias_grad(fc_dtype, fc_layout, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const void *, void *)
     fc_status fc_conv2d_grads(const fc_conv2d_params *, const void *, const void *, const void *, const void *, void *, void *, void *)
+    fc_status fc_dense(const fc_dense_params *, const void *, const void *, const void *, void *)
+    fc_status fc_dense_grads(const fc_dense_params *, const void *, const void *, const void *, const void *, void *, void *, void *)
     fc_status fc_conv2d_prepare(const fc_conv2d_params *, const void *, const void *, fc_conv2d_prepared **)
     fc_status fc_conv2d_run(const fc_conv2d_prepared *, const fc_conv2d_params *, const void *, void *)
     void fc_conv2d_free(fc_conv2d_prepared *)

@@ -1,19 +1,21 @@
 # cython: language_level=3, freethreading_compatible=True
 """Buffers in, status out: the only module that touches C.
 
-Arrays arrive C-contiguous and checked (fastconv/_args.py does that); here they only become pointers. The GIL is
-released around every kernel.
+Arrays arrive C-contiguous and checked (fastconv/_args.py does that); here they only become pointers. A framework's tensor
+arrives as the address of its memory. The GIL is released around every kernel.
 """
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 
 cdef class _Pointer:
-    """A held buffer; None gives a null pointer."""
+    """A held buffer, or an address that the caller keeps valid; None gives a null pointer."""
     cdef Py_buffer buffer
     cdef void *data
     cdef bint held
 
     def __cinit__(self, array, bint writable=False):
-        if array is not None:
+        if type(array) is int:
+            self.data = <void *><size_t>array
+        elif array is not None:
             PyObject_GetBuffer(array, &self.buffer, PyBUF_WRITABLE if writable else PyBUF_SIMPLE)
             self.held = True
             self.data = self.buffer.buf

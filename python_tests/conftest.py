@@ -1,9 +1,13 @@
 import os
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
 import fastconv.cpu
+
+# The tests of frameworks that are not installed.
+collect_ignore_glob = [f"test_{name}*.py" for name in ("jax", "torch") if find_spec(name) is None]
 
 
 @pytest.fixture(params=fastconv.cpu.available_isas())
@@ -32,3 +36,13 @@ def restored_precision():
     before = fastconv.get_float32_precision()
     yield
     fastconv.set_float32_precision(before)
+
+
+@pytest.fixture(scope="module")
+def jax_float64():
+    """JAX with float64, which it rounds to float32 by default."""
+    import jax
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", before)

@@ -1,6 +1,7 @@
 """The examples: LeNet side by side, and edges of pictures of every kind."""
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,13 @@ def lenet(monkeypatch):
     return mnist_lenet
 
 
+@pytest.fixture
+def mnist(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES / "networks")
+    import data
+    return data
+
+
 def is_png(path: Path, least_side: int) -> bool:
     with Image.open(path) as image:
         return image.format == "PNG" and min(image.size) >= least_side
@@ -50,25 +58,25 @@ def test_lenet_learns_alike_on_both(tmp_path):
     assert is_png(tmp_path / "mnist_lenet.png", 900)
 
 
-def test_lenet_data_is_the_one_asked_for(lenet, tmp_path, monkeypatch):
+def test_mnist_data_is_the_one_asked_for(mnist, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.delenv("FASTCONV_MNIST", raising=False)
-    assert lenet.find_data(None) == lenet.SHIPPED
+    assert mnist.find_data(None) == mnist.SHIPPED
     cached = tmp_path / "datasets" / "mnist.npz"
     cached.parent.mkdir()
     cached.touch()
-    assert lenet.find_data(None) == cached
+    assert mnist.find_data(None) == cached
     monkeypatch.setenv("FASTCONV_MNIST", "environment.npz")
-    assert lenet.find_data(None) == Path("environment.npz")
-    assert lenet.find_data("given.npz") == Path("given.npz")
+    assert mnist.find_data(None) == Path("environment.npz")
+    assert mnist.find_data("given.npz") == Path("given.npz")
 
 
-def test_lenet_ships_real_images(lenet):
-    data = lenet.load(lenet.SHIPPED)
+def test_mnist_ships_real_images(mnist):
+    data = mnist.load(mnist.SHIPPED)
     assert data["x_train"].shape == (6000, 28, 28, 1) and data["x_test"].shape == (2000, 28, 28, 1)
     assert data["x_train"].dtype == np.float32 and data["x_train"].min() == 0 and data["x_train"].max() == 1
     assert np.bincount(data["y_train"]).min() > 500 and np.bincount(data["y_test"]).min() > 150
-    assert lenet.SHIPPED.stat().st_size < 2e6
+    assert mnist.SHIPPED.stat().st_size < 2e6
 
 
 def odd_file(path: Path, **changes) -> str:
@@ -87,20 +95,28 @@ def odd_file(path: Path, **changes) -> str:
     ({"y_train": np.array([1, 2, 10])}, "y_train .* from 0 to 9"),
     ({"y_train": np.array([None] * 3, object)}, "cannot be read"),
 ])
-def test_lenet_refuses_odd_files(lenet, tmp_path, changes, message):
-    with pytest.raises(lenet.DataError, match=message):
-        lenet.load(Path(odd_file(tmp_path / "odd.npz", **changes)))
+def test_mnist_refuses_odd_files(mnist, tmp_path, changes, message):
+    with pytest.raises(mnist.DataError, match=message):
+        mnist.load(Path(odd_file(tmp_path / "odd.npz", **changes)))
 
 
-def test_lenet_refuses_what_is_no_archive(lenet, tmp_path):
+def test_mnist_refuses_what_is_no_archive(mnist, tmp_path):
     np.save(tmp_path / "array.npy", np.zeros(3))
     (tmp_path / "text.npz").write_text("not an archive")
     (tmp_path / "empty.npz").touch()
     for name in ("array.npy", "text.npz", "empty.npz", "."):
-        with pytest.raises(lenet.DataError, match="cannot be read"):
-            lenet.load(tmp_path / name)
-    with pytest.raises(lenet.DataError, match=r"none\.npz does not exist; give --data"):
-        lenet.load(tmp_path / "none.npz")
+        with pytest.raises(mnist.DataError, match="cannot be read"):
+            mnist.load(tmp_path / name)
+    with pytest.raises(mnist.DataError, match=r"none\.npz does not exist; give --data"):
+        mnist.load(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize("network", ["channels_first", "alexnet-groups"])
+def test_networks_are_compared_with_stock_keras(tmp_path, network):
+    process = run("compare.py", tmp_path, network, "--epochs", "1", "--images", "64", "--size", "67", "--rounds", "1")
+    assert process.returncode == 0, process.stderr
+    assert float(re.search(r"apart, (\S+) of the largest", process.stdout)[1]) <= 1e-5
+    assert re.search(r"fastconv: \S+x ", process.stdout)
 
 
 @pytest.mark.parametrize(("arguments", "message"), [

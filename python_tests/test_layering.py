@@ -23,6 +23,7 @@ MAY_INCLUDE = {
     "kernels/ref/": ("fastconv.h", "kernels/types.h", "kernels/activations.inc", "kernels/ref/"),
     "check/": ("fastconv.h", "core/", "ops/", "kernels/", "check/"),
     "tensorflow/": ("fastconv.h", "tensorflow/"),
+    "jax/": ("fastconv.h", "jax/"),
 }
 
 # A pattern and the only files that may hold it.
@@ -114,15 +115,17 @@ def test_python_imports_go_down_only(path):
     if place.startswith("keras/") or place == "__main__.py":
         return
     assert not uses("fastconv.keras", found) and not uses("keras", found)
-    if not place.startswith("tensorflow/"):
-        assert not uses("fastconv.tensorflow", found) and not uses("tensorflow", found)
+    for framework in ("tensorflow", "torch", "jax"):
+        if not place.startswith(f"{framework}/"):
+            assert not uses(f"fastconv.{framework}", found) and not uses(framework, found)
 
 
 @pytest.mark.parametrize("path", PYTHON_FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_only_the_binding_and_its_callers_touch_c(path):
     found, place = imports(path), path.relative_to(ROOT / "fastconv").as_posix()
     assert not uses("cffi", found)
-    assert not uses("ctypes", found) or place == "tensorflow/_load.py"      # introduces the op library to the core
+    # They introduce a framework's library to the core.
+    assert not uses("ctypes", found) or place in ("tensorflow/_load.py", "jax/_load.py")
     assert not uses("fastconv._core", found) or not place.startswith("keras/")
 
 

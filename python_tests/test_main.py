@@ -28,9 +28,9 @@ print(convolve2d([[1, 2]], [[3]]))
 """
 
 
-def run(*arguments, cwd=None):
+def run(*arguments, cwd=None, **environment):
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120,
-                          cwd=cwd or tempfile.gettempdir(), env=ENVIRONMENT)
+                          cwd=cwd or tempfile.gettempdir(), env=ENVIRONMENT | environment)
 
 
 @pytest.fixture
@@ -42,10 +42,11 @@ def script(tmp_path):
     return write
 
 
-def test_keras_is_patched_before_the_script_sees_it(script):
-    result = run("-m", "fastconv", script(KERAS))
+@pytest.mark.parametrize("first", ["", "import tensorflow"])      # which looks whether there is Keras
+def test_keras_is_patched_before_the_script_sees_it(script, first):
+    result = run("-m", "fastconv", script(first + KERAS))
     assert result.stdout.split() == [
-        "fastconv.keras.conv2d", "fastconv.keras.pooling", "fastconv.keras.conv2d", "fastconv.keras.conv2d"], result
+        "fastconv.keras." + word for word in ("convolution", "pooling", "convolution", "convolution")], result
 
 
 def test_no_keras_leaves_it_alone(script):
@@ -64,8 +65,8 @@ def test_scipy_is_patched_without_tensorflow(script):
     assert stock[0].startswith("scipy.signal") and stock[1] == second
 
 
-def test_another_backend_runs_unpatched_and_says_so(script):
-    code = "import os; os.environ['KERAS_BACKEND'] = 'jax'\nfrom keras.layers import Conv2D; print(Conv2D.__module__)"
+def test_where_the_layers_cannot_be_had_the_script_runs_unpatched_and_says_so(script):
+    code = "import sys; sys.modules['fastconv.keras'] = None\nfrom keras.layers import Conv2D; print(Conv2D.__module__)"
     result = run("-m", "fastconv", script(code))
     assert result.stdout.startswith("keras.")
     assert "Keras' layers are left as they are" in result.stderr
@@ -101,6 +102,20 @@ def test_exit_codes_and_tracebacks_are_the_scripts(script, code):
     assert ours.stdout == python.stdout
     if "KeyboardInterrupt" not in code:
         assert ours.stderr == python.stderr
+
+
+def test_verbose_says_which_layers_run(script):
+    path = script("import numpy as np, keras\n"
+                  "keras.layers.MaxPool2D(1)(keras.layers.Conv2D(2, 3)(np.ones((1, 5, 5, 1))))\n"
+                  "keras.layers.ReLU(threshold=1.0)(np.ones((1, 2)))")
+    lines = run("-m", "fastconv", "-v", path, KERAS_BACKEND="numpy").stderr.splitlines()
+    said = [line for line in lines if line.startswith("fastconv: ")]
+    assert [line.split(" (")[0] for line in said[:2]] == [
+        "fastconv: Conv2D: fastconv's kernels", "fastconv: MaxPooling2D: fastconv's kernels"]
+    assert said[2] == "fastconv: ReLU: no kernel for these parameters; Keras' own computation is used"
+    assert said[3:] == ["fastconv: layers on fastconv's kernels: Conv2D, MaxPooling2D; left to Keras: ReLU"]
+    assert "Keras was not imported" in run("-m", "fastconv", "--verbose", script("")).stderr
+    assert "fastconv's kernels" not in run("-m", "fastconv", path, KERAS_BACKEND="numpy").stderr
 
 
 def test_usage():

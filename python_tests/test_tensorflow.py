@@ -10,7 +10,8 @@ import tensorflow as tf
 
 import fastconv
 import fastconv.tensorflow as ft
-from fastconv.tensorflow import ops
+from fastconv.nn.convolution_grad import has_output_gradient
+from fastconv.tensorflow._attrs import ACTIVATIONS
 from fastconv.tensorflow._load import raw
 
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5, "float16": 4e-3, "bfloat16": 3e-2}
@@ -180,7 +181,7 @@ STOCK_ACTIVATIONS = {
 
 
 def test_every_activation_is_known():
-    assert set(STOCK_ACTIVATIONS) == set(ops.ACTIVATIONS)
+    assert set(STOCK_ACTIVATIONS) == set(ACTIVATIONS)
 
 
 @pytest.mark.parametrize("name", STOCK_ACTIVATIONS)
@@ -193,7 +194,7 @@ def test_activation_and_its_gradients(name):
         close(a, 0 * x if e is None else e)
 
 
-@pytest.mark.parametrize("name", [n for n in STOCK_ACTIVATIONS if ops.has_output_gradient(n, 0.3)])
+@pytest.mark.parametrize("name", [n for n in STOCK_ACTIVATIONS if has_output_gradient(n, 0.3)])
 def test_fused_activation_and_its_gradients(name):
     x, kernel, bias = operands({})
     kernel /= 16

@@ -14,11 +14,6 @@ def setup(threads):
 
 
 def candidate(problem, variant):
-    if problem.op in ("fit", "predict"):
-        import lenet
-
-        import fastconv.keras
-        return Candidate(*lenet.runs(lenet.build(fastconv.keras), problem))
     if problem.op == "step":
         return _taped_step(problem) if variant == "tf" else _step(problem)
     if problem.op == "conv2d":

@@ -6,6 +6,7 @@ const fc_api *fc_get_api(void) {
         .size = sizeof(fc_api),
         .status_text = fc_status_text,
         .get_num_threads = fc_get_num_threads,
+        .limit_threads = fc_limit_threads,
         .get_precision = fc_get_precision,
         .resolve_padding = fc_resolve_padding,
         .conv2d_output_size = fc_conv2d_output_size,
@@ -22,6 +23,8 @@ const fc_api *fc_get_api(void) {
         .activate_grad = fc_activate_grad,
         .softmax = fc_softmax,
         .softmax_grad = fc_softmax_grad,
+        .dense = fc_dense,
+        .dense_grads = fc_dense_grads,
     };
     return &api;
 }

@@ -31,6 +31,7 @@ enum {
 };
 
 static atomic_int fixed_threads;        /* 0: follow OpenMP */
+static _Thread_local int most_threads;  /* of calls made in this thread; 0: as many as are set */
 static _Thread_local int inside_task;   /* work nested in a task stays on its thread */
 
 typedef struct parallel_job {
@@ -94,6 +95,12 @@ int fc_get_num_threads(void) {
 #endif
 }
 
+int fc_limit_threads(int n) {
+    const int before = most_threads;
+    most_threads = n;
+    return before;
+}
+
 const char *fc_openmp_version(void) {
 #if !defined(_OPENMP)
     return "none";
@@ -116,6 +123,8 @@ size_t fc_parallel_workers(size_t tasks, double work) {
     if (inside_task)
         return 1;
     size_t workers = (size_t)fc_get_num_threads();
+    if (most_threads > 0 && workers > (size_t)most_threads)
+        workers = (size_t)most_threads;
     if (workers > MOST_WORKERS)
         workers = MOST_WORKERS;
     if (workers > tasks)

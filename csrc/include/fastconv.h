@@ -59,6 +59,7 @@ fc_status fc_set_isa(const char *name);         /* not while other threads compu
 /* n >= 1 fixes the number of threads; 0 goes back to OpenMP's own setting. */
 fc_status fc_set_num_threads(int n);
 int fc_get_num_threads(void);
+int fc_limit_threads(int n);                    /* of this thread's calls, 0 for no limit; returns the limit before */
 int fc_get_fixed_threads(void);                 /* what fc_set_num_threads was given last */
 const char *fc_openmp_version(void);
 
@@ -292,6 +293,7 @@ typedef struct fc_conv2d_plan {
 
 fc_status fc_plan_conv2d(const fc_conv2d_params *p, fc_conv2d_plan *plan);
 
+#include "fastconv_dense.h"
 #include "fastconv_api.h"
 
 #endif

@@ -10,6 +10,7 @@ typedef struct fc_api {
     size_t size;                                /* sizeof(fc_api) of the library that fills it */
     const char *(*status_text)(fc_status);
     int (*get_num_threads)(void);
+    int (*limit_threads)(int);
     fc_precision (*get_precision)(void);
     fc_status (*resolve_padding)(fc_padding, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t *, ptrdiff_t *);
     fc_status (*conv2d_output_size)(const fc_conv2d_params *, ptrdiff_t *, ptrdiff_t *);
@@ -26,6 +27,8 @@ typedef struct fc_api {
     fc_status (*activate_grad)(fc_dtype, fc_activation, double, size_t, const void *, const void *, const void *, void *);
     fc_status (*softmax)(fc_dtype, size_t, size_t, size_t, const void *, void *);
     fc_status (*softmax_grad)(fc_dtype, size_t, size_t, size_t, const void *, const void *, void *);
+    fc_status (*dense)(const fc_dense_params *, const void *, const void *, const void *, void *);
+    fc_status (*dense_grads)(const fc_dense_params *, const void *, const void *, const void *, const void *, void *, void *, void *);
 } fc_api;
 
 const fc_api *fc_get_api(void);

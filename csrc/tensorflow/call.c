@@ -92,6 +92,10 @@ void *call_output_at(call *c, int index, const int64_t *dims, int rank) {
     return data_of(y);
 }
 
+void *call_output_if(call *c, int wanted, int *index, const int64_t *dims, int rank) {
+    return wanted && call_ok(c) ? call_output_at(c, (*index)++, dims, rank) : NULL;
+}
+
 void *call_output_over_input(call *c, int index, const void **x, int64_t *dims, int *rank) {
     input source = call_input(c, index);
     if (!call_ok(c))

@@ -11,6 +11,8 @@ typedef struct conv_kernel {
     fc_activation activation;
     double alpha;
     int wanted[3];              /* of all gradients in one op: dx, dkernel, dbias */
+    int has_output_padding;
+    ptrdiff_t output_padding[2];
 } conv_kernel;
 
 /* The geometry of x (n,h,w,c_in or n,c_in,h,w) with a kernel (k_h,k_w,c_in/groups,c_out), and the output's shape. */
@@ -96,11 +98,6 @@ static void run_bias_grad(const kernel *base, call *c) {
         call_check(c, fc->bias_grad(base->dtype, layout, size.n, size.h, size.w, size.c, dy.data, dbias));
 }
 
-/* The next output where it is wanted, else NULL. */
-static void *output_if(call *c, int wanted, int *index, const int64_t *dims, int rank) {
-    return wanted && call_ok(c) ? call_output_at(c, (*index)++, dims, rank) : NULL;
-}
-
 static void run_grads(const kernel *base, call *c) {
     const conv_kernel *k = (const conv_kernel *)base;
     fc_conv2d_params p;
@@ -115,11 +112,52 @@ static void run_grads(const kernel *base, call *c) {
             return;
     }
     const int64_t channels[1] = {p.c_out};
-    void *dx = output_if(c, k->wanted[0], &index, x.dims, 4);
-    void *dkernel = output_if(c, k->wanted[1], &index, kernel.dims, 4);
-    void *dbias = output_if(c, k->wanted[2], &index, channels, 1);
+    void *dx = call_output_if(c, k->wanted[0], &index, x.dims, 4);
+    void *dkernel = call_output_if(c, k->wanted[1], &index, kernel.dims, 4);
+    void *dbias = call_output_if(c, k->wanted[2], &index, channels, 1);
     if (call_ok(c))
         call_check(c, fc->conv2d_grads(&p, x.data, kernel.data, y.data, dy.data, dx, dkernel, dbias));
+}
+
+/* Height or width of a transposed convolution's result: Keras' rule, as transposed_size() in fastconv/nn/transpose.py. */
+static ptrdiff_t transposed_size(const conv_kernel *k, int axis, int64_t cells, int64_t taps) {
+    const window_padding *padding = &k->padding;
+    ptrdiff_t stride = k->strides[axis], reach = ((ptrdiff_t)taps - 1) * k->dilations[axis] + 1, more = 0, end = 0;
+    int same = !padding->is_explicit && padding->mode == FC_PAD_SAME;
+    if (k->has_output_padding)
+        more = k->output_padding[axis];
+    else if (same)
+        return (ptrdiff_t)cells * stride;
+    else if (stride > reach)
+        more = stride - reach;
+    if (same)
+        end = reach % 2 + more;
+    else
+        end = reach + more - padding->amounts[2 * axis] - padding->amounts[2 * axis + 1];
+    return cells ? ((ptrdiff_t)cells - 1) * stride + end : 0;
+}
+
+static void run_transpose(const kernel *base, call *c) {
+    const conv_kernel *k = (const conv_kernel *)base;
+    fc_conv2d_params p;
+    int64_t small[4];
+    input x = call_image(c, 0, "x"), kernel = call_image(c, 1, "kernel"), y = {.rank = 4};
+    if (!call_ok(c))
+        return;
+    image_size size = size_of(k->layout, x.dims);
+    size.h = transposed_size(k, 0, size.h, kernel.dims[0]);
+    size.w = transposed_size(k, 1, size.w, kernel.dims[1]);
+    size.c = kernel.dims[2];
+    if (size.h < 0 || size.w < 0) {
+        call_fail(c, TF_INVALID_ARGUMENT, "the padding cuts off more than there is: output %td x %td", size.h, size.w);
+        return;
+    }
+    dims_of(k->layout, size, y.dims);
+    if (!geometry(c, &y, &kernel, &p, small) || !call_same_dims(c, "x", &x, small))
+        return;
+    void *data = call_output(c, y.dims, 4);
+    if (data && !is_empty(y.dims, 4))
+        call_check(c, fc->conv2d_input_grad(&p, x.data, kernel.data, data));
 }
 
 static creation create_conv_kernel(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const kernel *, call *)) {
@@ -153,21 +191,22 @@ static void *create_conv(TF_OpKernelConstruction *ctx) {
 }
 
 static void *create_grads(TF_OpKernelConstruction *ctx) {
-    static const char *const counts[3] = {"dxs", "dkernels", "dbiases"};
     creation c = create_activated(ctx, "FastconvConv2DGrads", run_grads);
-    for (int i = 0; i < 3 && creation_ok(&c); i++) {
-        const int64_t count = creation_int(&c, counts[i]);
-        if (count > 1)
-            creation_fail(&c, "`%s` must be 0 or 1; received %lld", counts[i], (long long)count);
-        ((conv_kernel *)c.kernel)->wanted[i] = count > 0;
-    }
-    if (creation_ok(&c) && creation_int(&c, "ys") != (((conv_kernel *)c.kernel)->activation != FC_LINEAR))
-        creation_fail(&c, "`y` must be one tensor with an activation, and none without");
+    if (creation_ok(&c))
+        creation_wanted(&c, ((conv_kernel *)c.kernel)->activation, ((conv_kernel *)c.kernel)->wanted);
     return creation_end(&c);
 }
 
 static void *create_input_grad(TF_OpKernelConstruction *ctx) {
     creation c = create_conv_kernel(ctx, "FastconvConv2DInputGrad", run_input_grad);
+    return creation_end(&c);
+}
+
+static void *create_transpose(TF_OpKernelConstruction *ctx) {
+    creation c = create_conv_kernel(ctx, "FastconvConv2DTranspose", run_transpose);
+    conv_kernel *k = (conv_kernel *)c.kernel;
+    if (creation_ok(&c) && (k->has_output_padding = creation_bool(&c, "has_output_padding")))
+        creation_ints(&c, "output_padding", 2, 0, k->output_padding);
     return creation_end(&c);
 }
 
@@ -201,10 +240,15 @@ static const op_spec kernel_grad = {
 static const op_spec bias_grad = {
     "FastconvBiasGrad", {"dy: T"}, {"dbias: T"}, {ATTR_T, ATTR_FORMAT}, shape_vector, create_bias_grad};
 
+/* kernel: (k_h, k_w, c_out, c_in). */
+static const op_spec transpose = {
+    "FastconvConv2DTranspose", {"x: T", "kernel: T"}, {"y: T"},
+    {ATTR_T, ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS,
+     "has_output_padding: bool = false", "output_padding: list(int) = [0, 0]"}, shape_window, create_transpose};
+
 /* y: the convolution's output, with an activation only; outputs: those that are wanted. */
 static const op_spec grads = {
     "FastconvConv2DGrads", {"x: T", "kernel: T", "dy: T", "y: ys * T"}, {"dx: dxs * T", "dkernel: dkernels * T", "dbias: dbiases * T"},
-    {ATTR_T, "ys: int >= 0", "dxs: int >= 0", "dkernels: int >= 0", "dbiases: int >= 0", ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING,
-     ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS, ATTR_ACTIVATION, ATTR_ALPHA}, shape_unknown, create_grads};
+    {ATTR_T, ATTR_WANTED, ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS, ATTR_ACTIVATION, ATTR_ALPHA}, shape_unknown, create_grads};
 
-const op_spec *const fc_tf_conv2d_ops[] = {&conv, &input_grad, &kernel_grad, &bias_grad, &grads, NULL};
+const op_spec *const fc_tf_conv2d_ops[] = {&conv, &input_grad, &kernel_grad, &bias_grad, &grads, &transpose, NULL};

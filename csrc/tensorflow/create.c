@@ -132,3 +132,15 @@ window_padding creation_padding(creation *c) {
         creation_ints(c, "explicit_paddings", 4, 0, padding.amounts);
     return padding;
 }
+
+void creation_wanted(creation *c, fc_activation activation, int wanted[3]) {
+    static const char *const counts[3] = {"dxs", "dkernels", "dbiases"};
+    for (int i = 0; i < 3 && creation_ok(c); i++) {
+        const int64_t count = creation_int(c, counts[i]);
+        if (count > 1)
+            creation_fail(c, "`%s` must be 0 or 1; received %lld", counts[i], (long long)count);
+        wanted[i] = count > 0;
+    }
+    if (creation_ok(c) && creation_int(c, "ys") != (activation != FC_LINEAR))
+        creation_fail(c, "`y` must be one tensor with an activation, and none without");
+}

@@ -35,7 +35,8 @@ typedef struct op_spec {
 } op_spec;
 
 /* NULL-terminated lists of the ops of each file. */
-extern const op_spec *const fc_tf_conv2d_ops[], *const fc_tf_pool2d_ops[], *const fc_tf_activation_ops[];
+extern const op_spec *const fc_tf_conv2d_ops[], *const fc_tf_pool2d_ops[], *const fc_tf_activation_ops[],
+    *const fc_tf_dense_ops[];
 
 #define ATTR_T "T: {half, bfloat16, float, double}"
 #define ATTR_STRIDES "strides: list(int) = [1, 1]"
@@ -45,6 +46,8 @@ extern const op_spec *const fc_tf_conv2d_ops[], *const fc_tf_pool2d_ops[], *cons
 #define ATTR_FORMAT "data_format: {'NHWC', 'NCHW'} = 'NHWC'"
 #define ATTR_GROUPS "groups: int = 1"
 #define ATTR_ACTIVATION "activation: string = 'linear'"
+/* Of an op that gives those gradients that are wanted, from the output y where there is an activation. */
+#define ATTR_WANTED "ys: int >= 0", "dxs: int >= 0", "dkernels: int >= 0", "dbiases: int >= 0"
 #define ATTR_ALPHA "alpha_bits: int = 0"                    /* of a double: TensorFlow's float attributes are float32 */
 
 /* ---------------------------------------------------------------- creation */
@@ -66,6 +69,8 @@ int64_t creation_int(creation *c, const char *attr);
 int creation_bool(creation *c, const char *attr);
 double creation_alpha(creation *c);
 fc_activation creation_activation(creation *c);
+/* The attributes of ATTR_WANTED: which of dx, dkernel and dbias are. */
+void creation_wanted(creation *c, fc_activation activation, int wanted[3]);
 fc_layout creation_layout(creation *c);
 /* Exactly `count` integers >= minimum. */
 void creation_ints(creation *c, const char *attr, int count, int64_t minimum, ptrdiff_t *values);
@@ -108,6 +113,8 @@ input call_image(call *c, int index, const char *name);
 /* Output 0, or `index`: memory to write, NULL if it failed. Never NULL for an empty one. */
 void *call_output(call *c, const int64_t *dims, int rank);
 void *call_output_at(call *c, int index, const int64_t *dims, int rank);
+/* The next output where it is wanted, else NULL. */
+void *call_output_if(call *c, int wanted, int *index, const int64_t *dims, int rank);
 /*
  * As call_output with the shape of input `index` (stored to dims[MAX_RANK] and rank), in that input's memory where
  * nobody else needs it. x: the input's data, which may be the output's. Takes the place of call_input(c, index).

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Registers every op when TensorFlow loads this library. */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,6 +8,7 @@
 
 const fc_api *fc;
 
+static atomic_int most_threads;                 /* of an op, as TensorFlow's own; 0: no limit */
 static char failure[MESSAGE_SIZE];              /* why registration failed; empty if it did not */
 
 /* Set before any op runs; Python calls it right after loading. The reason why the ops cannot work, or NULL. */
@@ -19,6 +21,8 @@ __attribute__((visibility("default"))) const char *fastconv_tf_connect(const fc_
     return NULL;
 }
 
+__attribute__((visibility("default"))) void fastconv_tf_limit_threads(int n) { atomic_store(&most_threads, n); }
+
 static void add_words(TF_OpDefinitionBuilder *builder, void (*add)(TF_OpDefinitionBuilder *, const char *),
                       const char *const *words) {
     for (; *words; words++)
@@ -27,9 +31,11 @@ static void add_words(TF_OpDefinitionBuilder *builder, void (*add)(TF_OpDefiniti
 
 static void compute(void *data, TF_OpKernelContext *ctx) {
     call c = {.kernel = data, .ctx = ctx, .status = tf.NewStatus()};
-    if (fc)
+    if (fc) {
+        const int before = fc->limit_threads(atomic_load(&most_threads));
         c.kernel->run(c.kernel, &c);
-    else
+        fc->limit_threads(before);
+    } else
         call_fail(&c, TF_INVALID_ARGUMENT, "the ops are not connected: import fastconv.tensorflow");
     for (int i = 0; i < c.held_count; i++)
         tf.DeleteTensor(c.held[i]);
@@ -57,7 +63,7 @@ __attribute__((constructor)) static void register_ops(void) {
         snprintf(failure, sizeof failure, "%s is not in this process: import tensorflow first", missing);
         return;
     }
-    static const op_spec *const *const families[] = {fc_tf_conv2d_ops, fc_tf_pool2d_ops, fc_tf_activation_ops};
+    static const op_spec *const *const families[] = {fc_tf_conv2d_ops, fc_tf_pool2d_ops, fc_tf_activation_ops, fc_tf_dense_ops};
     TF_Status *status = tf.NewStatus();
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         for (const op_spec *const *op = families[i]; *op && !*failure; op++)

@@ -1,32 +1,23 @@
 """Keras layers on fastconv's kernels, and patching that puts them in the place of Keras' own.
 
-They are Keras' layers with another `call`: the same arguments, weights, names and configs.
+They are Keras' layers with another `call`: the same arguments, weights, names and configs, on Keras' backends
+TensorFlow, torch, JAX and NumPy.
 """
 try:
-    import keras as _keras
+    import keras as _keras  # noqa: F401
 except ImportError as error:
     raise ImportError("fastconv.keras needs Keras and TensorFlow: pip install 'fastconv[keras]'") from error
 
-if _keras.backend.backend() != "tensorflow":
-    raise ImportError("fastconv.keras runs on Keras' TensorFlow backend; received backend "
-                      f"{_keras.backend.backend()!r} (set KERAS_BACKEND=tensorflow before importing Keras)")
+from . import acceleration, activations, convolution, dense, depthwise, optimizers, patch, pooling, transpose
+from .acceleration import *  # noqa: F403
+from .activations import *  # noqa: F403
+from .convolution import *  # noqa: F403
+from .dense import *  # noqa: F403
+from .depthwise import *  # noqa: F403
+from .optimizers import *  # noqa: F403
+from .patch import *  # noqa: F403
+from .pooling import *  # noqa: F403
+from .transpose import *  # noqa: F403
 
-from .activations import ELU, Activation, LeakyReLU, ReLU, Softmax
-from .conv2d import Conv2D
-from .patch import is_patched, patch_keras, patched, unpatch_keras
-from .pooling import AveragePooling2D, MaxPooling2D
-
-__all__ = [
-    "ELU",
-    "Activation",
-    "AveragePooling2D",
-    "Conv2D",
-    "LeakyReLU",
-    "MaxPooling2D",
-    "ReLU",
-    "Softmax",
-    "is_patched",
-    "patch_keras",
-    "patched",
-    "unpatch_keras",
-]
+__all__ = sorted(name for module in (acceleration, activations, convolution, dense, depthwise, optimizers,
+                                     patch, pooling, transpose) for name in module.__all__)

@@ -3,24 +3,19 @@ from __future__ import annotations
 
 import keras
 
-from ..tensorflow import ops
-from . import base
+from . import _ops, base
 
-__all__ = ["ELU", "Activation", "LeakyReLU", "ReLU", "Softmax"]
+__all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 
 
-class _Elementwise:
+class _Elementwise(base.Fast):
     """The call of the layers that know a (name, alpha), before Keras' in the order of classes."""
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.supports_jit = False
-
     def call(self, inputs):
-        known = self._known()
+        known = self.known()
         if known is None:
             base.fall_back(self, "no kernel for these parameters")
-        elif base.serves(self, inputs):
+        elif self._serves(inputs):
             return base.activate(inputs, *known)
         return super().call(inputs)
 
@@ -33,18 +28,19 @@ class Activation(_Elementwise, keras.layers.Activation):
     --------
     >>> import numpy as np
     >>> import fastconv.keras
-    >>> fastconv.keras.Activation("relu")(np.array([-1.0, 2.0], "float32")).numpy()
+    >>> np.asarray(fastconv.keras.Activation("relu")(np.array([-1.0, 2.0], "float32")))
     array([0., 2.], dtype=float32)
     """
 
-    def _known(self):
+    def known(self):
+        """(name, alpha) of what the layer computes, None where the ops have no name for it."""
         return base.known_activation(self.activation)
 
     def call(self, inputs):
-        if self.activation is keras.activations.softmax and base.serves(self, inputs):
-            return base.with_logits(ops.softmax(inputs), inputs)
+        if self.activation is keras.activations.softmax and self._serves(inputs):
+            return base.with_logits(_ops.softmax(inputs), inputs)
         # Somebody's own function is no fallback.
-        return super().call(inputs) if self._known() else self.activation(inputs)
+        return super().call(inputs) if self.known() else self.activation(inputs)
 
 
 @keras.saving.register_keras_serializable(package="fastconv")
@@ -55,11 +51,11 @@ class ReLU(_Elementwise, keras.layers.ReLU):
     --------
     >>> import numpy as np
     >>> import fastconv.keras
-    >>> fastconv.keras.ReLU(negative_slope=0.5)(np.array([-1.0, 2.0], "float32")).numpy()
+    >>> np.asarray(fastconv.keras.ReLU(negative_slope=0.5)(np.array([-1.0, 2.0], "float32")))
     array([-0.5,  2. ], dtype=float32)
     """
 
-    def _known(self):
+    def known(self):
         if self.threshold != 0:
             return None
         if self.max_value is None:
@@ -75,12 +71,32 @@ class LeakyReLU(_Elementwise, keras.layers.LeakyReLU):
     --------
     >>> import numpy as np
     >>> import fastconv.keras
-    >>> fastconv.keras.LeakyReLU(0.5)(np.array([-1.0, 2.0], "float32")).numpy()
+    >>> np.asarray(fastconv.keras.LeakyReLU(0.5)(np.array([-1.0, 2.0], "float32")))
     array([-0.5,  2. ], dtype=float32)
     """
 
-    def _known(self):
+    def known(self):
         return "leaky_relu", float(self.negative_slope)
+
+
+@keras.saving.register_keras_serializable(package="fastconv")
+class PReLU(base.Fast, keras.layers.PReLU):
+    """`keras.layers.PReLU` on fastconv's kernels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv.keras
+    >>> layer = fastconv.keras.PReLU(alpha_initializer="ones")
+    >>> np.asarray(layer(np.array([[-1.0, 2.0]], "float32")))
+    array([[-1.,  2.]], dtype=float32)
+    """
+
+    def call(self, inputs):
+        if not self._serves(inputs):
+            return super().call(inputs)
+        positive, negative = (base.activate(x, "relu", 0.0) for x in (inputs, -inputs))
+        return positive - keras.ops.convert_to_tensor(self.alpha) * negative
 
 
 @keras.saving.register_keras_serializable(package="fastconv")
@@ -91,34 +107,30 @@ class ELU(_Elementwise, keras.layers.ELU):
     --------
     >>> import numpy as np
     >>> import fastconv.keras
-    >>> fastconv.keras.ELU()(np.array([0.0, 2.0], "float32")).numpy()
+    >>> np.asarray(fastconv.keras.ELU()(np.array([0.0, 2.0], "float32")))
     array([0., 2.], dtype=float32)
     """
 
-    def _known(self):
+    def known(self):
         return "elu", float(self.alpha)
 
 
 @keras.saving.register_keras_serializable(package="fastconv")
-class Softmax(keras.layers.Softmax):
+class Softmax(base.Fast, keras.layers.Softmax):
     """`keras.layers.Softmax` on fastconv's kernels: one axis, no mask.
 
     Examples
     --------
     >>> import numpy as np
     >>> import fastconv.keras
-    >>> fastconv.keras.Softmax()(np.zeros((1, 4), "float32")).numpy()
+    >>> np.asarray(fastconv.keras.Softmax()(np.zeros((1, 4), "float32")))
     array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
     """
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.supports_jit = False
 
     def call(self, inputs, mask=None):
         axis = self.axis[0] if isinstance(self.axis, (list, tuple)) and len(self.axis) == 1 else self.axis
         if mask is not None or not isinstance(axis, int):
             base.fall_back(self, "no kernel for masks or several axes")
-        elif base.serves(self, inputs):
-            return base.with_logits(ops.softmax(inputs, axis), inputs)
+        elif self._serves(inputs):
+            return base.with_logits(_ops.softmax(inputs, axis), inputs)
         return super().call(inputs, mask)

@@ -1,15 +1,18 @@
-"""What the layers share: which inputs the ops serve, Keras' activations as the ops know them, the fallback's notice."""
+"""What the layers share: which inputs the ops serve, Keras' activations as the ops know them, what the log says."""
 from __future__ import annotations
 
 import logging
 
 import keras
-import tensorflow as tf
 
-from ..tensorflow import ops
+from .. import cpu
+from ..nn.convolution_grad import has_output_gradient
+from . import _ops
 
 _log = logging.getLogger("fastconv")
 _told: set[str] = set()
+_served: set[str] = set()       # the kinds of layers that have run on the ops
+_fallen: set[str] = set()       # and those that have not
 
 _functions = keras.activations
 # Keras' activation functions as (name, alpha) of the ops, with the defaults the functions have.
@@ -33,6 +36,82 @@ _ACTIVATIONS = {
 }
 
 
+class Fast:
+    """What stands before a stock layer in the order of classes."""
+
+    @property
+    def supports_jit(self):
+        return _ops.COMPILES and self.__dict__.get("supports_jit", True)
+
+    @supports_jit.setter
+    def supports_jit(self, value):
+        self.__dict__["supports_jit"] = value
+
+    def _serves(self, x, rank: int | None = None, *kernels) -> bool:
+        """Whether the ops can take x and kernels; the log says once for a kind of layer what runs."""
+        reason = _ops.refusal(x) or _misfit(x, rank, kernels)
+        if reason:
+            fall_back(self, reason)
+        else:
+            _served.add(type(self).__name__)
+            _tell_once(logging.INFO, f"{type(self).__name__}: fastconv's kernels ({cpu.active_isa()})")
+        return not reason
+
+
+def _misfit(x, rank, kernels) -> str | None:
+    if rank is not None and _rank(x) != rank:
+        return f"the input has {_rank(x)} dimensions, not {rank}"
+    for kernel in kernels:
+        if kernel.dtype != x.dtype:
+            return f"the input is {_dtype(x)}, the kernel {_dtype(kernel)}"
+    return None
+
+
+def _rank(x) -> int | None:
+    try:
+        return len(x.shape)
+    except ValueError:      # TensorFlow's shape of unknown rank
+        return None
+
+
+def _dtype(x) -> str:
+    return keras.backend.standardize_dtype(x.dtype)
+
+
+def weight(variable, x):
+    """The tensor of a variable in a call on x."""
+    tensor = keras.ops.convert_to_tensor(variable)
+    # torch's shape inference on its device "meta" leaves the dtype policy out.
+    return keras.ops.cast(tensor, x.dtype) if getattr(tensor, "is_meta", False) else tensor
+
+
+def fall_back(layer, reason: str) -> None:
+    """Log, once for a kind of layer and reason, that Keras' own computation runs."""
+    _fallen.add(type(layer).__name__)
+    _tell_once(logging.WARNING, f"{type(layer).__name__}: {reason}; Keras' own computation is used")
+
+
+def summary() -> str:
+    """Which kinds of layers have run on fastconv's kernels, and which were at times left to Keras.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastconv.keras
+    >>> y = fastconv.keras.ReLU()(np.zeros((1, 2), "float32"))
+    >>> "ReLU" in fastconv.keras.base.summary()
+    True
+    """
+    return (f"layers on fastconv's kernels: {', '.join(sorted(_served)) or 'none'}; "
+            f"left to Keras: {', '.join(sorted(_fallen)) or 'none'}")
+
+
+def _tell_once(level: int, message: str) -> None:
+    if message not in _told:
+        _told.add(message)
+        _log.log(level, message)
+
+
 def known_activation(function) -> tuple[str, float] | None:
     """(name, alpha) of one of Keras' activation functions, None for any other callable."""
     try:
@@ -41,36 +120,37 @@ def known_activation(function) -> tuple[str, float] | None:
         return None
 
 
-def fall_back(layer, reason: str) -> None:
-    """Log, once for a kind of layer and reason, that Keras' own computation runs."""
-    message = f"{type(layer).__name__}: {reason}; Keras' own computation is used"
-    if message not in _told:
-        _told.add(message)
-        _log.warning(message)
+def split_activation(function):
+    """((name, alpha) to compute with a convolution, function to apply after it or None)."""
+    known = known_activation(function)
+    if function is None or known == ("linear", 0.0):
+        return ("linear", 0.0), None
+    if known is None:
+        return ("linear", 0.0), softmax if function is _functions.softmax else function
+    if is_fusable(*known):
+        return known, None
+    return ("linear", 0.0), lambda y: activate(y, *known)
 
 
-def serves(layer, x, rank: int | None = None) -> bool:
-    """Whether the ops can take x; says so in the log if not."""
-    if not tf.is_tensor(x) or not isinstance(x, tf.Tensor):
-        fall_back(layer, f"the input is a {type(x).__name__}, not a dense tensor")
-    elif x.dtype not in ops.DTYPES:
-        fall_back(layer, f"no kernel for {x.dtype.name}")
-    elif rank is not None and x.shape.rank != rank:
-        fall_back(layer, f"the input has {x.shape.rank} dimensions, not {rank}")
-    else:
-        return True
-    return False
-
-
-def with_logits(y, x):
-    """Mark y as computed from logits x, as Keras does, so that its losses may use the logits."""
-    y._keras_logits = x
-    return y
+def is_fusable(name: str, alpha: float) -> bool:
+    """Whether a convolution may compute it: its gradient is had from the output; sigmoid's logits a loss may want."""
+    return name != "sigmoid" and has_output_gradient(name, alpha)
 
 
 def activate(x, name: str, alpha: float):
     """The op of an activation; nothing for 'linear'."""
     if name == "linear":
         return x
-    y = ops.activation(x, name, alpha)
+    y = _ops.activation(x, name, alpha)
     return with_logits(y, x) if name == "sigmoid" else y
+
+
+def softmax(x, axis: int = -1):
+    return with_logits(_ops.softmax(x, axis), x)
+
+
+def with_logits(y, x):
+    """Mark y as computed from logits x, as Keras does, so that its losses may use the logits."""
+    if _ops.BACKEND == "tensorflow":
+        y._keras_logits = x
+    return y

@@ -9,24 +9,14 @@ import keras
 from keras.src import api_export
 from keras.src.saving import object_registration
 
-from .activations import ELU, Activation, LeakyReLU, ReLU, Softmax
-from .conv2d import Conv2D
-from .pooling import AveragePooling2D, MaxPooling2D
+from . import activations, convolution, dense, depthwise, pooling, transpose
+from .optimizers import fuse_optimizers, unfuse_optimizers
 
 __all__ = ["is_patched", "patch_keras", "patched", "unpatch_keras"]
 
-# Every public name of the stock layers.
-_ALIASES = {
-    Conv2D: ("Conv2D", "Convolution2D"),
-    MaxPooling2D: ("MaxPooling2D", "MaxPool2D"),
-    AveragePooling2D: ("AveragePooling2D", "AvgPool2D"),
-    Activation: ("Activation",),
-    ReLU: ("ReLU",),
-    LeakyReLU: ("LeakyReLU",),
-    ELU: ("ELU",),
-    Softmax: ("Softmax",),
-}
-_STOCK = {layer: getattr(keras.layers, names[0]) for layer, names in _ALIASES.items()}
+_MODULES = activations, convolution, dense, depthwise, pooling, transpose
+# The stock layers by the layers that take their places: those of the same name.
+STOCK = {getattr(module, name): getattr(keras.layers, name) for module in _MODULES for name in module.__all__}
 _custom_names: dict[type, str] = {}
 
 
@@ -53,25 +43,27 @@ def patch_keras() -> None:
     """
     if is_patched():
         return
-    for layer, stock in _STOCK.items():
+    for layer, stock in STOCK.items():
         name = api_export.REGISTERED_OBJS_TO_NAMES[stock]
         api_export.REGISTERED_NAMES_TO_OBJS[name] = layer
         api_export.REGISTERED_OBJS_TO_NAMES[layer] = name
         # The older .h5 format writes the name of a custom object if there is one.
         _custom_names[layer] = object_registration.GLOBAL_CUSTOM_NAMES.pop(layer)
-    _exchange({stock: layer for layer, stock in _STOCK.items()})
+    _exchange({stock: layer for layer, stock in STOCK.items()})
+    fuse_optimizers()
 
 
 def unpatch_keras() -> None:
     """Undo `patch_keras`: Keras is as it was. Layers made in the meantime stay fastconv's."""
     if not is_patched():
         return
-    for layer, stock in _STOCK.items():
+    for layer, stock in STOCK.items():
         name = api_export.REGISTERED_OBJS_TO_NAMES.pop(layer)
         api_export.REGISTERED_NAMES_TO_OBJS[name] = stock
     object_registration.GLOBAL_CUSTOM_NAMES.update(_custom_names)
     _custom_names.clear()
-    _exchange(_STOCK)
+    _exchange(STOCK)
+    unfuse_optimizers()
 
 
 @contextmanager
@@ -97,12 +89,11 @@ def patched() -> Iterator[None]:
 
 
 def _exchange(replacements: dict[type, type]) -> None:
-    """Rebind the public names in every loaded module of Keras that holds a key to its value."""
-    names = [name for aliases in _ALIASES.values() for name in aliases]
+    """Rebind, in every loaded module of Keras, the names that hold a key to its value."""
     for module_name, module in list(sys.modules.items()):
         if module is None or not (module_name + ".").startswith(("keras.", "tensorflow.keras.")):
             continue
         scope = vars(module)
-        for name in names:
-            if isinstance(scope.get(name), type) and scope[name] in replacements:
-                scope[name] = replacements[scope[name]]
+        for name, value in list(scope.items()):
+            if isinstance(value, type) and value in replacements:
+                scope[name] = replacements[value]

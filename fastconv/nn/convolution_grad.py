@@ -6,11 +6,17 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _args, _core
+from .activations import ACTIVATIONS
 from .convolution import Keywords
 
 __all__ = ["Conv2DGrads", "conv2d_bias_grad", "conv2d_grads", "conv2d_input_grad", "conv2d_kernel_grad"]
 
 KERNEL_ALGORITHMS = _core.kernel_grad_algorithms()
+
+
+def has_output_gradient(activation: str, alpha: float) -> bool:
+    """Whether the activation's gradient can be had from its output alone, so that it can be fused."""
+    return _core.activation_from_output(ACTIVATIONS[activation], alpha)
 
 
 def conv2d_input_grad(dy, kernel, x_shape, *, strides=1, padding="valid", dilation_rate=1, groups=1,

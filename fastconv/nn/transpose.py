@@ -59,7 +59,7 @@ def conv2d_transpose(x, kernel, bias=None, *, strides=1, padding="valid", output
     x, kernel = _args.float_array(x, "x", 4), _args.float_array(kernel, "kernel", 4)
     _args.same_dtype({"x": x, "kernel": kernel})
     bias = checked_bias(bias, kernel, axis=2)
-    shape = _output_shape(x, kernel, keywords, output_padding)
+    shape = output_shape(x.shape, kernel.shape, keywords, output_padding)
     geometry, small = keywords.geometry(x.dtype, shape, kernel.shape)
     if small != x.shape:
         raise ValueError(f"`output_padding` must leave `x` the shape that a convolution of the result, {shape}, has: "
@@ -70,25 +70,35 @@ def conv2d_transpose(x, kernel, bias=None, *, strides=1, padding="valid", output
     return _args.finish(y, returned)
 
 
-def _output_shape(x, kernel, keywords: Keywords, output_padding) -> tuple[int, int, int, int]:
-    """Keras' rule."""
-    n, *size, c_in = _args.sizes(x.shape, keywords.data_format)
-    if kernel.shape[3] != c_in:
-        raise ValueError(f"`kernel` must have {c_in} input channels, in its last axis, for `x` of shape {x.shape}; "
-                         f"received shape {kernel.shape}")
+def output_shape(x_shape, kernel_shape, keywords: Keywords, output_padding) -> tuple[int, int, int, int]:
+    """Shape of a transposed convolution's result, by Keras' rule."""
+    n, *size, c_in = _args.sizes(x_shape, keywords.data_format)
+    if kernel_shape[3] != c_in:
+        raise ValueError(f"`kernel` must have {c_in} input channels, in its last axis, for `x` of shape {x_shape}; "
+                         f"received shape {kernel_shape}")
+    result = transposed_size(size, kernel_shape[:2], keywords.strides, keywords.padding, output_padding,
+                             keywords.dilation)
+    return _args.shape_of(n, *result, kernel_shape[2], keywords.data_format)
+
+
+def transposed_size(size, window, strides, padding, output_padding, dilation_rate) -> list[int | None]:
+    """Height and width of the result, by Keras' rule; None where that of x is None."""
     extra = (None, None) if output_padding is None else _args.pair(output_padding, "output_padding", 0)
     result = []
-    for cells, taps, stride, dilation, more in zip(size, kernel.shape[:2], keywords.strides, keywords.dilation, extra,
-                                                   strict=True):
-        window = (taps - 1) * dilation + 1
+    for axis, (cells, taps, stride, dilation, more) in enumerate(
+            zip(size, window, strides, dilation_rate, extra, strict=True)):
+        reach = (taps - 1) * dilation + 1
         if more is not None and more >= stride:
-            raise ValueError(f"`output_padding` must be less than `strides`, {keywords.strides}; "
+            raise ValueError(f"`output_padding` must be less than `strides`, {tuple(strides)}; "
                              f"received {output_padding}")
-        if keywords.padding == "same":
-            result.append(cells * stride if more is None else (cells - 1) * stride + window % 2 + more)
+        if cells is None:
+            result.append(None)
+        elif padding == "same":
+            result.append(cells * stride if more is None else (cells - 1) * stride + reach % 2 + more)
         else:
-            result.append((cells - 1) * stride + window + (max(stride - window, 0) if more is None else more))
-    return _args.shape_of(n, *result, kernel.shape[2], keywords.data_format)
+            cut = 0 if padding == "valid" else sum(padding[axis])
+            result.append((cells - 1) * stride + reach - cut + (max(stride - reach, 0) if more is None else more))
+    return result
 
 
 def _finish(y, bias, keywords: Keywords) -> None:

@@ -24,14 +24,15 @@ def _library_path() -> Path:
 def _load():
     path = str(_library_path())
     ops = tf.load_op_library(path)
-    connect = ctypes.CDLL(path).fastconv_tf_connect
+    library = ctypes.CDLL(path)
+    connect = library.fastconv_tf_connect
     connect.argtypes = [ctypes.c_void_p]
     connect.restype = ctypes.c_char_p
     problem = connect(_core.api_address())
     if problem:
         raise ImportError(
             f"fastconv's TensorFlow ops cannot be used with TensorFlow {tf.__version__}: {problem.decode()}")
-    return ops
+    return ops, library.fastconv_tf_limit_threads
 
 
-raw = _load()
+raw, limit_threads = _load()

@@ -5,15 +5,16 @@ import math
 
 import tensorflow as tf
 
-from . import ops
+from ..nn.convolution_grad import has_output_gradient
+from ._attrs import alpha_of
 from ._load import raw
 
 _WINDOW_ATTRS = ("strides", "padding", "explicit_paddings", "data_format")
 _CONV_ATTRS = (*_WINDOW_ATTRS, "dilations", "groups")
-_ACTIVATION_ATTRS = ("activation", "alpha_bits")
+ACTIVATION_ATTRS = ("activation", "alpha_bits")
 
 
-def _attrs(op, names) -> dict[str, object]:
+def attrs_of(op, names) -> dict[str, object]:
     return {name: _text(op.get_attr(name)) for name in names}
 
 
@@ -21,7 +22,7 @@ def _text(value):
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _wanted(op, index: int) -> bool:
+def wanted(op, index: int) -> bool:
     """Whether anybody asks for the gradient of this input; only a tape knows, a graph prunes what is not used."""
     return index not in (getattr(op, "skip_input_indices", None) or ())
 
@@ -34,11 +35,11 @@ def _conv2d(op, dy):
     later, an op at a time: there each gradient is an op, so that none is computed in vain.
     """
     x, kernel, *bias = op.inputs
-    attrs, fused = _attrs(op, _CONV_ATTRS), _attrs(op, _ACTIVATION_ATTRS)
+    attrs, fused = attrs_of(op, _CONV_ATTRS), attrs_of(op, ACTIVATION_ATTRS)
     inputs, y = (x, kernel, *bias), op.outputs[0]
     if hasattr(op, "skip_input_indices"):
-        return _conv2d_grads_op(inputs, y, dy, attrs | fused, [_wanted(op, i) for i in range(len(inputs))])
-    dz = _through_activation(y, dy, fused)
+        return _conv2d_grads_op(inputs, y, dy, attrs | fused, [wanted(op, i) for i in range(len(inputs))])
+    dz = through_activation(y, dy, fused)
     dx = raw.fastconv_conv2d_input_grad(x=x, kernel=kernel, dy=dz, **attrs)
     dkernel = raw.fastconv_conv2d_kernel_grad(kernel=kernel, x=x, dy=dz, **attrs)
     return dx, dkernel, *(_bias_grad_op(dz, attrs["data_format"], b) for b in bias)
@@ -57,7 +58,7 @@ def _conv2d_grads_op(inputs, y, dy, attrs, wanted):
     return grads
 
 
-def _through_activation(y, dy, fused):
+def through_activation(y, dy, fused):
     """The gradient of the sums before the activation."""
     if fused["activation"] == "linear":
         return dy
@@ -68,23 +69,23 @@ def _through_activation(y, dy, fused):
 def _conv2d_grads(op, *seconds):
     """dx, dkernel and dbias are linear in dz = dy f'(y), dx also in kernel, dkernel in x."""
     x, kernel, dy, *known = op.inputs
-    attrs, fused = _attrs(op, _CONV_ATTRS), _attrs(op, _ACTIVATION_ATTRS)
-    dz = _through_activation(*known, dy, fused) if known else dy
+    attrs, fused = attrs_of(op, _CONV_ATTRS), attrs_of(op, ACTIVATION_ATTRS)
+    dz = through_activation(*known, dy, fused) if known else dy
     given = iter(seconds)
     ddx, ddkernel, ddbias = (next(given) if op.get_attr(count) else None for count in ("dxs", "dkernels", "dbiases"))
     parts, dx, dkernel = [], None, None
     if ddx is not None:
         parts.append(_conv2d_op(ddx, kernel, attrs, dy))
-        dkernel = raw.fastconv_conv2d_kernel_grad(kernel=kernel, x=ddx, dy=dz, **attrs) if _wanted(op, 1) else None
+        dkernel = raw.fastconv_conv2d_kernel_grad(kernel=kernel, x=ddx, dy=dz, **attrs) if wanted(op, 1) else None
     if ddkernel is not None:
         parts.append(_conv2d_op(x, ddkernel, attrs, dy))
-        dx = raw.fastconv_conv2d_input_grad(x=x, kernel=ddkernel, dy=dz, **attrs) if _wanted(op, 0) else None
+        dx = raw.fastconv_conv2d_input_grad(x=x, kernel=ddkernel, dy=dz, **attrs) if wanted(op, 0) else None
     if ddbias is not None:
         parts.append(_spread_bias(ddbias, dy, attrs["data_format"]))
     ddz = tf.add_n(parts)
     if not known:
         return dx, dkernel, ddz
-    return dx, dkernel, *reversed(_activation_grads(*known, dy, ddz, fused | {"from_output": True}, _wanted(op, 3)))
+    return dx, dkernel, *reversed(activation_grads(*known, dy, ddz, fused | {"from_output": True}, wanted(op, 3)))
 
 
 def _bias_grad_op(dy, data_format, bias):
@@ -106,18 +107,27 @@ def _conv2d_op(x, kernel, attrs, like):
 def _conv2d_input_grad(op, ddx):
     """dx is linear in kernel and dy; x gives nothing but its shape."""
     _, kernel, dy = op.inputs
-    attrs = _attrs(op, _CONV_ATTRS)
-    dkernel = raw.fastconv_conv2d_kernel_grad(kernel=kernel, x=ddx, dy=dy, **attrs) if _wanted(op, 1) else None
-    return None, dkernel, _conv2d_op(ddx, kernel, attrs, dy) if _wanted(op, 2) else None
+    attrs = attrs_of(op, _CONV_ATTRS)
+    dkernel = raw.fastconv_conv2d_kernel_grad(kernel=kernel, x=ddx, dy=dy, **attrs) if wanted(op, 1) else None
+    return None, dkernel, _conv2d_op(ddx, kernel, attrs, dy) if wanted(op, 2) else None
 
 
 @tf.RegisterGradient("FastconvConv2DKernelGrad")
 def _conv2d_kernel_grad(op, ddkernel):
     """dkernel is linear in x and dy; kernel gives nothing but its shape."""
     _, x, dy = op.inputs
-    attrs = _attrs(op, _CONV_ATTRS)
-    dx = raw.fastconv_conv2d_input_grad(x=x, kernel=ddkernel, dy=dy, **attrs) if _wanted(op, 1) else None
-    return None, dx, _conv2d_op(x, ddkernel, attrs, dy) if _wanted(op, 2) else None
+    attrs = attrs_of(op, _CONV_ATTRS)
+    dx = raw.fastconv_conv2d_input_grad(x=x, kernel=ddkernel, dy=dy, **attrs) if wanted(op, 1) else None
+    return None, dx, _conv2d_op(x, ddkernel, attrs, dy) if wanted(op, 2) else None
+
+
+@tf.RegisterGradient("FastconvConv2DTranspose")
+def _conv2d_transpose(op, dy):
+    """A convolution of dy; with x in the place of its output's gradient, the kernel's."""
+    x, kernel = op.inputs
+    attrs = attrs_of(op, _CONV_ATTRS)
+    dx = _conv2d_op(dy, kernel, attrs, x) if wanted(op, 0) else None
+    return dx, raw.fastconv_conv2d_kernel_grad(kernel=kernel, x=dy, dy=x, **attrs) if wanted(op, 1) else None
 
 
 @tf.RegisterGradient("FastconvBiasGrad")
@@ -132,7 +142,7 @@ def _spread_bias(bias, like, data_format):
 
 @tf.RegisterGradient("FastconvPool2D")
 def _pool2d(op, dy):
-    attrs = _attrs(op, (*_WINDOW_ATTRS, "window", "average"))
+    attrs = attrs_of(op, (*_WINDOW_ATTRS, "window", "average"))
     return raw.fastconv_pool2d_grad(x=op.inputs[0], dy=dy, **attrs)
 
 
@@ -140,22 +150,22 @@ def _pool2d(op, dy):
 def _pool2d_grad(op, ddx):
     """Average pooling's is the pooling again; max pooling's picks where x had its maxima, which do not move."""
     x, dy = op.inputs
-    attrs = _attrs(op, (*_WINDOW_ATTRS, "window"))
+    attrs = attrs_of(op, (*_WINDOW_ATTRS, "window"))
     if op.get_attr("average"):
         ddy = raw.fastconv_pool2d(x=ddx, average=True, **attrs)
     else:
         ddy = raw.fastconv_max_pool2d_grad_grad(x=x, ddx=ddx, **attrs)
     if not tf.executing_eagerly():
         ddy.set_shape(dy.shape)
-    return tf.zeros_like(x) if _wanted(op, 0) else None, ddy
+    return tf.zeros_like(x) if wanted(op, 0) else None, ddy
 
 
 @tf.RegisterGradient("FastconvMaxPool2DGradGrad")
 def _max_pool2d_grad_grad(op, dddy):
     x, _ = op.inputs
-    attrs = _attrs(op, (*_WINDOW_ATTRS, "window"))
+    attrs = attrs_of(op, (*_WINDOW_ATTRS, "window"))
     dddx = raw.fastconv_pool2d_grad(x=x, dy=dddy, average=False, **attrs)
-    return tf.zeros_like(x) if _wanted(op, 0) else None, dddx
+    return tf.zeros_like(x) if wanted(op, 0) else None, dddx
 
 
 @tf.RegisterGradient("FastconvActivation")
@@ -163,7 +173,7 @@ def _activation(op, dy):
     name, bits = _text(op.get_attr("activation")), op.get_attr("alpha_bits")
     if name == "linear":
         return dy
-    from_output = ops.has_output_gradient(name, ops.alpha_of(bits))
+    from_output = has_output_gradient(name, alpha_of(bits))
     known = op.outputs[0] if from_output else op.inputs[0]
     return raw.fastconv_activation_grad(known=known, dy=dy, activation=name, alpha_bits=bits, from_output=from_output)
 
@@ -171,16 +181,16 @@ def _activation(op, dy):
 @tf.RegisterGradient("FastconvActivationGrad")
 def _activation_grad(op, ddx):
     known, dy = op.inputs
-    attrs = _attrs(op, (*_ACTIVATION_ATTRS, "from_output"))
-    dknown, ddy = _activation_grads(known, dy, ddx, attrs, _wanted(op, 0))
-    return dknown, ddy if _wanted(op, 1) else None
+    attrs = attrs_of(op, (*ACTIVATION_ATTRS, "from_output"))
+    dknown, ddy = activation_grads(known, dy, ddx, attrs, wanted(op, 0))
+    return dknown, ddy if wanted(op, 1) else None
 
 
-def _activation_grads(known, dy, ddx, attrs, known_wanted):
+def activation_grads(known, dy, ddx, attrs, known_wanted):
     """dx = dy f'(x) is linear in dy; in the other input it is differentiated as TensorFlow's own operations."""
     dknown = None
     if known_wanted:
-        alpha = ops.alpha_of(attrs["alpha_bits"])
+        alpha = alpha_of(attrs["alpha_bits"])
         derivative = _FROM_OUTPUT[attrs["activation"]] if attrs["from_output"] else _from_input(attrs["activation"])
         with tf.GradientTape() as tape:
             tape.watch(known)

@@ -1,33 +1,32 @@
 """TensorFlow functions over the registered ops: arguments checked, static shapes set."""
 from __future__ import annotations
 
-import struct
-
 import tensorflow as tf
+from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
-from .. import _args, _core
+from .. import _args
+from ..nn.transpose import transposed_size
+from ._attrs import ACTIVATIONS, DTYPES, alpha_bits, same_dtype, tensor, window_attrs, windowed_shape
 from ._load import raw
 
-# The order of fc_activation in csrc/include/fastconv.h.
-ACTIVATIONS = ("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "sigmoid", "tanh", "exponential", "softplus",
-               "softsign", "silu", "gelu", "gelu_tanh", "hard_sigmoid", "hard_silu", "mish")
-DTYPES = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
-_FORMATS = {"channels_last": "NHWC", "channels_first": "NCHW"}
 
+def refusal(x) -> str | None:
+    """Why these functions cannot take x, in words; None if they can.
 
-def alpha_bits(alpha: float) -> int:
-    """A double as the integer attribute that carries it: TensorFlow's float attributes hold only float32."""
-    return struct.unpack("<q", struct.pack("<d", alpha))[0]
-
-
-def alpha_of(bits: int) -> float:
-    """The inverse of `alpha_bits`."""
-    return struct.unpack("<d", struct.pack("<q", bits))[0]
-
-
-def has_output_gradient(activation: str, alpha: float) -> bool:
-    """Whether the activation's gradient can be had from its output alone, so that it can be fused."""
-    return _core.activation_from_output(ACTIVATIONS.index(activation), alpha)
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> import fastconv.tensorflow as ft
+    >>> ft.refusal(tf.constant([1]))
+    'no kernel for int32'
+    """
+    if not isinstance(x, tf.Tensor):
+        return f"the input is a {type(x).__name__}, not a dense tensor"
+    if x.dtype not in DTYPES:
+        return f"no kernel for {x.dtype.name}"
+    if not tf.executing_eagerly() and GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
+        return "no kernel for XLA, which compiles this function (jit_compile=True)"
+    return None
 
 
 def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1, groups=1, data_format="channels_last",
@@ -72,10 +71,10 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
     array([[9., 9.],
            [9., 9.]], dtype=float32)
     """
-    x, kernel = _tensor(x, "x", 4), _tensor(kernel, "kernel", 4)
-    biases = [] if bias is None else [_tensor(bias, "bias", 1)]
-    _same_dtype(x, kernel=kernel, **({"bias": biases[0]} if biases else {}))
-    window = _window_attrs(padding, strides, data_format)
+    x, kernel = tensor(x, "x", 4), tensor(kernel, "kernel", 4)
+    biases = [] if bias is None else [tensor(bias, "bias", 1)]
+    same_dtype(x, kernel=kernel, **({"bias": biases[0]} if biases else {}))
+    window = window_attrs(padding, strides, data_format)
     dilations = _args.pair(dilation_rate, "dilation_rate")
     groups = _args.integer(groups, "groups", 1)
     activation = _args.choice("linear" if activation is None else activation, "activation", ACTIVATIONS)
@@ -83,8 +82,64 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
         x=x, kernel=kernel, bias=biases, dilations=dilations, groups=groups, activation=activation,
         alpha_bits=alpha_bits(alpha), name=name, **window)
     if not tf.executing_eagerly():
-        y.set_shape(_windowed_shape(x.shape, kernel.shape[:2], window, dilations, kernel.shape[3]))
+        y.set_shape(windowed_shape(x.shape, kernel.shape[:2], window, dilations, kernel.shape[3]))
     return y
+
+
+def conv2d_transpose(x, kernel, bias=None, *, strides=1, padding="valid", output_padding=None, dilation_rate=1,
+                     data_format="channels_last", activation=None, alpha=0.0, name=None):
+    """Transposed 2-D convolution with optional bias and activation, as `fastconv.conv2d_transpose`.
+
+    Parameters
+    ----------
+    x : tf.Tensor
+        (n, h, w, c_in), or (n, c_in, h, w) with ``data_format='channels_first'``; float16, bfloat16, float32 or
+        float64.
+    kernel : tf.Tensor
+        (k_h, k_w, c_out, c_in), of x's dtype.
+    bias : tf.Tensor, optional
+        (c_out,), of x's dtype.
+    output_padding : int or two ints, optional
+        Rows and columns of the result beyond those that the windows must cover, less than the strides.
+    strides, padding, dilation_rate, data_format, activation, alpha
+        As in `conv2d`: of the convolution that this one is the transpose of.
+
+    Returns
+    -------
+    tf.Tensor
+        (n, out_h, out_w, c_out) or (n, c_out, out_h, out_w).
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `conv2d`.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> import fastconv.tensorflow as ft
+    >>> ft.conv2d_transpose(tf.ones([1, 2, 2, 1]), tf.ones([2, 2, 1, 1]), strides=2).shape
+    TensorShape([1, 4, 4, 1])
+    """
+    x, kernel = tensor(x, "x", 4), tensor(kernel, "kernel", 4)
+    same_dtype(x, kernel=kernel)
+    window = window_attrs(padding, strides, data_format)
+    dilations = _args.pair(dilation_rate, "dilation_rate")
+    sizes = [None] * 2 if x.shape.rank is None else x.shape[1:3] if window["data_format"] == "NHWC" else x.shape[2:4]
+    if None not in kernel.shape[:2]:
+        sizes = transposed_size(sizes, kernel.shape[:2], window["strides"], padding, output_padding, dilations)
+    extra = {} if output_padding is None else {
+        "has_output_padding": True, "output_padding": _args.pair(output_padding, "output_padding", 0)}
+    y = raw.fastconv_conv2d_transpose(x=x, kernel=kernel, dilations=dilations, name=name, **window, **extra)
+    if not tf.executing_eagerly():
+        batch = None if x.shape.rank is None else x.shape[0]
+        y.set_shape([batch, *sizes, kernel.shape[2]] if window["data_format"] == "NHWC" else
+                    [batch, kernel.shape[2], *sizes])
+    if bias is not None:
+        bias = tensor(bias, "bias", 1)
+        same_dtype(x, bias=bias)
+        y = tf.nn.bias_add(y, bias, data_format=window["data_format"])
+    return y if activation is None else _activated(y, activation, alpha)
 
 
 def max_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="channels_last", name=None):
@@ -162,8 +217,7 @@ def activation(x, activation, alpha=0.0, name=None):
     >>> ft.activation(tf.constant([-1.0, 2.0]), "relu").numpy()
     array([0., 2.], dtype=float32)
     """
-    _args.choice(activation, "activation", ACTIVATIONS)
-    return raw.fastconv_activation(x=_tensor(x, "x"), activation=activation, alpha_bits=alpha_bits(alpha), name=name)
+    return _activated(tensor(x, "x"), activation, alpha, name)
 
 
 def softmax(x, axis=-1, name=None):
@@ -176,69 +230,29 @@ def softmax(x, axis=-1, name=None):
     >>> ft.softmax(tf.zeros([1, 4])).numpy()
     array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
     """
-    x = _tensor(x, "x")
+    x = tensor(x, "x")
     rank = x.shape.rank
     if rank is not None and not -rank <= axis < rank:
         raise ValueError(f"`axis` must be in [{-rank}, {rank}); received {axis}")
     return raw.fastconv_softmax(x=x, axis=axis, name=name)
 
 
+def _activated(x, activation, alpha, name=None):
+    _args.choice(activation, "activation", ACTIVATIONS)
+    return raw.fastconv_activation(x=x, activation=activation, alpha_bits=alpha_bits(alpha), name=name)
+
+
 def set_pooled_shape(y, x, window, attrs):
     """Give a pooled y of x its static shape."""
     if not tf.executing_eagerly():
         channels = x.shape[3 if attrs["data_format"] == "NHWC" else 1] if x.shape.rank else None
-        y.set_shape(_windowed_shape(x.shape, window, attrs, (1, 1), channels))
+        y.set_shape(windowed_shape(x.shape, window, attrs, (1, 1), channels))
     return y
 
 
 def _pool(x, pool_size, strides, padding, data_format, average, name):
-    x = _tensor(x, "x", 4)
+    x = tensor(x, "x", 4)
     window = _args.pair(pool_size, "pool_size")
-    attrs = _window_attrs(padding, pool_size if strides is None else strides, data_format)
+    attrs = window_attrs(padding, pool_size if strides is None else strides, data_format)
     y = raw.fastconv_pool2d(x=x, window=window, average=average, name=name, **attrs)
     return set_pooled_shape(y, x, window, attrs)
-
-
-def _tensor(value, name: str, rank: int | None = None) -> tf.Tensor:
-    value = tf.convert_to_tensor(value)
-    if value.dtype not in DTYPES:
-        raise TypeError(f"`{name}` must be float16, bfloat16, float32 or float64; received dtype {value.dtype.name}")
-    if rank is not None and value.shape.rank not in (None, rank):
-        raise ValueError(f"`{name}` must have {rank} dimensions; received shape {value.shape}")
-    return value
-
-
-def _same_dtype(x: tf.Tensor, **others: tf.Tensor) -> None:
-    for name, value in others.items():
-        if value.dtype != x.dtype:
-            raise TypeError(f"`{name}` must have the dtype of `x`, {x.dtype.name}; received {value.dtype.name}")
-
-
-def _window_attrs(padding, strides, data_format) -> dict[str, object]:
-    """The attributes every windowed op has."""
-    attrs = {"strides": _args.pair(strides, "strides"),
-             "data_format": _FORMATS[_args.choice(data_format, "data_format", _FORMATS)]}
-    if isinstance(padding, str):
-        word = _args.choice(padding.lower(), "padding", ("valid", "same"))
-        return attrs | {"padding": word.upper()}
-    pairs = _args.padding_pairs(padding, (1, 1), (1, 1), (1, 1))
-    return attrs | {"padding": "EXPLICIT", "explicit_paddings": [amount for pair in pairs for amount in pair]}
-
-
-def _windowed_shape(shape, window, attrs, dilations, channels) -> list[int | None]:
-    """The output's static shape; TensorFlow's C API shows shape functions no attributes, so it is found here."""
-    last = attrs["data_format"] == "NHWC"
-    sizes = [None] * 2 if shape.rank is None else (shape[1:3] if last else shape[2:4])
-    explicit = attrs.get("explicit_paddings", [0] * 4)
-    out = []
-    for axis in range(2):
-        size, k, stride = sizes[axis], window[axis], attrs["strides"][axis]
-        if attrs["padding"] == "SAME":
-            out.append(None if size is None else -(-size // stride))
-        elif size is None or k is None:
-            out.append(None)
-        else:
-            room = size + sum(explicit[2 * axis:2 * axis + 2]) - (k - 1) * dilations[axis] - 1
-            out.append(room // stride + 1 if room >= 0 else 0)
-    batch = None if shape.rank is None else shape[0]
-    return [batch, *out, channels] if last else [batch, channels, *out]

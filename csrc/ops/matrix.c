@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A task is a block of rows of c by a chunk of panels of columns. It goes through the depth in blocks: packs b's part, which L2 keeps, and
+ * multiplies it by a's rows where they lie, or, turned, from a copy of them. The cuts depend on the shapes alone.
+ */
+#include "ops/matrix.h"
+
+#include <string.h>
+
+#include "core/dispatch.h"
+#include "core/parallel.h"
+#include "core/scratch.h"
+#include "core/size.h"
+#include "ops/activation.h"
+#include "ops/algo/pack.h"
+#include "ops/algo/rows.h"
+
+enum {
+    BLOCK_DEPTH = 256,      /* a panel and the rows it meets stay in L1 */
+    MOST_PANELS = 8,        /* a chunk: with BLOCK_DEPTH, a quarter of a small L2 */
+    MOST_ROWS = 128,        /* a block: packing is little beside so many rows */
+    LEAST_TASKS = 8
+};
+
+typedef struct product_job {
+    const fc_product *product;
+    const fc_kernels *kernels;
+    fc_activation_fn *activate;     /* NULL where the micro-kernel does it, or there is nothing to do */
+    size_t size, vectors, height, width, panels, block_depth;
+    size_t chunk_panels, chunks, block_rows, tasks;
+    size_t panel_bytes, worker_bytes;
+    char *scratch;
+} product_job;
+
+/* What one task works on, in one block of the depth. */
+typedef struct piece {
+    const product_job *job;
+    size_t row, rows, panel, panels;
+    size_t depth, depth_begin;
+    char *packed_b, *turned_a;
+} piece;
+
+static size_t cols_of(const product_job *job, size_t panel) { return fc_least(job->width, job->product->cols - panel * job->width); }
+
+static void pack_b_panel(const piece *p, size_t panel, char *to) {
+    const product_job *job = p->job;
+    const fc_matrix *b = &job->product->b;
+    const size_t size = job->size, col = panel * job->width, cols = cols_of(job, panel), row_bytes = job->width * size;
+    if (cols < job->width)
+        memset(to, 0, p->depth * row_bytes);
+    if (!b->turned) {
+        const char *from = (const char *)b->at + (p->depth_begin * b->pitch + col) * size;
+        for (size_t k = 0; k < p->depth; k++)
+            memcpy(to + k * row_bytes, from + k * b->pitch * size, cols * size);
+        return;
+    }
+    const void *rows[FC_MAX_TILE_COLS];
+    for (size_t j = 0; j < cols; j++)
+        rows[j] = (const char *)b->at + ((col + j) * b->pitch + p->depth_begin) * size;
+    fc_transpose_of(job->kernels, size)(to, job->width, rows, cols, p->depth);
+}
+
+static void turn_a(const piece *p) {
+    const product_job *job = p->job;
+    const fc_matrix *a = &job->product->a;
+    const void *rows[BLOCK_DEPTH];
+    for (size_t k = 0; k < p->depth; k++)
+        rows[k] = (const char *)a->at + ((p->depth_begin + k) * a->pitch + p->row) * job->size;
+    fc_transpose_of(job->kernels, job->size)(p->turned_a, job->block_depth, rows, p->depth, p->rows);
+}
+
+static const char *row_of_a(const piece *p, size_t row) {
+    const product_job *job = p->job;
+    if (job->product->a.turned)
+        return p->turned_a + row * job->block_depth * job->size;
+    return (const char *)job->product->a.at + ((p->row + row) * job->product->a.pitch + p->depth_begin) * job->size;
+}
+
+/* One panel of columns; bias: whole vectors, or NULL. */
+static void multiply_panel(const piece *p, size_t panel, const void *bias) {
+    const product_job *job = p->job;
+    const fc_product *product = job->product;
+    const size_t cols = cols_of(job, panel);
+    const size_t vectors = cols < job->width ? fc_rows_narrowest(job->kernels, product->dtype, job->vectors, cols) : job->vectors;
+    const void *rows[FC_MAX_TILE_HEIGHT];
+    fc_rows_block block = {
+        .runs = 1, .length = p->depth, .a = rows, .b = p->packed_b + (panel - p->panel) * job->panel_bytes, .b_pitch = job->width,
+        .c_pitch = product->cols, .cols = cols, .start = p->depth_begin ? NULL : bias, .accumulate = p->depth_begin > 0,
+        .relu = product->activation == FC_RELU && p->depth_begin + p->depth == product->depth};
+    const fc_rows_tile *tile = NULL;
+    for (size_t row = 0; row < p->rows; row += block.rows) {
+        const size_t height = fc_least(p->rows - row, job->height);
+        if (height != block.rows)
+            tile = fc_rows_tile_for(job->kernels, product->dtype, vectors, height);
+        block.rows = height;
+        for (size_t r = 0; r < tile->height; r++)
+            rows[r] = row_of_a(p, row + fc_least(r, block.rows - 1));
+        block.c = (char *)product->c + ((p->row + row) * product->cols + panel * job->width) * job->size;
+        tile->run(&block);
+    }
+}
+
+static void multiply_piece(const piece *p) {
+    const product_job *job = p->job;
+    const fc_product *product = job->product;
+    _Alignas(64) char bias[FC_MAX_TILE_COLS * sizeof(double)];
+    if (product->a.turned)
+        turn_a(p);
+    for (size_t panel = p->panel; panel < p->panel + p->panels; panel++) {
+        pack_b_panel(p, panel, p->packed_b + (panel - p->panel) * job->panel_bytes);
+        if (product->bias && !p->depth_begin) {
+            memset(bias, 0, sizeof bias);
+            memcpy(bias, (const char *)product->bias + panel * job->width * job->size, cols_of(job, panel) * job->size);
+        }
+        multiply_panel(p, panel, product->bias ? bias : NULL);
+    }
+}
+
+static void activate_piece(const piece *p) {
+    const product_job *job = p->job;
+    const fc_product *product = job->product;
+    const size_t col = p->panel * job->width, cols = fc_least(p->panels * job->width, product->cols - col);
+    for (size_t row = 0; row < p->rows; row++) {
+        char *c = (char *)product->c + ((p->row + row) * product->cols + col) * job->size;
+        job->activate(cols, product->alpha, c, c);
+    }
+}
+
+static void run_task(void *job_, size_t task, size_t worker) {
+    const product_job *job = job_;
+    const fc_product *product = job->product;
+    piece p = {.job = job, .row = task / job->chunks * job->block_rows, .panel = task % job->chunks * job->chunk_panels};
+    p.packed_b = job->scratch + worker * job->worker_bytes;
+    p.turned_a = p.packed_b + job->chunk_panels * job->panel_bytes;
+    p.rows = fc_least(job->block_rows, product->rows - p.row);
+    p.panels = fc_least(job->chunk_panels, job->panels - p.panel);
+    do {
+        p.depth = fc_least(job->block_depth, product->depth - p.depth_begin);
+        multiply_piece(&p);
+        p.depth_begin += p.depth;
+    } while (p.depth_begin < product->depth);
+    if (job->activate)
+        activate_piece(&p);
+}
+
+static void cut(product_job *job) {
+    const fc_product *product = job->product;
+    job->panels = fc_parts(product->cols, job->width);
+    job->block_depth = fc_least(product->depth, BLOCK_DEPTH);
+    job->chunk_panels = fc_least(MOST_PANELS, job->panels / LEAST_TASKS ? job->panels / LEAST_TASKS : 1);
+    job->chunks = fc_parts(job->panels, job->chunk_panels);
+    const size_t wanted = fc_parts(product->rows, fc_parts(LEAST_TASKS, job->chunks)), tiles = fc_parts(wanted, 2 * job->height);
+    job->block_rows = fc_least(tiles * 2 * job->height, MOST_ROWS / job->height * job->height);
+    job->tasks = fc_parts(product->rows, job->block_rows) * job->chunks;
+    job->panel_bytes = fc_align_up(job->block_depth * job->width * job->size);
+    job->worker_bytes = job->chunk_panels * job->panel_bytes;
+    if (product->a.turned)
+        job->worker_bytes += fc_align_up(job->block_rows * job->block_depth * job->size);
+}
+
+fc_status fc_matrix_product(const fc_product *product) {
+    const fc_kernels *kernels = fc_active_kernels();
+    if (!kernels)
+        return FC_BAD_ARGUMENT;
+    if (!product->rows || !product->cols)
+        return FC_OK;
+    product_job job = {.product = product, .kernels = kernels, .size = fc_dtype_size(product->dtype)};
+    if (product->activation != FC_RELU)
+        job.activate = fc_activation_kernel(kernels, product->dtype, product->activation);
+    job.vectors = fc_rows_vectors(kernels, product->dtype, product->cols);
+    const fc_rows_tile *tile = fc_rows_tile_for(kernels, product->dtype, job.vectors, FC_MAX_TILE_HEIGHT);
+    job.height = tile->height;
+    job.width = tile->width;
+    cut(&job);
+    const double moved = (double)job.size * ((double)product->rows * (double)(product->depth + product->cols) + (double)product->depth * (double)product->cols);
+    const double flops = 2.0 * (double)product->rows * (double)product->cols * (double)product->depth;
+    const size_t workers = fc_parallel_workers(job.tasks, flops > 4 * moved ? flops : 4 * moved);
+    job.scratch = fc_scratch_alloc(workers * job.worker_bytes + FC_ALIGNMENT);
+    if (!job.scratch)
+        return FC_OUT_OF_MEMORY;
+    fc_parallel_for(job.tasks, workers, run_task, &job);
+    fc_scratch_free(job.scratch);
+    return FC_OK;
+}

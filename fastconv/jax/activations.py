@@ -1,0 +1,148 @@
+"""Elementwise activations and softmax."""
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from .. import _args, _core
+from ..nn.activations import activation_id
+from . import _checks, _portable
+from ._primitives import kernel, linear_in, map_in_one_call
+
+
+class Activation(NamedTuple):
+    """One activation of an array of that shape; from_output: whether its gradient is given the output."""
+    shape: tuple
+    activation: int
+    alpha: float
+    from_output: bool = False
+
+    def numbers(self) -> tuple[int, ...]:
+        """What csrc/jax/activation.c reads."""
+        return self.activation, _checks.bits(self.alpha), self.from_output
+
+    def widened(self, count: int) -> Activation:
+        return self._replace(shape=(count, *self.shape))
+
+
+class Softmax(NamedTuple):
+    """The softmax of an array of that shape along one axis."""
+    shape: tuple
+    axis: int
+
+    def numbers(self) -> tuple[int, ...]:
+        """What csrc/jax/activation.c reads."""
+        before, after = self.shape[:self.axis], self.shape[self.axis + 1:]
+        return math.prod(before), self.shape[self.axis], math.prod(after)
+
+    def widened(self, count: int) -> Softmax:
+        return Softmax((count, *self.shape), self.axis + 1)
+
+
+def _kernel(portable, widened):
+    prim = kernel(portable.__name__, lambda spec: [spec.shape], portable)
+    map_in_one_call(prim, widened, fold=False)
+    return prim
+
+
+_activation = _kernel(_portable.activation, Activation.widened)
+_activation_grad = _kernel(_portable.activation_grad, Activation.widened)
+_softmax = _kernel(_portable.softmax, Softmax.widened)
+_softmax_grad = _kernel(_portable.softmax_grad, Softmax.widened)
+
+
+def named(name: str | None, alpha: float) -> tuple[int, float]:
+    """The number of an activation, and its parameter as a float."""
+    return activation_id(name)[0], _args.real(alpha, "alpha")
+
+
+def has_output_gradient(number: int, alpha: float) -> bool:
+    """Whether the activation's gradient can be had from its output alone, so that it can be fused."""
+    return _core.activation_from_output(number, alpha)
+
+
+def activation_of(x, number: int, alpha: float):
+    return _activation.bind(x, spec=Activation(x.shape, number, alpha))[0] if number else x
+
+
+def activation_grad(known, dy, number: int, alpha: float, from_output: bool):
+    """dy f'(x), for known = f(x) or x."""
+    return _activation_grad.bind(known, dy, spec=Activation(known.shape, number, alpha, from_output))[0]
+
+
+def _activation_change(dx, y, x, spec):
+    from_output = has_output_gradient(spec.activation, spec.alpha)
+    return activation_grad(y if from_output else x, dx, spec.activation, spec.alpha, from_output)
+
+
+def _slope_change(change, dx, known, dy, spec):
+    return dy * jax.jvp(lambda t: _portable.slope(t, spec), [known], [change])[1]
+
+
+linear_in(_activation, {}, _activation_change)
+linear_in(_activation_grad, {1: lambda ct, known, dy, spec: _activation_grad.bind(known, ct, spec=spec)[0]},
+          _slope_change)
+
+
+def _softmax_slope_change(change, dx, y, dy, spec):
+    """dx = y (dy - sum(y dy)), linear in dy, quadratic in y."""
+    def total(values):
+        return jnp.sum(values, spec.axis, keepdims=True)
+
+    return change * (dy - total(y * dy)) - y * total(change * dy)
+
+
+# The matrix of softmax's derivatives is symmetric.
+linear_in(_softmax, {}, lambda dx, y, x, spec: _softmax_grad.bind(y, dx, spec=spec)[0])
+linear_in(_softmax_grad, {1: lambda ct, y, dy, spec: _softmax_grad.bind(y, ct, spec=spec)[0]}, _softmax_slope_change)
+
+
+def activation(x, activation, alpha=0.0):
+    """An elementwise activation.
+
+    Parameters
+    ----------
+    x : jax.Array
+        Any shape; float16, bfloat16, float32 or float64.
+    activation : str
+        One of Keras' names that `fastconv.nn.activations.ACTIVATIONS` lists.
+    alpha : float
+        The slope of 'leaky_relu', the scale of 'elu'; others have no parameter.
+
+    Returns
+    -------
+    jax.Array
+        Of x's shape and dtype.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If `activation` is unknown or x is not of these dtypes.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> import fastconv.jax as fj
+    >>> fj.activation(jnp.array([-1.0, 2.0]), "relu")
+    Array([0., 2.], dtype=float32)
+    """
+    return activation_of(_checks.array(x, "x"), *named(activation, alpha))
+
+
+def softmax(x, axis=-1):
+    """exp(x) over its sum along `axis`, as `jax.nn.softmax`.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> import fastconv.jax as fj
+    >>> fj.softmax(jnp.zeros([1, 4]))
+    Array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
+    """
+    x = _checks.array(x, "x")
+    if not isinstance(axis, int) or not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"`axis` must be an integer in [{-x.ndim}, {x.ndim}); received {axis!r}")
+    return _softmax.bind(x, spec=Softmax(x.shape, axis % x.ndim))[0]

@@ -1,0 +1,97 @@
+"""The dense layer as a TensorFlow op, with gradients of any order."""
+from __future__ import annotations
+
+import tensorflow as tf
+
+from .. import _args
+from . import gradients, ops
+from ._load import raw
+
+__all__ = ["dense"]
+
+
+def dense(x, kernel, bias=None, *, activation=None, alpha=0.0, name=None):
+    """Matrix product with optional bias and activation, as `fastconv.dense`.
+
+    Parameters
+    ----------
+    x : tf.Tensor
+        (..., inputs); float16, bfloat16, float32 or float64.
+    kernel : tf.Tensor
+        (inputs, outputs), of x's dtype.
+    bias : tf.Tensor, optional
+        (outputs,), of x's dtype.
+    activation : str, optional
+        As in `conv2d`; `alpha` is its parameter where it has one.
+
+    Returns
+    -------
+    tf.Tensor
+        (..., outputs).
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is none of these. Shapes known only when the op runs raise `tf.errors.InvalidArgumentError`.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> import fastconv.tensorflow as ft
+    >>> ft.dense(tf.ones([1, 3]), tf.ones([3, 2]), activation="relu").numpy()
+    array([[3., 3.]], dtype=float32)
+    """
+    x, kernel = ops.tensor(x, "x"), ops.tensor(kernel, "kernel", 2)
+    biases = [] if bias is None else [ops.tensor(bias, "bias", 1)]
+    ops.same_dtype(x, kernel=kernel, **({"bias": biases[0]} if biases else {}))
+    activation = _args.choice("linear" if activation is None else activation, "activation", ops.ACTIVATIONS)
+    y = raw.fastconv_dense(
+        x=x, kernel=kernel, bias=biases, activation=activation, alpha_bits=ops.alpha_bits(alpha), name=name)
+    if not tf.executing_eagerly() and x.shape.rank is not None:
+        y.set_shape([*x.shape[:-1], kernel.shape[1]])
+    return y
+
+
+@tf.RegisterGradient("FastconvDense")
+def _dense(op, dy):
+    """From the output: the fused activation is one whose derivative it tells."""
+    wanted = [gradients.wanted(op, i) for i in range(len(op.inputs))]
+    counts = dict(zip(("dxs", "dkernels", "dbiases"), map(int, (*wanted, False)), strict=False))
+    fused = gradients.attrs_of(op, gradients.ACTIVATION_ATTRS)
+    given = [] if fused["activation"] == "linear" else [op.outputs[0]]
+    found = raw.fastconv_dense_grads(x=op.inputs[0], kernel=op.inputs[1], dy=dy, y=given, **counts, **fused)
+    grads = [next(iter(part), None) for part in found][:len(op.inputs)]
+    if not tf.executing_eagerly():
+        for grad, like in zip(grads, op.inputs, strict=True):
+            if grad is not None:
+                grad.set_shape(like.shape)
+    return grads
+
+
+@tf.RegisterGradient("FastconvDenseGrads")
+def _dense_grads(op, *seconds):
+    """dx, dkernel and dbias are linear in dz = dy f'(y), dx also in kernel, dkernel in x."""
+    x, kernel, dy, *known = op.inputs
+    fused = gradients.attrs_of(op, gradients.ACTIVATION_ATTRS)
+    dz = gradients.through_activation(*known, dy, fused) if known else dy
+    given = iter(seconds)
+    ddx, ddkernel, ddbias = (next(given) if op.get_attr(count) else None for count in ("dxs", "dkernels", "dbiases"))
+    parts, dx, dkernel = [], None, None
+    if ddx is not None:
+        parts.append(tf.matmul(ddx, kernel))
+        dkernel = tf.matmul(_rows(ddx), _rows(dz), transpose_a=True)
+    if ddkernel is not None:
+        parts.append(tf.matmul(x, ddkernel))
+        dx = tf.matmul(dz, ddkernel, transpose_b=True)
+    if ddbias is not None:
+        parts.append(tf.broadcast_to(ddbias, tf.shape(dy)))
+    ddz = tf.add_n(parts)
+    if not known:
+        return dx, dkernel, ddz
+    dy_known = gradients.activation_grads(
+        *known, dy, ddz, fused | {"from_output": True}, gradients.wanted(op, 3))
+    return dx, dkernel, *reversed(dy_known)
+
+
+def _rows(x):
+    return tf.reshape(x, [-1, x.shape[-1]])

@@ -1,0 +1,198 @@
+"""Convolution, its gradients and transposed convolution.
+
+The operations share their last arguments: strides, padding as (top, bottom, left, right) or () for 'same', dilation,
+groups, channels_first, activation and alpha.
+"""
+from __future__ import annotations
+
+from functools import lru_cache
+
+from .. import _args, _core
+from ..nn.convolution import Keywords
+from ._elementwise import activation_grad, spread
+from ._library import Op
+from ._memory import DTYPES, address, data_format, dense, empty, sizes, stored, windows
+
+__all__ = ["conv2d", "conv2d_grads", "conv2d_transpose", "geometry"]
+
+_WINDOW = "int[] strides, int[] padding, int[] dilation, int groups, bool channels_first, int activation, float alpha"
+_WINDOW_ARGUMENTS = 7
+
+
+@lru_cache(1024)
+def _geometry(dtype, planes, x_shape, kernel_shape, precision, strides, padding, dilation, groups, channels_first,
+              activation, alpha):
+    """(C geometry, output shape); it keeps the precision it was made under."""
+    pairs = (padding[:2], padding[2:]) if padding else "same"
+    keywords = Keywords(strides, pairs, dilation, groups, data_format(planes))
+    keywords.activation, keywords.alpha = activation, alpha
+    x_shape = _args.shape_of(*sizes(x_shape, channels_first), data_format(planes))
+    core, shape = keywords.geometry(DTYPES[dtype], x_shape, kernel_shape)
+    return core, _args.shape_of(*sizes(shape, planes), data_format(channels_first))
+
+
+def geometry(x, planes, kernel, strides, padding, dilation, *rest, x_shape=None):
+    """The same for tensors, x's memory having its channels first (`planes`) or last."""
+    return _geometry(x.dtype, planes, tuple(x.shape if x_shape is None else x_shape), tuple(kernel.shape),
+                     _core.get_precision(), tuple(strides), tuple(padding), tuple(dilation), *rest)
+
+
+def _shape(x, kernel, window) -> tuple:
+    """The output's shape, checked if sizes are numbers."""
+    if all(type(size) is int for size in (*x.shape, *kernel.shape)):
+        return geometry(x, window[4], kernel, *window)[1]
+    strides, padding, dilation, _, channels_first, *_ = window
+    return windows(x.shape, channels_first, kernel.shape[:2], strides, padding, dilation, kernel.shape[3])
+
+
+def _conv2d(x, kernel, bias, *window):
+    channels_first = window[4]
+    x, planes = dense(x, channels_first)
+    core, shape = geometry(x, planes, kernel, *window)
+    kernel = kernel.contiguous()
+    bias = None if bias is None else bias.contiguous()
+    y = empty(x, shape, channels_first, planes)
+    core.forward(address(x), address(kernel), address(bias), address(y))
+    return y
+
+
+def _conv2d_fake(x, kernel, bias, *window):
+    x, planes = dense(x, window[4])
+    return empty(x, _shape(x, kernel, window), window[4], planes)
+
+
+def _setup_conv2d(ctx, inputs, output):
+    x, kernel, _, *ctx.window = inputs
+    ctx.save_for_backward(x, kernel, output if ctx.window[5] else None)
+
+
+def _conv2d_backward(ctx, dy):
+    x, kernel, y = ctx.saved_tensors
+    wanted = ctx.needs_input_grad[:3]
+    grads = conv2d_grads(x, kernel, dy, y, *wanted, *ctx.window)
+    return *(grad if given else None for grad, given in zip(grads, wanted, strict=True)), *(None,) * _WINDOW_ARGUMENTS
+
+
+conv2d = Op(
+    "conv2d", f"(Tensor x, Tensor kernel, Tensor? bias, {_WINDOW}) -> Tensor", 3,
+    run=_conv2d, fake=_conv2d_fake, setup=_setup_conv2d, backward=_conv2d_backward)
+
+
+def _grads_like(x, kernel, wanted, channels_first, planes):
+    """Memory for the gradients of x, kernel and bias; without elements for those that are not wanted."""
+    return (empty(x, x.shape, channels_first, planes) if wanted[0] else x.new_empty(0),
+            kernel.new_empty(kernel.shape if wanted[1] else 0), kernel.new_empty(kernel.shape[3] if wanted[2] else 0))
+
+
+def _conv2d_grads(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted, *window):
+    channels_first, wanted = window[4], (dx_wanted, dkernel_wanted, dbias_wanted)
+    x, planes = dense(x, channels_first)
+    core, shape = geometry(x, planes, kernel, *window)
+    if dy.shape != shape:
+        raise ValueError(f"`dy` must have the shape of the output, {shape}; received {tuple(dy.shape)}")
+    kernel, dy = kernel.contiguous(), stored(dy, channels_first, planes)
+    y = None if y is None else stored(y, channels_first, planes)
+    grads = _grads_like(x, kernel, wanted, channels_first, planes)
+    core.grads(*map(address, (x, kernel, y, dy)),
+                   *(address(grad) if given else None for grad, given in zip(grads, wanted, strict=True)))
+    return grads
+
+
+def _conv2d_grads_fake(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted, *window):
+    x, planes = dense(x, window[4])
+    return _grads_like(x, kernel, (dx_wanted, dkernel_wanted, dbias_wanted), window[4], planes)
+
+
+def _setup_conv2d_grads(ctx, inputs, output):
+    ctx.wanted, ctx.window = inputs[4:7], inputs[7:]
+    ctx.save_for_backward(*inputs[:4])
+    ctx.set_materialize_grads(False)
+
+
+def _conv2d_grads_backward(ctx, *seconds):
+    """dx, dkernel and dbias are linear in dz = dy f'(y), dx also in kernel, dkernel in x."""
+    x, kernel, dy, y = ctx.saved_tensors
+    for_x, for_kernel, for_dy, for_y, *_ = ctx.needs_input_grad
+    *plain, number, alpha = ctx.window
+    plain = *plain, 0, 0.0
+    dz = dy if y is None else activation_grad(y, dy, number, alpha, True)
+    ddx, ddkernel, ddbias = (grad if given else None for grad, given in zip(seconds, ctx.wanted, strict=True))
+    dx = dkernel = ddz = None
+    if ddx is not None:
+        ddz = conv2d(ddx, kernel, None, *plain)
+        if for_kernel:
+            dkernel = conv2d_grads(ddx, kernel, dz, None, False, True, False, *plain)[1]
+    if ddkernel is not None:
+        part = conv2d(x, ddkernel, None, *plain)
+        ddz = part if ddz is None else ddz + part
+        if for_x:
+            dx = conv2d_grads(x, ddkernel, dz, None, True, False, False, *plain)[0]
+    if ddbias is not None:
+        part = (ddbias[:, None, None] if plain[4] else ddbias).expand_as(dy)
+        ddz = part if ddz is None else ddz + part
+    ddy, dy_of_y = ddz, None
+    if y is not None and ddz is not None:
+        ddy = activation_grad(y, ddz, number, alpha, True) if for_dy else None
+        dy_of_y = spread(y, dy * ddz, number, alpha, True) if for_y else None
+    return dx, dkernel, ddy, dy_of_y, *(None,) * (3 + _WINDOW_ARGUMENTS)
+
+
+conv2d_grads = Op(
+    "conv2d_grads",
+    "(Tensor x, Tensor kernel, Tensor dy, Tensor? y, bool dx_wanted, bool dkernel_wanted, bool dbias_wanted, "
+    f"{_WINDOW}) -> (Tensor, Tensor, Tensor)", 4,
+    run=_conv2d_grads, fake=_conv2d_grads_fake, setup=_setup_conv2d_grads, backward=_conv2d_grads_backward)
+
+
+def _conv2d_transpose(x, kernel, bias, size, *window):
+    *plain, number, alpha = window
+    channels_first = window[4]
+    x, planes = dense(x, channels_first)
+    shape = _large_shape(x, kernel, size, channels_first)
+    core, small = geometry(x, planes, kernel, *plain, 0, 0.0, x_shape=shape)
+    if x.shape != small:
+        raise ValueError(f"`output_padding` must leave `x` the shape that a convolution of the result, {shape}, has: "
+                         f"{small}; received `x` of shape {tuple(x.shape)}")
+    kernel, y = kernel.contiguous(), empty(x, shape, channels_first, planes)
+    core.input_grad(address(x), address(kernel), address(y))
+    if bias is not None:
+        y += bias[:, None, None] if channels_first else bias
+    if number:
+        _core.activate(DTYPES[y.dtype], number, alpha, y.numel(), address(y), address(y))
+    return y
+
+
+def _large_shape(x, kernel, size, channels_first):
+    return _args.shape_of(x.shape[0], *size, kernel.shape[2], data_format(channels_first))
+
+
+def _conv2d_transpose_fake(x, kernel, bias, size, *window):
+    x, planes = dense(x, window[4])
+    return empty(x, _large_shape(x, kernel, size, window[4]), window[4], planes)
+
+
+def _setup_conv2d_transpose(ctx, inputs, output):
+    x, kernel, _, _, *ctx.window = inputs
+    ctx.save_for_backward(x, kernel, output if ctx.window[5] else None)
+
+
+def _conv2d_transpose_backward(ctx, dy):
+    """y is linear in kernel and x: conv2d of dy, and its kernel's gradient with the roles of x and dy exchanged."""
+    x, kernel, y = ctx.saved_tensors
+    *plain, number, alpha = ctx.window
+    plain = *plain, 0, 0.0
+    dz = dy if y is None else activation_grad(y, dy, number, alpha, True)
+    dx = dkernel = dbias = None
+    if ctx.needs_input_grad[0]:
+        dx = conv2d(dz, kernel, None, *plain)
+    if ctx.needs_input_grad[1]:
+        dkernel = conv2d_grads(dz, kernel, x, None, False, True, False, *plain)[1]
+    if ctx.needs_input_grad[2]:
+        dbias = dz.sum((0, 2, 3) if plain[4] else (0, 1, 2))
+    return dx, dkernel, dbias, None, *(None,) * _WINDOW_ARGUMENTS
+
+
+conv2d_transpose = Op(
+    "conv2d_transpose", f"(Tensor x, Tensor kernel, Tensor? bias, SymInt[] size, {_WINDOW}) -> Tensor", 3,
+    run=_conv2d_transpose, fake=_conv2d_transpose_fake, setup=_setup_conv2d_transpose,
+    backward=_conv2d_transpose_backward)

@@ -1,0 +1,94 @@
+"""A layer of neurons on rows, and its gradients. The last arguments of both are activation and alpha."""
+from __future__ import annotations
+
+from .. import _core
+from ._elementwise import activation_grad, spread
+from ._library import Op
+from ._memory import DTYPES, address
+
+__all__ = ["dense"]
+
+
+def _geometry(x, kernel, number, alpha):
+    return _core.Dense(DTYPES[x.dtype], *x.shape, kernel.shape[1], number, alpha)
+
+
+def _dense(x, kernel, bias, *how):
+    x, kernel = x.contiguous(), kernel.contiguous()
+    bias, y = None if bias is None else bias.contiguous(), _dense_fake(x, kernel)
+    _geometry(x, kernel, *how).forward(*map(address, (x, kernel, bias, y)))
+    return y
+
+
+def _dense_fake(x, kernel, *_):
+    return x.new_empty(x.shape[0], kernel.shape[1])
+
+
+def _setup_dense(ctx, inputs, output):
+    x, kernel, _, *ctx.how = inputs
+    ctx.save_for_backward(x, kernel, output if ctx.how[0] else None)
+
+
+def _dense_backward(ctx, dy):
+    x, kernel, y = ctx.saved_tensors
+    wanted = ctx.needs_input_grad[:3]
+    grads = _dense_grads_op(x, kernel, dy, y, *wanted, *ctx.how)
+    return *(grad if given else None for grad, given in zip(grads, wanted, strict=True)), None, None
+
+
+dense = Op(
+    "dense", "(Tensor x, Tensor kernel, Tensor? bias, int activation, float alpha) -> Tensor", 3,
+    run=_dense, fake=_dense_fake, setup=_setup_dense, backward=_dense_backward)
+
+
+def _dense_grads(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted, *how):
+    x, kernel, dy = x.contiguous(), kernel.contiguous(), dy.contiguous()
+    y = None if y is None else y.contiguous()
+    wanted = dx_wanted, dkernel_wanted, dbias_wanted
+    grads = _dense_grads_fake(x, kernel, dy, y, *wanted)
+    _geometry(x, kernel, *how).grads(
+        *map(address, (x, kernel, y, dy)),
+        *(address(grad) if given else None for grad, given in zip(grads, wanted, strict=True)))
+    return grads
+
+
+def _dense_grads_fake(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted, *_):
+    return (x.new_empty(x.shape if dx_wanted else 0), kernel.new_empty(kernel.shape if dkernel_wanted else 0),
+            kernel.new_empty(kernel.shape[1] if dbias_wanted else 0))
+
+
+def _setup_dense_grads(ctx, inputs, output):
+    ctx.wanted, ctx.how = inputs[4:7], inputs[7:]
+    ctx.save_for_backward(*inputs[:4])
+    ctx.set_materialize_grads(False)
+
+
+def _dense_grads_backward(ctx, *seconds):
+    """dx, dkernel and dbias are linear in dz = dy f'(y), dx also in kernel, dkernel in x."""
+    x, kernel, dy, y = ctx.saved_tensors
+    for_x, for_kernel, for_dy, for_y, *_ = ctx.needs_input_grad
+    number, alpha = ctx.how
+    dz = dy if y is None else activation_grad(y, dy, number, alpha, True)
+    ddx, ddkernel, ddbias = (grad if given else None for grad, given in zip(seconds, ctx.wanted, strict=True))
+    parts = []
+    if ddx is not None:
+        parts.append(ddx @ kernel)
+    if ddkernel is not None:
+        parts.append(x @ ddkernel)
+    if ddbias is not None:
+        parts.append(ddbias.expand_as(dy))
+    ddz = sum(parts[1:], start=parts[0]) if parts else None
+    dx = dz @ ddkernel.mT if for_x and ddkernel is not None else None
+    dkernel = ddx.mT @ dz if for_kernel and ddx is not None else None
+    ddy, dy_of_y = ddz, None
+    if y is not None and ddz is not None:
+        ddy = activation_grad(y, ddz, number, alpha, True) if for_dy else None
+        dy_of_y = spread(y, dy * ddz, number, alpha, True) if for_y else None
+    return dx, dkernel, ddy, dy_of_y, *(None,) * 5
+
+
+_dense_grads_op = Op(
+    "dense_grads",
+    "(Tensor x, Tensor kernel, Tensor dy, Tensor? y, bool dx_wanted, bool dkernel_wanted, bool dbias_wanted, "
+    "int activation, float alpha) -> (Tensor, Tensor, Tensor)", 4,
+    run=_dense_grads, fake=_dense_grads_fake, setup=_setup_dense_grads, backward=_dense_grads_backward)

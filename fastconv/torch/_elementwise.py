@@ -1,0 +1,180 @@
+"""Activations and softmax."""
+from __future__ import annotations
+
+import math
+
+import torch
+
+from .. import _core
+from ..nn.activations import ACTIVATIONS
+from ._library import Op
+from ._memory import DTYPES, address
+
+__all__ = ["activation", "activation_grad", "softmax", "spread"]
+
+_NAMES = {number: name for name, number in reversed(ACTIVATIONS.items())}
+_SELU_ALPHA_SCALE = 1.7580993408473766
+
+
+def _axes(x: torch.Tensor) -> list[int]:
+    """The axes from the one with the longest way in memory to that with the shortest."""
+    return sorted(range(x.ndim), key=x.stride, reverse=True)
+
+
+def _dense(x: torch.Tensor) -> torch.Tensor:
+    """x in memory without gaps, its axes in any order."""
+    if x.is_contiguous() or x.permute(_axes(x)).is_contiguous():
+        return x
+    return x.contiguous()
+
+
+def _along(x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """x with its elements in memory in the order of those of `like`."""
+    return x if x.stride() == like.stride() else torch.empty_like(like).copy_(x)
+
+
+def _activate(x, number, alpha):
+    x = _dense(x)
+    y = torch.empty_like(x)
+    _core.activate(DTYPES[x.dtype], number, alpha, x.numel(), address(x), address(y))
+    return y
+
+
+def _activate_grad(known, dy, number, alpha, from_output):
+    known = _dense(known)
+    dy, dx = _along(dy, known), torch.empty_like(known)
+    pair = (None, address(known)) if from_output else (address(known), None)
+    _core.activate_grad(DTYPES[known.dtype], number, alpha, known.numel(), *pair, address(dy), address(dx))
+    return dx
+
+
+def _empty(x, *_):
+    return torch.empty_like(_dense(x))
+
+
+def _setup_activation(ctx, inputs, output):
+    x, *ctx.how = inputs
+    ctx.from_output = _core.activation_from_output(*ctx.how)
+    ctx.save_for_backward(output if ctx.from_output else x)
+
+
+def _activation_backward(ctx, dy):
+    (known,) = ctx.saved_tensors
+    return activation_grad(known, dy, *ctx.how, ctx.from_output), None, None
+
+
+def _setup_activation_grad(ctx, inputs, output):
+    known, dy, *ctx.how = inputs
+    ctx.save_for_backward(known, dy)
+
+
+def _activation_grad_backward(ctx, ddx):
+    """dx = dy f'(x) is linear in dy."""
+    known, dy = ctx.saved_tensors
+    dknown = spread(known, dy * ddx, *ctx.how) if ctx.needs_input_grad[0] else None
+    return dknown, activation_grad(known, ddx, *ctx.how) if ctx.needs_input_grad[1] else None, None, None, None
+
+
+activation = Op(
+    "activation", "(Tensor x, int activation, float alpha) -> Tensor", 1,
+    run=_activate, fake=_empty, setup=_setup_activation, backward=_activation_backward)
+activation_grad = Op(
+    "activation_grad", "(Tensor known, Tensor dy, int activation, float alpha, bool from_output) -> Tensor", 2,
+    run=_activate_grad, fake=_empty, setup=_setup_activation_grad, backward=_activation_grad_backward)
+
+
+def spread(known, product, number, alpha, from_output):
+    """`product` times the change of f'(x) with `known`, which is x or f(x)."""
+    table = _BY_OUTPUT if from_output else _BY_INPUT
+    change = table.get(_NAMES[number])
+    return torch.zeros_like(known) if change is None else product * change(known, alpha)
+
+
+def _gelu_tanh(x, alpha):
+    scale, cubic = math.sqrt(2 / math.pi), 0.044715
+    t = torch.tanh(scale * (x + cubic * x ** 3))
+    slope, bend = scale * (1 + 3 * cubic * x * x), 6 * scale * cubic * x
+    return (1 - t * t) * (slope + 0.5 * x * bend - x * t * slope * slope)
+
+
+def _mish(x, alpha):
+    w, s = torch.tanh(torch.nn.functional.softplus(x)), torch.sigmoid(x)
+    slope = (1 - w * w) * s
+    return 2 * slope + x * (slope * (1 - s) - 2 * w * slope * s)
+
+
+# The derivative of f'(x) as a function of y = f(x), where it is not 0.
+_BY_OUTPUT = {
+    "elu": lambda y, alpha: (y <= 0).to(y.dtype),
+    "selu": lambda y, alpha: (y <= 0).to(y.dtype),
+    "sigmoid": lambda y, alpha: 1 - 2 * y,
+    "tanh": lambda y, alpha: -2 * y,
+    "exponential": lambda y, alpha: torch.ones_like(y),
+    "softplus": lambda y, alpha: torch.exp(-y),
+    "softsign": lambda y, alpha: -2 * torch.sign(y) * (1 - y.abs()),
+}
+
+# f''(x), where the output does not tell f'(x).
+_BY_INPUT = {
+    "elu": lambda x, alpha: torch.where(x > 0, torch.zeros_like(x), alpha * torch.exp(x.clamp(max=0))),
+    "silu": lambda x, alpha: torch.sigmoid(x) * torch.sigmoid(-x) * (2 + x * (1 - 2 * torch.sigmoid(x))),
+    "gelu": lambda x, alpha: (2 - x * x) * torch.exp(-0.5 * x * x) / math.sqrt(2 * math.pi),
+    "gelu_tanh": _gelu_tanh,
+    "hard_silu": lambda x, alpha: (x.abs() < 3).to(x.dtype) / 3,
+    "mish": _mish,
+}
+
+
+def _rows(x: torch.Tensor, axis: int) -> tuple[torch.Tensor, tuple[int, int, int]]:
+    """x without gaps, and its elements in memory as (outer, axis, inner)."""
+    x = _dense(x)
+    shape = x.shape
+    if not x.is_contiguous():
+        axes = _axes(x)
+        shape, axis = [shape[a] for a in axes], axes.index(axis)
+    return x, (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1:]))
+
+
+def _softmax(x, axis):
+    x, lengths = _rows(x, axis)
+    y = torch.empty_like(x)
+    _core.softmax(DTYPES[x.dtype], *lengths, address(x), address(y))
+    return y
+
+
+def _softmax_grad(y, dy, axis):
+    y, lengths = _rows(y, axis)
+    dy, dx = _along(dy, y), torch.empty_like(y)
+    _core.softmax_grad(DTYPES[y.dtype], *lengths, address(y), address(dy), address(dx))
+    return dx
+
+
+def _setup_softmax(ctx, inputs, output):
+    ctx.axis = inputs[1]
+    ctx.save_for_backward(output)
+
+
+def _softmax_backward(ctx, dy):
+    (y,) = ctx.saved_tensors
+    return softmax_grad(y, dy, ctx.axis), None
+
+
+def _setup_softmax_grad(ctx, inputs, output):
+    y, dy, ctx.axis = inputs
+    ctx.save_for_backward(y, dy)
+
+
+def _softmax_grad_backward(ctx, ddx):
+    """dx = y (dy - sum(y dy)), linear in dy, quadratic in y."""
+    y, dy = ctx.saved_tensors
+    mean = (y * dy).sum(ctx.axis, keepdim=True)
+    return (ddx * (dy - mean) - dy * (ddx * y).sum(ctx.axis, keepdim=True)) if ctx.needs_input_grad[0] else None, (
+        softmax_grad(y, ddx, ctx.axis) if ctx.needs_input_grad[1] else None), None
+
+
+softmax = Op(
+    "softmax", "(Tensor x, int axis) -> Tensor", 1,
+    run=_softmax, fake=_empty, setup=_setup_softmax, backward=_softmax_backward)
+softmax_grad = Op(
+    "softmax_grad", "(Tensor y, Tensor dy, int axis) -> Tensor", 2,
+    run=_softmax_grad, fake=_empty, setup=_setup_softmax_grad, backward=_softmax_grad_backward)

@@ -118,6 +118,18 @@ def test_steps_of_networks_in_both_layouts(tmp_path):
         assert all(result["error"] < 1e-6 for result in row["results"].values())
 
 
+def test_networks_of_keras_in_processes_of_their_own(tmp_path):
+    path, picture = tmp_path / "keras.json", tmp_path / "networks.png"
+    done = bench("--suite", "keras", "--filter", "LeNet-5 predict", "--peers", "keras-tf", "--rounds", "1",
+                 "--threads", "1", "--json", str(path), "--plot", str(picture))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (row,) = json.loads(path.read_text())["rows"]
+    assert set(row["results"]) == {"fastconv-tf", "keras-tf"} and not row["problems"]
+    assert all(result["error"] < 1e-6 and result["rounds"] == 1 for result in row["results"].values())
+    assert "the time of a backend's own layers over fastconv's on that backend" in done.stdout
+    assert {file.name for file in tmp_path.glob("*.png")} == {"networks-keras.png"}
+
+
 def _module(monkeypatch, name: str):
     """A module of the benchmark, which finds its siblings as it does in a run of run.py."""
     monkeypatch.syspath_prepend(str(BENCH))

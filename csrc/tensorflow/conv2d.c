@@ -43,6 +43,16 @@ static int geometry(call *c, const input *x, const input *kernel, fc_conv2d_para
     return call_ok(c);
 }
 
+/* The bias, input 2 where there is one, else NULL. */
+static const void *bias_of(call *c, const fc_conv2d_params *p) {
+    if (tf.NumInputs(c->ctx) <= 2)
+        return NULL;
+    input b = call_input(c, 2);
+    if (call_ok(c) && (b.rank != 1 || b.dims[0] != p->c_out))
+        call_fail(c, TF_INVALID_ARGUMENT, "`bias` must have shape (%td,)", p->c_out);
+    return b.data;
+}
+
 static void run_conv(const kernel *base, call *c) {
     (void)base;
     fc_conv2d_params p;
@@ -50,16 +60,41 @@ static void run_conv(const kernel *base, call *c) {
     input x = call_image(c, 0, "x"), kernel = call_image(c, 1, "kernel");
     if (!geometry(c, &x, &kernel, &p, out))
         return;
-    const void *bias = NULL;
-    if (tf.NumInputs(c->ctx) > 2) {
-        input b = call_input(c, 2);
-        if (call_ok(c) && (b.rank != 1 || b.dims[0] != out[p.layout == FC_NHWC ? 3 : 1]))
-            call_fail(c, TF_INVALID_ARGUMENT, "`bias` must have shape (%td,)", p.c_out);
-        bias = b.data;
-    }
+    const void *bias = bias_of(c, &p);
     void *y = call_ok(c) ? call_output(c, out, 4) : NULL;
     if (y && !is_empty(out, 4))
         call_check(c, fc->conv2d(&p, x.data, kernel.data, bias, y));
+}
+
+typedef struct pooled_kernel {
+    conv_kernel conv;
+    fc_pool_mode mode;
+    ptrdiff_t window[2], strides[2];
+    window_padding padding;
+} pooled_kernel;
+
+static void run_conv_pool(const kernel *base, call *c) {
+    const pooled_kernel *k = (const pooled_kernel *)base;
+    static const ptrdiff_t no_dilation[2] = {1, 1};
+    fc_conv2d_params p;
+    int64_t out[4];
+    ptrdiff_t pad[4], out_h = 0, out_w = 0;
+    input x = call_image(c, 0, "x"), kernel = call_image(c, 1, "kernel");
+    if (!geometry(c, &x, &kernel, &p, out))
+        return;
+    image_size size = size_of(p.layout, out);
+    call_check(c, padding_amounts(&k->padding, size.h, size.w, k->window, k->strides, no_dilation, pad));
+    const fc_pool2d_params q = {
+        .dtype = p.dtype, .layout = p.layout, .mode = k->mode, .n = size.n, .h = size.h, .w = size.w, .c = size.c,
+        .pool_h = k->window[0], .pool_w = k->window[1], .stride_h = k->strides[0], .stride_w = k->strides[1],
+        .pad_top = pad[0], .pad_bottom = pad[1], .pad_left = pad[2], .pad_right = pad[3]};
+    if (call_ok(c))
+        call_check(c, fc->pool2d_output_size(&q, &out_h, &out_w));
+    dims_of(p.layout, (image_size){size.n, out_h, out_w, size.c}, out);
+    const void *bias = bias_of(c, &p);
+    void *y = call_ok(c) ? call_output(c, out, 4) : NULL;
+    if (y && !is_empty(out, 4))
+        call_check(c, fc->conv2d_pool2d(&p, &q, x.data, kernel.data, bias, y));
 }
 
 static void run_input_grad(const kernel *base, call *c) {
@@ -161,7 +196,7 @@ static void run_transpose(const kernel *base, call *c) {
 }
 
 static creation create_conv_kernel(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const kernel *, call *)) {
-    creation c = creation_begin(ctx, op, run, sizeof(conv_kernel));
+    creation c = creation_begin(ctx, op, run, sizeof(pooled_kernel));      /* the largest that begins so */
     conv_kernel *k = (conv_kernel *)c.kernel;
     if (!creation_ok(&c))
         return c;
@@ -187,6 +222,18 @@ static creation create_activated(TF_OpKernelConstruction *ctx, const char *op, v
 
 static void *create_conv(TF_OpKernelConstruction *ctx) {
     creation c = create_activated(ctx, "FastconvConv2D", run_conv);
+    return creation_end(&c);
+}
+
+static void *create_conv_pool(TF_OpKernelConstruction *ctx) {
+    creation c = create_activated(ctx, "FastconvConv2DPool2D", run_conv_pool);
+    pooled_kernel *k = (pooled_kernel *)c.kernel;
+    if (creation_ok(&c)) {
+        k->mode = creation_bool(&c, "average") ? FC_AVG_POOL : FC_MAX_POOL;
+        k->padding.mode = creation_bool(&c, "pool_same") ? FC_PAD_SAME : FC_PAD_VALID;
+        creation_ints(&c, "window", 2, 1, k->window);
+        creation_ints(&c, "pool_strides", 2, 1, k->strides);
+    }
     return creation_end(&c);
 }
 
@@ -227,6 +274,11 @@ static const op_spec conv = {
     "FastconvConv2D", {"x: T", "kernel: T", "bias: biases * T"}, {"y: T"},
     {ATTR_T, "biases: int >= 0", ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS,
      ATTR_ACTIVATION, ATTR_ALPHA}, shape_window, create_conv};
+static const op_spec conv_pool = {
+    "FastconvConv2DPool2D", {"x: T", "kernel: T", "bias: biases * T"}, {"y: T"},
+    {ATTR_T, "biases: int >= 0", ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS,
+     ATTR_ACTIVATION, ATTR_ALPHA, "window: list(int)", "pool_strides: list(int)", "pool_same: bool = false",
+     "average: bool = false"}, shape_window, create_conv_pool};
 /* x: only its shape counts, which is known where the graph's is not. */
 static const op_spec input_grad = {
     "FastconvConv2DInputGrad", {"x: T", "kernel: T", "dy: T"}, {"dx: T"},
@@ -251,4 +303,4 @@ static const op_spec grads = {
     "FastconvConv2DGrads", {"x: T", "kernel: T", "dy: T", "y: ys * T"}, {"dx: dxs * T", "dkernel: dkernels * T", "dbias: dbiases * T"},
     {ATTR_T, ATTR_WANTED, ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS, ATTR_ACTIVATION, ATTR_ALPHA}, shape_unknown, create_grads};
 
-const op_spec *const fc_tf_conv2d_ops[] = {&conv, &input_grad, &kernel_grad, &bias_grad, &grads, &transpose, NULL};
+const op_spec *const fc_tf_conv2d_ops[] = {&conv, &conv_pool, &input_grad, &kernel_grad, &bias_grad, &grads, &transpose, NULL};

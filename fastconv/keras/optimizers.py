@@ -1,4 +1,4 @@
-"""Update steps of Keras' optimizers as TensorFlow's fused kernels: one pass over a variable instead of one an operation.
+"""Update steps of Keras' optimizers as TensorFlow's fused kernels: one pass over a variable, not one an operation.
 
 Only where Keras runs on TensorFlow; the formulas are the same (TensorFlow's are in core/kernels/training_ops.cc).
 """
@@ -17,7 +17,7 @@ _step = threading.local()       # scalars that all variables of one step share
 
 
 def fuse_optimizers() -> None:
-    """Let SGD, Adam (and AdamW), RMSprop and Adadelta update dense variables by fused kernels; `patch_keras` does it too.
+    """Let SGD, Adam (and AdamW), RMSprop and Adadelta update variables by fused kernels; `patch_keras` does it too.
 
     Variables, slots, files and configs stay as they are. Sparse gradients, ``amsgrad`` and ``centered`` keep Keras'
     own steps. On other backends than TensorFlow nothing changes. Doing it twice is doing it once.
@@ -124,7 +124,7 @@ def _rmsprop(optimizer, tf, gradient, variable, learning_rate) -> bool:
         return False
     tf.raw_ops.ResourceApplyRMSProp(
         var=variable.handle, ms=_slot(optimizer, optimizer._velocities, variable),
-        mom=_slot(optimizer, optimizer._momentums, variable), lr=learning_rate, rho=_constant(tf, optimizer.rho, variable),
-        momentum=_constant(tf, optimizer.momentum, variable), epsilon=_constant(tf, optimizer.epsilon, variable),
-        grad=gradient)
+        mom=_slot(optimizer, optimizer._momentums, variable), lr=learning_rate,
+        rho=_constant(tf, optimizer.rho, variable), momentum=_constant(tf, optimizer.momentum, variable),
+        epsilon=_constant(tf, optimizer.epsilon, variable), grad=gradient)
     return True

@@ -1,9 +1,13 @@
 """fastconv's operations as TensorFlow ops: in eager mode, in `tf.function`, in saved models, with gradients."""
 from . import threads as _threads
 from .dense_layer import dense
-from .ops import activation, avg_pool2d, conv2d, conv2d_transpose, max_pool2d, refusal, softmax
+from .elementwise import activation, softmax
+from .ops import avg_pool2d, conv2d, conv2d_pool2d, conv2d_transpose, max_pool2d, refusal
 
-__all__ = ["activation", "avg_pool2d", "conv2d", "conv2d_transpose", "dense", "max_pool2d", "refusal", "softmax"]
+__all__ = [
+    "activation", "avg_pool2d", "conv2d", "conv2d_pool2d", "conv2d_transpose", "dense", "max_pool2d", "refusal",
+    "softmax",
+]
 
 _threads.run_one_op_at_a_time()
 _threads.take_over_intra_op_setting()

@@ -121,6 +121,20 @@ def _conv2d_kernel_grad(op, ddkernel):
     return None, dx, _conv2d_op(x, ddkernel, attrs, dy) if wanted(op, 2) else None
 
 
+@tf.RegisterGradient("FastconvConv2DPool2D")
+def _conv2d_pool2d(op, dy):
+    """Through the convolution, computed again, and its pooling by itself."""
+    attrs = attrs_of(op, (*_CONV_ATTRS, *ACTIVATION_ATTRS))
+    pooling = {"strides": op.get_attr("pool_strides"), "padding": "SAME" if op.get_attr("pool_same") else "VALID",
+               "data_format": attrs["data_format"], **attrs_of(op, ("window", "average"))}
+    inputs = list(op.inputs)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        y = raw.fastconv_conv2d(x=inputs[0], kernel=inputs[1], bias=inputs[2:], **attrs)
+        pooled = raw.fastconv_pool2d(x=y, **pooling)
+    return tape.gradient(pooled, inputs, output_gradients=dy)
+
+
 @tf.RegisterGradient("FastconvConv2DTranspose")
 def _conv2d_transpose(op, dy):
     """A convolution of dy; with x in the place of its output's gradient, the kernel's."""

@@ -8,6 +8,7 @@ from .. import _args
 from ..nn.transpose import transposed_size
 from ._attrs import ACTIVATIONS, DTYPES, alpha_bits, same_dtype, tensor, window_attrs, windowed_shape
 from ._load import raw
+from .elementwise import activated
 
 
 def refusal(x) -> str | None:
@@ -71,19 +72,76 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
     array([[9., 9.],
            [9., 9.]], dtype=float32)
     """
+    inputs, attrs = _convolution(
+        x, kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, alpha)
+    y = raw.fastconv_conv2d(name=name, **inputs, **attrs)
+    if not tf.executing_eagerly():
+        y.set_shape(_convolved_shape(inputs, attrs))
+    return y
+
+
+def conv2d_pool2d(x, kernel, bias=None, *, pool="max", pool_size=2, pool_strides=None, pool_padding="valid", strides=1,
+                  padding="valid", dilation_rate=1, groups=1, data_format="channels_last", activation=None, alpha=0.0,
+                  name=None):
+    """`conv2d`, then `max_pool2d` or `avg_pool2d` of its result, which is never whole in memory.
+
+    For inference: gradients compute the convolution again.
+
+    Parameters
+    ----------
+    x, kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, alpha
+        As in `conv2d`.
+    pool : {'max', 'avg'}
+    pool_size, pool_strides
+        As `pool_size` and `strides` of `max_pool2d`.
+    pool_padding : {'valid', 'same'}
+
+    Returns
+    -------
+    tf.Tensor
+        (n, out_h, out_w, c_out) or (n, c_out, out_h, out_w).
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `conv2d` and `max_pool2d`.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> import fastconv.tensorflow as ft
+    >>> ft.conv2d_pool2d(tf.ones([1, 4, 4, 1]), tf.ones([3, 3, 1, 1])).numpy().ravel()
+    array([9.], dtype=float32)
+    """
+    inputs, attrs = _convolution(
+        x, kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, alpha)
+    window = _args.pair(pool_size, "pool_size")
+    steps = window if pool_strides is None else _args.pair(pool_strides, "pool_strides")
+    average = _args.choice(pool, "pool", ("max", "avg")) == "avg"
+    same = _args.choice(pool_padding, "pool_padding", ("valid", "same")) == "same"
+    y = raw.fastconv_conv2d_pool2d(window=window, pool_strides=steps, pool_same=same, average=average, name=name,
+                                   **inputs, **attrs)
+    if not tf.executing_eagerly():
+        shape = tf.TensorShape(_convolved_shape(inputs, attrs))
+        pooling = attrs | {"strides": steps, "padding": "SAME" if same else "VALID", "explicit_paddings": [0] * 4}
+        y.set_shape(windowed_shape(shape, window, pooling, (1, 1), inputs["kernel"].shape[3]))
+    return y
+
+
+def _convolution(x, kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, alpha):
+    """The inputs and attributes of a convolution op, checked."""
     x, kernel = tensor(x, "x", 4), tensor(kernel, "kernel", 4)
     biases = [] if bias is None else [tensor(bias, "bias", 1)]
     same_dtype(x, kernel=kernel, **({"bias": biases[0]} if biases else {}))
-    window = window_attrs(padding, strides, data_format)
-    dilations = _args.pair(dilation_rate, "dilation_rate")
-    groups = _args.integer(groups, "groups", 1)
     activation = _args.choice("linear" if activation is None else activation, "activation", ACTIVATIONS)
-    y = raw.fastconv_conv2d(
-        x=x, kernel=kernel, bias=biases, dilations=dilations, groups=groups, activation=activation,
-        alpha_bits=alpha_bits(alpha), name=name, **window)
-    if not tf.executing_eagerly():
-        y.set_shape(windowed_shape(x.shape, kernel.shape[:2], window, dilations, kernel.shape[3]))
-    return y
+    return {"x": x, "kernel": kernel, "bias": biases}, {
+        "dilations": _args.pair(dilation_rate, "dilation_rate"), "groups": _args.integer(groups, "groups", 1),
+        "activation": activation, "alpha_bits": alpha_bits(alpha), **window_attrs(padding, strides, data_format)}
+
+
+def _convolved_shape(inputs, attrs):
+    kernel = inputs["kernel"].shape
+    return windowed_shape(inputs["x"].shape, kernel[:2], attrs, attrs["dilations"], kernel[3])
 
 
 def conv2d_transpose(x, kernel, bias=None, *, strides=1, padding="valid", output_padding=None, dilation_rate=1,
@@ -139,7 +197,7 @@ def conv2d_transpose(x, kernel, bias=None, *, strides=1, padding="valid", output
         bias = tensor(bias, "bias", 1)
         same_dtype(x, bias=bias)
         y = tf.nn.bias_add(y, bias, data_format=window["data_format"])
-    return y if activation is None else _activated(y, activation, alpha)
+    return y if activation is None else activated(y, activation, alpha)
 
 
 def max_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="channels_last", name=None):
@@ -187,59 +245,6 @@ def avg_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="ch
     array([1.5], dtype=float32)
     """
     return _pool(x, pool_size, strides, padding, data_format, True, name)
-
-
-def activation(x, activation, alpha=0.0, name=None):
-    """An elementwise activation of `ACTIVATIONS`, computed in x's memory where nothing else needs it.
-
-    Parameters
-    ----------
-    x : tf.Tensor
-        Any shape; float16, bfloat16, float32 or float64.
-    activation : str
-    alpha : float
-        The slope of 'leaky_relu', the scale of 'elu'; others have no parameter.
-
-    Returns
-    -------
-    tf.Tensor
-        Of x's shape and dtype.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If `activation` is unknown or x is not of these dtypes.
-
-    Examples
-    --------
-    >>> import tensorflow as tf
-    >>> import fastconv.tensorflow as ft
-    >>> ft.activation(tf.constant([-1.0, 2.0]), "relu").numpy()
-    array([0., 2.], dtype=float32)
-    """
-    return _activated(tensor(x, "x"), activation, alpha, name)
-
-
-def softmax(x, axis=-1, name=None):
-    """exp(x) over its sum along `axis`, as `tf.nn.softmax`.
-
-    Examples
-    --------
-    >>> import tensorflow as tf
-    >>> import fastconv.tensorflow as ft
-    >>> ft.softmax(tf.zeros([1, 4])).numpy()
-    array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
-    """
-    x = tensor(x, "x")
-    rank = x.shape.rank
-    if rank is not None and not -rank <= axis < rank:
-        raise ValueError(f"`axis` must be in [{-rank}, {rank}); received {axis}")
-    return raw.fastconv_softmax(x=x, axis=axis, name=name)
-
-
-def _activated(x, activation, alpha, name=None):
-    _args.choice(activation, "activation", ACTIVATIONS)
-    return raw.fastconv_activation(x=x, activation=activation, alpha_bits=alpha_bits(alpha), name=name)
 
 
 def set_pooled_shape(y, x, window, attrs):

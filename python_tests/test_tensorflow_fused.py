@@ -1,0 +1,72 @@
+"""A convolution with the pooling after it as one TensorFlow op, against the two."""
+import pytest
+import tensorflow as tf
+from test_tensorflow import TOLERANCE, close, gradients, random
+
+import fastconv.keras as fk
+import fastconv.tensorflow as ft
+
+CASES = {
+    "max": ({}, {}),
+    "average": ({"pool": "avg", "pool_size": (3, 2), "pool_strides": 2}, {"padding": "same", "activation": "tanh"}),
+    "same": ({"pool_size": 3, "pool_strides": 2, "pool_padding": "same"}, {"strides": 2, "activation": "relu"}),
+    "first": ({"pool": "avg", "pool_padding": "same"}, {"groups": 2, "data_format": "channels_first"}),
+}
+
+
+def operands(conv, dtype="float64"):
+    x = random((2, 4, 11, 12) if "data_format" in conv else (2, 11, 12, 4), dtype)
+    return x, random((3, 3, 4 // conv.get("groups", 1), 8), dtype, 1), random((8,), dtype, 2)
+
+
+def apart(*inputs, pool="max", pool_size=2, pool_strides=None, pool_padding="valid", **conv):
+    function = ft.max_pool2d if pool == "max" else ft.avg_pool2d
+    return function(ft.conv2d(*inputs, **conv), pool_size, strides=pool_strides, padding=pool_padding,
+                    data_format=conv.get("data_format", "channels_last"))
+
+
+@pytest.mark.parametrize("pool, conv", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_values(pool, conv, dtype):
+    inputs = operands(conv, dtype)
+    actual = ft.conv2d_pool2d(*inputs, **pool, **conv)
+    assert actual.dtype == dtype
+    close(actual, tf.cast(apart(*inputs, **pool, **conv), "float64"), dtype)
+
+
+@pytest.mark.parametrize("pool, conv", CASES.values(), ids=CASES)
+def test_gradients_and_static_shapes(pool, conv):
+    inputs = operands(conv)
+    expected = gradients(lambda *a: apart(*a, **pool, **conv), *inputs)
+    take = tf.function(lambda *a: gradients(lambda *b: ft.conv2d_pool2d(*b, **pool, **conv), *a))
+    for a, e in zip(take(*inputs), expected, strict=True):
+        close(a, e)
+    shape = [None, *inputs[0].shape[1:]]
+    traced = tf.function(lambda x: ft.conv2d_pool2d(x, *inputs[1:], **pool, **conv)).get_concrete_function(
+        tf.TensorSpec(shape, "float64"))
+    assert traced.outputs[0].shape[1:] == ft.conv2d_pool2d(*inputs, **pool, **conv).shape[1:]
+
+
+def test_accelerated_models_use_it_in_inference_alone():
+    import keras
+    layers = keras.layers
+    model = fk.accelerate(keras.Sequential([
+        keras.Input((16, 16, 1)), layers.Conv2D(4, 3), layers.ReLU(), layers.MaxPooling2D(2),
+        layers.Conv2D(6, 3, activation="tanh"), layers.AveragePooling2D(2), layers.Conv2D(2, 1),
+        layers.Activation("gelu"), layers.MaxPooling2D(2)]))
+
+    def ops(training):
+        graph = tf.function(lambda x: model(x, training=training)).get_concrete_function(
+            tf.TensorSpec((1, 16, 16, 1))).graph
+        return [op.type.removeprefix("Fastconv") for op in graph.get_operations() if op.type.startswith("Fastconv")]
+
+    assert ops(False) == ["Conv2DPool2D", "Conv2DPool2D", "Conv2D", "Activation", "Pool2D"]
+    assert ops(True) == ["Conv2D", "Pool2D", "Conv2D", "Pool2D", "Conv2D", "Activation", "Pool2D"]
+
+
+def test_errors():
+    x, kernel, bias = operands({})
+    for wrong, name in (({"pool": "min"}, "pool"), ({"pool_padding": "half"}, "pool_padding"),
+                        ({"pool_size": 0}, "pool_size")):
+        with pytest.raises(ValueError, match=f"`{name}`"):
+            ft.conv2d_pool2d(x, kernel, bias, **wrong)

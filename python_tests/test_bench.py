@@ -27,7 +27,7 @@ IMAGES = ["--full", "--suite", "image", "--peers", "none", "--rounds", "1", "--t
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command line on the fastconv that this process has imported."""
     environment = os.environ | {"PYTHONPATH": str(Path(fastconv.__file__).parents[1]), "PYTHONIOENCODING": "utf-8"}
-    return subprocess.run([sys.executable, str(BENCH / "run.py"), *arguments], env=environment, timeout=120,
+    return subprocess.run([sys.executable, str(BENCH / "run.py"), *arguments], env=environment, timeout=240,
                           capture_output=True, text=True, encoding="utf-8")
 
 
@@ -126,7 +126,7 @@ def test_networks_of_keras_in_processes_of_their_own(tmp_path):
     (row,) = json.loads(path.read_text())["rows"]
     assert set(row["results"]) == {"fastconv-tf", "keras-tf"} and not row["problems"]
     assert all(result["error"] < 1e-6 and result["rounds"] == 1 for result in row["results"].values())
-    assert "the time of a backend's own layers over fastconv's on that backend" in done.stdout
+    assert "on TensorFlow" in done.stdout
     assert {file.name for file in tmp_path.glob("*.png")} == {"networks-keras.png"}
 
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A task is a block of rows of c by a chunk of panels of columns. It goes through the depth in blocks: packs b's part, which L2 keeps, and
+ * Matrices of more than a few rows; ops/matrix_vector.c has the others. A task is a block of rows of c by a chunk of panels of columns. It goes through the depth in blocks: packs b's part, which L2 keeps, and
  * multiplies it by a's rows where they lie, or, turned, from a copy of them. The cuts depend on the shapes alone.
  */
 #include "ops/matrix.h"
@@ -164,6 +164,8 @@ fc_status fc_matrix_product(const fc_product *product) {
         return FC_BAD_ARGUMENT;
     if (!product->rows || !product->cols)
         return FC_OK;
+    if (fc_adds_rows(product))
+        return fc_add_rows(product, kernels);
     product_job job = {.product = product, .kernels = kernels, .size = fc_dtype_size(product->dtype)};
     if (product->activation != FC_RELU)
         job.activate = fc_activation_kernel(kernels, product->dtype, product->activation);

@@ -21,4 +21,8 @@ typedef struct fc_product {
 
 fc_status fc_matrix_product(const fc_product *product);
 
+/* A few rows of c are sums of b's rows, which come by once, in order, from memory; whether this serves, and the product. */
+int fc_adds_rows(const fc_product *product);
+fc_status fc_add_rows(const fc_product *product, const fc_kernels *kernels);
+
 #endif

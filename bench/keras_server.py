@@ -1,4 +1,4 @@
-"""A process of the keras suite: ``python keras_server.py stock|jit|fastconv|reference``, its backend in KERAS_BACKEND.
+"""A process of the keras suite: ``python keras_server.py stock|jit|fastconv``, its backend in KERAS_BACKEND.
 
 Each line of the standard input is a command in JSON, each line that goes back an answer: ``build`` makes a network,
 writes the file with what is checked and runs it once, ``run`` runs it, ``drop`` lets it go.
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+SCRIPTS = str(Path(__file__).parents[1] / "examples" / "networks")
 GRADIENT_IMAGES = 64
 # A learning rate so high that rounding the weights does not show in what a step subtracts from them.
 RATE = 1024.0
@@ -47,6 +48,23 @@ def images(model, count: int) -> tuple[np.ndarray, np.ndarray]:
     return x, labels if str(model.loss).startswith("sparse") else np.eye(classes, dtype=np.float32)[labels]
 
 
+def reference(op: str, settings: dict) -> np.ndarray:
+    """The answer of stock layers in float64."""
+    import keras
+    before = keras.config.floatx()
+    _set_dtype("float64")
+    try:
+        return Network("reference", op, settings).answer()
+    finally:
+        _set_dtype(before)
+
+
+def _set_dtype(name: str) -> None:
+    import keras
+    keras.config.set_floatx(name)
+    keras.config.set_dtype_policy(name)
+
+
 def channels_last(layer):
     """The layer itself, or one that turns its images: stock TensorFlow has no channels first in float64 on a CPU."""
     import keras
@@ -63,6 +81,8 @@ class Network:
     def __init__(self, kind: str, op: str, settings: dict):
         self.kind, self.op = kind, op
         self.batch = int(settings["batch"])
+        if SCRIPTS not in sys.path:
+            sys.path.insert(0, SCRIPTS)
         script = importlib.import_module(settings["net"])
         options = {key: int(settings[key]) for key in ("groups", "dropout", "size") if key in settings}
         self._make = lambda: script.build(**options)
@@ -119,9 +139,6 @@ class Network:
 
 def layers_of(kind: str):
     """A context in which scripts build the networks of this kind."""
-    if kind == "reference":
-        import keras
-        keras.config.set_floatx("float64")
     if kind != "fastconv":
         return contextlib.nullcontext()
     import fastconv.keras
@@ -149,8 +166,7 @@ def serve(kind: str, reply) -> None:
                 if command["do"] == "build":
                     network = Network(kind, command["op"], command["settings"])
                     np.save(command["file"], network.answer())
-                    if kind != "reference":
-                        network.run(2 * network.batch)      # compiles
+                    network.run(2 * network.batch)      # compiles
             except Exception as error:
                 reply({"error": first_line(error)})     # this row is lost, not the process
             else:
@@ -160,7 +176,6 @@ def serve(kind: str, reply) -> None:
 def main() -> None:
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)               # whatever a library prints is none
-    sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "networks"))
 
     def reply(content: dict) -> None:
         print(json.dumps(content), file=replies, flush=True)

@@ -20,7 +20,8 @@ def fuse_optimizers() -> None:
     """Let SGD, Adam (and AdamW), RMSprop and Adadelta update variables by fused kernels; `patch_keras` does it too.
 
     Variables, slots, files and configs stay as they are. Sparse gradients, ``amsgrad``, ``centered`` and RMSprop
-    without a momentum keep Keras' own steps. On other backends than TensorFlow nothing changes. Doing it twice is doing it once.
+    without a momentum keep Keras' own steps. On other backends than TensorFlow nothing changes. Doing it twice is
+    doing it once.
 
     Examples
     --------

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Matrices of more than a few rows; ops/matrix_vector.c has the others. A task is a block of rows of c by a chunk of panels of columns. It goes through the depth in blocks: packs b's part, which L2 keeps, and
- * multiplies it by a's rows where they lie, or, turned, from a copy of them. The cuts depend on the shapes alone.
+ * Matrices of more than a few rows; ops/matrix_vector.c has the others. A task is a block of rows of c by a chunk of panels of columns. It
+ * goes through the depth in blocks: packs b's part, which L2 keeps, and multiplies it by a's rows where they lie, or, turned, from a copy
+ * of them. The cuts depend on the shapes alone.
  */
 #include "ops/matrix.h"
 

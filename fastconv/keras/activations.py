@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import keras
 
-from . import _ops, base
+from . import base
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 
@@ -38,7 +38,7 @@ class Activation(_Elementwise, keras.layers.Activation):
 
     def call(self, inputs):
         if self.activation is keras.activations.softmax and self._serves(inputs):
-            return base.with_logits(_ops.softmax(inputs), inputs)
+            return base.softmax(inputs)
         # Somebody's own function is no fallback.
         return super().call(inputs) if self.known() else self.activation(inputs)
 
@@ -132,5 +132,5 @@ class Softmax(base.Fast, keras.layers.Softmax):
         if mask is not None or not isinstance(axis, int):
             base.fall_back(self, "no kernel for masks or several axes")
         elif self._serves(inputs):
-            return base.with_logits(_ops.softmax(inputs, axis), inputs)
+            return base.softmax(inputs, axis)
         return super().call(inputs, mask)

@@ -18,7 +18,7 @@ def run_one_op_at_a_time() -> None:
     """On one or two CPUs, set TensorFlow's inter-op pool to one thread, unless its size was chosen or is in use.
 
     Each op of fastconv's uses all CPUs; another of TensorFlow's threads beside it, which spins while it looks for
-    work, takes one of them away. Measured on two CPUs: 5 to 25 % of a training step.
+    work, takes one of them away. Measured on two CPUs: up to 20 % of a training step.
     """
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if "TF_NUM_INTEROP_THREADS" in os.environ or cpus > _FEW_CPUS:

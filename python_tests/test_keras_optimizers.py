@@ -2,8 +2,11 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import fastconv.keras as fk
+from fastconv.keras import optimizers
+from fastconv.tensorflow.updates import update
 
 K = keras.optimizers
 OPTIMIZERS = {
@@ -34,8 +37,10 @@ def train(make):
     return [course, *model.get_weights(), *(variable.numpy() for variable in model.optimizer.variables)]
 
 
+@pytest.mark.parametrize("largest", [0, 1 << 16], ids=["an op each", "one op"])
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
-def test_the_fused_step_is_the_stock_step(make):
+def test_the_fused_step_is_the_stock_step(make, largest, monkeypatch):
+    monkeypatch.setattr(optimizers, "_SMALL", largest)
     stock = train(make)
     fk.fuse_optimizers()
     try:
@@ -69,3 +74,27 @@ def test_sparse_gradients_keep_the_stock_step():
     finally:
         fk.unfuse_optimizers()
     assert changed.tolist() == [True, True, False, False, False]
+
+
+def test_steps_of_a_subclass_are_its_own():
+    class Halving(K.SGD):
+        def update_step(self, gradient, variable, learning_rate):
+            super().update_step(gradient / 2, variable, learning_rate)
+
+    fk.fuse_optimizers()
+    try:
+        variables = [keras.Variable([1.0, 2.0]), keras.Variable([3.0])]
+        Halving(1.0).apply([tf.constant([2.0, 4.0]), tf.constant([6.0])], variables)
+    finally:
+        fk.unfuse_optimizers()
+    assert [variable.numpy().tolist() for variable in variables] == [[0, 0], [0]]
+
+
+def test_wrong_shapes_and_rules_are_told():
+    variable = tf.Variable([1.0, 2.0])
+    for gradient, slots, rule, numbers, said in (
+            ([1.0], [], "sgd", [0.1], "shapes"), ([1.0, 1.0], [], "sgd", [0.1, 0.2], "hyper"),
+            ([1.0, 1.0], [], "adam", [0.1] * 5, "slots"), ([1.0, 1.0], [], "unheard-of", [0.1], "rule")):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=said):
+            update(rule, [variable], [tf.constant(gradient)], slots, numbers)
+    assert variable.numpy().tolist() == [1, 2]

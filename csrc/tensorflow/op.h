@@ -36,7 +36,7 @@ typedef struct op_spec {
 
 /* NULL-terminated lists of the ops of each file. */
 extern const op_spec *const fc_tf_conv2d_ops[], *const fc_tf_pool2d_ops[], *const fc_tf_activation_ops[],
-    *const fc_tf_dense_ops[];
+    *const fc_tf_dense_ops[], *const fc_tf_update_ops[];
 
 #define ATTR_T "T: {half, bfloat16, float, double}"
 #define ATTR_STRIDES "strides: list(int) = [1, 1]"

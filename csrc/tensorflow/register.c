@@ -63,7 +63,8 @@ __attribute__((constructor)) static void register_ops(void) {
         snprintf(failure, sizeof failure, "%s is not in this process: import tensorflow first", missing);
         return;
     }
-    static const op_spec *const *const families[] = {fc_tf_conv2d_ops, fc_tf_pool2d_ops, fc_tf_activation_ops, fc_tf_dense_ops};
+    static const op_spec *const *const families[] = {fc_tf_conv2d_ops, fc_tf_pool2d_ops, fc_tf_activation_ops,
+                                                     fc_tf_dense_ops, fc_tf_update_ops};
     TF_Status *status = tf.NewStatus();
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         for (const op_spec *const *op = families[i]; *op && !*failure; op++)

@@ -8,7 +8,7 @@ try:
 except ImportError as error:
     raise ImportError("fastconv.keras needs Keras and TensorFlow: pip install 'fastconv[keras]'") from error
 
-from . import acceleration, activations, convolution, dense, depthwise, optimizers, patch, pooling, transpose
+from . import acceleration, activations, convolution, dense, depthwise, optimizers, patch, pooling, steps, transpose
 from .acceleration import *  # noqa: F403
 from .activations import *  # noqa: F403
 from .convolution import *  # noqa: F403
@@ -17,7 +17,8 @@ from .depthwise import *  # noqa: F403
 from .optimizers import *  # noqa: F403
 from .patch import *  # noqa: F403
 from .pooling import *  # noqa: F403
+from .steps import *  # noqa: F403
 from .transpose import *  # noqa: F403
 
 __all__ = sorted(name for module in (acceleration, activations, convolution, dense, depthwise, optimizers,
-                                     patch, pooling, transpose) for name in module.__all__)
+                                     patch, pooling, steps, transpose) for name in module.__all__)

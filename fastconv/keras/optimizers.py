@@ -1,10 +1,12 @@
-"""Update steps of Keras' optimizers as TensorFlow's fused kernels: one pass over a variable, not one an operation.
+"""Update steps of Keras' optimizers in one pass: small variables by one op, a large one by TensorFlow's fused kernel.
 
 Only where Keras runs on TensorFlow; the formulas are the same (TensorFlow's are in core/kernels/training_ops.cc).
 """
 from __future__ import annotations
 
+import itertools
 import threading
+from typing import NamedTuple
 
 import keras
 
@@ -12,6 +14,8 @@ from . import _ops
 
 __all__ = ["fuse_optimizers", "unfuse_optimizers"]
 
+# Elements up to which a new value is better made beside the old one, with the others, than in its place, alone.
+_SMALL = 1 << 16
 _stock: dict[tuple[type, str], object] = {}
 _step = threading.local()       # scalars that all variables of one step share
 
@@ -19,9 +23,9 @@ _step = threading.local()       # scalars that all variables of one step share
 def fuse_optimizers() -> None:
     """Let SGD, Adam (and AdamW), RMSprop and Adadelta update variables by fused kernels; `patch_keras` does it too.
 
-    Variables, slots, files and configs stay as they are. Sparse gradients, ``amsgrad``, ``centered`` and RMSprop
-    without a momentum keep Keras' own steps. On other backends than TensorFlow nothing changes. Doing it twice is
-    doing it once.
+    Variables, slots, files and configs stay as they are. Sparse gradients, ``amsgrad``, ``centered`` and the large
+    variables of RMSprop without a momentum keep Keras' own steps. On other backends than TensorFlow nothing changes.
+    Doing it twice is doing it once.
 
     Examples
     --------
@@ -32,10 +36,11 @@ def fuse_optimizers() -> None:
     if _stock or _ops.BACKEND != "tensorflow":
         return
     optimizers = keras.optimizers
-    for kind, step in ((optimizers.SGD, _sgd), (optimizers.Adam, _adam), (optimizers.RMSprop, _rmsprop),
-                       (optimizers.Adadelta, _adadelta)):
+    for kind, step, rule in (
+            (optimizers.SGD, _sgd, _sgd_rule), (optimizers.Adam, _adam, _adam_rule),
+            (optimizers.RMSprop, _rmsprop, _rmsprop_rule), (optimizers.Adadelta, _adadelta, _adadelta_rule)):
         _replace(kind, "update_step", _fused(kind.update_step, step))
-        _replace(kind, "_backend_update_step", _after_gradients(kind._backend_update_step))
+        _replace(kind, "_backend_update_step", _after_gradients(kind, rule))
 
 
 def unfuse_optimizers() -> None:
@@ -63,18 +68,79 @@ def _fused(stock, step):
     return update_step
 
 
-def _after_gradients(stock):
-    def _backend_update_step(self, grads, *arguments):
+def _after_gradients(kind, rule):
+    stock, step = kind._backend_update_step, kind.update_step
+
+    def _backend_update_step(self, grads, variables, learning_rate):
         import tensorflow as tf
         _step.powers = {}
+        pairs = list(zip(grads, variables, strict=True))
+        alone = not tf.distribute.has_strategy()
         # Updates between the gradients would take the cores from them.
-        first = [grad for grad in grads if isinstance(grad, tf.Tensor)] if not tf.distribute.has_strategy() else []
+        first = [grad for grad in grads if isinstance(grad, tf.Tensor)] if alone else []
         try:
             with tf.control_dependencies(first):
-                return stock(self, grads, *arguments)
+                if alone and type(self).update_step is step:
+                    pairs = _update_together(self, tf, pairs, learning_rate, rule(self))
+                if pairs:
+                    stock(self, *map(list, zip(*pairs, strict=True)), learning_rate)
         finally:
             _step.powers = {}
     return _backend_update_step
+
+
+def _update_together(optimizer, tf, pairs, learning_rate, rule):
+    """Update the small variables by one op; the pairs of gradients and variables that are left."""
+    def is_small(gradient, variable):
+        variable = getattr(variable, "value", variable)
+        return (isinstance(gradient, tf.Tensor) and gradient.dtype == variable.dtype == tf.float32
+                and type(variable).__name__ == "ResourceVariable" and variable.shape.num_elements() <= _SMALL)
+
+    small = [is_small(*pair) for pair in pairs]
+    if rule is None or sum(small) < 2:
+        return pairs
+    from ..tensorflow.updates import update
+    gradients, variables = zip(*itertools.compress(pairs, small), strict=True)
+    variables = [getattr(variable, "value", variable) for variable in variables]
+    indices = [optimizer._get_variable_index(variable) for variable in variables]
+    slots = [[slot[index].value for index in indices] for slot in rule.slots]
+    update(rule.name, variables, gradients, slots, [learning_rate, *rule.numbers])
+    return [pair for pair, taken in zip(pairs, small, strict=True) if not taken]
+
+
+class _Rule(NamedTuple):
+    """An optimizer's step as `fastconv.tensorflow.updates` knows it; numbers: those after the learning rate."""
+
+    name: str
+    slots: list
+    numbers: list
+
+
+def _sgd_rule(optimizer) -> _Rule:
+    if not optimizer.momentum:
+        return _Rule("sgd", [], [])
+    return _Rule("nesterov" if optimizer.nesterov else "momentum", [optimizer.momentums], [optimizer.momentum])
+
+
+def _adam_rule(optimizer) -> _Rule | None:
+    if optimizer.amsgrad:
+        return None
+    return _Rule("adam", [optimizer._momentums, optimizer._velocities],
+                 [optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, optimizer.iterations + 1])
+
+
+def _rmsprop_rule(optimizer) -> _Rule | None:
+    if optimizer.centered:
+        return None
+    numbers = [optimizer.rho, optimizer.epsilon]
+    if not optimizer.momentum:
+        return _Rule("rmsprop", [optimizer._velocities], numbers)
+    return _Rule("rmsprop_momentum", [optimizer._velocities, optimizer._momentums], [*numbers, optimizer.momentum])
+
+
+def _adadelta_rule(optimizer) -> _Rule:
+    return _Rule("adadelta", [optimizer._accumulated_grads, optimizer._accumulated_delta_vars],
+                 [optimizer.rho, optimizer.epsilon])
 
 
 def _slot(optimizer, slots, variable):

@@ -11,6 +11,7 @@ from keras.src.saving import object_registration
 
 from . import activations, convolution, dense, depthwise, pooling, transpose
 from .optimizers import fuse_optimizers, unfuse_optimizers
+from .steps import group_steps, ungroup_steps
 
 __all__ = ["is_patched", "patch_keras", "patched", "unpatch_keras"]
 
@@ -51,6 +52,7 @@ def patch_keras() -> None:
         _custom_names[layer] = object_registration.GLOBAL_CUSTOM_NAMES.pop(layer)
     _exchange({stock: layer for layer, stock in STOCK.items()})
     fuse_optimizers()
+    group_steps()
 
 
 def unpatch_keras() -> None:
@@ -64,6 +66,7 @@ def unpatch_keras() -> None:
     _custom_names.clear()
     _exchange(STOCK)
     unfuse_optimizers()
+    ungroup_steps()
 
 
 @contextmanager

@@ -1,0 +1,197 @@
+"""Several steps of `fit`, `evaluate` and `predict` in one call of TensorFlow, which costs more than a small step.
+
+Only where Keras runs on TensorFlow. The steps are the same, in the same order, on the same batches; Python just sees
+fewer of them, about one in the time after which Keras' progress bar is drawn again.
+"""
+from __future__ import annotations
+
+import functools
+import inspect
+import time
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+import keras
+from keras.src.utils.python_utils import is_default
+
+from . import _ops
+
+__all__ = ["group_steps", "ungroup_steps"]
+
+_SECONDS = 0.05     # what a group may take: the interval of Keras' progress bar
+_MOST = 64
+_HOOKS = [f"on_{kind}batch_{edge}" for kind in ("", "train_", "test_", "predict_") for edge in ("begin", "end")]
+
+_stock: dict[tuple[Any, str], Any] = {}
+_may_group: ContextVar[bool] = ContextVar("fastconv_may_group", default=False)
+
+
+def group_steps() -> None:
+    """Let `fit`, `evaluate` and `predict` run several batches in a call of TensorFlow; `patch_keras` does it too.
+
+    As many as take 0.05 s, found while they run. The results, the order of batches and the epochs' callbacks are the
+    same. Batches stay single where somebody looks at each: a callback with a method for batches, `run_eagerly`, a
+    distribution strategy, ``compile(steps_per_execution=...)``, a model with functions of its own for making steps,
+    and data of unknown length. On other backends than TensorFlow nothing changes. Doing it twice is doing it once.
+
+    See Also
+    --------
+    ungroup_steps : the opposite.
+
+    Examples
+    --------
+    >>> import fastconv.keras
+    >>> fastconv.keras.group_steps()
+    >>> fastconv.keras.ungroup_steps()
+    """
+    if _stock or _ops.BACKEND != "tensorflow":
+        return
+    from keras.src.backend.tensorflow import trainer
+    kind = trainer.TensorFlowTrainer
+    for name in ("fit", "evaluate", "predict"):
+        _replace(kind, name, _deciding(getattr(kind, name), kind))
+    _replace(kind, "_make_function", _grouping_function(kind._make_function))
+    _replace(kind, "make_predict_function", _grouping_predict_function(kind.make_predict_function))
+    _replace(trainer, "TFEpochIterator", _epoch_iterator(trainer.TFEpochIterator))
+
+
+def ungroup_steps() -> None:
+    """Undo `group_steps`."""
+    for (owner, name), value in _stock.items():
+        setattr(owner, name, value)
+    _stock.clear()
+
+
+def _replace(owner, name: str, value) -> None:
+    _stock[owner, name] = getattr(owner, name)
+    setattr(owner, name, value)
+
+
+def _deciding(method: Callable, kind: type) -> Callable:
+    """`fit`, `evaluate` or `predict`, which lets its epoch iterators group steps if nobody would see it."""
+    signature = inspect.signature(method)
+
+    @functools.wraps(method)
+    def decide(self, *args, **kwargs):
+        try:
+            callbacks = signature.bind(self, *args, **kwargs).arguments.get("callbacks")
+        except TypeError:       # Keras' own method says what is wrong
+            return method(self, *args, **kwargs)
+        token = _may_group.set(_has_plain_steps(self, kind) and not any(map(_sees_batches, _listed(callbacks))))
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            _may_group.reset(token)
+    return decide
+
+
+def _has_plain_steps(model, kind: type) -> bool:
+    import tensorflow as tf
+    made = "_make_function", "make_train_function", "make_test_function", "make_predict_function"
+    return (model.steps_per_execution == 1 and not model.run_eagerly and not tf.config.functions_run_eagerly()
+            and model._distribute_strategy is None and not tf.distribute.has_strategy()
+            and all(getattr(type(model), name) is getattr(kind, name) for name in made))
+
+
+def _listed(callbacks) -> list:
+    return getattr(callbacks, "callbacks", None) or keras.tree.flatten(callbacks or [])
+
+
+def _sees_batches(callback) -> bool:
+    if isinstance(callback, keras.callbacks.ProgbarLogger):
+        return False
+    by_epoch = (keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore)
+    if type(callback) in by_epoch and callback.save_freq == "epoch":
+        return False
+    return not all(is_default(getattr(callback, hook, None)) for hook in _HOOKS)
+
+
+class _Pace:
+    """How many steps a group has: more while groups are short."""
+
+    def __init__(self):
+        self.count, self.most = 1, _MOST
+        self._is_first = True       # TensorFlow traces and compiles meanwhile
+
+    def took(self, seconds: float, count: int) -> None:
+        if self._is_first:
+            self._is_first = False
+            return
+        fitting = int(_SECONDS * count / max(seconds, 1e-9))
+        self.count = max(1, min(fitting, 4 * count, self.most))
+
+
+class _Group(NamedTuple):
+    """What an epoch iterator gives in the place of TensorFlow's iterator: up to `count` batches of it."""
+
+    iterator: Any
+    count: int
+    pace: _Pace
+
+    def __next__(self) -> _Group:       # `predict` fetches its data here
+        return self
+
+
+def _epoch_iterator(stock: type) -> type:
+    class GroupingEpochIterator(stock):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self._pace = _Pace() if _may_group.get() else None
+
+        def _enumerate_iterator(self) -> Iterator:
+            steps = super()._enumerate_iterator()
+            if self._pace is None or not self._num_batches:
+                yield from steps
+                return
+            epoch = self.steps_per_epoch or self._num_batches
+            for begin, end, iterator in steps:
+                left = min(epoch - begin, self._num_batches - self._steps_seen + 1)
+                count = max(1, min(self._pace.count, left))
+                for _ in range(count - 1):
+                    _, end, iterator = next(steps)
+                start = time.perf_counter()
+                yield begin, end, _Group(iterator, count, self._pace)
+                self._pace.took(time.perf_counter() - start, count)
+
+    return GroupingEpochIterator
+
+
+def _grouping_function(stock: Callable) -> Callable:
+    @functools.wraps(stock)
+    def _make_function(self, step_function):
+        return _taking_groups(stock(self, step_function), lambda: step_function, self.jit_compile, join=False)
+    return _make_function
+
+
+def _grouping_predict_function(stock: Callable) -> Callable:
+    @functools.wraps(stock)
+    def make_predict_function(self, force=False):
+        if self.predict_function is not None and not force:
+            return self.predict_function
+        stock(self, force)
+        single = self.predict_function
+        grouped = _taking_groups(lambda iterator: single([next(iterator)]), lambda: self.predict_step,
+                                 self.jit_compile, join=True)
+        self.predict_function = lambda data: grouped(data[0]) if isinstance(data[0], _Group) else single(data)
+    return make_predict_function
+
+
+def _taking_groups(single: Callable, step: Callable, jit_compile: bool, join: bool) -> Callable:
+    """A function of TensorFlow's iterators, `single`, that takes groups too."""
+    loop = None
+
+    def function(data):
+        nonlocal loop
+        if not isinstance(data, _Group):
+            return single(data)
+        iterator, count, pace = data
+        if loop is None:
+            from ..tensorflow.step_loop import StepLoop
+            loop = StepLoop(step(), jit_compile, join)
+        if not loop.can_run(iterator):
+            pace.most = 1
+            return single(iterator)
+        return loop(iterator, count)
+
+    return function

@@ -1,0 +1,126 @@
+"""Many steps on the batches of an iterator as one function."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+__all__ = ["StepLoop"]
+
+_INPUTS = tf.TensorSpec, tf.RaggedTensorSpec, tf.SparseTensorSpec
+
+
+class StepLoop:
+    """``loop(iterator, count)`` runs a step on each of the next `count` batches, or on those that are left.
+
+    Parameters
+    ----------
+    step : callable
+        Of one batch; gives tensors in any structure.
+    jit_compile : bool
+        Whether XLA compiles the step.
+    join : bool
+        Whether the loop gives what all steps give, joined along the first axis; else what the last one gives.
+
+    Raises
+    ------
+    StopIteration
+        If the iterator has no batch left.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> from fastconv.tensorflow.step_loop import StepLoop
+    >>> batches = iter(tf.data.Dataset.range(7).batch(2))
+    >>> loop = StepLoop(lambda batch: batch + 10, jit_compile=False, join=True)
+    >>> loop.can_run(batches)
+    True
+    >>> loop(batches, 3).numpy()
+    array([10, 11, 12, 13, 14, 15])
+    """
+
+    def __init__(self, step: Callable, jit_compile: bool, join: bool):
+        # Keras has steps traced as they stand, without autograph.
+        plain = tf.autograph.experimental.do_not_convert(lambda batch: step(batch))
+        self._step = tf.function(plain, reduce_retracing=True, jit_compile=jit_compile)
+        self._run = tf.function(self._steps, reduce_retracing=True, autograph=False)
+        self._collector = _Joined if join else _Last
+        self._known: dict[str, bool] = {}
+
+    def can_run(self, iterator) -> bool:
+        """Whether the step takes and gives what a loop can hold."""
+        spec = iterator.element_spec
+        key = str(spec)
+        if key not in self._known:
+            self._known[key] = all(isinstance(leaf, _INPUTS) for leaf in tf.nest.flatten(spec)) and all(
+                isinstance(leaf, tf.Tensor) and self._collector.takes(leaf.shape)
+                for leaf in tf.nest.flatten(self._outputs(spec)))
+        return self._known[key]
+
+    def __call__(self, iterator, count: int):
+        done, outputs = self._run(iterator, tf.constant(count))
+        if not int(done):
+            raise StopIteration
+        return outputs
+
+    def _outputs(self, spec) -> Any:
+        return self._step.get_concrete_function(spec).structured_outputs
+
+    def _steps(self, iterator, count):
+        spec = iterator.element_spec
+        collector = self._collector(self._outputs(spec))
+
+        def is_due(done, batch, _):
+            return (done < count) & batch.has_value()
+
+        def run(done, batch, collected):
+            collected = collector.add(collected, done, self._step(batch.get_value()))
+            done += 1
+            batch = tf.cond(done < count, iterator.get_next_as_optional, lambda: tf.experimental.Optional.empty(spec))
+            return done, batch, collected
+
+        done, _, collected = tf.while_loop(
+            is_due, run, (tf.constant(0), iterator.get_next_as_optional(), collector.start()), parallel_iterations=1)
+        return done, collector.result(collected)
+
+
+class _Last:
+    """What the last step gives."""
+
+    def __init__(self, outputs):
+        self._outputs = outputs
+
+    @staticmethod
+    def takes(shape) -> bool:
+        return shape.is_fully_defined()
+
+    def start(self):
+        return tf.nest.map_structure(lambda leaf: tf.zeros(leaf.shape, leaf.dtype), self._outputs)
+
+    def add(self, collected, index, outputs):
+        return outputs
+
+    def result(self, collected):
+        return collected
+
+
+class _Joined:
+    """What all steps give, one after the other along the first axis."""
+
+    def __init__(self, outputs):
+        self._outputs = outputs
+
+    @staticmethod
+    def takes(shape) -> bool:
+        return bool(shape.rank) and shape[1:].is_fully_defined()
+
+    def start(self):
+        return [tf.TensorArray(leaf.dtype, size=0, dynamic_size=True, infer_shape=False, element_shape=leaf.shape)
+                for leaf in tf.nest.flatten(self._outputs)]
+
+    def add(self, collected, index, outputs):
+        return [array.write(index, leaf) for array, leaf in zip(collected, tf.nest.flatten(outputs), strict=True)]
+
+    def result(self, collected):
+        return tf.nest.pack_sequence_as(self._outputs, [array.concat() for array in collected])

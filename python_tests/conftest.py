@@ -1,4 +1,6 @@
+import inspect
 import os
+from contextlib import suppress
 from importlib.util import find_spec
 
 import numpy as np
@@ -6,8 +8,20 @@ import pytest
 
 import fastconv.cpu
 
+# Triton, which torch.compile imports, ends the process if TensorFlow was imported before; the other order is fine.
+with suppress(ImportError):
+    import triton  # noqa: F401
+
 # The tests of frameworks that are not installed.
 collect_ignore_glob = [f"test_{name}*.py" for name in ("jax", "torch") if find_spec(name) is None]
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the tests that take the instruction sets in turn or, by Hypothesis, at random."""
+    for item in items:
+        given = getattr(getattr(item.obj, "hypothesis", None), "inner_test", None)
+        if "isa" in item.fixturenames or (given and "isa" in inspect.signature(given).parameters):
+            item.add_marker("every_isa")
 
 
 @pytest.fixture(params=fastconv.cpu.available_isas())

@@ -13,12 +13,28 @@ BACKENDS = [name for name in ("tensorflow", "torch", "jax", "numpy")
             if find_spec(name) is not None and name != keras.backend.backend()]
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_layers(backend, tmp_path):
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """All of them at once: each computes on one core most of the time."""
+    folders = {backend: tmp_path_factory.mktemp(backend) for backend in BACKENDS}
+    started = {backend: start(backend, folder) for backend, folder in folders.items()}
+    yield {backend: (process, folders[backend]) for backend, process in started.items()}
+    for process in started.values():
+        process.kill()
+        process.wait()
+
+
+def start(backend, folder):
     # JAX spends most of its time compiling what runs once.
     environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3",
                                 "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--tb=short", "--show-capture=no", *FILES],
-        cwd=tmp_path, env=environment, text=True, capture_output=True, timeout=600, check=False)
-    assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
+    with open(folder / "log", "w") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--tb=short", "--show-capture=no", *FILES],
+            cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_layers(runs, backend):
+    process, folder = runs[backend]
+    assert process.wait(600) == 0, (folder / "log").read_text()[-8000:]

@@ -1,4 +1,7 @@
 """The torch functions under autograd's modes, torch.compile, torch.func, autocast and checkpointing."""
+import subprocess
+import sys
+
 import pytest
 import torch
 from test_torch import close, operands, random, stock_conv2d, turned
@@ -63,6 +66,8 @@ def test_compile(dynamic):
             close(a, e)
 
 
+# Of torch's own look at what it traces, which it hides unless warnings are errors.
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 def test_registered_operations_are_what_torch_expects():
     x, kernel, bias = operands({}, torch.float64, grad=True)
     window = [2, 1], [], [1, 1], 1, False, ACTIVATIONS["tanh"], 0.0
@@ -108,6 +113,33 @@ def test_tracing_sees_the_operations():
     names = [node.target.__name__ for node in traced.graph.nodes if "fastconv" in str(node.target)]
     assert [name.split(".")[0] for name in names] == [
         "conv2d", "pool2d", "pool2d", "conv2d_transpose", "activation", "dense", "activation", "softmax"]
+
+
+BESIDE_TENSORFLOW = """
+import sys
+import tensorflow
+import torch
+import fastconv.torch as ft
+
+def network(x, kernel):
+    return ft.softmax(ft.max_pool2d(ft.conv2d(x, kernel, activation="tanh"))).sin().sum()
+
+x = torch.ones(1, 6, 6, 2, dtype=torch.complex128, requires_grad=True)
+kernel = torch.ones(3, 3, 2, 2, dtype=torch.float64, requires_grad=True)
+# The negative bit of the second one's memory takes it through the dispatcher.
+for given in (x.real, x.conj().imag):
+    slope, = torch.autograd.grad(network(given, kernel), x, create_graph=True)
+    slope.abs().sum().backward()
+torch.vmap(network, (0, None))(torch.ones(2, 1, 6, 6, 2, dtype=torch.float64), kernel.detach())
+print([name for name in ("torch._dynamo", "triton") if name in sys.modules])
+"""
+
+
+def test_calls_do_not_import_what_tensorflow_does_not_bear(tmp_path):
+    """Triton, and torch.compile's machinery, which imports it: see conftest.py."""
+    done = subprocess.run([sys.executable, "-c", BESIDE_TENSORFLOW], cwd=tmp_path, capture_output=True, text=True,
+                          timeout=120)
+    assert done.returncode == 0 and done.stdout == "[]\n", done.stdout + done.stderr[-2000:]
 
 
 def test_autocast():

@@ -12,4 +12,9 @@ void fc_scratch_free(void *scratch);
 
 static inline size_t fc_align_up(size_t bytes) { return (bytes + FC_ALIGNMENT - 1) / FC_ALIGNMENT * FC_ALIGNMENT; }
 
+/* An odd number of cache lines, so that rows at this distance do not share the sets of L1. */
+static inline size_t fc_odd_lines(size_t elements, size_t size) {
+    return (fc_align_up(elements * size) / FC_ALIGNMENT | 1) * FC_ALIGNMENT / size;
+}
+
 #endif

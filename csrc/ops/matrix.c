@@ -19,7 +19,7 @@
 enum {
     BLOCK_DEPTH = 256,      /* a panel and the rows it meets stay in L1 */
     MOST_PANELS = 8,        /* a chunk: with BLOCK_DEPTH, a quarter of a small L2 */
-    MOST_ROWS = 128,        /* a block: packing is little beside so many rows */
+    MOST_ROWS = 160,        /* a block: packing is little beside so many rows */
     LEAST_TASKS = 8
 };
 
@@ -150,8 +150,10 @@ static void cut(product_job *job) {
     job->block_depth = fc_least(product->depth, BLOCK_DEPTH);
     job->chunk_panels = fc_least(MOST_PANELS, job->panels / LEAST_TASKS ? job->panels / LEAST_TASKS : 1);
     job->chunks = fc_parts(job->panels, job->chunk_panels);
-    const size_t wanted = fc_parts(product->rows, fc_parts(LEAST_TASKS, job->chunks)), tiles = fc_parts(wanted, 2 * job->height);
-    job->block_rows = fc_least(tiles * 2 * job->height, MOST_ROWS / job->height * job->height);
+    /* Blocks of about as many rows each: a last one of a few would pack all of b for them. */
+    const size_t least = fc_parts(product->rows, MOST_ROWS), wanted = fc_least(fc_parts(LEAST_TASKS, job->chunks), fc_parts(product->rows, 2 * job->height));
+    const size_t blocks = least > wanted ? least : wanted;
+    job->block_rows = fc_parts(fc_parts(product->rows, blocks), job->height) * job->height;
     job->tasks = fc_parts(product->rows, job->block_rows) * job->chunks;
     job->panel_bytes = fc_align_up(job->block_depth * job->width * job->size);
     job->worker_bytes = job->chunk_panels * job->panel_bytes;

@@ -7,6 +7,7 @@ import torch
 
 __all__ = ["Op", "is_unobserved"]
 
+_library = torch.library.Library("fastconv", "DEF")
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
@@ -30,6 +31,20 @@ def is_unobserved(*tensors: torch.Tensor | None) -> bool:
     """Whether nothing but the result of an operation on these matters: no gradient, transform or trace."""
     return not (torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or _is_seen(tensors)
                 or _wants_gradient(tensors))
+
+
+def _register(name: str, schema: str, run: Callable, fake: Callable, setup: Callable,
+              backward: Callable) -> torch._ops.OpOverload:
+    """torch.ops.fastconv.<name>.
+
+    What torch.library.custom_op makes of these imports torch.compile's machinery when it is first called, with it
+    Triton, and Triton ends a process that has imported TensorFlow before.
+    """
+    _library.define(name + schema, tags=torch.Tag.pt2_compliant_tag)
+    _library.impl(name, run, "CPU")
+    torch.library.register_fake(f"fastconv::{name}", fake, lib=_library)
+    torch.library.register_autograd(f"fastconv::{name}", backward, setup_context=setup, lib=_library)
+    return getattr(torch.ops.fastconv, name).default
 
 
 class Op:
@@ -56,9 +71,7 @@ class Op:
     def __init__(self, name: str, schema: str, tensors: int, *, run: Callable, fake: Callable, setup: Callable,
                  backward: Callable):
         self._run, self._tensors = run, tensors
-        self._op = torch.library.custom_op(f"fastconv::{name}", run, mutates_args=(), device_types="cpu", schema=schema)
-        self._op.register_fake(fake)
-        self._op.register_autograd(backward, setup_context=setup)
+        self._op = _register(name, schema, run, fake, setup, backward)
 
         # One argument for all that are no tensors: autograd looks at each.
         def forward(ctx, *given):

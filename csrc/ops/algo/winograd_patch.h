@@ -33,9 +33,4 @@ static inline size_t fc_winograd_stage_elements(size_t side, size_t step) {
 /* Tiles [tile, end) of all images, transformed; they begin at `v`. */
 void fc_winograd_transform_patches(const fc_winograd_patches *patches, size_t tile, size_t end, char *v, char *stage);
 
-/* An odd number of cache lines, so that rows at this distance do not share the sets of L1. */
-static inline size_t fc_odd_lines(size_t elements, size_t size) {
-    return (fc_align_up(elements * size) / FC_ALIGNMENT | 1) * FC_ALIGNMENT / size;
-}
-
 #endif

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import pytest
 
-FILES = [str(Path(__file__).with_name(f"test_keras_{part}.py")) for part in ("layers", "models")]
+FILES = [str(Path(__file__).with_name(f"test_keras_{part}.py")) for part in ("layers", "models", "batchnorm")]
 BACKENDS = [name for name in ("tensorflow", "torch", "jax", "numpy")
             if find_spec(name) is not None and name != keras.backend.backend()]
 

@@ -47,6 +47,11 @@ def test_gradients_and_static_shapes(pool, conv):
     assert traced.outputs[0].shape[1:] == ft.conv2d_pool2d(*inputs, **pool, **conv).shape[1:]
 
 
+def fastconv_ops(model, shape, training):
+    graph = tf.function(lambda x: model(x, training=training)).get_concrete_function(tf.TensorSpec(shape)).graph
+    return [op.type.removeprefix("Fastconv") for op in graph.get_operations() if op.type.startswith("Fastconv")]
+
+
 def test_accelerated_models_use_it_in_inference_alone():
     import keras
     layers = keras.layers
@@ -56,12 +61,47 @@ def test_accelerated_models_use_it_in_inference_alone():
         layers.Activation("gelu"), layers.MaxPooling2D(2)]))
 
     def ops(training):
-        graph = tf.function(lambda x: model(x, training=training)).get_concrete_function(
-            tf.TensorSpec((1, 16, 16, 1))).graph
-        return [op.type.removeprefix("Fastconv") for op in graph.get_operations() if op.type.startswith("Fastconv")]
+        return fastconv_ops(model, (1, 16, 16, 1), training)
 
     assert ops(False) == ["Conv2DPool2D", "Conv2DPool2D", "Conv2D", "Activation", "Pool2D"]
     assert ops(True) == ["Conv2D", "Pool2D", "Conv2D", "Pool2D", "Conv2D", "Activation", "Pool2D"]
+
+
+@pytest.mark.parametrize("dtype, expected", [
+    ("float32", ["Conv2DScaled"]), ("mixed_bfloat16", ["Conv2D", "Activation"])])
+def test_normalized_in_inference(dtype, expected):
+    import keras
+    layers = keras.layers
+    model = fk.accelerate(keras.Sequential([
+        keras.Input((8, 8, 4)), layers.Conv2D(4, 3, dtype=dtype), layers.BatchNormalization(dtype=dtype),
+        layers.ReLU(dtype=dtype)]))
+    assert fastconv_ops(model, (1, 8, 8, 4), False) == expected
+    assert fastconv_ops(model, (1, 8, 8, 4), True) == ["Conv2D", "Activation"]
+
+
+@pytest.mark.parametrize("conv", [{}, {"strides": 2, "padding": "same", "activation": "relu"},
+                                  {"groups": 2, "data_format": "channels_first"}])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_scaled(conv, dtype):
+    x, kernel, bias = operands(conv, dtype)
+    scale = random((8,), dtype, 3)
+
+    def apart(x, kernel, scale, bias):
+        return ft.conv2d(x, kernel * scale, bias, **conv)
+
+    close(ft.conv2d_scaled(x, kernel, scale, bias, **conv), tf.cast(apart(x, kernel, scale, bias), "float64"), dtype)
+    if dtype == "float64":
+        take = tf.function(lambda *a: gradients(lambda *b: ft.conv2d_scaled(*b, **conv), *a))
+        for a, e in zip(take(x, kernel, scale, bias), gradients(apart, x, kernel, scale, bias), strict=True):
+            close(a, e)
+
+
+def test_scaled_refuses():
+    x, kernel, bias = operands({}, "float32")
+    with pytest.raises(TypeError, match="`x` must be float32 or float64"):
+        ft.conv2d_scaled(*(tf.cast(t, "float16") for t in (x, kernel, bias, bias)))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`scale` must have shape"):
+        ft.conv2d_scaled(x, kernel, bias[:3], bias)
 
 
 def test_errors():
@@ -70,3 +110,31 @@ def test_errors():
                         ({"pool_size": 0}, "pool_size")):
         with pytest.raises(ValueError, match=f"`{name}`"):
             ft.conv2d_pool2d(x, kernel, bias, **wrong)
+
+
+@pytest.mark.parametrize("window, strides", [(2, 2), (3, 2)])
+@pytest.mark.parametrize("elsewhere", [False, True])
+@pytest.mark.parametrize("activation", ["relu", "relu6", "tanh"])
+def test_a_graph_takes_the_derivative_of_the_activation_where_it_is_pooled(activation, elsewhere, window, strides):
+    inputs = operands({})
+
+    def loss(*inputs):
+        y = ft.conv2d(*inputs, activation=activation)
+        pooled = tf.reduce_sum(tf.sin(ft.max_pool2d(y, window, strides=strides)))
+        return pooled + tf.reduce_sum(tf.cos(y)) if elsewhere else pooled
+
+    def first(*inputs):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            y = loss(*inputs)
+        return tape.gradient(y, inputs)
+
+    def second(*inputs):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            y = tf.add_n([tf.reduce_sum(tf.sin(grad / 10)) for grad in first(*inputs)])
+        return tape.gradient(y, inputs)
+
+    for of in first, second:
+        for actual, expected in zip(tf.function(of)(*inputs), of(*inputs), strict=True):
+            close(actual, expected, "float64")

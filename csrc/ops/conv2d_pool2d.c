@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A convolution and the pooling of its result, band by band: a task computes the rows that some rows of windows cover into
- * scratch, at most half of L2 where a row of windows allows it, and pools them there. The convolution's result is never whole.
+ * scratch, at most half of L2 where a row of windows allows it, and pools them there. Only a small result is ever whole.
  */
 #include <string.h>
 
@@ -103,6 +103,24 @@ static fc_status run_bands(fused_job *job) {
     return status;
 }
 
+/* Few pixels under a large kernel: bands would need it packed as a whole first, and the result fits the caches. */
+static int is_small(const fc_layer *layer) {
+    const size_t pixels = fc_view_pixels(&layer->view);
+    return pixels < fc_view_k(&layer->view) && pixels * (size_t)layer->params.c_out * fc_dtype_size(layer->params.dtype) <= fc_caches()->l3 / 8;
+}
+
+static fc_status run_whole(const fused_job *job, const void *kernel, const void *bias) {
+    const fc_conv2d_params *p = &job->layer->params;
+    void *result = fc_scratch_alloc(fc_view_pixels(&job->layer->view) * (size_t)p->c_out * fc_dtype_size(p->dtype));
+    if (!result)
+        return FC_OUT_OF_MEMORY;
+    fc_status status = fc_layer_run_once(job->layer, job->algorithm, kernel, bias, job->x, result);
+    if (!status)
+        status = fc_pool2d(job->pool, result, job->y);
+    fc_scratch_free(result);
+    return status;
+}
+
 fc_status fc_conv2d_pool2d(const fc_conv2d_params *conv, const fc_pool2d_params *pool, const void *x, const void *kernel, const void *bias, void *y) {
     fc_layer layer;
     fused_job job = {.layer = &layer, .pool = pool, .x = x, .y = y};
@@ -116,6 +134,8 @@ fc_status fc_conv2d_pool2d(const fc_conv2d_params *conv, const fc_pool2d_params 
     FC_TRY(fc_layer_choose(&layer, &job.algorithm));
     if (fc_layer_is_empty(&layer) || !job.out_h || !job.out_w)
         return FC_OK;
+    if (is_small(&layer))
+        return run_whole(&job, kernel, bias);
     FC_TRY(plan_bands(&job));
     FC_TRY(fc_layer_pack(&layer, job.algorithm, kernel, bias, &packed));
     job.weights = (fc_layer_weights){kernel, bias, packed};

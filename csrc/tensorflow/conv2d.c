@@ -43,15 +43,16 @@ static int geometry(call *c, const input *x, const input *kernel, fc_conv2d_para
     return call_ok(c);
 }
 
-/* The bias, input 2 where there is one, else NULL. */
-static const void *bias_of(call *c, const fc_conv2d_params *p) {
-    if (tf.NumInputs(c->ctx) <= 2)
-        return NULL;
-    input b = call_input(c, 2);
+/* One number an output channel. */
+static const void *channels_input(call *c, int index, const char *name, const fc_conv2d_params *p) {
+    input b = call_input(c, index);
     if (call_ok(c) && (b.rank != 1 || b.dims[0] != p->c_out))
-        call_fail(c, TF_INVALID_ARGUMENT, "`bias` must have shape (%td,)", p->c_out);
+        call_fail(c, TF_INVALID_ARGUMENT, "`%s` must have shape (%td,)", name, p->c_out);
     return b.data;
 }
+
+/* The bias, input 2 where there is one, else NULL. */
+static const void *bias_of(call *c, const fc_conv2d_params *p) { return tf.NumInputs(c->ctx) <= 2 ? NULL : channels_input(c, 2, "bias", p); }
 
 static void run_conv(const kernel *base, call *c) {
     (void)base;
@@ -64,6 +65,19 @@ static void run_conv(const kernel *base, call *c) {
     void *y = call_ok(c) ? call_output(c, out, 4) : NULL;
     if (y && !is_empty(out, 4))
         call_check(c, fc->conv2d(&p, x.data, kernel.data, bias, y));
+}
+
+static void run_scaled(const kernel *base, call *c) {
+    (void)base;
+    fc_conv2d_params p;
+    int64_t out[4];
+    input x = call_image(c, 0, "x"), kernel = call_image(c, 1, "kernel");
+    if (!geometry(c, &x, &kernel, &p, out))
+        return;
+    const void *scale = channels_input(c, 2, "scale", &p), *bias = call_ok(c) ? channels_input(c, 3, "bias", &p) : NULL;
+    void *y = call_ok(c) ? call_output(c, out, 4) : NULL;
+    if (y && !is_empty(out, 4))
+        call_check(c, fc->conv2d_scaled(&p, x.data, kernel.data, scale, bias, y));
 }
 
 typedef struct pooled_kernel {
@@ -225,6 +239,11 @@ static void *create_conv(TF_OpKernelConstruction *ctx) {
     return creation_end(&c);
 }
 
+static void *create_scaled(TF_OpKernelConstruction *ctx) {
+    creation c = create_activated(ctx, "FastconvConv2DScaled", run_scaled);
+    return creation_end(&c);
+}
+
 static void *create_conv_pool(TF_OpKernelConstruction *ctx) {
     creation c = create_activated(ctx, "FastconvConv2DPool2D", run_conv_pool);
     pooled_kernel *k = (pooled_kernel *)c.kernel;
@@ -274,6 +293,11 @@ static const op_spec conv = {
     "FastconvConv2D", {"x: T", "kernel: T", "bias: biases * T"}, {"y: T"},
     {ATTR_T, "biases: int >= 0", ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS,
      ATTR_ACTIVATION, ATTR_ALPHA}, shape_window, create_conv};
+/* scale, bias: a number an output channel. */
+static const op_spec scaled = {
+    "FastconvConv2DScaled", {"x: T", "kernel: T", "scale: T", "bias: T"}, {"y: T"},
+    {ATTR_T, ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS, ATTR_ACTIVATION, ATTR_ALPHA},
+    shape_window, create_scaled};
 static const op_spec conv_pool = {
     "FastconvConv2DPool2D", {"x: T", "kernel: T", "bias: biases * T"}, {"y: T"},
     {ATTR_T, "biases: int >= 0", ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS,
@@ -303,4 +327,4 @@ static const op_spec grads = {
     "FastconvConv2DGrads", {"x: T", "kernel: T", "dy: T", "y: ys * T"}, {"dx: dxs * T", "dkernel: dkernels * T", "dbias: dbiases * T"},
     {ATTR_T, ATTR_WANTED, ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS, ATTR_ACTIVATION, ATTR_ALPHA}, shape_unknown, create_grads};
 
-const op_spec *const fc_tf_conv2d_ops[] = {&conv, &conv_pool, &input_grad, &kernel_grad, &bias_grad, &grads, &transpose, NULL};
+const op_spec *const fc_tf_conv2d_ops[] = {&conv, &scaled, &conv_pool, &input_grad, &kernel_grad, &bias_grad, &grads, &transpose, NULL};

@@ -22,24 +22,25 @@ class Convolution(base.Fast):
         if not self._serves(inputs, self.rank + 2, *kernels):
             return super().call(inputs)
         fused, unfused = base.split_activation(self.activation)
-        pool, run = {}, chain.current_run(self)
+        more, run = {}, chain.current_run(self)
+        bias = base.weight(self.bias, inputs) if self.use_bias else None
         if run and unfused is None:
             if fused[0] == "linear":
+                more, bias = run.take_normalization(self, inputs, bias)
                 fused = run.take_activation(self) or fused
-            pool = run.take_pool(self)
-        bias = base.weight(self.bias, inputs) if self.use_bias else None
-        y = self._compute(inputs, kernels, bias, *fused, **pool)
+            more |= run.take_pool(self)
+        y = self._compute(inputs, kernels, bias, *fused, **more)
         return y if unfused is None else unfused(y)
 
     def _kernels(self):
         return (self.kernel,)
 
-    def _compute(self, inputs, kernels, bias=None, activation="linear", alpha=0.0, **pool):
+    def _compute(self, inputs, kernels, bias=None, activation="linear", alpha=0.0, **more):
         x = self._image(inputs)
         if self.rank == 1:
             kernels = [keras.ops.expand_dims(kernel, 0) for kernel in kernels]
         y = self._convolve(x, *kernels, bias=bias, activation=activation, alpha=alpha, data_format=self.data_format,
-                           **pool)
+                           **more)
         if 0 in y.shape and 0 not in x.shape:
             raise ValueError(
                 f"The convolution has an empty output: input shape {inputs.shape}. The input is too small for kernel "
@@ -62,6 +63,12 @@ class Convolution(base.Fast):
         """The keywords of every convolution, for two dimensions."""
         ones = (1,) * (2 - self.rank)
         return {"strides": ones + self.strides, "dilation_rate": ones + self.dilation_rate, "padding": self.padding}
+
+
+def compute(x, kernel, **keywords):
+    """The convolution, by the op that also does what else is asked for."""
+    function = _ops.conv2d_scaled if "scale" in keywords else _ops.conv2d_pool2d if "pool" in keywords else _ops.conv2d
+    return function(x, kernel, **keywords)
 
 
 class DilatedStrides:
@@ -88,8 +95,7 @@ def _exceeds_one(amount) -> bool:
 
 class _Conv(DilatedStrides, Convolution):
     def _convolve(self, x, kernel, **keywords):
-        function = _ops.conv2d_pool2d if "pool" in keywords else _ops.conv2d
-        return function(x, kernel, groups=self.groups, **self._window(), **keywords)
+        return compute(x, kernel, groups=self.groups, **self._window(), **keywords)
 
 
 @keras.saving.register_keras_serializable(package="fastconv")

@@ -4,7 +4,7 @@ from __future__ import annotations
 import keras
 
 from . import _ops
-from .convolution import Convolution
+from .convolution import Convolution, compute
 
 __all__ = ["DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"]
 
@@ -14,7 +14,7 @@ class _Depthwise(Convolution):
         """One group a channel; Keras' kernel (k_h, k_w, channels, multiplier) holds the groups' filters in order."""
         k_h, k_w, channels, multiplier = kernel.shape
         kernel = keras.ops.reshape(kernel, (k_h, k_w, 1, channels * multiplier))
-        return _ops.conv2d(x, kernel, groups=channels, **self._window(), **keywords)
+        return compute(x, kernel, groups=channels, **self._window(), **keywords)
 
 
 class _Separable(_Depthwise):

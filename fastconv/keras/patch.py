@@ -10,6 +10,7 @@ from keras.src import api_export
 from keras.src.saving import object_registration
 
 from . import activations, convolution, dense, depthwise, pooling, transpose
+from .graphs import fuse_graphs, unfuse_graphs
 from .optimizers import fuse_optimizers, unfuse_optimizers
 from .steps import group_steps, ungroup_steps
 
@@ -51,6 +52,7 @@ def patch_keras() -> None:
         # The older .h5 format writes the name of a custom object if there is one.
         _custom_names[layer] = object_registration.GLOBAL_CUSTOM_NAMES.pop(layer)
     _exchange({stock: layer for layer, stock in STOCK.items()})
+    fuse_graphs()
     fuse_optimizers()
     group_steps()
 
@@ -65,6 +67,7 @@ def unpatch_keras() -> None:
     object_registration.GLOBAL_CUSTOM_NAMES.update(_custom_names)
     _custom_names.clear()
     _exchange(STOCK)
+    unfuse_graphs()
     unfuse_optimizers()
     ungroup_steps()
 

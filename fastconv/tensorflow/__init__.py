@@ -3,10 +3,11 @@ from . import threads as _threads
 from .dense_layer import dense
 from .elementwise import activation, softmax
 from .ops import avg_pool2d, conv2d, conv2d_pool2d, conv2d_transpose, max_pool2d, refusal
+from .scaled import conv2d_scaled
 
 __all__ = [
-    "activation", "avg_pool2d", "conv2d", "conv2d_pool2d", "conv2d_transpose", "dense", "max_pool2d", "refusal",
-    "softmax",
+    "activation", "avg_pool2d", "conv2d", "conv2d_pool2d", "conv2d_scaled", "conv2d_transpose", "dense", "max_pool2d",
+    "refusal", "softmax",
 ]
 
 _threads.run_one_op_at_a_time()

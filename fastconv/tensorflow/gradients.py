@@ -1,16 +1,15 @@
 """Gradients of the ops, themselves made of ops that have gradients, so that any order can be taken."""
 from __future__ import annotations
 
-import math
-
 import tensorflow as tf
 
 from ..nn.convolution_grad import has_output_gradient
 from ._attrs import alpha_of
+from ._derivatives import from_input, from_output
 from ._load import raw
 
 _WINDOW_ATTRS = ("strides", "padding", "explicit_paddings", "data_format")
-_CONV_ATTRS = (*_WINDOW_ATTRS, "dilations", "groups")
+CONV_ATTRS = (*_WINDOW_ATTRS, "dilations", "groups")
 ACTIVATION_ATTRS = ("activation", "alpha_bits")
 
 
@@ -35,7 +34,7 @@ def _conv2d(op, dy):
     later, an op at a time: there each gradient is an op, so that none is computed in vain.
     """
     x, kernel, *bias = op.inputs
-    attrs, fused = attrs_of(op, _CONV_ATTRS), attrs_of(op, ACTIVATION_ATTRS)
+    attrs, fused = attrs_of(op, CONV_ATTRS), attrs_of(op, ACTIVATION_ATTRS)
     inputs, y = (x, kernel, *bias), op.outputs[0]
     if hasattr(op, "skip_input_indices"):
         return _conv2d_grads_op(inputs, y, dy, attrs | fused, [wanted(op, i) for i in range(len(inputs))])
@@ -69,7 +68,7 @@ def through_activation(y, dy, fused):
 def _conv2d_grads(op, *seconds):
     """dx, dkernel and dbias are linear in dz = dy f'(y), dx also in kernel, dkernel in x."""
     x, kernel, dy, *known = op.inputs
-    attrs, fused = attrs_of(op, _CONV_ATTRS), attrs_of(op, ACTIVATION_ATTRS)
+    attrs, fused = attrs_of(op, CONV_ATTRS), attrs_of(op, ACTIVATION_ATTRS)
     dz = through_activation(*known, dy, fused) if known else dy
     given = iter(seconds)
     ddx, ddkernel, ddbias = (next(given) if op.get_attr(count) else None for count in ("dxs", "dkernels", "dbiases"))
@@ -107,7 +106,7 @@ def _conv2d_op(x, kernel, attrs, like):
 def _conv2d_input_grad(op, ddx):
     """dx is linear in kernel and dy; x gives nothing but its shape."""
     _, kernel, dy = op.inputs
-    attrs = attrs_of(op, _CONV_ATTRS)
+    attrs = attrs_of(op, CONV_ATTRS)
     dkernel = raw.fastconv_conv2d_kernel_grad(kernel=kernel, x=ddx, dy=dy, **attrs) if wanted(op, 1) else None
     return None, dkernel, _conv2d_op(ddx, kernel, attrs, dy) if wanted(op, 2) else None
 
@@ -116,7 +115,7 @@ def _conv2d_input_grad(op, ddx):
 def _conv2d_kernel_grad(op, ddkernel):
     """dkernel is linear in x and dy; kernel gives nothing but its shape."""
     _, x, dy = op.inputs
-    attrs = attrs_of(op, _CONV_ATTRS)
+    attrs = attrs_of(op, CONV_ATTRS)
     dx = raw.fastconv_conv2d_input_grad(x=x, kernel=ddkernel, dy=dy, **attrs) if wanted(op, 1) else None
     return None, dx, _conv2d_op(x, ddkernel, attrs, dy) if wanted(op, 2) else None
 
@@ -124,7 +123,7 @@ def _conv2d_kernel_grad(op, ddkernel):
 @tf.RegisterGradient("FastconvConv2DPool2D")
 def _conv2d_pool2d(op, dy):
     """Through the convolution, computed again, and its pooling by itself."""
-    attrs = attrs_of(op, (*_CONV_ATTRS, *ACTIVATION_ATTRS))
+    attrs = attrs_of(op, (*CONV_ATTRS, *ACTIVATION_ATTRS))
     pooling = {"strides": op.get_attr("pool_strides"), "padding": "SAME" if op.get_attr("pool_same") else "VALID",
                "data_format": attrs["data_format"], **attrs_of(op, ("window", "average"))}
     inputs = list(op.inputs)
@@ -139,7 +138,7 @@ def _conv2d_pool2d(op, dy):
 def _conv2d_transpose(op, dy):
     """A convolution of dy; with x in the place of its output's gradient, the kernel's."""
     x, kernel = op.inputs
-    attrs = attrs_of(op, _CONV_ATTRS)
+    attrs = attrs_of(op, CONV_ATTRS)
     dx = _conv2d_op(dy, kernel, attrs, x) if wanted(op, 0) else None
     return dx, raw.fastconv_conv2d_kernel_grad(kernel=kernel, x=dy, dy=x, **attrs) if wanted(op, 1) else None
 
@@ -205,7 +204,7 @@ def activation_grads(known, dy, ddx, attrs, known_wanted):
     dknown = None
     if known_wanted:
         alpha = alpha_of(attrs["alpha_bits"])
-        derivative = _FROM_OUTPUT[attrs["activation"]] if attrs["from_output"] else _from_input(attrs["activation"])
+        derivative = (from_output if attrs["from_output"] else from_input)(attrs["activation"])
         with tf.GradientTape() as tape:
             tape.watch(known)
             slope = derivative(known, alpha)
@@ -227,55 +226,3 @@ def _softmax_grad(op, ddx):
     mean = tf.reduce_sum(y * dy, axis, keepdims=True)
     return (ddx * (dy - mean) - dy * tf.reduce_sum(ddx * y, axis, keepdims=True),
             raw.fastconv_softmax_grad(y=y, dy=ddx, axis=axis))
-
-
-_SELU_SCALE = 1.0507009873554805
-_SELU_ALPHA_SCALE = 1.7580993408473766
-
-
-def _constant(value: float, like):
-    """In full precision: tf.cast would go through float32."""
-    return tf.constant(value, like.dtype)
-
-
-def _step(y, below, above: float):
-    return tf.where(y > 0, _constant(above, y), below)
-
-
-# f'(x) as a function of y = f(x).
-_FROM_OUTPUT = {
-    "linear": lambda y, alpha: tf.ones_like(y),
-    "relu": lambda y, alpha: _step(y, tf.zeros_like(y), 1),
-    "relu6": lambda y, alpha: tf.cast((y > 0) & (y < 6), y.dtype),
-    "leaky_relu": lambda y, alpha: _step(y, _constant(alpha, y), 1),
-    "elu": lambda y, alpha: _step(y, y + _constant(alpha, y), 1),
-    "selu": lambda y, alpha: _step(y, y + _constant(_SELU_ALPHA_SCALE, y), _SELU_SCALE),
-    "sigmoid": lambda y, alpha: y * (1 - y),
-    "tanh": lambda y, alpha: 1 - y * y,
-    "exponential": lambda y, alpha: y,
-    "softplus": lambda y, alpha: -tf.math.expm1(-y),
-    "softsign": lambda y, alpha: (1 - tf.abs(y)) ** 2,
-    "hard_sigmoid": lambda y, alpha: tf.cast((y > 0) & (y < 1), y.dtype) / 6,
-}
-
-# f(x), where the output does not tell the derivative.
-_FROM_INPUT = {
-    "leaky_relu": lambda x, alpha: tf.where(x > 0, x, _constant(alpha, x) * x),
-    "elu": lambda x, alpha: tf.where(x > 0, x, _constant(alpha, x) * tf.math.expm1(tf.minimum(x, 0))),
-    "silu": lambda x, alpha: x * tf.sigmoid(x),
-    "gelu": lambda x, alpha: 0.5 * x * (1 + tf.math.erf(x * _constant(math.sqrt(0.5), x))),
-    "gelu_tanh": lambda x, alpha: 0.5 * x * (1 + tf.tanh(_constant(math.sqrt(2 / math.pi), x)
-                                                         * (x + _constant(0.044715, x) * x ** 3))),
-    "hard_silu": lambda x, alpha: x * tf.nn.relu6(x + 3) / 6,
-    "mish": lambda x, alpha: x * tf.tanh(tf.math.softplus(x)),
-}
-
-
-def _from_input(name: str):
-    """f'(x) as a function of x."""
-    def derivative(x, alpha):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = _FROM_INPUT[name](x, alpha)
-        return tape.gradient(y, x)
-    return derivative

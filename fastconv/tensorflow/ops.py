@@ -72,11 +72,11 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
     array([[9., 9.],
            [9., 9.]], dtype=float32)
     """
-    inputs, attrs = _convolution(
+    inputs, attrs = convolution(
         x, kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, alpha)
     y = raw.fastconv_conv2d(name=name, **inputs, **attrs)
     if not tf.executing_eagerly():
-        y.set_shape(_convolved_shape(inputs, attrs))
+        y.set_shape(convolved_shape(inputs, attrs))
     return y
 
 
@@ -113,7 +113,7 @@ def conv2d_pool2d(x, kernel, bias=None, *, pool="max", pool_size=2, pool_strides
     >>> ft.conv2d_pool2d(tf.ones([1, 4, 4, 1]), tf.ones([3, 3, 1, 1])).numpy().ravel()
     array([9.], dtype=float32)
     """
-    inputs, attrs = _convolution(
+    inputs, attrs = convolution(
         x, kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, alpha)
     window = _args.pair(pool_size, "pool_size")
     steps = window if pool_strides is None else _args.pair(pool_strides, "pool_strides")
@@ -122,13 +122,13 @@ def conv2d_pool2d(x, kernel, bias=None, *, pool="max", pool_size=2, pool_strides
     y = raw.fastconv_conv2d_pool2d(window=window, pool_strides=steps, pool_same=same, average=average, name=name,
                                    **inputs, **attrs)
     if not tf.executing_eagerly():
-        shape = tf.TensorShape(_convolved_shape(inputs, attrs))
+        shape = tf.TensorShape(convolved_shape(inputs, attrs))
         pooling = attrs | {"strides": steps, "padding": "SAME" if same else "VALID", "explicit_paddings": [0] * 4}
         y.set_shape(windowed_shape(shape, window, pooling, (1, 1), inputs["kernel"].shape[3]))
     return y
 
 
-def _convolution(x, kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, alpha):
+def convolution(x, kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, alpha):
     """The inputs and attributes of a convolution op, checked."""
     x, kernel = tensor(x, "x", 4), tensor(kernel, "kernel", 4)
     biases = [] if bias is None else [tensor(bias, "bias", 1)]
@@ -139,7 +139,7 @@ def _convolution(x, kernel, bias, strides, padding, dilation_rate, groups, data_
         "activation": activation, "alpha_bits": alpha_bits(alpha), **window_attrs(padding, strides, data_format)}
 
 
-def _convolved_shape(inputs, attrs):
+def convolved_shape(inputs, attrs):
     kernel = inputs["kernel"].shape
     return windowed_shape(inputs["x"].shape, kernel[:2], attrs, attrs["dilations"], kernel[3])
 

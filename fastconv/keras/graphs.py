@@ -1,0 +1,98 @@
+"""The chains of layers in a model's graph, each computed by the convolution that it begins with."""
+from __future__ import annotations
+
+from collections import Counter
+
+import keras
+from keras.src.models.functional import Functional
+
+from . import activations, chain, convolution, depthwise, pooling
+
+__all__ = ["fuse", "fuse_graphs", "graphs_of", "unfuse", "unfuse_graphs"]
+
+_HEADS = convolution.Conv1D, convolution.Conv2D, depthwise.DepthwiseConv1D, depthwise.DepthwiseConv2D
+_NORMALIZATIONS = (keras.layers.BatchNormalization,)
+_ACTIVATIONS = activations.Activation, activations.ReLU, activations.LeakyReLU, activations.ELU
+_POOLS = pooling.MaxPooling2D, pooling.AveragePooling2D
+_STOCK_WALK = Functional._run_through_graph
+
+
+def graphs_of(model) -> list[Functional]:
+    """The functional models in a model, itself and those that `Sequential` models are inside."""
+    models = model._flatten_layers()
+    inner = [getattr(layer, "_functional", None) for layer in models if isinstance(layer, keras.Sequential)]
+    return [graph for graph in [*models, *inner] if isinstance(graph, Functional)]
+
+
+def fuse(graph: Functional) -> None:
+    """Let the graph's convolutions compute what comes after them."""
+    vars(graph)["_fastconv_chains"] = chains_of(graph)
+    vars(graph)["_run_through_graph"] = lambda *args, **kwargs: _walk(graph, *args, **kwargs)
+
+
+def unfuse(graph: Functional) -> None:
+    vars(graph).pop("_run_through_graph", None)
+    vars(graph).pop("_fastconv_chains", None)
+
+
+def fuse_graphs() -> None:
+    """`fuse` for every graph that runs from now on."""
+    Functional._run_through_graph = _walk
+
+
+def unfuse_graphs() -> None:
+    if "_run_through_graph" in vars(Functional):
+        del Functional._run_through_graph
+
+
+def _walk(graph, inputs, operation_fn=lambda operation: operation, call_fn=None):
+    """Keras' walk through a graph, with what is called for each layer exchanged; call_fn stands for those calls."""
+    if call_fn is not None:
+        return _STOCK_WALK(graph, inputs, operation_fn, call_fn)
+    if "_fastconv_chains" not in vars(graph):
+        vars(graph)["_fastconv_chains"] = chains_of(graph)
+    run = chain.Run(vars(graph)["_fastconv_chains"])
+    return _STOCK_WALK(graph, inputs, lambda layer: run.substitute(layer, operation_fn(layer)))
+
+
+def chains_of(graph: Functional) -> dict[int, chain.Followers]:
+    """The chains of layers that the graph uses once, each result by the next layer alone."""
+    nodes = [node for nodes in graph._nodes_by_depth.values() for node in nodes if not node.is_input]
+    uses = Counter(id(node.operation) for node in nodes)
+    readers: dict[int, list] = {}
+    for node in nodes:
+        for tensor in node.input_tensors:
+            readers.setdefault(id(tensor), []).append(node)
+    ends = {id(tensor) for tensor in graph.outputs}
+
+    def after(node, kinds):
+        """The next node, if it is the only one and its layer one of these kinds."""
+        following = readers.get(id(node.outputs[0]), ())
+        if id(node.outputs[0]) in ends or len(following) != 1:
+            return None
+        layer = following[0].operation
+        plain = type(layer) in kinds and uses[id(layer)] == 1 and layer.activity_regularizer is None
+        return following[0] if plain and layer.compute_dtype == node.operation.compute_dtype else None
+
+    found = {}
+    for node in nodes:
+        head = node.operation
+        if type(head) not in _HEADS or uses[id(head)] != 1 or head.activity_regularizer:
+            continue
+        normalization = after(node, _NORMALIZATIONS)
+        if normalization and not _normalizes(normalization, head):
+            continue
+        activation = after(normalization or node, _ACTIVATIONS)
+        pool = after(activation or normalization or node, _POOLS)
+        followers = [follower and follower.operation for follower in (normalization, activation, pool)]
+        if any(followers):
+            found[id(head)] = chain.Followers(*followers)
+    return found
+
+
+def _normalizes(node, head) -> bool:
+    """Whether the node's batch normalization is of the channels of head, and of the mode that the graph runs in."""
+    axis = node.operation.axis % len(node.outputs[0].shape)
+    last = len(node.outputs[0].shape) - 1
+    plain = all(value is None for value in node.arguments.kwargs.values())
+    return plain and axis == (last if head.data_format == "channels_last" else 1)

@@ -1,0 +1,99 @@
+"""Convolutions that compute the batch normalization after them in inference, on any backend of Keras."""
+import keras
+import numpy as np
+import pytest
+from keras_gradients import gradients, values
+
+import fastconv.keras as fk
+
+LAYERS = keras.layers
+HEADS = {
+    "conv": lambda: LAYERS.Conv2D(6, 3),
+    "no bias": lambda: LAYERS.Conv2D(6, 3, strides=2, padding="same", use_bias=False),
+    "groups": lambda: LAYERS.Conv2D(6, 3, groups=2, dilation_rate=2),
+    "depthwise": lambda: LAYERS.DepthwiseConv2D(3, depth_multiplier=2),
+    "activated": lambda: LAYERS.Conv2D(6, 3, activation="relu"),
+}
+NORMALIZATIONS = {
+    "plain": {},
+    "neither": {"scale": False, "center": False, "epsilon": 0.1},
+    "another axis": {"axis": 2},
+}
+
+
+def network(head, after=(), **normalization):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([
+        keras.Input((12, 12, 4)), head(), LAYERS.BatchNormalization(**normalization), *after], name="net")
+    keras.utils.set_random_seed(1)
+    rng = np.random.default_rng(0)
+    for variable in model.variables:
+        low, high = (0.5, 2) if "variance" in variable.path else (-1, 1)
+        variable.assign(rng.uniform(low, high, variable.shape))
+    return model
+
+
+def images(count=3):
+    return np.random.default_rng(1).standard_normal((count, 12, 12, 4)).astype("float32")
+
+
+def run(model, x, **keywords):
+    return values(model(x, **keywords))[0]
+
+
+def close(actual, expected):
+    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
+@pytest.mark.parametrize("normalization", NORMALIZATIONS.values(), ids=NORMALIZATIONS)
+def test_inference_and_training(head, normalization):
+    after = [LAYERS.ReLU(max_value=6.0), LAYERS.MaxPooling2D(2)]
+    model, x = network(head, after, **normalization), images()
+    expected, weights = run(model, x, training=False), model.get_weights()
+    trained = run(model, x, training=True)
+    moved = model.get_weights()
+    model.set_weights(weights)
+    fk.accelerate(model)
+    close(run(model, x, training=False), expected)
+    close(run(model, x), expected)
+    close(run(model, x, training=True), trained)
+    for a, e in zip(model.get_weights(), moved, strict=True):
+        close(a, e)
+
+
+def test_changed_weights_count():
+    model, x = fk.accelerate(network(HEADS["conv"])), images()
+    model.predict(x, verbose=0)
+    for variable in model.variables:
+        variable.assign(variable * 1.5 + 0.25)
+    actual = model.predict(x, verbose=0)
+    close(actual, fk.restore(model).predict(x, verbose=0))
+
+
+def test_gradients_of_inference():
+    model, x = network(HEADS["conv"], [LAYERS.Activation("tanh")]), images()
+    model.trainable = False
+    expected = gradients(model, x)
+    for a, e in zip(gradients(fk.accelerate(model), x), expected, strict=True):
+        close(a, e)
+
+
+def test_a_mode_of_its_own_and_two_readers():
+    """A normalization that a graph calls in training mode, and a convolution whose result others read too."""
+    x = keras.Input((12, 12, 4))
+    first = LAYERS.Conv2D(4, 3)(x)
+    second = LAYERS.Conv2D(4, 3, padding="same")(LAYERS.BatchNormalization()(first, training=True))
+    y = LAYERS.BatchNormalization()(second)
+    model = keras.Model(x, [LAYERS.Add()([second, y]), first])
+    expected = values(*model(images(), training=False))
+    for a, e in zip(values(*fk.accelerate(model)(images(), training=False)), expected, strict=True):
+        close(a, e)
+
+
+def test_patched_models_do_so_too():
+    expected = network(HEADS["conv"], [LAYERS.ReLU()])
+    with fk.patched():
+        model = keras.models.clone_model(expected)
+        model.set_weights(expected.get_weights())
+        close(run(model, images()), run(expected, images()))

@@ -1,4 +1,6 @@
 """Grouped steps of `fit`, `evaluate` and `predict` against Keras' single ones: nobody may see a difference."""
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -30,6 +32,7 @@ def calls_of(model, name):
     getattr(model, "make_" + name)()
     function, calls = getattr(model, name), []
 
+    @functools.wraps(function)
     def counting(data):
         calls.append(None)
         return function(data)
@@ -193,6 +196,22 @@ def test_models_that_make_their_own_functions():
     model.compile("sgd", "mse")
     model.fit(X[:40], Y[:40], batch_size=4, verbose=0)
     assert len(model.seen) == 10
+
+
+def test_functions_made_before_serve_on():
+    fk.ungroup_steps()
+    model = small_model()
+    model.fit(X, Y, batch_size=5, verbose=0)
+    before = model.predict(X, verbose=0)
+    fk.group_steps()
+    np.testing.assert_array_equal(model.predict(X, verbose=0), before)
+    model.fit(X, Y, batch_size=5, verbose=0)
+    assert int(model.optimizer.iterations) == 162
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(X, Y, batch_size=5, verbose=0)
+    fk.ungroup_steps()
+    model.fit(X, Y, batch_size=5, verbose=0)
+    assert int(model.optimizer.iterations) == 162
 
 
 def test_the_progress_bar_counts_all_steps(capsys):

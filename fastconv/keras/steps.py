@@ -21,6 +21,7 @@ __all__ = ["group_steps", "ungroup_steps"]
 
 _SECONDS = 0.05     # what a group may take: the interval of Keras' progress bar
 _MOST = 64
+_MARK = "_fastconv_takes_groups"        # of functions; others may have been made before, or by somebody else
 _HOOKS = [f"on_{kind}batch_{edge}" for kind in ("", "train_", "test_", "predict_") for edge in ("begin", "end")]
 
 _stock: dict[tuple[Any, str], Any] = {}
@@ -88,10 +89,12 @@ def _deciding(method: Callable, kind: type) -> Callable:
 
 def _has_plain_steps(model, kind: type) -> bool:
     import tensorflow as tf
-    made = "_make_function", "make_train_function", "make_test_function", "make_predict_function"
+    makers = "_make_function", "make_train_function", "make_test_function", "make_predict_function"
+    made = model.train_function, model.test_function, model.predict_function
     return (model.steps_per_execution == 1 and not model.run_eagerly and not tf.config.functions_run_eagerly()
             and model._distribute_strategy is None and not tf.distribute.has_strategy()
-            and all(getattr(type(model), name) is getattr(kind, name) for name in made))
+            and all(getattr(type(model), name) is getattr(kind, name) for name in makers)
+            and all(function is None or hasattr(function, _MARK) for function in made))
 
 
 def _listed(callbacks) -> list:
@@ -153,6 +156,12 @@ def _epoch_iterator(stock: type) -> type:
                 start = time.perf_counter()
                 yield begin, end, _Group(iterator, count, self._pace)
                 self._pace.took(time.perf_counter() - start, count)
+                if count == left and self.steps_per_epoch is None:
+                    # Here Keras would make an iterator that nobody takes: the next epoch begins with one of its own.
+                    steps.close()
+                    self._current_iterator, self._steps_seen = None, 0
+                    self.data_adapter.on_epoch_end()
+                    return
 
     return GroupingEpochIterator
 
@@ -173,7 +182,12 @@ def _grouping_predict_function(stock: Callable) -> Callable:
         single = self.predict_function
         grouped = _taking_groups(lambda iterator: single([next(iterator)]), lambda: self.predict_step,
                                  self.jit_compile, join=True)
-        self.predict_function = lambda data: grouped(data[0]) if isinstance(data[0], _Group) else single(data)
+
+        def function(data):
+            return grouped(data[0]) if isinstance(data[0], _Group) else single(data)
+
+        setattr(function, _MARK, True)
+        self.predict_function = function
     return make_predict_function
 
 
@@ -194,4 +208,5 @@ def _taking_groups(single: Callable, step: Callable, jit_compile: bool, join: bo
             return single(iterator)
         return loop(iterator, count)
 
+    setattr(function, _MARK, True)
     return function

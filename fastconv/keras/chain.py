@@ -1,7 +1,7 @@
 """A convolution computed together with the normalization, activation and pooling that a model's graph has after it.
 
-`accelerate` gives chains to a graph. The graph runs through its layers as ever, but a convolution at the head of a
-chain may take the work of the layers after it; those then give back what they are given.
+`graphs.py` finds the chains, for `accelerate` and under `patch_keras`. The graph runs through its layers as ever, but
+a convolution at the head of a chain may take the work of the layers after it; those then give back what they are given.
 """
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ class Run:
         """The keywords of the pooling layer after head, which now has to compute it; none in training."""
         normalization, _, pool = self._chains[id(head)]
         if (pool is None or normalization or not self._done_before(head, "pool") or _ops.conv2d_pool2d is None
-                or min(pool.strides) < 1
-                or pool.data_format != head.data_format or head._get_call_context().get_value("training")):
+                or min(pool.strides) < 1 or pool.data_format != head.data_format
+                or head._get_call_context().get_value("training")):
             return {}
         self._done.add(id(pool))
         return {"pool": "max" if pool.pool_mode == "max" else "avg", "pool_size": pool.pool_size,

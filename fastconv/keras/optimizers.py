@@ -91,8 +91,10 @@ def _after_gradients(kind, rule):
 
 def _update_together(optimizer, tf, pairs, learning_rate, rule):
     """Update the small variables by one op; the pairs of gradients and variables that are left."""
+    pairs = [(gradient, variable.value if isinstance(variable, keras.Variable) else variable)
+             for gradient, variable in pairs]
+
     def is_small(gradient, variable):
-        variable = getattr(variable, "value", variable)
         return (isinstance(gradient, tf.Tensor) and gradient.dtype == variable.dtype == tf.float32
                 and type(variable).__name__ == "ResourceVariable" and variable.shape.num_elements() <= _SMALL)
 
@@ -101,7 +103,6 @@ def _update_together(optimizer, tf, pairs, learning_rate, rule):
         return pairs
     from ..tensorflow.updates import update
     gradients, variables = zip(*itertools.compress(pairs, small), strict=True)
-    variables = [getattr(variable, "value", variable) for variable in variables]
     indices = [optimizer._get_variable_index(variable) for variable in variables]
     slots = [[slot[index].value for index in indices] for slot in rule.slots]
     update(rule.name, variables, gradients, slots, [learning_rate, *rule.numbers])

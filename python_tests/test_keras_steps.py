@@ -76,6 +76,42 @@ def test_steps_are_grouped(function, use):
     assert 2 < len(calls) < 150     # of 202 steps
 
 
+@pytest.mark.parametrize("x", [X.astype(np.float64), tf.constant(X), (X * 9).astype(np.uint8), X.tolist()],
+                         ids=["float64", "tensor", "uint8", "list"])
+def test_arrays_of_any_kind_are_cut_as_keras_cuts_them(x):
+    assert_same(both(lambda: fitted(x)))
+
+
+@pytest.mark.parametrize("how", [
+    {"shuffle": False}, {"shuffle": "batch"}, {"sample_weight": RNG.random(403)}, {"steps_per_epoch": 6},
+    {"class_weight": {0: 1.0, 1: 2.0, 2: 0.5}}, {"batch_size": 13, "validation_data": (X, Y)}], ids=" ".join)
+def test_arrays_are_cut_as_asked(how):
+    assert_same(both(lambda: fitted(X, **how)))
+
+
+def fitted(x, **how):
+    """What training and predicting give, or what Keras says of it."""
+    model = small_model()
+    try:
+        history = model.fit(x, Y, epochs=2, verbose=0, **{"batch_size": 31} | how).history
+    except ValueError as error:
+        return [str(error)]
+    return [history, model.predict(x, verbose=0), model.get_weights()]
+
+
+def test_inputs_and_outputs_by_name():
+    def run():
+        keras.utils.set_random_seed(0)
+        a, b = keras.Input((6,), name="a"), keras.Input((6,), name="b")
+        model = keras.Model({"a": a, "b": b}, {"sum": L.Dense(1)(a + b), "first": L.Dense(3)(a)})
+        model.compile("sgd", {"sum": "mse", "first": "mae"})
+        x = {"b": X, "a": X[::-1]}
+        history = model.fit(x, {"first": X[:, :3], "sum": X[:, :1]}, batch_size=8, verbose=0).history
+        return [history, model.predict(x, verbose=0)]
+
+    assert_same(both(run))
+
+
 class Watching(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()

@@ -208,8 +208,8 @@ typedef enum fc_conv2d_algorithm {
     FC_CONV_WINOGRAD_4X5,
     FC_CONV_SPLIT,      /* float32 as sums of bfloat16: 6, 3 or 1 products by precision */
     FC_CONV_BFLOAT16,   /* products of bfloat16, summed in float32 */
-    FC_CONV_INTEGER,    /* int8 and uint8, summed in int32 */
-    FC_CONV_INTEGER_DEPTHWISE,
+    FC_CONV_INTEGER, FC_CONV_INTEGER_DEPTHWISE,     /* int8 and uint8, summed in int32 */
+    FC_CONV_BATCH,      /* register tiles with the images of a batch in the lanes */
     FC_CONV_ALGORITHM_COUNT
 } fc_conv2d_algorithm;
 

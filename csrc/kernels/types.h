@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "fastconv.h"
+#include "kernels/batch_types.h"
 #include "kernels/filter_types.h"
 #include "kernels/grad_types.h"
 
@@ -278,6 +279,7 @@ typedef struct fc_kernels {
 #define FC_WINOGRAD(slot) fc_winograd slot[FC_WINOGRAD_COUNT];
 #define FC_PLANES(slot) fc_planes_tile slot[FC_PLANES_TILES + 1];   /* ends with rows == 0 */
 #define FC_OUTER(slot) fc_outer_tile slot[FC_OUTER_TILES + 1];   /* ends with height == 0 */
+#define FC_BATCH(slot) fc_batch_tile slot[FC_BATCH_TILES + 1];   /* ends with outs == 0 */
 #define FC_KERNEL(slot, type) type *slot;
 #define FC_ACTIVATIONS(slot, type) type *slot[FC_ACTIVATION_COUNT];
 #include "kernels/list.inc"
@@ -285,6 +287,7 @@ typedef struct fc_kernels {
 #undef FC_ROWS
 #undef FC_PLANES
 #undef FC_OUTER
+#undef FC_BATCH
 #undef FC_WINOGRAD
 #undef FC_SPLIT
 #undef FC_FFT

@@ -12,6 +12,8 @@ fc_status fc_layer_make(const fc_conv2d_params *p, fc_layer *layer);
 int fc_layer_is_empty(const fc_layer *layer);
 /* The algorithm for one run of the layer, its packing included. */
 fc_status fc_layer_choose(const fc_layer *layer, fc_conv2d_algorithm *chosen);
+/* The cheapest to run image by image. */
+fc_status fc_layer_choose_by_image(const fc_layer *layer, fc_conv2d_algorithm *chosen);
 /* Allocates *packed; release with fc_scratch_free. */
 fc_status fc_layer_pack(const fc_layer *layer, fc_conv2d_algorithm id, const void *kernel, const void *bias, void **packed);
 fc_status fc_layer_run(const fc_layer *layer, fc_conv2d_algorithm id, const fc_layer_weights *weights, const void *x, void *y);

@@ -131,10 +131,11 @@ fc_status fc_conv2d_pool2d(const fc_conv2d_params *conv, const fc_pool2d_params 
         return FC_BAD_DTYPE;
     if (pool->layout != conv->layout || pool->n != conv->n || pool->h != layer.view.dst.h || pool->w != layer.view.dst.w || pool->c != conv->c_out)
         return FC_BAD_SHAPE;
-    FC_TRY(fc_layer_choose(&layer, &job.algorithm));
+    const int small = is_small(&layer);
+    FC_TRY(small ? fc_layer_choose(&layer, &job.algorithm) : fc_layer_choose_by_image(&layer, &job.algorithm));
     if (fc_layer_is_empty(&layer) || !job.out_h || !job.out_w)
         return FC_OK;
-    if (is_small(&layer))
+    if (small)
         return run_whole(&job, kernel, bias);
     FC_TRY(plan_bands(&job));
     FC_TRY(fc_layer_pack(&layer, job.algorithm, kernel, bias, &packed));

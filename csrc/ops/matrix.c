@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Matrices of more than a few rows; ops/matrix_vector.c has the others. A task is a block of rows of c by a chunk of panels of columns. It
- * goes through the depth in blocks: packs b's part, which L2 keeps, and multiplies it by a's rows where they lie, or, turned, from a copy
+ * goes through the depth in blocks: packs b's part, which L2 keeps, and multiplies it by a's rows where they lie, or from a copy
  * of them. The cuts depend on the shapes alone.
  */
 #include "ops/matrix.h"
 
 #include <string.h>
 
+#include "core/cpu.h"
 #include "core/dispatch.h"
 #include "core/parallel.h"
 #include "core/scratch.h"
@@ -20,7 +21,8 @@ enum {
     BLOCK_DEPTH = 256,      /* a panel and the rows it meets stay in L1 */
     MOST_PANELS = 8,        /* a chunk: with BLOCK_DEPTH, a quarter of a small L2 */
     MOST_ROWS = 160,        /* a block: packing is little beside so many rows */
-    LEAST_TASKS = 8
+    LEAST_TASKS = 8,
+    SETS_BYTES = 1024       /* rows at a multiple of this share a few sets of L1 */
 };
 
 typedef struct product_job {
@@ -30,6 +32,8 @@ typedef struct product_job {
     size_t size, vectors, height, width, panels, block_depth;
     size_t chunk_panels, chunks, block_rows, tasks;
     size_t panel_bytes, worker_bytes;
+    int far, copies_a;              /* c is more than L2 holds; a is read from copies, a_pitch apart */
+    size_t a_pitch;
     char *scratch;
 } product_job;
 
@@ -38,7 +42,7 @@ typedef struct piece {
     const product_job *job;
     size_t row, rows, panel, panels;
     size_t depth, depth_begin;
-    char *packed_b, *turned_a;
+    char *packed_b, *copied_a;
 } piece;
 
 static size_t cols_of(const product_job *job, size_t panel) { return fc_least(job->width, job->product->cols - panel * job->width); }
@@ -61,19 +65,25 @@ static void pack_b_panel(const piece *p, size_t panel, char *to) {
     fc_transpose_of(job->kernels, size)(to, job->width, rows, cols, p->depth);
 }
 
-static void turn_a(const piece *p) {
+/* a's rows, turned or from where they would evict one another. */
+static void copy_a(const piece *p) {
     const product_job *job = p->job;
     const fc_matrix *a = &job->product->a;
+    const char *from = (const char *)a->at + (a->turned ? p->depth_begin * a->pitch + p->row : p->row * a->pitch + p->depth_begin) * job->size;
     const void *rows[BLOCK_DEPTH];
+    for (size_t r = 0; !a->turned && r < p->rows; r++)
+        memcpy(p->copied_a + r * job->a_pitch * job->size, from + r * a->pitch * job->size, p->depth * job->size);
+    if (!a->turned)
+        return;
     for (size_t k = 0; k < p->depth; k++)
-        rows[k] = (const char *)a->at + ((p->depth_begin + k) * a->pitch + p->row) * job->size;
-    fc_transpose_of(job->kernels, job->size)(p->turned_a, job->block_depth, rows, p->depth, p->rows);
+        rows[k] = from + k * a->pitch * job->size;
+    fc_transpose_of(job->kernels, job->size)(p->copied_a, job->a_pitch, rows, p->depth, p->rows);
 }
 
 static const char *row_of_a(const piece *p, size_t row) {
     const product_job *job = p->job;
-    if (job->product->a.turned)
-        return p->turned_a + row * job->block_depth * job->size;
+    if (job->copies_a)
+        return p->copied_a + row * job->a_pitch * job->size;
     return (const char *)job->product->a.at + ((p->row + row) * job->product->a.pitch + p->depth_begin) * job->size;
 }
 
@@ -87,7 +97,7 @@ static void multiply_panel(const piece *p, size_t panel, const void *bias) {
     fc_rows_block block = {
         .runs = 1, .length = p->depth, .a = rows, .b = p->packed_b + (panel - p->panel) * job->panel_bytes, .b_pitch = job->width,
         .c_pitch = product->cols, .cols = cols, .start = p->depth_begin ? NULL : bias, .accumulate = p->depth_begin > 0,
-        .relu = product->activation == FC_RELU && p->depth_begin + p->depth == product->depth};
+        .far = job->far, .relu = product->activation == FC_RELU && p->depth_begin + p->depth == product->depth};
     const fc_rows_tile *tile = NULL;
     for (size_t row = 0; row < p->rows; row += block.rows) {
         const size_t height = fc_least(p->rows - row, job->height);
@@ -105,8 +115,8 @@ static void multiply_piece(const piece *p) {
     const product_job *job = p->job;
     const fc_product *product = job->product;
     _Alignas(64) char bias[FC_MAX_TILE_COLS * sizeof(double)];
-    if (product->a.turned)
-        turn_a(p);
+    if (job->copies_a)
+        copy_a(p);
     for (size_t panel = p->panel; panel < p->panel + p->panels; panel++) {
         pack_b_panel(p, panel, p->packed_b + (panel - p->panel) * job->panel_bytes);
         if (product->bias && !p->depth_begin) {
@@ -132,7 +142,7 @@ static void run_task(void *job_, size_t task, size_t worker) {
     const fc_product *product = job->product;
     piece p = {.job = job, .row = task / job->chunks * job->block_rows, .panel = task % job->chunks * job->chunk_panels};
     p.packed_b = job->scratch + worker * job->worker_bytes;
-    p.turned_a = p.packed_b + job->chunk_panels * job->panel_bytes;
+    p.copied_a = p.packed_b + job->chunk_panels * job->panel_bytes;
     p.rows = fc_least(job->block_rows, product->rows - p.row);
     p.panels = fc_least(job->chunk_panels, job->panels - p.panel);
     do {
@@ -157,8 +167,10 @@ static void cut(product_job *job) {
     job->tasks = fc_parts(product->rows, job->block_rows) * job->chunks;
     job->panel_bytes = fc_align_up(job->block_depth * job->width * job->size);
     job->worker_bytes = job->chunk_panels * job->panel_bytes;
-    if (product->a.turned)
-        job->worker_bytes += fc_align_up(job->block_rows * job->block_depth * job->size);
+    job->copies_a = product->a.turned || product->a.pitch * job->size % SETS_BYTES == 0;
+    job->a_pitch = job->block_depth + (job->block_depth * job->size % SETS_BYTES ? 0 : FC_ALIGNMENT / job->size);
+    if (job->copies_a)
+        job->worker_bytes += fc_align_up(job->block_rows * job->a_pitch * job->size);
 }
 
 fc_status fc_matrix_product(const fc_product *product) {
@@ -177,6 +189,7 @@ fc_status fc_matrix_product(const fc_product *product) {
     job.height = tile->height;
     job.width = tile->width;
     cut(&job);
+    job.far = product->rows * product->cols > fc_caches()->l2 / job.size;
     const double moved = (double)job.size * ((double)product->rows * (double)(product->depth + product->cols) + (double)product->depth * (double)product->cols);
     const double flops = 2.0 * (double)product->rows * (double)product->cols * (double)product->depth;
     const size_t workers = fc_parallel_workers(job.tasks, flops > 4 * moved ? flops : 4 * moved);

@@ -16,6 +16,7 @@ import keras
 from keras.src.utils.python_utils import is_default
 
 from . import _ops
+from .arrays import array_batches
 
 __all__ = ["group_steps", "ungroup_steps"]
 
@@ -31,10 +32,11 @@ _may_group: ContextVar[bool] = ContextVar("fastconv_may_group", default=False)
 def group_steps() -> None:
     """Let `fit`, `evaluate` and `predict` run several batches in a call of TensorFlow; `patch_keras` does it too.
 
-    As many as take 0.05 s, found while they run. The results, the order of batches and the epochs' callbacks are the
-    same. Batches stay single where somebody looks at each: a callback with a method for batches, `run_eagerly`, a
-    distribution strategy, ``compile(steps_per_execution=...)``, a model with functions of its own for making steps,
-    and data of unknown length. On other backends than TensorFlow nothing changes. Doing it twice is doing it once.
+    As many as take 0.05 s, found while they run; batches are cut out of arrays without a `tf.data.Dataset` of them.
+    The results, the order of batches and the epochs' callbacks are the same. Batches stay single where somebody looks
+    at each: a callback with a method for batches, `run_eagerly`, a distribution strategy,
+    ``compile(steps_per_execution=...)``, a model with functions of its own for making steps, and data of unknown
+    length. On other backends than TensorFlow nothing changes. Doing it twice is doing it once.
 
     See Also
     --------
@@ -137,10 +139,19 @@ class _Group(NamedTuple):
 
 
 def _epoch_iterator(stock: type) -> type:
+    from keras.src.trainers.epoch_iterator import EpochIterator
+
     class GroupingEpochIterator(stock):
-        def __init__(self, *args, **kwargs):
-            super().__init__(*args, **kwargs)
-            self._pace = _Pace() if _may_group.get() else None
+        def __init__(self, distribute_strategy=None, *args, **kwargs):
+            if not _may_group.get():
+                super().__init__(distribute_strategy, *args, **kwargs)
+                self._pace = None
+                return
+            # Keras' own, except that there is nothing to distribute and a data set of arrays may be spared.
+            EpochIterator.__init__(self, *args, **kwargs)
+            self._distribute_strategy = distribute_strategy
+            self._distributed_dataset = array_batches(self.data_adapter) or self.data_adapter.get_tf_dataset()
+            self._pace = _Pace()
 
         def _enumerate_iterator(self) -> Iterator:
             steps = super()._enumerate_iterator()
@@ -205,7 +216,7 @@ def _taking_groups(single: Callable, step: Callable, jit_compile: bool, join: bo
             loop = StepLoop(step(), jit_compile, join)
         if not loop.can_run(iterator):
             pace.most = 1
-            return single(iterator)
+            return single(iterator.of_dataset() if hasattr(iterator, "of_dataset") else iterator)
         return loop(iterator, count)
 
     setattr(function, _MARK, True)

@@ -120,7 +120,8 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
     algorithm : str
         'auto' takes the one with the least estimated work; the others insist: 'direct', 'unpacked', 'planar',
         'packed', 'depthwise', 'winograd_2x3', 'winograd_4x3', 'winograd_6x3', 'winograd_2x5', 'winograd_4x5', 'split',
-        'bfloat16', 'integer', 'integer_depthwise' (``fastconv.nn.convolution.ALGORITHMS`` tells what each needs).
+        'bfloat16', 'integer', 'integer_depthwise', 'batch'; ``fastconv.nn.convolution.ALGORITHMS`` tells what each
+        needs.
     out : ndarray, optional
         Where to put the result; of its shape and dtype.
 

@@ -1,10 +1,12 @@
-"""Many steps on the batches of an iterator as one function."""
+"""Many steps, each on a batch of an iterator or of arrays, as one function."""
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
+
+from .array_batches import ArrayPass, batch_spec, cut_batch
 
 __all__ = ["StepLoop"]
 
@@ -45,6 +47,7 @@ class StepLoop:
         plain = tf.autograph.experimental.do_not_convert(lambda batch: step(batch))
         self._step = tf.function(plain, reduce_retracing=True, jit_compile=jit_compile)
         self._run = tf.function(self._steps, reduce_retracing=True, autograph=False)
+        self._run_on_arrays = tf.function(self._steps_on_arrays, reduce_retracing=True, autograph=False)
         self._collector = _Joined if join else _Last
         self._known: dict[str, bool] = {}
 
@@ -59,10 +62,18 @@ class StepLoop:
         return self._known[key]
 
     def __call__(self, iterator, count: int):
+        if isinstance(iterator, ArrayPass):
+            return self._on_arrays(iterator, count)
         done, outputs = self._run(iterator, tf.constant(count))
         if not int(done):
             raise StopIteration
         return outputs
+
+    def _on_arrays(self, batches: ArrayPass, count: int):
+        first, count = batches.take(count)
+        if not count:
+            raise StopIteration
+        return self._run_on_arrays(batches.arrays, batches.order, batches.size, tf.constant(first), tf.constant(count))
 
     def _outputs(self, spec) -> Any:
         return self._step.get_concrete_function(spec).structured_outputs
@@ -83,6 +94,18 @@ class StepLoop:
         done, _, collected = tf.while_loop(
             is_due, run, (tf.constant(0), iterator.get_next_as_optional(), collector.start()), parallel_iterations=1)
         return done, collector.result(collected)
+
+    def _steps_on_arrays(self, arrays, order, size, first, count):
+        spec = batch_spec(arrays, size)
+        collector = self._collector(self._outputs(spec))
+
+        def run(done, collected):
+            batch = cut_batch(arrays, order, size, first + done)
+            return done + 1, collector.add(collected, done, self._step(batch))
+
+        _, collected = tf.while_loop(
+            lambda done, _: done < count, run, (tf.constant(0), collector.start()), parallel_iterations=1)
+        return collector.result(collected)
 
 
 class _Last:

@@ -37,6 +37,7 @@ void FC_FILL(fc_kernels *kernels) {
 #define FC_ROWS(slot) FC_NAME(slot)(kernels->slot);
 #define FC_PLANES(slot) FC_NAME(slot)(kernels->slot);
 #define FC_OUTER(slot) FC_NAME(slot)(kernels->slot);
+#define FC_BATCH(slot) FC_NAME(slot)(kernels->slot);
 #define FC_WINOGRAD(slot) FC_NAME(slot)(kernels->slot);
 #define FC_SPLIT(slot) FC_NAME(slot)(&kernels->slot);
 #define FC_FFT(slot) FC_NAME(slot)(&kernels->slot);
@@ -47,6 +48,7 @@ void FC_FILL(fc_kernels *kernels) {
 #undef FC_ROWS
 #undef FC_PLANES
 #undef FC_OUTER
+#undef FC_BATCH
 #undef FC_WINOGRAD
 #undef FC_SPLIT
 #undef FC_FFT

@@ -1,0 +1,106 @@
+"""Batches of whole arrays in memory, cut out where they are used instead of passing through a data set."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import tensorflow as tf
+
+__all__ = ["ArrayBatches", "ArrayPass", "batch_spec", "cut_batch"]
+
+
+class ArrayBatches:
+    """Arrays of the same first axis, of which every iteration gives a pass in batches of `size` rows.
+
+    Parameters
+    ----------
+    arrays : array_like or structure of them
+        NumPy arrays and dense tensors, each of shape (n, ...).
+    size : int
+        Rows of a batch; the last one may have fewer.
+    shuffled : bool
+        Whether each pass takes the rows in an order of its own, the one that Keras' data set of arrays draws.
+    make_dataset : callable
+        Gives a `tf.data.Dataset` of the same batches, for what needs one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastconv.tensorflow.array_batches import ArrayBatches
+    >>> batches = ArrayBatches((np.zeros((5, 3)), np.zeros(5)), 2, False, None)
+    >>> [x.shape[0] for x, y in batches]
+    [2, 2, 1]
+    """
+
+    def __init__(self, arrays: Any, size: int, shuffled: bool, make_dataset: Callable | None):
+        with tf.device("CPU"):
+            self.arrays = tf.nest.map_structure(tf.convert_to_tensor, arrays)
+        self.size = size
+        self.make_dataset = make_dataset
+        rows = int(tf.nest.flatten(self.arrays)[0].shape[0])
+        self.count = -(-rows // size)
+        self._orders = _orders(rows) if shuffled else None
+        self.element_spec = batch_spec(self.arrays, size)
+
+    def __iter__(self) -> ArrayPass:
+        return ArrayPass(self, None if self._orders is None else next(iter(self._orders)))
+
+
+class ArrayPass:
+    """One pass over `ArrayBatches`; `order` gives the rows' order, ``None`` for as they lie."""
+
+    def __init__(self, batches: ArrayBatches, order: tf.Tensor | None):
+        self.arrays, self.size, self.element_spec = batches.arrays, batches.size, batches.element_spec
+        self.order = order
+        self._batches, self._taken, self._iterator = batches, 0, None
+
+    def __iter__(self) -> ArrayPass:
+        return self
+
+    def __next__(self) -> Any:
+        number, count = self.take(1)
+        if not count:
+            raise StopIteration
+        return cut_batch(self.arrays, self.order, self.size, number)
+
+    def take(self, count: int) -> tuple[int, int]:
+        """The number of the next batch, and how many of the `count` wanted from there on there are."""
+        first = self._taken
+        self._taken = min(first + count, self._batches.count)
+        return first, self._taken - first
+
+    def of_dataset(self) -> Iterator:
+        """TensorFlow's iterator of the same batches, always the same one."""
+        if self._iterator is None:
+            self._iterator = iter(self._batches.make_dataset())
+        return self._iterator
+
+
+def batch_spec(arrays: Any, size: int) -> Any:
+    """What batches of `size` rows are: with a size of their own only if the last one has it too."""
+    def spec(x):
+        same = x.shape[0] is not None and x.shape[0] % size == 0
+        return tf.TensorSpec([size if same else None, *x.shape[1:]], x.dtype)
+
+    return tf.nest.map_structure(spec, arrays)
+
+
+def cut_batch(arrays: Any, order: tf.Tensor | None, size: int, number: tf.Tensor) -> Any:
+    """Batch `number` of the arrays' rows, taken in the given order."""
+    rows = tf.shape(tf.nest.flatten(arrays)[0], tf.int64)[0]
+    start = tf.cast(number, tf.int64) * size
+    end = tf.minimum(start + size, rows)
+
+    def cut(x, spec):
+        batch = x[start:end] if order is None else tf.gather(x, order[start:end])
+        return tf.ensure_shape(batch, spec.shape)
+
+    return tf.nest.map_structure(cut, arrays, batch_spec(arrays, size))
+
+
+def _orders(rows: int) -> tf.data.Dataset:
+    # Drawn as Keras draws it, in a data set's function: the same seed then gives the same order.
+    def permutation(_):
+        return tf.random.shuffle(tf.range(rows, dtype=tf.int64))
+
+    return tf.data.Dataset.range(1).map(permutation)

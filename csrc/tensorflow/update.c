@@ -11,6 +11,13 @@
 
 enum { MOST_HYPER = 5, MOST_SLOTS = 2 };
 
+/* The same operations on wider vectors, chosen when the library is loaded; none is contracted, so the bits are the same. */
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__)
+#define ANY_WIDTH __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define ANY_WIDTH
+#endif
+
 /* The memory of one variable: its value and slots as they were (x, s) and as they become (y, t). */
 typedef struct update {
     size_t count;
@@ -25,14 +32,14 @@ typedef struct rule {
 } rule;
 
 /* hyper: learning rate */
-static void sgd(const update *u, const float *hyper) {
+ANY_WIDTH static void sgd(const update *u, const float *hyper) {
 #pragma GCC ivdep
     for (size_t i = 0; i < u->count; i++)
         u->y[i] = u->x[i] - u->gradient[i] * hyper[0];
 }
 
 /* hyper: learning rate, momentum */
-static void momentum(const update *u, const float *hyper) {
+ANY_WIDTH static void momentum(const update *u, const float *hyper) {
 #pragma GCC ivdep
     for (size_t i = 0; i < u->count; i++) {
         u->t[0][i] = u->s[0][i] * hyper[1] - u->gradient[i] * hyper[0];
@@ -40,7 +47,7 @@ static void momentum(const update *u, const float *hyper) {
     }
 }
 
-static void nesterov(const update *u, const float *hyper) {
+ANY_WIDTH static void nesterov(const update *u, const float *hyper) {
 #pragma GCC ivdep
     for (size_t i = 0; i < u->count; i++) {
         const float step = u->gradient[i] * hyper[0];
@@ -50,7 +57,7 @@ static void nesterov(const update *u, const float *hyper) {
 }
 
 /* hyper: learning rate, beta 1, beta 2, epsilon, the step's number from 1 */
-static void adam(const update *u, const float *hyper) {
+ANY_WIDTH static void adam(const update *u, const float *hyper) {
     const float b1 = hyper[1], b2 = hyper[2], epsilon = hyper[3];
     const float alpha = hyper[0] * sqrtf(1 - powf(b2, hyper[4])) / (1 - powf(b1, hyper[4]));
 #pragma GCC ivdep
@@ -64,7 +71,7 @@ static void adam(const update *u, const float *hyper) {
 }
 
 /* hyper: learning rate, rho, epsilon */
-static void rmsprop(const update *u, const float *hyper) {
+ANY_WIDTH static void rmsprop(const update *u, const float *hyper) {
     const float rate = hyper[0], rho = hyper[1], epsilon = hyper[2];
 #pragma GCC ivdep
     for (size_t i = 0; i < u->count; i++) {
@@ -75,7 +82,7 @@ static void rmsprop(const update *u, const float *hyper) {
 }
 
 /* hyper: learning rate, rho, epsilon, momentum */
-static void rmsprop_momentum(const update *u, const float *hyper) {
+ANY_WIDTH static void rmsprop_momentum(const update *u, const float *hyper) {
     const float rate = hyper[0], rho = hyper[1], epsilon = hyper[2];
 #pragma GCC ivdep
     for (size_t i = 0; i < u->count; i++) {
@@ -88,7 +95,7 @@ static void rmsprop_momentum(const update *u, const float *hyper) {
 }
 
 /* hyper: learning rate, rho, epsilon */
-static void adadelta(const update *u, const float *hyper) {
+ANY_WIDTH static void adadelta(const update *u, const float *hyper) {
     const float rate = hyper[0], rho = hyper[1], epsilon = hyper[2];
 #pragma GCC ivdep
     for (size_t i = 0; i < u->count; i++) {

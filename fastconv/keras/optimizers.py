@@ -15,7 +15,7 @@ from . import _ops
 __all__ = ["fuse_optimizers", "unfuse_optimizers"]
 
 # Elements up to which a new value is better made beside the old one, with the others, than in its place, alone.
-_SMALL = 1 << 16
+_SMALL = 1 << 18
 _stock: dict[tuple[type, str], object] = {}
 _step = threading.local()       # scalars that all variables of one step share
 

@@ -99,6 +99,23 @@ def fitted(x, **how):
     return [history, model.predict(x, verbose=0), model.get_weights()]
 
 
+def test_arrays_of_other_lengths_are_not_traced_again():
+    traces = []
+
+    class Counting(keras.Model):
+        def call(self, x):
+            traces.append(x.shape)
+            return x * 2
+
+    model = Counting()
+    for rows in (40, 41):
+        model.predict(X[:rows], batch_size=4, verbose=0)
+    known = len(traces)
+    for rows in (44, 80, 43, 97, 5):
+        np.testing.assert_array_equal(model.predict(X[:rows], batch_size=4, verbose=0), X[:rows] * 2)
+    assert len(traces) == known
+
+
 def test_inputs_and_outputs_by_name():
     def run():
         keras.utils.set_random_seed(0)

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["ArrayBatches", "ArrayPass", "batch_spec", "cut_batch"]
+__all__ = ["ArrayBatches", "ArrayPass", "cut_batch"]
 
 
 class ArrayBatches:
@@ -40,7 +40,8 @@ class ArrayBatches:
         rows = int(tf.nest.flatten(self.arrays)[0].shape[0])
         self.count = -(-rows // size)
         self._orders = _orders(rows) if shuffled else None
-        self.element_spec = batch_spec(self.arrays, size)
+        held = None if rows % size else size
+        self.element_spec = tf.nest.map_structure(lambda x: tf.TensorSpec([held, *x.shape[1:]], x.dtype), self.arrays)
 
     def __iter__(self) -> ArrayPass:
         return ArrayPass(self, None if self._orders is None else next(iter(self._orders)))
@@ -50,8 +51,8 @@ class ArrayPass:
     """One pass over `ArrayBatches`; `order` gives the rows' order, ``None`` for as they lie."""
 
     def __init__(self, batches: ArrayBatches, order: tf.Tensor | None):
-        self.arrays, self.size, self.element_spec = batches.arrays, batches.size, batches.element_spec
-        self.order = order
+        self.size, self.element_spec, self.order = batches.size, batches.element_spec, order
+        self.sources = (batches.arrays,) if order is None else (batches.arrays, order)
         self._batches, self._taken, self._iterator = batches, 0, None
 
     def __iter__(self) -> ArrayPass:
@@ -61,7 +62,7 @@ class ArrayPass:
         number, count = self.take(1)
         if not count:
             raise StopIteration
-        return cut_batch(self.arrays, self.order, self.size, number)
+        return cut_batch(self.sources, self.size, number, self.element_spec)
 
     def take(self, count: int) -> tuple[int, int]:
         """The number of the next batch, and how many of the `count` wanted from there on there are."""
@@ -76,26 +77,18 @@ class ArrayPass:
         return self._iterator
 
 
-def batch_spec(arrays: Any, size: int) -> Any:
-    """What batches of `size` rows are: with a size of their own only if the last one has it too."""
-    def spec(x):
-        same = x.shape[0] is not None and x.shape[0] % size == 0
-        return tf.TensorSpec([size if same else None, *x.shape[1:]], x.dtype)
-
-    return tf.nest.map_structure(spec, arrays)
-
-
-def cut_batch(arrays: Any, order: tf.Tensor | None, size: int, number: tf.Tensor) -> Any:
-    """Batch `number` of the arrays' rows, taken in the given order."""
+def cut_batch(sources: tuple, size: int | tf.Tensor, number: int | tf.Tensor, spec: Any) -> Any:
+    """Batch `number`, as `spec` says, of arrays or of ``(arrays, order)``."""
+    arrays, *order = sources
     rows = tf.shape(tf.nest.flatten(arrays)[0], tf.int64)[0]
-    start = tf.cast(number, tf.int64) * size
-    end = tf.minimum(start + size, rows)
+    start = tf.cast(number, tf.int64) * tf.cast(size, tf.int64)
+    end = tf.minimum(start + tf.cast(size, tf.int64), rows)
 
     def cut(x, spec):
-        batch = x[start:end] if order is None else tf.gather(x, order[start:end])
+        batch = tf.gather(x, order[0][start:end]) if order else x[start:end]
         return tf.ensure_shape(batch, spec.shape)
 
-    return tf.nest.map_structure(cut, arrays, batch_spec(arrays, size))
+    return tf.nest.map_structure(cut, arrays, spec)
 
 
 def _orders(rows: int) -> tf.data.Dataset:

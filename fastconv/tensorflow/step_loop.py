@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from .array_batches import ArrayPass, batch_spec, cut_batch
+from .array_batches import ArrayPass, cut_batch
 
 __all__ = ["StepLoop"]
 
@@ -47,9 +47,9 @@ class StepLoop:
         plain = tf.autograph.experimental.do_not_convert(lambda batch: step(batch))
         self._step = tf.function(plain, reduce_retracing=True, jit_compile=jit_compile)
         self._run = tf.function(self._steps, reduce_retracing=True, autograph=False)
-        self._run_on_arrays = tf.function(self._steps_on_arrays, reduce_retracing=True, autograph=False)
         self._collector = _Joined if join else _Last
         self._known: dict[str, bool] = {}
+        self._on_arrays: dict[tuple[str, bool], Callable] = {}
 
     def can_run(self, iterator) -> bool:
         """Whether the step takes and gives what a loop can hold."""
@@ -63,17 +63,20 @@ class StepLoop:
 
     def __call__(self, iterator, count: int):
         if isinstance(iterator, ArrayPass):
-            return self._on_arrays(iterator, count)
+            return self._run_on_arrays(iterator, count)
         done, outputs = self._run(iterator, tf.constant(count))
         if not int(done):
             raise StopIteration
         return outputs
 
-    def _on_arrays(self, batches: ArrayPass, count: int):
+    def _run_on_arrays(self, batches: ArrayPass, count: int):
         first, count = batches.take(count)
         if not count:
             raise StopIteration
-        return self._run_on_arrays(batches.arrays, batches.order, batches.size, tf.constant(first), tf.constant(count))
+        key = str(batches.element_spec), batches.order is None
+        if key not in self._on_arrays:
+            self._on_arrays[key] = self._loop_on_arrays(batches)
+        return self._on_arrays[key](*map(tf.constant, (first, count, batches.size)), *batches.sources)
 
     def _outputs(self, spec) -> Any:
         return self._step.get_concrete_function(spec).structured_outputs
@@ -95,17 +98,22 @@ class StepLoop:
             is_due, run, (tf.constant(0), iterator.get_next_as_optional(), collector.start()), parallel_iterations=1)
         return done, collector.result(collected)
 
-    def _steps_on_arrays(self, arrays, order, size, first, count):
-        spec = batch_spec(arrays, size)
+    def _loop_on_arrays(self, batches: ArrayPass) -> Callable:
+        """The loop for arrays of any length."""
+        spec = batches.element_spec
         collector = self._collector(self._outputs(spec))
 
-        def run(done, collected):
-            batch = cut_batch(arrays, order, size, first + done)
-            return done + 1, collector.add(collected, done, self._step(batch))
+        def steps(first, count, size, *sources):
+            def run(done, collected):
+                batch = cut_batch(sources, size, first + done, spec)
+                return done + 1, collector.add(collected, done, self._step(batch))
 
-        _, collected = tf.while_loop(
-            lambda done, _: done < count, run, (tf.constant(0), collector.start()), parallel_iterations=1)
-        return collector.result(collected)
+            _, collected = tf.while_loop(
+                lambda done, _: done < count, run, (tf.constant(0), collector.start()), parallel_iterations=1)
+            return collector.result(collected)
+
+        whole = tf.nest.map_structure(lambda x: tf.TensorSpec([None, *x.shape[1:]], x.dtype), batches.sources)
+        return tf.function(steps, input_signature=[tf.TensorSpec([], tf.int32)] * 3 + list(whole), autograph=False)
 
 
 class _Last:

@@ -31,7 +31,7 @@ CONFINED = [
     (r"#\s*pragma\s+omp|omp\.h|\bomp_\w+\(", r"core/parallel\.c"),
     (r"immintrin\.h|arm_neon\.h|\b_mm\d*_\w+\(", r"kernels/vec/.*"),
     (r"__(AVX|SSE|FMA|F16C|ARM_NEON)\w*", r"kernels/vec/.*"),
-    (r"__x86_64__|__aarch64__", r"core/cpu\.c|kernels/isa\.inc|kernels/vec/.*"),
+    (r"__x86_64__|__aarch64__", r"core/cpu\.c|kernels/isa\.inc|kernels/vec/.*|tensorflow/update\.c"),
     # Buffers come from scratch.c and results.c; the other two make one small handle each.
     (r"\b(malloc|calloc|realloc|posix_memalign|aligned_alloc|alloca)\s*\(",
      r"core/(scratch|results)\.c|ops/conv2d\.c|tensorflow/create\.c|check/.*"),

@@ -23,11 +23,25 @@ typedef struct batch_job {
     char *y, *scratch;
 } batch_job;
 
+typedef struct tap_range { ptrdiff_t begin, end; } tap_range;
+
 /* What a task has loaded, and what it computes from it. */
 typedef struct band { fc_cells in; const char *cells; char *results; const char *weights, *biases; ptrdiff_t row; } band;
 
+/* The first tap whose place in window `window` is at least `least`. */
+static ptrdiff_t first_tap(const fc_taps *taps, ptrdiff_t window, ptrdiff_t least) {
+    const ptrdiff_t from = window * taps->stride + taps->first;
+    return fc_min(fc_ceil_div(fc_max(least - from, 0), taps->step), taps->count);
+}
+
+/* The taps that may lie inside [0, size) in one of the windows from first to last: all others lie outside in every one. */
+static tap_range taps_inside(const fc_taps *taps, ptrdiff_t first, ptrdiff_t last, ptrdiff_t size) {
+    const ptrdiff_t begin = first_tap(taps, last, 0);
+    return (tap_range){begin, fc_max(begin, first_tap(taps, first, size))};
+}
+
 /* A tile at column `col` of the band's row, its taps already narrowed to `rows` and `cols`. */
-static void run_tile(const batch_job *job, const band *at, size_t panel, ptrdiff_t col, fc_tap_range rows, fc_tap_range cols) {
+static void run_tile(const batch_job *job, const band *at, size_t panel, ptrdiff_t col, tap_range rows, tap_range cols) {
     const fc_batch_plan *d = job->d;
     const fc_conv_view *v = &job->layer->view;
     const ptrdiff_t c = v->src.c, lanes = (ptrdiff_t)d->tile->lanes, outs = (ptrdiff_t)d->tile->outs, size = (ptrdiff_t)d->size, pixel = c * lanes;
@@ -58,11 +72,11 @@ static void run_tile(const batch_job *job, const band *at, size_t panel, ptrdiff
 static void run_row(const batch_job *job, const band *at) {
     const fc_batch_plan *d = job->d;
     const fc_conv_view *v = &job->layer->view;
-    const fc_tap_range rows = fc_taps_inside(&v->rows, at->row, at->row, v->src.h);
+    const tap_range rows = taps_inside(&v->rows, at->row, at->row, v->src.h);
     for (size_t panel = 0; panel < d->weights.panels; panel++)
         for (ptrdiff_t col = 0; col < v->dst.w; col += (ptrdiff_t)d->tile->pixels) {
             const ptrdiff_t last = fc_min(col + (ptrdiff_t)d->tile->pixels, v->dst.w) - 1;
-            run_tile(job, at, panel, col, rows, fc_taps_inside(&v->cols, col, last, v->src.w));
+            run_tile(job, at, panel, col, rows, taps_inside(&v->cols, col, last, v->src.w));
         }
     const fc_epilogue *e = job->epilogue;
     if (e->activation != FC_LINEAR && e->activation != FC_RELU)

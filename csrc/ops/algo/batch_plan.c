@@ -4,7 +4,6 @@
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/algo/batch.h"
-#include "ops/algo/cells.h"
 
 enum {
     TASKS = 16,         /* aimed at, for balance on many cores */
@@ -69,14 +68,15 @@ fc_batch_plan fc_batch_plan_of(const fc_layer *layer) {
     return d;
 }
 
-/* Taps of all tiles of a row of the output, and of all its rows, without those outside of x. */
-static double taps_of(const fc_taps *taps, ptrdiff_t windows, ptrdiff_t step, ptrdiff_t size) {
-    ptrdiff_t sum = 0;
-    for (ptrdiff_t at = 0; at < windows; at += step) {
-        const fc_tap_range inside = fc_taps_inside(taps, at, fc_min(at + step, windows) - 1, size);
-        sum += inside.end - inside.begin;
+/* Over all tiles of `pixels` windows, the taps under which a window of the tile lies inside [0, size). */
+static double taps_of(const fc_taps *taps, ptrdiff_t windows, ptrdiff_t pixels, ptrdiff_t size) {
+    double sum = 0;
+    for (ptrdiff_t t = 0; t < taps->count; t++) {
+        const ptrdiff_t at = taps->first + t * taps->step, begin = at < 0 ? fc_ceil_div(-at, taps->stride) : 0;
+        const ptrdiff_t end = at < size ? fc_min(fc_ceil_div(size - at, taps->stride), windows) : 0;
+        sum += begin < end ? (double)((end - 1) / pixels - begin / pixels + 1) : 0;
     }
-    return (double)sum;
+    return sum;
 }
 
 double fc_batch_cost(const fc_layer *layer, const fc_batch_plan *d) {

@@ -76,14 +76,3 @@ void fc_store_cells(const fc_cells *part, const char *cells, char *image) {
                 deal(part, cells + k * cell, c * cell, cols, row + (ptrdiff_t)k * t->c_pitch * size);
     }
 }
-
-/* The first of `count` taps whose place in window `window` is at least `least`. */
-static ptrdiff_t first_tap(const fc_taps *taps, ptrdiff_t window, ptrdiff_t least) {
-    const ptrdiff_t from = window * taps->stride + taps->first, steps = fc_ceil_div(fc_max(least - from, 0), taps->step);
-    return fc_min(steps, taps->count);
-}
-
-fc_tap_range fc_taps_inside(const fc_taps *taps, ptrdiff_t first, ptrdiff_t last, ptrdiff_t size) {
-    const fc_tap_range range = {first_tap(taps, last, 0), first_tap(taps, first, size)};
-    return (fc_tap_range){range.begin, fc_max(range.begin, range.end)};
-}

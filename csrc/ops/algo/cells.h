@@ -14,15 +14,9 @@ typedef struct fc_cells {
     ptrdiff_t row, rows, col, cols;
 } fc_cells;
 
-static inline size_t fc_cells_count(const fc_cells *part) { return (size_t)(part->rows * part->cols * part->tensor->c); }
-
 /* Zeros where there is no column or no image. */
 void fc_load_cells(const fc_cells *part, const char *image, char *cells);
 /* Every column lies inside. */
 void fc_store_cells(const fc_cells *part, const char *cells, char *image);
-
-/* Of `count` taps those under which any of the windows [first, last] of a stride lies inside [0, size). */
-typedef struct fc_tap_range { ptrdiff_t begin, end; } fc_tap_range;
-fc_tap_range fc_taps_inside(const fc_taps *taps, ptrdiff_t first, ptrdiff_t last, ptrdiff_t size);
 
 #endif

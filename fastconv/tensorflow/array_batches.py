@@ -51,7 +51,7 @@ class ArrayPass:
     """One pass over `ArrayBatches`; `order` gives the rows' order, ``None`` for as they lie."""
 
     def __init__(self, batches: ArrayBatches, order: tf.Tensor | None):
-        self.size, self.element_spec, self.order = batches.size, batches.element_spec, order
+        self.size, self.element_spec = batches.size, batches.element_spec
         self.sources = (batches.arrays,) if order is None else (batches.arrays, order)
         self._batches, self._taken, self._iterator = batches, 0, None
 

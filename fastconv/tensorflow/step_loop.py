@@ -49,7 +49,7 @@ class StepLoop:
         self._run = tf.function(self._steps, reduce_retracing=True, autograph=False)
         self._collector = _Joined if join else _Last
         self._known: dict[str, bool] = {}
-        self._on_arrays: dict[tuple[str, bool], Callable] = {}
+        self._on_arrays: dict[tuple[str, int], Callable] = {}
 
     def can_run(self, iterator) -> bool:
         """Whether the step takes and gives what a loop can hold."""
@@ -73,7 +73,7 @@ class StepLoop:
         first, count = batches.take(count)
         if not count:
             raise StopIteration
-        key = str(batches.element_spec), batches.order is None
+        key = str(batches.element_spec), len(batches.sources)
         if key not in self._on_arrays:
             self._on_arrays[key] = self._loop_on_arrays(batches)
         return self._on_arrays[key](*map(tf.constant, (first, count, batches.size)), *batches.sources)

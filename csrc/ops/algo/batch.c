@@ -12,6 +12,7 @@
 #include "core/size.h"
 #include "ops/activation.h"
 #include "ops/algo/cells.h"
+#include "ops/algo/patch.h"
 
 enum { LONGEST_K = 768 };   /* of one register chain: longer ones would lose accuracy */
 
@@ -86,10 +87,10 @@ static void run_row(const batch_job *job, const band *at) {
 /* The rows of x that output rows [first, first + rows) read; none where all lie outside. */
 static void place_band(const fc_layer *layer, const fc_batch_plan *d, ptrdiff_t first, ptrdiff_t rows, fc_cells *in) {
     const fc_conv_view *v = &layer->view;
-    const ptrdiff_t begin = first * v->rows.stride + v->rows.first, end = (first + rows - 1) * v->rows.stride + v->rows.first + (v->rows.count - 1) * v->rows.step + 1;
-    in->row = fc_min(fc_max(begin, 0), v->src.h);
-    in->rows = fc_max(fc_min(end, v->src.h) - in->row, 0);
-    in->col = v->cols.first;
+    const fc_patch patch = fc_patch_of(v, first, rows, 0, 1, 0);
+    in->row = fc_min(fc_max(patch.row, 0), v->src.h);
+    in->rows = fc_max(fc_min(patch.row + patch.rows, v->src.h) - in->row, 0);
+    in->col = patch.col;
     in->cols = d->in_cols;
 }
 

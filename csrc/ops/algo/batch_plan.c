@@ -4,22 +4,20 @@
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/algo/batch.h"
+#include "ops/algo/patch.h"
+#include "ops/algo/tile.h"
 
 enum {
     TASKS = 16,         /* aimed at, for balance on many cores */
-    LEAST_ROWS = 4,     /* of a band, which reads some rows of x again */
-    LATENCY = 8         /* FMAs that overlap */
+    LEAST_ROWS = 4      /* of a band, which reads some rows of x again */
 };
 
 static const fc_batch_tile *tiles_of(const fc_layer *layer) {
     return layer->view.dtype == FC_F64 ? layer->kernels->batch_f64 : layer->kernels->batch_f32;
 }
 
-/* A step of k under a tile, in units of one FMA: FMAs or loads, whichever port is busier, and never under the FMAs' latency. */
-static double tile_cycles(const fc_batch_tile *tile) {
-    const size_t fmas = tile->outs * tile->pixels, loads = tile->outs + tile->pixels, most = fmas > loads ? fmas : loads;
-    return (double)(most > LATENCY ? most : LATENCY) + 0.5;
-}
+/* Cycles a step of k, and the loop. */
+static double tile_cycles(const fc_batch_tile *tile) { return fc_step_cycles(tile->outs, tile->pixels) + 0.5; }
 
 static double row_cycles(const fc_layer *layer, const fc_batch_tile *tile) {
     return tile_cycles(tile) * (double)fc_parts((size_t)layer->view.dst.w, tile->pixels);
@@ -43,7 +41,8 @@ static const fc_batch_tile *best_tile(const fc_layer *layer) {
     return best;
 }
 
-static ptrdiff_t reach(const fc_taps *taps, ptrdiff_t windows) { return (windows - 1) * taps->stride + (taps->count - 1) * taps->step + 1; }
+/* Rows of x that `rows` rows of the output read. */
+static ptrdiff_t rows_read(const fc_conv_view *v, ptrdiff_t rows) { return fc_min(fc_patch_of(v, 0, rows, 0, 1, 0).rows, v->src.h); }
 
 fc_batch_plan fc_batch_plan_of(const fc_layer *layer) {
     const fc_conv_view *v = &layer->view;
@@ -52,15 +51,15 @@ fc_batch_plan fc_batch_plan_of(const fc_layer *layer) {
     d.weights = (fc_weight_panels){d.tile->outs, fc_parts((size_t)v->dst.c, d.tile->outs), k, k};
     d.lots = fc_ceil_div(v->n, (ptrdiff_t)d.tile->lanes);
     d.cols = fc_round_up(v->dst.w, (ptrdiff_t)d.tile->pixels);
-    d.in_cols = reach(&v->cols, d.cols);
+    d.in_cols = fc_patch_of(v, 0, 1, 0, d.cols, 0).cols;
     d.rows = v->dst.h;
-    while (d.rows > 1 && (size_t)(fc_min(reach(&v->rows, d.rows), v->src.h) * d.in_cols) * pixel > fc_caches()->l2 / 2)
+    while (d.rows > 1 && (size_t)(rows_read(v, d.rows) * d.in_cols) * pixel > fc_caches()->l2 / 2)
         d.rows = (d.rows + 1) / 2;
     while (d.rows >= 2 * LEAST_ROWS && d.lots * v->groups * fc_ceil_div(v->dst.h, d.rows) < TASKS)
         d.rows = (d.rows + 1) / 2;
     d.bands = fc_ceil_div(v->dst.h, d.rows);
     d.rows = fc_ceil_div(v->dst.h, d.bands);
-    d.in_rows = fc_min(reach(&v->rows, d.rows), v->src.h);
+    d.in_rows = rows_read(v, d.rows);
     d.tasks = (size_t)(d.lots * v->groups * d.bands);
     d.cells_bytes = fc_align_up((size_t)(d.in_rows * d.in_cols) * pixel);
     d.worker_bytes = d.cells_bytes + fc_align_up((size_t)(v->dst.w * v->dst.c) * d.tile->lanes * d.size);

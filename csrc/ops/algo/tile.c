@@ -10,11 +10,12 @@ const fc_gemm_tile *fc_gemm_tiles(const fc_kernels *kernels, fc_dtype dtype) {
     return dtype == FC_F64 ? kernels->gemm_f64 : kernels->gemm_f32;
 }
 
-double fc_tile_cycles(const fc_gemm_tile *tile) {
-    const size_t latency = 8, fmas = tile->rows * tile->vectors, loads = tile->rows + tile->vectors;
-    size_t most = fmas > loads ? fmas : loads;
+double fc_step_cycles(size_t rows, size_t vectors) {
+    const size_t latency = 8, fmas = rows * vectors, loads = rows + vectors, most = fmas > loads ? fmas : loads;
     return (double)(most > latency ? most : latency);
 }
+
+double fc_tile_cycles(const fc_gemm_tile *tile) { return fc_step_cycles(tile->rows, tile->vectors); }
 
 double fc_store_cycles(const fc_conv_view *view, int pixels_in_rows) {
     const double contiguous = 0.2, transposed = 0.6, scattered = 1.5;

@@ -7,7 +7,8 @@
 
 const fc_gemm_tile *fc_gemm_tiles(const fc_kernels *kernels, fc_dtype dtype);
 
-/* Cycles a step of k, in units of one FMA: the busier of the FMA and the load ports, never under the FMA's latency. */
+/* Cycles a step of k under a register tile, in units of one FMA: the busier of the FMA and the load ports, never under the FMAs' latency. */
+double fc_step_cycles(size_t rows, size_t vectors);
 double fc_tile_cycles(const fc_gemm_tile *tile);
 /* Cycles to store one element of a tile. */
 double fc_store_cycles(const fc_conv_view *view, int pixels_in_rows);

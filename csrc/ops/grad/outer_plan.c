@@ -3,23 +3,20 @@
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/algo/patch.h"
+#include "ops/algo/tile.h"
 #include "ops/grad/outer.h"
 
 enum {
     CHUNK = 512,        /* pixels summed in registers: more would lose accuracy */
-    TASKS = 16,         /* aimed at, for balance on many cores */
-    LATENCY = 8         /* FMAs that overlap */
+    TASKS = 16          /* aimed at, for balance on many cores */
 };
 
 static const fc_outer_tile *tiles_of(const fc_layer *layer) {
     return layer->view.dtype == FC_F64 ? layer->kernels->outer_f64 : layer->kernels->outer_f32;
 }
 
-/* Cycles a pixel, in units of one FMA: FMAs or loads, whichever port is busier, and never under the FMAs' latency; and the loop. */
-static double tile_cycles(const fc_outer_tile *tile) {
-    const size_t fmas = tile->height * tile->vectors, loads = tile->height + tile->vectors, most = fmas > loads ? fmas : loads;
-    return (double)(most > LATENCY ? most : LATENCY) + 1;
-}
+/* Cycles a pixel, and the loop. */
+static double tile_cycles(const fc_outer_tile *tile) { return fc_step_cycles(tile->height, tile->vectors) + 1; }
 
 static double run_cycles(const fc_outer_tile *tile, size_t run, size_t outs) {
     return tile_cycles(tile) * (double)(fc_parts(run, tile->height) * fc_parts(outs, tile->width));

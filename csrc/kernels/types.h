@@ -15,6 +15,7 @@
 #include "kernels/batch_types.h"
 #include "kernels/filter_types.h"
 #include "kernels/grad_types.h"
+#include "kernels/row_sum_types.h"
 
 /*
  * The micro-kernel: c[r][j] = sum over i < k of a[i * a_pitch + r] * b[i * b_pitch + j], r < rows, j < cols, written to c[r * c_pitch + j];

@@ -5,6 +5,7 @@
 #include "kernels/body/planes.h"
 #include "kernels/body/outer.h"
 #include "kernels/body/tap_sums.h"
+#include "kernels/body/row_sums.h"
 #include "kernels/body/batch.h"
 #include "kernels/body/winograd.h"
 #include "kernels/body/tile.h"

@@ -54,8 +54,10 @@ static void transform_patches(const winograd_job *job, size_t tile, size_t end, 
 /* The micro-kernel's tiles for all tiles of a block but the last few, and for those. */
 typedef struct winograd_heights { const fc_rows_tile *whole, *rest; } winograd_heights;
 
+/* Of about equal heights: 16 tiles as 8 and 8 rather than 14 and 2, which would overlap too few FMAs. */
 static winograd_heights heights_for(const winograd_job *job, size_t vectors, size_t tiles) {
-    winograd_heights heights = {fc_rows_tile_for(job->kernels, job->view->dtype, vectors, FC_MAX_TILE_HEIGHT), NULL};
+    const size_t highest = fc_rows_tile_for(job->kernels, job->view->dtype, vectors, FC_MAX_TILE_HEIGHT)->height;
+    winograd_heights heights = {fc_rows_tile_for(job->kernels, job->view->dtype, vectors, fc_parts(tiles, fc_parts(tiles, highest))), NULL};
     heights.rest = fc_rows_tile_for(job->kernels, job->view->dtype, vectors, tiles % heights.whole->height);
     return heights;
 }

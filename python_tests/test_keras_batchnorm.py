@@ -91,6 +91,56 @@ def test_a_mode_of_its_own_and_two_readers():
         close(a, e)
 
 
+def block(x, filters, strides=1, shortcut_first=True):
+    """A residual block of He et al. (2016), with a projected shortcut where the shapes differ."""
+    def shortcut():
+        same = x.shape[-1] == filters and strides == 1
+        return x if same else LAYERS.BatchNormalization()(LAYERS.Conv2D(filters, 1, strides=strides)(x))
+
+    first = shortcut() if shortcut_first else None
+    y = LAYERS.BatchNormalization()(LAYERS.Conv2D(4, 3, strides=strides, padding="same")(x))
+    y = LAYERS.BatchNormalization()(LAYERS.Conv2D(filters, 1)(LAYERS.ReLU()(y)))
+    return LAYERS.Activation("relu")(LAYERS.Add()([first, y] if shortcut_first else [y, shortcut()]))
+
+
+def mixed(x):
+    """Additions that are none of one shape, of two, or of results used once; and one whose result is not activated."""
+    shared = LAYERS.Conv2D(4, 3, padding="same")
+    normalized = [LAYERS.BatchNormalization()(LAYERS.Conv2D(4, 3, padding="same")(x)) for _ in range(6)]
+    pooled = LAYERS.GlobalAveragePooling2D(keepdims=True)(x)
+    return LAYERS.Concatenate()([
+        LAYERS.Add()([normalized[0], pooled]), LAYERS.Add()([normalized[1], normalized[1]]),
+        LAYERS.Add()([normalized[2], x, x]), LAYERS.Add()([normalized[3], shared(shared(x))]),
+        LAYERS.ReLU()(LAYERS.Subtract()([x, normalized[4]])), LAYERS.Add()([LAYERS.ReLU()(x), normalized[5]])])
+
+
+@pytest.mark.parametrize("build", [
+    lambda x: block(block(x, 4), 4), lambda x: block(block(x, 8, 2), 8), lambda x: block(x, 8, shortcut_first=False),
+    mixed], ids=["identity", "projected", "shortcut last", "mixed"])
+def test_residual_blocks(build):
+    keras.utils.set_random_seed(0)
+    x = keras.Input((12, 12, 4))
+    model = keras.Model(x, build(LAYERS.Conv2D(4, 3, padding="same")(x)))
+    rng = np.random.default_rng(0)
+    for variable in model.variables:
+        low, high = (0.5, 2) if "variance" in variable.path else (-0.5, 0.5)
+        variable.assign(rng.uniform(low, high, variable.shape))
+    expected, predicted = run(model, images(), training=False), model.predict(images(5), verbose=0)
+    fk.accelerate(model)
+    close(run(model, images(), training=False), expected)
+    close(model.predict(images(5), verbose=0), predicted)
+    close(fk.restore(model).predict(images(5), verbose=0), predicted)
+
+
+def test_additions_that_broadcast_over_the_batch():
+    one, many = keras.Input((12, 12, 4)), keras.Input((12, 12, 4))
+    y = LAYERS.BatchNormalization()(LAYERS.Conv2D(4, 3, padding="same")(one))
+    model = keras.Model([one, many], LAYERS.Add()([y, LAYERS.ReLU()(many)]))
+    given = [images(1), images(3)]
+    expected = run(model, given, training=False)
+    close(run(fk.accelerate(model), given, training=False), expected)
+
+
 def test_patched_models_do_so_too():
     expected = network(HEADS["conv"], [LAYERS.ReLU()])
     with fk.patched():

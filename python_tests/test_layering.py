@@ -16,7 +16,7 @@ MAY_INCLUDE = {
     "core/": ("fastconv.h", "core/", "kernels/types.h", "kernels/isa.inc"),
     "ops/": ("fastconv.h", "core/", "ops/", "kernels/types.h", "kernels/activations.inc"),
     "kernels/": ("fastconv.h", "kernels/types.h", "kernels/filter_types.h", "kernels/grad_types.h",
-                 "kernels/batch_types.h", "kernels/list.inc", "kernels/activations.inc"),
+                 "kernels/batch_types.h", "kernels/rows_types.h", "kernels/row_sum_types.h", "kernels/list.inc", "kernels/activations.inc"),
     "kernels/vec/": ("kernels/vec/",),
     "kernels/body/": ("kernels/types.h", "kernels/list.inc", "kernels/activations.inc", "kernels/body/"),
     "kernels/isa/": ("kernels/vec/", "kernels/body/"),

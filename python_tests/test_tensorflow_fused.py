@@ -1,4 +1,5 @@
 """A convolution with the pooling after it as one TensorFlow op, against the two."""
+import numpy as np
 import pytest
 import tensorflow as tf
 from test_tensorflow import TOLERANCE, close, gradients, random
@@ -68,7 +69,7 @@ def test_accelerated_models_use_it_in_inference_alone():
 
 
 @pytest.mark.parametrize("dtype, expected", [
-    ("float32", ["Conv2DScaled"]), ("mixed_bfloat16", ["Conv2D", "Activation"])])
+    ("float32", ["Conv2DNormalized"]), ("mixed_bfloat16", ["Conv2D", "Activation"])])
 def test_normalized_in_inference(dtype, expected):
     import keras
     layers = keras.layers
@@ -79,29 +80,83 @@ def test_normalized_in_inference(dtype, expected):
     assert fastconv_ops(model, (1, 8, 8, 4), True) == ["Conv2D", "Activation"]
 
 
-@pytest.mark.parametrize("conv", [{}, {"strides": 2, "padding": "same", "activation": "relu"},
-                                  {"groups": 2, "data_format": "channels_first"}])
+def test_residual_blocks_in_inference():
+    import keras
+    layers = keras.layers
+    x = keras.Input((8, 8, 4))
+
+    def block(x, shortcut):
+        y = layers.BatchNormalization()(layers.Conv2D(8, 1)(layers.Conv2D(4, 3, padding="same")(x)))
+        return layers.ReLU()(layers.Add()([shortcut, y]))
+
+    y = block(x, layers.BatchNormalization()(layers.Conv2D(8, 1)(x)))
+    model = fk.accelerate(keras.Model(x, block(y, y)))
+    kinds = fastconv_ops(model, (1, 8, 8, 4), False)
+    assert sorted(kinds) == ["Conv2D"] * 2 + ["Conv2DNormalized"] * 3
+    graph = tf.function(lambda x: model(x, training=False)).get_concrete_function(tf.TensorSpec((1, 8, 8, 4))).graph
+    others = {op.type for op in graph.get_operations()} - {"FastconvConv2D", "FastconvConv2DNormalized"}
+    assert others <= {"Placeholder", "ReadVariableOp", "Identity", "NoOp"}
+
+
+NORMALIZED = {
+    "plain": {},
+    "same": {"strides": 2, "padding": "same", "activation": "relu"},
+    "pieces": {"dilation_rate": 2, "activation": "tanh"},
+    "few pixels": {"strides": 5},
+    "first": {"groups": 2, "data_format": "channels_first"},
+}
+
+
+def normalized_apart(x, kernel, bias, mean, variance, gamma=None, beta=None, added=None, epsilon=1e-3, activation=None,
+                     **conv):
+    z = ft.conv2d(x, kernel, bias, **conv)
+    shape = (-1, 1, 1) if "data_format" in conv else (-1,)
+    mean, variance, gamma, beta = (v if v is None else tf.reshape(v, shape) for v in (mean, variance, gamma, beta))
+    y = tf.nn.batch_normalization(z, mean, variance, beta, gamma, epsilon)
+    y = y if added is None else y + added
+    return y if activation is None else ft.activation(y, activation)
+
+
+@pytest.mark.parametrize("conv", NORMALIZED.values(), ids=NORMALIZED)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_scaled(conv, dtype):
-    x, kernel, bias = operands(conv, dtype)
-    scale = random((8,), dtype, 3)
+@pytest.mark.parametrize("kinds", [(), ("gamma",), ("beta", "added"), ("gamma", "beta", "added")], ids="-".join)
+@pytest.mark.parametrize("channels", [4, 900])
+def test_normalized(conv, dtype, kinds, channels):
+    size = (2, channels, 11, 12) if "data_format" in conv else (2, 11, 12, channels)
+    x = random(size, dtype)
+    kernel = random((3, 3, channels // conv.get("groups", 1), 40), dtype, 1) / np.sqrt(channels)
+    plain = {key: value for key, value in conv.items() if key != "activation"}
+    given = {"mean": random((40,), dtype, 3), "variance": tf.abs(random((40,), dtype, 4)) + 0.5,
+             "gamma": random((40,), dtype, 5), "beta": random((40,), dtype, 6),
+             "added": random(ft.conv2d(x, kernel, **plain).shape, dtype, 7)}
+    given = {key: value for key, value in given.items() if key in ("mean", "variance", *kinds)}
+    inputs = x, kernel, random((40,), dtype, 2), *given.values()
 
-    def apart(x, kernel, scale, bias):
-        return ft.conv2d(x, kernel * scale, bias, **conv)
+    def called(function):
+        return lambda x, kernel, bias, *rest: function(x, kernel, bias, **dict(zip(given, rest, strict=True)), **conv)
 
-    close(ft.conv2d_scaled(x, kernel, scale, bias, **conv), tf.cast(apart(x, kernel, scale, bias), "float64"), dtype)
-    if dtype == "float64":
-        take = tf.function(lambda *a: gradients(lambda *b: ft.conv2d_scaled(*b, **conv), *a))
-        for a, e in zip(take(x, kernel, scale, bias), gradients(apart, x, kernel, scale, bias), strict=True):
+    fused, apart = called(ft.conv2d_normalized), called(normalized_apart)
+    close(fused(*inputs), tf.cast(apart(*inputs), "float64"), dtype)
+    if dtype == "float64" and channels == 4:
+        take = tf.function(lambda *a: gradients(fused, *a))
+        for a, e in zip(take(*inputs), gradients(apart, *inputs), strict=True):
             close(a, e)
 
 
-def test_scaled_refuses():
+def test_normalized_refuses():
     x, kernel, bias = operands({}, "float32")
     with pytest.raises(TypeError, match="`x` must be float32 or float64"):
-        ft.conv2d_scaled(*(tf.cast(t, "float16") for t in (x, kernel, bias, bias)))
-    with pytest.raises(tf.errors.InvalidArgumentError, match="`scale` must have shape"):
-        ft.conv2d_scaled(x, kernel, bias[:3], bias)
+        ft.conv2d_normalized(*(tf.cast(t, "float16") for t in (x, kernel)), mean=bias, variance=bias)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`variance` must have shape"):
+        ft.conv2d_normalized(x, kernel, mean=bias, variance=bias[:3])
+    with pytest.raises(TypeError, match="`gamma` must have the dtype of `x`"):
+        ft.conv2d_normalized(x, kernel, mean=bias, variance=bias, gamma=tf.cast(bias, "float64"))
+    with pytest.raises(ValueError, match="`added` must have the result's shape"):
+        ft.conv2d_normalized(x, kernel, mean=bias, variance=bias, added=x)
+    late = tf.function(lambda added: ft.conv2d_normalized(x, kernel, mean=bias, variance=bias, added=added),
+                       input_signature=[tf.TensorSpec([None] * 4)])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`added`"):
+        late(x)
 
 
 def test_errors():

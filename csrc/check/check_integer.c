@@ -57,8 +57,8 @@ static void check_tile(const fc_rows_tile *tile, const char *slot, int a_signed,
     check_fill_bytes(c.data, c.bytes);
     check_fill_bytes(start.data, start.bytes);
     memcpy(want.data, c.data, c.bytes);
-    fc_rows_block block = {x->runs, x->length, rows, b.data, pitch, c.data, x->cols + x->gap, x->rows, x->cols,
-                           x->started ? start.data : NULL, x->accumulate, x->relu, 0, NULL};
+    fc_rows_block block = {.runs = x->runs, .length = x->length, .a = rows, .b = b.data, .b_pitch = pitch, .c = c.data, .c_pitch = x->cols + x->gap,
+                           .rows = x->rows, .cols = x->cols, .start = x->started ? start.data : NULL, .accumulate = x->accumulate, .relu = x->relu};
     tile->run(&block);
     block.c = want.data;
     fc_ref_rows_b8(&block, tile->height, a_signed);

@@ -30,15 +30,16 @@ static void bench_tile(const fc_rows_tile *tile, size_t size, const char *isa) {
     check_free(&c);
 }
 
-typedef struct rows_case { size_t runs, length, rows, cols, gap; int started, accumulate, relu; } rows_case;
+typedef struct rows_case { size_t runs, length, rows, cols, gap; int started, accumulate, scaled, added, relu; } rows_case;
 
 /* Rows that overlap and lie anywhere, gaps in c that must keep their bytes. */
 #define CHECK_ROWS(T, F, EPSILON)                                                                                                 \
     static void check_case_##F(const fc_rows_tile *tile, const char *isa, const rows_case *x) {                                   \
         const size_t shift = sizeof(T) * (x->gap % 3), pitch = tile->width + x->gap, k = x->runs * x->length;                     \
-        check_case("rows_" #F, isa, "%zux%zu runs %zu of %zu, %zu rows, %zu cols, gap %zu, start %d accumulate %d relu %d",       \
-                   tile->height, tile->width, x->runs, x->length, x->rows, x->cols, x->gap, x->started, x->accumulate, x->relu);  \
+        check_case("rows_" #F, isa, "%zux%zu runs %zu of %zu, %zu rows, %zu cols, gap %zu, start %d accumulate %d scale %d add %d relu %d", \
+                   tile->height, tile->width, x->runs, x->length, x->rows, x->cols, x->gap, x->started, x->accumulate, x->scaled, x->added, x->relu); \
         check_buffer a = check_alloc((x->length + 40) * sizeof(T), shift), start = check_alloc(tile->width * sizeof(T), shift);   \
+        check_buffer scale = check_alloc(start.bytes, shift), added = check_alloc(((x->rows - 1) * (x->cols + 3) + x->cols) * sizeof(T), shift); \
         check_buffer b = check_alloc((k ? (k - 1) * pitch + tile->width : 0) * sizeof(T), shift);                                 \
         check_buffer c = check_alloc(((x->rows - 1) * (x->cols + x->gap) + x->cols) * sizeof(T), shift), want = check_alloc(c.bytes, 0); \
         const void *rows[4 * FC_MAX_TILE_HEIGHT];                                                                                 \
@@ -48,20 +49,26 @@ typedef struct rows_case { size_t runs, length, rows, cols, gap; int started, ac
         check_fill_##F((T *)b.data, b.bytes / sizeof(T));                                                                         \
         check_fill_##F((T *)c.data, c.bytes / sizeof(T));                                                                         \
         check_fill_##F((T *)start.data, tile->width);                                                                             \
+        check_fill_##F((T *)scale.data, tile->width);                                                                             \
+        check_fill_##F((T *)added.data, added.bytes / sizeof(T));                                                                 \
         memcpy(want.data, c.data, c.bytes);                                                                                       \
         fc_rows_block block = {x->runs, x->length, rows, b.data, pitch, c.data, x->cols + x->gap, x->rows, x->cols,               \
                                x->started ? start.data : NULL, x->accumulate, x->relu, (int)check_random_below(2),                \
-                               check_random_below(2) ? rows : NULL};                                                              \
+                               check_random_below(2) ? rows : NULL, x->scaled ? scale.data : NULL, start.data,                    \
+                               x->added ? added.data : NULL, x->cols + 3};                                                        \
         tile->run(&block);                                                                                                        \
         block.c = want.data;                                                                                                      \
         fc_ref_rows_##F(&block, tile->height);                                                                                    \
-        check_close_##F((T *)c.data, (T *)want.data, c.bytes / sizeof(T), EPSILON, 2 * ((double)k + 3));                             \
+        check_close_##F((T *)c.data, (T *)want.data, c.bytes / sizeof(T), EPSILON, 2 * ((double)k + 5));                             \
+        check_guards(&added);                                                                                                     \
         check_guards(&c);                                                                                                         \
         check_free(&a);                                                                                                           \
         check_free(&b);                                                                                                           \
         check_free(&c);                                                                                                           \
         check_free(&want);                                                                                                        \
         check_free(&start);                                                                                                       \
+        check_free(&scale);                                                                                                       \
+        check_free(&added);                                                                                                       \
     }
 CHECK_ROWS(float, f32, 0x1p-24)
 CHECK_ROWS(double, f64, 0x1p-53)
@@ -70,7 +77,7 @@ static rows_case any_case(const fc_rows_tile *tile, size_t i) {
     static const size_t lengths[] = {0, 1, 2, 3, 4, 5, 9, 16, 33, 150};
     const size_t n = sizeof lengths / sizeof *lengths;
     return (rows_case){.runs = 1 + i % 4, .length = lengths[i % n], .rows = i % 3 ? 1 + check_random_below(tile->height) : tile->height,
-                       .cols = i % 2 ? 1 + check_random_below(tile->width) : tile->width, .gap = i % 5, .started = i / 2 % 2, .accumulate = i / 3 % 2, .relu = i / 5 % 2};
+                       .cols = i % 2 ? 1 + check_random_below(tile->width) : tile->width, .gap = i % 5, .started = i / 2 % 2, .accumulate = i / 3 % 2, .scaled = i / 7 % 2, .added = i / 11 % 2, .relu = i / 5 % 2};
 }
 
 void check_rows(const fc_kernels *kernels, const char *isa) {

@@ -239,11 +239,8 @@ typedef struct fc_conv2d_params {
 fc_status fc_conv2d_output_size(const fc_conv2d_params *p, ptrdiff_t *out_h, ptrdiff_t *out_w);
 /* FC_OK where p's algorithm can compute the layer, FC_BAD_ARGUMENT where it cannot. */
 fc_status fc_conv2d_serves(const fc_conv2d_params *p);
-/* bias may be NULL. scaled: channel o of the kernel times scale[o], as a batch normalization in inference wants it; F32 and F64. */
+/* bias may be NULL. */
 fc_status fc_conv2d(const fc_conv2d_params *p, const void *x, const void *kernel, const void *bias, void *y);
-fc_status fc_conv2d_scaled(const fc_conv2d_params *p, const void *x, const void *kernel, const void *scale, const void *bias, void *y);
-/* fc_conv2d, then pooling of its result, which is never whole in memory. pool: n, h, w, c as the convolution gives them. */
-fc_status fc_conv2d_pool2d(const fc_conv2d_params *conv, const fc_pool2d_params *pool, const void *x, const void *kernel, const void *bias, void *y);
 /* The ids, in the order of ops/grad/list.inc; AUTO is the cheapest that serves. */
 typedef enum fc_kernel_grad_id {
     FC_KERNEL_GRAD_AUTO,
@@ -294,6 +291,7 @@ typedef struct fc_conv2d_plan {
 
 fc_status fc_plan_conv2d(const fc_conv2d_params *p, fc_conv2d_plan *plan);
 
+#include "fastconv_fused.h"
 #include "fastconv_dense.h"
 #include "fastconv_api.h"
 

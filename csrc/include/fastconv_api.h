@@ -15,7 +15,7 @@ typedef struct fc_api {
     fc_status (*resolve_padding)(fc_padding, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t *, ptrdiff_t *);
     fc_status (*conv2d_output_size)(const fc_conv2d_params *, ptrdiff_t *, ptrdiff_t *);
     fc_status (*conv2d)(const fc_conv2d_params *, const void *, const void *, const void *, void *);
-    fc_status (*conv2d_scaled)(const fc_conv2d_params *, const void *, const void *, const void *, const void *, void *);
+    fc_status (*conv2d_normalized)(const fc_conv2d_params *, const fc_normalization *, const void *, const void *, const void *, const void *, void *);
     fc_status (*conv2d_pool2d)(const fc_conv2d_params *, const fc_pool2d_params *, const void *, const void *, const void *, void *);
     fc_status (*conv2d_input_grad)(const fc_conv2d_params *, const void *, const void *, void *);
     fc_status (*conv2d_kernel_grad)(const fc_conv2d_params *, fc_kernel_grad_id, const void *, const void *, void *);

@@ -16,6 +16,7 @@
 #include "kernels/filter_types.h"
 #include "kernels/grad_types.h"
 #include "kernels/row_sum_types.h"
+#include "kernels/rows_types.h"
 
 /*
  * The micro-kernel: c[r][j] = sum over i < k of a[i * a_pitch + r] * b[i * b_pitch + j], r < rows, j < cols, written to c[r * c_pitch + j];
@@ -25,38 +26,6 @@ typedef void fc_gemm_fn(size_t k, const void *a, size_t a_pitch, const void *b, 
                         void *c, size_t c_pitch, int accumulate);
 typedef struct fc_gemm_tile { size_t rows, cols, vectors; fc_gemm_fn *run; } fc_gemm_tile;
 enum { FC_GEMM_TILES = 4, FC_MAX_TILE_ROWS = 16, FC_MAX_TILE_COLS = 64 };
-
-/*
- * The micro-kernel that reads rows where they lie:
- *
- *     c[r * c_pitch + j] = start[j] + sum over t < runs, i < length of a[t * height + r][i] * b[(t * length + i) * b_pitch + j]
- *
- * for r < rows <= height, j < cols <= width; height is the tile's, and every run has `height` pointers, the spare ones to anything
- * readable. start: whole vectors, or NULL for 0; accumulate: 1 starts from c instead. relu: max(0, .) at the end, NaN stays.
- * b and start are read in whole vectors.
- * far: 1 where c is in no near cache; next: NULL, or `height` runs that will be read soon. Both are asked for bit by bit meanwhile.
- */
-typedef struct fc_rows_block {
-    size_t runs, length;
-    const void *const *a;
-    const void *b;
-    size_t b_pitch;
-    void *c;
-    size_t c_pitch, rows, cols;
-    const void *start;
-    int accumulate, relu, far;
-    const void *const *next;
-} fc_rows_block;
-typedef void fc_rows_fn(const fc_rows_block *block);
-typedef struct fc_rows_tile { size_t height, width, vectors; fc_rows_fn *run; } fc_rows_tile;
-enum { FC_ROWS_TILES = 16, FC_MAX_TILE_HEIGHT = 16 };
-/*
- * In rows_u8s8, rows_s8u8, matrix_u8s8 and matrix_s8u8 `length` counts groups of four bytes, c and start are int32_t, and with b[..][j] four bytes too
- *
- *     c[r * c_pitch + j] = start[j] + sum over t < runs, i < length, l < 4 of a[t * height + r][4 * i + l] * b[(t * length + i) * b_pitch + j][l]
- *
- * modulo 2^32.
- */
 
 /*
  * Values as the sum of `planes` bfloat16 (1: rounded, 2: 16 bits, 3: exact), in the tiles of a matrix unit: FC_SPLIT_ROWS rows of

@@ -45,6 +45,8 @@ int fc_layer_is_empty(const fc_layer *layer) { return !fc_view_pixels(&layer->vi
 
 fc_status fc_layer_make(const fc_conv2d_params *p, fc_layer *layer) { return make_layer(p, fc_active_kernels(), layer); }
 
+int fc_layer_finishes(const fc_layer *layer, fc_conv2d_algorithm id) { return algorithms[id]->finishes && algorithms[id]->finishes(layer); }
+
 static int packs_late(const fc_layer *layer, fc_conv2d_algorithm id) { return algorithms[id]->packs_late && algorithms[id]->packs_late(layer); }
 
 /* Of `runs` runs on as many inputs. */
@@ -105,7 +107,7 @@ fc_status fc_layer_pack(const fc_layer *layer, fc_conv2d_algorithm id, const voi
 }
 
 fc_status fc_layer_run(const fc_layer *layer, fc_conv2d_algorithm id, const fc_layer_weights *weights, const void *x, void *y) {
-    const fc_epilogue epilogue = {weights->bias != NULL, layer->params.activation, layer->params.alpha};
+    const fc_epilogue epilogue = {weights->bias != NULL, layer->params.activation, layer->params.alpha, layer->scale, layer->added};
     return algorithms[id]->run(layer, weights, x, y, &epilogue);
 }
 

@@ -14,6 +14,8 @@ int fc_layer_is_empty(const fc_layer *layer);
 fc_status fc_layer_choose(const fc_layer *layer, fc_conv2d_algorithm *chosen);
 /* The cheapest to run image by image. */
 fc_status fc_layer_choose_by_image(const fc_layer *layer, fc_conv2d_algorithm *chosen);
+/* Whether the layer may have a scale and a tensor added with this algorithm. */
+int fc_layer_finishes(const fc_layer *layer, fc_conv2d_algorithm id);
 /* Allocates *packed; release with fc_scratch_free. */
 fc_status fc_layer_pack(const fc_layer *layer, fc_conv2d_algorithm id, const void *kernel, const void *bias, void **packed);
 fc_status fc_layer_run(const fc_layer *layer, fc_conv2d_algorithm id, const fc_layer_weights *weights, const void *x, void *y);

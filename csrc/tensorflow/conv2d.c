@@ -67,17 +67,37 @@ static void run_conv(const kernel *base, call *c) {
         call_check(c, fc->conv2d(&p, x.data, kernel.data, bias, y));
 }
 
-static void run_scaled(const kernel *base, call *c) {
-    (void)base;
+/* A list of no or one tensor of a number an output channel, the next input where there is one. */
+static const void *optional_channels(call *c, int there, int *index, const char *name, const fc_conv2d_params *p) {
+    return there && call_ok(c) ? channels_input(c, (*index)++, name, p) : NULL;
+}
+
+typedef struct normalized_kernel {
+    conv_kernel conv;
+    double epsilon;
+    int gammas, betas, biases, addeds;
+} normalized_kernel;
+
+static void run_normalized(const kernel *base, call *c) {
+    const normalized_kernel *k = (const normalized_kernel *)base;
     fc_conv2d_params p;
     int64_t out[4];
-    input x = call_image(c, 0, "x"), kernel = call_image(c, 1, "kernel");
+    int index = 4;
+    input x = call_image(c, 0, "x"), kernel = call_image(c, 1, "kernel"), added = {0};
     if (!geometry(c, &x, &kernel, &p, out))
         return;
-    const void *scale = channels_input(c, 2, "scale", &p), *bias = call_ok(c) ? channels_input(c, 3, "bias", &p) : NULL;
+    fc_normalization by = {.mean = channels_input(c, 2, "mean", &p), .epsilon = k->epsilon};
+    by.variance = call_ok(c) ? channels_input(c, 3, "variance", &p) : NULL;
+    by.gamma = optional_channels(c, k->gammas, &index, "gamma", &p);
+    by.beta = optional_channels(c, k->betas, &index, "beta", &p);
+    const void *bias = optional_channels(c, k->biases, &index, "bias", &p);
+    if (k->addeds && call_ok(c)) {
+        added = call_image(c, index, "added");
+        call_same_dims(c, "added", &added, out);
+    }
     void *y = call_ok(c) ? call_output(c, out, 4) : NULL;
     if (y && !is_empty(out, 4))
-        call_check(c, fc->conv2d_scaled(&p, x.data, kernel.data, scale, bias, y));
+        call_check(c, fc->conv2d_normalized(&p, &by, x.data, kernel.data, bias, added.data, y));
 }
 
 typedef struct pooled_kernel {
@@ -209,8 +229,11 @@ static void run_transpose(const kernel *base, call *c) {
         call_check(c, fc->conv2d_input_grad(&p, x.data, kernel.data, data));
 }
 
+/* What begins with a conv_kernel. */
+union largest { pooled_kernel pooled; normalized_kernel normalized; };
+
 static creation create_conv_kernel(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const kernel *, call *)) {
-    creation c = creation_begin(ctx, op, run, sizeof(pooled_kernel));      /* the largest that begins so */
+    creation c = creation_begin(ctx, op, run, sizeof(union largest));
     conv_kernel *k = (conv_kernel *)c.kernel;
     if (!creation_ok(&c))
         return c;
@@ -239,8 +262,16 @@ static void *create_conv(TF_OpKernelConstruction *ctx) {
     return creation_end(&c);
 }
 
-static void *create_scaled(TF_OpKernelConstruction *ctx) {
-    creation c = create_activated(ctx, "FastconvConv2DScaled", run_scaled);
+static void *create_normalized(TF_OpKernelConstruction *ctx) {
+    creation c = create_activated(ctx, "FastconvConv2DNormalized", run_normalized);
+    normalized_kernel *k = (normalized_kernel *)c.kernel;
+    if (creation_ok(&c)) {
+        k->epsilon = creation_double(&c, "epsilon_bits");
+        k->gammas = creation_int(&c, "gammas") > 0;
+        k->betas = creation_int(&c, "betas") > 0;
+        k->biases = creation_int(&c, "biases") > 0;
+        k->addeds = creation_int(&c, "addeds") > 0;
+    }
     return creation_end(&c);
 }
 
@@ -293,11 +324,12 @@ static const op_spec conv = {
     "FastconvConv2D", {"x: T", "kernel: T", "bias: biases * T"}, {"y: T"},
     {ATTR_T, "biases: int >= 0", ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS,
      ATTR_ACTIVATION, ATTR_ALPHA}, shape_window, create_conv};
-/* scale, bias: a number an output channel. */
-static const op_spec scaled = {
-    "FastconvConv2DScaled", {"x: T", "kernel: T", "scale: T", "bias: T"}, {"y: T"},
-    {ATTR_T, ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS, ATTR_ACTIVATION, ATTR_ALPHA},
-    shape_window, create_scaled};
+/* gamma, beta, bias, added: none or one each. */
+static const op_spec normalized = {
+    "FastconvConv2DNormalized",
+    {"x: T", "kernel: T", "mean: T", "variance: T", "gamma: gammas * T", "beta: betas * T", "bias: biases * T", "added: addeds * T"}, {"y: T"},
+    {ATTR_T, "gammas: int >= 0", "betas: int >= 0", "biases: int >= 0", "addeds: int >= 0", "epsilon_bits: int", ATTR_STRIDES, ATTR_DILATIONS,
+     ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS, ATTR_ACTIVATION, ATTR_ALPHA}, shape_window, create_normalized};
 static const op_spec conv_pool = {
     "FastconvConv2DPool2D", {"x: T", "kernel: T", "bias: biases * T"}, {"y: T"},
     {ATTR_T, "biases: int >= 0", ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS,
@@ -327,4 +359,4 @@ static const op_spec grads = {
     "FastconvConv2DGrads", {"x: T", "kernel: T", "dy: T", "y: ys * T"}, {"dx: dxs * T", "dkernel: dkernels * T", "dbias: dbiases * T"},
     {ATTR_T, ATTR_WANTED, ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS, ATTR_ACTIVATION, ATTR_ALPHA}, shape_unknown, create_grads};
 
-const op_spec *const fc_tf_conv2d_ops[] = {&conv, &scaled, &conv_pool, &input_grad, &kernel_grad, &bias_grad, &grads, &transpose, NULL};
+const op_spec *const fc_tf_conv2d_ops[] = {&conv, &normalized, &conv_pool, &input_grad, &kernel_grad, &bias_grad, &grads, &transpose, NULL};

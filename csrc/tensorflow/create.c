@@ -70,12 +70,14 @@ int creation_bool(creation *c, const char *attr) {
     return value;
 }
 
-double creation_alpha(creation *c) {
-    int64_t bits = creation_int(c, "alpha_bits");
-    double alpha;
-    memcpy(&alpha, &bits, sizeof alpha);
-    return alpha;
+double creation_double(creation *c, const char *attr) {
+    int64_t bits = creation_int(c, attr);
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
 }
+
+double creation_alpha(creation *c) { return creation_double(c, "alpha_bits"); }
 
 static void read_word(creation *c, const char *attr, char word[WORD_SIZE]) {
     memset(word, 0, WORD_SIZE);

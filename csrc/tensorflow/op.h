@@ -10,7 +10,7 @@
 #include "fastconv.h"
 #include "tensorflow/tf_api.h"
 
-enum { MAX_WORDS = 16, MAX_TENSORS = 8, MAX_RANK = 254, MESSAGE_SIZE = 512 };
+enum { MAX_WORDS = 16, MAX_TENSORS = 16, MAX_RANK = 254, MESSAGE_SIZE = 512 };
 
 /* The kernels, in the copy of the C core that fastconv._core holds. */
 extern const fc_api *fc;
@@ -67,6 +67,7 @@ int creation_ok(const creation *c);
 void creation_fail(creation *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int64_t creation_int(creation *c, const char *attr);
 int creation_bool(creation *c, const char *attr);
+double creation_double(creation *c, const char *attr);      /* carried by an integer */
 double creation_alpha(creation *c);
 fc_activation creation_activation(creation *c);
 /* The attributes of ATTR_WANTED: which of dx, dkernel and dbias are. */

@@ -25,7 +25,7 @@ activation = _functions.activation
 softmax = _functions.softmax
 dense = getattr(_functions, "dense", None)      # None: left to the framework
 conv2d_pool2d = getattr(_functions, "conv2d_pool2d", None)      # None: one after the other
-conv2d_scaled = getattr(_functions, "conv2d_scaled", None)      # None: normalized by another operation
+conv2d_normalized = getattr(_functions, "conv2d_normalized", None)      # None: by another operation
 refusal = _functions.refusal
 
 # XLA has no kernels for TensorFlow's custom ops, and Keras' compiling with torch traces none of them as one.

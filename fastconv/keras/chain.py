@@ -1,4 +1,4 @@
-"""A convolution computed together with the normalization, activation and pooling that a model's graph has after it.
+"""A convolution computed together with the normalization, addition, activation and pooling that follow it in a graph.
 
 `graphs.py` finds the chains, for `accelerate` and under `patch_keras`. The graph runs through its layers as ever, but
 a convolution at the head of a chain may take the work of the layers after it; those then give back what they are given.
@@ -19,8 +19,11 @@ class Followers(NamedTuple):
     """The layers after a convolution that may be computed with it."""
 
     normalization: keras.layers.Layer | None
+    addition: keras.layers.Layer | None
     activation: keras.layers.Layer | None
     pool: keras.layers.Layer | None
+    place: int = 0                      # of this chain among the addition's inputs
+    other: object = None                # the operation that the other of them comes from
 
 
 class Run:
@@ -28,38 +31,58 @@ class Run:
 
     def __init__(self, chains: dict[int, Followers]):
         self._chains = chains       # by the id of the convolution
-        self._done: set[int] = set()
+        self._done: dict[int, int | None] = {}      # layers computed before their turn; which input holds their result
+        self._wanted = {id(chain.other) for chain in chains.values() if chain.addition}
+        self._results: dict[int, object] = {}       # of those, by the id of the operation
 
-    def substitute(self, layer, function):
-        """What the graph calls in the place of `function`, which is the call of a layer or stands for it."""
-        if id(layer) in self._chains:
-            return lambda *args, **kwargs: self._call_head(function, args, kwargs)
-        return lambda *args, **kwargs: args[0] if id(layer) in self._done else function(*args, **kwargs)
+    def substitute(self, operation, function):
+        """What the graph calls in the place of `function`, which is the call of an operation or stands for it."""
+        def call(*args, **kwargs):
+            if id(operation) in self._done:
+                place = self._done[id(operation)]
+                result = args[0] if place is None else args[0][place]
+            else:
+                result = self._call(operation, function, args, kwargs)
+            self._keep(operation, result)
+            return result
+        return call
 
-    def _call_head(self, function, args, kwargs):
+    def _call(self, operation, function, args, kwargs):
+        if id(operation) not in self._chains:
+            return function(*args, **kwargs)
         token = _current.set(self)
         try:
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
         finally:
             _current.reset(token)
+        for follower in self._chains[id(operation)][:4]:
+            if id(follower) in self._done:
+                self._keep(follower, result)
+        return result
 
-    def take_normalization(self, head, x, bias) -> tuple[dict[str, object], object]:
-        """The keywords and the bias of head with the normalization after it, which now has to compute it.
+    def _keep(self, operation, result) -> None:
+        if id(operation) in self._wanted:
+            self._results[id(operation)] = result
+
+    def take_normalization(self, head, x) -> dict[str, object]:
+        """The keywords of the normalization after head, and of an addition, which head now has to compute.
 
         In training there are none: the moments are those of the result, which nobody knows yet.
         """
-        layer = self._chains[id(head)].normalization
-        if (layer is None or _ops.conv2d_scaled is None or head._get_call_context().get_value("training")
+        chain = self._chains[id(head)]
+        layer = chain.normalization
+        if (layer is None or _ops.conv2d_normalized is None or head._get_call_context().get_value("training")
                 or keras.backend.standardize_dtype(x.dtype) not in ("float32", "float64")):
-            return {}, bias
-        self._done.add(id(layer))
-        gamma, beta, mean, variance = (
-            None if variable is None else keras.ops.cast(variable, x.dtype)
-            for variable in (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance))
-        scale = keras.ops.rsqrt(variance + layer.epsilon)
-        scale = scale if gamma is None else scale * gamma
-        shift = (-mean if bias is None else bias - mean) * scale
-        return {"scale": scale}, shift if beta is None else shift + beta
+            return {}
+        self._done[id(layer)] = None
+        variables = {"mean": layer.moving_mean, "variance": layer.moving_variance, "gamma": layer.gamma,
+                     "beta": layer.beta}
+        keywords = {key: None if variable is None else keras.ops.cast(variable, x.dtype)
+                    for key, variable in variables.items()}
+        if chain.addition and id(chain.other) in self._results:
+            self._done[id(chain.addition)] = chain.place
+            keywords["added"] = self._results.pop(id(chain.other))
+        return keywords | {"epsilon": layer.epsilon}
 
     def _done_before(self, head, kind: str) -> bool:
         """Whether head computes all layers between it and the one of this kind."""
@@ -73,17 +96,17 @@ class Run:
         known = None if layer is None else layer.known()
         if known is None or not base.is_fusable(*known) or not self._done_before(head, "activation"):
             return None
-        self._done.add(id(layer))
+        self._done[id(layer)] = None
         return known
 
     def take_pool(self, head) -> dict[str, object]:
         """The keywords of the pooling layer after head, which now has to compute it; none in training."""
-        normalization, _, pool = self._chains[id(head)]
+        normalization, _, _, pool, *_ = self._chains[id(head)]
         if (pool is None or normalization or not self._done_before(head, "pool") or _ops.conv2d_pool2d is None
                 or min(pool.strides) < 1 or pool.data_format != head.data_format
                 or head._get_call_context().get_value("training")):
             return {}
-        self._done.add(id(pool))
+        self._done[id(pool)] = None
         return {"pool": "max" if pool.pool_mode == "max" else "avg", "pool_size": pool.pool_size,
                 "pool_strides": pool.strides, "pool_padding": pool.padding}
 

@@ -26,7 +26,7 @@ class Convolution(base.Fast):
         bias = base.weight(self.bias, inputs) if self.use_bias else None
         if run and unfused is None:
             if fused[0] == "linear":
-                more, bias = run.take_normalization(self, inputs, bias)
+                more = run.take_normalization(self, inputs)
                 fused = run.take_activation(self) or fused
             more |= run.take_pool(self)
         y = self._compute(inputs, kernels, bias, *fused, **more)
@@ -67,7 +67,8 @@ class Convolution(base.Fast):
 
 def compute(x, kernel, **keywords):
     """The convolution, by the op that also does what else is asked for."""
-    function = _ops.conv2d_scaled if "scale" in keywords else _ops.conv2d_pool2d if "pool" in keywords else _ops.conv2d
+    kinds = {"mean": _ops.conv2d_normalized, "pool": _ops.conv2d_pool2d}
+    function = next((kinds[word] for word in kinds if word in keywords), _ops.conv2d)
     return function(x, kernel, **keywords)
 
 

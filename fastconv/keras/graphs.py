@@ -12,6 +12,7 @@ __all__ = ["fuse", "fuse_graphs", "graphs_of", "unfuse", "unfuse_graphs"]
 
 _HEADS = convolution.Conv1D, convolution.Conv2D, depthwise.DepthwiseConv1D, depthwise.DepthwiseConv2D
 _NORMALIZATIONS = (keras.layers.BatchNormalization,)
+_ADDITIONS = (keras.layers.Add,)
 _ACTIVATIONS = activations.Activation, activations.ReLU, activations.LeakyReLU, activations.ELU
 _POOLS = pooling.MaxPooling2D, pooling.AveragePooling2D
 _STOCK_WALK = Functional._run_through_graph
@@ -82,12 +83,30 @@ def chains_of(graph: Functional) -> dict[int, chain.Followers]:
         normalization = after(node, _NORMALIZATIONS)
         if normalization and not _normalizes(normalization, head):
             continue
-        activation = after(normalization or node, _ACTIVATIONS)
+        addition = normalization and after(normalization, _ADDITIONS)
+        place, other = _other_input(addition, normalization, uses) if addition and len(graph.inputs) == 1 else (0, None)
+        addition = addition if other else None
+        activation = after(addition or normalization or node, _ACTIVATIONS)
         pool = after(activation or normalization or node, _POOLS)
-        followers = [follower and follower.operation for follower in (normalization, activation, pool)]
+        followers = [follower and follower.operation for follower in (normalization, addition, activation, pool)]
         if any(followers):
-            found[id(head)] = chain.Followers(*followers)
+            found[id(head)] = chain.Followers(*followers, place, other)
     return found
+
+
+def _other_input(addition, node, uses) -> tuple[int, object]:
+    """The place of the node's result among the two inputs of an addition, and the operation that the other comes from.
+
+    That is None where the other's result is not one tensor of the same shape that is computed once.
+    """
+    if len(addition.input_tensors) != 2:
+        return 0, None
+    place = [id(tensor) for tensor in addition.input_tensors].index(id(node.outputs[0]))
+    tensor = addition.input_tensors[1 - place]
+    operation, _, _ = tensor._keras_history
+    single = uses[id(operation)] == 1 and operation.output is tensor
+    alike = tensor.shape == node.outputs[0].shape and tensor.dtype == node.outputs[0].dtype
+    return place, operation if single and alike else None
 
 
 def _normalizes(node, head) -> bool:

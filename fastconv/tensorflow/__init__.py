@@ -2,12 +2,12 @@
 from . import threads as _threads
 from .dense_layer import dense
 from .elementwise import activation, softmax
+from .normalized import conv2d_normalized
 from .ops import avg_pool2d, conv2d, conv2d_pool2d, conv2d_transpose, max_pool2d, refusal
-from .scaled import conv2d_scaled
 
 __all__ = [
-    "activation", "avg_pool2d", "conv2d", "conv2d_pool2d", "conv2d_scaled", "conv2d_transpose", "dense", "max_pool2d",
-    "refusal", "softmax",
+    "activation", "avg_pool2d", "conv2d", "conv2d_normalized", "conv2d_pool2d", "conv2d_transpose", "dense",
+    "max_pool2d", "refusal", "softmax",
 ]
 
 _threads.run_one_op_at_a_time()

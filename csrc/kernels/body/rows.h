@@ -3,10 +3,17 @@
  * The micro-kernel on rows that lie anywhere: nothing is packed but b. Runs of pointers, one a row and a tap, are the indirection of
  * Dukhan, "The Indirect Convolution Algorithm" (2019). The order of additions is that of t, then i, whatever the tile.
  */
-static inline void TYPED(rows_store)(T *row, VEC sum, size_t at, const fc_rows_block *block) {
+static inline void TYPED(rows_store)(const fc_rows_block *block, size_t r, size_t at, VEC sum) {
     const size_t n = block->cols > at ? block->cols - at : 0;
+    T *row = (T *)block->c + r * block->c_pitch;
     if (block->accumulate)
         sum = V(add)(n >= LANES ? V(load)(row + at) : V(load_n)(row + at, n), sum);
+    if (block->scale)
+        sum = V(fma)(sum, V(load)((const T *)block->scale + at), V(load)((const T *)block->shift + at));
+    if (block->added) {
+        const T *added = (const T *)block->added + r * block->added_pitch + at;
+        sum = V(add)(sum, n >= LANES ? V(load)(added) : V(load_n)(added, n));
+    }
     if (block->relu)
         sum = V(add)(V(max)(V(set1)(0), sum), V(set1)(0));     /* -0 becomes 0 */
     if (n >= LANES)
@@ -44,7 +51,6 @@ static inline void TYPED(rows_ask)(const fc_rows_block *block, size_t height, si
         const size_t length = block->length, b_pitch = block->b_pitch;                                   \
         const int asks = block->far || block->next;                                                      \
         size_t steps = 0;                                                                                \
-        T *c = block->c;                                                                                 \
         VEC sum[HEIGHT][VECTORS];                                                                        \
         _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) {                                      \
             VEC first = start ? V(load)(start + j * LANES) : V(set1)(0);                                 \
@@ -67,7 +73,7 @@ static inline void TYPED(rows_ask)(const fc_rows_block *block, size_t height, si
         _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++)                                        \
             if ((size_t)r < block->rows)                                                                 \
                 _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                \
-                    TYPED(rows_store)(c + (size_t)r * block->c_pitch, sum[r][j], j * LANES, block);      \
+                    TYPED(rows_store)(block, (size_t)r, j * LANES, sum[r][j]);                           \
     }
 
 ROWS_SHAPES(ROWS_KERNEL)

@@ -13,6 +13,10 @@
                         sum += (WIDE)((const T *)block->a[t * height + r])[i] * b[(t * block->length + i) * block->b_pitch + j]; \
                 if (block->accumulate)                                                                                \
                     sum += c[r * block->c_pitch + j];                                                                 \
+                if (block->scale)                                                                                     \
+                    sum = sum * ((const T *)block->scale)[j] + ((const T *)block->shift)[j];                          \
+                if (block->added)                                                                                     \
+                    sum += ((const T *)block->added)[r * block->added_pitch + j];                                     \
                 c[r * block->c_pitch + j] = (T)(block->relu && sum < 0 ? 0 : sum);                                    \
             }                                                                                                         \
     }

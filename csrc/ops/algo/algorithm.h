@@ -5,13 +5,18 @@
 
 #include "ops/algo/view.h"
 
-/* Checked parameters, their forward view, and the kernels to run on. */
-typedef struct fc_layer { fc_conv2d_params params; fc_conv_view view; const fc_kernels *kernels; } fc_layer;
+/*
+ * Checked parameters, their forward view, and the kernels to run on. scale (c_out numbers, and readable for a whole tile more): NULL, or the
+ * result is that times scale before the bias is added; added: NULL, or a tensor laid out as the result that is added to it, before the
+ * activation. Only for algorithms that finish such a layer.
+ */
+typedef struct fc_layer { fc_conv2d_params params; fc_conv_view view; const fc_kernels *kernels; const void *scale, *added; } fc_layer;
 
 /* A kernel and bias (or NULL) as the caller gave them, and packed; packed is NULL where the algorithm packs late. */
 typedef struct fc_layer_weights { const void *kernel, *bias, *packed; } fc_layer_weights;
 
-typedef struct fc_epilogue { int has_bias; fc_activation activation; double alpha; } fc_epilogue;
+/* has_bias is 1 where scale is given. */
+typedef struct fc_epilogue { int has_bias; fc_activation activation; double alpha; const void *scale, *added; } fc_epilogue;
 
 typedef struct fc_algorithm {
     const char *name;
@@ -27,6 +32,8 @@ typedef struct fc_algorithm {
     int (*packs_late)(const fc_layer *layer);
     /* Estimated cycles that packing adds to one run, or NULL for a guess by packed_bytes. */
     double (*packing)(const fc_layer *layer);
+    /* Whether runs honour scale and added, or NULL for never. */
+    int (*finishes)(const fc_layer *layer);
     /* Neither n, h, w, nor a channel count is 0. */
     fc_status (*run)(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue);
     /* tile, blocks, tasks, threads; scratch_bytes of the run (the packed kernel is added by the caller). */

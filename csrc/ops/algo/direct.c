@@ -134,11 +134,24 @@ static void shift(const void *const *rows, size_t count, size_t bytes, const voi
         shifted[r] = (const char *)rows[r] + bytes;
 }
 
+/* Panel `panel` of a tile whose results begin at c: what its sums begin with, and what is done to them in the end. */
+static void begin_and_end(const direct_job *job, const block *at, size_t panel, fc_rows_block *b) {
+    const fc_direct_plan *d = job->d;
+    const fc_epilogue *e = job->epilogue;
+    const size_t offset = panel * d->weights.width * d->size;
+    const char *bias = at->biases ? at->biases + offset : NULL;
+    b->start = e->scale ? NULL : bias;
+    b->scale = e->scale ? (const char *)e->scale + (size_t)at->group * (size_t)job->layer->view.dst.c * d->size + offset : NULL;
+    b->shift = bias;
+    b->added = e->added ? (const char *)e->added + ((char *)b->c - job->y) : NULL;
+    b->added_pitch = b->c_pitch;
+}
+
 /* The whole sum of one tile, step by step. */
 static void multiply_tile(const direct_job *job, const fc_pixel_panel *p, fc_rows_block b, const fc_rows_tile *tile) {
     const fc_direct_plan *d = job->d;
     const int relu = job->epilogue->activation == FC_RELU;
-    const void *const *next = b.next, *shifted[FC_MAX_TILE_HEIGHT], *shifted_next[FC_MAX_TILE_HEIGHT];
+    const void *const *next = b.next, *scale = b.scale, *added = b.added, *shifted[FC_MAX_TILE_HEIGHT], *shifted_next[FC_MAX_TILE_HEIGHT];
     for (size_t first = 0; first < p->runs; first += p->at_once)
         for (size_t piece = 0; piece < d->pieces; piece++) {
             const size_t offset = piece * d->piece;
@@ -153,7 +166,10 @@ static void multiply_tile(const direct_job *job, const fc_pixel_panel *p, fc_row
                 shift(next, tile->height, offset * d->size, shifted_next);
                 b.next = shifted_next;
             }
-            b.relu = relu && first + p->at_once >= p->runs && piece + 1 == d->pieces;
+            const int last = first + p->at_once >= p->runs && piece + 1 == d->pieces;
+            b.relu = relu && last;
+            b.scale = last ? scale : NULL;
+            b.added = last ? added : NULL;
             tile->run(&b);
             b.b = (const char *)b.b + b.runs * b.length * d->weights_pitch * d->size;
             b.start = NULL;
@@ -180,13 +196,13 @@ static void multiply(const direct_job *job, const block *at, const fc_pixel_pane
     const size_t o = panel * d->weights.width, outs = fc_least((size_t)job->layer->view.dst.c - o, d->weights.width);
     const fc_rows_tile *tile = panel + 1 == d->weights.panels ? p->narrow : p->tile;
     fc_rows_block b = {.b = at->weights + panel * at->weights_step, .b_pitch = d->weights_pitch, .rows = (size_t)p->count,
-                       .start = at->biases ? at->biases + o * d->size : NULL,
                        .next = next && next->tile == p->tile ? (const void *const *)next->table : NULL};
     if (d->in_place) {
         b.c = at->y + p->y + o * d->size;
         b.c_pitch = (size_t)job->layer->view.dst.w_pitch;
         b.cols = outs;
         b.far = 1;
+        begin_and_end(job, at, panel, &b);
         multiply_tile(job, p, b, tile);
         if (job->epilogue->activation != FC_LINEAR && job->epilogue->activation != FC_RELU) {
             const fc_finished_tile done = describe_tile(job, at, p, o, outs, b.c, outs);
@@ -197,6 +213,7 @@ static void multiply(const direct_job *job, const block *at, const fc_pixel_pane
     _Alignas(FC_ALIGNMENT) char aside[FC_MAX_TILE_HEIGHT * FC_MAX_TILE_COLS * sizeof(double)];
     b.c = aside;
     b.c_pitch = b.cols = tile->width;
+    begin_and_end(job, at, panel, &b);
     multiply_tile(job, p, b, tile);
     const fc_finished_tile done = describe_tile(job, at, p, o, outs, aside, tile->width);
     fc_finish_tile(&done);
@@ -209,17 +226,17 @@ static void multiply_panels(const direct_job *job, const block *at, const fc_pix
     fc_rows_block b = {
         .runs = p->runs, .length = p->length, .a = (const void *const *)p->table, .b = at->weights + first * at->weights_step, .b_pitch = d->weights_pitch,
         .c = at->y + p->y + first * step, .c_pitch = (size_t)job->layer->view.dst.w_pitch, .rows = (size_t)p->count, .cols = width,
-        .start = at->biases ? at->biases + first * step : NULL, .relu = job->epilogue->activation == FC_RELU, .far = 1,
+        .relu = job->epilogue->activation == FC_RELU, .far = 1,
         .next = next && next->tile == p->tile ? (const void *const *)next->table : NULL,
     };
     for (size_t panel = first; panel < end; panel++) {
         const int last = panel + 1 == d->weights.panels;
         if (last)
             b.cols = all - panel * width;
+        begin_and_end(job, at, panel, &b);
         (last ? p->narrow : p->tile)->run(&b);
         b.b = (const char *)b.b + at->weights_step;
         b.c = (char *)b.c + step;
-        b.start = b.start ? (const char *)b.start + step : NULL;
         b.next = NULL;
     }
 }
@@ -263,14 +280,14 @@ static void run_block(void *job_, size_t task, size_t worker) {
     multiply_block(job, &at, own.panels, make_panels(job, &at, &own));
 }
 
-static fc_layer folded(const fc_layer *layer) {
+fc_layer fc_direct_layer(const fc_layer *layer) {
     fc_layer own = *layer;
     fc_view_fold_strides(&own.view);
     return own;
 }
 
-static fc_status run_form(const fc_layer *layer, fc_direct_form form, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
-    const fc_layer own = folded(layer);
+fc_status fc_direct_run(const fc_layer *layer, fc_direct_form form, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+    const fc_layer own = fc_direct_layer(layer);
     fc_direct_plan d = fc_direct_plan_of(&own, form);
     fc_direct_find_tiles(&own, &d);
     direct_job job = {&own, &d, epilogue, weights, x, y, fc_scratch_alloc(d.zero_bytes + d.bias_bytes + d.workers * d.worker_bytes)};
@@ -289,10 +306,13 @@ static fc_status run_form(const fc_layer *layer, fc_direct_form form, const fc_l
     return FC_OK;
 }
 
-static int serves(const fc_layer *layer) { return layer->params.c_in > 0 && !fc_is_integer(layer->view.dtype); }
+/* The micro-kernel does it, where its tiles are the results. */
+int fc_direct_finishes(const fc_layer *layer) { return layer->view.dst.c_pitch == 1 && !fc_is_half(layer->view.dtype); }
+
+int fc_direct_serves(const fc_layer *layer) { return layer->params.c_in > 0 && !fc_is_integer(layer->view.dtype); }
 
 static double cost(const fc_layer *layer) {
-    const fc_layer own = folded(layer);
+    const fc_layer own = fc_direct_layer(layer);
     const fc_direct_plan d = fc_direct_plan_of(&own, FC_DIRECT_PACKED);
     return fc_direct_cost(&own, &d);
 }
@@ -314,68 +334,16 @@ static void pack(const fc_layer *layer, const void *kernel, const void *bias, vo
 }
 
 static fc_status run(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
-    return run_form(layer, weights->packed ? FC_DIRECT_PACKED : FC_DIRECT_LATE, weights, x, y, epilogue);
+    return fc_direct_run(layer, weights->packed ? FC_DIRECT_PACKED : FC_DIRECT_LATE, weights, x, y, epilogue);
 }
 
 static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
-    const fc_layer own = folded(layer);
+    const fc_layer own = fc_direct_layer(layer);
     const fc_direct_plan d = fc_direct_plan_of(&own, packs_late(layer) ? FC_DIRECT_LATE : FC_DIRECT_PACKED);
     fc_direct_describe(&d, plan);
 }
 
 const fc_algorithm fc_algorithm_direct = {
-    .name = "direct", .needs = "floating-point arrays with input channels", .serves = serves, .cost = cost, .packed_bytes = packed_bytes, .pack = pack,
-    .packs_late = packs_late, .run = run, .describe = describe,
-};
-
-/* Only output channels that fill the vectors of every tile: else the kernel's last row would be read past its end. */
-static int unpacked_serves(const fc_layer *layer) {
-    const fc_conv_view *v = &layer->view;
-    if (!serves(layer) || fc_is_half(v->dtype))
-        return 0;
-    const fc_weight_panels p = fc_direct_weights(layer);
-    const fc_rows_tile *tile = fc_rows_tiles(layer->kernels, v->dtype);
-    const size_t lanes = tile->width / tile->vectors, rest = (size_t)v->dst.c - (p.panels - 1) * p.width;
-    return v->dst.c && rest == lanes * fc_rows_narrowest(layer->kernels, v->dtype, p.width / lanes, rest);
-}
-
-/* The kernel's rows lie far apart, in few sets of the caches: each tile of pixels reads them slowly. */
-static double unpacked_cost(const fc_layer *layer) {
-    const double slower = 1.35;
-    const fc_layer own = folded(layer);
-    const fc_direct_plan d = fc_direct_plan_of(&own, FC_DIRECT_UNPACKED);
-    return slower * fc_direct_cost(&own, &d);
-}
-
-static fc_status nothing_packed(const fc_layer *layer, size_t *bytes) {
-    (void)layer;
-    *bytes = 0;
-    return FC_OK;
-}
-
-static void pack_nothing(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
-    (void)layer;
-    (void)kernel;
-    (void)bias;
-    (void)packed;
-}
-
-static int always(const fc_layer *layer) {
-    (void)layer;
-    return 1;
-}
-
-static fc_status unpacked_run(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
-    return run_form(layer, FC_DIRECT_UNPACKED, weights, x, y, epilogue);
-}
-
-static void unpacked_describe(const fc_layer *layer, fc_conv2d_plan *plan) {
-    const fc_layer own = folded(layer);
-    const fc_direct_plan d = fc_direct_plan_of(&own, FC_DIRECT_UNPACKED);
-    fc_direct_describe(&d, plan);
-}
-
-const fc_algorithm fc_algorithm_unpacked = {
-    .name = "unpacked", .needs = "float32 or float64 and output channels a group that fill whole vectors", .serves = unpacked_serves, .cost = unpacked_cost,
-    .packed_bytes = nothing_packed, .pack = pack_nothing, .packs_late = always, .run = unpacked_run, .describe = unpacked_describe,
+    .name = "direct", .needs = "floating-point arrays with input channels", .serves = fc_direct_serves, .cost = cost, .packed_bytes = packed_bytes, .pack = pack,
+    .packs_late = packs_late, .finishes = fc_direct_finishes, .run = run, .describe = describe,
 };

@@ -49,4 +49,10 @@ void fc_direct_find_tiles(const fc_layer *layer, fc_direct_plan *plan);
 double fc_direct_cost(const fc_layer *layer, const fc_direct_plan *plan);
 void fc_direct_describe(const fc_direct_plan *direct, fc_conv2d_plan *plan);
 
+/* What the forms share: the layer as they run it, the run, and what they serve and finish. */
+fc_layer fc_direct_layer(const fc_layer *layer);
+fc_status fc_direct_run(const fc_layer *layer, fc_direct_form form, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue);
+int fc_direct_serves(const fc_layer *layer);
+int fc_direct_finishes(const fc_layer *layer);
+
 #endif

@@ -78,7 +78,7 @@ static void run_band(void *job_, size_t task, size_t worker) {
         fc_conv_view product = job->product;
         product.dst.h = product.src.h = fc_min(job->rows, end_row - row);
         fc_status status = fc_packed_run(&job->blocking, &product, job->packed, job->dy + (n * v->dst.n_pitch + row * v->dst.h_pitch) * job->size,
-                                         windows, &(fc_epilogue){0, FC_LINEAR, 0});
+                                         windows, &(fc_epilogue){.activation = FC_LINEAR});
         if (status != FC_OK) {
             job->statuses[task] = status;
             return;

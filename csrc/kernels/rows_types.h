@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* The type of the micro-kernels that read rows where they lie; the contract of types.h holds. */
+#ifndef FC_KERNELS_ROWS_TYPES_H
+#define FC_KERNELS_ROWS_TYPES_H
+
+#include <stddef.h>
+
+/*
+ * The micro-kernel that reads rows where they lie:
+ *
+ *     c[r * c_pitch + j] = start[j] + sum over t < runs, i < length of a[t * height + r][i] * b[(t * length + i) * b_pitch + j]
+ *
+ * for r < rows <= height, j < cols <= width; height is the tile's, and every run has `height` pointers, the spare ones to anything
+ * readable. start: whole vectors, or NULL for 0; accumulate: 1 adds to what c holds. Then c[..] = c[..] * scale[j] + shift[j], unless scale
+ * is NULL, plus added[r * added_pitch + j], unless that is NULL; relu: max(0, .) at the end, NaN stays.
+ * b, start, scale and shift are read in whole vectors.
+ * far: 1 where c is in no near cache; next: NULL, or `height` runs that will be read soon. Both are asked for bit by bit meanwhile.
+ */
+typedef struct fc_rows_block {
+    size_t runs, length;
+    const void *const *a;
+    const void *b;
+    size_t b_pitch;
+    void *c;
+    size_t c_pitch, rows, cols;
+    const void *start;
+    int accumulate, relu, far;
+    const void *const *next;
+    const void *scale, *shift, *added;
+    size_t added_pitch;
+} fc_rows_block;
+typedef void fc_rows_fn(const fc_rows_block *block);
+typedef struct fc_rows_tile { size_t height, width, vectors; fc_rows_fn *run; } fc_rows_tile;
+enum { FC_ROWS_TILES = 16, FC_MAX_TILE_HEIGHT = 16 };
+/*
+ * In rows_u8s8, rows_s8u8, matrix_u8s8 and matrix_s8u8 `length` counts groups of four bytes, c and start are int32_t, and with b[..][j] four bytes too
+ *
+ *     c[r * c_pitch + j] = start[j] + sum over t < runs, i < length, l < 4 of a[t * height + r][4 * i + l] * b[(t * length + i) * b_pitch + j][l]
+ *
+ * modulo 2^32.
+ */
+
+#endif

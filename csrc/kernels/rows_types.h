@@ -14,7 +14,8 @@
  * readable. start: whole vectors, or NULL for 0; accumulate: 1 adds to what c holds. Then c[..] = c[..] * scale[j] + shift[j], unless scale
  * is NULL, plus added[r * added_pitch + j], unless that is NULL; relu: max(0, .) at the end, NaN stays.
  * b, start, scale and shift are read in whole vectors.
- * far: 1 where c is in no near cache; next: NULL, or `height` runs that will be read soon. Both are asked for bit by bit meanwhile.
+ * far: 1 where c and what is added are in no near cache; b_far: 1 where b is not; next: NULL, or `height` runs that will be read soon. They are
+ * asked for bit by bit meanwhile.
  */
 typedef struct fc_rows_block {
     size_t runs, length;
@@ -24,7 +25,7 @@ typedef struct fc_rows_block {
     void *c;
     size_t c_pitch, rows, cols;
     const void *start;
-    int accumulate, relu, far;
+    int accumulate, relu, far, b_far;
     const void *const *next;
     const void *scale, *shift, *added;
     size_t added_pitch;

@@ -36,11 +36,17 @@ static inline void TYPED(rows_store)(const fc_rows_block *block, size_t r, size_
     } while (0)
 
 /* A few rows at a time: all at once would fill the queue of misses, and the loads behind them wait. `steps` counts fours of k. */
-static inline void TYPED(rows_ask)(const fc_rows_block *block, size_t height, size_t vectors, size_t steps, size_t i) {
-    enum { LINE = 64 / sizeof(T), AT_ONCE = 3 };
+static inline void TYPED(rows_ask)(const fc_rows_block *block, size_t height, size_t vectors, size_t steps, size_t i, const T *b) {
+    enum { LINE = 64 / sizeof(T), AT_ONCE = 3, AHEAD = 32 };
     for (size_t r = steps * AT_ONCE; block->far && r < block->rows && r < (steps + 1) * AT_ONCE; r++)
-        for (size_t j = 0; j < vectors * LANES; j += LINE)
+        for (size_t j = 0; j < vectors * LANES; j += LINE) {
             __builtin_prefetch((const T *)block->c + r * block->c_pitch + j, 1);
+            if (block->added)
+                __builtin_prefetch((const T *)block->added + r * block->added_pitch + j);
+        }
+    for (size_t k = 0; block->b_far && k < 4; k++)
+        for (size_t j = 0; j < vectors * LANES; j += LINE)
+            __builtin_prefetch(b + (k + AHEAD) * block->b_pitch + j);
     for (size_t r = i / (LINE / 4) % 4; block->next && r < height; r += 4)
         __builtin_prefetch((const T *)block->next[r] + i / LINE * LINE);
 }
@@ -49,7 +55,7 @@ static inline void TYPED(rows_ask)(const fc_rows_block *block, size_t height, si
     static void TYPED(rows_##HEIGHT##x##VECTORS)(const fc_rows_block *block) {                           \
         const T *const *a = (const T *const *)block->a, *b = block->b, *start = block->start;            \
         const size_t length = block->length, b_pitch = block->b_pitch;                                   \
-        const int asks = block->far || block->next;                                                      \
+        const int asks = block->far || block->b_far || block->next;                                                      \
         size_t steps = 0;                                                                                \
         VEC sum[HEIGHT][VECTORS];                                                                        \
         _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) {                                      \
@@ -61,7 +67,7 @@ static inline void TYPED(rows_ask)(const fc_rows_block *block, size_t height, si
             size_t i = 0;                                                                                \
             for (; i + 4 <= length; i += 4) {                                                            \
                 if (asks)                                                                                \
-                    TYPED(rows_ask)(block, HEIGHT, VECTORS, steps++, i);                                 \
+                    TYPED(rows_ask)(block, HEIGHT, VECTORS, steps++, i, b);                              \
                 ROWS_STEP(HEIGHT, VECTORS, i);                                                           \
                 ROWS_STEP(HEIGHT, VECTORS, i + 1);                                                       \
                 ROWS_STEP(HEIGHT, VECTORS, i + 2);                                                       \

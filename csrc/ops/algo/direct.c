@@ -190,13 +190,16 @@ static fc_finished_tile describe_tile(const direct_job *job, const block *at, co
     };
 }
 
+/* Whether this is the tile that brings the panels of a kernel read in place to the caches: rows too far apart for the hardware to foresee them. */
+static int reads_first(const direct_job *job, const fc_pixel_panel *p) { return job->d->form == FC_DIRECT_UNPACKED && !p->i && !p->j; }
+
 /* One tile of pixels times one panel of output channels. next: NULL, or the pixels to ask for meanwhile. */
 static void multiply(const direct_job *job, const block *at, const fc_pixel_panel *p, size_t panel, const fc_pixel_panel *next) {
     const fc_direct_plan *d = job->d;
     const size_t o = panel * d->weights.width, outs = fc_least((size_t)job->layer->view.dst.c - o, d->weights.width);
     const fc_rows_tile *tile = panel + 1 == d->weights.panels ? p->narrow : p->tile;
     fc_rows_block b = {.b = at->weights + panel * at->weights_step, .b_pitch = d->weights_pitch, .rows = (size_t)p->count,
-                       .next = next && next->tile == p->tile ? (const void *const *)next->table : NULL};
+                       .b_far = reads_first(job, p), .next = next && next->tile == p->tile ? (const void *const *)next->table : NULL};
     if (d->in_place) {
         b.c = at->y + p->y + o * d->size;
         b.c_pitch = (size_t)job->layer->view.dst.w_pitch;
@@ -226,7 +229,7 @@ static void multiply_panels(const direct_job *job, const block *at, const fc_pix
     fc_rows_block b = {
         .runs = p->runs, .length = p->length, .a = (const void *const *)p->table, .b = at->weights + first * at->weights_step, .b_pitch = d->weights_pitch,
         .c = at->y + p->y + first * step, .c_pitch = (size_t)job->layer->view.dst.w_pitch, .rows = (size_t)p->count, .cols = width,
-        .relu = job->epilogue->activation == FC_RELU, .far = 1,
+        .relu = job->epilogue->activation == FC_RELU, .far = 1, .b_far = reads_first(job, p),
         .next = next && next->tile == p->tile ? (const void *const *)next->table : NULL,
     };
     for (size_t panel = first; panel < end; panel++) {

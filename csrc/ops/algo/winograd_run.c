@@ -6,6 +6,7 @@
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/activation.h"
+#include "ops/algo/fetch.h"
 #include "ops/algo/pack.h"
 #include "ops/algo/rows.h"
 #include "ops/algo/winograd.h"
@@ -286,6 +287,8 @@ fc_status fc_winograd_run(const fc_winograd_plan *plan, const fc_conv_view *view
     char *packed = (char *)weights->packed, *biases = packed ? packed + plan->bias_offset : scratch + cut.flag_bytes + cut.zero_bytes;
     if (!packed && weights->bias)
         fc_winograd_pack_biases(plan, view, weights->bias, biases);
+    if (!packed)
+        fc_fetch_kernel(weights->kernel, (size_t)view->groups * plan->set->r * plan->set->r * plan->c * plan->outs * plan->size, cut.workers);
     job.scratch = job.shared + cut.shared * cut.v_bytes;
     for (job.group = 0; job.group < (size_t)view->groups; job.group++) {
         job.u = packed ? packed + job.group * plan->elements * plan->c * plan->padded * plan->size : NULL;

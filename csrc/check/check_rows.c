@@ -52,10 +52,11 @@ typedef struct rows_case { size_t runs, length, rows, cols, gap; int started, ac
         check_fill_##F((T *)scale.data, tile->width);                                                                             \
         check_fill_##F((T *)added.data, added.bytes / sizeof(T));                                                                 \
         memcpy(want.data, c.data, c.bytes);                                                                                       \
-        fc_rows_block block = {x->runs, x->length, rows, b.data, pitch, c.data, x->cols + x->gap, x->rows, x->cols,               \
-                               x->started ? start.data : NULL, x->accumulate, x->relu, (int)check_random_below(2),                \
-                               check_random_below(2) ? rows : NULL, x->scaled ? scale.data : NULL, start.data,                    \
-                               x->added ? added.data : NULL, x->cols + 3};                                                        \
+        fc_rows_block block = {.runs = x->runs, .length = x->length, .a = rows, .b = b.data, .b_pitch = pitch, .c = c.data,                           \
+                               .c_pitch = x->cols + x->gap, .rows = x->rows, .cols = x->cols, .start = x->started ? start.data : NULL,                \
+                               .accumulate = x->accumulate, .relu = x->relu, .far = (int)check_random_below(2), .b_far = (int)check_random_below(2),  \
+                               .next = check_random_below(2) ? rows : NULL, .scale = x->scaled ? scale.data : NULL, .shift = start.data,              \
+                               .added = x->added ? added.data : NULL, .added_pitch = x->cols + 3};                                                    \
         tile->run(&block);                                                                                                        \
         block.c = want.data;                                                                                                      \
         fc_ref_rows_##F(&block, tile->height);                                                                                    \

@@ -3,6 +3,9 @@
  * The micro-kernel on rows that lie anywhere: nothing is packed but b. Runs of pointers, one a row and a tap, are the indirection of
  * Dukhan, "The Indirect Convolution Algorithm" (2019). The order of additions is that of t, then i, whatever the tile.
  */
+static inline VEC TYPED(rows_relu)(VEC x) { return V(add)(V(max)(V(set1)(0), x), V(set1)(0)); }     /* -0 becomes 0 */
+
+/* One vector of a tile that lacks rows or columns. */
 static inline void TYPED(rows_store)(const fc_rows_block *block, size_t r, size_t at, VEC sum) {
     const size_t n = block->cols > at ? block->cols - at : 0;
     T *row = (T *)block->c + r * block->c_pitch;
@@ -15,7 +18,7 @@ static inline void TYPED(rows_store)(const fc_rows_block *block, size_t r, size_
         sum = V(add)(sum, n >= LANES ? V(load)(added) : V(load_n)(added, n));
     }
     if (block->relu)
-        sum = V(add)(V(max)(V(set1)(0), sum), V(set1)(0));     /* -0 becomes 0 */
+        sum = TYPED(rows_relu)(sum);
     if (n >= LANES)
         V(store)(row + at, sum);
     else
@@ -51,6 +54,11 @@ static inline void TYPED(rows_ask)(const fc_rows_block *block, size_t height, si
         __builtin_prefetch((const T *)block->next[r] + i / LINE * LINE);
 }
 
+#define ROWS_EACH(HEIGHT, VECTORS, VALUE)                                                                \
+    _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++)                                            \
+        _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                        \
+            sum[r][j] = VALUE
+
 #define ROWS_KERNEL(HEIGHT, VECTORS)                                                                     \
     static void TYPED(rows_##HEIGHT##x##VECTORS)(const fc_rows_block *block) {                           \
         const T *const *a = (const T *const *)block->a, *b = block->b, *start = block->start;            \
@@ -76,6 +84,22 @@ static inline void TYPED(rows_ask)(const fc_rows_block *block, size_t height, si
             for (; i < length; i++)                                                                      \
                 ROWS_STEP(HEIGHT, VECTORS, i);                                                           \
         }                                                                                                \
+        if (block->rows == HEIGHT && block->cols >= VECTORS * LANES) {                                   \
+            T *c = block->c;                                                                             \
+            const T *scale = block->scale, *shift = block->shift, *added = block->added;                 \
+            if (block->accumulate)                                                                       \
+                ROWS_EACH(HEIGHT, VECTORS, V(add)(V(load)(c + (size_t)r * block->c_pitch + j * LANES), sum[r][j])); \
+            if (scale)                                                                                   \
+                ROWS_EACH(HEIGHT, VECTORS, V(fma)(sum[r][j], V(load)(scale + j * LANES), V(load)(shift + j * LANES))); \
+            if (added)                                                                                   \
+                ROWS_EACH(HEIGHT, VECTORS, V(add)(sum[r][j], V(load)(added + (size_t)r * block->added_pitch + j * LANES))); \
+            if (block->relu)                                                                             \
+                ROWS_EACH(HEIGHT, VECTORS, TYPED(rows_relu)(sum[r][j]));                                 \
+            _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++)                                    \
+                _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                \
+                    V(store)(c + (size_t)r * block->c_pitch + j * LANES, sum[r][j]);                     \
+            return;                                                                                      \
+        }                                                                                                \
         _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++)                                        \
             if ((size_t)r < block->rows)                                                                 \
                 _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                \
@@ -84,6 +108,7 @@ static inline void TYPED(rows_ask)(const fc_rows_block *block, size_t height, si
 
 ROWS_SHAPES(ROWS_KERNEL)
 #undef ROWS_KERNEL
+#undef ROWS_EACH
 #undef ROWS_STEP
 
 static void TYPED(rows)(fc_rows_tile *tiles) {

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "core/cpu.h"
 #include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
@@ -14,7 +15,9 @@
 enum {
     FEW_ROWS = 16,              /* more are better met by panels of b */
     MOST_PARTS = 16,
-    LEAST_PART = 1 << 16        /* numbers of b a task reads */
+    LEAST_PART = 1 << 16,       /* numbers of b a task reads */
+    BLOCK_DEPTH = 64,           /* a multiple of FC_ROW_SUMS_DEPTH */
+    BLOCK_COLS = 64             /* the least columns summed at a time */
 };
 
 typedef struct sums_job {
@@ -22,6 +25,7 @@ typedef struct sums_job {
     const fc_kernels *kernels;
     fc_row_sums_fn *add_up;
     size_t size, depth, parts, row_bytes, part_bytes;   /* depth: rows of b a part */
+    size_t block_cols;                                  /* columns summed at a time */
     char *sums;                                         /* [part][row][cols] */
 } sums_job;
 
@@ -29,16 +33,25 @@ int fc_adds_rows(const fc_product *product) {
     return product->rows <= FEW_ROWS && product->depth && !product->a.turned && !product->b.turned;
 }
 
+static void add_block(const sums_job *job, size_t part, size_t k, size_t depth, size_t col, size_t cols) {
+    const fc_product *product = job->product;
+    const size_t begin = part * job->depth + k;
+    job->add_up(&(fc_row_sums){
+        .rows = product->rows, .cols = cols, .depth = depth, .a = (const char *)product->a.at + begin * job->size, .a_pitch = product->a.pitch,
+        .b = (const char *)product->b.at + (begin * product->b.pitch + col) * job->size, .b_pitch = product->b.pitch,
+        .c = job->sums + part * job->part_bytes + col * job->size, .c_pitch = job->row_bytes / job->size, .accumulate = k > 0});
+}
+
+/* Whole rows of b, as long as the sums stay in L1; else pieces of them for which they do. */
 static void add_part(void *job_, size_t part, size_t worker) {
     (void)worker;
     const sums_job *job = job_;
     const fc_product *product = job->product;
-    const size_t begin = part * job->depth;
-    job->add_up(&(fc_row_sums){
-        .rows = product->rows, .cols = product->cols, .depth = fc_least(product->depth - begin, job->depth),
-        .a = (const char *)product->a.at + begin * job->size, .a_pitch = product->a.pitch,
-        .b = (const char *)product->b.at + begin * product->b.pitch * job->size, .b_pitch = product->b.pitch,
-        .c = job->sums + part * job->part_bytes, .c_pitch = job->row_bytes / job->size});
+    const size_t all = fc_least(product->depth - part * job->depth, job->depth);
+    const size_t most = job->block_cols, deep = most < product->cols ? BLOCK_DEPTH : all;
+    for (size_t k = 0; k < all; k += deep)
+        for (size_t col = 0; col < product->cols; col += most)
+            add_block(job, part, k, fc_least(all - k, deep), col, fc_least(product->cols - col, most));
 }
 
 static void finish_row(void *job_, size_t row, size_t worker) {
@@ -70,6 +83,8 @@ fc_status fc_add_rows(const fc_product *product, const fc_kernels *kernels) {
     job.parts = fc_parts(product->depth, job.depth);
     job.row_bytes = fc_odd_lines(product->cols, job.size) * job.size;
     job.part_bytes = product->rows * job.row_bytes;
+    const size_t fit = fc_caches()->l1 / 2 / (product->rows * job.size) / BLOCK_COLS * BLOCK_COLS;
+    job.block_cols = job.part_bytes <= fc_caches()->l1 ? product->cols : fit ? fit : BLOCK_COLS;
     job.sums = fc_scratch_alloc(job.parts * job.part_bytes);
     if (!job.sums)
         return FC_OUT_OF_MEMORY;

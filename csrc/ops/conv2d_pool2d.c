@@ -103,10 +103,18 @@ static fc_status run_bands(fused_job *job) {
     return status;
 }
 
-/* Few pixels under a large kernel: bands would need it packed as a whole first, and the result fits the caches. */
-static int is_small(const fc_layer *layer) {
-    const size_t pixels = fc_view_pixels(&layer->view);
-    return pixels < fc_view_k(&layer->view) && pixels * (size_t)layer->params.c_out * fc_dtype_size(layer->params.dtype) <= fc_caches()->l3 / 8;
+/*
+ * A result that fits the caches is better whole under a large kernel, which bands would need packed as a whole first, and where bands
+ * would compute many rows twice.
+ */
+static int is_better_whole(const fused_job *job) {
+    enum { MUCH = 8 };      /* one in so many */
+    const fc_conv_view *view = &job->layer->view;
+    const size_t pixels = fc_view_pixels(view);
+    if (pixels * (size_t)job->pool->c * fc_dtype_size(view->dtype) > fc_caches()->l3 / 8)
+        return 0;
+    const ptrdiff_t again = (job->bands - 1) * fc_max(job->pool->pool_h - job->pool->stride_h, 0);
+    return pixels < fc_view_k(view) || again > job->pool->h / MUCH;
 }
 
 static fc_status run_whole(const fused_job *job, const void *kernel, const void *bias) {
@@ -131,13 +139,14 @@ fc_status fc_conv2d_pool2d(const fc_conv2d_params *conv, const fc_pool2d_params 
         return FC_BAD_DTYPE;
     if (pool->layout != conv->layout || pool->n != conv->n || pool->h != layer.view.dst.h || pool->w != layer.view.dst.w || pool->c != conv->c_out)
         return FC_BAD_SHAPE;
-    const int small = is_small(&layer);
-    FC_TRY(small ? fc_layer_choose(&layer, &job.algorithm) : fc_layer_choose_by_image(&layer, &job.algorithm));
+    FC_TRY(fc_layer_choose_by_image(&layer, &job.algorithm));
     if (fc_layer_is_empty(&layer) || !job.out_h || !job.out_w)
         return FC_OK;
-    if (small)
-        return run_whole(&job, kernel, bias);
     FC_TRY(plan_bands(&job));
+    if (is_better_whole(&job)) {
+        FC_TRY(fc_layer_choose(&layer, &job.algorithm));
+        return run_whole(&job, kernel, bias);
+    }
     FC_TRY(fc_layer_pack(&layer, job.algorithm, kernel, bias, &packed));
     job.weights = (fc_layer_weights){kernel, bias, packed};
     const fc_status status = run_bands(&job);

@@ -63,7 +63,7 @@ static inline void TYPED(rows_ask)(const fc_rows_block *block, size_t height, si
     static void TYPED(rows_##HEIGHT##x##VECTORS)(const fc_rows_block *block) {                           \
         const T *const *a = (const T *const *)block->a, *b = block->b, *start = block->start;            \
         const size_t length = block->length, b_pitch = block->b_pitch;                                   \
-        const int asks = block->far || block->b_far || block->next;                                                      \
+        const int asks = block->far || block->b_far || block->next;                                      \
         size_t steps = 0;                                                                                \
         VEC sum[HEIGHT][VECTORS];                                                                        \
         _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) {                                      \

@@ -134,6 +134,8 @@ size_t fc_parallel_workers(size_t tasks, double work) {
     return workers ? workers : 1;
 }
 
+int fc_inside_task(void) { return inside_task; }
+
 static void take_tasks(parallel_job *job, size_t worker) {
     const int nested = inside_task;
     inside_task = 1;

@@ -19,4 +19,7 @@ size_t fc_parallel_workers(size_t tasks, double work);
 /* Runs task(job, i, worker) for i in [0, tasks) on `workers` threads, which an earlier fc_parallel_workers gave. */
 void fc_parallel_for(size_t tasks, size_t workers, fc_task *task, void *job);
 
+/* Whether the caller runs in a task: work nested there has one thread, however many tasks it is cut into. */
+int fc_inside_task(void);
+
 #endif

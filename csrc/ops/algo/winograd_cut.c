@@ -7,7 +7,7 @@
 #include "ops/algo/winograd.h"
 #include "ops/algo/winograd_patch.h"
 
-enum { TASKS = 16 };    /* aimed at, for balance on many cores */
+enum { TASKS = 16 };    /* aimed at, for balance on many cores, unless the run is a task itself */
 
 /* Tiles a step: the micro-kernel's height, or a few of low ones. */
 static size_t step_of(const fc_winograd_plan *plan) {
@@ -82,7 +82,7 @@ fc_winograd_cut fc_winograd_cut_of(const fc_winograd_plan *plan, const fc_conv_v
     fc_winograd_cut cut = {.tile_rows = ((size_t)view->dst.h + side - 1) / side, .tile_cols = ((size_t)view->dst.w + side - 1) / side};
     cut.tiles = (size_t)view->n * cut.tile_rows * cut.tile_cols;
     cut_own(plan, &cut);
-    if (late || cut.blocks < TASKS || plan->elements * plan->c * plan->padded * size > fc_caches()->l3 / 2)
+    if (late || (cut.blocks < TASKS && !fc_inside_task()) || plan->elements * plan->c * plan->padded * size > fc_caches()->l3 / 2)
         cut_shared(plan, late, &cut);
     const size_t in = fc_winograd_stage_elements(plan->n, side), out = side * side * FC_WINOGRAD_PIECE * cut.m_pitch;
     cut.stage_bytes = view->src.c_pitch == 1 && view->dst.c_pitch == 1 ? 0 : fc_align_up((in > out ? in : out) * size);

@@ -132,6 +132,17 @@ def test_residual_blocks(build):
     close(fk.restore(model).predict(images(5), verbose=0), predicted)
 
 
+@pytest.mark.parametrize("head", [
+    lambda: LAYERS.Conv1D(4, 3, padding="same"), lambda: LAYERS.DepthwiseConv1D(3, padding="same")])
+def test_residual_blocks_of_one_dimension(head):
+    x = keras.Input((12, 4))
+    start = LAYERS.ReLU()(x)
+    model = keras.Model(x, LAYERS.ReLU()(LAYERS.Add()([start, LAYERS.BatchNormalization()(head()(start))])))
+    given = images()[:, 0]
+    expected = run(model, given, training=False)
+    close(run(fk.accelerate(model), given, training=False), expected)
+
+
 def test_additions_that_broadcast_over_the_batch():
     one, many = keras.Input((12, 12, 4)), keras.Input((12, 12, 4))
     y = LAYERS.BatchNormalization()(LAYERS.Conv2D(4, 3, padding="same")(one))

@@ -81,7 +81,7 @@ class Run:
                     for key, variable in variables.items()}
         if chain.addition and id(chain.other) in self._results:
             self._done[id(chain.addition)] = chain.place
-            keywords["added"] = self._results.pop(id(chain.other))
+            keywords["added"] = self._results[id(chain.other)]
         return keywords | {"epsilon": layer.epsilon}
 
     def _done_before(self, head, kind: str) -> bool:

@@ -37,6 +37,8 @@ class Convolution(base.Fast):
 
     def _compute(self, inputs, kernels, bias=None, activation="linear", alpha=0.0, **more):
         x = self._image(inputs)
+        if "added" in more:
+            more["added"] = self._image(more["added"])
         if self.rank == 1:
             kernels = [keras.ops.expand_dims(kernel, 0) for kernel in kernels]
         y = self._convolve(x, *kernels, bias=bias, activation=activation, alpha=alpha, data_format=self.data_format,

@@ -87,7 +87,7 @@ def chains_of(graph: Functional) -> dict[int, chain.Followers]:
         place, other = _other_input(addition, normalization, uses) if addition and len(graph.inputs) == 1 else (0, None)
         addition = addition if other else None
         activation = after(addition or normalization or node, _ACTIVATIONS)
-        pool = after(activation or normalization or node, _POOLS)
+        pool = after(activation or addition or normalization or node, _POOLS)
         followers = [follower and follower.operation for follower in (normalization, addition, activation, pool)]
         if any(followers):
             found[id(head)] = chain.Followers(*followers, place, other)

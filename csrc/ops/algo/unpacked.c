@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The direct algorithm with the kernel read in place, too: where there are few pixels, packing would cost more than it saves. */
 #include "ops/algo/direct.h"
-#include "ops/algo/tile.h"
 
 /* Only output channels that fill the vectors of every tile: else the kernel's last row would be read past its end. */
 static int serves(const fc_layer *layer) {

@@ -5,7 +5,6 @@
 #include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
-#include "ops/algo/pack.h"
 #include "ops/algo/tile.h"
 #include "ops/algo/winograd.h"
 

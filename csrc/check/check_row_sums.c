@@ -8,8 +8,8 @@
 #define CHECK_ROW_SUMS(T, F, EPSILON)                                                                                              \
     static void check_case_##F(fc_row_sums_fn *run, const char *isa, size_t rows, size_t cols, size_t depth, size_t gap) {         \
         const size_t shift = sizeof(T) * gap, pitch = cols + gap;                                                                  \
-        const int accumulate = (int)check_random_below(2);                                                                         \
-        check_case("row_sums_" #F, isa, "%zu rows, %zu cols, depth %zu, gap %zu, accumulate %d", rows, cols, depth, gap, accumulate); \
+        const int accumulate = (int)check_random_below(2), b_far = (int)check_random_below(2);                                   \
+        check_case("row_sums_" #F, isa, "%zu rows, %zu cols, depth %zu, gap %zu, accumulate %d, far %d", rows, cols, depth, gap, accumulate, b_far); \
         check_buffer a = check_alloc(((rows - 1) * (depth + gap) + depth) * sizeof(T), shift);                                     \
         check_buffer b = check_alloc(((depth - 1) * pitch + cols) * sizeof(T), shift);                                             \
         check_buffer c = check_alloc(((rows - 1) * pitch + cols) * sizeof(T), shift), want = check_alloc(c.bytes, 0);              \
@@ -17,7 +17,7 @@
         check_fill_##F((T *)b.data, b.bytes / sizeof(T));                                                                          \
         check_fill_##F((T *)c.data, c.bytes / sizeof(T));                                                                          \
         memcpy(want.data, c.data, c.bytes);                                                                                        \
-        fc_row_sums block = {rows, cols, depth, a.data, depth + gap, b.data, pitch, c.data, pitch, accumulate};                    \
+        fc_row_sums block = {rows, cols, depth, a.data, depth + gap, b.data, pitch, c.data, pitch, accumulate, b_far};                    \
         run(&block);                                                                                                               \
         block.c = want.data;                                                                                                       \
         fc_ref_row_sums_##F(&block);                                                                                               \

@@ -60,17 +60,35 @@ unsigned fc_cpu_features(void) {
 }
 
 void fc_cpu_pause(void) { __builtin_ia32_pause(); }
+
+/*
+ * Bytes of one data cache of a level, 0 where the CPU does not say. The C library may give the sum of all L3 caches of a socket, and a
+ * core reaches but one. Intel's leaf and AMD's have one format.
+ */
+static size_t described_cache(unsigned level) {
+    const unsigned leaves[] = {4, 0x8000001d}, instructions = 2;
+    for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++) {
+        unsigned a, b, c, d;
+        for (unsigned cache = 0; __get_cpuid_count(leaves[i], cache, &a, &b, &c, &d) && (a & 31); cache++)
+            if ((a >> 5 & 7) == level && (a & 31) != instructions)
+                return ((size_t)(b >> 22) + 1) * ((b >> 12 & 1023) + 1) * ((b & 4095) + 1) * ((size_t)c + 1);
+    }
+    return 0;
+}
 #elif defined(__aarch64__)
 unsigned fc_cpu_features(void) { return FC_CPU_NEON; }  /* part of the base architecture */
 void fc_cpu_pause(void) { __asm__ volatile("yield"); }
+static size_t described_cache(unsigned level) { return (void)level, 0; }
 #else
 unsigned fc_cpu_features(void) { return FC_CPU_SCALAR; }
 void fc_cpu_pause(void) {}
+static size_t described_cache(unsigned level) { return (void)level, 0; }
 #endif
 
-static size_t cache_size(int name, size_t otherwise) {
-    long bytes = name < 0 ? -1 : sysconf(name);
-    return bytes > 0 ? (size_t)bytes : otherwise;
+static size_t cache_size(unsigned level, int name, size_t otherwise) {
+    const size_t described = described_cache(level);
+    const long bytes = described || name < 0 ? -1 : sysconf(name);
+    return described ? described : bytes > 0 ? (size_t)bytes : otherwise;
 }
 
 #ifndef _SC_LEVEL1_DCACHE_SIZE
@@ -82,9 +100,9 @@ static size_t cache_size(int name, size_t otherwise) {
 const fc_cache_sizes *fc_caches(void) {
     static fc_cache_sizes sizes;
     if (!sizes.l1) {    /* every thread that races here writes the same values */
-        sizes.l3 = cache_size(_SC_LEVEL3_CACHE_SIZE, 8u << 20);
-        sizes.l2 = cache_size(_SC_LEVEL2_CACHE_SIZE, 512u << 10);
-        sizes.l1 = cache_size(_SC_LEVEL1_DCACHE_SIZE, 32u << 10);
+        sizes.l3 = cache_size(3, _SC_LEVEL3_CACHE_SIZE, 8u << 20);
+        sizes.l2 = cache_size(2, _SC_LEVEL2_CACHE_SIZE, 512u << 10);
+        sizes.l1 = cache_size(1, _SC_LEVEL1_DCACHE_SIZE, 32u << 10);
     }
     return &sizes;
 }

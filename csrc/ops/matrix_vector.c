@@ -17,7 +17,8 @@ enum {
     MOST_PARTS = 16,
     LEAST_PART = 1 << 16,       /* numbers of b a task reads */
     BLOCK_DEPTH = 64,           /* a multiple of FC_ROW_SUMS_DEPTH */
-    BLOCK_COLS = 64             /* the least columns summed at a time */
+    BLOCK_COLS = 64,            /* the least columns summed at a time */
+    FINISHED_COLS = 1024        /* that a task finishes: few enough for more than one where there is one row */
 };
 
 typedef struct sums_job {
@@ -26,6 +27,8 @@ typedef struct sums_job {
     fc_row_sums_fn *add_up;
     size_t size, depth, parts, row_bytes, part_bytes;   /* depth: rows of b a part */
     size_t block_cols;                                  /* columns summed at a time */
+    size_t pieces;                                      /* of a row that is finished */
+    int b_far;                                          /* too large to be found in a cache the next time */
     char *sums;                                         /* [part][row][cols] */
 } sums_job;
 
@@ -39,7 +42,7 @@ static void add_block(const sums_job *job, size_t part, size_t k, size_t depth, 
     job->add_up(&(fc_row_sums){
         .rows = product->rows, .cols = cols, .depth = depth, .a = (const char *)product->a.at + begin * job->size, .a_pitch = product->a.pitch,
         .b = (const char *)product->b.at + (begin * product->b.pitch + col) * job->size, .b_pitch = product->b.pitch,
-        .c = job->sums + part * job->part_bytes + col * job->size, .c_pitch = job->row_bytes / job->size, .accumulate = k > 0});
+        .c = job->sums + part * job->part_bytes + col * job->size, .c_pitch = job->row_bytes / job->size, .accumulate = k > 0, .b_far = job->b_far});
 }
 
 /* Whole rows of b, as long as the sums stay in L1; else pieces of them for which they do. */
@@ -54,24 +57,27 @@ static void add_part(void *job_, size_t part, size_t worker) {
             add_block(job, part, k, fc_least(all - k, deep), col, fc_least(product->cols - col, most));
 }
 
-static void finish_row(void *job_, size_t row, size_t worker) {
+/* Some columns of a row: the parts' sums, the bias, the activation. */
+static void finish_piece(void *job_, size_t task, size_t worker) {
     (void)worker;
     static const float one_f32 = 1;
     static const double one_f64 = 1;
     const sums_job *job = job_;
     const fc_product *product = job->product;
+    const size_t row = task / job->pieces, col = task % job->pieces * FINISHED_COLS, cols = fc_least(product->cols - col, FINISHED_COLS);
     const int is_double = product->dtype == FC_F64;
     const void *one = is_double ? (const void *)&one_f64 : &one_f32;
     fc_axpy_fn *axpy = is_double ? job->kernels->axpy_f64 : job->kernels->axpy_f32;
     fc_activation_fn *activate = fc_activation_kernel(job->kernels, product->dtype, product->activation);
-    char *c = (char *)product->c + row * product->cols * job->size;
-    memcpy(c, job->sums + row * job->row_bytes, product->cols * job->size);
+    const char *sums = job->sums + row * job->row_bytes + col * job->size;
+    char *c = (char *)product->c + (row * product->cols + col) * job->size;
+    memcpy(c, sums, cols * job->size);
     for (size_t part = 1; part < job->parts; part++)
-        axpy(product->cols, one, job->sums + part * job->part_bytes + row * job->row_bytes, 1, c);
+        axpy(cols, one, sums + part * job->part_bytes, 1, c);
     if (product->bias)
-        axpy(product->cols, one, product->bias, 1, c);
+        axpy(cols, one, (const char *)product->bias + col * job->size, 1, c);
     if (activate)
-        activate(product->cols, product->alpha, c, c);
+        activate(cols, product->alpha, c, c);
 }
 
 fc_status fc_add_rows(const fc_product *product, const fc_kernels *kernels) {
@@ -85,12 +91,15 @@ fc_status fc_add_rows(const fc_product *product, const fc_kernels *kernels) {
     job.part_bytes = product->rows * job.row_bytes;
     const size_t fit = fc_caches()->l1 / 2 / (product->rows * job.size) / BLOCK_COLS * BLOCK_COLS;
     job.block_cols = job.part_bytes <= fc_caches()->l1 ? product->cols : fit ? fit : BLOCK_COLS;
+    job.b_far = numbers * (double)job.size > (double)fc_caches()->l3 / 4;
     job.sums = fc_scratch_alloc(job.parts * job.part_bytes);
     if (!job.sums)
         return FC_OUT_OF_MEMORY;
     const double read = 4 * numbers * (double)job.size, flops = 2 * numbers * rows;
     fc_parallel_for(job.parts, fc_parallel_workers(job.parts, read > flops ? read : flops), add_part, &job);
-    fc_parallel_for(product->rows, fc_parallel_workers(product->rows, 4 * (double)(job.parts * job.part_bytes)), finish_row, &job);
+    job.pieces = fc_parts(product->cols, FINISHED_COLS);
+    const size_t tasks = product->rows * job.pieces;
+    fc_parallel_for(tasks, fc_parallel_workers(tasks, 8 * (double)(job.parts * job.part_bytes)), finish_piece, &job);
     fc_scratch_free(job.sums);
     return FC_OK;
 }

@@ -12,7 +12,7 @@ static const fc_winograd *sets_of(const fc_layer *layer) {
 }
 
 /* Of the transformed kernel of a group. */
-static size_t group_bytes(const fc_winograd_plan *plan) { return plan->elements * plan->c * plan->padded * plan->size; }
+static size_t group_bytes(const fc_winograd_plan *plan) { return plan->elements * plan->rows * plan->padded * plan->size; }
 
 static size_t lanes_of(const fc_rows_tile *tile) { return tile->width / tile->vectors; }
 
@@ -38,9 +38,10 @@ fc_status fc_winograd_plan_of(const fc_layer *layer, int set, fc_winograd_plan *
     };
     plan->n = plan->set->m + plan->set->r - 1;
     plan->elements = plan->n * plan->n;
+    plan->rows = plan->c | 1;
     plan->chain = plan->set->r > 3 && layer->params.precision == FC_HIGHEST ? 32 : 64;
     choose_panels(layer, plan);
-    FC_TRY(fc_multiply((ptrdiff_t[]){view->groups, (ptrdiff_t)plan->elements, view->src.c, (ptrdiff_t)plan->padded, (ptrdiff_t)plan->size}, 5, &u_bytes));
+    FC_TRY(fc_multiply((ptrdiff_t[]){view->groups, (ptrdiff_t)plan->elements, (ptrdiff_t)plan->rows, (ptrdiff_t)plan->padded, (ptrdiff_t)plan->size}, 5, &u_bytes));
     FC_TRY(fc_multiply((ptrdiff_t[]){view->groups, (ptrdiff_t)plan->padded, (ptrdiff_t)plan->size}, 3, &bias_bytes));
     plan->bias_offset = u_bytes;
     plan->packed_bytes = u_bytes + fc_align_up(bias_bytes);

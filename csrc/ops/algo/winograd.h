@@ -18,6 +18,7 @@ typedef struct fc_winograd_plan {
     const fc_rows_tile *tiles;          /* the micro-kernel's */
     size_t size, elements;              /* of a number in bytes; n * n */
     size_t n, c, outs;                  /* c and outs: channels of a group */
+    size_t rows;                        /* channels that an element of a packed panel has room for: odd, lest elements share sets of L1 */
     size_t chain;                       /* channels summed in one register chain; then the chains' sums are added */
     size_t width, vectors;              /* of a whole panel of output channels, elements and vectors */
     size_t tail_width, tail_vectors;    /* of the last one */

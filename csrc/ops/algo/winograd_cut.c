@@ -39,7 +39,8 @@ static void cut_own(const fc_winograd_plan *plan, fc_winograd_cut *cut) {
     const size_t tile_bytes = plan->elements * (fc_odd_lines(plan->c, plan->size) + cut->m_pitch) * plan->size;
     const size_t fit = fc_caches()->l2 / 2 / tile_bytes / step_of(plan);
     cut_blocks(plan, fit < 1 ? 1 : fc_least(fit, MOST), cut);
-    cut->piece = cut->u_rows = plan->c;
+    cut->piece = plan->c;
+    cut->u_rows = plan->rows;
 }
 
 /* Bytes of `channels` channels of the transformed kernel, an odd number so that a channel's elements do not share the sets of L1. */
@@ -47,12 +48,16 @@ static size_t kernel_bytes(const fc_winograd_plan *plan, size_t channels, size_t
     return plan->elements * (channels | 1) * panels * plan->width * plan->size;
 }
 
-/* Tiles a block in steps: products in half of L2 and patches in a quarter of L3, enough for few passes over the kernel, and even tasks. */
-static size_t shared_steps(const fc_winograd_plan *plan, const fc_winograd_cut *cut) {
+/*
+ * Tiles a block in steps: products in half of L2 and patches in a quarter of L3, enough for few passes over the kernel, and even tasks.
+ * Late, every block transforms the kernel anew: rather fewer tasks.
+ */
+static size_t shared_steps(const fc_winograd_plan *plan, int late, const fc_winograd_cut *cut) {
     enum { FEWEST_TILES = 64 };
     const size_t step = step_of(plan), steps = fc_parts(cut->tiles, step), step_bytes = plan->elements * step * plan->size;
-    const size_t fit = fc_least(fc_caches()->l2 / 2 / (step_bytes * cut->m_pitch), fc_caches()->l3 / 4 / (step_bytes * fc_odd_lines(plan->c, plan->size)));
-    const size_t least = fc_parts(FEWEST_TILES, step), even = fc_parts(steps * cut->chunks, TASKS);
+    const size_t products = late ? fc_caches()->l2 / 3 * 2 : fc_caches()->l2 / 2, patches = fc_caches()->l3 / 4;
+    const size_t fit = fc_least(products / (step_bytes * cut->m_pitch), patches / (step_bytes * fc_odd_lines(plan->c, plan->size)));
+    const size_t least = fc_parts(FEWEST_TILES, step), even = fc_parts(steps * cut->chunks, late ? TASKS / 2 : TASKS);
     const size_t most = fc_least(even < least ? least : even, fit ? fit : 1);
     return fc_parts(steps, fc_parts(steps, most));
 }
@@ -65,10 +70,11 @@ static void cut_shared(const fc_winograd_plan *plan, int late, fc_winograd_cut *
     enum { CHUNK_WIDTH = 32 };
     const fc_cache_sizes *caches = fc_caches();
     cut_chunks(plan, CHUNK_WIDTH, cut);
-    cut_blocks(plan, shared_steps(plan, cut), cut);
+    cut_blocks(plan, shared_steps(plan, late, cut), cut);
     const size_t held = fc_least(cut->blocks, caches->l3 / 4 / cut->v_bytes);
     cut->shared = fc_parts(cut->blocks, fc_parts(cut->blocks, held ? held : 1));
-    cut->piece = cut->u_rows = plan->c;
+    cut->piece = plan->c;
+    cut->u_rows = plan->rows;
     if (!late)
         return;
     const size_t chains = caches->l2 / 3 / kernel_bytes(plan, plan->chain, cut->chunk);
@@ -82,7 +88,7 @@ fc_winograd_cut fc_winograd_cut_of(const fc_winograd_plan *plan, const fc_conv_v
     fc_winograd_cut cut = {.tile_rows = ((size_t)view->dst.h + side - 1) / side, .tile_cols = ((size_t)view->dst.w + side - 1) / side};
     cut.tiles = (size_t)view->n * cut.tile_rows * cut.tile_cols;
     cut_own(plan, &cut);
-    if (late || (cut.blocks < TASKS && !fc_inside_task()) || plan->elements * plan->c * plan->padded * size > fc_caches()->l3 / 2)
+    if (late || (cut.blocks < TASKS && !fc_inside_task()) || plan->elements * plan->rows * plan->padded * size > fc_caches()->l3 / 2)
         cut_shared(plan, late, &cut);
     const size_t in = fc_winograd_stage_elements(plan->n, side), out = side * side * FC_WINOGRAD_PIECE * cut.m_pitch;
     cut.stage_bytes = view->src.c_pitch == 1 && view->dst.c_pitch == 1 ? 0 : fc_align_up((in > out ? in : out) * size);

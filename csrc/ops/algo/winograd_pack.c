@@ -54,9 +54,9 @@ static void pack_panel(void *job_, size_t task, size_t worker) {
     const pack_job *job = job_;
     const fc_winograd_plan *plan = job->plan;
     const size_t c = task % job->steps * PACKED_TOGETHER, panel = task / job->steps % plan->panels, group = task / job->steps / plan->panels;
-    const fc_winograd_kernel whole = {job->packed + group * plan->elements * plan->c * plan->padded * plan->size, 0, plan->c, 0, plan->c};
+    const fc_winograd_kernel whole = {job->packed + group * plan->elements * plan->rows * plan->padded * plan->size, 0, plan->rows, 0, plan->c};
     char *from_c = whole.u + fc_winograd_at(plan, &whole, panel, 0, c) * plan->size;
-    const fc_winograd_kernel part = {from_c, panel, plan->c, c, fc_least(plan->c - c, PACKED_TOGETHER)};
+    const fc_winograd_kernel part = {from_c, panel, plan->rows, c, fc_least(plan->c - c, PACKED_TOGETHER)};
     fc_winograd_transform(plan, job->view, job->weights, group, panel, &part);
 }
 

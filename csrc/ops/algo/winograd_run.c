@@ -291,7 +291,7 @@ fc_status fc_winograd_run(const fc_winograd_plan *plan, const fc_conv_view *view
         fc_fetch_kernel(weights->kernel, (size_t)view->groups * plan->set->r * plan->set->r * plan->c * plan->outs * plan->size, cut.workers);
     job.scratch = job.shared + cut.shared * cut.v_bytes;
     for (job.group = 0; job.group < (size_t)view->groups; job.group++) {
-        job.u = packed ? packed + job.group * plan->elements * plan->c * plan->padded * plan->size : NULL;
+        job.u = packed ? packed + job.group * plan->elements * plan->rows * plan->padded * plan->size : NULL;
         job.bias = biases + job.group * plan->padded * plan->size;
         job.x = (const char *)x + job.group * (size_t)view->src.group_pitch * plan->size;
         job.y = (char *)y + job.group * (size_t)view->dst.group_pitch * plan->size;

@@ -93,7 +93,7 @@ static fc_status run(activation_job *job, fc_dtype dtype, const fc_kernels *kern
         job->widen = dtype == FC_F16 ? kernels->widen_f16 : kernels->widen_bf16;
         job->narrow = dtype == FC_F16 ? kernels->narrow_f16 : kernels->narrow_bf16;
     }
-    if (!job->widen && bytes > fc_caches()->l3 / (job->dy ? 3 : 2) && job->to != job->from && job->to != job->dy) {
+    if (!job->widen && bytes > fc_caches()->l3 / 3 * (job->dy ? 2 : 3) && job->to != job->from && job->to != job->dy) {
         job->stream = kernels->stream;
         job->stream_end = kernels->stream_end;
     }

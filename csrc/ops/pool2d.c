@@ -34,7 +34,7 @@ typedef struct pool_job {
     ptrdiff_t units_per_task, units;        /* a unit is a strip of an image */
     size_t width, kernel_width;             /* bytes of an element, outside and for the kernel */
     fc_convert_fn *widen, *narrow;          /* NULL for float and double */
-    fc_stream_fn *stream;                   /* NULL where results stay in cache, and for halves */
+    fc_stream_fn *stream;                   /* NULL but for gradients that no cache can hold */
     fc_stream_end_fn *stream_end;
     char *scratch;
     fc_shares shares;
@@ -259,8 +259,7 @@ static fc_status run(pool_job *job, const fc_kernels *kernels) {
     }
     const double cells = (double)p->n * (double)p->h * (double)p->w * (double)p->c;
     const double windows = (double)p->n * (double)job->out_h * (double)job->out_w * (double)p->c;
-    const double moved = (double)job->width * (cells * (job->gradient + (job->x != NULL)) + windows);
-    if (!job->widen && moved > (double)fc_caches()->l3) {
+    if (job->gradient && !job->widen && cells * (double)job->width > (double)fc_caches()->l3) {
         job->stream = kernels->stream;
         job->stream_end = kernels->stream_end;
     }

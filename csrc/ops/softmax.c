@@ -139,7 +139,7 @@ static fc_status softmax(fc_dtype dtype, size_t outer, size_t axis, size_t inner
         .widen = dtype == FC_F16 ? kernels->widen_f16 : dtype == FC_BF16 ? kernels->widen_bf16 : NULL,
         .narrow = dtype == FC_F16 ? kernels->narrow_f16 : dtype == FC_BF16 ? kernels->narrow_bf16 : NULL,
     };
-    if (inner == 1 && !job.widen && bytes > fc_caches()->l3 / (dy ? 3 : 2) && to != from && to != dy)
+    if (inner == 1 && !job.widen && bytes > fc_caches()->l3 / 3 * (dy ? 2 : 3) && to != from && to != dy)
         job.streamed_rows = axis < STREAMED_ELEMENTS ? STREAMED_ELEMENTS / axis : 1;
     size_t tasks = inner == 1 ? (outer + job.rows - 1) / job.rows : outer * job.panels;
     size_t workers = fc_parallel_workers(tasks, 32.0 * (double)(bytes / job.width));

@@ -83,19 +83,27 @@ static void cut_shared(const fc_winograd_plan *plan, int late, fc_winograd_cut *
     cut->u_bytes = kernel_bytes(plan, cut->piece, cut->chunk);
 }
 
+/* Blocks of their own for the threads read fewer scattered lines than shared patches, if every thread has about as many. */
+static int are_too_few(size_t blocks, double work) {
+    enum { FEWEST = 8 };
+    const size_t threads = fc_parallel_workers(TASKS, work), taken = fc_parts(blocks, threads) * threads;
+    return blocks < TASKS && !fc_inside_task() && (blocks < FEWEST || taken > blocks + blocks / 8);
+}
+
 fc_winograd_cut fc_winograd_cut_of(const fc_winograd_plan *plan, const fc_conv_view *view, int late) {
     const size_t side = plan->set->m, size = plan->size;
     fc_winograd_cut cut = {.tile_rows = ((size_t)view->dst.h + side - 1) / side, .tile_cols = ((size_t)view->dst.w + side - 1) / side};
     cut.tiles = (size_t)view->n * cut.tile_rows * cut.tile_cols;
     cut_own(plan, &cut);
-    if (late || (cut.blocks < TASKS && !fc_inside_task()) || plan->elements * plan->rows * plan->padded * size > fc_caches()->l3 / 2)
+    const double work = 2.0 * (double)(plan->elements * cut.tiles) * (double)plan->c * (double)plan->outs;
+    if (late || are_too_few(cut.blocks, work) || plan->elements * plan->rows * plan->padded * size > fc_caches()->l3 / 2)
         cut_shared(plan, late, &cut);
     const size_t in = fc_winograd_stage_elements(plan->n, side), out = side * side * FC_WINOGRAD_PIECE * cut.m_pitch;
     cut.stage_bytes = view->src.c_pitch == 1 && view->dst.c_pitch == 1 ? 0 : fc_align_up((in > out ? in : out) * size);
     cut.rows_bytes = fc_align_up((cut.block + FC_MAX_TILE_HEIGHT) * sizeof(void *));
     cut.worker_bytes = cut.u_bytes + cut.m_bytes + cut.stage_bytes + cut.rows_bytes + (cut.shared ? 0 : cut.v_bytes);
     cut.tasks = cut.shared ? cut.shared * cut.chunks : cut.blocks;
-    cut.workers = fc_parallel_workers(cut.tasks, 2.0 * (double)(plan->elements * cut.tiles) * (double)plan->c * (double)plan->outs);
+    cut.workers = fc_parallel_workers(cut.tasks, work);
     cut.flag_bytes = fc_align_up((size_t)view->n * cut.tile_rows);
     cut.zero_bytes = fc_align_up(plan->c * size);
     cut.bias_bytes = late ? fc_align_up((size_t)view->groups * plan->padded * size) : 0;

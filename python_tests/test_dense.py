@@ -42,7 +42,20 @@ def test_values_and_gradients(rows, inputs, outputs, seed, dtype, activation, is
         assert error(a, e) < (2e-6 if dtype == "float32" else 1e-14)
 
 
-@pytest.mark.parametrize("sizes", [(1, 3000, 700), (33, 700, 1030), (300, 40, 9)])
+@pytest.fixture(scope="module")
+def large_kernel():
+    """More than half of many an L3, and no multiple of any tile."""
+    return np.random.default_rng(5).standard_normal((2309, 2311), dtype=np.float32)
+
+
+@pytest.mark.parametrize("rows", [1, 9, 16, 17, 33])
+def test_a_kernel_that_no_cache_keeps(rows, large_kernel, rng):
+    x, bias = rng.standard_normal((rows, 2309)).astype("float32"), rng.standard_normal(2311).astype("float32")
+    y = fastconv.dense(x, large_kernel, bias, activation="relu")
+    assert error(y, np.maximum(x.astype(float) @ large_kernel.astype(float) + bias, 0)) < 1e-6
+
+
+@pytest.mark.parametrize("sizes", [(1, 3000, 700), (33, 700, 1030), (300, 40, 9), (17, 3001, 1500)])
 def test_any_number_of_threads_gives_the_same_bits(sizes, rng):
     rows, inputs, outputs = sizes
     x, kernel, dy = (rng.standard_normal(shape) for shape in ((rows, inputs), (inputs, outputs), (rows, outputs)))

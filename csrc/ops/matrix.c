@@ -33,6 +33,7 @@ typedef struct product_job {
     size_t chunk_panels, chunks, block_rows, tasks;
     size_t panel_bytes, worker_bytes;
     int far, copies_a;              /* c is more than L2 holds; a is read from copies, a_pitch apart */
+    int b_far;                      /* too large to be found in a cache, and not turned */
     size_t a_pitch;
     char *scratch;
 } product_job;
@@ -63,6 +64,24 @@ static void pack_b_panel(const piece *p, size_t panel, char *to) {
     for (size_t j = 0; j < cols; j++)
         rows[j] = (const char *)b->at + ((col + j) * b->pitch + p->depth_begin) * size;
     fc_transpose_of(job->kernels, size)(to, job->width, rows, cols, p->depth);
+}
+
+/* All panels of a chunk, row by row of b, which are asked for ahead: b comes from memory. */
+static void pack_b_rows(const piece *p) {
+    enum { AHEAD = 16 };
+    const product_job *job = p->job;
+    const fc_matrix *b = &job->product->b;
+    const size_t size = job->size, row_bytes = job->width * size, first = p->panel * job->width;
+    const size_t bytes = fc_least(p->panels * job->width, job->product->cols - first) * size;
+    if (bytes < p->panels * row_bytes)
+        memset(p->packed_b + (p->panels - 1) * job->panel_bytes, 0, job->panel_bytes);
+    for (size_t k = 0; k < p->depth; k++) {
+        const char *from = (const char *)b->at + ((p->depth_begin + k) * b->pitch + first) * size;
+        for (size_t line = 0; line < bytes; line += FC_ALIGNMENT)
+            __builtin_prefetch(from + AHEAD * b->pitch * size + line, 0, 0);
+        for (size_t at = 0, panel = 0; at < bytes; at += row_bytes, panel++)
+            memcpy(p->packed_b + panel * job->panel_bytes + k * row_bytes, from + at, fc_least(bytes - at, row_bytes));
+    }
 }
 
 /* a's rows, turned or from where they would evict one another. */
@@ -117,8 +136,11 @@ static void multiply_piece(const piece *p) {
     _Alignas(64) char bias[FC_MAX_TILE_COLS * sizeof(double)];
     if (job->copies_a)
         copy_a(p);
+    if (job->b_far)
+        pack_b_rows(p);
     for (size_t panel = p->panel; panel < p->panel + p->panels; panel++) {
-        pack_b_panel(p, panel, p->packed_b + (panel - p->panel) * job->panel_bytes);
+        if (!job->b_far)
+            pack_b_panel(p, panel, p->packed_b + (panel - p->panel) * job->panel_bytes);
         if (product->bias && !p->depth_begin) {
             memset(bias, 0, sizeof bias);
             memcpy(bias, (const char *)product->bias + panel * job->width * job->size, cols_of(job, panel) * job->size);
@@ -189,6 +211,7 @@ fc_status fc_matrix_product(const fc_product *product) {
     job.height = tile->height;
     job.width = tile->width;
     cut(&job);
+    job.b_far = !product->b.turned && (double)product->depth * (double)product->cols * (double)job.size > (double)fc_caches()->l3 / 2;
     job.far = product->rows * product->cols > fc_caches()->l2 / job.size;
     const double moved = (double)job.size * ((double)product->rows * (double)(product->depth + product->cols) + (double)product->depth * (double)product->cols);
     const double flops = 2.0 * (double)product->rows * (double)product->cols * (double)product->depth;

@@ -13,7 +13,8 @@
 #include "ops/matrix.h"
 
 enum {
-    FEW_ROWS = 16,              /* more are better met by panels of b */
+    FEW_ROWS = 12,              /* more are better met by panels of b, */
+    FEW_ROWS_FAR = 16,          /* and of one that comes from memory so many */
     MOST_PARTS = 16,
     LEAST_PART = 1 << 16,       /* numbers of b a task reads */
     BLOCK_DEPTH = 64,           /* a multiple of FC_ROW_SUMS_DEPTH */
@@ -28,12 +29,17 @@ typedef struct sums_job {
     size_t size, depth, parts, row_bytes, part_bytes;   /* depth: rows of b a part */
     size_t block_cols;                                  /* columns summed at a time */
     size_t pieces;                                      /* of a row that is finished */
-    int b_far;                                          /* too large to be found in a cache the next time */
+    int b_far;
     char *sums;                                         /* [part][row][cols] */
 } sums_job;
 
+/* Too large to be found in a cache the next time. */
+static int is_far(const fc_product *product) {
+    return (double)product->depth * (double)product->cols * (double)fc_dtype_size(product->dtype) > (double)fc_caches()->l3 / 4;
+}
+
 int fc_adds_rows(const fc_product *product) {
-    return product->rows <= FEW_ROWS && product->depth && !product->a.turned && !product->b.turned;
+    return product->rows <= (is_far(product) ? FEW_ROWS_FAR : FEW_ROWS) && product->depth && !product->a.turned && !product->b.turned;
 }
 
 static void add_block(const sums_job *job, size_t part, size_t k, size_t depth, size_t col, size_t cols) {
@@ -91,7 +97,7 @@ fc_status fc_add_rows(const fc_product *product, const fc_kernels *kernels) {
     job.part_bytes = product->rows * job.row_bytes;
     const size_t fit = fc_caches()->l1 / 2 / (product->rows * job.size) / BLOCK_COLS * BLOCK_COLS;
     job.block_cols = job.part_bytes <= fc_caches()->l1 ? product->cols : fit ? fit : BLOCK_COLS;
-    job.b_far = numbers * (double)job.size > (double)fc_caches()->l3 / 4;
+    job.b_far = is_far(product);
     job.sums = fc_scratch_alloc(job.parts * job.part_bytes);
     if (!job.sums)
         return FC_OUT_OF_MEMORY;

@@ -13,31 +13,31 @@ enum {
     AHEAD = 8               /* channels, be it of the next piece: many more would evict one another, as taps often lie in one set of the caches */
 };
 
-/* All taps of a channel: their rows lie too far apart for the hardware to foresee them. */
-static void ask_for(const char *channel, const fc_conv_view *view, ptrdiff_t size, size_t bytes) {
-    for (ptrdiff_t i = 0; i < view->rows.count; i++)
-        for (ptrdiff_t j = 0; j < view->cols.count; j++)
-            for (size_t line = 0; line < bytes; line += FC_ALIGNMENT)
-                __builtin_prefetch(channel + (i * view->w_row_pitch + j * view->w_col_pitch) * size + line);
+/* All taps of a channel some channels on: they lie too far apart for the hardware to foresee them. */
+static void ask_for(const char *const *taps, size_t count, ptrdiff_t distance, size_t bytes) {
+    for (size_t t = 0; t < count; t++)
+        for (size_t line = 0; line < bytes; line += FC_ALIGNMENT)
+            __builtin_prefetch(taps[t] + distance + line);
 }
 
 void fc_winograd_transform(const fc_winograd_plan *plan, const fc_conv_view *view, const void *weights, size_t group, size_t p,
                            const fc_winograd_kernel *kernel) {
     const size_t width = fc_winograd_width(plan, p), o = p * plan->width, outs = fc_least(plan->outs - o, width), e_pitch = kernel->rows * width;
-    const ptrdiff_t size = (ptrdiff_t)plan->size, r = (ptrdiff_t)plan->set->r;
+    const ptrdiff_t size = (ptrdiff_t)plan->size, step = view->w_c_pitch * size;
+    const size_t r = plan->set->r, count = r * r;
     const char *from = (const char *)weights + ((ptrdiff_t)group * view->w_group_pitch + (ptrdiff_t)o * view->w_out_pitch) * size;
-    const void *taps[25];
+    const char *taps[25];
+    for (size_t t = 0; t < count; t++)
+        taps[t] = from + (ptrdiff_t)kernel->c * step + ((ptrdiff_t)(t / r) * view->w_row_pitch + (ptrdiff_t)(t % r) * view->w_col_pitch) * size;
     for (size_t c = kernel->c; c < kernel->c + kernel->count; c++) {
-        const char *channel = from + (ptrdiff_t)c * view->w_c_pitch * size;
         if (c + AHEAD < plan->c)
-            ask_for(channel + AHEAD * view->w_c_pitch * size, view, size, outs * plan->size);
-        for (ptrdiff_t i = 0; i < r; i++)
-            for (ptrdiff_t j = 0; j < r; j++)
-                taps[i * r + j] = channel + (i * view->w_row_pitch + j * view->w_col_pitch) * size;
+            ask_for(taps, count, AHEAD * step, outs * plan->size);
         char *to = kernel->u + fc_winograd_at(plan, kernel, p, 0, c) * plan->size;
-        plan->set->kernel(taps, outs, to, e_pitch);
+        plan->set->kernel((const void *const *)taps, outs, to, e_pitch);
         for (size_t e = 0; e < plan->elements && outs < width; e++)
             memset(to + (e * e_pitch + outs) * plan->size, 0, (width - outs) * plan->size);
+        for (size_t t = 0; t < count; t++)
+            taps[t] += step;
     }
 }
 

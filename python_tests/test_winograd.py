@@ -101,7 +101,7 @@ def test_a_bad_kernel_gives_what_it_gives_directly(algorithm, isa, rng):
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-@pytest.mark.parametrize("shape", [(1, 7, 7, 70), (1, 30, 33, 64), (5, 40, 41, 32)])
+@pytest.mark.parametrize("shape", [(1, 7, 7, 70), (1, 30, 33, 64), (1, 50, 52, 96), (5, 40, 41, 32)])
 @pytest.mark.parametrize("data_format", BOTH)
 def test_the_same_bits_for_any_number_of_threads(algorithm, shape, data_format, rng):
     k, precision = ALGORITHMS[algorithm]

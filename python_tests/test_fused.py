@@ -44,6 +44,21 @@ def test_equals_the_two_calls(shape, filters, k, strides, padding, pool_size, po
     np.testing.assert_allclose(got.astype(np.float64), want.astype(np.float64), rtol=0, atol=bound * scale)
 
 
+@pytest.mark.parametrize("algorithm, shape, kernel_shape, groups", [
+    ("depthwise", (1, 10, 10, 1), (5, 5, 1, 33), 1), ("depthwise", (2, 32, 37, 1), (5, 5, 1, 33), 1),
+    ("depthwise", (1, 16, 13, 3), (5, 5, 1, 18), 3), ("depthwise", (1, 12, 24, 1), (2, 2, 1, 33), 1),
+    ("split", (3, 10, 2, 1), (2, 2, 1, 1), 1), ("split", (2, 7, 1, 64), (3, 1, 64, 40), 1), ("direct", (2, 9, 1, 3), (2, 1, 3, 20), 1),
+])
+def test_bands_read_the_kernel_as_the_whole_packed_it(algorithm, shape, kernel_shape, groups, isa, rng):
+    """Planes of a band are smaller than those of the layer: down to a pixel, or small enough for another way of computing them."""
+    x = in_layout(rng.standard_normal(shape, dtype=np.float32), "channels_first")
+    kernel, bias = rng.standard_normal(kernel_shape, dtype=np.float32), rng.standard_normal(kernel_shape[3], dtype=np.float32)
+    words = {"groups": groups, "data_format": "channels_first"}
+    want = fastconv.conv2d(x.astype(np.float64), kernel.astype(np.float64), bias.astype(np.float64), algorithm="packed", **words)
+    got = fastconv.conv2d_pool2d(x, kernel, bias, pool_size=1, algorithm=algorithm, **words)
+    assert np.linalg.norm(got - want) < 1e-6 * np.linalg.norm(want)
+
+
 def test_out_and_bad_arguments(rng):
     x, kernel = rng.standard_normal((2, 12, 12, 3)), rng.standard_normal((3, 3, 3, 4))
     out = np.empty((2, 5, 5, 4))

@@ -35,10 +35,14 @@ static const way *way_of(const fc_layer *layer) {
     return fc_depthwise_is_turned(&layer->view, lanes_of(layer)) ? &turned : &planes;
 }
 
-/* The kernel, (taps, channels) or (channels, taps), then the bias, in the compute type. */
+/*
+ * The kernel, (taps, channels), and the bias, in the compute type; for NCHW also the kernel as (channels, taps): which of them a run reads
+ * depends on its rows, and the bands of a layer have fewer than the whole.
+ */
 static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
     const fc_conv2d_params *p = &layer->params;
-    const ptrdiff_t factors[] = {p->k_h * p->k_w + 1, p->c_out, (ptrdiff_t)fc_dtype_size(fc_compute_dtype(p->dtype))};
+    const ptrdiff_t taps = p->k_h * p->k_w;
+    const ptrdiff_t factors[] = {p->layout == FC_NHWC ? taps + 1 : 2 * taps + 1, p->c_out, (ptrdiff_t)fc_dtype_size(fc_compute_dtype(p->dtype))};
     return fc_multiply(factors, 3, bytes);
 }
 
@@ -60,10 +64,9 @@ static void transpose_taps(const fc_layer *layer, const char *kernel, char *pack
 static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
     const fc_conv_view *v = &layer->view;
     const size_t taps = fc_view_k(v), channels = (size_t)fc_depthwise_channels(v);
-    if (way_of(layer)->has_cells)
-        fc_pack_bias(layer->kernels, v->dtype, kernel, taps * channels, taps * channels, packed);
-    else
-        transpose_taps(layer, kernel, packed);
+    fc_pack_bias(layer->kernels, v->dtype, kernel, taps * channels, taps * channels, packed);
+    if (layer->params.layout == FC_NCHW)
+        transpose_taps(layer, kernel, (char *)packed + (taps + 1) * channels * fc_depthwise_size(v));
     if (bias)
         fc_pack_bias(layer->kernels, v->dtype, bias, channels, channels, (char *)packed + taps * channels * fc_depthwise_size(v));
 }
@@ -109,8 +112,11 @@ static fc_status run(const fc_layer *layer, const fc_layer_weights *weights, con
     const fc_conv_view *v = &layer->view;
     const way *w = way_of(layer);
     fc_depthwise_job job = {.kernels = layer->kernels, .view = v, .epilogue = epilogue, .cut = w->cut(v), .packed = weights->packed, .x = x, .y = y};
+    const size_t tap_bytes = (size_t)fc_depthwise_channels(v) * fc_depthwise_size(v);
     if (epilogue->has_bias)
-        job.bias = job.packed + fc_view_k(v) * (size_t)fc_depthwise_channels(v) * fc_depthwise_size(v);
+        job.bias = job.packed + fc_view_k(v) * tap_bytes;
+    if (!w->has_cells)
+        job.packed += (fc_view_k(v) + 1) * tap_bytes;
     job.scratch = fc_scratch_alloc(job.cut.shared_bytes + job.cut.workers * job.cut.worker_bytes);
     if (!job.scratch)
         return FC_OUT_OF_MEMORY;

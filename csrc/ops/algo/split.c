@@ -25,9 +25,10 @@ static size_t planes_of(const fc_layer *layer) {
 static double products(size_t planes) { return (double)(planes * (planes + 1)) / 2; }
 
 /* Whether splitting each pixel once for all taps pays, and tiles of k hold whole runs of channels. */
-static int reads_again(const fc_conv_view *v) {
+static int reads_again(const fc_layer *layer) {
+    const fc_conv_view *v = &layer->view;
     const ptrdiff_t taps = v->rows.count * v->cols.count;
-    return v->src.c_pitch == 1 && v->dst.c_pitch == 1 && v->src.c % FC_SPLIT_K == 0 && taps >= 2 * v->rows.stride * v->cols.stride && taps <= MOST_TAPS;
+    return layer->params.layout == FC_NHWC && v->src.c % FC_SPLIT_K == 0 && taps >= 2 * v->rows.stride * v->cols.stride && taps <= MOST_TAPS;
 }
 
 static fc_split_blocking choose(const fc_layer *layer) {
@@ -36,8 +37,8 @@ static fc_split_blocking choose(const fc_layer *layer) {
     fc_split_blocking b = {.kernels = layer->kernels, .view = v, .moved = *v, .planes = planes, .k = k, .block_k = k, .k_blocks = 1};
     if (fc_is_half(v->dtype))
         b.moved.dtype = FC_U16;
-    b.pixels_in_rows = v->dst.c_pitch == 1;
-    b.patched = reads_again(v);
+    b.pixels_in_rows = layer->params.layout == FC_NHWC;     /* not by the pitch: planes of a pixel lie side by side too */
+    b.patched = reads_again(layer);
     b.out_panels = ((size_t)v->dst.c + FC_SPLIT_PANEL - 1) / FC_SPLIT_PANEL;
     b.padded_k = (size_t)fc_round_up((ptrdiff_t)k, FC_SPLIT_K);
     size_t longest = fc_caches()->l2 / 8 / (FC_SPLIT_SLICE * FC_SPLIT_PANEL * planes * sizeof(uint16_t));

@@ -180,10 +180,12 @@ static void cut(product_job *job) {
     const fc_product *product = job->product;
     job->panels = fc_parts(product->cols, job->width);
     job->block_depth = fc_least(product->depth, BLOCK_DEPTH);
-    job->chunk_panels = fc_least(MOST_PANELS, job->panels / LEAST_TASKS ? job->panels / LEAST_TASKS : 1);
+    /* Many blocks of rows are tasks enough; the more panels, the less often a's rows are read. */
+    const size_t least = fc_parts(product->rows, MOST_ROWS), fewest = fc_parts(LEAST_TASKS, least);
+    job->chunk_panels = fc_least(MOST_PANELS, job->panels / fewest ? job->panels / fewest : 1);
     job->chunks = fc_parts(job->panels, job->chunk_panels);
     /* Blocks of about as many rows each: a last one of a few would pack all of b for them. */
-    const size_t least = fc_parts(product->rows, MOST_ROWS), wanted = fc_least(fc_parts(LEAST_TASKS, job->chunks), fc_parts(product->rows, 2 * job->height));
+    const size_t wanted = fc_least(fc_parts(LEAST_TASKS, job->chunks), fc_parts(product->rows, 2 * job->height));
     const size_t blocks = least > wanted ? least : wanted;
     job->block_rows = fc_parts(fc_parts(product->rows, blocks), job->height) * job->height;
     job->tasks = fc_parts(product->rows, job->block_rows) * job->chunks;

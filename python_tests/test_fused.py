@@ -47,14 +47,16 @@ def test_equals_the_two_calls(shape, filters, k, strides, padding, pool_size, po
 @pytest.mark.parametrize("algorithm, shape, kernel_shape, groups", [
     ("depthwise", (1, 10, 10, 1), (5, 5, 1, 33), 1), ("depthwise", (2, 32, 37, 1), (5, 5, 1, 33), 1),
     ("depthwise", (1, 16, 13, 3), (5, 5, 1, 18), 3), ("depthwise", (1, 12, 24, 1), (2, 2, 1, 33), 1),
-    ("split", (3, 10, 2, 1), (2, 2, 1, 1), 1), ("split", (2, 7, 1, 64), (3, 1, 64, 40), 1), ("direct", (2, 9, 1, 3), (2, 1, 3, 20), 1),
+    ("split", (3, 10, 2, 1), (2, 2, 1, 1), 1), ("split", (2, 7, 1, 64), (3, 1, 64, 40), 1),
+    ("direct", (2, 9, 1, 3), (2, 1, 3, 20), 1),
 ])
 def test_bands_read_the_kernel_as_the_whole_packed_it(algorithm, shape, kernel_shape, groups, isa, rng):
-    """Planes of a band are smaller than those of the layer: down to a pixel, or small enough for another way of computing them."""
+    """Planes of a band are smaller than the layer's: down to a pixel, or small enough to be computed another way."""
     x = in_layout(rng.standard_normal(shape, dtype=np.float32), "channels_first")
-    kernel, bias = rng.standard_normal(kernel_shape, dtype=np.float32), rng.standard_normal(kernel_shape[3], dtype=np.float32)
+    kernel, bias = (rng.standard_normal(size, dtype=np.float32) for size in (kernel_shape, kernel_shape[3]))
     words = {"groups": groups, "data_format": "channels_first"}
-    want = fastconv.conv2d(x.astype(np.float64), kernel.astype(np.float64), bias.astype(np.float64), algorithm="packed", **words)
+    exact = (array.astype(np.float64) for array in (x, kernel, bias))
+    want = fastconv.conv2d(*exact, algorithm="packed", **words)
     got = fastconv.conv2d_pool2d(x, kernel, bias, pool_size=1, algorithm=algorithm, **words)
     assert np.linalg.norm(got - want) < 1e-6 * np.linalg.norm(want)
 

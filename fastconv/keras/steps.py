@@ -33,6 +33,7 @@ def group_steps() -> None:
     """Let `fit`, `evaluate` and `predict` run several batches in a call of TensorFlow; `patch_keras` does it too.
 
     As many as take 0.05 s, found while they run; batches are cut out of arrays without a `tf.data.Dataset` of them.
+    `predict_on_batch`, of an array with a shape that it has seen, goes straight to what TensorFlow made of the model.
     The results, the order of batches and the epochs' callbacks are the same. Batches stay single where somebody looks
     at each: a callback with a method for batches, `run_eagerly`, a distribution strategy,
     ``compile(steps_per_execution=...)``, a model with functions of its own for making steps, and data of unknown
@@ -193,13 +194,26 @@ def _grouping_predict_function(stock: Callable) -> Callable:
         single = self.predict_function
         grouped = _taking_groups(lambda iterator: single([next(iterator)]), lambda: self.predict_step,
                                  self.jit_compile, join=True)
+        direct = _direct(single)
 
         def function(data):
-            return grouped(data[0]) if isinstance(data[0], _Group) else single(data)
+            batch = data[0]
+            if isinstance(batch, _Group):
+                return grouped(batch)
+            is_array = len(data) == 1 and type(batch) is tuple and len(batch) == 1
+            return direct(batch[0]) if direct and is_array else single(data)
 
         setattr(function, _MARK, True)
         self.predict_function = function
     return make_predict_function
+
+
+def _direct(single: Callable) -> Callable | None:
+    """The function of an array alone; none if it is not TensorFlow's."""
+    if not hasattr(single, "get_concrete_function"):
+        return None
+    from ..tensorflow.traced_calls import TracedCalls
+    return TracedCalls(single, lambda x: ([(x,)],))
 
 
 def _taking_groups(single: Callable, step: Callable, jit_compile: bool, join: bool) -> Callable:

@@ -106,6 +106,34 @@ def test_results_are_nobody_elses():
     np.testing.assert_array_equal(results[1], X)
 
 
+@pytest.mark.parametrize("layer", [lambda: L.ReLU(), lambda: L.Rescaling(2.0), lambda: L.Activation(tf.nn.elu)],
+                         ids=["relu", "rescaling", "elu"])
+def test_the_array_is_only_read(layer):
+    x = np.empty(4096 + 64, np.float32)
+    x = x[-x.ctypes.data // 4 % 16:][:4096].reshape(-1, 8)      # in whole lines, which TensorFlow takes as they are
+    x[:] = -1
+    model = keras.Sequential([keras.Input((8,)), layer()])
+    first, *others = three_times(model, x)
+    assert (x == -1).all() and (first != -1).all()
+    np.testing.assert_array_equal(others, [first, first])
+
+
+def test_what_a_layer_keeps_is_its_own():
+    class Keeping(keras.layers.Layer):
+        def build(self, shape):
+            self.last = self.add_weight(shape=(5, 6), trainable=False)
+
+        def call(self, x):
+            self.last.assign(x)
+            return x
+
+    model = keras.Sequential([keras.Input((6,)), Keeping()])
+    x = X.copy()
+    three_times(model, x)
+    x[:] = 8
+    np.testing.assert_array_equal(model.layers[0].last, X)
+
+
 def test_random_layers_draw_anew():
     class Noise(keras.layers.Layer):
         def call(self, x):

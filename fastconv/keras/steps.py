@@ -23,6 +23,7 @@ __all__ = ["group_steps", "ungroup_steps"]
 _SECONDS = 0.05     # what a group may take: the interval of Keras' progress bar
 _MOST = 64
 _MARK = "_fastconv_takes_groups"        # of functions; others may have been made before, or by somebody else
+_DIRECT = "_fastconv_takes_an_array"
 _HOOKS = [f"on_{kind}batch_{edge}" for kind in ("", "train_", "test_", "predict_") for edge in ("begin", "end")]
 
 _stock: dict[tuple[Any, str], Any] = {}
@@ -57,6 +58,7 @@ def group_steps() -> None:
         _replace(kind, name, _deciding(getattr(kind, name), kind))
     _replace(kind, "_make_function", _grouping_function(kind._make_function))
     _replace(kind, "make_predict_function", _grouping_predict_function(kind.make_predict_function))
+    _replace(kind, "predict_on_batch", _direct_predict_on_batch(kind.predict_on_batch))
     _replace(trainer, "TFEpochIterator", _epoch_iterator(trainer.TFEpochIterator))
 
 
@@ -194,16 +196,12 @@ def _grouping_predict_function(stock: Callable) -> Callable:
         single = self.predict_function
         grouped = _taking_groups(lambda iterator: single([next(iterator)]), lambda: self.predict_step,
                                  self.jit_compile, join=True)
-        direct = _direct(single)
 
         def function(data):
-            batch = data[0]
-            if isinstance(batch, _Group):
-                return grouped(batch)
-            is_array = len(data) == 1 and type(batch) is tuple and len(batch) == 1
-            return direct(batch[0]) if direct and is_array else single(data)
+            return grouped(data[0]) if isinstance(data[0], _Group) else single(data)
 
         setattr(function, _MARK, True)
+        setattr(function, _DIRECT, _direct(single))
         self.predict_function = function
     return make_predict_function
 
@@ -214,6 +212,23 @@ def _direct(single: Callable) -> Callable | None:
         return None
     from ..tensorflow.traced_calls import TracedCalls
     return TracedCalls(single, lambda x: ([(x,)],))
+
+
+def _direct_predict_on_batch(stock: Callable) -> Callable:
+    import tensorflow as tf
+    from keras.src.backend.tensorflow.trainer import convert_to_np_if_not_ragged
+
+    @functools.wraps(stock)
+    def predict_on_batch(self, x):
+        self.make_predict_function()
+        direct = getattr(self.predict_function, _DIRECT, None)
+        if direct is None:
+            return stock(self, x)
+        outputs = direct(x)
+        if isinstance(outputs, tf.Tensor):
+            return outputs.numpy()
+        return keras.tree.map_structure(convert_to_np_if_not_ragged, outputs)
+    return predict_on_batch
 
 
 def _taking_groups(single: Callable, step: Callable, jit_compile: bool, join: bool) -> Callable:

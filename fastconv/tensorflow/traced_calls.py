@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context
+from tensorflow.python.framework import ops
 
 __all__ = ["TracedCalls"]
 
 _MOST = 64      # shapes of which a trace is kept
+_READING = {"Placeholder", "ReadVariableOp"}
 
 
 class _Trace(NamedTuple):
@@ -18,6 +20,14 @@ class _Trace(NamedTuple):
     name: bytes
     captured: list[tf.Tensor]
     outputs: int
+    keeps_nothing: bool         # of what it is given
+
+    def __call__(self, x):
+        here = context.context()
+        if type(x) is np.ndarray:
+            x = ops.EagerTensor(x, here.device_name, None) if self.keeps_nothing else tf.constant(x)
+        outputs = here.call_function(self.name, [x, *self.captured], self.outputs)
+        return self.concrete.function_type.pack_output(outputs)
 
 
 class TracedCalls:
@@ -25,7 +35,8 @@ class TracedCalls:
 
     TensorFlow looks at every argument anew, binds it to the function's signature, derives the key of a trace and
     gathers the options of a call: 0.2 ms, and five times that where a network's weights have displaced Python's own
-    data from the caches.
+    data from the caches. An array is copied first only if the function may keep it, in a variable or a queue; what
+    comes out may be the array itself.
 
     Parameters
     ----------
@@ -59,10 +70,9 @@ class TracedCalls:
                 self._traces[signature] = _trace(self._function, self._arguments(x), x)
             return outputs
         try:
-            outputs = context.context().call_function(trace.name, [tf.constant(x), *trace.captured], trace.outputs)
+            return trace(x)
         except tf.errors.OpError:
             return self._function(*self._arguments(x))      # says in which layer it went wrong
-        return trace.concrete.function_type.pack_output(outputs)
 
 
 def _signature(x) -> tuple | None:
@@ -85,4 +95,5 @@ def _trace(function: Callable, arguments: tuple, x) -> _Trace | None:
         return None
     if any(spec.dtype in (tf.resource, tf.variant) for spec in kind.flat_outputs):
         return None
-    return _Trace(concrete, concrete.name, captured, len(kind.flat_outputs))
+    keeps_nothing = all(op.type in _READING or not op.op_def.is_stateful for op in concrete.graph.get_operations())
+    return _Trace(concrete, concrete.name, captured, len(kind.flat_outputs), keeps_nothing)

@@ -10,6 +10,7 @@
 #include "core/dispatch.h"
 #include "core/scratch.h"
 #include "core/size.h"
+#include "ops/choices.h"
 
 static const fc_algorithm *const algorithms[FC_CONV_ALGORITHM_COUNT] = {
 #define FC_ALGORITHM(id, word) [id] = &fc_algorithm_##word,
@@ -49,22 +50,38 @@ int fc_layer_finishes(const fc_layer *layer, fc_conv2d_algorithm id) { return al
 
 static int packs_late(const fc_layer *layer, fc_conv2d_algorithm id) { return algorithms[id]->packs_late && algorithms[id]->packs_late(layer); }
 
-/* Of `runs` runs on as many inputs. */
-static fc_status estimate(const fc_layer *layer, fc_conv2d_algorithm id, int packs, double runs, double *cycles) {
+static const fc_occasion once = {1, 1};
+
+static fc_status estimate(const fc_layer *layer, fc_conv2d_algorithm id, fc_occasion occasion, double *cycles) {
     const double late = 0.5, in_cache = 1.2, in_memory = 2.4;   /* cycles a packed byte; other cores fetch what is not packed late */
     size_t bytes = 0;
-    if (packs && algorithms[id]->packing) {
-        *cycles = runs * algorithms[id]->cost(layer) + algorithms[id]->packing(layer);
+    if (occasion.packs && algorithms[id]->packing) {
+        *cycles = occasion.runs * algorithms[id]->cost(layer) + algorithms[id]->packing(layer);
         return FC_OK;
     }
-    if (packs)
+    if (occasion.packs)
         FC_TRY(algorithms[id]->packed_bytes(layer, &bytes));
-    *cycles = runs * algorithms[id]->cost(layer) + (packs_late(layer, id) ? late : bytes > fc_caches()->l3 / 2 ? in_memory : in_cache) * (double)bytes;
+    *cycles = occasion.runs * algorithms[id]->cost(layer) + (packs_late(layer, id) ? late : bytes > fc_caches()->l3 / 2 ? in_memory : in_cache) * (double)bytes;
     return FC_OK;
 }
 
-/* The algorithm asked for, or the cheapest that serves; packing counts where it is done for these runs. */
-static fc_status choose(const fc_layer *layer, int packs, double runs, fc_conv2d_algorithm *chosen) {
+static fc_conv2d_algorithm cheapest(const fc_layer *layer, fc_occasion occasion) {
+    fc_conv2d_algorithm best = FC_CONV_AUTO;
+    double least = 0;
+    for (fc_conv2d_algorithm id = FC_CONV_AUTO + 1; id < FC_CONV_ALGORITHM_COUNT; id++) {
+        double cost;
+        if (!serves(layer, id) || estimate(layer, id, occasion, &cost))
+            continue;   /* too large for this one is not too large for all */
+        if (best == FC_CONV_AUTO || cost < least) {
+            best = id;
+            least = cost;
+        }
+    }
+    return best;
+}
+
+/* The algorithm asked for, or the cheapest that serves. */
+static fc_status choose(const fc_layer *layer, fc_occasion occasion, fc_conv2d_algorithm *chosen) {
     const fc_conv2d_algorithm wanted = layer->params.algorithm;
     *chosen = wanted;
     if (wanted != FC_CONV_AUTO)
@@ -73,27 +90,22 @@ static fc_status choose(const fc_layer *layer, int packs, double runs, fc_conv2d
         *chosen = fc_is_integer(layer->params.dtype) ? FC_CONV_INTEGER : FC_CONV_PACKED;
         return FC_OK;
     }
-    double least = 0;
-    for (fc_conv2d_algorithm id = FC_CONV_AUTO + 1; id < FC_CONV_ALGORITHM_COUNT; id++) {
-        double cost;
-        if (!serves(layer, id) || estimate(layer, id, packs, runs, &cost))
-            continue;   /* too large for this one is not too large for all */
-        if (*chosen == FC_CONV_AUTO || cost < least) {
-            *chosen = id;
-            least = cost;
-        }
-    }
+    *chosen = fc_chosen_before(layer, occasion);
+    if (*chosen != FC_CONV_AUTO)
+        return FC_OK;
+    *chosen = cheapest(layer, occasion);
+    fc_remember_choice(layer, occasion, *chosen);
     return *chosen == FC_CONV_AUTO ? FC_TOO_LARGE : FC_OK;
 }
 
-fc_status fc_layer_choose(const fc_layer *layer, fc_conv2d_algorithm *chosen) { return choose(layer, 1, 1, chosen); }
+fc_status fc_layer_choose(const fc_layer *layer, fc_conv2d_algorithm *chosen) { return choose(layer, once, chosen); }
 
 fc_status fc_layer_choose_by_image(const fc_layer *layer, fc_conv2d_algorithm *chosen) {
     fc_layer one = *layer;
     if (fc_layer_is_empty(layer))
-        return choose(layer, 1, 1, chosen);
+        return choose(layer, once, chosen);
     one.params.n = one.view.n = 1;
-    return choose(&one, 1, (double)layer->view.n, chosen);
+    return choose(&one, (fc_occasion){1, (double)layer->view.n}, chosen);
 }
 
 fc_status fc_layer_pack(const fc_layer *layer, fc_conv2d_algorithm id, const void *kernel, const void *bias, void **packed) {
@@ -206,7 +218,7 @@ fc_status fc_conv2d_run(const fc_conv2d_prepared *prepared, const fc_conv2d_para
     layer.params.precision = prepared->params.precision;
     if (!same_kernel(p, &prepared->params))
         return FC_BAD_SHAPE;
-    FC_TRY(choose(&layer, 0, 1, &id));
+    FC_TRY(choose(&layer, (fc_occasion){0, 1}, &id));
     if (fc_layer_is_empty(&layer))
         return FC_OK;
     FC_TRY(packed_for(prepared, &layer, id, &packed));
@@ -235,7 +247,7 @@ fc_status fc_plan_conv2d(const fc_conv2d_params *p, fc_conv2d_plan *plan) {
         + (double)fc_dtype_size(fc_output_dtype(p->dtype)) * outputs;
     if (fc_layer_is_empty(&layer))
         return FC_OK;
-    FC_TRY(estimate(&layer, plan->algorithm, 1, 1, &plan->cycles));
+    FC_TRY(estimate(&layer, plan->algorithm, once, &plan->cycles));
     FC_TRY(algorithms[plan->algorithm]->packed_bytes(&layer, &packed));
     algorithms[plan->algorithm]->describe(&layer, plan);
     plan->scratch_bytes += packs_late(&layer, plan->algorithm) ? 0 : packed;

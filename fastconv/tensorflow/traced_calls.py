@@ -20,6 +20,7 @@ class _Trace(NamedTuple):
     name: bytes
     captured: list[tf.Tensor]
     outputs: int
+    is_single: bool             # it gives one tensor, in no structure
     keeps_nothing: bool         # of what it is given
 
     def __call__(self, x):
@@ -27,7 +28,7 @@ class _Trace(NamedTuple):
         if type(x) is np.ndarray:
             x = ops.EagerTensor(x, here.device_name, None) if self.keeps_nothing else tf.constant(x)
         outputs = here.call_function(self.name, [x, *self.captured], self.outputs)
-        return self.concrete.function_type.pack_output(outputs)
+        return outputs[0] if self.is_single else self.concrete.function_type.pack_output(outputs)
 
 
 class TracedCalls:
@@ -81,7 +82,8 @@ def _signature(x) -> tuple | None:
 
 def _is_plain() -> bool:
     """Whether a trace depends on its arguments alone."""
-    return tf.executing_eagerly() and not tf.config.functions_run_eagerly() and not tf.distribute.has_strategy()
+    return (tf.executing_eagerly() and not tf.config.functions_run_eagerly()
+            and not ops.get_default_graph()._distribution_strategy_stack)
 
 
 def _trace(function: Callable, arguments: tuple, x) -> _Trace | None:
@@ -96,4 +98,5 @@ def _trace(function: Callable, arguments: tuple, x) -> _Trace | None:
     if any(spec.dtype in (tf.resource, tf.variant) for spec in kind.flat_outputs):
         return None
     keeps_nothing = all(op.type in _READING or not op.op_def.is_stateful for op in concrete.graph.get_operations())
-    return _Trace(concrete, concrete.name, captured, len(kind.flat_outputs), keeps_nothing)
+    is_single = isinstance(concrete.structured_outputs, tf.TensorSpec | tf.Tensor)
+    return _Trace(concrete, concrete.name, captured, len(kind.flat_outputs), is_single, keeps_nothing)

@@ -1,5 +1,7 @@
 """Every forward algorithm by itself, wherever it says that it serves."""
 import contextlib
+import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import conv_reference
 import numpy as np
@@ -96,3 +98,20 @@ def test_what_an_algorithm_needs_is_said():
     for name in ("unpacked", "depthwise"):
         with pytest.raises(ValueError, match=f"`algorithm` '{name}' needs {ALGORITHMS[name]}"):
             fastconv.conv2d(x, kernel, algorithm=name)
+
+
+def test_a_choice_is_the_same_whatever_was_chosen_before():
+    layers = [{"x_shape": (n, side, side, c), "kernel_shape": (k, k, c, c), "dtype": dtype, "padding": padding,
+               "strides": strides} for n, side, c, k, dtype, padding, strides in itertools.product(
+                   (1, 8), (7, 20), (4, 64), (1, 3, 5), ("float32", "float64"), ("same", "valid"), (1, 2))]
+
+    def algorithm(isa, layer):
+        with cpu.use_isa(isa):
+            return fastconv.plan_conv2d(**layer)["algorithm"]
+
+    cases = list(itertools.product(cpu.available_isas(), layers))
+    here = [[algorithm(*case) for case in cases] for _ in range(2)]
+    with ThreadPoolExecutor(1) as pool:
+        backwards = [pool.submit(algorithm, *case).result() for case in reversed(cases)]
+    assert len(set(here[0])) > 3
+    assert here[0] == here[1] == backwards[::-1]

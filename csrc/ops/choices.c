@@ -11,7 +11,7 @@ typedef struct choice {
     fc_conv2d_params params;
     const fc_kernels *kernels;      /* NULL where there is none yet */
     fc_occasion occasion;
-    fc_conv2d_algorithm chosen;
+    int chosen;
 } choice;
 
 static _Thread_local choice choices[KEPT];
@@ -32,13 +32,13 @@ static int are_alike(const fc_conv2d_params *a, const fc_conv2d_params *b) {
         && a->layout == b->layout && a->activation == b->activation && a->alpha == b->alpha && a->precision == b->precision && a->algorithm == b->algorithm;
 }
 
-fc_conv2d_algorithm fc_chosen_before(const fc_layer *layer, fc_occasion occasion) {
+int fc_chosen_before(const fc_layer *layer, fc_occasion occasion) {
     const choice *found = place_of(&layer->params);
-    const int is_it = found->kernels == layer->kernels && found->occasion.packs == occasion.packs && found->occasion.runs == occasion.runs
+    const int is_it = found->kernels == layer->kernels && found->occasion.computed == occasion.computed && found->occasion.runs == occasion.runs
         && are_alike(&found->params, &layer->params);
-    return is_it ? found->chosen : FC_CONV_AUTO;
+    return is_it ? found->chosen : 0;
 }
 
-void fc_remember_choice(const fc_layer *layer, fc_occasion occasion, fc_conv2d_algorithm chosen) {
+void fc_remember_choice(const fc_layer *layer, fc_occasion occasion, int chosen) {
     *place_of(&layer->params) = (choice){layer->params, layer->kernels, occasion, chosen};
 }

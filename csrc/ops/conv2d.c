@@ -50,16 +50,17 @@ int fc_layer_finishes(const fc_layer *layer, fc_conv2d_algorithm id) { return al
 
 static int packs_late(const fc_layer *layer, fc_conv2d_algorithm id) { return algorithms[id]->packs_late && algorithms[id]->packs_late(layer); }
 
-static const fc_occasion once = {1, 1};
+static const fc_occasion once = {FC_FORWARD_AND_PACKING, 1};
 
 static fc_status estimate(const fc_layer *layer, fc_conv2d_algorithm id, fc_occasion occasion, double *cycles) {
     const double late = 0.5, in_cache = 1.2, in_memory = 2.4;   /* cycles a packed byte; other cores fetch what is not packed late */
+    const int packs = occasion.computed == FC_FORWARD_AND_PACKING;
     size_t bytes = 0;
-    if (occasion.packs && algorithms[id]->packing) {
+    if (packs && algorithms[id]->packing) {
         *cycles = occasion.runs * algorithms[id]->cost(layer) + algorithms[id]->packing(layer);
         return FC_OK;
     }
-    if (occasion.packs)
+    if (packs)
         FC_TRY(algorithms[id]->packed_bytes(layer, &bytes));
     *cycles = occasion.runs * algorithms[id]->cost(layer) + (packs_late(layer, id) ? late : bytes > fc_caches()->l3 / 2 ? in_memory : in_cache) * (double)bytes;
     return FC_OK;
@@ -90,7 +91,7 @@ static fc_status choose(const fc_layer *layer, fc_occasion occasion, fc_conv2d_a
         *chosen = fc_is_integer(layer->params.dtype) ? FC_CONV_INTEGER : FC_CONV_PACKED;
         return FC_OK;
     }
-    *chosen = fc_chosen_before(layer, occasion);
+    *chosen = (fc_conv2d_algorithm)fc_chosen_before(layer, occasion);
     if (*chosen != FC_CONV_AUTO)
         return FC_OK;
     *chosen = cheapest(layer, occasion);
@@ -105,7 +106,7 @@ fc_status fc_layer_choose_by_image(const fc_layer *layer, fc_conv2d_algorithm *c
     if (fc_layer_is_empty(layer))
         return choose(layer, once, chosen);
     one.params.n = one.view.n = 1;
-    return choose(&one, (fc_occasion){1, (double)layer->view.n}, chosen);
+    return choose(&one, (fc_occasion){FC_FORWARD_AND_PACKING, (double)layer->view.n}, chosen);
 }
 
 fc_status fc_layer_pack(const fc_layer *layer, fc_conv2d_algorithm id, const void *kernel, const void *bias, void **packed) {
@@ -218,7 +219,7 @@ fc_status fc_conv2d_run(const fc_conv2d_prepared *prepared, const fc_conv2d_para
     layer.params.precision = prepared->params.precision;
     if (!same_kernel(p, &prepared->params))
         return FC_BAD_SHAPE;
-    FC_TRY(choose(&layer, (fc_occasion){0, 1}, &id));
+    FC_TRY(choose(&layer, (fc_occasion){FC_FORWARD, 1}, &id));
     if (fc_layer_is_empty(&layer))
         return FC_OK;
     FC_TRY(packed_for(prepared, &layer, id, &packed));

@@ -2,6 +2,7 @@
 /* The gradient of a kernel: check, choose the algorithm, run. */
 #include <string.h>
 
+#include "ops/choices.h"
 #include "ops/conv2d.h"
 #include "ops/grad/kernel_grad.h"
 
@@ -24,7 +25,10 @@ const char *fc_kernel_grad_needs(fc_kernel_grad_id id) {
 }
 
 static fc_kernel_grad_id cheapest(const fc_layer *layer) {
-    fc_kernel_grad_id best = FC_KERNEL_GRAD_AUTO;
+    const fc_occasion occasion = {FC_KERNEL_GRADIENT, 1};
+    fc_kernel_grad_id best = (fc_kernel_grad_id)fc_chosen_before(layer, occasion);
+    if (best != FC_KERNEL_GRAD_AUTO)
+        return best;
     double least = 0;
     for (fc_kernel_grad_id id = FC_KERNEL_GRAD_AUTO + 1; id < FC_KERNEL_GRAD_COUNT; id++) {
         if (!algorithms[id]->serves(layer))
@@ -35,6 +39,7 @@ static fc_kernel_grad_id cheapest(const fc_layer *layer) {
             least = cost;
         }
     }
+    fc_remember_choice(layer, occasion, best);
     return best;
 }
 

@@ -64,8 +64,35 @@ static inline __attribute__((always_inline)) void TYPED(row_sums_ask)(const fc_r
             __builtin_prefetch(b + i * g->b_pitch + at, 0, 0);
 }
 
-static inline __attribute__((always_inline)) void TYPED(row_sums_group)(const fc_row_sums *g, size_t k, int depth) {
+/*
+ * One row of c, up to the last whole vectors; the columns done. So few instructions for each line of b that the processor looks far enough
+ * ahead to wait for many at a time.
+ */
+static inline __attribute__((always_inline)) size_t TYPED(row_sums_single)(const fc_row_sums *g, size_t k, int depth) {
+    const int accumulate = g->accumulate || k;
+    T *c = (T *)g->c;
+    VEC factors[FC_ROW_SUMS_DEPTH];
+    const T *rows[FC_ROW_SUMS_DEPTH];
+    _Pragma("GCC unroll 8") for (int i = 0; i < depth; i++) {
+        factors[i] = V(set1)(((const T *)g->a)[k + i]);
+        rows[i] = (const T *)g->b + (k + i) * g->b_pitch;
+    }
     size_t j = 0;
+    for (; j + ROW_SUMS_VECTORS * LANES <= g->cols; j += ROW_SUMS_VECTORS * LANES) {
+        VEC sums[ROW_SUMS_VECTORS];
+        _Pragma("GCC unroll 2") for (int v = 0; v < ROW_SUMS_VECTORS; v++)
+            sums[v] = accumulate ? V(load)(c + j + v * LANES) : V(set1)(0);
+        _Pragma("GCC unroll 8") for (int i = 0; i < depth; i++)
+            _Pragma("GCC unroll 2") for (int v = 0; v < ROW_SUMS_VECTORS; v++)
+                sums[v] = V(fma)(factors[i], V(load)(rows[i] + j + v * LANES), sums[v]);
+        _Pragma("GCC unroll 2") for (int v = 0; v < ROW_SUMS_VECTORS; v++)
+            V(store)(c + j + v * LANES, sums[v]);
+    }
+    return j;
+}
+
+static inline __attribute__((always_inline)) void TYPED(row_sums_group)(const fc_row_sums *g, size_t k, int depth) {
+    size_t j = g->rows == 1 ? TYPED(row_sums_single)(g, k, depth) : 0;
     for (; j + ROW_SUMS_VECTORS * LANES <= g->cols; j += ROW_SUMS_VECTORS * LANES) {
         if (g->b_far)
             TYPED(row_sums_ask)(g, k, depth, j);

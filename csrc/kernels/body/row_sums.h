@@ -3,9 +3,11 @@
 #undef ROW_SUMS_GROUP
 #undef ROW_SUMS_VECTORS
 #undef ROW_SUMS_HEIGHT
+#undef ROW_SUMS_LOW
 #define ROW_SUMS_GROUP (VEC_REGISTERS < 32 ? 4 : FC_ROW_SUMS_DEPTH)
 #define ROW_SUMS_VECTORS 2
 #define ROW_SUMS_HEIGHT (VEC_REGISTERS < 32 ? 2 : 4)
+#define ROW_SUMS_LOW 2
 
 /* Where a step is: rows [k, k + depth) of b over the columns from j on, `vectors` whole ones of them or n < LANES; all but j and n are constants. */
 typedef struct TYPED(row_sums_step) { size_t k, j, n; int depth, vectors; } TYPED(row_sums_step);
@@ -65,34 +67,40 @@ static inline __attribute__((always_inline)) void TYPED(row_sums_ask)(const fc_r
 }
 
 /*
- * One row of c, up to the last whole vectors; the columns done. So few instructions for each line of b that the processor looks far enough
- * ahead to wait for many at a time.
+ * All of c's rows, up to ROW_SUMS_LOW, as far as whole vectors go; the columns done. So few instructions for each line of b that the
+ * processor looks far enough ahead to wait for many lines at a time.
  */
-static inline __attribute__((always_inline)) size_t TYPED(row_sums_single)(const fc_row_sums *g, size_t k, int depth) {
+static inline __attribute__((always_inline)) size_t TYPED(row_sums_low)(const fc_row_sums *g, size_t k, int depth, int height) {
     const int accumulate = g->accumulate || k;
     T *c = (T *)g->c;
-    VEC factors[FC_ROW_SUMS_DEPTH];
+    VEC factors[ROW_SUMS_LOW][FC_ROW_SUMS_DEPTH];
     const T *rows[FC_ROW_SUMS_DEPTH];
     _Pragma("GCC unroll 8") for (int i = 0; i < depth; i++) {
-        factors[i] = V(set1)(((const T *)g->a)[k + i]);
         rows[i] = (const T *)g->b + (k + i) * g->b_pitch;
+        _Pragma("GCC unroll 2") for (int h = 0; h < height; h++)
+            factors[h][i] = V(set1)(((const T *)g->a)[h * g->a_pitch + k + i]);
     }
     size_t j = 0;
     for (; j + ROW_SUMS_VECTORS * LANES <= g->cols; j += ROW_SUMS_VECTORS * LANES) {
-        VEC sums[ROW_SUMS_VECTORS];
-        _Pragma("GCC unroll 2") for (int v = 0; v < ROW_SUMS_VECTORS; v++)
-            sums[v] = accumulate ? V(load)(c + j + v * LANES) : V(set1)(0);
-        _Pragma("GCC unroll 8") for (int i = 0; i < depth; i++)
+        VEC sums[ROW_SUMS_LOW][ROW_SUMS_VECTORS];
+        _Pragma("GCC unroll 2") for (int h = 0; h < height; h++)
             _Pragma("GCC unroll 2") for (int v = 0; v < ROW_SUMS_VECTORS; v++)
-                sums[v] = V(fma)(factors[i], V(load)(rows[i] + j + v * LANES), sums[v]);
-        _Pragma("GCC unroll 2") for (int v = 0; v < ROW_SUMS_VECTORS; v++)
-            V(store)(c + j + v * LANES, sums[v]);
+                sums[h][v] = accumulate ? V(load)(c + h * g->c_pitch + j + v * LANES) : V(set1)(0);
+        _Pragma("GCC unroll 8") for (int i = 0; i < depth; i++)
+            _Pragma("GCC unroll 2") for (int v = 0; v < ROW_SUMS_VECTORS; v++) {
+                const VEC cell = V(load)(rows[i] + j + v * LANES);
+                _Pragma("GCC unroll 2") for (int h = 0; h < height; h++)
+                    sums[h][v] = V(fma)(factors[h][i], cell, sums[h][v]);
+            }
+        _Pragma("GCC unroll 2") for (int h = 0; h < height; h++)
+            _Pragma("GCC unroll 2") for (int v = 0; v < ROW_SUMS_VECTORS; v++)
+                V(store)(c + h * g->c_pitch + j + v * LANES, sums[h][v]);
     }
     return j;
 }
 
 static inline __attribute__((always_inline)) void TYPED(row_sums_group)(const fc_row_sums *g, size_t k, int depth) {
-    size_t j = g->rows == 1 ? TYPED(row_sums_single)(g, k, depth) : 0;
+    size_t j = g->rows == 1 ? TYPED(row_sums_low)(g, k, depth, 1) : g->rows == 2 ? TYPED(row_sums_low)(g, k, depth, 2) : 0;
     for (; j + ROW_SUMS_VECTORS * LANES <= g->cols; j += ROW_SUMS_VECTORS * LANES) {
         if (g->b_far)
             TYPED(row_sums_ask)(g, k, depth, j);

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "networks"))
 
 import numpy as np
 from imagenet import random_images
-from side_by_side import FAST, STOCK, in_turns, print_table, progress_bar, speed_up, train, training_rows, twins
+from side_by_side import FAST, STOCK, apart, in_turns, print_table, progress_bar, speed_up, train, training_rows, twins
 
 # A name on the command line: the script, and what its build() is given.
 NETWORKS = {
@@ -30,13 +30,6 @@ NETWORKS = {
 PREDICTED = 10_000
 
 
-def apart(models: dict, x: np.ndarray) -> str:
-    """The largest difference between the predictions of the two models, and what it is of the largest one."""
-    stock, fast = (models[name].predict_on_batch(x) for name in (STOCK, FAST))
-    most, largest = np.abs(stock - fast).max(), np.abs(stock).max()
-    return f"Outputs for {len(x)} images before training at most {most:.1e} apart, {most / largest:.1e} of the largest"
-
-
 def compare_training(script, options: argparse.Namespace, settings: dict) -> None:
     """Epochs and predictions of a network for MNIST."""
     (x_train, y_train), (x_test, y_test) = script.prepare(options.data, options.images, **settings)
@@ -46,8 +39,8 @@ def compare_training(script, options: argparse.Namespace, settings: dict) -> Non
     results = train(models, data, options.epochs, script.BATCH_SIZE, options.seed)
     predicted = options.images or PREDICTED
     x = x_test[np.arange(predicted) % len(x_test)]
-    predict = in_turns({name: partial(model.predict, x, verbose=0) for name, model in models.items()},
-                       options.rounds)
+    predict = in_turns({name: partial(lambda model: model.predict(x, verbose=0), model)
+                        for name, model in models.items()}, options.rounds)
     print_table([*training_rows(results),
                  (f"predict {predicted:,} images (s)", "{:.3f}", predict)])
     print(f"\n{before}")

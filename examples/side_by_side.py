@@ -29,6 +29,16 @@ def twins(build: Callable[[], object], seed: int) -> dict:
     return models
 
 
+def apart(models: dict, x: np.ndarray) -> str:
+    """The largest difference between the predictions of the two models, and what it is of the largest one."""
+    found = []
+    for name in (STOCK, FAST):
+        with layers_of(name):
+            found.append(models[name].predict_on_batch(x))
+    most, largest = np.abs(found[0] - found[1]).max(), np.abs(found[0]).max()
+    return f"Outputs for {len(x)} images before training at most {most:.1e} apart, {most / largest:.1e} of the largest"
+
+
 def warm_up(model, x: np.ndarray, y: np.ndarray, batch_size: int) -> float:
     """Seconds Keras needs to trace and optimise the model's graphs; the model is as it was afterwards."""
     import keras
@@ -84,7 +94,8 @@ def train(models: dict, data: dict, epochs: int, batch_size: int, seed: int) -> 
                 progress.print(f"epoch {epoch + 1}/{epochs}  {name:<11}  {watch.seconds:6.2f} s  "
                                f"loss {logs['loss'][0]:.4f}  accuracy {logs['accuracy'][0]:7.2%}", highlight=False)
     for name, model in models.items():
-        loss, accuracy = model.evaluate(data["x_test"], data["y_test"], batch_size=1000, verbose=0)
+        with layers_of(name):
+            loss, accuracy = model.evaluate(data["x_test"], data["y_test"], batch_size=1000, verbose=0)
         results[name] |= {"test_loss": loss, "test_accuracy": accuracy}
     return results
 

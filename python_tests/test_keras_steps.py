@@ -267,6 +267,16 @@ def test_functions_made_before_serve_on():
     assert int(model.optimizer.iterations) == 162
 
 
+def test_what_was_made_before_keeps_no_other_method_from_groups():
+    fk.ungroup_steps()
+    model = small_model()
+    model.predict_on_batch(X)
+    fk.group_steps()
+    calls = calls_of(model, "train_function")
+    model.fit(X, Y, batch_size=2, verbose=0)
+    assert 2 < len(calls) < 150     # of 202 steps
+
+
 def test_the_progress_bar_counts_all_steps(capsys):
     small_model().fit(X, Y, batch_size=5, verbose=1)
     assert "81/81" in capsys.readouterr().out

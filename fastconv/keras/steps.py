@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -23,6 +23,8 @@ __all__ = ["group_steps", "ungroup_steps"]
 _SECONDS = 0.05     # what a group may take: the interval of Keras' progress bar
 _MOST = 64
 _MARK = "_fastconv_takes_groups"        # of functions; others may have been made before, or by somebody else
+# What a method runs: these must take groups.
+_RUN = {"fit": ("train_function", "test_function"), "evaluate": ("test_function",), "predict": ("predict_function",)}
 _DIRECT = "_fastconv_takes_an_array"
 _HOOKS = [f"on_{kind}batch_{edge}" for kind in ("", "train_", "test_", "predict_") for edge in ("begin", "end")]
 
@@ -54,8 +56,8 @@ def group_steps() -> None:
         return
     from keras.src.backend.tensorflow import trainer
     kind = trainer.TensorFlowTrainer
-    for name in ("fit", "evaluate", "predict"):
-        _replace(kind, name, _deciding(getattr(kind, name), kind))
+    for name, functions in _RUN.items():
+        _replace(kind, name, _deciding(getattr(kind, name), kind, functions))
     _replace(kind, "_make_function", _grouping_function(kind._make_function))
     _replace(kind, "make_predict_function", _grouping_predict_function(kind.make_predict_function))
     _replace(kind, "predict_on_batch", _direct_predict_on_batch(kind.predict_on_batch))
@@ -74,7 +76,7 @@ def _replace(owner, name: str, value) -> None:
     setattr(owner, name, value)
 
 
-def _deciding(method: Callable, kind: type) -> Callable:
+def _deciding(method: Callable, kind: type, functions: Iterable[str]) -> Callable:
     """`fit`, `evaluate` or `predict`, which lets its epoch iterators group steps if nobody would see it."""
     signature = inspect.signature(method)
 
@@ -84,7 +86,8 @@ def _deciding(method: Callable, kind: type) -> Callable:
             callbacks = signature.bind(self, *args, **kwargs).arguments.get("callbacks")
         except TypeError:       # Keras' own method says what is wrong
             return method(self, *args, **kwargs)
-        token = _may_group.set(_has_plain_steps(self, kind) and not any(map(_sees_batches, _listed(callbacks))))
+        is_watched = any(map(_sees_batches, _listed(callbacks)))
+        token = _may_group.set(not is_watched and _has_plain_steps(self, kind, functions))
         try:
             return method(self, *args, **kwargs)
         finally:
@@ -92,10 +95,10 @@ def _deciding(method: Callable, kind: type) -> Callable:
     return decide
 
 
-def _has_plain_steps(model, kind: type) -> bool:
+def _has_plain_steps(model, kind: type, functions: Iterable[str]) -> bool:
     import tensorflow as tf
     makers = "_make_function", "make_train_function", "make_test_function", "make_predict_function"
-    made = model.train_function, model.test_function, model.predict_function
+    made = [getattr(model, name) for name in functions]
     return (model.steps_per_execution == 1 and not model.run_eagerly and not tf.config.functions_run_eagerly()
             and model._distribute_strategy is None and not tf.distribute.has_strategy()
             and all(getattr(type(model), name) is getattr(kind, name) for name in makers)

@@ -96,6 +96,28 @@ def test_inputs_in_any_structure():
             np.testing.assert_array_equal(result, -X)
 
 
+def test_ragged_rows():
+    model = Several()
+    model.call = lambda x: 2 * x
+    model.compile()
+    rows = tf.ragged.constant([[1, 2], [3]])
+    for result in three_times(model, rows):
+        assert result.to_list() == [[2, 4], [6]]
+
+
+def test_what_is_asked_for_at_every_call():
+    now = [1]
+
+    class Asking(keras.layers.Layer):
+        def call(self, x):
+            graph = tf.compat.v1.get_default_graph()
+            return x + graph.capture_call_time_value(lambda: tf.constant(now[0], tf.float32), tf.TensorSpec(()))
+
+    model = keras.Sequential([keras.Input((6,)), Asking()])
+    for now[0] in (1, 2, 3, 4):
+        np.testing.assert_array_equal(model.predict_on_batch(X), X + now[0])
+
+
 def test_results_are_nobody_elses():
     model = keras.Sequential([keras.Input((6,)), L.Identity()])
     x = X.copy()

@@ -77,7 +77,7 @@ class TracedCalls:
 
 
 def _signature(x) -> tuple | None:
-    return (type(x), x.shape, x.dtype) if type(x) is np.ndarray or tf.is_tensor(x) else None
+    return (type(x), x.shape, x.dtype) if type(x) is np.ndarray or isinstance(x, tf.Tensor) else None
 
 
 def _is_plain() -> bool:
@@ -87,7 +87,7 @@ def _is_plain() -> bool:
 
 
 def _trace(function: Callable, arguments: tuple, x) -> _Trace | None:
-    """What is called for these arguments; ``None`` if it takes or gives anything but tensors of numbers."""
+    """What is called for these arguments; ``None`` if it takes anything but one tensor or gives what is no number."""
     concrete = function.get_concrete_function(*arguments)
     captured = list(concrete.captured_inputs)
     kind = concrete.function_type
@@ -95,7 +95,9 @@ def _trace(function: Callable, arguments: tuple, x) -> _Trace | None:
     taken = concrete.inputs[:len(concrete.inputs) - len(captured)]
     if len(taken) != 1 or taken[0].dtype != given.dtype or not taken[0].shape.is_compatible_with(given.shape):
         return None
-    if any(spec.dtype in (tf.resource, tf.variant) for spec in kind.flat_outputs):
+    if not kind.flat_outputs or any(spec.dtype in (tf.resource, tf.variant) for spec in kind.flat_outputs):
+        return None
+    if concrete.graph.deferred_external_captures:       # asked for at every call
         return None
     keeps_nothing = all(op.type in _READING or not op.op_def.is_stateful for op in concrete.graph.get_operations())
     is_single = isinstance(concrete.structured_outputs, tf.TensorSpec | tf.Tensor)

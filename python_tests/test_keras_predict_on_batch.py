@@ -1,10 +1,13 @@
 """`predict_on_batch` goes straight to a trace that TensorFlow has made: nobody may see it but by the time it takes."""
+import functools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import fastconv.keras as fk
+from fastconv.tensorflow.traced_calls import TracedCalls
 
 L = keras.layers
 X = np.random.default_rng(0).random((5, 6), np.float32)
@@ -28,6 +31,14 @@ def three_times(model, x):
     return [model.predict_on_batch(x) for _ in range(3)]
 
 
+def in_whole_lines(x):
+    """A copy that begins on a line of 64 bytes, which TensorFlow takes as it is."""
+    cells = np.empty(x.size + 16, x.dtype)
+    copy = cells[-cells.ctypes.data // 4 % 16:][:x.size].reshape(x.shape)
+    copy[:] = x
+    return copy
+
+
 class Refusing(keras.layers.Layer):
     """Refuses negative numbers."""
 
@@ -41,6 +52,38 @@ class Several(keras.Model):
 
     def call(self, x):
         return {"x": 2 * x, "more": [tf.shape(x), x > 0.5]}
+
+
+def test_a_shape_that_was_seen_goes_past_keras():
+    model, calls = small_model(), []
+    model.predict_on_batch(X)
+    function = model.predict_function
+
+    @functools.wraps(function)
+    def counting(data):
+        calls.append(None)
+        return function(data)
+
+    model.predict_function = counting
+    three_times(model, X)
+    assert not calls
+
+
+def test_a_shape_that_was_seen_goes_past_the_function():
+    class Counting:
+        def __init__(self):
+            self.calls, self.function = [], tf.function(lambda x: 2 * x)
+            self.get_concrete_function = self.function.get_concrete_function
+
+        def __call__(self, x):
+            self.calls.append(x.shape)
+            return self.function(x)
+
+    counting = Counting()
+    calls = TracedCalls(counting, lambda x: (x,))
+    for x in (X, X, X[:2], X, X[:2], tf.constant(X), tf.constant(X)):
+        np.testing.assert_array_equal(calls(x), 2 * x)
+    assert counting.calls == [X.shape, X[:2].shape, X.shape]
 
 
 @pytest.mark.parametrize("how", [{}, {"jit_compile": True}, {"run_eagerly": True}, {"steps_per_execution": 3}],
@@ -120,7 +163,7 @@ def test_what_is_asked_for_at_every_call():
 
 def test_results_are_nobody_elses():
     model = keras.Sequential([keras.Input((6,)), L.Identity()])
-    x = X.copy()
+    x = in_whole_lines(X)
     results = three_times(model, x)
     results[2][:] = 7
     x[:] = 8
@@ -131,9 +174,7 @@ def test_results_are_nobody_elses():
 @pytest.mark.parametrize("layer", [lambda: L.ReLU(), lambda: L.Rescaling(2.0), lambda: L.Activation(tf.nn.elu)],
                          ids=["relu", "rescaling", "elu"])
 def test_the_array_is_only_read(layer):
-    x = np.empty(4096 + 64, np.float32)
-    x = x[-x.ctypes.data // 4 % 16:][:4096].reshape(-1, 8)      # in whole lines, which TensorFlow takes as they are
-    x[:] = -1
+    x = in_whole_lines(np.full((512, 8), -1, np.float32))
     model = keras.Sequential([keras.Input((8,)), layer()])
     first, *others = three_times(model, x)
     assert (x == -1).all() and (first != -1).all()
@@ -150,7 +191,7 @@ def test_what_a_layer_keeps_is_its_own():
             return x
 
     model = keras.Sequential([keras.Input((6,)), Keeping()])
-    x = X.copy()
+    x = in_whole_lines(X)
     three_times(model, x)
     x[:] = 8
     np.testing.assert_array_equal(model.layers[0].last, X)

@@ -17,6 +17,7 @@ from keras.src.utils.python_utils import is_default
 
 from . import _ops
 from .arrays import array_batches
+from .predict_on_batch import direct_predict_on_batch, keep_direct
 
 __all__ = ["group_steps", "ungroup_steps"]
 
@@ -25,7 +26,6 @@ _MOST = 64
 _MARK = "_fastconv_takes_groups"        # of functions; others may have been made before, or by somebody else
 # What a method runs: these must take groups.
 _RUN = {"fit": ("train_function", "test_function"), "evaluate": ("test_function",), "predict": ("predict_function",)}
-_DIRECT = "_fastconv_takes_an_array"
 _HOOKS = [f"on_{kind}batch_{edge}" for kind in ("", "train_", "test_", "predict_") for edge in ("begin", "end")]
 
 _stock: dict[tuple[Any, str], Any] = {}
@@ -60,7 +60,7 @@ def group_steps() -> None:
         _replace(kind, name, _deciding(getattr(kind, name), kind, functions))
     _replace(kind, "_make_function", _grouping_function(kind._make_function))
     _replace(kind, "make_predict_function", _grouping_predict_function(kind.make_predict_function))
-    _replace(kind, "predict_on_batch", _direct_predict_on_batch(kind.predict_on_batch))
+    _replace(kind, "predict_on_batch", direct_predict_on_batch(kind.predict_on_batch))
     _replace(trainer, "TFEpochIterator", _epoch_iterator(trainer.TFEpochIterator))
 
 
@@ -204,34 +204,9 @@ def _grouping_predict_function(stock: Callable) -> Callable:
             return grouped(data[0]) if isinstance(data[0], _Group) else single(data)
 
         setattr(function, _MARK, True)
-        setattr(function, _DIRECT, _direct(single))
+        keep_direct(function, single)
         self.predict_function = function
     return make_predict_function
-
-
-def _direct(single: Callable) -> Callable | None:
-    """The function of an array alone; none if it is not TensorFlow's."""
-    if not hasattr(single, "get_concrete_function"):
-        return None
-    from ..tensorflow.traced_calls import TracedCalls
-    return TracedCalls(single, lambda x: ([(x,)],))
-
-
-def _direct_predict_on_batch(stock: Callable) -> Callable:
-    import tensorflow as tf
-    from keras.src.backend.tensorflow.trainer import convert_to_np_if_not_ragged
-
-    @functools.wraps(stock)
-    def predict_on_batch(self, x):
-        self.make_predict_function()
-        direct = getattr(self.predict_function, _DIRECT, None)
-        if direct is None:
-            return stock(self, x)
-        outputs = direct(x)
-        if isinstance(outputs, tf.Tensor):
-            return outputs.numpy()
-        return keras.tree.map_structure(convert_to_np_if_not_ragged, outputs)
-    return predict_on_batch
 
 
 def _taking_groups(single: Callable, step: Callable, jit_compile: bool, join: bool) -> Callable:

@@ -25,10 +25,7 @@ const char *fc_kernel_grad_needs(fc_kernel_grad_id id) {
 }
 
 static fc_kernel_grad_id cheapest(const fc_layer *layer) {
-    const fc_occasion occasion = {FC_KERNEL_GRADIENT, 1};
-    fc_kernel_grad_id best = (fc_kernel_grad_id)fc_chosen_before(layer, occasion);
-    if (best != FC_KERNEL_GRAD_AUTO)
-        return best;
+    fc_kernel_grad_id best = FC_KERNEL_GRAD_AUTO;
     double least = 0;
     for (fc_kernel_grad_id id = FC_KERNEL_GRAD_AUTO + 1; id < FC_KERNEL_GRAD_COUNT; id++) {
         if (!algorithms[id]->serves(layer))
@@ -39,8 +36,17 @@ static fc_kernel_grad_id cheapest(const fc_layer *layer) {
             least = cost;
         }
     }
-    fc_remember_choice(layer, occasion, best);
     return best;
+}
+
+static fc_kernel_grad_id choose(const fc_layer *layer) {
+    const fc_occasion occasion = {FC_KERNEL_GRADIENT, 1};
+    fc_kernel_grad_id chosen = (fc_kernel_grad_id)fc_chosen_before(layer, occasion);
+    if (chosen == FC_KERNEL_GRAD_AUTO) {
+        chosen = cheapest(layer);
+        fc_remember_choice(layer, occasion, chosen);
+    }
+    return chosen;
 }
 
 fc_status fc_conv2d_kernel_grad(const fc_conv2d_params *p, fc_kernel_grad_id id, const void *x, const void *dy, void *dkernel) {
@@ -60,7 +66,7 @@ fc_status fc_conv2d_kernel_grad(const fc_conv2d_params *p, fc_kernel_grad_id id,
         return FC_OK;
     }
     if (id == FC_KERNEL_GRAD_AUTO)
-        id = cheapest(&layer);
+        id = choose(&layer);
     else if (!algorithms[id]->serves(&layer))
         return FC_BAD_ARGUMENT;
     return algorithms[id]->run(&layer, x, dy, dkernel);

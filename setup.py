@@ -9,7 +9,9 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent
-C_FLAGS = ["-std=gnu11", "-O3", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+# -g0: the -g of Python's own flags doubles the time and memory of the largest files.
+C_FLAGS = ["-std=gnu11", "-O3", "-g0", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+COMPILER_BYTES = 450 << 20      # of the largest file
 OPENMP = [] if os.environ.get("FASTCONV_NO_OPENMP") else ["-fopenmp"]
 
 
@@ -21,6 +23,34 @@ def isa_flags():
     return [(word, flags) for word, wanted, *flags in rows if wanted in ("any", machine)]
 
 
+def numbers(path):
+    """The numbers in a file of /sys/fs/cgroup or /proc, none where it is missing; "max" is no number."""
+    try:
+        return [int(word) for word in Path(path).read_text().split() if word.lstrip("-").isdecimal()]
+    except OSError:
+        return []
+
+
+def cpus():
+    """CPUs this process may use: affinity, and the quota of its control group (version 2, then version 1)."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    version_1 = [n for name in ("quota", "period") for n in numbers(f"/sys/fs/cgroup/cpu/cpu.cfs_{name}_us")]
+    for quota, period in (limit for limit in (numbers("/sys/fs/cgroup/cpu.max"), version_1) if len(limit) == 2):
+        count = min(count, -(-quota // period)) if quota > 0 else count
+    return count
+
+
+def memory():
+    """Bytes that compilers may fill together: what is available, and the limit of the control group."""
+    limits = numbers("/sys/fs/cgroup/memory.max") + numbers("/sys/fs/cgroup/memory/memory.limit_in_bytes")
+    available = numbers("/proc/meminfo")[2:3]       # MemTotal, MemFree, MemAvailable, in KiB
+    return min(limits + [kib * 1024 for kib in available], default=COMPILER_BYTES * 4)
+
+
+def jobs_at_once():
+    return max(1, min(cpus(), memory() // COMPILER_BYTES))
+
+
 def sources(*folders):
     return sorted(str(path.relative_to(ROOT)) for folder in folders for path in (ROOT / "csrc" / folder).glob("*.c"))
 
@@ -30,8 +60,8 @@ class BuildExt(build_ext):
 
     def build_extension(self, ext):
         jobs = [(source, []) for source in ext.sources if source.endswith(".c")]
-        if ext.name == "fastconv._core":
-            jobs += [(f"csrc/kernels/isa/{word}.c", flags) for word, flags in isa_flags()]
+        if ext.name == "fastconv._core":        # first, as they take longest
+            jobs = [(f"csrc/kernels/isa/{word}.c", flags) for word, flags in isa_flags()] + jobs
         include = ["csrc", "csrc/include", *self.compiler.include_dirs]
 
         def compile_one(job):
@@ -39,7 +69,7 @@ class BuildExt(build_ext):
             return self.compiler.compile([source], output_dir=self.build_temp, include_dirs=include,
                                          extra_postargs=C_FLAGS + OPENMP + flags, depends=ext.depends)
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(jobs_at_once()) as pool:
             objects = [o for group in pool.map(compile_one, jobs) for o in group]
         self.compiler.link_shared_object(objects, self.get_ext_fullpath(ext.name),
                                          libraries=["m", "dl", *ext.libraries],

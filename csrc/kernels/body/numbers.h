@@ -52,21 +52,17 @@ static inline vf32 vf32_rounded_u8(const float *p, vf32 scale) {
 
 static void FC_NAME(narrow_u8)(const void *src_, void *dst_, size_t n, const fc_scaling *s) {
     enum { LANES16 = 2 * VF32_LANES };
-    typedef uint16_t halves __attribute__((vector_size(sizeof(vf32))));
-    static const uint16_t numbers[] = {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30,
-                                       32, 34, 36, 38, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62};
+    typedef uint16_t halves __attribute__((vector_size(sizeof(vi16))));
     const float *src = src_;
     uint8_t *dst = dst_;
     const vf32 scale = vf32_set1((float)s->scale);
-    halves ends;
-    memcpy(&ends, numbers, sizeof ends);
     size_t i = 0;
     for (; i + LANES16 <= n; i += LANES16) {
         const vf32 low = vf32_rounded_u8(src + i, scale), high = vf32_rounded_u8(src + i + VF32_LANES, scale);
-        halves a, b;
+        vi32 a, b;
         memcpy(&a, &low, sizeof a);
         memcpy(&b, &high, sizeof b);
-        vi16_store_u8(dst + i, (vi16)(__builtin_shuffle(a, b, ends) & UINT8_MAX));
+        vi16_store_u8(dst + i, (vi16)((halves)vi16_low_halves(a, b) & UINT8_MAX));
     }
     FC_NAME(narrow_u8_tail)(src + i, dst + i, n - i, s);
 }

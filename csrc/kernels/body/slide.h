@@ -18,12 +18,9 @@ static inline vb32 vb32_load_u16(const uint16_t *p) { return (vb32)vi32_load_u16
 
 /* Lane i: the sum of lanes 0 .. i. */
 static inline vb32 vb32_add_up(vb32 v) {
-    static const uint32_t numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    vb32 lane;
-    memcpy(&lane, numbers, sizeof lane);
 #pragma GCC unroll 8
-    for (uint32_t by = 1; by < vb32_LANES; by *= 2)
-        v += __builtin_shuffle((vb32){0}, v, lane + (vb32_LANES - by));
+    for (int by = 1; by < (int)vb32_LANES; by *= 2)
+        v += (vb32)vi32_shift_up((vi32)v, by);
     return v;
 }
 

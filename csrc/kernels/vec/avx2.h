@@ -149,10 +149,18 @@ static inline void vi32_store_n(int32_t *p, vi32 v, size_t n) { _mm256_maskstore
 static inline vi32 vi32_set1(int32_t x) { return _mm256_set1_epi32(x); }
 static inline vi32 vi32_add(vi32 a, vi32 b) { return _mm256_add_epi32(a, b); }
 static inline vi32 vi32_mul16(vi32 a, vi32 b) { return _mm256_madd_epi16(a, _mm256_and_si256(b, _mm256_set1_epi32(0xffff))); }
+static inline vi32 vi32_shift_up(vi32 v, int by) {
+    const __m256i from = _mm256_sub_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32(by));
+    return _mm256_andnot_si256(_mm256_srai_epi32(from, 31), _mm256_permutevar8x32_epi32(v, from));
+}
 static inline vi32 vi32_load_u8(const uint8_t *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
 static inline vi32 vi32_load_u16(const uint16_t *p) { return _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)); }
 typedef __m256i vi16;
 static inline vi16 vi16_load_u8(const uint8_t *p) { return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p)); }
+static inline vi16 vi16_low_halves(vi32 a, vi32 b) {
+    const __m256i low = _mm256_set1_epi32(0xffff);
+    return _mm256_permute4x64_epi64(_mm256_packus_epi32(_mm256_and_si256(a, low), _mm256_and_si256(b, low)), 0xd8);
+}
 static inline vi16 vi16_mulhi(vi16 a, vi16 b) { return _mm256_mulhi_epu16(a, b); }
 static inline void vi16_store_u8(uint8_t *p, vi16 v) {
     v = _mm256_min_epu16(v, _mm256_set1_epi16(UINT8_MAX));

@@ -125,10 +125,17 @@ static inline void vi32_store_n(int32_t *p, vi32 v, size_t n) { _mm512_mask_stor
 static inline vi32 vi32_set1(int32_t x) { return _mm512_set1_epi32(x); }
 static inline vi32 vi32_add(vi32 a, vi32 b) { return _mm512_add_epi32(a, b); }
 static inline vi32 vi32_mul16(vi32 a, vi32 b) { return _mm512_madd_epi16(a, _mm512_and_si512(b, _mm512_set1_epi32(0xffff))); }
+static inline vi32 vi32_shift_up(vi32 v, int by) {
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    return _mm512_maskz_permutexvar_epi32((__mmask16)(0xffff << by), _mm512_sub_epi32(lane, _mm512_set1_epi32(by)), v);
+}
 static inline vi32 vi32_load_u8(const uint8_t *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
 static inline vi32 vi32_load_u16(const uint16_t *p) { return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)); }
 typedef __m512i vi16;
 static inline vi16 vi16_load_u8(const uint8_t *p) { return _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)p)); }
+static inline vi16 vi16_low_halves(vi32 a, vi32 b) {
+    return _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi32_epi16(a)), _mm512_cvtepi32_epi16(b), 1);
+}
 static inline vi16 vi16_mulhi(vi16 a, vi16 b) { return _mm512_mulhi_epu16(a, b); }
 static inline void vi16_store_u8(uint8_t *p, vi16 v) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtusepi16_epi8(v)); }
 static inline vf32 vf32_load_u8(const uint8_t *p) { return _mm512_cvtepi32_ps(vi32_load_u8(p)); }

@@ -155,6 +155,7 @@ static inline void vi32_store_n(int32_t *p, vi32 v, size_t n) {
 static inline vi32 vi32_set1(int32_t x) { return vdupq_n_s32(x); }
 static inline vi32 vi32_add(vi32 a, vi32 b) { return vaddq_s32(a, b); }
 static inline vi32 vi32_mul16(vi32 a, vi32 b) { return vmulq_s32(a, b); }
+static inline vi32 vi32_shift_up(vi32 v, int by) { return by == 1 ? vextq_s32(vdupq_n_s32(0), v, 3) : vextq_s32(vdupq_n_s32(0), v, 2); }
 static inline vi32 vi32_load_u8(const uint8_t *p) {
     uint32_t four;
     memcpy(&four, p, sizeof four);
@@ -163,6 +164,9 @@ static inline vi32 vi32_load_u8(const uint8_t *p) {
 static inline vi32 vi32_load_u16(const uint16_t *p) { return vreinterpretq_s32_u32(vmovl_u16(vld1_u16(p))); }
 typedef uint16x8_t vi16;
 static inline vi16 vi16_load_u8(const uint8_t *p) { return vmovl_u8(vld1_u8(p)); }
+static inline vi16 vi16_low_halves(vi32 a, vi32 b) {
+    return vuzp1q_u16(vreinterpretq_u16_s32(a), vreinterpretq_u16_s32(b));
+}
 static inline vi16 vi16_mulhi(vi16 a, vi16 b) {
     uint32x4_t low = vmull_u16(vget_low_u16(a), vget_low_u16(b)), high = vmull_u16(vget_high_u16(a), vget_high_u16(b));
     return vcombine_u16(vshrn_n_u32(low, 16), vshrn_n_u32(high, 16));

@@ -103,10 +103,12 @@ static inline void vi32_store_n(int32_t *p, vi32 v, size_t n) { if (n) vi32_stor
 static inline vi32 vi32_set1(int32_t x) { return x; }
 static inline vi32 vi32_add(vi32 a, vi32 b) { return (vi32)((uint32_t)a + (uint32_t)b); }
 static inline vi32 vi32_mul16(vi32 a, vi32 b) { return a * b; }
+static inline vi32 vi32_shift_up(vi32 v, int by) { return by ? 0 : v; }
 static inline vi32 vi32_load_u8(const uint8_t *p) { return *p; }
 static inline vi32 vi32_load_u16(const uint16_t *p) { return *p; }
 typedef uint16_t vi16 __attribute__((vector_size(4)));
 static inline vi16 vi16_load_u8(const uint8_t *p) { return (vi16){p[0], p[1]}; }
+static inline vi16 vi16_low_halves(vi32 a, vi32 b) { return (vi16){(uint16_t)a, (uint16_t)b}; }
 static inline vi16 vi16_mulhi(vi16 a, vi16 b) { return (vi16){(uint16_t)((uint32_t)a[0] * b[0] >> 16), (uint16_t)((uint32_t)a[1] * b[1] >> 16)}; }
 static inline void vi16_store_u8(uint8_t *p, vi16 v) {
     for (int i = 0; i < 2; i++)

@@ -149,6 +149,7 @@ static inline void vi32_store_n(int32_t *p, vi32 v, size_t n) {
 static inline vi32 vi32_set1(int32_t x) { return _mm_set1_epi32(x); }
 static inline vi32 vi32_add(vi32 a, vi32 b) { return _mm_add_epi32(a, b); }
 static inline vi32 vi32_mul16(vi32 a, vi32 b) { return _mm_madd_epi16(a, _mm_and_si128(b, _mm_set1_epi32(0xffff))); }
+static inline vi32 vi32_shift_up(vi32 v, int by) { return by == 1 ? _mm_slli_si128(v, 4) : _mm_slli_si128(v, 8); }
 static inline vi32 vi32_load_u8(const uint8_t *p) {
     int32_t four;
     memcpy(&four, p, sizeof four);
@@ -157,6 +158,9 @@ static inline vi32 vi32_load_u8(const uint8_t *p) {
 static inline vi32 vi32_load_u16(const uint16_t *p) { return _mm_unpacklo_epi16(_mm_loadl_epi64((const __m128i *)p), _mm_setzero_si128()); }
 typedef __m128i vi16;
 static inline vi16 vi16_load_u8(const uint8_t *p) { return _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)p), _mm_setzero_si128()); }
+static inline vi16 vi16_low_halves(vi32 a, vi32 b) {
+    return _mm_packs_epi32(_mm_srai_epi32(_mm_slli_epi32(a, 16), 16), _mm_srai_epi32(_mm_slli_epi32(b, 16), 16));
+}
 static inline vi16 vi16_mulhi(vi16 a, vi16 b) { return _mm_mulhi_epu16(a, b); }
 static inline void vi16_store_u8(uint8_t *p, vi16 v) {
     v = _mm_sub_epi16(v, _mm_subs_epu16(v, _mm_set1_epi16(UINT8_MAX)));

@@ -102,7 +102,7 @@ static void run_band(void *job_, size_t task, size_t worker) {
     const ptrdiff_t group = (ptrdiff_t)task / d->bands % v->groups, image = (ptrdiff_t)task / d->bands / v->groups * lanes, rows = fc_min(d->rows, v->dst.h - first);
     char *cells = job->scratch + worker * d->worker_bytes;
     const size_t images = (size_t)fc_min(lanes, v->n - image), panels = d->weights.panels * d->weights.width;
-    band at = {.in = {job->layer->kernels, &v->src, v->dtype, images, d->tile->lanes}, .cells = cells, .results = cells + d->cells_bytes};
+    band at = {.in = {.kernels = job->layer->kernels, .tensor = &v->src, .dtype = v->dtype, .images = images, .lanes = d->tile->lanes}, .cells = cells, .results = cells + d->cells_bytes};
     const fc_cells out = {job->layer->kernels, &v->dst, v->dtype, images, d->tile->lanes, 0, 1, 0, v->dst.w};
     at.weights = job->weights + (size_t)group * fc_weights_of_group(&d->weights) * d->size;
     if (job->epilogue->has_bias)

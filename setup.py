@@ -10,7 +10,8 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent
 # -g0: the -g of Python's own flags doubles the time and memory of the largest files.
-C_FLAGS = ["-std=gnu11", "-O3", "-g0", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+C_FLAGS = ["-std=gnu11", "-O3", "-g0", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno",
+           "-fno-trapping-math"]
 COMPILER_BYTES = 450 << 20      # of the largest file
 OPENMP = [] if os.environ.get("FASTCONV_NO_OPENMP") else ["-fopenmp"]
 

@@ -1,0 +1,96 @@
+"""conv2d and its gradients from their definition, with the sums of absolute terms that their errors are measured by."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .check import UNIT, arithmetic, working
+from .geometry import Windows, patches, scatter
+
+DIRECT, WINOGRAD, LOOSER = 32, 8, 8  # in units of rounding; LOOSER: precision 'high' beside 'highest'
+WINOGRAD_TILE = 6  # the largest tile reaches so far beyond a window
+
+
+def clean(x: np.ndarray) -> np.ndarray:
+    """Absolute values, 0 for what is not finite."""
+    return np.where(np.isfinite(x), abs(x), 0)
+
+
+def matrices(cells: np.ndarray, groups: int) -> np.ndarray:
+    """(..., k_h, k_w, c) as (groups, pixels, k_h * k_w * c / groups)."""
+    *pixels, k_h, k_w, c = cells.shape
+    cells = cells.reshape(int(np.prod(pixels)), k_h * k_w, groups, c // groups)
+    return cells.transpose(2, 0, 1, 3).reshape(groups, len(cells), k_h * k_w * (c // groups))
+
+
+def kernels(kernel: np.ndarray, groups: int) -> np.ndarray:
+    """(k_h, k_w, c / groups, c_out) as (groups, k_h * k_w * c / groups, c_out / groups)."""
+    rows, outs = int(np.prod(kernel.shape[:3])), kernel.shape[3]
+    return kernel.reshape(rows, groups, outs // groups).transpose(1, 0, 2)
+
+
+def outputs(y: np.ndarray, groups: int) -> np.ndarray:
+    """(..., c_out) as (groups, pixels, c_out / groups)."""
+    return y.reshape(int(np.prod(y.shape[:-1])), groups, y.shape[-1] // groups).transpose(1, 0, 2)
+
+
+def from_outputs(y: np.ndarray, shape) -> np.ndarray:
+    return y.transpose(1, 0, 2).reshape(shape)
+
+
+def convolution(x, kernel, where: Windows, groups: int):
+    """(sums, sums of absolute terms), channels_last, in the dtype of x and kernel."""
+    shape = len(x), *where.outputs, kernel.shape[3]
+    cells, taps = matrices(patches(x, where), groups), kernels(kernel, groups)
+    return (from_outputs(matrix @ factor, shape) for matrix, factor in ((cells, taps), (clean(cells), clean(taps))))
+
+
+def norms(x, kernel, where: Windows, groups: int) -> np.ndarray:
+    """||patch|| ||kernel|| of each output: the patch is all that a tile around its window may hold."""
+    x, kernel = clean(x), clean(kernel)
+    squares = (x * x).reshape(*x.shape[:3], groups, x.shape[3] // groups).sum(-1)
+    patch = np.sqrt(patches(squares, where, more=WINOGRAD_TILE).sum((3, 4)))
+    lengths = np.sqrt((kernel * kernel).sum((0, 1, 2)))
+    return np.repeat(patch, kernel.shape[3] // groups, axis=-1) * lengths
+
+
+def error_bound(algorithm: str, precision: str, dtype, x, kernel, where: Windows, groups: int, magnitude):
+    """How far each output may be from the exact sum before it is rounded to the dtype."""
+    eps = arithmetic(dtype)
+    looser = 1 if precision == "highest" else LOOSER
+    bound = DIRECT * eps * magnitude
+    if "winograd" in algorithm:
+        bound = bound + WINOGRAD * looser * eps * norms(x, kernel, where, groups)
+    if algorithm in ("split", "bfloat16") and precision != "highest":
+        bound = bound + (2.0**-14 if precision == "high" else 2.0**-6) * magnitude
+    # Sums of products that are denormal.
+    least = np.ldexp(1.0, -149 if eps == UNIT["float32"] else -1074)
+    return bound + least * 8 * (np.prod(kernel.shape[:3]) + 1) * (1 + clean(kernel).max(initial=0))
+
+
+def input_gradient(dy, kernel, where: Windows, groups: int, shape):
+    """(dx, sums of absolute terms)."""
+
+    def adjoint(dy, kernel):
+        cells = outputs(dy, groups) @ kernels(kernel, groups).transpose(0, 2, 1)
+        k_h, k_w, k_c, _ = kernel.shape
+        cells = cells.reshape(groups, cells.shape[1], k_h, k_w, k_c).transpose(1, 2, 3, 0, 4)
+        return scatter(cells.reshape(*dy.shape[:3], k_h, k_w, groups * k_c), where, shape)
+
+    return adjoint(dy, kernel), adjoint(clean(dy), clean(kernel))
+
+
+def kernel_gradient(x, dy, where: Windows, groups: int, shape):
+    """(dkernel, sums of absolute terms)."""
+
+    def product(cells, dy):
+        result = cells.transpose(0, 2, 1) @ dy
+        return result.transpose(1, 0, 2).reshape(shape)
+
+    cells, dy = matrices(patches(x, where), groups), outputs(dy, groups)
+    return product(cells, dy), product(clean(cells), clean(dy))
+
+
+def wide(*arrays_):
+    """The arrays in what a reference for their dtype is computed in."""
+    return [None if a is None else a.astype(working(a.dtype)) for a in arrays_]

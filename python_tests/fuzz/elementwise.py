@@ -1,0 +1,142 @@
+"""Activations and their gradients, and softmax."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import fastconv
+
+from . import draw
+from .activation_reference import DERIVATIVE, FORWARD, FROM_OUTPUT, KINKS, from_output
+from .check import Want, arithmetic, working
+from .execution import verify
+
+ULPS = 16  # of an activation's result, in units of rounding
+NAMES = tuple(name for name in FORWARD if name not in ("linear", "gelu_tanh", "swish", "hard_swish"))
+
+
+def _shape(d: draw.Draw) -> list[int]:
+    if d.chance(0.1):
+        return []
+    return [d.choice((0, 1, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 65)) for _ in range(d.randint(1, 3))]
+
+
+def _parameters(d: draw.Draw, name: str) -> dict:
+    if name in ("leaky_relu", "elu") and d.chance(0.5):
+        return {"alpha" if name == "elu" else "negative_slope": d.choice((0.0, 0.01, 0.3, 1.0, 1.5))}
+    return {"approximate": True} if name == "gelu" and d.chance(0.5) else {}
+
+
+def draw_activation(d: draw.Draw) -> dict:
+    name = d.choice(NAMES)
+    return {
+        "name": name,
+        "keywords": _parameters(d, name),
+        "scale": d.choice((1, 1, 5, 20, 80)),
+        "x": d.array(_shape(d), d.choice(draw.FLOATS)),
+    } | d.surroundings()
+
+
+def _formula(formulas: dict, case: dict):
+    name = case["name"] + ("_tanh" if case["keywords"].get("approximate") else "")
+    parameters = [value for key, value in case["keywords"].items() if key != "approximate"]
+    return lambda x: formulas[name](x, *parameters)
+
+
+def run_activation(case: dict) -> None:
+    def reference(x):
+        dtype, x = x.dtype, x.astype(working(x.dtype))
+        y = _formula(FORWARD, case)(x)
+        ulps = np.full(x.shape, ULPS)
+        if dtype.itemsize == 8:  # exp of a number of many digits; the reference of gelu is scipy.special.ndtr
+            ulps = ulps + np.where(np.isfinite(x), np.minimum(x * x, 1500), 0)
+        room = ulps * arithmetic(dtype) * np.where(np.isfinite(y), abs(y), 0)
+        return Want(y, dtype, room + 64 * np.finfo(np.float32 if dtype.itemsize <= 4 else dtype).smallest_subnormal)
+
+    function = getattr(fastconv, case["name"])
+    verify(case, lambda x, out: function(x, **case["keywords"], out=out), ("x",), reference)
+
+
+def draw_derivative(d: draw.Draw) -> dict:
+    name, shape, dtype = d.choice(NAMES), _shape(d), d.choice(draw.FLOATS)
+    given = "y" if name in FROM_OUTPUT and d.chance(0.4) and name not in ("leaky_relu", "elu") else "x"
+    finite = tuple(kind for kind in draw.VALUES if kind not in ("special", "huge"))
+    return {
+        "name": name,
+        "keywords": _parameters(d, name) if given == "x" else {},
+        "given": given,
+        "x": d.array(shape, dtype, ("nonnegative",) if given == "y" else draw.VALUES),
+        "dy": d.array(shape, dtype, finite),
+    } | d.surroundings()
+
+
+def run_derivative(case: dict) -> None:
+    function = getattr(fastconv, case["name"] + "_grad")
+    by_output = case["given"] == "y"
+
+    def reference(x, dy):
+        dtype, (x, dy) = x.dtype, (a.astype(working(a.dtype)) for a in (x, dy))
+        slope = from_output(case["name"], x) if by_output else _formula(DERIVATIVE, case)(x)
+        dx = slope * dy
+        room = 64 * arithmetic(dtype) * abs(dy) * np.maximum(abs(slope), 1)
+        if by_output:
+            room = room * (1 + abs(np.where(np.isfinite(x), x, 0))) ** 2
+        room = room + 64 * np.finfo(np.float32 if dtype.itemsize <= 4 else dtype).smallest_subnormal
+        left_open = ~np.isfinite(x) | ~np.isfinite(dx)
+        for kink in KINKS.get(case["name"], ()):
+            left_open |= x == kink
+        if by_output:
+            left_open |= np.isin(x, (0, 1, 6))
+        return Want(dx, dtype, np.where(left_open, np.nan, room))
+
+    def call(x, dy, out=None):
+        if by_output:
+            return function(None, dy, y=x, out=out)
+        return function(x, dy, **case["keywords"], out=out)
+
+    verify(case, call, ("x", "dy"), reference)
+
+
+def _draw_axis(d: draw.Draw) -> tuple[list[int], int]:
+    shape = _shape(d) or [1]
+    return shape, d.randrange(-len(shape), len(shape))
+
+
+def draw_softmax(d: draw.Draw) -> dict:
+    shape, axis = _draw_axis(d)
+    return {"axis": axis, "x": d.array(shape, d.choice(draw.FLOATS))} | d.surroundings()
+
+
+def _softmax(x, axis):
+    """(softmax, x - max)."""
+    below = x - x.max(axis, keepdims=True, initial=-np.inf)
+    y = np.exp(below)
+    return y / y.sum(axis, keepdims=True), below
+
+
+def run_softmax(case: dict) -> None:
+    def reference(x):
+        dtype, x = x.dtype, x.astype(working(x.dtype))
+        y, below = _softmax(x, case["axis"])
+        room = (ULPS + np.where(np.isfinite(below), abs(below), 0)) * arithmetic(dtype) * np.where(np.isfinite(y), y, 0)
+        return Want(y, dtype, room + 64 * np.finfo(np.float32 if dtype.itemsize <= 4 else dtype).smallest_subnormal)
+
+    verify(case, lambda x, out: fastconv.softmax(x, case["axis"], out=out), ("x",), reference)
+
+
+def draw_softmax_grad(d: draw.Draw) -> dict:
+    (shape, axis), dtype = _draw_axis(d), d.choice(draw.FLOATS)
+    finite = tuple(kind for kind in draw.VALUES if kind != "special")
+    return {"axis": axis, "y": d.array(shape, dtype, finite), "dy": d.array(shape, dtype, finite)} | d.surroundings()
+
+
+def run_softmax_grad(case: dict) -> None:
+    def reference(y, dy):
+        dtype, (y, dy) = y.dtype, (a.astype(working(a.dtype)) for a in (y, dy))
+        axis = case["axis"]
+        dx = y * (dy - (y * dy).sum(axis, keepdims=True))
+        size = abs(y) * (abs(dy) + abs(y * dy).sum(axis, keepdims=True))
+        least = np.finfo(np.float32 if dtype.itemsize <= 4 else dtype).smallest_subnormal
+        return Want(dx, dtype, 32 * arithmetic(dtype) * size + 64 * least * (1 + abs(y) * y.shape[axis]))
+
+    verify(case, lambda y, dy, out: fastconv.softmax_grad(y, dy, case["axis"], out=out), ("y", "dy"), reference)

@@ -1,0 +1,256 @@
+"""filter2d and the filters that stand on it, and filter_bank."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import fastconv
+
+from . import draw
+from .borders import continued, with_fill
+from .check import Want, arithmetic, working
+from .conv_reference import clean
+from .execution import verify
+
+DTYPES = ("uint8", "uint8", "int8", "uint16", "int16", "int32", "float16", "bfloat16", "float32", "float32", "float64")
+BORDERS = ("reflect101", "reflect", "nearest", "wrap", "constant")
+SIZES = (0, 1, 1, 1, 2, 2, 3, 4, 5, 7, 8, 9, 16, 17, 24, 33, 40)
+SOBEL = np.array([[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]])
+LAPLACIAN = {
+    False: np.array([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]),
+    True: np.array([[1.0, 1, 1], [1, -8, 1], [1, 1, 1]]),
+}
+
+
+def _image(d: draw.Draw) -> dict:
+    shape = [d.choice(SIZES) for _ in range(2)] + ([d.choice((0, 1, 2, 3, 4, 5))] if d.chance(0.35) else [])
+    border = d.choice(BORDERS)
+    return {
+        "image": d.array(shape, d.choice(DTYPES)),
+        "border": border,
+        "value": d.choice((0, 0, 1, 7)),
+    } | d.surroundings()
+
+
+def work_dtype(dtype: np.dtype) -> np.dtype:
+    """In what sums of an image of this dtype are taken."""
+    return np.dtype(np.float64 if dtype in (np.int32, np.float64) else np.float32)
+
+
+def correlation(image, kernel, border, value, anchor=None):
+    """(sums, sums of absolute terms) of an image with a kernel, in the image's wide dtype."""
+    anchor = anchor or [k // 2 for k in kernel.shape]
+    cells = [
+        continued(border, size, np.arange(size)[:, None] + np.arange(k) - a) if size else np.zeros((0, k), int)
+        for size, k, a in zip(image.shape, kernel.shape, anchor, strict=False)
+    ]
+    windows = with_fill(image, value)[cells[0][:, None, :, None], cells[1][None, :, None, :]]
+    words = "yxij...,ij->yx..."
+    kernel = kernel.astype(image.dtype)
+    return np.einsum(words, windows, kernel), np.einsum(words, clean(windows), clean(kernel))
+
+
+def as_result(sums, bound, image_dtype: np.dtype, result: np.dtype | None = None) -> Want:
+    """A Want in the image's dtype, rounded and saturated where that is of integers, or in `result`."""
+    dtype = result or image_dtype
+    if dtype.kind not in "iu":
+        return Want(sums, dtype, bound)
+    limits = np.iinfo(dtype)
+    left_open = ~np.isfinite(sums)
+    return Want(
+        np.clip(np.where(left_open, 0, sums), limits.min, limits.max), dtype, np.where(left_open, np.inf, bound + 0.5)
+    )
+
+
+def wide(image):
+    return image.astype(working(image.dtype) if image.dtype.kind not in "iu" else np.longdouble)
+
+
+def rounding(dtype: np.dtype) -> float:
+    return arithmetic(work_dtype(dtype))
+
+
+def least(dtype: np.dtype) -> float:
+    return float(np.finfo(work_dtype(dtype)).smallest_subnormal)
+
+
+def filtered(case: dict, image, kernel, result=None, anchor=None) -> Want:
+    """What correlating with a kernel must give."""
+    sums, size = correlation(wide(image), kernel, case["border"], case["value"], anchor)
+    bound = 32 * rounding(image.dtype) * size + 64 * kernel.size * least(image.dtype)
+    return as_result(sums, bound, image.dtype, result)
+
+
+def words(case: dict, *more: str) -> dict:
+    return {name: case[name] for name in ("border", "value", *more)}
+
+
+def draw_filter2d(d: draw.Draw) -> dict:
+    case = _image(d)
+    window = [d.choice((1, 2, 3, 3, 3, 5, 5, 7, 9, 15)) for _ in range(2)]
+    kinds = ("normal", "whole", "constant", "nonnegative", "zeros", "sparse", "rank1", "rank1")
+    anchor = [d.randrange(k) for k in window] if d.chance(0.3) else None
+    return case | {
+        "kernel": d.array(window, d.choice(("float32", "float64", "float64", "int32")), kinds),
+        "anchor": anchor,
+    }
+
+
+def run_filter2d(case: dict) -> None:
+    def reference(image, kernel):
+        # Taps are rounded to the dtype of sums, and those of whole numbers are whole.
+        return filtered(case, image, kernel, anchor=case["anchor"])
+
+    if case["kernel"]["dtype"] == "int32":
+        case = case | {"kernel": case["kernel"] | {"values": "whole"}}
+    verify(
+        case,
+        lambda image, kernel, out: fastconv.filter2d(image, kernel, **words(case, "anchor"), out=out),
+        ("image", "kernel"),
+        reference,
+    )
+
+
+def draw_derivative(d: draw.Draw) -> dict:
+    return _image(d) | {"axis": d.choice((None, 0, 1)), "diagonals": d.chance(0.5)}
+
+
+def _derivative_dtype(dtype: np.dtype, axis=0) -> np.dtype:
+    if dtype.kind not in "iu":
+        return dtype
+    return np.dtype(np.int16) if dtype.itemsize == 1 and axis is not None else work_dtype(dtype)
+
+
+def run_sobel(case: dict) -> None:
+    axis = case["axis"]
+
+    def reference(image):
+        result = _derivative_dtype(image.dtype, axis)
+        if axis is not None:
+            return filtered(case, image, SOBEL.T if axis else SOBEL, result)
+        (a, a_size), (b, b_size) = (
+            correlation(wide(image), k, case["border"], case["value"]) for k in (SOBEL, SOBEL.T)
+        )
+        bound = 32 * rounding(image.dtype) * (a_size + b_size) + 1024 * least(image.dtype)
+        return Want(np.hypot(a, b), result, np.where(np.isnan(a + b), np.nan, bound))
+
+    verify(case, lambda image, out: fastconv.sobel(image, axis, **words(case), out=out), ("image",), reference)
+
+
+def run_laplacian(case: dict) -> None:
+    def reference(image):
+        return filtered(case, image, LAPLACIAN[case["diagonals"]], _derivative_dtype(image.dtype))
+
+    verify(
+        case, lambda image, out: fastconv.laplacian(image, **words(case, "diagonals"), out=out), ("image",), reference
+    )
+
+
+def draw_blur(d: draw.Draw) -> dict:
+    pair = d.chance(0.3)
+    sigma = [d.choice((0.3, 0.5, 0.8, 1.0, 1.7, 2.5, 4.0)) for _ in range(1 + pair)]
+    ksize = [d.choice((1, 3, 3, 5, 7, 9)) for _ in range(2)] if d.chance(0.4) else None
+    return _image(d) | {
+        "sigma": sigma if pair else sigma[0],
+        "ksize": ksize,
+        "truncate": d.choice((4.0, 3.0, 2.0)),
+        "size": [d.choice((1, 2, 3, 4, 5, 9)) for _ in range(2)],
+        "amount": d.choice((0, 0.5, 1.0, 2.0, -1.0)),
+        "threshold": d.choice((0, 0, 3)),
+    }
+
+
+def gaussian(case: dict) -> np.ndarray:
+    sigmas = case["sigma"] if isinstance(case["sigma"], list) else [case["sigma"]] * 2
+    radii = [k // 2 for k in case["ksize"]] if case["ksize"] else [int(case["truncate"] * s + 0.5) for s in sigmas]
+    axes = []
+    for sigma, radius in zip(sigmas, radii, strict=True):
+        weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+        axes.append(weights / weights.sum())
+    return np.outer(*axes)
+
+
+def run_gaussian(case: dict) -> None:
+    verify(
+        case,
+        lambda image, out: fastconv.gaussian_blur(image, case["sigma"], **words(case, "ksize", "truncate"), out=out),
+        ("image",),
+        lambda image: filtered(case, image, gaussian(case)),
+    )
+
+
+def run_box(case: dict) -> None:
+    kernel = np.full(case["size"], 1 / np.prod(case["size"]))
+    verify(
+        case,
+        lambda image, out: fastconv.box_blur(image, case["size"], **words(case), out=out),
+        ("image",),
+        lambda image: filtered(case, image, kernel),
+    )
+
+
+def run_sharpen(case: dict) -> None:
+    kernel = -case["amount"] * LAPLACIAN[False]
+    kernel[1, 1] += 1
+    verify(
+        case,
+        lambda image, out: fastconv.sharpen(image, case["amount"], **words(case), out=out),
+        ("image",),
+        lambda image: filtered(case, image, kernel),
+    )
+
+
+def run_unsharp(case: dict) -> None:
+    amount, threshold = case["amount"], case["threshold"]
+
+    def reference(image):
+        blur = gaussian(case)
+        detail = -blur
+        centre = tuple(k // 2 for k in blur.shape)
+        detail[centre] += 1
+        cells, (sums, size) = wide(image), correlation(wide(image), detail, case["border"], case["value"])
+        error = 32 * rounding(image.dtype) * size
+        kept = abs(sums) > threshold if threshold else True
+        bound = abs(amount) * (error + 64 * blur.size * least(image.dtype)) + 32 * rounding(image.dtype) * clean(cells)
+        if threshold:  # about the threshold either is right
+            bound = np.where(abs(abs(sums) - threshold) <= error, np.inf, bound)
+        bound = np.where(np.isfinite(sums), bound, np.nan)
+        return as_result(cells + np.where(kept, amount * sums, 0 * sums), bound, image.dtype)
+
+    def call(image, out=None):
+        return fastconv.unsharp_mask(
+            image, case["sigma"], amount, threshold, **words(case, "ksize", "truncate"), out=out
+        )
+
+    verify(case, call, ("image",), reference)
+
+
+def draw_bank(d: draw.Draw) -> dict:
+    case = _image(d)
+    n = d.choice((None, 0, 1, 2, 4))
+    shape = case["image"]["shape"][:2]
+    kernels = [d.choice((0, 1, 2, 3, 9)), d.choice((1, 2, 3, 5)), d.choice((1, 3, 3, 5, 7))]
+    return case | {
+        "image": case["image"] | {"shape": shape if n is None else [n, *shape]},
+        "kernels": d.array(kernels, d.choice(("float32", "float64")), ("normal", "whole", "constant", "sparse")),
+    }
+
+
+def run_bank(case: dict) -> None:
+    def reference(image, kernels):
+        stack = image if image.ndim == 3 else image[None]
+        dtype = work_dtype(image.dtype)
+        parts = [[filtered(case, one, kernel, dtype) for kernel in kernels] for one in stack]
+        shape = len(stack), len(kernels), *stack.shape[1:]
+        value, bound = (
+            np.array([[getattr(part, name) for part in row] for row in parts], np.longdouble).reshape(shape)
+            for name in ("value", "bound")
+        )
+        return Want(value if image.ndim == 3 else value[0], dtype, bound if image.ndim == 3 else bound[0])
+
+    verify(
+        case,
+        lambda image, kernels, out: fastconv.filter_bank(image, kernels, **words(case), out=out),
+        ("image", "kernels"),
+        reference,
+    )

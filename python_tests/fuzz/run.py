@@ -1,0 +1,11 @@
+"""The differential fuzzer: `python python_tests/fuzz/run.py --help`."""
+
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from fuzz.command import main  # noqa: E402
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -78,15 +78,16 @@ def output(out, shape: tuple[int, ...], dtype: np.dtype, inputs: tuple[np.ndarra
         return fresh, fresh
     if not isinstance(out, np.ndarray):
         raise TypeError(f"`out` must be a NumPy array; received {type(out).__name__}")
-    if out.shape != shape:
-        raise ValueError(f"`out` must have shape {shape}; received {out.shape}")
-    if out.dtype != dtype:
-        raise TypeError(f"`out` must have dtype {dtype}; received {out.dtype}")
-    if not out.flags.writeable:
+    array = np.asarray(out)     # a subclass may answer otherwise than its memory is
+    if array.shape != shape:
+        raise ValueError(f"`out` must have shape {shape}; received {array.shape}")
+    if array.dtype != dtype:
+        raise TypeError(f"`out` must have dtype {dtype}; received {array.dtype}")
+    if not array.flags.writeable:
         raise ValueError("`out` must be writeable; received a read-only array")
-    direct = out.flags.c_contiguous and out.dtype.isnative and not any(
-        np.may_share_memory(out, x) and not (elementwise and _same_memory(out, x)) for x in inputs if x is not None)
-    return (out if direct else np.empty(shape, dtype)), out
+    direct = array.flags.c_contiguous and array.dtype.isnative and not any(
+        np.may_share_memory(array, x) and not (elementwise and _same_memory(array, x)) for x in inputs if x is not None)
+    return (array if direct else np.empty(shape, dtype)), out
 
 
 def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -98,7 +99,7 @@ def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 def finish(computed: np.ndarray, returned: np.ndarray) -> np.ndarray:
     """Copy to `out` what could not be computed in place."""
     if computed is not returned:
-        returned[...] = computed
+        np.asarray(returned)[...] = computed
     return returned
 
 

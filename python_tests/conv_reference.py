@@ -28,7 +28,7 @@ def conv2d(x, kernel, bias, strides, padding, dilation, groups):
     for i, j, rows, cols in _taps(image.shape, out, kernel.shape, strides, dilation):
         part = _grouped(image[:, rows, cols], groups)
         y += np.einsum("nhwgc,cgo->nhwgo", part, _grouped(kernel[i, j], groups), optimize=True)
-    y = y.reshape(*y.shape[:3], -1)
+    y = y.reshape(*y.shape[:3], kernel.shape[3])
     return y if bias is None else y + bias.astype(np.float64)
 
 
@@ -38,7 +38,7 @@ def gradients(x, kernel, dy, strides, padding, dilation, groups):
     d_image, d_kernel = np.zeros(image.shape), np.zeros(kernel.shape)
     for i, j, rows, cols in _taps(image.shape, dy.shape[1:3], kernel.shape, strides, dilation):
         part = np.einsum("nhwgo,cgo->nhwgc", dy, _grouped(kernel[i, j], groups), optimize=True)
-        d_image[:, rows, cols] += part.reshape(*part.shape[:3], -1)
+        d_image[:, rows, cols] += part.reshape(*part.shape[:3], x.shape[3])
         part = np.einsum("nhwgc,nhwgo->cgo", _grouped(image[:, rows, cols], groups), dy, optimize=True)
         d_kernel[i, j] = part.reshape(kernel[i, j].shape)
     (top, _), (left, _) = padding

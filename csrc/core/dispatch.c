@@ -87,6 +87,12 @@ fc_status fc_set_isa(const char *name) {
     return FC_UNKNOWN_ISA;
 }
 
+fc_status fc_find_kernels(const fc_kernels **kernels) {
+    const fc_status status = fc_init();
+    *kernels = fc_active_kernels();
+    return status;
+}
+
 fc_status fc_init(void) {
     if (fc_active_kernels())
         return FC_OK;

@@ -4,8 +4,10 @@
 
 #include "kernels/types.h"
 
-/* The kernels in use; NULL before fc_init has succeeded. */
+/* The kernels in use; NULL before they were chosen. */
 const fc_kernels *fc_active_kernels(void);
+/* The same, chosen now if need be, or what fc_init says where it fails: an entry point begins with it. */
+fc_status fc_find_kernels(const fc_kernels **kernels);
 
 /* The table of instruction set `index`, for the checker: NULL past the end, all NULL where this CPU cannot run it. */
 const fc_kernels *fc_isa_kernels(size_t index);

@@ -35,9 +35,10 @@ fc_status fc_resolve_padding(fc_padding padding, ptrdiff_t size, ptrdiff_t windo
         return FC_OK;
     if (padding != FC_PAD_SAME)
         return FC_BAD_ARGUMENT;
+    if (!size)
+        return FC_OK;   /* no window: ceil(0 / stride) */
     /* Grouped so that no intermediate overflows: the last window starts at the last multiple of stride below size. */
-    ptrdiff_t last = size == 0 ? 0 : (size - 1) / stride * stride;
-    ptrdiff_t total = fc_max(span - (size - last), 0);
+    const ptrdiff_t last = (size - 1) / stride * stride, total = fc_max(span - (size - last), 0);
     *before = total / 2;
     *after = total - total / 2;
     return FC_OK;

@@ -104,15 +104,16 @@ static fc_status run(activation_job *job, fc_dtype dtype, const fc_kernels *kern
     return FC_OK;
 }
 
-static fc_status check(fc_dtype dtype, fc_activation activation, const fc_kernels *kernels) {
+static fc_status check(fc_dtype dtype, fc_activation activation, const fc_kernels **kernels) {
     if (dtype != FC_F16 && dtype != FC_BF16 && dtype != FC_F32 && dtype != FC_F64)
         return FC_BAD_DTYPE;
-    return kernels && activation >= FC_LINEAR && activation < FC_ACTIVATION_COUNT ? FC_OK : FC_BAD_ARGUMENT;
+    FC_TRY(fc_find_kernels(kernels));
+    return activation >= FC_LINEAR && activation < FC_ACTIVATION_COUNT ? FC_OK : FC_BAD_ARGUMENT;
 }
 
 fc_status fc_activate(fc_dtype dtype, fc_activation activation, double alpha, size_t count, const void *x, void *y) {
-    const fc_kernels *kernels = fc_active_kernels();
-    FC_TRY(check(dtype, activation, kernels));
+    const fc_kernels *kernels;
+    FC_TRY(check(dtype, activation, &kernels));
     if (count && (!x || !y))
         return FC_BAD_ARGUMENT;
     activation_job job = {.count = count, .alpha = alpha, .from = x, .to = y};
@@ -122,8 +123,8 @@ fc_status fc_activate(fc_dtype dtype, fc_activation activation, double alpha, si
 
 fc_status fc_activate_grad(fc_dtype dtype, fc_activation activation, double alpha, size_t count,
                            const void *x, const void *y, const void *dy, void *dx) {
-    const fc_kernels *kernels = fc_active_kernels();
-    FC_TRY(check(dtype, activation, kernels));
+    const fc_kernels *kernels;
+    FC_TRY(check(dtype, activation, &kernels));
     if (!count)
         return FC_OK;
     if (!dy || !dx || (!x && !y))

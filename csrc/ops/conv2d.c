@@ -41,10 +41,13 @@ static int serves(const fc_layer *layer, fc_conv2d_algorithm id) {
     return algorithms[id]->integers == fc_is_integer(layer->params.dtype) && algorithms[id]->serves(layer);
 }
 
-/* Nothing to compute: the algorithms need not expect such sizes. */
 int fc_layer_is_empty(const fc_layer *layer) { return !fc_view_pixels(&layer->view) || !layer->params.c_out; }
 
-fc_status fc_layer_make(const fc_conv2d_params *p, fc_layer *layer) { return make_layer(p, fc_active_kernels(), layer); }
+fc_status fc_layer_make(const fc_conv2d_params *p, fc_layer *layer) {
+    const fc_kernels *kernels;
+    FC_TRY(fc_find_kernels(&kernels));
+    return make_layer(p, kernels, layer);
+}
 
 int fc_layer_finishes(const fc_layer *layer, fc_conv2d_algorithm id) { return algorithms[id]->finishes && algorithms[id]->finishes(layer); }
 
@@ -81,16 +84,22 @@ static fc_conv2d_algorithm cheapest(const fc_layer *layer, fc_occasion occasion)
     return best;
 }
 
+/* No outputs, or the bias alone in them: the result is the same whatever is asked for, and the algorithms need not expect such sizes. */
+static fc_status choose_trivial(const fc_layer *layer, fc_conv2d_algorithm *chosen) {
+    const int integers = fc_is_integer(layer->params.dtype);
+    const fc_conv2d_algorithm wanted = layer->params.algorithm;
+    *chosen = integers ? FC_CONV_INTEGER : FC_CONV_PACKED;
+    return wanted == FC_CONV_AUTO || algorithms[wanted]->integers == integers ? FC_OK : FC_BAD_ARGUMENT;
+}
+
 /* The algorithm asked for, or the cheapest that serves. */
 static fc_status choose(const fc_layer *layer, fc_occasion occasion, fc_conv2d_algorithm *chosen) {
     const fc_conv2d_algorithm wanted = layer->params.algorithm;
+    if (fc_layer_is_empty(layer) || !layer->params.c_in)
+        return choose_trivial(layer, chosen);
     *chosen = wanted;
     if (wanted != FC_CONV_AUTO)
         return serves(layer, wanted) ? FC_OK : FC_BAD_ARGUMENT;
-    if (fc_layer_is_empty(layer) || !layer->params.c_in) {
-        *chosen = fc_is_integer(layer->params.dtype) ? FC_CONV_INTEGER : FC_CONV_PACKED;
-        return FC_OK;
-    }
     *chosen = (fc_conv2d_algorithm)fc_chosen_before(layer, occasion);
     if (*chosen != FC_CONV_AUTO)
         return FC_OK;
@@ -143,12 +152,19 @@ fc_status fc_conv2d(const fc_conv2d_params *p, const void *x, const void *kernel
     return fc_layer_run_once(&layer, id, kernel, bias, x, y);
 }
 
+/* One form of the kernel. A list of them only grows, by as many as an algorithm has forms: a few. */
+typedef struct packed_kernel {
+    struct packed_kernel *next;
+    fc_packed_form form;
+    void *data;
+} packed_kernel;
+
 /* Which algorithm is best depends on the image, so each is packed when it is first chosen, from a copy of the kernel. */
 struct fc_conv2d_prepared {
     fc_conv2d_params params;
     const fc_kernels *kernels;
     void *kernel, *bias;
-    _Atomic(void *) packed[FC_CONV_ALGORITHM_COUNT];
+    _Atomic(packed_kernel *) packed[FC_CONV_ALGORITHM_COUNT];
 };
 
 static fc_status copy_of(const void *from, const ptrdiff_t *sizes, size_t count, void **copy) {
@@ -179,11 +195,20 @@ fc_status fc_conv2d_prepare(const fc_conv2d_params *p, const void *kernel, const
     return status;
 }
 
+static void free_packed(packed_kernel *packed) {
+    while (packed) {
+        packed_kernel *next = packed->next;
+        fc_scratch_free(packed->data);
+        free(packed);
+        packed = next;
+    }
+}
+
 void fc_conv2d_free(fc_conv2d_prepared *prepared) {
     if (!prepared)
         return;
     for (size_t id = 0; id < FC_CONV_ALGORITHM_COUNT; id++)
-        fc_scratch_free(atomic_load(&prepared->packed[id]));
+        free_packed(atomic_load(&prepared->packed[id]));
     fc_scratch_free(prepared->kernel);
     fc_scratch_free(prepared->bias);
     free(prepared);
@@ -195,26 +220,50 @@ static int same_kernel(const fc_conv2d_params *a, const fc_conv2d_params *b) {
         && a->dilation_h == b->dilation_h && a->dilation_w == b->dilation_w;
 }
 
+static const packed_kernel *find_form(const packed_kernel *packed, const fc_packed_form *form) {
+    while (packed && memcmp(&packed->form, form, sizeof *form))
+        packed = packed->next;
+    return packed;
+}
+
 /* Threads that come here together each pack, and the first one's is kept. */
-static fc_status packed_for(const fc_conv2d_prepared *prepared, const fc_layer *layer, fc_conv2d_algorithm id, void **packed) {
-    fc_conv2d_prepared *own = (fc_conv2d_prepared *)prepared;
-    void *made, *none = NULL;
-    *packed = atomic_load(&own->packed[id]);
-    if (*packed)
-        return FC_OK;
-    FC_TRY(fc_layer_pack(layer, id, prepared->kernel, prepared->bias, &made));
-    *packed = made;
-    if (!atomic_compare_exchange_strong(&own->packed[id], &none, made)) {
-        fc_scratch_free(made);
-        *packed = none;
+static const packed_kernel *keep(_Atomic(packed_kernel *) *kept, packed_kernel *made) {
+    const packed_kernel *found;
+    made->next = atomic_load(kept);
+    while (!(found = find_form(made->next, &made->form)))
+        if (atomic_compare_exchange_weak(kept, &made->next, made))
+            return made;
+    made->next = NULL;
+    free_packed(made);
+    return found;
+}
+
+static fc_status packed_for(const fc_conv2d_prepared *prepared, const fc_layer *layer, fc_conv2d_algorithm id, const void **packed) {
+    _Atomic(packed_kernel *) *kept = &((fc_conv2d_prepared *)prepared)->packed[id];
+    const fc_packed_form form = algorithms[id]->form ? algorithms[id]->form(layer) : (fc_packed_form){{0}};
+    const packed_kernel *found = find_form(atomic_load(kept), &form);
+    if (!found) {
+        packed_kernel *made = calloc(1, sizeof *made);
+        if (!made)
+            return FC_OUT_OF_MEMORY;
+        made->form = form;
+        const fc_status status = fc_layer_pack(layer, id, prepared->kernel, prepared->bias, &made->data);
+        if (status) {
+            free_packed(made);
+            return status;
+        }
+        found = keep(kept, made);
     }
+    *packed = found->data;
     return FC_OK;
 }
 
 fc_status fc_conv2d_run(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, void *y) {
     fc_layer layer;
     fc_conv2d_algorithm id;
-    void *packed;
+    const void *packed;
+    if (!prepared)
+        return FC_BAD_ARGUMENT;
     FC_TRY(make_layer(p, prepared->kernels, &layer));
     layer.params.precision = prepared->params.precision;
     if (!same_kernel(p, &prepared->params))
@@ -236,8 +285,9 @@ fc_status fc_conv2d_serves(const fc_conv2d_params *p) {
 fc_status fc_plan_conv2d(const fc_conv2d_params *p, fc_conv2d_plan *plan) {
     fc_layer layer;
     size_t packed;
-    *plan = (fc_conv2d_plan){.isa = fc_active_isa()};
+    *plan = (fc_conv2d_plan){0};
     FC_TRY(fc_layer_make(p, &layer));
+    plan->isa = fc_active_isa();
     FC_TRY(fc_layer_choose(&layer, &plan->algorithm));
     plan->out_h = layer.view.dst.h;
     plan->out_w = layer.view.dst.w;

@@ -198,9 +198,8 @@ static void cut(product_job *job) {
 }
 
 fc_status fc_matrix_product(const fc_product *product) {
-    const fc_kernels *kernels = fc_active_kernels();
-    if (!kernels)
-        return FC_BAD_ARGUMENT;
+    const fc_kernels *kernels;
+    FC_TRY(fc_find_kernels(&kernels));
     if (!product->rows || !product->cols)
         return FC_OK;
     if (fc_adds_rows(product))

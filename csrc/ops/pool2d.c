@@ -24,6 +24,7 @@ typedef struct range { ptrdiff_t begin, end; } range;
 
 typedef struct pool_job {
     const fc_pool2d_params *p;
+    fc_pool2d_params own;                   /* p's, a single window's stride, which means nothing, 1 */
     ptrdiff_t out_h, out_w, images, cell;
     range inner;                            /* columns of windows that lose no cell at the borders */
     fc_pool_fn *kernel;
@@ -277,21 +278,25 @@ static fc_status run(pool_job *job, const fc_kernels *kernels) {
 }
 
 /* FC_OK with *empty = 1 where there is no output. */
-static fc_status begin(pool_job *job, const fc_kernels *kernels, int *empty) {
-    const fc_pool2d_params *p = job->p;
+static fc_status begin(pool_job *job, const fc_pool2d_params *p, const fc_kernels **kernels, int *empty) {
+    FC_TRY(fc_find_kernels(kernels));
     FC_TRY(fc_pool2d_output_size(p, &job->out_h, &job->out_w));
+    job->own = *p;
+    job->own.stride_h = job->out_h > 1 ? p->stride_h : 1;
+    job->own.stride_w = job->out_w > 1 ? p->stride_w : 1;
+    job->p = &job->own;
     *empty = !p->n || !p->c || !(job->gradient ? p->h && p->w : job->out_h && job->out_w);
     if (*empty)
         return FC_OK;
     const int windows = job->out_h && job->out_w, needs_x = p->mode == FC_MAX_POOL || !job->gradient;
-    return kernels && job->to && (!windows || !needs_x || job->x) ? FC_OK : FC_BAD_ARGUMENT;
+    return job->to && (!windows || !needs_x || job->x) ? FC_OK : FC_BAD_ARGUMENT;
 }
 
 fc_status fc_pool2d(const fc_pool2d_params *p, const void *x, void *y) {
-    const fc_kernels *k = fc_active_kernels();
-    pool_job job = {.p = p, .x = x, .to = y};
+    const fc_kernels *k;
+    pool_job job = {.x = x, .to = y};
     int empty;
-    FC_TRY(begin(&job, k, &empty));
+    FC_TRY(begin(&job, p, &k, &empty));
     if (empty)
         return FC_OK;
     if (p->dtype == FC_F64)
@@ -302,10 +307,10 @@ fc_status fc_pool2d(const fc_pool2d_params *p, const void *x, void *y) {
 }
 
 fc_status fc_pool2d_grad(const fc_pool2d_params *p, const void *x, const void *dy, void *dx) {
-    const fc_kernels *k = fc_active_kernels();
-    pool_job job = {.p = p, .x = p->mode == FC_MAX_POOL ? x : NULL, .from = dy, .to = dx, .gradient = 1};
+    const fc_kernels *k;
+    pool_job job = {.x = p->mode == FC_MAX_POOL ? x : NULL, .from = dy, .to = dx, .gradient = 1};
     int empty;
-    FC_TRY(begin(&job, k, &empty));
+    FC_TRY(begin(&job, p, &k, &empty));
     if (empty)
         return FC_OK;
     if (!dy && job.out_h && job.out_w)
@@ -318,10 +323,10 @@ fc_status fc_pool2d_grad(const fc_pool2d_params *p, const void *x, const void *d
 }
 
 fc_status fc_max_pool2d_grad_grad(const fc_pool2d_params *p, const void *x, const void *ddx, void *ddy) {
-    const fc_kernels *k = fc_active_kernels();
-    pool_job job = {.p = p, .x = x, .from = ddx, .to = ddy, .from_on_x = 1};
+    const fc_kernels *k;
+    pool_job job = {.x = x, .from = ddx, .to = ddy, .from_on_x = 1};
     int empty;
-    FC_TRY(begin(&job, k, &empty));
+    FC_TRY(begin(&job, p, &k, &empty));
     if (empty)
         return FC_OK;
     if (!ddx)

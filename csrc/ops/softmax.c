@@ -122,7 +122,7 @@ static fc_status allocate(softmax_job *job, size_t workers) {
 }
 
 static fc_status softmax(fc_dtype dtype, size_t outer, size_t axis, size_t inner, const void *from, const void *dy, void *to) {
-    const fc_kernels *kernels = fc_active_kernels();
+    const fc_kernels *kernels;
     if (dtype != FC_F16 && dtype != FC_BF16 && dtype != FC_F32 && dtype != FC_F64)
         return FC_BAD_DTYPE;
     const ptrdiff_t factors[] = {(ptrdiff_t)outer, (ptrdiff_t)axis, (ptrdiff_t)inner, (ptrdiff_t)fc_dtype_size(dtype)};
@@ -130,8 +130,9 @@ static fc_status softmax(fc_dtype dtype, size_t outer, size_t axis, size_t inner
     FC_TRY(fc_multiply(factors, 4, &bytes));
     if (!bytes)
         return FC_OK;
-    if (!kernels || !from || !to)
+    if (!from || !to)
         return FC_BAD_ARGUMENT;
+    FC_TRY(fc_find_kernels(&kernels));
     softmax_job job = {
         .kernels = kernels, .dtype = dtype, .outer = outer, .axis = axis, .inner = inner, .width = fc_dtype_size(dtype),
         .from = from, .dy = dy, .to = to,

@@ -134,7 +134,8 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
     Raises
     ------
     ValueError, TypeError
-        If an argument is malformed, shapes do not fit, or the window is larger than the padded image.
+        If an argument is malformed, shapes do not fit, or the window is larger than the padded image, which Keras'
+        layers refuse as well; of an image without rows or columns the result is empty.
 
     See Also
     --------

@@ -27,6 +27,9 @@ class Geometry:
         except ValueError as error:
             message = f"`x` of shape {shape} cannot be pooled with `pool_size` {pool}, `padding` {pads}: {error}"
             raise ValueError(message) from None
+        if not (out_h and out_w) and h and w:
+            raise ValueError(f"`pool_size` of {pool[0]} x {pool[1]} does not fit into `x` of shape {shape} with "
+                             f"padding={padding!r}")
         self.output_shape = _args.shape_of(n, out_h, out_w, c, data_format)
 
     def check_dy(self, dy: np.ndarray) -> None:
@@ -68,7 +71,8 @@ def max_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="ch
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of these.
+        If an argument is none of these, or the window is larger than the padded image, which Keras' layers refuse as
+        well; of an image without rows or columns the result is empty.
 
     Examples
     --------

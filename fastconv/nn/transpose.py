@@ -78,6 +78,9 @@ def output_shape(x_shape, kernel_shape, keywords: Keywords, output_padding) -> t
                          f"received shape {kernel_shape}")
     result = transposed_size(size, kernel_shape[:2], keywords.strides, keywords.padding, output_padding,
                              keywords.dilation)
+    if max(result) >= 2**63:
+        raise ValueError(f"`strides` and `dilation_rate` must leave the result sizes of 64 bits; received "
+                         f"{keywords.strides} and {keywords.dilation} for `x` of shape {x_shape}")
     return _args.shape_of(n, *result, kernel_shape[2], keywords.data_format)
 
 

@@ -18,6 +18,12 @@ typedef struct fc_layer_weights { const void *kernel, *bias, *packed; } fc_layer
 /* has_bias is 1 where scale is given. */
 typedef struct fc_epilogue { int has_bias; fc_activation activation; double alpha; const void *scale, *added; } fc_epilogue;
 
+/*
+ * What the layout of a packed kernel depends on beyond the kernel's own shape, strides and dtype: tiles, panels, blocks of k. One packed
+ * kernel serves every layer of equal form. Numbers not used are 0.
+ */
+typedef struct fc_packed_form { size_t numbers[6]; } fc_packed_form;
+
 typedef struct fc_algorithm {
     const char *name;
     const char *needs;              /* what it serves, as the end of "algorithm 'x' needs ..." */
@@ -25,7 +31,8 @@ typedef struct fc_algorithm {
     int (*serves)(const fc_layer *layer);   /* a layer of such a dtype */
     /* Estimated cycles of one core for one run, packing left out: the cheapest that serves is chosen. */
     double (*cost)(const fc_layer *layer);
-    /* The packed kernel and bias depend on the kernel's geometry alone: n, h, w and padding may differ at run time. */
+    /* Of the packed kernel and bias; NULL for one form whatever n, h, w and padding are. */
+    fc_packed_form (*form)(const fc_layer *layer);
     fc_status (*packed_bytes)(const fc_layer *layer, size_t *bytes);
     void (*pack)(const fc_layer *layer, const void *kernel, const void *bias, void *packed);
     /* Whether one run of a kernel had better pack what it needs where it needs it, or NULL for never. */

@@ -139,6 +139,11 @@ static double cost(const fc_layer *layer) {
     return fc_batch_cost(layer, &d);
 }
 
+static fc_packed_form form(const fc_layer *layer) {
+    const fc_batch_plan d = fc_batch_plan_of(layer);
+    return fc_weights_form(&d.weights);
+}
+
 static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
     const fc_batch_plan d = fc_batch_plan_of(layer);
     return fc_weights_bytes(&d.weights, &layer->view, bytes);
@@ -161,6 +166,6 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
 }
 
 const fc_algorithm fc_algorithm_batch = {
-    .name = "batch", .needs = "float32 or float64, few input channels and rows of an image that stay in cache", .serves = serves, .cost = cost,
+    .name = "batch", .needs = "float32 or float64, few input channels and rows of an image that stay in cache", .serves = serves, .cost = cost, .form = form,
     .packed_bytes = packed_bytes, .pack = pack, .run = run, .describe = describe,
 };

@@ -320,6 +320,11 @@ static double cost(const fc_layer *layer) {
     return fc_direct_cost(&own, &d);
 }
 
+static fc_packed_form form(const fc_layer *layer) {
+    const fc_weight_panels panels = fc_direct_weights(layer);
+    return fc_weights_form(&panels);
+}
+
 static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
     const fc_weight_panels panels = fc_direct_weights(layer);
     return fc_weights_bytes(&panels, &layer->view, bytes);
@@ -347,6 +352,6 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
 }
 
 const fc_algorithm fc_algorithm_direct = {
-    .name = "direct", .needs = "floating-point arrays with input channels", .serves = fc_direct_serves, .cost = cost, .packed_bytes = packed_bytes, .pack = pack,
-    .packs_late = packs_late, .finishes = fc_direct_finishes, .run = run, .describe = describe,
+    .name = "direct", .needs = "floating-point arrays with input channels", .serves = fc_direct_serves, .cost = cost, .form = form, .packed_bytes = packed_bytes,
+    .pack = pack, .packs_late = packs_late, .finishes = fc_direct_finishes, .run = run, .describe = describe,
 };

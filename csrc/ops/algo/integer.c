@@ -65,6 +65,11 @@ fc_integer_form fc_integer_choose(const fc_layer *layer) {
 /* Packed weights: [group][panel][run][group of four][width][4], then start [group][panels * width] in int32. */
 static size_t panel_bytes(const fc_integer_form *f) { return f->runs * f->length * f->width * 4; }
 
+static fc_packed_form form(const fc_layer *layer) {
+    const fc_integer_form f = fc_integer_choose(layer);
+    return (fc_packed_form){{f.width, f.panels, f.runs, f.length}};
+}
+
 static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
     const fc_integer_form f = fc_integer_choose(layer);
     const ptrdiff_t factors[] = {layer->view.groups, (ptrdiff_t)f.panels, (ptrdiff_t)f.width * 4, (ptrdiff_t)(f.runs * f.length + 1)};
@@ -75,7 +80,7 @@ typedef struct pack_job {
     const fc_layer *layer;
     const fc_integer_form *form;
     const uint8_t *kernel;
-    const int32_t *bias;
+    const char *bias;       /* int32_t, at any alignment */
     uint8_t *packed;
 } pack_job;
 
@@ -112,8 +117,11 @@ static void pack_panel(void *job_, size_t task, size_t worker) {
     const uint32_t off = !f->flip ? 0 : job->layer->params.dtype == FC_I8 ? -128u : 128u;
     for (size_t j = 0; j < count; j++)
         start[j] = off * sums[j];
-    for (size_t j = 0; job->bias && j < count; j++)
-        start[j] += (uint32_t)job->bias[group * outs + o + j];
+    for (size_t j = 0; job->bias && j < count; j++) {
+        uint32_t bias;
+        memcpy(&bias, job->bias + (group * outs + o + j) * sizeof bias, sizeof bias);
+        start[j] += bias;
+    }
     memcpy(job->packed + (size_t)v->groups * f->panels * panel_bytes(f) + task * f->width * 4, start, f->width * 4);
 }
 
@@ -343,5 +351,5 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
 
 const fc_algorithm fc_algorithm_integer = {
     .name = "integer", .needs = "`x` and `kernel` of int8 or uint8", .integers = 1,
-    .serves = serves, .cost = cost, .packed_bytes = packed_bytes, .pack = pack, .run = run, .describe = describe,
+    .serves = serves, .cost = cost, .form = form, .packed_bytes = packed_bytes, .pack = pack, .run = run, .describe = describe,
 };

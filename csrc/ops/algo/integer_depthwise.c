@@ -36,15 +36,21 @@ typedef struct integer_depthwise_job {
     const fc_layer *layer;
     const int32_t *packed;
     const uint8_t *x;
-    int32_t *y;
+    char *y;                        /* int32_t, like the bias at any alignment */
     char *scratch;                  /* a row of zeros, then pointers of the taps for each worker */
     size_t channels, taps, zero_bytes, worker_bytes;
     int relu;
 } integer_depthwise_job;
 
-static void finish(const integer_depthwise_job *job, size_t count, int32_t *y) {
-    for (size_t i = 0; job->relu && i < count; i++)
-        y[i] = y[i] > 0 ? y[i] : 0;
+static const size_t SIZE = sizeof(int32_t);
+
+static void finish(const integer_depthwise_job *job, size_t count, char *y) {
+    for (size_t i = 0; job->relu && i < count; i++) {
+        int32_t value;
+        memcpy(&value, y + i * SIZE, SIZE);
+        value = value > 0 ? value : 0;
+        memcpy(y + i * SIZE, &value, SIZE);
+    }
 }
 
 /* Task: one row of the output of one image, all channels. */
@@ -55,7 +61,7 @@ static void nhwc_row(void *job_, size_t task, size_t worker) {
     fc_depthwise_bytes_fn *kernel = v->dtype == FC_I8 ? kernels->depthwise_i8 : kernels->depthwise_u8;
     const ptrdiff_t n = (ptrdiff_t)task / v->dst.h, i = (ptrdiff_t)task % v->dst.h;
     const void **from = (const void **)(job->scratch + job->zero_bytes + worker * job->worker_bytes);
-    int32_t *y = job->y + n * v->dst.n_pitch + i * v->dst.h_pitch;
+    char *y = job->y + (size_t)(n * v->dst.n_pitch + i * v->dst.h_pitch) * SIZE;
     for (ptrdiff_t j = 0; j < v->dst.w; j++) {
         const void **tap = from;
         for (ptrdiff_t s = 0; s < v->rows.count; s++)
@@ -65,13 +71,13 @@ static void nhwc_row(void *job_, size_t task, size_t worker) {
                 const int there = row >= 0 && row < v->src.h && col >= 0 && col < v->src.w;
                 *tap++ = there ? job->x + n * v->src.n_pitch + row * v->src.h_pitch + col * v->src.w_pitch : (const void *)job->scratch;
             }
-        kernel(job->taps, from, job->packed, job->channels, job->channels, y + j * v->dst.w_pitch);
+        kernel(job->taps, from, job->packed, job->channels, job->channels, (void *)(y + (size_t)(j * v->dst.w_pitch) * SIZE));
     }
     finish(job, (size_t)v->dst.w * job->channels, y);
 }
 
 /* One row of the output of one channel: a tap adds to the columns whose window cell lies inside. */
-static void nchw_row(const integer_depthwise_job *job, const uint8_t *x, const int32_t *weights, ptrdiff_t i, int32_t *y) {
+static void nchw_row(const integer_depthwise_job *job, const uint8_t *x, const int32_t *weights, ptrdiff_t i, char *y) {
     const fc_conv_view *v = &job->layer->view;
     const fc_kernels *kernels = job->layer->kernels;
     fc_axpy_fn *axpy = v->dtype == FC_I8 ? kernels->axpy_i8 : kernels->axpy_u8;
@@ -84,7 +90,7 @@ static void nchw_row(const integer_depthwise_job *job, const uint8_t *x, const i
             const ptrdiff_t end = v->src.w > col ? fc_min((v->src.w - col - 1) / stride + 1, v->dst.w) : 0;
             if (begin < end)
                 axpy((size_t)(end - begin), weights + (s * v->cols.count + t) * (ptrdiff_t)job->channels,
-                     x + row * v->src.w + col + begin * stride, (size_t)stride, y + begin);
+                     x + row * v->src.w + col + begin * stride, (size_t)stride, y + (size_t)begin * SIZE);
         }
     }
 }
@@ -95,11 +101,11 @@ static void nchw_plane(void *job_, size_t task, size_t worker) {
     const integer_depthwise_job *job = job_;
     const fc_conv_view *v = &job->layer->view;
     const size_t c = task % job->channels, pixels = (size_t)(v->dst.h * v->dst.w);
-    int32_t *y = job->y + (ptrdiff_t)task * v->dst.c_pitch;
+    char *y = job->y + task * (size_t)v->dst.c_pitch * SIZE;
     for (size_t i = 0; i < pixels; i++)
-        y[i] = job->packed[c];
+        memcpy(y + i * SIZE, &job->packed[c], SIZE);
     for (ptrdiff_t i = 0; i < v->dst.h; i++)
-        nchw_row(job, job->x + (ptrdiff_t)task * v->src.c_pitch, job->packed + job->channels + c, i, y + i * v->dst.w);
+        nchw_row(job, job->x + (ptrdiff_t)task * v->src.c_pitch, job->packed + job->channels + c, i, y + (size_t)(i * v->dst.w) * SIZE);
     finish(job, pixels, y);
 }
 
@@ -108,13 +114,13 @@ static double multiplications(const fc_conv_view *v) {
 }
 
 static double cost(const fc_layer *layer) {
-    const double a_multiplication = layer->view.dst.c_pitch == 1 ? 0.15 : layer->view.cols.stride == 1 ? 0.35 : 1;
+    const double a_multiplication = layer->view.dst.layout == FC_NHWC ? 0.15 : layer->view.cols.stride == 1 ? 0.35 : 1;
     return a_multiplication * multiplications(&layer->view);
 }
 
 static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
     const fc_conv_view *v = &layer->view;
-    const int last = v->dst.c_pitch == 1;
+    const int last = v->dst.layout == FC_NHWC;
     plan->tile_rows = 1;
     plan->tile_cols = 1;
     plan->pixels_in_rows = last;

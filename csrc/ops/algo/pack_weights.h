@@ -3,13 +3,14 @@
 #ifndef FC_OPS_ALGO_PACK_WEIGHTS_H
 #define FC_OPS_ALGO_PACK_WEIGHTS_H
 
-#include "ops/algo/view.h"
+#include "ops/algo/algorithm.h"
 
 typedef struct fc_weight_panels {
     size_t width, panels;   /* of one group */
     size_t k, block_k;      /* block_k <= k; k where k is not cut */
 } fc_weight_panels;
 
+static inline fc_packed_form fc_weights_form(const fc_weight_panels *p) { return (fc_packed_form){{p->width, p->panels, p->k, p->block_k}}; }
 static inline size_t fc_weights_of_group(const fc_weight_panels *p) { return p->panels * p->width * p->k; }
 
 /* Bytes in the compute type, of all and of one panel. */

@@ -45,6 +45,11 @@ fc_packed_blocking fc_packed_choose(const fc_kernels *kernels, const fc_conv_vie
 static fc_weight_panels weight_panels(const fc_packed_blocking *b) { return (fc_weight_panels){b->out_panel, b->out_panels, b->k, b->block_k}; }
 static size_t group_elements(const fc_packed_blocking *b) { return b->out_panels * b->out_panel * b->k; }
 
+fc_packed_form fc_packed_form_of(const fc_packed_blocking *b) {
+    const fc_weight_panels p = weight_panels(b);
+    return fc_weights_form(&p);
+}
+
 fc_status fc_packed_bytes(const fc_packed_blocking *b, const fc_conv_view *view, size_t *bytes) {
     const fc_weight_panels p = weight_panels(b);
     return fc_weights_bytes(&p, view, bytes);
@@ -250,6 +255,11 @@ static double cost(const fc_layer *layer) {
     return (double)v->groups * (double)fc_view_pixels(v) * ((double)b.k * (1.05 * arithmetic + chunks * packing_cycles(v)) + fc_store_cycles(v, b.pixels_in_rows) * (double)v->dst.c);
 }
 
+static fc_packed_form form(const fc_layer *layer) {
+    const fc_packed_blocking b = fc_packed_choose(layer->kernels, &layer->view);
+    return fc_packed_form_of(&b);
+}
+
 static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
     const fc_packed_blocking b = fc_packed_choose(layer->kernels, &layer->view);
     return fc_packed_bytes(&b, &layer->view, bytes);
@@ -289,5 +299,6 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
 }
 
 const fc_algorithm fc_algorithm_packed = {
-    .name = "packed", .needs = "any layer", .serves = serves, .cost = cost, .packed_bytes = packed_bytes, .pack = pack, .packs_late = packs_late, .run = run, .describe = describe,
+    .name = "packed", .needs = "any layer", .serves = serves, .cost = cost, .form = form, .packed_bytes = packed_bytes, .pack = pack,
+    .packs_late = packs_late, .run = run, .describe = describe,
 };

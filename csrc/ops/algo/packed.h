@@ -20,6 +20,7 @@ typedef struct fc_packed_blocking {
 
 fc_packed_blocking fc_packed_choose(const fc_kernels *kernels, const fc_conv_view *view);
 
+fc_packed_form fc_packed_form_of(const fc_packed_blocking *b);
 /* Bytes of the packed weights and bias of all groups. */
 fc_status fc_packed_bytes(const fc_packed_blocking *b, const fc_conv_view *view, size_t *bytes);
 /* weights: of group 0; bias: c_out elements or NULL. */

@@ -243,6 +243,11 @@ static double cost(const fc_layer *layer) {
     return fc_planar_cost(&own, &d);
 }
 
+static fc_packed_form form(const fc_layer *layer) {
+    const fc_planar_plan d = plan_of(layer, 0);
+    return fc_weights_form(&d.weights);
+}
+
 static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
     const fc_planar_plan d = plan_of(layer, 0);
     return fc_weights_bytes(&d.weights, &layer->view, bytes);
@@ -271,6 +276,6 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
 }
 
 const fc_algorithm fc_algorithm_planar = {
-    .name = "planar", .needs = "float32 or float64 and at least one input channel", .serves = serves, .cost = cost, .packed_bytes = packed_bytes,
-    .pack = pack, .packs_late = packs_late, .run = run, .describe = describe,
+    .name = "planar", .needs = "float32 or float64 and at least one input channel", .serves = serves, .cost = cost, .form = form,
+    .packed_bytes = packed_bytes, .pack = pack, .packs_late = packs_late, .run = run, .describe = describe,
 };

@@ -318,6 +318,13 @@ static double cost(const fc_layer *layer) {
     return (double)v->groups * pixels * (multiplications / layer->kernels->split_gemm.rate + (double)b.k * each + stores);
 }
 
+/* The blocks of k, and of the kernel that is kept where values are out of range. */
+static fc_packed_form form(const fc_layer *layer) {
+    const fc_split_blocking b = choose(layer);
+    const fc_packed_blocking packed = fc_packed_choose(layer->kernels, &layer->view);
+    return (fc_packed_form){{b.planes, (size_t)b.pixels_in_rows, (size_t)b.patched, b.block_k, packed.out_panel, packed.block_k}};
+}
+
 static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
     const fc_split_blocking b = choose(layer);
     const fc_packed_blocking packed = fc_packed_choose(layer->kernels, &layer->view);
@@ -360,9 +367,9 @@ static int serves_bfloat16(const fc_layer *layer) {
 
 const fc_algorithm fc_algorithm_split = {
     .name = "split", .needs = "float32 or float16",
-    .serves = serves_split, .cost = cost, .packed_bytes = packed_bytes, .pack = pack, .run = run, .describe = describe,
+    .serves = serves_split, .cost = cost, .form = form, .packed_bytes = packed_bytes, .pack = pack, .run = run, .describe = describe,
 };
 const fc_algorithm fc_algorithm_bfloat16 = {
     .name = "bfloat16", .needs = "bfloat16, or float32 at precision 'medium'",
-    .serves = serves_bfloat16, .cost = cost, .packed_bytes = packed_bytes, .pack = pack, .run = run, .describe = describe,
+    .serves = serves_bfloat16, .cost = cost, .form = form, .packed_bytes = packed_bytes, .pack = pack, .run = run, .describe = describe,
 };

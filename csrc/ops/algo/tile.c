@@ -19,9 +19,10 @@ double fc_tile_cycles(const fc_gemm_tile *tile) { return fc_step_cycles(tile->ro
 
 double fc_store_cycles(const fc_conv_view *view, int pixels_in_rows) {
     const double contiguous = 0.2, transposed = 0.6, scattered = 1.5;
+    const int channels_last = view->dst.layout == FC_NHWC, neighbours = view->dst.w_pitch == 1;
     if (pixels_in_rows)
-        return view->dst.c_pitch == 1 ? contiguous : view->dst.w_pitch == 1 ? transposed : scattered;
-    return view->dst.w_pitch == 1 ? contiguous : view->dst.c_pitch == 1 ? transposed : scattered;
+        return channels_last ? contiguous : neighbours ? transposed : scattered;
+    return neighbours ? contiguous : channels_last ? transposed : scattered;
 }
 
 void fc_pack_bias(const fc_kernels *kernels, fc_dtype dtype, const void *bias, size_t count, size_t padded, void *dst) {

@@ -4,7 +4,7 @@
 #include "core/size.h"
 
 static fc_tensor_view tensor(fc_layout layout, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, ptrdiff_t groups) {
-    fc_tensor_view t = {.h = h, .w = w, .c = c / groups, .n_pitch = h * w * c};
+    fc_tensor_view t = {.h = h, .w = w, .c = c / groups, .n_pitch = h * w * c, .layout = layout};
     if (layout == FC_NHWC) {
         t.h_pitch = w * c;
         t.w_pitch = c;
@@ -18,6 +18,11 @@ static fc_tensor_view tensor(fc_layout layout, ptrdiff_t h, ptrdiff_t w, ptrdiff
     return t;
 }
 
+/* Of `windows` windows: their strides, like the pads and the reach of their taps, stay within the padded image. */
+static fc_taps taps(ptrdiff_t count, ptrdiff_t pad, ptrdiff_t dilation, ptrdiff_t stride, ptrdiff_t windows) {
+    return (fc_taps){count, -pad, count > 1 ? dilation : 1, windows > 1 ? stride : 1};
+}
+
 fc_status fc_forward_view(const fc_conv2d_params *p, fc_conv_view *view) {
     ptrdiff_t out_h, out_w, c = p->c_in / p->groups;
     FC_TRY(fc_conv2d_output_size(p, &out_h, &out_w));
@@ -25,8 +30,8 @@ fc_status fc_forward_view(const fc_conv2d_params *p, fc_conv_view *view) {
         .dtype = p->dtype, .n = p->n, .groups = p->groups,
         .src = tensor(p->layout, p->h, p->w, p->c_in, p->groups),
         .dst = tensor(p->layout, out_h, out_w, p->c_out, p->groups),
-        .rows = {p->k_h, -p->pad_top, p->dilation_h, p->stride_h},
-        .cols = {p->k_w, -p->pad_left, p->dilation_w, p->stride_w},
+        .rows = taps(p->k_h, p->pad_top, p->dilation_h, p->stride_h, out_h),
+        .cols = taps(p->k_w, p->pad_left, p->dilation_w, p->stride_w, out_w),
         .w_row_pitch = p->k_w * c * p->c_out, .w_col_pitch = c * p->c_out, .w_c_pitch = p->c_out, .w_out_pitch = 1,
         .w_group_pitch = p->c_out / p->groups,
     };

@@ -14,9 +14,14 @@
 
 #include "kernels/types.h"
 
+/*
+ * The layout is a fact of its own: with one pixel, or one channel, the pitches of both layouts are alike. Pitches tell what lies together,
+ * and no more than that.
+ */
 typedef struct fc_tensor_view {
     ptrdiff_t h, w, c;                              /* c: channels of one group */
     ptrdiff_t n_pitch, h_pitch, w_pitch, c_pitch, group_pitch;
+    fc_layout layout;
 } fc_tensor_view;
 
 typedef struct fc_taps { ptrdiff_t count, first, step, stride; } fc_taps;
@@ -38,7 +43,7 @@ static inline fc_dtype fc_output_dtype(fc_dtype dtype) { return fc_is_integer(dt
 /* What the arithmetic is done in. */
 static inline fc_dtype fc_compute_dtype(fc_dtype dtype) { return dtype == FC_F64 ? FC_F64 : FC_F32; }
 
-/* The forward pass of checked parameters. */
+/* The forward pass of checked parameters. A single window's stride and a single tap's dilation, which mean nothing, are 1. */
 fc_status fc_forward_view(const fc_conv2d_params *p, fc_conv_view *view);
 /* The part of a view that makes rows [begin, end) of dst in image n; *src_offset and *dst_offset are its first pixels. */
 fc_conv_view fc_view_band(const fc_conv_view *view, ptrdiff_t n, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t *src_offset, ptrdiff_t *dst_offset);

@@ -119,6 +119,13 @@ static double packing_set(const fc_layer *layer, int set) {
     return late_set(layer, set) ? cycles_of(layer, &plan, 1) - cycles_of(layer, &plan, 0) : a_byte * (double)plan.packed_bytes;
 }
 
+static fc_packed_form form_set(const fc_layer *layer, int set) {
+    fc_winograd_plan plan;
+    if (fc_winograd_plan_of(layer, set, &plan))
+        return (fc_packed_form){{0}};
+    return (fc_packed_form){{plan.elements, plan.rows, plan.width, plan.tail_width, plan.panels}};
+}
+
 static fc_status bytes_set(const fc_layer *layer, int set, size_t *bytes) {
     fc_winograd_plan plan;
     FC_TRY(fc_winograd_plan_of(layer, set, &plan));
@@ -152,6 +159,7 @@ static void describe_set(const fc_layer *layer, int set, fc_conv2d_plan *describ
     static double cost_##M##x##R(const fc_layer *layer) { return cost_set(layer, SET); }                                                  \
     static double packing_##M##x##R(const fc_layer *layer) { return packing_set(layer, SET); }                                            \
     static int late_##M##x##R(const fc_layer *layer) { return late_set(layer, SET); }                                                     \
+    static fc_packed_form form_##M##x##R(const fc_layer *layer) { return form_set(layer, SET); }                                          \
     static fc_status bytes_##M##x##R(const fc_layer *layer, size_t *bytes) { return bytes_set(layer, SET, bytes); }                       \
     static void pack_##M##x##R(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {                               \
         pack_set(layer, SET, kernel, bias, packed);                                                                                       \
@@ -161,7 +169,7 @@ static void describe_set(const fc_layer *layer, int set, fc_conv2d_plan *describ
     }                                                                                                                                     \
     static void describe_##M##x##R(const fc_layer *layer, fc_conv2d_plan *plan) { describe_set(layer, SET, plan); }                       \
     const fc_algorithm fc_algorithm_winograd_##M##x##R = {                                                                                \
-        .name = "winograd_" #M "x" #R, .needs = NEEDS, .serves = serves_##M##x##R, .cost = cost_##M##x##R,                                \
+        .name = "winograd_" #M "x" #R, .needs = NEEDS, .serves = serves_##M##x##R, .cost = cost_##M##x##R, .form = form_##M##x##R,        \
         .packed_bytes = bytes_##M##x##R, .pack = pack_##M##x##R, .packs_late = late_##M##x##R,                                             \
         .packing = packing_##M##x##R, .run = run_##M##x##R, .describe = describe_##M##x##R,                                                   \
     };

@@ -66,8 +66,8 @@ static void find_reader(fc_filter *f) {
 static fc_status complete(fc_filter *f) {
     const ptrdiff_t out[] = {f->out_h, f->out_w, f->channels, (ptrdiff_t)fc_dtype_size(f->result)};
     size_t written;
-    f->kernels = fc_active_kernels();
-    if (!f->kernels || !(f->run = direct_kernel(f->kernels, f->work)))
+    FC_TRY(fc_find_kernels(&f->kernels));
+    if (!(f->run = direct_kernel(f->kernels, f->work)))
         return FC_BAD_DTYPE;
     if (f->boundary < FC_FILL || f->boundary > FC_NEAREST)
         return FC_BAD_ARGUMENT;

@@ -90,9 +90,10 @@ static fc_status run(const fc_filter *f, const fc_filter_taps *known) {
     fc_filter_passes p = {.rank = known->rank};
     FC_TRY(measure(f, &p));
     const size_t column = (size_t)f->k_h * f->number, row = (size_t)f->k_w * f->number;
-    unsigned char *columns = fc_scratch_alloc(p.rank * (column + row)), *rows = columns + p.rank * column;
+    unsigned char *columns = fc_scratch_alloc(p.rank * (column + row));
     if (!columns)
         return FC_OUT_OF_MEMORY;
+    unsigned char *rows = columns + p.rank * column;
     for (size_t r = 0; r < p.rank; r++)
         fc_filter_pack_taps(f, (const unsigned char *)known->columns + r * f->number, known->most, (size_t)f->k_h, 1, columns + r * column);
     fc_filter_pack_taps(f, known->rows, (size_t)f->k_w, p.rank, (size_t)f->k_w, rows);

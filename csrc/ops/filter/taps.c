@@ -104,9 +104,10 @@ fc_status fc_filter_know(const fc_filter *f, fc_filter_taps *taps, void **memory
         return FC_OK;
     size_t bytes;
     FC_TRY(fc_multiply((ptrdiff_t[]){f->k_h + f->k_w, (ptrdiff_t)most, (ptrdiff_t)f->number}, 3, &bytes));
-    unsigned char *columns = fc_scratch_alloc(bytes), *rows = columns + (size_t)f->k_h * most * f->number;
+    unsigned char *columns = fc_scratch_alloc(bytes);
     if (!columns)
         return FC_OUT_OF_MEMORY;
+    unsigned char *rows = columns + (size_t)f->k_h * most * f->number;
     const fc_status status = fc_factor(f->work, f->kernel, (size_t)f->k_h, (size_t)f->k_w, most, columns, rows, &taps->rank);
     *memory = columns;
     taps->columns = columns;

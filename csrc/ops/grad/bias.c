@@ -144,7 +144,9 @@ fc_status fc_bias_grad_of(fc_dtype dtype, fc_layout layout, ptrdiff_t n, ptrdiff
         return FC_BAD_ARGUMENT;
     FC_TRY(fc_check_tensor(dtype, n, h, w, c));
     const size_t pixels = (size_t)h * (size_t)w;
-    bias_job job = {.kernels = fc_active_kernels(), .pass = pass, .dtype = dtype, .size = fc_dtype_size(dtype), .c = (size_t)c, .dz = dz};
+    const fc_kernels *kernels;
+    FC_TRY(fc_find_kernels(&kernels));
+    bias_job job = {.kernels = kernels, .pass = pass, .dtype = dtype, .size = fc_dtype_size(dtype), .c = (size_t)c, .dz = dz};
     job.pixels = layout == FC_NCHW && n && pixels ? pixels : 1;
     job.rows = n && pixels ? (size_t)n * (layout == FC_NCHW ? 1 : pixels) : 0;
     if (!job.c)

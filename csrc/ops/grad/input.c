@@ -102,12 +102,16 @@ fc_status fc_conv2d_input_grad(const fc_conv2d_params *p, const void *dy, const 
     FC_TRY(fc_layer_make(&plain, &layer));
     if (fc_is_integer(p->dtype))
         return FC_BAD_DTYPE;
-    if (!fc_view_pixels(&layer.view) || !p->c_out || !p->c_in) {
+    if (fc_layer_is_empty(&layer) || !p->c_in) {
         fill_zeros(p, dx);
         return FC_OK;
     }
+    plain.stride_h = layer.view.rows.stride;    /* 1 for a single window, as the dilation of a single tap */
+    plain.stride_w = layer.view.cols.stride;
+    plain.dilation_h = layer.view.rows.step;
+    plain.dilation_w = layer.view.cols.step;
     FC_TRY(run_turned(&plain, &layer.view, dy, kernel, dx, &served));
     if (served)
         return FC_OK;
-    return fc_scatter_serves(p) ? fc_scatter_input_grad(p, dy, kernel, dx) : run_phases(&plain, &layer.view, dy, kernel, dx);
+    return fc_scatter_serves(p) ? fc_scatter_input_grad(&layer, dy, kernel, dx) : run_phases(&plain, &layer.view, dy, kernel, dx);
 }

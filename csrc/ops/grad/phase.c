@@ -17,7 +17,7 @@ static fc_taps phase_taps(ptrdiff_t taps, ptrdiff_t stride, ptrdiff_t dilation, 
     const ptrdiff_t common = (ptrdiff_t)fc_gcd((uint64_t)stride, (uint64_t)dilation), apart = dilation / common;
     ptrdiff_t t = 0;
     *subset = (fc_tap_subset){.step = stride / common};
-    while (t < subset->step && (phase + pad - t * dilation) % stride)
+    while (t < taps && t < subset->step && (phase + pad - t * dilation) % stride)
         t++;
     if (t == subset->step || t >= taps)
         return (fc_taps){0, 0, 1, 1};

@@ -9,10 +9,8 @@
 #include <string.h>
 
 #include "core/cpu.h"
-#include "core/dispatch.h"
 #include "core/parallel.h"
 #include "core/scratch.h"
-#include "core/shape.h"
 #include "core/size.h"
 #include "ops/algo/packed.h"
 
@@ -94,7 +92,8 @@ static void make_product(scatter_job *job) {
     const ptrdiff_t outs = (ptrdiff_t)fc_view_k(v);
     job->product = (fc_conv_view){
         .dtype = v->dtype, .n = 1, .groups = 1, .src = v->dst, .rows = {1, 0, 1, 1}, .cols = {1, 0, 1, 1},
-        .dst = {v->dst.h, v->dst.w, outs, v->dst.h * v->dst.w * outs, v->dst.w * outs, outs, 1, outs},
+        .dst = {.h = v->dst.h, .w = v->dst.w, .c = outs, .n_pitch = v->dst.h * v->dst.w * outs, .h_pitch = v->dst.w * outs,
+                .w_pitch = outs, .c_pitch = 1, .group_pitch = outs, .layout = FC_NHWC},
         .w_row_pitch = 0, .w_col_pitch = 0, .w_c_pitch = 1, .w_out_pitch = v->dst.c, .w_group_pitch = 0,
     };
     const ptrdiff_t row_bytes = v->dst.w * outs * job->size;
@@ -127,12 +126,12 @@ static fc_status run_bands(scatter_job *job, const void *kernel) {
     return status;
 }
 
-fc_status fc_scatter_input_grad(const fc_conv2d_params *p, const void *dy, const void *kernel, void *dx) {
-    const fc_kernels *kernels = fc_active_kernels();
-    scatter_job job = {.dy = dy, .dx = dx, .size = (ptrdiff_t)fc_dtype_size(p->dtype), .axpy = p->dtype == FC_F64 ? kernels->axpy_f64 : kernels->axpy_f32};
-    FC_TRY(fc_window_span(p->k_h, p->dilation_h, &job.span_h));
-    FC_TRY(fc_forward_view(p, &job.forward));
-    if (!p->n || !p->h)
+fc_status fc_scatter_input_grad(const fc_layer *layer, const void *dy, const void *kernel, void *dx) {
+    const fc_kernels *kernels = layer->kernels;
+    const fc_conv_view *v = &layer->view;
+    scatter_job job = {.forward = *v, .dy = dy, .dx = dx, .size = (ptrdiff_t)fc_dtype_size(v->dtype), .axpy = v->dtype == FC_F64 ? kernels->axpy_f64 : kernels->axpy_f32};
+    job.span_h = (v->rows.count - 1) * v->rows.step + 1;
+    if (!v->src.h)
         return FC_OK;
     make_product(&job);
     job.blocking = fc_packed_choose(kernels, &job.product);

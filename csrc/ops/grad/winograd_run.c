@@ -113,12 +113,13 @@ static void round_sums(const winograd_job *job, const double *sums, size_t width
     const size_t tap_pitch = plan->c * (size_t)job->layer->params.c_out;
     for (size_t tap = 0; tap < plan->taps; tap++, sums += width) {
         if (plan->size == sizeof(double)) {
-            memcpy((double *)to + tap * tap_pitch, sums, outs * sizeof(double));
+            memcpy(to + tap * tap_pitch * sizeof(double), sums, outs * sizeof(double));
             continue;
         }
-        float *row = (float *)to + tap * tap_pitch;
-        for (size_t o = 0; o < outs; o++)
-            row[o] = (float)sums[o];
+        for (size_t o = 0; o < outs; o++) {
+            const float narrow = (float)sums[o];
+            memcpy(to + (tap * tap_pitch + o) * sizeof narrow, &narrow, sizeof narrow);
+        }
     }
 }
 

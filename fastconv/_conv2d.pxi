@@ -15,7 +15,7 @@ cdef class Conv2D:
     cdef fc_conv2d_params params
 
     def __init__(self, int dtype, int layout, shape, kernel_shape, strides, dilation, padding, Py_ssize_t groups,
-                 int activation=0, double alpha=0, int algorithm=FC_CONV_AUTO, kernel_dtype=None):
+                 int activation=0, double alpha=0, int algorithm=FC_CONV_AUTO, kernel_dtype=None, precision=None):
         self.params.dtype = dtype
         self.params.kernel_dtype = dtype if kernel_dtype is None else kernel_dtype
         self.params.layout = layout
@@ -27,13 +27,31 @@ cdef class Conv2D:
         self.params.groups = groups
         self.params.activation = activation
         self.params.alpha = alpha
-        self.params.precision = fc_get_precision()
+        self.params.precision = fc_get_precision() if precision is None else precision
         self.params.algorithm = algorithm
 
     def output_size(self):
         cdef Py_ssize_t out_h = 0, out_w = 0
         _raise(fc_conv2d_output_size(&self.params, &out_h, &out_w))
         return out_h, out_w
+
+    cdef size_t inputs(self):
+        return _bytes(self.params.dtype, self.params.n, self.params.h, self.params.w, self.params.c_in)
+
+    cdef size_t weights(self):
+        cdef Py_ssize_t c = self.params.c_in // self.params.groups if self.params.groups > 0 else 0
+        return _bytes(self.params.kernel_dtype, self.params.k_h, self.params.k_w, c, self.params.c_out)
+
+    cdef int output_dtype(self):
+        return FC_I32 if self.params.dtype == FC_I8 or self.params.dtype == FC_U8 else self.params.dtype
+
+    cdef size_t biases(self):
+        return _bytes(self.output_dtype(), self.params.c_out)
+
+    cdef size_t outputs(self) except? 1:
+        cdef Py_ssize_t out_h = 0, out_w = 0
+        _raise(fc_conv2d_output_size(&self.params, &out_h, &out_w))
+        return _bytes(self.output_dtype(), self.params.n, out_h, out_w, self.params.c_out)
 
     def serves(self):
         """Whether the algorithm asked for can compute this layer."""
@@ -43,21 +61,24 @@ cdef class Conv2D:
         return status == FC_OK
 
     def forward(self, x, kernel, bias, y):
-        cdef _Pointer x_ = _Pointer(x), k_ = _Pointer(kernel), b_ = _Pointer(bias), y_ = _Pointer(y, True)
+        cdef _Pointer x_ = _Pointer(x, self.inputs()), k_ = _Pointer(kernel, self.weights())
+        cdef _Pointer b_ = _Pointer(bias, self.biases()), y_ = _Pointer(y, self.outputs(), True)
         cdef fc_status status
         with nogil:
             status = fc_conv2d(&self.params, x_.data, k_.data, b_.data, y_.data)
         _raise(status)
 
     def forward_pooled(self, Pool2D pool, x, kernel, bias, y):
-        cdef _Pointer x_ = _Pointer(x), k_ = _Pointer(kernel), b_ = _Pointer(bias), y_ = _Pointer(y, True)
+        cdef _Pointer x_ = _Pointer(x, self.inputs()), k_ = _Pointer(kernel, self.weights())
+        cdef _Pointer b_ = _Pointer(bias, self.biases()), y_ = _Pointer(y, pool.windows(), True)
         cdef fc_status status
         with nogil:
             status = fc_conv2d_pool2d(&self.params, &pool.params, x_.data, k_.data, b_.data, y_.data)
         _raise(status)
 
     def input_grad(self, dy, kernel, dx):
-        cdef _Pointer dy_ = _Pointer(dy), k_ = _Pointer(kernel), dx_ = _Pointer(dx, True)
+        cdef _Pointer dy_ = _Pointer(dy, self.outputs()), k_ = _Pointer(kernel, self.weights())
+        cdef _Pointer dx_ = _Pointer(dx, self.inputs(), True)
         cdef fc_status status
         with nogil:
             status = fc_conv2d_input_grad(&self.params, dy_.data, k_.data, dx_.data)
@@ -65,7 +86,8 @@ cdef class Conv2D:
 
     def kernel_grad(self, int algorithm, x, dy, dkernel):
         """Whether this algorithm can compute the gradient; if so it is in dkernel."""
-        cdef _Pointer x_ = _Pointer(x), dy_ = _Pointer(dy), dk_ = _Pointer(dkernel, True)
+        cdef _Pointer x_ = _Pointer(x, self.inputs()), dy_ = _Pointer(dy, self.outputs())
+        cdef _Pointer dk_ = _Pointer(dkernel, self.weights(), True)
         cdef fc_status status
         with nogil:
             status = fc_conv2d_kernel_grad(&self.params, <fc_kernel_grad_id>algorithm, x_.data, dy_.data, dk_.data)
@@ -75,8 +97,10 @@ cdef class Conv2D:
 
     def grads(self, x, kernel, y, dy, dx, dkernel, dbias):
         """Those of the gradients that have an array."""
-        cdef _Pointer x_ = _Pointer(x), k_ = _Pointer(kernel), y_ = _Pointer(y), dy_ = _Pointer(dy)
-        cdef _Pointer dx_ = _Pointer(dx, True), dk_ = _Pointer(dkernel, True), db_ = _Pointer(dbias, True)
+        cdef _Pointer x_ = _Pointer(x, self.inputs()), k_ = _Pointer(kernel, self.weights())
+        cdef _Pointer y_ = _Pointer(y, self.outputs()), dy_ = _Pointer(dy, self.outputs())
+        cdef _Pointer dx_ = _Pointer(dx, self.inputs(), True), dk_ = _Pointer(dkernel, self.weights(), True)
+        cdef _Pointer db_ = _Pointer(dbias, self.biases(), True)
         cdef fc_status status
         with nogil:
             status = fc_conv2d_grads(&self.params, x_.data, k_.data, y_.data, dy_.data, dx_.data, dk_.data, db_.data)
@@ -97,12 +121,14 @@ cdef class Conv2D:
 cdef class PreparedConv2D:
     """A packed kernel and bias."""
     cdef fc_conv2d_prepared *prepared
+    cdef Py_ssize_t kernel_bytes, bias_bytes
 
     def __init__(self, Conv2D geometry, kernel, bias):
-        cdef _Pointer k_ = _Pointer(kernel), b_ = _Pointer(bias)
+        cdef _Pointer k_ = _Pointer(kernel, geometry.weights()), b_ = _Pointer(bias, geometry.biases())
         cdef fc_status status
         if self.prepared is not NULL:
             raise TypeError("already prepared")
+        self.kernel_bytes, self.bias_bytes = geometry.weights(), geometry.biases()
         with nogil:
             status = fc_conv2d_prepare(&geometry.params, k_.data, b_.data, &self.prepared)
         _raise(status)
@@ -110,8 +136,15 @@ cdef class PreparedConv2D:
     def __dealloc__(self):
         fc_conv2d_free(self.prepared)
 
+    def weights(self):
+        """Kernel and bias as they were given, in bytes; None for no bias."""
+        cdef const char *kernel = NULL
+        cdef const char *bias = NULL
+        _raise(fc_conv2d_prepared_weights(self.prepared, <const void **>&kernel, <const void **>&bias))
+        return kernel[:self.kernel_bytes], None if bias is NULL else bias[:self.bias_bytes]
+
     def run(self, Conv2D geometry, x, y):
-        cdef _Pointer x_ = _Pointer(x), y_ = _Pointer(y, True)
+        cdef _Pointer x_ = _Pointer(x, geometry.inputs()), y_ = _Pointer(y, geometry.outputs(), True)
         cdef fc_status status
         with nogil:
             status = fc_conv2d_run(self.prepared, &geometry.params, x_.data, y_.data)
@@ -121,7 +154,7 @@ cdef class PreparedConv2D:
 def bias_grad(int dtype, int layout, shape, dy, dbias):
     cdef Py_ssize_t n, h, w, c
     n, h, w, c = shape
-    cdef _Pointer dy_ = _Pointer(dy), db_ = _Pointer(dbias, True)
+    cdef _Pointer dy_ = _Pointer(dy, _bytes(dtype, n, h, w, c)), db_ = _Pointer(dbias, _bytes(dtype, c), True)
     cdef fc_status status
     with nogil:
         status = fc_bias_grad(dtype, layout, n, h, w, c, dy_.data, db_.data)
@@ -140,8 +173,14 @@ cdef class Dense:
         self.params.activation = activation
         self.params.alpha = alpha
 
+    cdef size_t of(self, Py_ssize_t rows, Py_ssize_t columns):
+        return _bytes(self.params.dtype, rows, columns)
+
     def forward(self, x, kernel, bias, y):
-        cdef _Pointer x_ = _Pointer(x), k_ = _Pointer(kernel), b_ = _Pointer(bias), y_ = _Pointer(y, True)
+        cdef _Pointer x_ = _Pointer(x, self.of(self.params.rows, self.params.inputs))
+        cdef _Pointer k_ = _Pointer(kernel, self.of(self.params.inputs, self.params.outputs))
+        cdef _Pointer b_ = _Pointer(bias, self.of(1, self.params.outputs))
+        cdef _Pointer y_ = _Pointer(y, self.of(self.params.rows, self.params.outputs), True)
         cdef fc_status status
         with nogil:
             status = fc_dense(&self.params, x_.data, k_.data, b_.data, y_.data)
@@ -149,8 +188,13 @@ cdef class Dense:
 
     def grads(self, x, kernel, y, dy, dx, dkernel, dbias):
         """Those of the gradients that have an array."""
-        cdef _Pointer x_ = _Pointer(x), k_ = _Pointer(kernel), y_ = _Pointer(y), dy_ = _Pointer(dy)
-        cdef _Pointer dx_ = _Pointer(dx, True), dk_ = _Pointer(dkernel, True), db_ = _Pointer(dbias, True)
+        cdef _Pointer x_ = _Pointer(x, self.of(self.params.rows, self.params.inputs))
+        cdef _Pointer k_ = _Pointer(kernel, self.of(self.params.inputs, self.params.outputs))
+        cdef _Pointer y_ = _Pointer(y, self.of(self.params.rows, self.params.outputs))
+        cdef _Pointer dy_ = _Pointer(dy, self.of(self.params.rows, self.params.outputs))
+        cdef _Pointer dx_ = _Pointer(dx, self.of(self.params.rows, self.params.inputs), True)
+        cdef _Pointer dk_ = _Pointer(dkernel, self.of(self.params.inputs, self.params.outputs), True)
+        cdef _Pointer db_ = _Pointer(dbias, self.of(1, self.params.outputs), True)
         cdef fc_status status
         with nogil:
             status = fc_dense_grads(&self.params, x_.data, k_.data, y_.data, dy_.data, dx_.data, dk_.data, db_.data)

@@ -17,6 +17,7 @@ cdef extern from "fastconv.h" nogil:
     void fc_release_memory()
 
     fc_status FC_OK, FC_OUT_OF_MEMORY, FC_BAD_ARGUMENT
+    fc_dtype FC_I8, FC_U8, FC_I32
     fc_pool_mode FC_MAX_POOL, FC_AVG_POOL
     fc_conv2d_algorithm FC_CONV_AUTO, FC_CONV_ALGORITHM_COUNT
 
@@ -146,5 +147,6 @@ cdef extern from "fastconv.h" nogil:
     fc_status fc_dense_grads(const fc_dense_params *, const void *, const void *, const void *, const void *, void *, void *, void *)
     fc_status fc_conv2d_prepare(const fc_conv2d_params *, const void *, const void *, fc_conv2d_prepared **)
     fc_status fc_conv2d_run(const fc_conv2d_prepared *, const fc_conv2d_params *, const void *, void *)
+    fc_status fc_conv2d_prepared_weights(const fc_conv2d_prepared *, const void **, const void **)
     void fc_conv2d_free(fc_conv2d_prepared *)
     fc_status fc_plan_conv2d(const fc_conv2d_params *, fc_conv2d_plan *)

@@ -7,22 +7,45 @@ arrives as the address of its memory. The GIL is released around every kernel.
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 
 cdef class _Pointer:
-    """A held buffer, or an address that the caller keeps valid; None gives a null pointer."""
+    """A held buffer of `size` bytes, or an address that the caller keeps valid; None gives a null pointer."""
     cdef Py_buffer buffer
     cdef void *data
     cdef bint held
 
-    def __cinit__(self, array, bint writable=False):
+    def __cinit__(self, array, size_t size, bint writable=False):
         if type(array) is int:
             self.data = <void *><size_t>array
         elif array is not None:
             PyObject_GetBuffer(array, &self.buffer, PyBUF_WRITABLE if writable else PyBUF_SIMPLE)
             self.held = True
             self.data = self.buffer.buf
+            if <size_t>self.buffer.len != size:
+                raise ValueError(f"fastconv: a buffer of {self.buffer.len} bytes where the sizes make it {size}")
 
     def __dealloc__(self):
         if self.held:
             PyBuffer_Release(&self.buffer)
+
+
+cdef extern from *:
+    """
+    /* Bytes of an array of these sizes; SIZE_MAX, which no buffer has, where they overflow or one is negative. */
+    static size_t fc_array_bytes(int dtype, Py_ssize_t a, Py_ssize_t b, Py_ssize_t c, Py_ssize_t d) {
+        const Py_ssize_t sizes[] = {a, b, c, d};
+        size_t bytes = fc_dtype_size((fc_dtype)dtype);
+        if (!a || !b || !c || !d)
+            return 0;
+        for (int i = 0; i < 4; i++)
+            if (sizes[i] < 0 || __builtin_mul_overflow(bytes, (size_t)sizes[i], &bytes))
+                return SIZE_MAX;
+        return bytes;
+    }
+    """
+    size_t fc_array_bytes(int dtype, Py_ssize_t a, Py_ssize_t b, Py_ssize_t c, Py_ssize_t d)
+
+
+cdef inline size_t _bytes(int dtype, Py_ssize_t a, Py_ssize_t b=1, Py_ssize_t c=1, Py_ssize_t d=1):
+    return fc_array_bytes(dtype, a, b, c, d)
 
 
 cdef class Memory:
@@ -133,7 +156,7 @@ def activation_from_output(int activation, double alpha):
 
 
 def activate(int dtype, int activation, double alpha, size_t count, x, y):
-    cdef _Pointer source = _Pointer(x), target = _Pointer(y, True)
+    cdef _Pointer source = _Pointer(x, _bytes(dtype, count)), target = _Pointer(y, _bytes(dtype, count), True)
     cdef fc_status status
     with nogil:
         status = fc_activate(dtype, activation, alpha, count, source.data, target.data)
@@ -141,7 +164,8 @@ def activate(int dtype, int activation, double alpha, size_t count, x, y):
 
 
 def activate_grad(int dtype, int activation, double alpha, size_t count, x, y, dy, dx):
-    cdef _Pointer x_ = _Pointer(x), y_ = _Pointer(y), dy_ = _Pointer(dy), dx_ = _Pointer(dx, True)
+    cdef _Pointer x_ = _Pointer(x, _bytes(dtype, count)), y_ = _Pointer(y, _bytes(dtype, count))
+    cdef _Pointer dy_ = _Pointer(dy, _bytes(dtype, count)), dx_ = _Pointer(dx, _bytes(dtype, count), True)
     cdef fc_status status
     with nogil:
         status = fc_activate_grad(dtype, activation, alpha, count, x_.data, y_.data, dy_.data, dx_.data)
@@ -149,7 +173,8 @@ def activate_grad(int dtype, int activation, double alpha, size_t count, x, y, d
 
 
 def softmax(int dtype, size_t outer, size_t axis, size_t inner, x, y):
-    cdef _Pointer source = _Pointer(x), target = _Pointer(y, True)
+    cdef _Pointer source = _Pointer(x, _bytes(dtype, outer, axis, inner))
+    cdef _Pointer target = _Pointer(y, _bytes(dtype, outer, axis, inner), True)
     cdef fc_status status
     with nogil:
         status = fc_softmax(dtype, outer, axis, inner, source.data, target.data)
@@ -157,7 +182,9 @@ def softmax(int dtype, size_t outer, size_t axis, size_t inner, x, y):
 
 
 def softmax_grad(int dtype, size_t outer, size_t axis, size_t inner, y, dy, dx):
-    cdef _Pointer y_ = _Pointer(y), dy_ = _Pointer(dy), dx_ = _Pointer(dx, True)
+    cdef _Pointer y_ = _Pointer(y, _bytes(dtype, outer, axis, inner))
+    cdef _Pointer dy_ = _Pointer(dy, _bytes(dtype, outer, axis, inner))
+    cdef _Pointer dx_ = _Pointer(dx, _bytes(dtype, outer, axis, inner), True)
     cdef fc_status status
     with nogil:
         status = fc_softmax_grad(dtype, outer, axis, inner, y_.data, dy_.data, dx_.data)
@@ -182,22 +209,32 @@ cdef class Pool2D:
         _raise(fc_pool2d_output_size(&self.params, &out_h, &out_w))
         return out_h, out_w
 
+    cdef size_t cells(self):
+        return _bytes(self.params.dtype, self.params.n, self.params.h, self.params.w, self.params.c)
+
+    cdef size_t windows(self) except? 1:
+        cdef Py_ssize_t out_h = 0, out_w = 0
+        _raise(fc_pool2d_output_size(&self.params, &out_h, &out_w))
+        return _bytes(self.params.dtype, self.params.n, out_h, out_w, self.params.c)
+
     def forward(self, x, y):
-        cdef _Pointer x_ = _Pointer(x), y_ = _Pointer(y, True)
+        cdef _Pointer x_ = _Pointer(x, self.cells()), y_ = _Pointer(y, self.windows(), True)
         cdef fc_status status
         with nogil:
             status = fc_pool2d(&self.params, x_.data, y_.data)
         _raise(status)
 
     def grad(self, x, dy, dx):
-        cdef _Pointer x_ = _Pointer(x), dy_ = _Pointer(dy), dx_ = _Pointer(dx, True)
+        cdef _Pointer x_ = _Pointer(x, self.cells()), dy_ = _Pointer(dy, self.windows())
+        cdef _Pointer dx_ = _Pointer(dx, self.cells(), True)
         cdef fc_status status
         with nogil:
             status = fc_pool2d_grad(&self.params, x_.data, dy_.data, dx_.data)
         _raise(status)
 
     def grad_grad(self, x, ddx, ddy):
-        cdef _Pointer x_ = _Pointer(x), ddx_ = _Pointer(ddx), ddy_ = _Pointer(ddy, True)
+        cdef _Pointer x_ = _Pointer(x, self.cells()), ddx_ = _Pointer(ddx, self.cells())
+        cdef _Pointer ddy_ = _Pointer(ddy, self.windows(), True)
         cdef fc_status status
         with nogil:
             status = fc_max_pool2d_grad_grad(&self.params, x_.data, ddx_.data, ddy_.data)

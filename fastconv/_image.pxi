@@ -33,18 +33,29 @@ cdef class Convolve2D:
         _raise(fc_convolve2d_output_size(&self.params, &out_h, &out_w))
         return out_h, out_w
 
+    cdef size_t results(self) except? 1:
+        cdef Py_ssize_t out_h = 0, out_w = 0
+        _raise(fc_convolve2d_output_size(&self.params, &out_h, &out_w))
+        return _bytes(self.params.dtype, out_h, out_w)
+
     def run(self, image, kernel, fillvalue, out):
-        cdef _Pointer i = _Pointer(image), k = _Pointer(kernel), f = _Pointer(fillvalue), o = _Pointer(out, True)
+        cdef _Pointer i = _Pointer(image, _bytes(self.params.dtype, self.params.image_h, self.params.image_w))
+        cdef _Pointer k = _Pointer(kernel, _bytes(self.params.dtype, self.params.k_h, self.params.k_w))
+        cdef _Pointer f = _Pointer(fillvalue, _bytes(self.params.dtype, 1)), o = _Pointer(out, self.results(), True)
         cdef fc_status status
         with nogil:
             status = fc_convolve2d(&self.params, i.data, k.data, f.data, o.data)
         _raise(status)
 
     def plan(self, kernel):
-        cdef _Pointer k = _Pointer(kernel)
+        cdef _Pointer k = _Pointer(kernel, _bytes(self.params.dtype, self.params.k_h, self.params.k_w))
         cdef fc_filter_plan plan
         _raise(fc_plan_convolve2d(&self.params, k.data, &plan))
         return _filter_plan(&plan)
+
+
+cdef size_t _image_bytes(const fc_filter2d_params *p, int dtype):
+    return _bytes(dtype, p.image_h, p.image_w, p.channels)
 
 
 cdef class Filter2D:
@@ -62,14 +73,17 @@ cdef class Filter2D:
         self.params.algorithm = algorithm
 
     def run(self, image, kernel, value, out):
-        cdef _Pointer i = _Pointer(image), k = _Pointer(kernel), v = _Pointer(value), o = _Pointer(out, True)
+        cdef _Pointer i = _Pointer(image, _image_bytes(&self.params, self.params.dtype))
+        cdef _Pointer k = _Pointer(kernel, _bytes(self.params.work, self.params.k_h, self.params.k_w))
+        cdef _Pointer v = _Pointer(value, _bytes(self.params.work, 1))
+        cdef _Pointer o = _Pointer(out, _image_bytes(&self.params, self.params.result), True)
         cdef fc_status status
         with nogil:
             status = fc_filter2d(&self.params, i.data, k.data, v.data, o.data)
         _raise(status)
 
     def plan(self, kernel):
-        cdef _Pointer k = _Pointer(kernel)
+        cdef _Pointer k = _Pointer(kernel, _bytes(self.params.work, self.params.k_h, self.params.k_w))
         cdef fc_filter_plan plan
         _raise(fc_plan_filter2d(&self.params, k.data, &plan))
         return _filter_plan(&plan)
@@ -83,7 +97,10 @@ def filter2d(image, kernel, value, out, int dtype, int result, int work, shape, 
     params.image_h, params.image_w, params.channels = shape
     params.k_h, params.k_w = kernel_shape
     params.anchor_row, params.anchor_col = anchor
-    cdef _Pointer i = _Pointer(image), k = _Pointer(kernel), v = None if value is None else _Pointer(value), o = _Pointer(out, True)
+    cdef _Pointer i = _Pointer(image, _image_bytes(&params, dtype))
+    cdef _Pointer k = _Pointer(kernel, _bytes(work, params.k_h, params.k_w))
+    cdef _Pointer v = None if value is None else _Pointer(value, _bytes(work, 1))
+    cdef _Pointer o = _Pointer(out, _image_bytes(&params, result), True)
     cdef void *fill = NULL if v is None else v.data
     with nogil:
         status = fc_filter2d(&params, i.data, k.data, fill, o.data)

@@ -273,6 +273,8 @@ typedef struct fc_conv2d_prepared fc_conv2d_prepared;
 fc_status fc_conv2d_prepare(const fc_conv2d_params *p, const void *kernel, const void *bias, fc_conv2d_prepared **out);
 /* p: as prepared, with this call's n, h, w and padding; the precision is that of preparation. */
 fc_status fc_conv2d_run(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, void *y);
+/* The kernel and the bias, or NULL, as they were given; prepared's own copies. */
+fc_status fc_conv2d_prepared_weights(const fc_conv2d_prepared *prepared, const void **kernel, const void **bias);
 void fc_conv2d_free(fc_conv2d_prepared *prepared);
 
 typedef struct fc_conv2d_plan {

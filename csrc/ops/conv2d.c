@@ -195,6 +195,14 @@ fc_status fc_conv2d_prepare(const fc_conv2d_params *p, const void *kernel, const
     return status;
 }
 
+fc_status fc_conv2d_prepared_weights(const fc_conv2d_prepared *prepared, const void **kernel, const void **bias) {
+    if (!prepared)
+        return FC_BAD_ARGUMENT;
+    *kernel = prepared->kernel;
+    *bias = prepared->bias;
+    return FC_OK;
+}
+
 static void free_packed(packed_kernel *packed) {
     while (packed) {
         packed_kernel *next = packed->next;

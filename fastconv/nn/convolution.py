@@ -28,7 +28,8 @@ class Keywords:
         self.activation, self.alpha = activation_id(activation)
         self.algorithm = list(ALGORITHMS).index(_args.choice(algorithm, "algorithm", ALGORITHMS))
 
-    def geometry(self, dtype: np.dtype, x_shape: tuple[int, ...], kernel_shape: tuple[int, ...], kernel_dtype=None):
+    def geometry(self, dtype: np.dtype, x_shape: tuple[int, ...], kernel_shape: tuple[int, ...], kernel_dtype=None,
+                 precision=None):
         """(C geometry, output shape), or a ValueError that names what does not fit."""
         size = n, h, w, c_in = _args.sizes(x_shape, self.data_format)
         k_h, k_w, k_c, c_out = kernel_shape
@@ -45,7 +46,7 @@ class Keywords:
         padding = _args.padding_pairs(self.padding, (h, w), (k_h, k_w), self.strides, self.dilation)
         geometry = _core.Conv2D(_args.dtype_id(dtype), _args.LAYOUTS[self.data_format], size, kernel_shape,
                                 self.strides, self.dilation, padding, self.groups, self.activation, self.alpha,
-                                self.algorithm, _args.dtype_id(kernel_dtype or dtype))
+                                self.algorithm, _args.dtype_id(kernel_dtype or dtype), precision)
         out_h, out_w = geometry.output_size()
         if self.algorithm and not geometry.serves():
             name, needs = list(ALGORITHMS.items())[self.algorithm]
@@ -175,10 +176,11 @@ def _forward(geometry, x, kernel, bias, y):
 
 
 class PreparedConv2D:
-    """What `prepare_conv2d` returns: call it with `x` (and `out`)."""
+    """What `prepare_conv2d` returns: call it with `x` (and `out`). It never changes, so that a copy is itself."""
 
-    def __init__(self, kernel, bias, keywords: Keywords):
-        self._keywords, self._kernel_shape, self._kernel_dtype = keywords, kernel.shape, kernel.dtype
+    def __init__(self, kernel, bias, words: dict, precision: int):
+        self._words, self._keywords, self._precision = words, Keywords(**words), precision
+        self._kernel_shape, self._kernel_dtype = kernel.shape, kernel.dtype
         # By x's dtype: the packed form of 8-bit weights depends on it too.
         dtypes = _args.BYTES if kernel.dtype in _args.BYTES else [kernel.dtype]
         self._packed = {dtype: self._pack(dtype, kernel, bias) for dtype in dtypes}
@@ -188,7 +190,7 @@ class PreparedConv2D:
         # Any image the window fits into serves: packing depends on the kernel alone.
         span = [(k - 1) * d + 1 for k, d in zip((k_h, k_w), self._keywords.dilation, strict=True)]
         x_shape = _args.shape_of(1, *span, k_c * self._keywords.groups, self._keywords.data_format)
-        geometry, _ = self._keywords.geometry(dtype, x_shape, kernel.shape, kernel.dtype)
+        geometry, _ = self._keywords.geometry(dtype, x_shape, kernel.shape, kernel.dtype, self._precision)
         return _core.PreparedConv2D(geometry, _args.buffer(kernel), _args.buffer(bias))
 
     def __call__(self, x, out=None):
@@ -198,10 +200,24 @@ class PreparedConv2D:
         if x.dtype not in self._packed:
             wanted = " or ".join(str(dtype) for dtype in self._packed)
             raise TypeError(f"`x` must be {wanted} for the prepared kernel of {self._kernel_dtype}; received {x.dtype}")
-        geometry, shape = self._keywords.geometry(x.dtype, x.shape, self._kernel_shape, self._kernel_dtype)
+        geometry, shape = self._keywords.geometry(x.dtype, x.shape, self._kernel_shape, self._kernel_dtype,
+                                                  self._precision)
         y, returned = _args.output(out, shape, _result_dtype(x), (x,))
         self._packed[x.dtype].run(geometry, _args.buffer(x), _args.buffer(y))
         return _args.finish(y, returned)
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __reduce__(self):
+        kernel, bias = next(iter(self._packed.values())).weights()
+        kernel = np.frombuffer(kernel, self._kernel_dtype).reshape(self._kernel_shape)
+        if bias is not None:
+            bias = np.frombuffer(bias, _result_dtype(kernel))
+        return PreparedConv2D, (kernel, bias, self._words, self._precision)
 
 
 def prepare_conv2d(kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1, groups=1,
@@ -217,8 +233,9 @@ def prepare_conv2d(kernel, bias=None, *, strides=1, padding="valid", dilation_ra
     -------
     callable
         ``f(x, out=None)``, within rounding ``conv2d(x, kernel, bias, ...)``. The kernel is packed at the first call
-        for each algorithm that the sizes call for. It keeps the instruction set it was prepared on, and may be called
-        from several threads at once.
+        for each algorithm that the sizes call for. It keeps the precision and the instruction set it was prepared on,
+        and may be called from several threads at once. A pickle has the kernel as it was given, and is packed for the
+        instruction set of the process that loads it.
 
     Examples
     --------
@@ -227,10 +244,11 @@ def prepare_conv2d(kernel, bias=None, *, strides=1, padding="valid", dilation_ra
     >>> blur(np.ones((1, 5, 5, 1)))[0, 2, 2, 0].round(6)
     np.float64(1.0)
     """
-    keywords = Keywords(strides, padding, dilation_rate, groups, data_format, activation, algorithm)
+    words = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate, "groups": groups,
+             "data_format": data_format, "activation": activation, "algorithm": algorithm}
     kernel = np.asarray(kernel)
     kernel = (_args.contiguous if kernel.dtype in _args.BYTES else _args.float_array)(kernel, "kernel", 4)
-    return PreparedConv2D(kernel, checked_bias(bias, kernel), keywords)
+    return PreparedConv2D(kernel, checked_bias(bias, kernel), words, _core.get_precision())
 
 
 def plan_conv2d(x_shape, kernel_shape, *, dtype="float32", strides=1, padding="valid", dilation_rate=1, groups=1,

@@ -1,6 +1,9 @@
 """Memory that is not what it seems: arrays whose shape or dtype lies, any alignment, objects that were never made."""
 import copy
+import os
 import pickle
+import subprocess
+import sys
 
 import ml_dtypes
 import numpy as np
@@ -143,3 +146,40 @@ def test_a_prepared_kernel_keeps_its_precision(rng):
             np.testing.assert_array_equal(same(x), want)
     finally:
         fastconv.set_float32_precision(before)
+
+
+BEFORE_INIT = """
+import importlib.util, sys
+import numpy as np
+spec = importlib.util.spec_from_file_location("_core", sys.argv[1])
+core = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(core)
+x, one, y = np.ones((1, 4, 4, 1), np.float32), np.ones(1, np.float32), np.empty((1, 4, 4, 1), np.float32)
+conv = core.Conv2D(11, 0, x.shape, (1, 1, 1, 1), (1, 1), (1, 1), ((0, 0), (0, 0)), 1)
+pool = core.Pool2D(11, 0, False, x.shape, (1, 1), (1, 1), ((0, 0), (0, 0)))
+calls = [
+    lambda: conv.forward(x, one, None, y), conv.plan, lambda: core.PreparedConv2D(conv, one, None),
+    lambda: conv.forward_pooled(pool, x, one, None, y), lambda: conv.input_grad(x, one, y),
+    lambda: conv.kernel_grad(0, x, x, one), lambda: conv.grads(x, one, None, x, y, one, one),
+    lambda: core.bias_grad(11, 0, x.shape, x, one), lambda: core.activate(11, 1, 0.0, 16, x, y),
+    lambda: core.activate_grad(11, 1, 0.0, 16, x, None, x, y), lambda: core.softmax(11, 1, 16, 1, x, y),
+    lambda: core.softmax_grad(11, 1, 16, 1, x, x, y), lambda: core.Dense(11, 16, 1, 1).forward(x, one, None, y),
+    lambda: pool.forward(x, y), lambda: pool.grad(x, x, y), lambda: pool.grad_grad(x, x, y),
+    lambda: core.Convolve2D(11, (4, 4), (1, 1), 1, 0, False).run(x, one, None, y),
+    lambda: core.Filter2D(11, 11, 11, (4, 4, 1), (1, 1), (0, 0), 3).run(x, one, None, y),
+]
+for call in calls:
+    try:
+        call()
+        print("done on", core.active_isa())
+    except ValueError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize(("isa", "answer"), [("scalar", "done on scalar"),
+                                             ("abacus", "fastconv: unknown instruction set")])
+def test_operations_choose_the_kernels_where_nobody_has(isa, answer):
+    run = subprocess.run([sys.executable, "-c", BEFORE_INIT, _core.__file__], env=os.environ | {"FASTCONV_ISA": isa},
+                         capture_output=True, text=True, check=False)
+    assert run.stdout == f"{answer}\n" * 18, run.stderr

@@ -200,6 +200,8 @@ def test_same_padding_of_no_rows_gives_no_rows():
     x, kernel = np.ones((1, 0, 9, 4), np.float32), np.ones((3, 3, 4, 5), np.float32)
     assert fastconv.conv2d(x, kernel, np.ones(5, np.float32), padding="same").shape == (1, 0, 9, 5)
     assert fastconv.max_pool2d(x, 3, strides=2, padding="same").shape == (1, 0, 5, 4)
+    transposed = fastconv.conv2d_transpose(x, np.ones((3, 3, 2, 4), np.float32), np.ones(2, np.float32))
+    np.testing.assert_array_equal(transposed, np.ones((1, 2, 11, 2)))      # windows of no row reach two
     dy = np.ones((1, 0, 9, 5), np.float32)
     assert fastconv.conv2d_input_grad(dy, kernel, x.shape, padding="same").shape == x.shape
 

@@ -29,7 +29,7 @@ class Keywords:
         self.algorithm = list(ALGORITHMS).index(_args.choice(algorithm, "algorithm", ALGORITHMS))
 
     def geometry(self, dtype: np.dtype, x_shape: tuple[int, ...], kernel_shape: tuple[int, ...], kernel_dtype=None,
-                 precision=None):
+                 precision=None, may_be_empty=False):
         """(C geometry, output shape), or a ValueError that names what does not fit."""
         size = n, h, w, c_in = _args.sizes(x_shape, self.data_format)
         k_h, k_w, k_c, c_out = kernel_shape
@@ -53,7 +53,7 @@ class Keywords:
             needs = "a float dtype" if dtype in _args.BYTES else needs
             raise ValueError(f"`algorithm` {name!r} needs {needs}; received kernel shape {kernel_shape}, "
                              f"strides={self.strides}, dilation_rate={self.dilation}, groups={self.groups}, {dtype}")
-        if not (out_h and out_w) and h and w:
+        if not (out_h and out_w) and h and w and not may_be_empty:
             raise ValueError(f"`kernel` of {k_h} x {k_w} with dilation_rate={self.dilation} does not fit into `x` of "
                              f"shape {x_shape} with padding={self.padding!r}")
         return geometry, _args.shape_of(n, out_h, out_w, c_out, self.data_format)

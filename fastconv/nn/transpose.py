@@ -60,7 +60,7 @@ def conv2d_transpose(x, kernel, bias=None, *, strides=1, padding="valid", output
     _args.same_dtype({"x": x, "kernel": kernel})
     bias = checked_bias(bias, kernel, axis=2)
     shape = output_shape(x.shape, kernel.shape, keywords, output_padding)
-    geometry, small = keywords.geometry(x.dtype, shape, kernel.shape)
+    geometry, small = keywords.geometry(x.dtype, shape, kernel.shape, may_be_empty=True)
     if small != x.shape:
         raise ValueError(f"`output_padding` must leave `x` the shape that a convolution of the result, {shape}, has: "
                          f"{small}; received {output_padding} for `x` of shape {x.shape}")

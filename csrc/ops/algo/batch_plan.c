@@ -69,8 +69,10 @@ fc_batch_plan fc_batch_plan_of(const fc_layer *layer) {
 
 /* Over all tiles of `pixels` windows, the taps under which a window of the tile lies inside [0, size). */
 static double taps_of(const fc_taps *taps, ptrdiff_t windows, ptrdiff_t pixels, ptrdiff_t size) {
+    const ptrdiff_t last = (windows - 1) * taps->stride + taps->first;
+    const ptrdiff_t least = last < 0 ? fc_ceil_div(-last, taps->step) : 0, most = size > taps->first ? fc_ceil_div(size - taps->first, taps->step) : 0;
     double sum = 0;
-    for (ptrdiff_t t = 0; t < taps->count; t++) {
+    for (ptrdiff_t t = least; t < fc_min(most, taps->count); t++) {
         const ptrdiff_t at = taps->first + t * taps->step, begin = at < 0 ? fc_ceil_div(-at, taps->stride) : 0;
         const ptrdiff_t end = at < size ? fc_min(fc_ceil_div(size - at, taps->stride), windows) : 0;
         sum += begin < end ? (double)((end - 1) / pixels - begin / pixels + 1) : 0;

@@ -9,6 +9,7 @@
 #include "core/cpu.h"
 #include "core/dispatch.h"
 #include "core/scratch.h"
+#include "core/shape.h"
 #include "core/size.h"
 #include "ops/choices.h"
 
@@ -84,12 +85,27 @@ static fc_conv2d_algorithm cheapest(const fc_layer *layer, fc_occasion occasion)
     return best;
 }
 
+/* A layer of the same kind with one output and no size of 0. */
+static fc_status make_stand_in(const fc_layer *layer, fc_layer *stand_in) {
+    fc_conv2d_params p = layer->params;
+    p.n = 1;
+    p.c_in = fc_max(p.c_in, p.groups);
+    p.c_out = fc_max(p.c_out, p.groups);
+    p.pad_top = p.pad_bottom = p.pad_left = p.pad_right = 0;
+    FC_TRY(fc_window_span(p.k_h, p.dilation_h, &p.h));
+    FC_TRY(fc_window_span(p.k_w, p.dilation_w, &p.w));
+    return make_layer(&p, layer->kernels, stand_in);
+}
+
 /* No outputs, or the bias alone in them: the result is the same whatever is asked for, and the algorithms need not expect such sizes. */
 static fc_status choose_trivial(const fc_layer *layer, fc_conv2d_algorithm *chosen) {
-    const int integers = fc_is_integer(layer->params.dtype);
     const fc_conv2d_algorithm wanted = layer->params.algorithm;
-    *chosen = integers ? FC_CONV_INTEGER : FC_CONV_PACKED;
-    return wanted == FC_CONV_AUTO || algorithms[wanted]->integers == integers ? FC_OK : FC_BAD_ARGUMENT;
+    fc_layer stand_in;
+    *chosen = fc_is_integer(layer->params.dtype) ? FC_CONV_INTEGER : FC_CONV_PACKED;
+    if (wanted == FC_CONV_AUTO)
+        return FC_OK;
+    FC_TRY(make_stand_in(layer, &stand_in));
+    return serves(&stand_in, wanted) ? FC_OK : FC_BAD_ARGUMENT;
 }
 
 /* The algorithm asked for, or the cheapest that serves. */

@@ -186,10 +186,8 @@ class PreparedConv2D:
         self._packed = {dtype: self._pack(dtype, kernel, bias) for dtype in dtypes}
 
     def _pack(self, dtype, kernel, bias):
-        k_h, k_w, k_c, _ = kernel.shape
-        # Any image the window fits into serves: packing depends on the kernel alone.
-        span = [(k - 1) * d + 1 for k, d in zip((k_h, k_w), self._keywords.dilation, strict=True)]
-        x_shape = _args.shape_of(1, *span, k_c * self._keywords.groups, self._keywords.data_format)
+        # The image's size is not known yet.
+        x_shape = _args.shape_of(1, 0, 0, kernel.shape[2] * self._keywords.groups, self._keywords.data_format)
         geometry, _ = self._keywords.geometry(dtype, x_shape, kernel.shape, kernel.dtype, self._precision)
         return _core.PreparedConv2D(geometry, _args.buffer(kernel), _args.buffer(bias))
 

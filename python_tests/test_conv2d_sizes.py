@@ -196,6 +196,14 @@ def test_a_window_that_does_not_fit_is_an_error_in_pooling_too():
         assert call(x[:, :0]).shape[:2] == (1, 0)
 
 
+def test_depthwise_planes_of_padding_alone(isa):
+    """Images without rows or columns, under windows that are read where the image lies."""
+    for shape in ((1, 200, 0, 9), (1, 200, 9, 0), (2, 200, 0, 0)):
+        x, kernel, bias = np.ones(shape), np.ones((3, 3, 1, 200)), np.full(200, 7.0)
+        y = fastconv.conv2d(x, kernel, bias, groups=200, padding=((2, 2), (2, 2)), data_format="channels_first")
+        assert (y == 7).all() and y.size
+
+
 def test_same_padding_of_no_rows_gives_no_rows():
     x, kernel = np.ones((1, 0, 9, 4), np.float32), np.ones((3, 3, 4, 5), np.float32)
     assert fastconv.conv2d(x, kernel, np.ones(5, np.float32), padding="same").shape == (1, 0, 9, 5)

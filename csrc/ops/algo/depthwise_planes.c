@@ -153,9 +153,12 @@ int fc_depthwise_has_common_window(const fc_conv_view *v) {
 /* How many planes of the output from p on, before `end`, one call can make from the image where it lies. */
 static ptrdiff_t planes_in_place(const planes_band *b, ptrdiff_t p, ptrdiff_t end) {
     const fc_conv_view *v = b->job->view;
-    const ptrdiff_t m = v->dst.c, channels = fc_depthwise_channels(v), pitch = v->src.c_pitch, beyond = fc_ceil_div(FC_DEPTHWISE_REACH, pitch);
+    const ptrdiff_t m = v->dst.c, channels = fc_depthwise_channels(v), pitch = v->src.c_pitch;
+    if (!pitch || b->rows < v->rows.count || !fc_depthwise_has_common_window(v))
+        return 0;   /* no pitch: an image without rows or columns, all padding */
+    const ptrdiff_t beyond = fc_ceil_div(FC_DEPTHWISE_REACH, pitch);
     const ptrdiff_t safe_end = (v->n * v->groups - beyond) * m, image_end = (p / channels + 1) * channels;
-    if (b->rows < v->rows.count || !fc_depthwise_has_common_window(v) || p / m < beyond)
+    if (p / m < beyond)
         return 0;
     return fc_max(0, fc_min(fc_min(end, safe_end), m > 1 ? (p / m + 1) * m : image_end) - p);
 }

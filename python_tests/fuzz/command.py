@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import table, worker
 
-HANGS_AFTER = 60.0  # seconds of one case
+HANGS_AFTER = 20.0  # seconds of one case
 MEMORY = 6 << 30  # bytes of address space of a worker
 # New memory is filled with 0x7f, so that what is read before it is written shows.
 ENVIRONMENT = {"MALLOC_PERTURB_": "128", "OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}

@@ -115,12 +115,14 @@ def resolve(case: dict) -> Windows:
         raise Refused("a size out of its range")
     if k_h < 1 or k_w < 1 or k_c * case["groups"] != c or c_out % case["groups"]:
         raise Refused("channels or a kernel that do not fit")
+    far = max([*pads, *((k - 1) * d for k, d in zip((k_h, k_w), case["dilation_rate"], strict=True))])
+    if far > 2**31:
+        raise Open(MemoryError)
     where = windows_of(case, size)
     if min(where.outputs) < 1:
         if case["padding"] == "same" and min(size) == 0:
             return where
         raise Open
-    far = max([p for p in pads] + [(k - 1) * d for k, d in zip((k_h, k_w), case["dilation_rate"], strict=True)])
-    if far > 2**31 or max(n * c_out, 1) * where.outputs[0] * where.outputs[1] * 16 > LARGE:
+    if max(n * c_out, 1) * where.outputs[0] * where.outputs[1] * 16 > LARGE:
         raise Open(MemoryError)
     return where

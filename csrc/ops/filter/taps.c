@@ -109,9 +109,13 @@ fc_status fc_filter_know(const fc_filter *f, fc_filter_taps *taps, void **memory
         return FC_OUT_OF_MEMORY;
     unsigned char *rows = columns + (size_t)f->k_h * most * f->number;
     const fc_status status = fc_factor(f->work, f->kernel, (size_t)f->k_h, (size_t)f->k_w, most, columns, rows, &taps->rank);
+    if (status) {
+        fc_scratch_free(columns);
+        return status;
+    }
     *memory = columns;
     taps->columns = columns;
     taps->rows = rows;
     taps->most = most;
-    return status;
+    return FC_OK;
 }

@@ -166,7 +166,7 @@ static void run_unit(const pool_job *job, ptrdiff_t unit, char *scratch) {
         s.rows.end = window_cells(s.windows.end - 1, p->h, p->pool_h, p->stride_h, p->pad_top).end;
     }
     s.x = input_rows(job, job->x, 1, image, s.rows, scratch);
-    s.from = input_rows(job, job->from, job->from_on_x, image, job->from_on_x ? s.rows : s.windows, scratch + job->part);
+    s.from = input_rows(job, job->from, job->from_on_x, image, job->from_on_x ? s.rows : s.windows, scratch ? scratch + job->part : NULL);
 
     const size_t first = elements_before(job, job->gradient, image, target.begin);
     const size_t elements = elements_before(job, job->gradient, image, target.end) - first;
@@ -216,7 +216,7 @@ static fc_status allocate(pool_job *job, size_t workers) {
         return FC_OK;
     if (job->gradient) {
         rows = fc_min(rows, job->strip + 2 * fc_min(p->pool_h, p->h));
-        windows = fc_min(windows, (job->strip - 1) / p->stride_h + p->pool_h / p->stride_h + 2);
+        windows = fc_min(windows, (job->strip - 1) / p->stride_h + fc_min(p->pool_h / p->stride_h, windows) + 2);
     } else {
         rows = fc_min(rows, (job->strip - 1) * p->stride_h + fc_min(p->pool_h, p->h + p->pad_top));
         windows = job->strip;

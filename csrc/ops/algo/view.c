@@ -3,18 +3,21 @@
 
 #include "core/size.h"
 
+/* Pitches of an array without elements may leave the range; nothing is found by them. */
+static ptrdiff_t pitch(ptrdiff_t a, ptrdiff_t b) { return (ptrdiff_t)((size_t)a * (size_t)b); }
+
 static fc_tensor_view tensor(fc_layout layout, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, ptrdiff_t groups) {
-    fc_tensor_view t = {.h = h, .w = w, .c = c / groups, .n_pitch = h * w * c, .layout = layout};
+    fc_tensor_view t = {.h = h, .w = w, .c = c / groups, .n_pitch = pitch(pitch(h, w), c), .layout = layout};
     if (layout == FC_NHWC) {
-        t.h_pitch = w * c;
+        t.h_pitch = pitch(w, c);
         t.w_pitch = c;
         t.c_pitch = 1;
     } else {
         t.h_pitch = w;
         t.w_pitch = 1;
-        t.c_pitch = h * w;
+        t.c_pitch = pitch(h, w);
     }
-    t.group_pitch = t.c * t.c_pitch;
+    t.group_pitch = pitch(t.c, t.c_pitch);
     return t;
 }
 

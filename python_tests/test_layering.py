@@ -23,6 +23,7 @@ MAY_INCLUDE = {
     "kernels/isa/": ("kernels/vec/", "kernels/body/"),
     "kernels/ref/": ("fastconv.h", "kernels/types.h", "kernels/activations.inc", "kernels/ref/"),
     "check/": ("fastconv.h", "core/", "ops/", "kernels/", "check/"),
+    "fuzz/": ("fastconv.h", "kernels/types.h", "kernels/isa.inc", "fuzz/"),
     "tensorflow/": ("fastconv.h", "tensorflow/"),
     "jax/": ("fastconv.h", "jax/"),
 }
@@ -35,8 +36,8 @@ CONFINED = [
     (r"__x86_64__|__aarch64__", r"core/cpu\.c|kernels/isa\.inc|kernels/vec/.*|tensorflow/update\.c"),
     # Buffers come from scratch.c and results.c; the other two make one small handle each.
     (r"\b(malloc|calloc|realloc|posix_memalign|aligned_alloc|alloca)\s*\(",
-     r"core/(scratch|results)\.c|ops/conv2d\.c|tensorflow/create\.c|check/.*"),
-    (r"\b(printf|fprintf|puts|perror|exit|abort)\s*\(", r"check/.*"),
+     r"core/(scratch|results)\.c|ops/conv2d\.c|tensorflow/create\.c|(check|fuzz)/.*"),
+    (r"\b(printf|fprintf|puts|perror|exit|abort)\s*\(", r"(check|fuzz)/.*"),
     (r"\bgetenv\s*\(", r"core/dispatch\.c"),
     (r"Python\.h", r"-"),
 ]

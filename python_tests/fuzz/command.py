@@ -46,7 +46,7 @@ class Process:
         path = os.pathsep.join(p for p in (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")) if p)
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115
         self.child = subprocess.Popen(
-            [sys.executable, "-m", "fuzz.worker", json.dumps(arguments)],
+            [sys.executable, "-P", "-m", "fuzz.worker", json.dumps(arguments)],
             stdout=subprocess.PIPE,
             stderr=self.errors,
             env=os.environ | ENVIRONMENT | {"PYTHONPATH": path},

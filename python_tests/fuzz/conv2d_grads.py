@@ -25,7 +25,7 @@ def _output_shape(geometry: dict) -> list[int]:
     """Of conv2d's result, as far as it has one."""
     n, *size, _ = conv_geometry.nhwc(geometry["x_shape"], geometry["data_format"])
     outputs = conv_geometry.windows_of(geometry, size).outputs
-    outputs = [count if count < 2**31 else 1 for count in outputs]
+    outputs = [count if count < 2**12 else 1 for count in outputs]
     return conv_geometry.in_layout(n, *outputs, geometry["kernel_shape"][3], geometry["data_format"])
 
 

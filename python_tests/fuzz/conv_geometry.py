@@ -116,7 +116,7 @@ def resolve(case: dict) -> Windows:
     if k_h < 1 or k_w < 1 or k_c * case["groups"] != c or c_out % case["groups"]:
         raise Refused("channels or a kernel that do not fit")
     far = max([*pads, *((k - 1) * d for k, d in zip((k_h, k_w), case["dilation_rate"], strict=True))])
-    if far > 2**31:
+    if far > 2**31 or (c == 0 and case["groups"] > 2**12):
         raise Open(MemoryError)
     where = windows_of(case, size)
     if min(where.outputs) < 1:

@@ -65,7 +65,8 @@ def error_bound(algorithm: str, precision: str, dtype, x, kernel, where: Windows
         bound = bound + (2.0**-14 if precision == "high" else 2.0**-6) * magnitude
     # Sums of products that are denormal.
     least = np.ldexp(1.0, -149 if eps == UNIT["float32"] else -1074)
-    return bound + least * 8 * (np.prod(kernel.shape[:3]) + 1) * (1 + clean(kernel).max(initial=0))
+    largest = 1 + clean(kernel).max(initial=0) + clean(x).max(initial=0)
+    return bound + least * 8 * (np.prod(kernel.shape[:3]) + 1) * largest
 
 
 def input_gradient(dy, kernel, where: Windows, groups: int, shape):

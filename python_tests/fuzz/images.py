@@ -119,7 +119,13 @@ def _check_serves(case, image, kernel) -> None:
     shape = [n + sign * (k - 1) for n, k in zip(image.shape, kernel.shape, strict=True)]
     if min(shape) < 0 or not kernel.size or (not image.size and case["boundary"] != "fill"):
         raise Open
-    if case["algorithm"] == "auto" or not image.size:
+    if not image.size:
+        return
+    dtype = np.result_type(image, kernel)
+    plan = fastconv.plan_convolve2d(image.shape, kernel, case["mode"], case["boundary"], dtype=dtype)
+    if plan["algorithm"] not in plan["cycles"]:
+        raise Mismatch(f"planned what does not serve: {plan}")
+    if case["algorithm"] == "auto":
         return
     try:
         getattr(fastconv, case["function_name"])(

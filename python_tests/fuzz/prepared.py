@@ -48,6 +48,8 @@ def run(case: dict) -> None:
 def _must_not_serve(case: dict) -> None:
     """A kernel that is refused may serve none of the sizes."""
     for shape in case["shapes"]:
+        if 0 in shape:
+            continue
         one = case | {"x_shape": shape, "x": case["x"] | {"shape": shape}}
         try:
             conv2d.reference(one, *(one[name] and arrays.make(one[name]) for name in ("x", "kernel", "bias")))

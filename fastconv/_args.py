@@ -118,6 +118,30 @@ def integer(value, name: str, minimum: int) -> int:
     return number
 
 
+def axes(value, ndim: int) -> tuple[int, ...]:
+    """An axis or several of an array, counted from the front, in rising order."""
+    given = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    numbers = [integer(axis, "axis", -2**63) for axis in given]
+    if not all(-ndim <= axis < ndim for axis in numbers):
+        raise ValueError(f"`axis` must be in [{-ndim}, {ndim}); received {value!r}")
+    found = tuple(sorted({axis % ndim for axis in numbers}))
+    if not found or len(found) < len(numbers):
+        raise ValueError(f"`axis` must name one or more axes, each once; received {value!r}")
+    return found
+
+
+def side_by_side(axes: tuple[int, ...], shape) -> tuple[list[int] | None, int, int]:
+    """(order, begin, end): what to transpose by for `axes` to be those from begin to end, None for nothing.
+
+    Nothing has to move where only axes of one cell lie between them, and else only what lies between them.
+    """
+    first, last = axes[0], axes[-1]
+    between = [axis for axis in range(first, last) if axis not in axes]
+    if all(shape[axis] == 1 for axis in between):
+        return None, first, last + 1
+    return [*range(first), *between, *axes, *range(last + 1, len(shape))], first + len(between), last + 1
+
+
 def real(value, name: str, minimum: float = -math.inf) -> float:
     """value as a finite float >= minimum."""
     number = value.item() if isinstance(value, (np.generic, np.ndarray)) and value.size == 1 else value

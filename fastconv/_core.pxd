@@ -121,6 +121,10 @@ cdef extern from "fastconv.h" nogil:
 
     fc_status fc_activate(fc_dtype, fc_activation, double, size_t, const void *, void *)
     fc_status fc_activate_grad(fc_dtype, fc_activation, double, size_t, const void *, const void *, const void *, void *)
+    ctypedef struct fc_relu_params:
+        double negative_slope, threshold, low, high
+    fc_status fc_relu(fc_dtype, const fc_relu_params *, size_t, const void *, void *)
+    fc_status fc_relu_grad(fc_dtype, const fc_relu_params *, size_t, const void *, const void *, void *)
     int fc_activation_from_output(fc_activation, double)
     fc_status fc_softmax(fc_dtype, size_t, size_t, size_t, const void *, void *)
     fc_status fc_softmax_grad(fc_dtype, size_t, size_t, size_t, const void *, const void *, void *)

@@ -172,6 +172,31 @@ def activate_grad(int dtype, int activation, double alpha, size_t count, x, y, d
     _raise(status)
 
 
+cdef fc_relu_params _relu_params(parameters):
+    cdef fc_relu_params params
+    params.negative_slope, params.threshold, params.low, params.high = parameters
+    return params
+
+
+def relu(int dtype, parameters, size_t count, x, y):
+    """parameters: negative_slope, threshold, low, high."""
+    cdef _Pointer source = _Pointer(x), target = _Pointer(y, True)
+    cdef fc_relu_params params = _relu_params(parameters)
+    cdef fc_status status
+    with nogil:
+        status = fc_relu(dtype, &params, count, source.data, target.data)
+    _raise(status)
+
+
+def relu_grad(int dtype, parameters, size_t count, x, dy, dx):
+    cdef _Pointer x_ = _Pointer(x), dy_ = _Pointer(dy), dx_ = _Pointer(dx, True)
+    cdef fc_relu_params params = _relu_params(parameters)
+    cdef fc_status status
+    with nogil:
+        status = fc_relu_grad(dtype, &params, count, x_.data, dy_.data, dx_.data)
+    _raise(status)
+
+
 def softmax(int dtype, size_t outer, size_t axis, size_t inner, x, y):
     cdef _Pointer source = _Pointer(x, _bytes(dtype, outer, axis, inner))
     cdef _Pointer target = _Pointer(y, _bytes(dtype, outer, axis, inner), True)

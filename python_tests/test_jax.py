@@ -150,6 +150,32 @@ def test_softmax_and_its_derivatives(axis):
     all_close(gradients(lambda t: fj.softmax(t, axis), x), gradients(lambda t: jax.nn.softmax(t, axis), x))
 
 
+@pytest.mark.parametrize("axes", [(1, 2), (0, -1), (0, 1, 2), [3], (3, 1)], ids=str)
+def test_softmax_over_several_axes(axes):
+    x = random((2, 3, 4, 5))
+    close(fj.softmax(x, axes), jax.nn.softmax(x, tuple(axes)))
+    all_close(gradients(lambda t: fj.softmax(t, axes), x), gradients(lambda t: jax.nn.softmax(t, tuple(axes)), x))
+
+
+@pytest.mark.parametrize("arguments", [(0.0, None, 0.5), (0.25, 1.5, 0.0), (0.5, 1.0, 0.25), (0.1, None, 0), (0, 6, 0)],
+                         ids=str)
+def test_relu_with_arguments_and_its_derivatives(arguments):
+    def stock(x):
+        slope, most, threshold = arguments
+        above = jnp.where(x > threshold, x, 0)
+        return (above if most is None else jnp.clip(above, 0, most)) - slope * jax.nn.relu(threshold - x)
+
+    def ours(x):
+        return fj.relu(x, *arguments)
+
+    x = random((3, 4, 50))
+    close(jax.jit(ours)(x), stock(x))
+    close(jax.vmap(ours, 1)(x), stock(jnp.moveaxis(x, 1, 0)))
+    all_close(gradients(ours, x), gradients(stock, x))
+    exported = jax.export.export(jax.jit(jax.grad(lambda t: jnp.sum(ours(t) ** 2))))(x)
+    close(exported.call(x), jax.grad(lambda t: jnp.sum(ours(t) ** 2))(x))
+
+
 POOLS = {
     "plain": {}, "overlapping": {"pool_size": 3, "strides": 2}, "same": {"pool_size": (3, 2), "padding": "same"},
     "gaps": {"pool_size": 2, "strides": 3}, "explicit": {"pool_size": 3, "padding": ((1, 2), (0, 1))},

@@ -1,4 +1,5 @@
 """Every Keras layer against the stock one, on any backend of Keras: values, gradients, configs, shapes, dtypes."""
+import functools
 import logging
 
 import keras
@@ -60,16 +61,18 @@ LAYERS = {
     "relu, sloped": ("ReLU", dict(negative_slope=0.1)),
     "relu, 6": ("ReLU", dict(max_value=6.0)),
     "relu, threshold": ("ReLU", dict(threshold=0.5)),
+    "relu, all": ("ReLU", dict(negative_slope=0.1, max_value=0.75, threshold=0.25)),
     "leaky": ("LeakyReLU", dict(negative_slope=0.2)),
     "prelu": ("PReLU", dict(alpha_initializer="random_normal")),
     "prelu, shared": ("PReLU", dict(alpha_initializer="random_normal", shared_axes=[1, 2])),
     "elu": ("ELU", dict(alpha=0.7)),
     "softmax": ("Softmax", dict(axis=1)),
     "softmax, two axes": ("Softmax", dict(axis=[1, 2])),
+    "softmax, apart": ("Softmax", dict(axis=[1, 3])),
     "dense": ("Dense", dict(units=4, activation="relu")),
 }
 if BACKEND == "numpy":
-    del LAYERS["softmax, two axes"]     # which Keras itself does not compute
+    del LAYERS["softmax, two axes"], LAYERS["softmax, apart"]       # which Keras itself does not compute
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +106,7 @@ def test_values_and_gradients_are_the_stock_layers(kind, arguments):
 
 
 SECOND = ["conv, same, strided", "conv, gelu", "depthwise", "separable", "transpose, same", "average pool", "max pool",
-          "global average", "activation, elu", "prelu", "softmax", "dense"]
+          "global average", "activation, elu", "relu, all", "prelu", "softmax", "dense"]
 
 
 @pytest.mark.parametrize("kind, arguments", [LAYERS[name] for name in SECOND], ids=SECOND)
@@ -234,11 +237,28 @@ def test_what_no_kernel_serves_is_left_to_keras_and_said_once(caplog, monkeypatc
         layer = fk.ReLU(dtype="int32")
         for _ in range(2):
             np.testing.assert_array_equal(values(layer(-x))[0], 0 * x)
-        assert values(fk.ReLU(threshold=0.5)(np.array([0.25], "float32")))[0] == 0
         masked = fk.Softmax()(keras.ops.convert_to_tensor(five), mask=keras.ops.convert_to_tensor(five > -9))
         np.testing.assert_allclose(*values(masked, keras.ops.softmax(five)), atol=1e-6)
-    assert [r.name for r in caplog.records] == ["fastconv"] * 3
+    assert [r.name for r in caplog.records] == ["fastconv"] * 2
     assert "no kernel for int32" in caplog.text
+
+
+def test_relu_with_arguments_as_a_layers_activation(caplog):
+    """A partial of Keras' relu is known; where it has a name the convolution computes it."""
+    relu = keras.activations.relu
+    x = images()
+    with caplog.at_level(logging.INFO, "fastconv"):
+        for keywords in (dict(max_value=6.0), dict(threshold=0.25, max_value=0.75), dict(negative_slope=0.1)):
+            activation = functools.partial(relu, **keywords)
+            for kind, arguments in (("Conv2D", dict(filters=3, kernel_size=2)), ("Dense", dict(units=4)),
+                                    ("Activation", {})):
+                stock, fast = twins(kind, arguments | dict(activation=activation), x)
+                for a, e in zip(*(gradients(layer, x) for layer in (fast, stock)), strict=True):
+                    np.testing.assert_allclose(a, e, atol=2e-5, rtol=1e-5)
+    assert "Keras' own" not in caplog.text
+    assert base.split_activation(functools.partial(relu, max_value=6.0)) == (("relu6", 0.0), None)
+    with pytest.raises(TypeError, match="wild"):
+        fk.Activation(functools.partial(relu, wild=1))(x)
 
 
 def test_masks_of_global_average_pooling_are_keras(caplog):

@@ -107,13 +107,13 @@ def test_exit_codes_and_tracebacks_are_the_scripts(script, code):
 def test_verbose_says_which_layers_run(script):
     path = script("import numpy as np, keras\n"
                   "keras.layers.MaxPool2D(1)(keras.layers.Conv2D(2, 3)(np.ones((1, 5, 5, 1))))\n"
-                  "keras.layers.ReLU(threshold=1.0)(np.ones((1, 2)))")
+                  "keras.layers.Softmax()(np.ones((1, 2)), mask=np.ones((1, 2), bool))")
     lines = run("-m", "fastconv", "-v", path, KERAS_BACKEND="numpy").stderr.splitlines()
     said = [line for line in lines if line.startswith("fastconv: ")]
     assert [line.split(" (")[0] for line in said[:2]] == [
         "fastconv: Conv2D: fastconv's kernels", "fastconv: MaxPooling2D: fastconv's kernels"]
-    assert said[2] == "fastconv: ReLU: no kernel for these parameters; Keras' own computation is used"
-    assert said[3:] == ["fastconv: layers on fastconv's kernels: Conv2D, MaxPooling2D; left to Keras: ReLU"]
+    assert said[2] == "fastconv: Softmax: no kernel for masks; Keras' own computation is used"
+    assert said[3:] == ["fastconv: layers on fastconv's kernels: Conv2D, MaxPooling2D; left to Keras: Softmax"]
     assert "Keras was not imported" in run("-m", "fastconv", "--verbose", script("")).stderr
     assert "fastconv's kernels" not in run("-m", "fastconv", path, KERAS_BACKEND="numpy").stderr
 

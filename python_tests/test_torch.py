@@ -237,6 +237,34 @@ def test_softmax(axis, dtype):
     assert gradgradcheck(lambda x: ft.softmax(x, axis), (random(2, 3, 4, grad=True),))
 
 
+@pytest.mark.parametrize("axes", [(1, 2), (0, -1), (0, 1, 2), [3], (3, 1)], ids=str)
+def test_softmax_over_several_axes(axes):
+    def stock(x):
+        e = torch.exp(x - x.amax(tuple(axes), keepdim=True))
+        return e / e.sum(tuple(axes), keepdim=True)
+
+    x = random(2, 3, 4, 5)
+    for tensor in (x, x.contiguous(memory_format=torch.channels_last), x.transpose(1, 3)):
+        close(ft.softmax(tensor, axes), stock(tensor))
+    assert gradgradcheck(lambda x: ft.softmax(x, axes), (random(1, 2, 3, 2, grad=True),))
+
+
+@pytest.mark.parametrize("arguments", [(0.0, None, 0.5), (0.25, 1.5, 0.0), (0.5, 1.0, 0.25), (0.1, None, 0), (0, 6, 0)],
+                         ids=str)
+def test_relu_with_arguments_and_its_gradients(arguments):
+    def stock(x):
+        slope, most, threshold = arguments
+        above = torch.where(x > threshold, x, 0.0)
+        return (above if most is None else above.clamp(0, most)) - slope * torch.relu(threshold - x)
+
+    x = random(3, 4, 50, grad=True)
+    close(ft.relu(x, *arguments), stock(x))
+    close(ft.relu(x.detach().transpose(0, 2), *arguments), stock(x.detach().transpose(0, 2)))
+    close(torch.func.vmap(lambda t: ft.relu(t, *arguments))(x), stock(x))
+    assert gradcheck(lambda x: ft.relu(x, *arguments), (x,))
+    assert gradgradcheck(lambda x: ft.relu(x, *arguments), (x,))
+
+
 POOLS = {
     "plain": {}, "overlapping": {"pool_size": 3, "strides": 2}, "same": {"pool_size": (3, 2), "padding": "same"},
     "gaps": {"pool_size": 2, "strides": 3}, "first": {"data_format": "channels_first", "padding": "same"},

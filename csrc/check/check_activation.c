@@ -94,6 +94,41 @@ static void activations(const fc_kernels *k, const char *isa) {
         }
 }
 
+static const fc_relu_params rectifiers[] = {
+    {0, 0, -INFINITY, INFINITY}, {0.25, 0, 0, 2}, {0, 1, -INFINITY, INFINITY}, {0, 0.5, 0, 1.5}, {-0.5, -1, 0, 0.75}, {2, -0.25, -INFINITY, INFINITY},
+    {0.125, 3, 0, INFINITY}, {0, 2, 0, 0},
+};
+
+#define RECTIFIER(T, F, EPS, TINY)                                                                                      \
+    static void rectifier_##F(const fc_kernels *k, const char *isa, const fc_relu_params *p, size_t n) {                \
+        check_buffer x = check_alloc(n * sizeof(T), check_random_below(64)), y = check_alloc(n * sizeof(T), 4);         \
+        check_buffer dy = check_alloc(n * sizeof(T), check_random_below(64)), dx = check_alloc(n * sizeof(T), 4);       \
+        T in[MOST], g[MOST];                                                                                            \
+        check_case("relu", isa, #F " n %zu slope %g threshold %g bounds %g,%g", n, p->negative_slope, p->threshold, p->low, p->high); \
+        check_fill_##F##_extremes(in, n);                                                                               \
+        check_fill_##F(g, n);                                                                                           \
+        for (size_t i = 0; i < n; i++)                                                                                  \
+            if (check_random_below(4) == 0)                                                                             \
+                in[i] = (T)(check_random_below(2) ? p->threshold : p->high);                                            \
+        memcpy(x.data, in, n * sizeof(T));                                                                              \
+        memcpy(dy.data, g, n * sizeof(T));                                                                              \
+        k->relu_##F(n, p, x.data, y.data);                                                                              \
+        k->relu_grad_##F(n, p, x.data, dy.data, dx.data);                                                               \
+        for (size_t i = 0; i < n; i++) {                                                                                \
+            const T want = (T)fc_ref_relu(p, in[i]), slope = (T)(g[i] * fc_ref_relu_slope(p, in[i]));                   \
+            check_close_##F((T *)y.data + i, &want, 1, 2 * EPS, isfinite(want) ? fmax(fabs(want), TINY) : 1);           \
+            check_close_##F((T *)dx.data + i, &slope, 1, 0, 1);                                                         \
+        }                                                                                                               \
+        check_guards(&y);                                                                                               \
+        check_guards(&dx);                                                                                              \
+        check_free(&x);                                                                                                 \
+        check_free(&y);                                                                                                 \
+        check_free(&dy);                                                                                                \
+        check_free(&dx);                                                                                                \
+    }
+RECTIFIER(float, f32, FLT_EPSILON, FLT_MIN)
+RECTIFIER(double, f64, DBL_EPSILON, DBL_MIN)
+
 /* Softmax and its gradient along a column of `axis` elements `pitch` apart. */
 static void reference_softmax(size_t axis, size_t pitch, const double *x, double *y) {
     long double highest = -INFINITY, sum = 0;
@@ -139,7 +174,7 @@ enum { ROWS = 3, COLUMNS = 77 };
             k->softmax_##F(columns, axis, from.data, to.data);                                                          \
         for (size_t i = 0; i < n; i++) {                                                                                \
             want[i] = (T)y[i];                                                                                          \
-            check_close_##F((T *)to.data + i, want + i, 1, (30 + (double)axis) * EPS, fabs(y[i]));                      \
+            check_close_##F((T *)to.data + i, want + i, 1, 8 * EPS, fmax(fabs(y[i]), sizeof(T) == 4 ? FLT_MIN : DBL_MIN));                      \
             y[i] = (double)want[i];                                                                                     \
         }                                                                                                               \
         check_guards(&to);                                                                                              \
@@ -250,6 +285,11 @@ static void bench(const fc_kernels *k, const char *isa) {
 
 void check_activation(const fc_kernels *kernels, const char *isa) {
     activations(kernels, isa);
+    for (size_t i = 0; i < sizeof rectifiers / sizeof *rectifiers; i++)
+        for (size_t n = 0; n < 36; n++) {
+            rectifier_f32(kernels, isa, &rectifiers[i], n);
+            rectifier_f64(kernels, isa, &rectifiers[i], n);
+        }
     for (size_t axis = 1; axis < MOST; axis += axis < 36 ? 1 : 11)
         for (int panel = 0; panel < 2; panel++) {
             softmax_f32(kernels, isa, axis, panel);

@@ -23,6 +23,8 @@ const fc_api *fc_get_api(void) {
         .max_pool2d_grad_grad = fc_max_pool2d_grad_grad,
         .activate = fc_activate,
         .activate_grad = fc_activate_grad,
+        .relu = fc_relu,
+        .relu_grad = fc_relu_grad,
         .softmax = fc_softmax,
         .softmax_grad = fc_softmax_grad,
         .dense = fc_dense,

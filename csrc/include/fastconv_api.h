@@ -27,6 +27,8 @@ typedef struct fc_api {
     fc_status (*max_pool2d_grad_grad)(const fc_pool2d_params *, const void *, const void *, void *);
     fc_status (*activate)(fc_dtype, fc_activation, double, size_t, const void *, void *);
     fc_status (*activate_grad)(fc_dtype, fc_activation, double, size_t, const void *, const void *, const void *, void *);
+    fc_status (*relu)(fc_dtype, const fc_relu_params *, size_t, const void *, void *);
+    fc_status (*relu_grad)(fc_dtype, const fc_relu_params *, size_t, const void *, const void *, void *);
     fc_status (*softmax)(fc_dtype, size_t, size_t, size_t, const void *, void *);
     fc_status (*softmax_grad)(fc_dtype, size_t, size_t, size_t, const void *, const void *, void *);
     fc_status (*dense)(const fc_dense_params *, const void *, const void *, const void *, void *);

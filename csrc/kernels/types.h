@@ -219,6 +219,12 @@ typedef void fc_activation_fn(size_t n, double alpha, const void *x, void *y);
 /* dx[i] = dy[i] * f'(x[i]), i < n; from is x, or y = f(x) in the slots that say so. dx may be from or dy. */
 typedef void fc_activation_grad_fn(size_t n, double alpha, const void *from, const void *dy, void *dx);
 
+/* y[i] = x[i] > threshold ? min(max(x[i], low), high) : negative_slope * (x[i] - threshold), i < n, NaN stays; y may be x. */
+typedef void fc_relu_fn(size_t n, const fc_relu_params *p, const void *x, void *y);
+
+/* dx[i] = dy[i] * s: negative_slope for x[i] < threshold, 1 for x[i] > threshold with low <= x[i] <= high, NaN for NaN, else 0. dx may be x or dy. */
+typedef void fc_relu_grad_fn(size_t n, const fc_relu_params *p, const void *x, const void *dy, void *dx);
+
 /* Softmax of `rows` contiguous rows of `axis` elements; y may be x, dx may be y or dy. */
 typedef void fc_softmax_fn(size_t rows, size_t axis, const void *x, void *y);
 typedef void fc_softmax_grad_fn(size_t rows, size_t axis, const void *y, const void *dy, void *dx);

@@ -5,6 +5,7 @@
  */
 #include "ops/activation.h"
 
+#include <math.h>
 #include <stdint.h>
 
 #include "core/cpu.h"
@@ -24,6 +25,9 @@ typedef struct activation_job {
     double alpha;
     fc_activation_fn *forward;
     fc_activation_grad_fn *gradient;
+    const fc_relu_params *relu;     /* not NULL: these take the place of the two above */
+    fc_relu_fn *relu_forward;
+    fc_relu_grad_fn *relu_gradient;
     fc_convert_fn *widen, *narrow;  /* NULL for float and double */
     fc_stream_fn *stream;           /* NULL where the result stays in cache */
     fc_stream_end_fn *stream_end;
@@ -42,7 +46,11 @@ int fc_activation_from_output(fc_activation activation, double alpha) {
 }
 
 static void run_kernel(const activation_job *job, size_t n, const void *from, const void *dy, void *to) {
-    if (job->gradient)
+    if (job->relu && job->dy)
+        job->relu_gradient(n, job->relu, from, dy, to);
+    else if (job->relu)
+        job->relu_forward(n, job->relu, from, to);
+    else if (job->gradient)
         job->gradient(n, job->alpha, from, dy, to);
     else
         job->forward(n, job->alpha, from, to);
@@ -137,4 +145,42 @@ fc_status fc_activate_grad(fc_dtype dtype, fc_activation activation, double alph
     else
         job.gradient = x ? kernels->activate_grad_f32[activation] : kernels->activate_grad_y_f32[activation];
     return run(&job, dtype, kernels);
+}
+
+/* value as a number of the dtype, its nearest. */
+static double rounded(const fc_kernels *kernels, fc_dtype dtype, double value) {
+    float narrow = (float)value;
+    uint16_t half;
+    if (dtype == FC_F64)
+        return value;
+    if (dtype == FC_F16 || dtype == FC_BF16) {
+        (dtype == FC_F16 ? kernels->narrow_f16 : kernels->narrow_bf16)(&narrow, &half, 1);
+        (dtype == FC_F16 ? kernels->widen_f16 : kernels->widen_bf16)(&half, &narrow, 1);
+    }
+    return narrow;
+}
+
+static fc_status relu(fc_dtype dtype, const fc_relu_params *params, size_t count, const void *x, const void *dy, void *to) {
+    const fc_kernels *kernels = fc_active_kernels();
+    FC_TRY(check(dtype, FC_RELU, kernels));
+    fc_relu_params p = {
+        .negative_slope = params->negative_slope, .threshold = rounded(kernels, dtype, params->threshold),
+        .low = rounded(kernels, dtype, params->low), .high = rounded(kernels, dtype, params->high),
+    };
+    if (isnan(p.negative_slope) || !isfinite(p.threshold) || !(p.low <= p.high))
+        return FC_BAD_ARGUMENT;
+    if (count && (!x || !to))
+        return FC_BAD_ARGUMENT;
+    activation_job job = {.count = count, .relu = &p, .from = x, .dy = dy, .to = to};
+    job.relu_forward = dtype == FC_F64 ? kernels->relu_f64 : kernels->relu_f32;
+    job.relu_gradient = dtype == FC_F64 ? kernels->relu_grad_f64 : kernels->relu_grad_f32;
+    return run(&job, dtype, kernels);
+}
+
+fc_status fc_relu(fc_dtype dtype, const fc_relu_params *params, size_t count, const void *x, void *y) {
+    return relu(dtype, params, count, x, NULL, y);
+}
+
+fc_status fc_relu_grad(fc_dtype dtype, const fc_relu_params *params, size_t count, const void *x, const void *dy, void *dx) {
+    return dy || !count ? relu(dtype, params, count, x, dy, dx) : FC_BAD_ARGUMENT;
 }

@@ -19,6 +19,18 @@ static void run_activation(const kernel *base, call *c) {
         call_check(c, fc->activate(base->dtype, k->activation, k->alpha, count_of(dims, rank), x, y));
 }
 
+/* Fails unless a tensor has these dimensions. */
+static int call_same_shape(call *c, const char *name, const input *x, const int64_t *dims, int rank) {
+    if (!call_ok(c))
+        return 0;
+    int same = x->rank == rank;
+    for (int i = 0; same && i < rank; i++)
+        same = tf.Dim(x->tensor, i) == dims[i];
+    if (!same)
+        call_fail(c, TF_INVALID_ARGUMENT, "`%s` and `dy` must have the same shape", name);
+    return same;
+}
+
 static void run_activation_grad(const kernel *base, call *c) {
     const activation_kernel *k = (const activation_kernel *)base;
     int64_t dims[MAX_RANK];
@@ -26,15 +38,8 @@ static void run_activation_grad(const kernel *base, call *c) {
     const void *dy;
     void *dx = call_output_over_input(c, 1, &dy, dims, &rank);
     input known = call_input(c, 0);
-    if (!call_ok(c))
+    if (!call_same_shape(c, "known", &known, dims, rank))
         return;
-    int same = known.rank == rank;
-    for (int i = 0; same && i < rank; i++)
-        same = tf.Dim(known.tensor, i) == dims[i];
-    if (!same) {
-        call_fail(c, TF_INVALID_ARGUMENT, "`known` and `dy` must have the same shape");
-        return;
-    }
     const void *x = k->from_output ? NULL : known.data, *y = k->from_output ? known.data : NULL;
     call_check(c, fc->activate_grad(base->dtype, k->activation, k->alpha, count_of(dims, rank), x, y, dy, dx));
 }
@@ -59,6 +64,42 @@ static void *create_activation_grad(TF_OpKernelConstruction *ctx) {
     }
     return creation_end(&c);
 }
+
+typedef struct relu_kernel {
+    kernel base;
+    fc_relu_params params;
+} relu_kernel;
+
+static void run_relu(const kernel *base, call *c) {
+    int64_t dims[MAX_RANK];
+    int rank;
+    const void *x;
+    void *y = call_output_over_input(c, 0, &x, dims, &rank);
+    if (y)
+        call_check(c, fc->relu(base->dtype, &((const relu_kernel *)base)->params, count_of(dims, rank), x, y));
+}
+
+static void run_relu_grad(const kernel *base, call *c) {
+    int64_t dims[MAX_RANK];
+    int rank;
+    const void *dy;
+    void *dx = call_output_over_input(c, 1, &dy, dims, &rank);
+    input x = call_input(c, 0);
+    if (call_same_shape(c, "x", &x, dims, rank))
+        call_check(c, fc->relu_grad(base->dtype, &((const relu_kernel *)base)->params, count_of(dims, rank), x.data, dy, dx));
+}
+
+static void *create_relu_kernel(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const kernel *, call *)) {
+    creation c = creation_begin(ctx, op, run, sizeof(relu_kernel));
+    if (creation_ok(&c))
+        ((relu_kernel *)c.kernel)->params = (fc_relu_params){
+            .negative_slope = creation_double(&c, "negative_slope_bits"), .threshold = creation_double(&c, "threshold_bits"),
+            .low = creation_double(&c, "low_bits"), .high = creation_double(&c, "high_bits")};
+    return creation_end(&c);
+}
+
+static void *create_relu(TF_OpKernelConstruction *ctx) { return create_relu_kernel(ctx, "FastconvRelu", run_relu); }
+static void *create_relu_grad(TF_OpKernelConstruction *ctx) { return create_relu_kernel(ctx, "FastconvReluGrad", run_relu_grad); }
 
 typedef struct softmax_kernel {
     kernel base;
@@ -96,14 +137,7 @@ static void run_softmax_grad(const kernel *base, call *c) {
     size_t sizes[3];
     void *dx = call_output_over_input(c, 1, &dy, dims, &rank);
     input y = call_input(c, 0);
-    if (!call_ok(c) || !split_at_axis(c, dims, rank, sizes))
-        return;
-    int same = y.rank == rank;
-    for (int i = 0; same && i < rank; i++)
-        same = tf.Dim(y.tensor, i) == dims[i];
-    if (!same)
-        call_fail(c, TF_INVALID_ARGUMENT, "`y` and `dy` must have the same shape");
-    else if (!is_empty(dims, rank))
+    if (call_same_shape(c, "y", &y, dims, rank) && split_at_axis(c, dims, rank, sizes) && !is_empty(dims, rank))
         call_check(c, fc->softmax_grad(base->dtype, sizes[0], sizes[1], sizes[2], y.data, dy, dx));
 }
 
@@ -128,10 +162,14 @@ static const op_spec activation = {
 static const op_spec activation_grad = {
     "FastconvActivationGrad", {"known: T", "dy: T"}, {"dx: T"},
     {ATTR_T, ATTR_ACTIVATION, ATTR_ALPHA, "from_output: bool = false"}, shape_as_first, create_activation_grad};
+#define ATTR_RELU "negative_slope_bits: int", "threshold_bits: int", "low_bits: int", "high_bits: int"     /* of doubles */
+static const op_spec relu = {"FastconvRelu", {"x: T"}, {"y: T"}, {ATTR_T, ATTR_RELU}, shape_as_first, create_relu};
+static const op_spec relu_grad = {
+    "FastconvReluGrad", {"x: T", "dy: T"}, {"dx: T"}, {ATTR_T, ATTR_RELU}, shape_as_first, create_relu_grad};
 static const op_spec softmax = {
     "FastconvSoftmax", {"x: T"}, {"y: T"}, {ATTR_T, "axis: int = -1"}, shape_as_first, create_softmax};
 static const op_spec softmax_grad = {
     "FastconvSoftmaxGrad", {"y: T", "dy: T"}, {"dx: T"}, {ATTR_T, "axis: int = -1"}, shape_as_first,
     create_softmax_grad};
 
-const op_spec *const fc_tf_activation_ops[] = {&activation, &activation_grad, &softmax, &softmax_grad, NULL};
+const op_spec *const fc_tf_activation_ops[] = {&activation, &activation_grad, &relu, &relu_grad, &softmax, &softmax_grad, NULL};

@@ -14,7 +14,8 @@ except ImportError as error:
     raise ImportError("fastconv.jax needs JAX: pip install 'fastconv[jax]'") from error
 
 _HANDLERS = ("conv2d", "conv2d_input_grad", "conv2d_kernel_grad", "conv2d_grads", "dense", "dense_grads", "pool2d",
-             "pool2d_grad", "max_pool2d_grad_grad", "activation", "activation_grad", "softmax", "softmax_grad")
+             "pool2d_grad", "max_pool2d_grad_grad", "activation", "activation_grad", "relu", "relu_grad",
+             "softmax", "softmax_grad")
 
 
 def _library_path() -> Path:

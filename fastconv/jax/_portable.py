@@ -89,6 +89,21 @@ def slope(known, spec):
     return jax.jvp(lambda x: _FUNCTIONS[name](x, spec.alpha), [known], [jnp.ones_like(known)])[1]
 
 
+def relu(x, *, spec):
+    low, high = (jnp.asarray(bound, x.dtype) for bound in (spec.low, spec.high))
+    threshold = jnp.asarray(spec.threshold, x.dtype)
+    below = spec.negative_slope * (x - threshold) if spec.negative_slope else jnp.zeros_like(x)
+    y = jnp.where(x > threshold, jnp.clip(x, low, high), below)
+    return [jnp.where(jnp.isnan(x), x, y)]
+
+
+def relu_grad(x, dy, *, spec):
+    threshold, low, high = (jnp.asarray(v, x.dtype) for v in (spec.threshold, spec.low, spec.high))
+    below = jnp.where(x < threshold, jnp.asarray(spec.negative_slope, x.dtype), 0)
+    slope = jnp.where(x > threshold, ((low <= x) & (x <= high)).astype(x.dtype), below)
+    return [dy * jnp.where(jnp.isnan(x), x, slope)]
+
+
 def softmax(x, *, spec):
     return [jax.nn.softmax(x, spec.axis)]
 

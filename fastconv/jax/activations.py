@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from .. import _args, _core
-from ..nn.activations import activation_id
+from ..nn.activations import activation_id, rectifier
 from . import _checks, _portable
 from ._primitives import kernel, linear_in, map_in_one_call
 
@@ -25,6 +25,22 @@ class Activation(NamedTuple):
         return self.activation, _checks.bits(self.alpha), self.from_output
 
     def widened(self, count: int) -> Activation:
+        return self._replace(shape=(count, *self.shape))
+
+
+class Relu(NamedTuple):
+    """The rectifier with arguments, of an array of that shape."""
+    shape: tuple
+    negative_slope: float
+    threshold: float
+    low: float
+    high: float
+
+    def numbers(self) -> tuple[int, ...]:
+        """What csrc/jax/activation.c reads."""
+        return tuple(map(_checks.bits, self[1:]))
+
+    def widened(self, count: int) -> Relu:
         return self._replace(shape=(count, *self.shape))
 
 
@@ -50,6 +66,8 @@ def _kernel(portable, widened):
 
 _activation = _kernel(_portable.activation, Activation.widened)
 _activation_grad = _kernel(_portable.activation_grad, Activation.widened)
+_relu = _kernel(_portable.relu, Relu.widened)
+_relu_grad = _kernel(_portable.relu_grad, Relu.widened)
 _softmax = _kernel(_portable.softmax, Softmax.widened)
 _softmax_grad = _kernel(_portable.softmax_grad, Softmax.widened)
 
@@ -85,6 +103,11 @@ def _slope_change(change, dx, known, dy, spec):
 linear_in(_activation, {}, _activation_change)
 linear_in(_activation_grad, {1: lambda ct, known, dy, spec: _activation_grad.bind(known, ct, spec=spec)[0]},
           _slope_change)
+
+
+linear_in(_relu, {}, lambda dx, y, x, spec: _relu_grad.bind(x, dx, spec=spec)[0])
+# The derivative is constant on both sides of its steps.
+linear_in(_relu_grad, {1: lambda ct, x, dy, spec: _relu_grad.bind(x, ct, spec=spec)[0]})
 
 
 def _softmax_slope_change(change, dx, y, dy, spec):
@@ -132,8 +155,25 @@ def activation(x, activation, alpha=0.0):
     return activation_of(_checks.array(x, "x"), *named(activation, alpha))
 
 
+def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
+    """`keras.activations.relu`, as `fastconv.relu`.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> import fastconv.jax as fj
+    >>> fj.relu(jnp.array([-1.0, 0.5, 2.0]), negative_slope=0.5, max_value=1.5)
+    Array([-0.5,  0.5,  1.5], dtype=float32)
+    """
+    x = _checks.array(x, "x")
+    name, parameters = rectifier(negative_slope, max_value, threshold)
+    if name:
+        return activation_of(x, activation_id(name)[0], parameters)
+    return _relu.bind(x, spec=Relu(x.shape, *parameters))[0]
+
+
 def softmax(x, axis=-1):
-    """exp(x) over its sum along `axis`, as `jax.nn.softmax`.
+    """exp(x) over its sum along `axis`, an axis or several, as `jax.nn.softmax`.
 
     Examples
     --------
@@ -141,8 +181,16 @@ def softmax(x, axis=-1):
     >>> import fastconv.jax as fj
     >>> fj.softmax(jnp.zeros([1, 4]))
     Array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
+    >>> fj.softmax(jnp.zeros([1, 2, 2]), axis=(1, 2))
+    Array([[[0.25, 0.25],
+            [0.25, 0.25]]], dtype=float32)
     """
     x = _checks.array(x, "x")
-    if not isinstance(axis, int) or not -x.ndim <= axis < x.ndim:
-        raise ValueError(f"`axis` must be an integer in [{-x.ndim}, {x.ndim}); received {axis!r}")
-    return _softmax.bind(x, spec=Softmax(x.shape, axis % x.ndim))[0]
+    axes = _args.axes(axis, x.ndim)
+    if len(axes) == 1:
+        return _softmax.bind(x, spec=Softmax(x.shape, axes[0]))[0]
+    order, begin, end = _args.side_by_side(axes, x.shape)
+    moved = x if order is None else jnp.transpose(x, order)
+    merged = (*moved.shape[:begin], math.prod(moved.shape[begin:end]), *moved.shape[end:])
+    y = _softmax.bind(moved.reshape(merged), spec=Softmax(merged, begin))[0].reshape(moved.shape)
+    return y if order is None else jnp.transpose(y, [order.index(a) for a in range(len(order))])

@@ -22,6 +22,7 @@ conv2d_transpose = _functions.conv2d_transpose
 max_pool2d = _functions.max_pool2d
 avg_pool2d = _functions.avg_pool2d
 activation = _functions.activation
+relu = _functions.relu
 softmax = _functions.softmax
 dense = getattr(_functions, "dense", None)      # None: left to the framework
 conv2d_pool2d = getattr(_functions, "conv2d_pool2d", None)      # None: one after the other

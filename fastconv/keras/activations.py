@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import keras
 
+from ..nn.activations import rectifier
 from . import base
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
@@ -12,12 +13,10 @@ class _Elementwise(base.Fast):
     """The call of the layers that know a (name, alpha), before Keras' in the order of classes."""
 
     def call(self, inputs):
-        known = self.known()
-        if known is None:
-            base.fall_back(self, "no kernel for these parameters")
-        elif self._serves(inputs):
-            return base.activate(inputs, *known)
-        return super().call(inputs)
+        return self._computed(inputs) if self._serves(inputs) else super().call(inputs)
+
+    def _computed(self, inputs):
+        return base.activate(inputs, *self.known())
 
 
 @keras.saving.register_keras_serializable(package="fastconv")
@@ -37,15 +36,16 @@ class Activation(_Elementwise, keras.layers.Activation):
         return base.known_activation(self.activation)
 
     def call(self, inputs):
-        if self.activation is keras.activations.softmax and self._serves(inputs):
-            return base.softmax(inputs)
+        arguments = base.relu_arguments(self.activation)
+        if (self.activation is keras.activations.softmax or arguments) and self._serves(inputs):
+            return base.relu(inputs, *arguments) if arguments else base.softmax(inputs)
         # Somebody's own function is no fallback.
         return super().call(inputs) if self.known() else self.activation(inputs)
 
 
 @keras.saving.register_keras_serializable(package="fastconv")
 class ReLU(_Elementwise, keras.layers.ReLU):
-    """`keras.layers.ReLU` on fastconv's kernels: plain, with a negative slope, or with ``max_value=6``.
+    """`keras.layers.ReLU` on fastconv's kernels.
 
     Examples
     --------
@@ -56,11 +56,12 @@ class ReLU(_Elementwise, keras.layers.ReLU):
     """
 
     def known(self):
-        if self.threshold != 0:
-            return None
-        if self.max_value is None:
-            return ("leaky_relu", float(self.negative_slope)) if self.negative_slope else ("relu", 0.0)
-        return ("relu6", 0.0) if self.max_value == 6 and not self.negative_slope else None
+        """(name, alpha) of what the layer computes, None where the arguments make it none that has a name."""
+        name, alpha = rectifier(self.negative_slope, self.max_value, self.threshold)
+        return (name, alpha) if name else None
+
+    def _computed(self, inputs):
+        return base.relu(inputs, self.negative_slope, self.max_value, self.threshold)
 
 
 @keras.saving.register_keras_serializable(package="fastconv")
@@ -117,7 +118,7 @@ class ELU(_Elementwise, keras.layers.ELU):
 
 @keras.saving.register_keras_serializable(package="fastconv")
 class Softmax(base.Fast, keras.layers.Softmax):
-    """`keras.layers.Softmax` on fastconv's kernels: one axis, no mask.
+    """`keras.layers.Softmax` on fastconv's kernels, but with a mask.
 
     Examples
     --------
@@ -128,9 +129,9 @@ class Softmax(base.Fast, keras.layers.Softmax):
     """
 
     def call(self, inputs, mask=None):
-        axis = self.axis[0] if isinstance(self.axis, (list, tuple)) and len(self.axis) == 1 else self.axis
-        if mask is not None or not isinstance(axis, int):
-            base.fall_back(self, "no kernel for masks or several axes")
+        axis = tuple(self.axis) if isinstance(self.axis, (list, tuple)) else self.axis
+        if mask is not None:
+            base.fall_back(self, "no kernel for masks")
         elif self._serves(inputs):
-            return base.softmax(inputs, axis)
+            return base.softmax(inputs, axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis)
         return super().call(inputs, mask)

@@ -1,11 +1,13 @@
 """What the layers share: which inputs the ops serve, Keras' activations as the ops know them, what the log says."""
 from __future__ import annotations
 
+import functools
 import logging
 
 import keras
 
 from .. import cpu
+from ..nn.activations import rectifier
 from ..nn.convolution_grad import has_output_gradient
 from . import _ops
 
@@ -114,10 +116,22 @@ def _tell_once(level: int, message: str) -> None:
 
 def known_activation(function) -> tuple[str, float] | None:
     """(name, alpha) of one of Keras' activation functions, None for any other callable."""
+    arguments = relu_arguments(function)
+    if arguments is not None:
+        name, alpha = rectifier(*arguments)
+        return (name, alpha) if name else None
     try:
         return _ACTIVATIONS.get(function)
     except TypeError:
         return None
+
+
+def relu_arguments(function) -> tuple | None:
+    """(negative_slope, max_value, threshold) of a `functools.partial` of Keras' relu, None for anything else."""
+    if not isinstance(function, functools.partial) or function.func is not _functions.relu or function.args:
+        return None
+    given = {"negative_slope": 0.0, "max_value": None, "threshold": 0.0}
+    return tuple((given | function.keywords).values()) if function.keywords.keys() <= given.keys() else None
 
 
 def split_activation(function):
@@ -126,10 +140,18 @@ def split_activation(function):
     if function is None or known == ("linear", 0.0):
         return ("linear", 0.0), None
     if known is None:
-        return ("linear", 0.0), softmax if function is _functions.softmax else function
+        return ("linear", 0.0), _own(function)
     if is_fusable(*known):
         return known, None
     return ("linear", 0.0), lambda y: activate(y, *known)
+
+
+def _own(function):
+    """fastconv's function for one of Keras' that is no activation by name; else the function itself."""
+    if function is _functions.softmax:
+        return softmax
+    arguments = relu_arguments(function)
+    return function if arguments is None else lambda y: relu(y, *arguments)
 
 
 def is_fusable(name: str, alpha: float) -> bool:
@@ -145,8 +167,14 @@ def activate(x, name: str, alpha: float):
     return with_logits(y, x) if name == "sigmoid" else y
 
 
-def softmax(x, axis: int = -1):
-    return with_logits(_ops.softmax(x, axis), x)
+def relu(x, negative_slope, max_value, threshold):
+    return _ops.relu(x, negative_slope, max_value, threshold)
+
+
+def softmax(x, axis=-1):
+    """Along several axes these are no logits that a loss knows what to do with."""
+    y = _ops.softmax(x, axis)
+    return y if isinstance(axis, tuple) else with_logits(y, x)
 
 
 def with_logits(y, x):

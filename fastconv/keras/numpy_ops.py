@@ -9,10 +9,11 @@ from .. import _args, nn
 from ..nn.activations import activation_id
 
 __all__ = ["activation", "avg_pool2d", "conv2d", "conv2d_pool2d", "conv2d_transpose", "dense", "max_pool2d", "refusal",
-           "softmax"]
+           "relu", "softmax"]
 
 max_pool2d = nn.max_pool2d
 avg_pool2d = nn.avg_pool2d
+relu = nn.relu
 softmax = nn.softmax
 
 # Those whose parameter is not always the default's.

@@ -4,9 +4,8 @@ Every function takes any shape in float16, bfloat16, float32 or float64 (integer
 32 bits on) and computes half types in float32. NaN in gives NaN out. At infinity the value is the limit:
 ``silu(-inf)`` is -0, ``softsign(inf)`` is 1, where the formula written out would give NaN.
 
-Measured over float32, in ulp of the exact result on any instruction set: ``elu`` 1.1, ``exponential`` 1.4, ``softsign``
-1.5, ``softplus`` 1.9, ``sigmoid`` and ``tanh`` 2.5 (``tanh`` with AVX-512: 1.1), ``selu`` 2.7; of results from 1e-35 on
-``silu`` 3.3, ``mish`` 4.6, ``gelu`` 6.2 (AVX-512: 3.9), below them 60 times the least float32 at most.
+Each value of float32 is within a few units in the last place of the exact one, however small; docs/design.md has the
+table, and ``bench/accuracy_activations.py`` measures it. Softmax is as good along an axis of any length.
 """
 from __future__ import annotations
 
@@ -147,7 +146,6 @@ def _activation(name: str, formula: str, values: list[float], slopes: list[float
     return forward, backward
 
 
-relu, relu_grad = _activation("relu", "max(x, 0)", [0.0, 2.0], [0.0, 1.0])
 relu6, relu6_grad = _activation("relu6", "min(max(x, 0), 6)", [0.0, 2.0], [0.0, 1.0])
 selu, selu_grad = _activation(
     "selu", "1.0507 x for x > 0, else 1.7581 (exp(x) - 1) (Klambauer et al., 2017)",
@@ -161,6 +159,117 @@ silu, silu_grad = _activation("silu", "x / (1 + exp(-x)), also known as swish", 
 hard_sigmoid, hard_sigmoid_grad = _activation("hard_sigmoid", "relu6(x + 3) / 6", [0.3333, 0.8333], [0.1667, 0.1667])
 hard_silu, hard_silu_grad = _activation("hard_silu", "x * relu6(x + 3) / 6", [-0.3333, 1.6667], [0.1667, 1.1667])
 mish, mish_grad = _activation("mish", "x * tanh(softplus(x)) (Misra, 2019)", [-0.3034, 1.944], [0.0592, 1.0693])
+
+
+def rectifier(negative_slope, max_value, threshold) -> tuple[str, float] | tuple[None, tuple[float, ...]]:
+    """(name, alpha) of the activation that Keras' `relu` with these arguments is, or None and the core's four numbers.
+
+    Examples
+    --------
+    >>> rectifier(0.0, None, 0.0), rectifier(0.25, None, 0), rectifier(0, 6, 0)
+    (('relu', 0.0), ('leaky_relu', 0.25), ('relu6', 0.0))
+    >>> rectifier(0, 1, 0.5)
+    (None, (0.0, 0.5, 0.0, 1.0))
+    """
+    slope, threshold = _args.real(negative_slope, "negative_slope"), _args.real(threshold, "threshold")
+    unbounded = max_value is None or (isinstance(max_value, float) and max_value == math.inf)
+    high = math.inf if unbounded else _args.real(max_value, "max_value", 0.0)
+    if threshold == 0 and max_value is None:
+        return ("leaky_relu", slope) if slope else ("relu", 0.0)
+    if threshold == 0 and high == 6 and not slope:
+        return "relu6", 0.0
+    return None, (slope, threshold, -math.inf if max_value is None else 0.0, high)
+
+
+def relu(x, negative_slope=0.0, max_value=None, threshold=0.0, *, out=None):
+    """max(x, 0), elementwise, or with arguments `keras.activations.relu`.
+
+    These are ``min(x, max_value)`` for x > threshold, else ``negative_slope * (x - threshold)``. As in Keras nothing
+    above the threshold is less than 0 where there is a `max_value`.
+
+    Parameters
+    ----------
+    x : array_like
+        float16, bfloat16, float32 or float64, any shape.
+    negative_slope : float
+        The slope up to the threshold; at -inf a slope of 0 gives 0.
+    max_value : float, optional
+        The greatest result, at least 0.
+    threshold : float
+        Rounded to x's dtype, as `max_value` is, and finite there.
+    out : numpy.ndarray, optional
+        Where the result goes, of x's shape and dtype; may be `x`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of x's shape and dtype. NaN stays NaN, also below a threshold.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is none of these.
+
+    Examples
+    --------
+    >>> import fastconv
+    >>> fastconv.relu([-1.0, 2.0])
+    array([0., 2.])
+    >>> fastconv.relu([-1.0, 0.5, 2.0], negative_slope=0.5, max_value=1.5, threshold=1.0)
+    array([-1.  , -0.25,  1.5 ])
+    """
+    name, parameters = rectifier(negative_slope, max_value, threshold)
+    if name:
+        return _forward(name, parameters, x, out)
+    x = _args.float_array(x, "x")
+    y, returned = _args.output(out, x.shape, x.dtype, (x,), elementwise=True)
+    _core.relu(_args.dtype_id(x.dtype), parameters, x.size, _args.buffer(x), _args.buffer(y))
+    return _args.finish(y, returned)
+
+
+def relu_grad(x, dy, negative_slope=0.0, max_value=None, threshold=0.0, *, y=None, out=None):
+    """Gradient of `relu`: ``dy`` times the derivative at ``x``.
+
+    Parameters
+    ----------
+    x, dy : array_like
+        The input of `relu` and the gradient of its output, of one shape and dtype.
+    negative_slope, max_value, threshold : float
+        As in `relu`. The derivative is 0 at the threshold (with a slope alone it is that slope, as of `leaky_relu`)
+        and 1 at `max_value`, as of a clip in TensorFlow and PyTorch (with ``max_value=6`` alone 0, as of their relu6).
+    y : array_like, optional
+        The output of `relu`, if at hand; `x` may then be None. Not with a `threshold`, nor with a `max_value` but 6
+        alone.
+    out : numpy.ndarray, optional
+        Where the result goes, of dy's shape and dtype; may be one of the inputs.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of dy's shape and dtype.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is none of these.
+
+    Examples
+    --------
+    >>> import fastconv
+    >>> fastconv.relu_grad([-1.0, 2.0], [1.0, 1.0])
+    array([0., 1.])
+    >>> fastconv.relu_grad([-1.0, 0.5, 2.0], [1.0, 1.0, 1.0], negative_slope=0.5, max_value=1.5)
+    array([0.5, 1. , 0. ])
+    """
+    name, parameters = rectifier(negative_slope, max_value, threshold)
+    if name:
+        return _backward(name, parameters, x, dy, out, y)
+    if x is None:
+        raise ValueError("`x` must be given where `relu` has a `threshold` or a `max_value`; received None")
+    x, dy = _same(x, "x", dy)
+    dx, returned = _args.output(out, x.shape, x.dtype, (x, dy), elementwise=True)
+    _core.relu_grad(_args.dtype_id(x.dtype), parameters, x.size, _args.buffer(x), _args.buffer(dy), _args.buffer(dx))
+    return _args.finish(dx, returned)
 
 
 def leaky_relu(x, negative_slope=0.2, *, out=None):
@@ -237,25 +346,24 @@ def gelu_grad(x, dy, approximate=False, *, out=None):
     return _backward("gelu_tanh" if approximate else "gelu", 0.0, x, dy, out)
 
 
-def _split(shape: tuple[int, ...], axis) -> tuple[int, int, int]:
-    """A shape as (outer, axis, inner)."""
-    ndim = len(shape)
-    number = _args.integer(axis, "axis", -ndim)
-    if not ndim or number >= ndim:
-        raise ValueError(f"`axis` must be in [{-ndim}, {ndim}); received {axis!r}")
-    number %= ndim
-    return math.prod(shape[:number]), shape[number], math.prod(shape[number + 1:])
+def _along(axis, *arrays: np.ndarray):
+    """(order, (outer, length, inner), arrays): the axes of a softmax as one, the arrays transposed by order if any."""
+    order, begin, end = _args.side_by_side(_args.axes(axis, arrays[0].ndim), arrays[0].shape)
+    if order is not None:
+        arrays = tuple(np.array(array.transpose(order), order="C") for array in arrays)
+    shape = arrays[0].shape
+    return order, tuple(math.prod(part) for part in (shape[:begin], shape[begin:end], shape[end:])), arrays
 
 
 def softmax(x, axis=-1, *, out=None):
-    """exp(x) divided by its sum along one axis, computed from ``x - max(x)`` so that nothing overflows.
+    """exp(x) divided by its sum along one or several axes, so computed that nothing overflows.
 
     Parameters
     ----------
     x : array_like
         float16, bfloat16, float32 or float64, at least one dimension.
-    axis : int
-        The axis that sums to 1.
+    axis : int or tuple of ints
+        The axis that sums to 1, or the axes that do together. Where these are not side by side, x is copied.
     out : numpy.ndarray, optional
         Where the result goes, of x's shape and dtype; may be `x`.
 
@@ -275,12 +383,16 @@ def softmax(x, axis=-1, *, out=None):
     >>> fastconv.softmax([[1.0, 1.0], [0.0, 1000.0]])
     array([[0.5, 0.5],
            [0. , 1. ]])
+    >>> fastconv.softmax([[[1.0, 1.0], [1.0, 1.0]]], axis=(1, 2))
+    array([[[0.25, 0.25],
+            [0.25, 0.25]]])
     """
     x = _args.float_array(x, "x")
-    outer, length, inner = _split(x.shape, axis)
+    order, sizes, (values,) = _along(axis, x)
     y, returned = _args.output(out, x.shape, x.dtype, (x,), elementwise=True)
-    _core.softmax(_args.dtype_id(x.dtype), outer, length, inner, _args.buffer(x), _args.buffer(y))
-    return _args.finish(y, returned)
+    target = y if order is None else values
+    _core.softmax(_args.dtype_id(x.dtype), *sizes, _args.buffer(values), _args.buffer(target))
+    return _finish_along(order, target, y, returned)
 
 
 def softmax_grad(y, dy, axis=-1, *, out=None):
@@ -293,8 +405,15 @@ def softmax_grad(y, dy, axis=-1, *, out=None):
     array([ 0.1875, -0.1875])
     """
     y, dy = _same(y, "y", dy)
-    outer, length, inner = _split(y.shape, axis)
+    order, sizes, (values, slopes) = _along(axis, y, dy)
     dx, returned = _args.output(out, y.shape, y.dtype, (y, dy), elementwise=True)
-    _core.softmax_grad(_args.dtype_id(y.dtype), outer, length, inner, _args.buffer(y), _args.buffer(dy),
-                       _args.buffer(dx))
-    return _args.finish(dx, returned)
+    target = dx if order is None else values
+    _core.softmax_grad(_args.dtype_id(y.dtype), *sizes, _args.buffer(values), _args.buffer(slopes),
+                       _args.buffer(target))
+    return _finish_along(order, target, dx, returned)
+
+
+def _finish_along(order, target: np.ndarray, y: np.ndarray, returned: np.ndarray) -> np.ndarray:
+    if order is not None:
+        y.transpose(order)[...] = target
+    return _args.finish(y, returned)

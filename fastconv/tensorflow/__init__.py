@@ -1,13 +1,13 @@
 """fastconv's operations as TensorFlow ops: in eager mode, in `tf.function`, in saved models, with gradients."""
 from . import threads as _threads
 from .dense_layer import dense
-from .elementwise import activation, softmax
+from .elementwise import activation, relu, softmax
 from .normalized import conv2d_normalized
 from .ops import avg_pool2d, conv2d, conv2d_pool2d, conv2d_transpose, max_pool2d, refusal
 
 __all__ = [
     "activation", "avg_pool2d", "conv2d", "conv2d_normalized", "conv2d_pool2d", "conv2d_transpose", "dense",
-    "max_pool2d", "refusal", "softmax",
+    "max_pool2d", "refusal", "relu", "softmax",
 ]
 
 _threads.run_one_op_at_a_time()

@@ -1,7 +1,10 @@
 """Activations as TensorFlow functions."""
 from __future__ import annotations
 
+import tensorflow as tf
+
 from .. import _args
+from ..nn.activations import rectifier
 from ._attrs import ACTIVATIONS, alpha_bits, tensor
 from ._load import raw
 
@@ -37,8 +40,26 @@ def activation(x, activation, alpha=0.0, name=None):
     return activated(tensor(x, "x"), activation, alpha, name)
 
 
+def relu(x, negative_slope=0.0, max_value=None, threshold=0.0, name=None):
+    """`keras.activations.relu`, as `fastconv.relu`.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> import fastconv.tensorflow as ft
+    >>> ft.relu(tf.constant([-1.0, 0.5, 2.0]), negative_slope=0.5, max_value=1.5).numpy()
+    array([-0.5,  0.5,  1.5], dtype=float32)
+    """
+    kind, parameters = rectifier(negative_slope, max_value, threshold)
+    x = tensor(x, "x")
+    if kind:
+        return activated(x, kind, parameters, name)
+    words = ("negative_slope_bits", "threshold_bits", "low_bits", "high_bits")
+    return raw.fastconv_relu(x=x, name=name, **dict(zip(words, map(alpha_bits, parameters), strict=True)))
+
+
 def softmax(x, axis=-1, name=None):
-    """exp(x) over its sum along `axis`, as `tf.nn.softmax`.
+    """exp(x) over its sum along `axis`, as `tf.nn.softmax`, or along several axes, as `keras.ops.softmax`.
 
     Examples
     --------
@@ -46,12 +67,31 @@ def softmax(x, axis=-1, name=None):
     >>> import fastconv.tensorflow as ft
     >>> ft.softmax(tf.zeros([1, 4])).numpy()
     array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
+    >>> ft.softmax(tf.zeros([1, 2, 2]), axis=(1, 2)).numpy()
+    array([[[0.25, 0.25],
+            [0.25, 0.25]]], dtype=float32)
     """
     x = tensor(x, "x")
     rank = x.shape.rank
-    if rank is not None and not -rank <= axis < rank:
-        raise ValueError(f"`axis` must be in [{-rank}, {rank}); received {axis}")
-    return raw.fastconv_softmax(x=x, axis=axis, name=name)
+    if isinstance(axis, (tuple, list)):
+        if rank is None:
+            raise ValueError(f"`x` must be of known rank where `axis` names several axes; received axis {axis!r}")
+        return _softmax_together(x, _args.axes(axis, rank), name)
+    if rank is None:
+        return raw.fastconv_softmax(x=x, axis=_args.integer(axis, "axis", -2**63), name=name)
+    return raw.fastconv_softmax(x=x, axis=_args.axes(axis, rank)[0], name=name)
+
+
+def _softmax_together(x, axes, name):
+    if len(axes) == 1:
+        return raw.fastconv_softmax(x=x, axis=axes[0], name=name)
+    order, begin, end = _args.side_by_side(axes, x.shape)
+    moved = x if order is None else tf.transpose(x, order)
+    shape = moved.shape if moved.shape.is_fully_defined() else tf.shape(moved)
+    merged = tf.concat([shape[:begin], [tf.reduce_prod(shape[begin:end])], shape[end:]], 0)
+    y = tf.reshape(raw.fastconv_softmax(x=tf.reshape(moved, merged), axis=begin, name=name), shape)
+    y.set_shape(moved.shape)
+    return y if order is None else tf.transpose(y, [order.index(axis) for axis in range(len(order))])
 
 
 def activated(x, activation, alpha, name=None):

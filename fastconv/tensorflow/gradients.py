@@ -213,6 +213,21 @@ def activation_grads(known, dy, ddx, attrs, known_wanted):
     return dknown, raw.fastconv_activation_grad(known=known, dy=ddx, **attrs)
 
 
+_RELU_ATTRS = ("negative_slope_bits", "threshold_bits", "low_bits", "high_bits")
+
+
+@tf.RegisterGradient("FastconvRelu")
+def _relu(op, dy):
+    return raw.fastconv_relu_grad(x=op.inputs[0], dy=dy, **attrs_of(op, _RELU_ATTRS))
+
+
+@tf.RegisterGradient("FastconvReluGrad")
+def _relu_grad(op, ddx):
+    """dx = dy f'(x), where f' is constant on both sides of its steps."""
+    x = op.inputs[0]
+    return tf.zeros_like(x) if wanted(op, 0) else None, raw.fastconv_relu_grad(x=x, dy=ddx, **attrs_of(op, _RELU_ATTRS))
+
+
 @tf.RegisterGradient("FastconvSoftmax")
 def _softmax(op, dy):
     return raw.fastconv_softmax_grad(y=op.outputs[0], dy=dy, axis=op.get_attr("axis"))

@@ -13,8 +13,9 @@ from .ops import (
     conv2d_transpose,
     dense,
     max_pool2d,
+    relu,
     softmax,
 )
 
 __all__ = ["activation", "avg_pool2d", "conv2d", "conv2d_pool2d", "conv2d_transpose", "dense", "max_pool2d", "refusal",
-           "softmax"]
+           "relu", "softmax"]

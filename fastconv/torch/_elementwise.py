@@ -10,7 +10,7 @@ from ..nn.activations import ACTIVATIONS
 from ._library import Op
 from ._memory import DTYPES, address
 
-__all__ = ["activation", "activation_grad", "softmax", "spread"]
+__all__ = ["activation", "activation_grad", "relu", "softmax", "spread"]
 
 _NAMES = {number: name for name, number in reversed(ACTIVATIONS.items())}
 _SELU_ALPHA_SCALE = 1.7580993408473766
@@ -123,6 +123,49 @@ _BY_INPUT = {
     "hard_silu": lambda x, alpha: (x.abs() < 3).to(x.dtype) / 3,
     "mish": _mish,
 }
+
+
+def _relu(x, *parameters):
+    x = _dense(x)
+    y = torch.empty_like(x)
+    _core.relu(DTYPES[x.dtype], parameters, x.numel(), address(x), address(y))
+    return y
+
+
+def _relu_grad(x, dy, *parameters):
+    x = _dense(x)
+    dy, dx = _along(dy, x), torch.empty_like(x)
+    _core.relu_grad(DTYPES[x.dtype], parameters, x.numel(), address(x), address(dy), address(dx))
+    return dx
+
+
+def _setup_relu(ctx, inputs, output):
+    x, *ctx.parameters = inputs
+    ctx.save_for_backward(x)
+
+
+def _relu_backward(ctx, dy):
+    (x,) = ctx.saved_tensors
+    return relu_grad(x, dy, *ctx.parameters), None, None, None, None
+
+
+def _setup_relu_grad(ctx, inputs, output):
+    x, _, *ctx.parameters = inputs
+    ctx.save_for_backward(x)
+
+
+def _relu_grad_backward(ctx, ddx):
+    """dx = dy f'(x), where f' is constant on both sides of its steps."""
+    (x,) = ctx.saved_tensors
+    return (torch.zeros_like(x) if ctx.needs_input_grad[0] else None,
+            relu_grad(x, ddx, *ctx.parameters) if ctx.needs_input_grad[1] else None, None, None, None, None)
+
+
+_RELU_SCHEMA = "float negative_slope, float threshold, float low, float high) -> Tensor"
+relu = Op("relu", f"(Tensor x, {_RELU_SCHEMA}", 1, run=_relu, fake=_empty, setup=_setup_relu, backward=_relu_backward)
+relu_grad = Op(
+    "relu_grad", f"(Tensor x, Tensor dy, {_RELU_SCHEMA}", 2,
+    run=_relu_grad, fake=_empty, setup=_setup_relu_grad, backward=_relu_grad_backward)
 
 
 def _rows(x: torch.Tensor, axis: int) -> tuple[torch.Tensor, tuple[int, int, int]]:

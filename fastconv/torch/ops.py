@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 from .. import _args
+from ..nn.activations import ACTIVATIONS, rectifier
 from . import _convolution, _dense, _elementwise, _fused, _pooling
 from ._arguments import activation_of, check, large_size, operands, pool_window, split_activation, window_of
 
-__all__ = ["activation", "avg_pool2d", "conv2d", "conv2d_pool2d", "conv2d_transpose", "dense", "max_pool2d",
+__all__ = ["activation", "avg_pool2d", "conv2d", "conv2d_pool2d", "conv2d_transpose", "dense", "max_pool2d", "relu",
            "softmax"]
 
 
@@ -274,8 +275,25 @@ def activation(x, activation, alpha=0.0):
     return _elementwise.activation(x, number, alpha) if number else x
 
 
+def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
+    """`keras.activations.relu`, as `fastconv.relu`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import fastconv.torch as ft
+    >>> ft.relu(torch.tensor([-1.0, 0.5, 2.0]), negative_slope=0.5, max_value=1.5)
+    tensor([-0.5000,  0.5000,  1.5000])
+    """
+    check(x, "x")
+    name, parameters = rectifier(negative_slope, max_value, threshold)
+    if name:
+        return _elementwise.activation(x, ACTIVATIONS[name], parameters)
+    return _elementwise.relu(x, *parameters)
+
+
 def softmax(x, axis=-1):
-    """exp(x) over its sum along `axis`, as `torch.softmax`.
+    """exp(x) over its sum along `axis`, as `torch.softmax`, or along several axes, as `keras.ops.softmax`.
 
     Examples
     --------
@@ -283,12 +301,18 @@ def softmax(x, axis=-1):
     >>> import fastconv.torch as ft
     >>> ft.softmax(torch.zeros(1, 4))
     tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
+    >>> ft.softmax(torch.zeros(1, 2, 2), axis=(1, 2))
+    tensor([[[0.2500, 0.2500],
+             [0.2500, 0.2500]]])
     """
     check(x, "x")
-    axis, rank = _args.integer(axis, "axis", -x.ndim), x.ndim
-    if axis >= rank:
-        raise ValueError(f"`axis` must be in [{-rank}, {rank}); received {axis}")
-    return _elementwise.softmax(x, axis % rank)
+    axes = _args.axes(axis, x.ndim)
+    if len(axes) == 1:
+        return _elementwise.softmax(x, axes[0])
+    order, begin, end = _args.side_by_side(axes, x.shape)
+    moved = x if order is None else x.permute(order)
+    y = _elementwise.softmax(moved.flatten(begin, end - 1), begin).unflatten(begin, moved.shape[begin:end])
+    return y if order is None else y.permute([order.index(a) for a in range(len(order))])
 
 
 def _pool(x, average, pool_size, strides, padding, data_format):

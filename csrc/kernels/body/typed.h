@@ -21,6 +21,8 @@
 #include "kernels/body/fft.h"
 #include "kernels/body/math.h"
 #include "kernels/body/activation.h"
+#include "kernels/body/relu.h"
+#include "kernels/body/compensated.h"
 #include "kernels/body/softmax.h"
 #include "kernels/body/pool.h"
 #include "kernels/body/pool_grad.h"

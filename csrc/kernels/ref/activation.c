@@ -96,3 +96,19 @@ long double fc_ref_derivative_from_output(fc_activation activation, long double 
     default: return fc_ref_derivative(activation, alpha, y);
     }
 }
+
+double fc_ref_relu(const fc_relu_params *p, double x) {
+    if (isnan(x))
+        return x;
+    if (x > p->threshold)
+        return fmin(fmax(x, p->low), p->high);
+    return p->negative_slope == 0 ? 0 : p->negative_slope * (x - p->threshold);
+}
+
+double fc_ref_relu_slope(const fc_relu_params *p, double x) {
+    if (isnan(x))
+        return x;
+    if (x > p->threshold)
+        return p->low <= x && x <= p->high;
+    return x < p->threshold ? p->negative_slope : 0;
+}

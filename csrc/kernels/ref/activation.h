@@ -12,4 +12,8 @@ long double fc_ref_derivative_from_output(fc_activation activation, long double 
 /* The g of those that are f(x) = x g(x): the scale of their derivative's rounding errors. Else 0. */
 long double fc_ref_gate(fc_activation activation, long double x);
 
+double fc_ref_relu(const fc_relu_params *p, double x);
+/* Its derivative. */
+double fc_ref_relu_slope(const fc_relu_params *p, double x);
+
 #endif

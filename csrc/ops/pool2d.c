@@ -4,8 +4,9 @@
  *
  * An image is n in NHWC (cells of c channels) and a plane of one channel in NCHW. It is cut in strips: of rows of the
  * windows (forward), or of rows of dx (gradients), where each strip runs every window that reaches into it and takes only
- * its own rows, so no two tasks write one element and sums have a fixed order. Halves are widened a strip at a time. Results
- * too large to stay in cache are made a strip at a time, too, and copied past the caches, which saves reading their lines.
+ * its own rows, so no two tasks write one element and sums have a fixed order. Halves are widened a strip at a time, and halves
+ * and floats to double where many windows add to a cell. Results too large to stay in cache are made a strip at a time, too,
+ * and copied past the caches, which saves reading their lines.
  */
 #include <string.h>
 
@@ -15,6 +16,7 @@
 #include "core/scratch.h"
 #include "core/shape.h"
 #include "core/size.h"
+#include "ops/doubles.h"
 #include "ops/shares.h"
 
 enum { STRIP_ELEMENTS = 16384, TASK_ELEMENTS = 32768 }; /* of x */
@@ -34,7 +36,7 @@ typedef struct pool_job {
     ptrdiff_t strip, strips;                /* rows of a strip (of x for a gradient, else of windows), strips of an image */
     ptrdiff_t units_per_task, units;        /* a unit is a strip of an image */
     size_t width, kernel_width;             /* bytes of an element, outside and for the kernel */
-    fc_convert_fn *widen, *narrow;          /* NULL for float and double */
+    fc_convert_fn *widen, *narrow;          /* NULL where the kernel takes the tensors as they are */
     fc_stream_fn *stream;                   /* NULL but for gradients that no cache can hold */
     fc_stream_end_fn *stream_end;
     char *scratch;
@@ -247,17 +249,33 @@ fc_status fc_pool2d_output_size(const fc_pool2d_params *p, ptrdiff_t *out_h, ptr
     return fc_check_tensor(p->dtype, p->n, *out_h, *out_w, p->c);
 }
 
+/* Whether the kernel computes in double: the gradient of a cell that more than PLAIN_WINDOWS windows hold is a long sum. */
+static int is_wide(const fc_pool2d_params *p, int gradient) {
+    enum { PLAIN_WINDOWS = 32 };
+    const ptrdiff_t rows = fc_ceil_div(fc_min(p->pool_h, p->h), p->stride_h), cols = fc_ceil_div(fc_min(p->pool_w, p->w), p->stride_w);
+    return p->dtype == FC_F64 || (gradient && (rows > PLAIN_WINDOWS || cols > PLAIN_WINDOWS || rows * cols > PLAIN_WINDOWS));
+}
+
+static void choose_conversions(pool_job *job, const fc_kernels *kernels) {
+    const fc_dtype dtype = job->p->dtype;
+    const int wide = is_wide(job->p, job->gradient);
+    job->kernel_width = wide ? sizeof(double) : sizeof(float);
+    if (wide) {
+        job->widen = fc_to_double(dtype);
+        job->narrow = fc_from_double(dtype);
+    } else if (dtype != FC_F32) {
+        job->widen = dtype == FC_F16 ? kernels->widen_f16 : kernels->widen_bf16;
+        job->narrow = dtype == FC_F16 ? kernels->narrow_f16 : kernels->narrow_bf16;
+    }
+}
+
 static fc_status run(pool_job *job, const fc_kernels *kernels) {
     const fc_pool2d_params *p = job->p;
     const int channels_last = p->layout == FC_NHWC;
     job->images = channels_last ? p->n : p->n * p->c;
     job->cell = channels_last ? p->c : 1;
     job->width = fc_dtype_size(p->dtype);
-    job->kernel_width = p->dtype == FC_F64 ? sizeof(double) : sizeof(float);
-    if (p->dtype == FC_F16 || p->dtype == FC_BF16) {
-        job->widen = p->dtype == FC_F16 ? kernels->widen_f16 : kernels->widen_bf16;
-        job->narrow = p->dtype == FC_F16 ? kernels->narrow_f16 : kernels->narrow_bf16;
-    }
+    choose_conversions(job, kernels);
     const double cells = (double)p->n * (double)p->h * (double)p->w * (double)p->c;
     const double windows = (double)p->n * (double)job->out_h * (double)job->out_w * (double)p->c;
     if (job->gradient && !job->widen && cells * (double)job->width > (double)fc_caches()->l3) {
@@ -315,7 +333,7 @@ fc_status fc_pool2d_grad(const fc_pool2d_params *p, const void *x, const void *d
         return FC_OK;
     if (!dy && job.out_h && job.out_w)
         return FC_BAD_ARGUMENT;
-    if (p->dtype == FC_F64)
+    if (is_wide(p, 1))
         job.kernel = p->mode == FC_MAX_POOL ? k->pool_max_grad_f64 : k->pool_avg_grad_f64;
     else
         job.kernel = p->mode == FC_MAX_POOL ? k->pool_max_grad_f32 : k->pool_avg_grad_f32;

@@ -6,8 +6,6 @@
  */
 #define ZERO V(set1)(0)
 #define ONE V(set1)(1)
-/* Beyond this |x|, exp(-|x|) * x rounds to 0. */
-#define FAR BY_TYPE(110, 760)
 
 static inline VEC V(keep_nan)(VEC x, VEC v) { return V(select)(V(isnan)(x), x, v); }
 static inline VEC V(within)(VEC x, T bound) { return V(at_least)(V(at_most)(x, bound), -bound); }
@@ -100,25 +98,31 @@ static inline VEC V(dfy_softsign)(VEC y, VEC alpha) {
     return V(mul)(rest, rest);
 }
 
-static inline VEC V(f_silu)(VEC x, VEC alpha) { (void)alpha; return V(mul)(V(at_least)(x, -FAR), V(sigmoid)(x)); }
+static inline VEC V(f_silu)(VEC x, VEC alpha) {
+    (void)alpha;
+    VEC back, e = V(exp_factor)(x, &back);
+    return V(mul)(V(mul)(V(at_least)(x, -FAR), V(sigmoid_of)(x, e)), back);
+}
 static inline VEC V(df_silu)(VEC x, VEC alpha) {
     (void)alpha;
-    VEC e = V(exp_below)(V(neg)(V(abs)(x)));
-    return V(fma)(V(within)(x, FAR), V(sigmoid_slope)(e), V(sigmoid_of)(x, e));
+    VEC back, e = V(exp_factor)(x, &back);
+    return V(mul)(V(fma)(V(within)(x, FAR), V(sigmoid_slope)(e), V(sigmoid_of)(x, e)), back);
 }
 
 /* x Phi(x) = max(x, 0) - |x| Q(|x|), Q = 1 - Phi; beyond NORMAL_END both that and the density are 0. -0 stays, and is the limit at -inf. */
-#define NORMAL_END BY_TYPE(14.5, 39)
+#define NORMAL_END BY_TYPE(14.8, 39)
 static inline VEC V(f_gelu)(VEC x, VEC alpha) {
-    VEC density, a = V(at_most)(V(abs)(x), NORMAL_END);
+    VEC density, back, a = V(at_most)(V(abs)(x), NORMAL_END), tail = V(normal_tail_of)(a, &density, &back);
     (void)alpha;
-    return V(fnma)(a, V(normal_tail_of)(a, &density), V(at_least)(x, (T)-0.0));
+    return V(fnma)(V(mul)(a, tail), back, V(at_least)(x, (T)-0.0));
 }
+/* Phi(x) + x phi(x), of which for x > 0 all but the 1 is small. */
 static inline VEC V(df_gelu)(VEC x, VEC alpha) {
-    VEC density, tail = V(normal_tail_of)(V(at_most)(V(abs)(x), NORMAL_END), &density);
-    VEC lower = V(select)(V(lt)(x, ZERO), tail, V(sub)(ONE, tail));
+    const MASK below = V(lt)(x, ZERO);
+    VEC density, back, tail = V(normal_tail_of)(V(at_most)(V(abs)(x), NORMAL_END), &density, &back);
+    VEC rest = V(fma)(V(within)(x, NORMAL_END), V(mul)(V(set1)((T)0.39894228040143267794), density), V(select)(below, tail, V(neg)(tail)));
     (void)alpha;
-    return V(fma)(V(within)(x, FAR), V(mul)(V(set1)((T)0.39894228040143267794), density), lower);
+    return V(fma)(rest, back, V(select)(below, ZERO, ONE));
 }
 #undef NORMAL_END
 
@@ -126,15 +130,15 @@ static inline VEC V(df_gelu)(VEC x, VEC alpha) {
 #define GELU_C V(set1)((T)1.5957691216057307117)
 static inline VEC V(f_gelu_tanh)(VEC x, VEC alpha) {
     (void)alpha;
-    VEC u = V(mul)(V(mul)(GELU_C, x), V(fma)(V(mul)(x, x), V(set1)((T)0.044715), ONE));
-    return V(mul)(V(at_least)(x, -FAR), V(sigmoid)(u));
+    VEC u = V(mul)(V(mul)(GELU_C, x), V(fma)(V(mul)(x, x), V(set1)((T)0.044715), ONE)), back, e = V(exp_factor)(u, &back);
+    return V(mul)(V(mul)(V(at_least)(x, -FAR), V(sigmoid_of)(u, e)), back);
 }
 static inline VEC V(df_gelu_tanh)(VEC x_, VEC alpha) {
     (void)alpha;
     VEC x = V(within)(x_, BY_TYPE(20, 40)), square = V(mul)(V(mul)(x, x), V(set1)((T)0.044715));
-    VEC u = V(mul)(V(mul)(GELU_C, x), V(add)(square, ONE)), e = V(exp_below)(V(neg)(V(abs)(u)));
+    VEC u = V(mul)(V(mul)(GELU_C, x), V(add)(square, ONE)), back, e = V(exp_factor)(u, &back);
     VEC slope = V(mul)(GELU_C, V(fma)(V(set1)(3), square, ONE));
-    return V(fma)(V(mul)(x, V(sigmoid_slope)(e)), slope, V(sigmoid_of)(u, e));
+    return V(mul)(V(fma)(V(mul)(x, V(sigmoid_slope)(e)), slope, V(sigmoid_of)(u, e)), back);
 }
 #undef GELU_C
 
@@ -163,14 +167,14 @@ static inline VEC V(mish_ratio)(VEC x, VEC e, VEC *bottom, VEC *scale) {
 }
 static inline VEC V(f_mish)(VEC x, VEC alpha) {
     (void)alpha;
-    VEC bottom, scale, ratio = V(mish_ratio)(x, V(exp_below)(V(neg)(V(abs)(x))), &bottom, &scale);
-    return V(mul)(V(at_least)(x, -FAR), ratio);
+    VEC bottom, scale, back, e = V(exp_factor)(x, &back), ratio = V(mish_ratio)(x, e, &bottom, &scale);
+    return V(mul)(V(mul)(V(at_least)(x, -FAR), ratio), back);
 }
 static inline VEC V(df_mish)(VEC x, VEC alpha) {
     (void)alpha;
-    VEC bottom, scale, e = V(exp_below)(V(neg)(V(abs)(x))), ratio = V(mish_ratio)(x, e, &bottom, &scale);
+    VEC bottom, scale, back, e = V(exp_factor)(x, &back), ratio = V(mish_ratio)(x, e, &bottom, &scale);
     VEC top = V(mul)(V(mul)(V(set1)(4), V(mul)(e, scale)), V(add)(ONE, e));
-    return V(fma)(V(within)(x, FAR), V(div)(top, V(mul)(bottom, bottom)), ratio);
+    return V(mul)(V(fma)(V(within)(x, FAR), V(div)(top, V(mul)(bottom, bottom)), ratio), back);
 }
 #undef ZERO
 #undef ONE

@@ -58,6 +58,20 @@ static inline VEC V(exp_below)(VEC x) {
 }
 static inline VEC V(exp)(VEC x) { return V(exp_below)(V(at_most)(x, BY_TYPE(89, 710))); }
 
+/* Beyond this |x|, exp(-|x|) rounds to 0, also as a factor of the products below. */
+#define FAR BY_TYPE(120, 760)
+
+/*
+ * exp(-|x|) as a factor of a product with x: where it is or comes near to a subnormal number, with few digits, 2^64 (2^128) times that. The
+ * whole product times *back then rounds once. What is added to it must be so large that neither counts.
+ */
+static inline VEC V(exp_factor)(VEC x, VEC *back) {
+    const MASK deep = V(lt)(x, V(set1)(BY_TYPE(-70, -640)));
+    VEC n, r = V(reduce)(V(at_least)(V(neg)(V(abs)(x)), -FAR), &n);
+    *back = V(select)(deep, V(set1)(BY_TYPE(0x1p-64, 0x1p-128)), V(set1)(1));
+    return V(exp_of)(r, V(select)(deep, V(add)(n, V(set1)(BY_TYPE(64, 128))), n));
+}
+
 /* exp(x) - 1 for x <= 0; x = -0 gives +0 */
 static inline VEC V(expm1)(VEC x) {
     VEC n, r = V(reduce)(V(at_least)(x, BY_TYPE(-20, -40)), &n), power = V(pow2i)(n);
@@ -105,8 +119,9 @@ static inline VEC V(tanh)(VEC x) {
 }
 #endif
 
-/* exp(-a^2 / 2), with a^2 as a number of which n times ln2 can be taken away exactly and the small rest. */
-static inline VEC V(normal_density)(VEC a) {
+/* exp(-a^2 / 2) for a >= 0, with a^2 as a number of which n times ln2 can be taken away exactly and the small rest; *back as of exp_factor. */
+static inline VEC V(normal_density)(VEC a, VEC *back) {
+    const MASK deep = V(lt)(V(set1)(BY_TYPE(12, 36)), a);
     VEC n, half = V(set1)((T)-0.5);
 #if V(TABLES)   /* and so with a multiply-add that rounds once */
     VEC square = V(mul)(a, a), rest = V(fma)(a, a, V(neg)(square));
@@ -115,15 +130,16 @@ static inline VEC V(normal_density)(VEC a) {
     VEC square = V(mul)(high, high), rest = V(mul)(low, V(add)(a, high));
 #endif
     VEC r = V(reduce)(V(mul)(half, square), &n);
-    return V(exp_of)(V(fma)(half, rest, r), n);
+    *back = V(select)(deep, V(set1)(BY_TYPE(0x1p-64, 0x1p-128)), V(set1)(1));
+    return V(exp_of)(V(fma)(half, rest, r), V(select)(deep, V(add)(n, V(set1)(BY_TYPE(64, 128))), n));
 }
 
 /*
  * Upper tail of the normal distribution for a >= 0, and its *density times sqrt(2 pi) = exp(-a^2 / 2): good to a few ulp however far
- * out, where it is that times a slow function.
+ * out, where it is that times a slow function. Both are to be multiplied by *back.
  */
-static inline VEC V(normal_tail_of)(VEC a, VEC *density) {
-    *density = V(normal_density)(a);
+static inline VEC V(normal_tail_of)(VEC a, VEC *density, VEC *back) {
+    *density = V(normal_density)(a, back);
 #if V(TABLES)
     return V(mul)(*density, V(by_table)(a, V(mills_table)));
 #else

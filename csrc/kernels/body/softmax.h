@@ -12,6 +12,32 @@ static inline MASK V(lanes_below)(size_t n) {
     return V(lt)(V(set1)(0), V(load)(ones));
 }
 
+/*
+ * exp(x - highest) within an ulp or two however far x is from it: the rounding of x - highest alone would cost exp as many ulp as that is
+ * large. So n ln2 is taken from x itself, with n from the rounded difference: x - highest - n ln2 = (x - (n + whole) ln2_high) - rest - n ln2_low,
+ * where highest = whole * ln2_high + rest, exactly. Where highest is large it is taken from x first, exactly wherever exp is not 0. exp(0) is 1.
+ */
+typedef struct V(shift) { VEC taken, highest, least, whole, rest; } V(shift);
+
+static inline V(shift) V(shift_of)(VEC highest) {
+    const VEC zero = V(set1)(0), shift = V(set1)(BY_TYPE(0x1.8p23, 0x1.8p52));
+    const MASK large = V(lt)(V(set1)(BY_TYPE(256, 2048)), V(abs)(highest));
+    V(shift) s = {.taken = V(select)(large, highest, zero)};
+    s.highest = V(sub)(highest, s.taken);
+    s.least = V(add)(s.highest, V(set1)(BY_TYPE(-104, -746)));
+    s.whole = V(sub)(V(fma)(s.highest, V(set1)((T)1.4426950408889634074), shift), shift);
+    s.rest = V(fma)(s.whole, V(set1)(BY_TYPE(-0.693359375, -0x1.62e42fee00000p-1)), s.highest);
+    return s;
+}
+
+static inline __attribute__((always_inline)) VEC V(exp_shifted)(VEC x_, const V(shift) *s) {
+    const VEC shift = V(set1)(BY_TYPE(0x1.8p23, 0x1.8p52)), x = V(max)(s->least, V(sub)(x_, s->taken));
+    const VEC n = V(sub)(V(fma)(V(sub)(x, s->highest), V(set1)((T)1.4426950408889634074), shift), shift);
+    const VEC left = V(fma)(V(add)(n, s->whole), V(set1)(BY_TYPE(-0.693359375, -0x1.62e42fee00000p-1)), x);
+    const VEC r = V(fma)(n, V(set1)(BY_TYPE(2.12194440054690583e-4, -1.90821492927058770002e-10)), V(sub)(left, s->rest));
+    return V(exp_of)(r, n);
+}
+
 /* A row of `vectors` vectors, in registers from start to end; the last has n elements. */
 static inline __attribute__((always_inline)) void V(softmax_short)(size_t vectors, size_t n, MASK tail, const T *x, T *y) {
     const VEC low = V(set1)(-BY_TYPE(__builtin_inff(), __builtin_inf()));
@@ -23,9 +49,9 @@ static inline __attribute__((always_inline)) void V(softmax_short)(size_t vector
     highest = v[0];
     _Pragma("GCC unroll 4") for (size_t i = 1; i < vectors; i++)
         highest = V(max)(highest, v[i]);
-    highest = V(set1)(V(hmax)(highest));
+    const V(shift) shift = V(shift_of)(V(set1)(V(hmax)(highest)));
     _Pragma("GCC unroll 4") for (size_t i = 0; i < vectors; i++)
-        v[i] = V(exp_below)(V(sub)(v[i], highest));
+        v[i] = V(exp_shifted)(v[i], &shift);
     if (n < LANES)
         v[vectors - 1] = V(select)(tail, v[vectors - 1], V(set1)(0));
     sum = v[0];
@@ -40,46 +66,65 @@ static inline __attribute__((always_inline)) void V(softmax_short)(size_t vector
         V(store_n)(y + last, V(mul)(v[vectors - 1], scale), n);
 }
 
-static void V(softmax_row)(size_t axis, MASK tail, const T *x, T *y) {
-    const size_t whole = axis / LANES * LANES, rest = axis - whole;
-    VEC low = V(set1)(-BY_TYPE(__builtin_inff(), __builtin_inf())), zero = V(set1)(0), highest = low;
-    for (size_t i = 0; i < whole; i += LANES)
-        highest = V(max)(highest, V(load)(x + i));
-    if (rest)
-        highest = V(max)(highest, V(select)(tail, V(load_n)(x + whole, rest), low));
-    VEC shift = V(set1)(V(hmax)(highest)), even = zero, odd = zero;
-    for (size_t i = 0; i < whole; i += LANES) {
-        VEC e = V(exp_below)(V(sub)(V(load)(x + i), shift));
+/* y = exp(x - highest) for n elements, whole vectors; the sums of the lanes. */
+static inline __attribute__((always_inline)) VEC V(softmax_block)(size_t n, const V(shift) *shift, const T *x, T *y) {
+    VEC even = V(set1)(0), odd = even;
+    for (size_t i = 0; i < n; i += LANES) {
+        const VEC e = V(exp_shifted)(V(load)(x + i), shift);
         V(store)(y + i, e);
         if (i / LANES % 2)
             odd = V(add)(odd, e);
         else
             even = V(add)(even, e);
     }
+    return V(add)(even, odd);
+}
+
+static void V(softmax_row)(size_t axis, MASK tail, const T *x, T *y) {
+    const size_t whole = axis / LANES * LANES, rest = axis - whole, block = 2 * SUM_BLOCK * LANES;
+    VEC low = V(set1)(-BY_TYPE(__builtin_inff(), __builtin_inf())), highest = low;
+    for (size_t i = 0; i < whole; i += LANES)
+        highest = V(max)(highest, V(load)(x + i));
+    if (rest)
+        highest = V(max)(highest, V(select)(tail, V(load_n)(x + whole, rest), low));
+    const V(shift) shift = V(shift_of)(V(set1)(V(hmax)(highest)));
+    V(long_sum) sum = V(long_sum_start)();
+    for (size_t i = 0; i < whole; i += block)
+        V(long_sum_add)(&sum, V(softmax_block)(whole - i < block ? whole - i : block, &shift, x + i, y + i));
     if (rest) {
-        VEC e = V(exp_below)(V(sub)(V(load_n)(x + whole, rest), shift));
+        const VEC e = V(exp_shifted)(V(load_n)(x + whole, rest), &shift);
         V(store_n)(y + whole, e, rest);
-        odd = V(add)(odd, V(select)(tail, e, zero));
+        V(long_sum_add)(&sum, V(select)(tail, e, V(set1)(0)));
     }
-    VEC scale = V(set1)(1 / V(sum)(V(add)(even, odd)));
+    const VEC scale = V(set1)(1 / (V(sum)(sum.high) + V(sum)(sum.low)));
     for (size_t i = 0; i < whole; i += LANES)
         V(store)(y + i, V(mul)(V(load)(y + i), scale));
     if (rest)
         V(store_n)(y + whole, V(mul)(V(load_n)(y + whole, rest), scale), rest);
 }
 
-static void V(softmax_grad_row)(size_t axis, const T *y, const T *dy, T *dx) {
+/* Of n elements of y * dy, a lane each. */
+static inline __attribute__((always_inline)) VEC V(dot_block)(size_t n, const T *y, const T *dy) {
     VEC even = V(set1)(0), odd = even;
     size_t i = 0;
-    for (; i + 2 * LANES <= axis; i += 2 * LANES) {
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
         even = V(fma)(V(load)(y + i), V(load)(dy + i), even);
         odd = V(fma)(V(load)(y + i + LANES), V(load)(dy + i + LANES), odd);
     }
-    for (; i < axis; i += LANES) {
-        size_t n = axis - i < LANES ? axis - i : LANES;
-        even = V(fma)(V(load_n)(y + i, n), V(load_n)(dy + i, n), even);
+    for (; i < n; i += LANES) {
+        const size_t some = n - i < LANES ? n - i : LANES;
+        even = V(fma)(V(load_n)(y + i, some), V(load_n)(dy + i, some), even);
     }
-    VEC dot = V(set1)(V(sum)(V(add)(even, odd)));
+    return V(add)(even, odd);
+}
+
+static void V(softmax_grad_row)(size_t axis, const T *y, const T *dy, T *dx) {
+    const size_t block = 2 * SUM_BLOCK * LANES;
+    size_t i = 0;
+    V(long_sum) sum = V(long_sum_start)();
+    for (; i < axis; i += block)
+        V(long_sum_add)(&sum, V(dot_block)(axis - i < block ? axis - i : block, y + i, dy + i));
+    const VEC dot = V(set1)(V(sum)(V(long_sum_value)(sum)));
     for (i = 0; i + LANES <= axis; i += LANES)
         V(store)(dx + i, V(mul)(V(load)(y + i), V(sub)(V(load)(dy + i), dot)));
     if (i < axis)
@@ -102,31 +147,49 @@ ALWAYS void V(store_column)(T *p, VEC v, size_t vectors, size_t i, size_t n) {
 
 /* A panel of axis rows, `pitch` elements apart, of some vectors or one of n columns. */
 ALWAYS void V(softmax_columns)(size_t axis, size_t pitch, size_t vectors, size_t n, const T *x, T *y) {
-    VEC highest[V(SIDE)], sum[V(SIDE)];
-    EACH_VECTOR(i) {
+    VEC highest[V(SIDE)], scale[V(SIDE)];
+    V(shift) shift[V(SIDE)];
+    V(long_sum) sum[V(SIDE)];
+    EACH_VECTOR(i)
         highest[i] = V(load_column)(x, vectors, i, n);
-        sum[i] = V(set1)(0);
-    }
     for (size_t k = 1; k < axis; k++)
         EACH_VECTOR(i)
             highest[i] = V(max)(V(load_column)(x + k * pitch, vectors, i, n), highest[i]);
-    for (size_t k = 0; k < axis; k++)
-        EACH_VECTOR(i) {
-            const VEC e = V(exp_below)(V(sub)(V(load_column)(x + k * pitch, vectors, i, n), highest[i]));
-            V(store_column)(y + k * pitch, e, vectors, i, n);
-            sum[i] = V(add)(sum[i], e);
-        }
+    EACH_VECTOR(i) {
+        shift[i] = V(shift_of)(highest[i]);
+        sum[i] = V(long_sum_start)();
+    }
+    for (size_t begin = 0, end; begin < axis; begin = end) {
+        VEC part[V(SIDE)];
+        EACH_VECTOR(i)
+            part[i] = V(set1)(0);
+        end = axis - begin < SUM_BLOCK ? axis : begin + SUM_BLOCK;
+        for (size_t k = begin; k < end; k++)
+            EACH_VECTOR(i) {
+                const VEC e = V(exp_shifted)(V(load_column)(x + k * pitch, vectors, i, n), &shift[i]);
+                V(store_column)(y + k * pitch, e, vectors, i, n);
+                part[i] = V(add)(part[i], e);
+            }
+        EACH_VECTOR(i)
+            V(long_sum_add)(&sum[i], part[i]);
+    }
     EACH_VECTOR(i)
-        sum[i] = V(div)(V(set1)(1), sum[i]);
+        scale[i] = V(div)(V(set1)(1), V(long_sum_value)(sum[i]));
     for (size_t k = 0; k < axis; k++)
         EACH_VECTOR(i)
-            V(store_column)(y + k * pitch, V(mul)(V(load_column)(y + k * pitch, vectors, i, n), sum[i]), vectors, i, n);
+            V(store_column)(y + k * pitch, V(mul)(V(load_column)(y + k * pitch, vectors, i, n), scale[i]), vectors, i, n);
 }
 
 ALWAYS void V(softmax_grad_columns)(size_t axis, size_t pitch, size_t n, const T *y, const T *dy, T *dx) {
-    VEC dot = V(set1)(0);
-    for (size_t k = 0; k < axis; k++)
-        dot = V(fma)(V(load_n)(y + k * pitch, n), V(load_n)(dy + k * pitch, n), dot);
+    V(long_sum) sum = V(long_sum_start)();
+    for (size_t begin = 0, end; begin < axis; begin = end) {
+        VEC part = V(set1)(0);
+        end = axis - begin < SUM_BLOCK ? axis : begin + SUM_BLOCK;
+        for (size_t k = begin; k < end; k++)
+            part = V(fma)(V(load_n)(y + k * pitch, n), V(load_n)(dy + k * pitch, n), part);
+        V(long_sum_add)(&sum, part);
+    }
+    const VEC dot = V(long_sum_value)(sum);
     for (size_t k = 0; k < axis; k++) {
         const VEC difference = V(sub)(V(load_n)(dy + k * pitch, n), dot);
         V(store_n)(dx + k * pitch, V(mul)(V(load_n)(y + k * pitch, n), difference), n);

@@ -180,7 +180,7 @@ cdef fc_relu_params _relu_params(parameters):
 
 def relu(int dtype, parameters, size_t count, x, y):
     """parameters: negative_slope, threshold, low, high."""
-    cdef _Pointer source = _Pointer(x), target = _Pointer(y, True)
+    cdef _Pointer source = _Pointer(x, _bytes(dtype, count)), target = _Pointer(y, _bytes(dtype, count), True)
     cdef fc_relu_params params = _relu_params(parameters)
     cdef fc_status status
     with nogil:
@@ -189,7 +189,8 @@ def relu(int dtype, parameters, size_t count, x, y):
 
 
 def relu_grad(int dtype, parameters, size_t count, x, dy, dx):
-    cdef _Pointer x_ = _Pointer(x), dy_ = _Pointer(dy), dx_ = _Pointer(dx, True)
+    cdef _Pointer x_ = _Pointer(x, _bytes(dtype, count)), dy_ = _Pointer(dy, _bytes(dtype, count))
+    cdef _Pointer dx_ = _Pointer(dx, _bytes(dtype, count), True)
     cdef fc_relu_params params = _relu_params(parameters)
     cdef fc_status status
     with nogil:

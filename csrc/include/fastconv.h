@@ -160,15 +160,6 @@ fc_status fc_activate_grad(fc_dtype dtype, fc_activation activation, double alph
                            const void *x, const void *y, const void *dy, void *dx);
 int fc_activation_from_output(fc_activation activation, double alpha);
 
-/*
- * The rectifier with arguments: y = min(max(x, low), high) where x > threshold, else negative_slope * (x - threshold), which is 0 also at
- * -infinity where negative_slope is 0. NaN stays NaN. Its derivative at the threshold is 0, at low and high 1. The arguments are rounded to the
- * dtype, in which threshold has to be finite; low <= high, infinite where there is no such bound. y may be x; dx may be x or dy.
- */
-typedef struct fc_relu_params { double negative_slope, threshold, low, high; } fc_relu_params;
-fc_status fc_relu(fc_dtype dtype, const fc_relu_params *params, size_t count, const void *x, void *y);
-fc_status fc_relu_grad(fc_dtype dtype, const fc_relu_params *params, size_t count, const void *x, const void *dy, void *dx);
-
 /* Softmax over the middle axis of (outer, axis, inner). y may be x; dx may be dy. */
 fc_status fc_softmax(fc_dtype dtype, size_t outer, size_t axis, size_t inner, const void *x, void *y);
 fc_status fc_softmax_grad(fc_dtype dtype, size_t outer, size_t axis, size_t inner, const void *y, const void *dy, void *dx);
@@ -301,9 +292,9 @@ typedef struct fc_conv2d_plan {
 } fc_conv2d_plan;
 
 fc_status fc_plan_conv2d(const fc_conv2d_params *p, fc_conv2d_plan *plan);
-
 #include "fastconv_fused.h"
 #include "fastconv_dense.h"
+#include "fastconv_relu.h"
 #include "fastconv_api.h"
 
 #endif

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from .. import _args, _core
-from ..nn.activations import activation_id, rectifier
+from ..nn.activations import activation_id
+from ..nn.rectifiers import rectifier
 from . import _checks, _portable
 from ._primitives import kernel, linear_in, map_in_one_call
 

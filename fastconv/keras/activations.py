@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import keras
 
-from ..nn.activations import rectifier
+from ..nn.rectifiers import rectifier
 from . import base
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]

@@ -7,8 +7,8 @@ import logging
 import keras
 
 from .. import cpu
-from ..nn.activations import rectifier
 from ..nn.convolution_grad import has_output_gradient
+from ..nn.rectifiers import rectifier
 from . import _ops
 
 _log = logging.getLogger("fastconv")

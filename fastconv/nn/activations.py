@@ -9,17 +9,15 @@ table, and ``bench/accuracy_activations.py`` measures it. Softmax is as good alo
 """
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from .. import _args, _core
 
 __all__ = [
     "elu", "elu_grad", "exponential", "exponential_grad", "gelu", "gelu_grad", "hard_sigmoid", "hard_sigmoid_grad",
-    "hard_silu", "hard_silu_grad", "leaky_relu", "leaky_relu_grad", "mish", "mish_grad", "relu", "relu6", "relu6_grad",
-    "relu_grad", "selu", "selu_grad", "sigmoid", "sigmoid_grad", "silu", "silu_grad", "softmax", "softmax_grad",
-    "softplus", "softplus_grad", "softsign", "softsign_grad", "tanh", "tanh_grad",
+    "hard_silu", "hard_silu_grad", "leaky_relu", "leaky_relu_grad", "mish", "mish_grad", "relu6", "relu6_grad",
+    "selu", "selu_grad", "sigmoid", "sigmoid_grad", "silu", "silu_grad", "softplus", "softplus_grad", "softsign",
+    "softsign_grad", "tanh", "tanh_grad",
 ]
 
 # Keras' names, by the order of fc_activation in csrc/include/fastconv.h. 'gelu' is the exact one, as in Keras.
@@ -51,15 +49,15 @@ def _parameter(value, name: str) -> float:
         raise TypeError(f"`{name}` must be a real number; received {value!r}") from None
 
 
-def _forward(activation: str, alpha: float, x, out) -> np.ndarray:
+def forward_pass(activation: str, alpha: float, x, out) -> np.ndarray:
     x = _args.float_array(x, "x")
     y, returned = _args.output(out, x.shape, x.dtype, (x,), elementwise=True)
     _core.activate(_args.dtype_id(x.dtype), ACTIVATIONS[activation], alpha, x.size, _args.buffer(x), _args.buffer(y))
     return _args.finish(y, returned)
 
 
-def _backward(activation: str, alpha: float, x, dy, out, y=None) -> np.ndarray:
-    given, dy = _same(x, "x", dy) if y is None else _same(y, "y", dy)
+def backward_pass(activation: str, alpha: float, x, dy, out, y=None) -> np.ndarray:
+    given, dy = same_kind(x, "x", dy) if y is None else same_kind(y, "y", dy)
     dx, returned = _args.output(out, given.shape, given.dtype, (given, dy), elementwise=True)
     pair = (_args.buffer(given), None) if y is None else (None, _args.buffer(given))
     _core.activate_grad(_args.dtype_id(given.dtype), ACTIVATIONS[activation], alpha, given.size, *pair,
@@ -67,7 +65,7 @@ def _backward(activation: str, alpha: float, x, dy, out, y=None) -> np.ndarray:
     return _args.finish(dx, returned)
 
 
-def _same(x, name: str, dy) -> tuple[np.ndarray, np.ndarray]:
+def same_kind(x, name: str, dy) -> tuple[np.ndarray, np.ndarray]:
     """x and dy as arrays of one dtype and shape."""
     x, dy = _args.float_array(x, name), _args.float_array(dy, "dy")
     _args.same_dtype({name: x, "dy": dy})
@@ -134,10 +132,10 @@ _BACKWARD_DOC = """Gradient of `{name}`: ``dy`` times the derivative at ``x``.
 def _activation(name: str, formula: str, values: list[float], slopes: list[float]):
     """The function of an activation without parameters and its gradient, with their examples at -1 and 2."""
     def forward(x, *, out=None):
-        return _forward(name, 0.0, x, out)
+        return forward_pass(name, 0.0, x, out)
 
     def backward(x, dy, *, y=None, out=None):
-        return _backward(name, 0.0, x, dy, out, y)
+        return backward_pass(name, 0.0, x, dy, out, y)
 
     forward.__name__ = forward.__qualname__ = name
     backward.__name__ = backward.__qualname__ = f"{name}_grad"
@@ -161,117 +159,6 @@ hard_silu, hard_silu_grad = _activation("hard_silu", "x * relu6(x + 3) / 6", [-0
 mish, mish_grad = _activation("mish", "x * tanh(softplus(x)) (Misra, 2019)", [-0.3034, 1.944], [0.0592, 1.0693])
 
 
-def rectifier(negative_slope, max_value, threshold) -> tuple[str, float] | tuple[None, tuple[float, ...]]:
-    """(name, alpha) of the activation that Keras' `relu` with these arguments is, or None and the core's four numbers.
-
-    Examples
-    --------
-    >>> rectifier(0.0, None, 0.0), rectifier(0.25, None, 0), rectifier(0, 6, 0)
-    (('relu', 0.0), ('leaky_relu', 0.25), ('relu6', 0.0))
-    >>> rectifier(0, 1, 0.5)
-    (None, (0.0, 0.5, 0.0, 1.0))
-    """
-    slope, threshold = _args.real(negative_slope, "negative_slope"), _args.real(threshold, "threshold")
-    unbounded = max_value is None or (isinstance(max_value, float) and max_value == math.inf)
-    high = math.inf if unbounded else _args.real(max_value, "max_value", 0.0)
-    if threshold == 0 and max_value is None:
-        return ("leaky_relu", slope) if slope else ("relu", 0.0)
-    if threshold == 0 and high == 6 and not slope:
-        return "relu6", 0.0
-    return None, (slope, threshold, -math.inf if max_value is None else 0.0, high)
-
-
-def relu(x, negative_slope=0.0, max_value=None, threshold=0.0, *, out=None):
-    """max(x, 0), elementwise, or with arguments `keras.activations.relu`.
-
-    These are ``min(x, max_value)`` for x > threshold, else ``negative_slope * (x - threshold)``. As in Keras nothing
-    above the threshold is less than 0 where there is a `max_value`.
-
-    Parameters
-    ----------
-    x : array_like
-        float16, bfloat16, float32 or float64, any shape.
-    negative_slope : float
-        The slope up to the threshold; at -inf a slope of 0 gives 0.
-    max_value : float, optional
-        The greatest result, at least 0.
-    threshold : float
-        Rounded to x's dtype, as `max_value` is, and finite there.
-    out : numpy.ndarray, optional
-        Where the result goes, of x's shape and dtype; may be `x`.
-
-    Returns
-    -------
-    numpy.ndarray
-        Of x's shape and dtype. NaN stays NaN, also below a threshold.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is none of these.
-
-    Examples
-    --------
-    >>> import fastconv
-    >>> fastconv.relu([-1.0, 2.0])
-    array([0., 2.])
-    >>> fastconv.relu([-1.0, 0.5, 2.0], negative_slope=0.5, max_value=1.5, threshold=1.0)
-    array([-1.  , -0.25,  1.5 ])
-    """
-    name, parameters = rectifier(negative_slope, max_value, threshold)
-    if name:
-        return _forward(name, parameters, x, out)
-    x = _args.float_array(x, "x")
-    y, returned = _args.output(out, x.shape, x.dtype, (x,), elementwise=True)
-    _core.relu(_args.dtype_id(x.dtype), parameters, x.size, _args.buffer(x), _args.buffer(y))
-    return _args.finish(y, returned)
-
-
-def relu_grad(x, dy, negative_slope=0.0, max_value=None, threshold=0.0, *, y=None, out=None):
-    """Gradient of `relu`: ``dy`` times the derivative at ``x``.
-
-    Parameters
-    ----------
-    x, dy : array_like
-        The input of `relu` and the gradient of its output, of one shape and dtype.
-    negative_slope, max_value, threshold : float
-        As in `relu`. The derivative is 0 at the threshold (with a slope alone it is that slope, as of `leaky_relu`)
-        and 1 at `max_value`, as of a clip in TensorFlow and PyTorch (with ``max_value=6`` alone 0, as of their relu6).
-    y : array_like, optional
-        The output of `relu`, if at hand; `x` may then be None. Not with a `threshold`, nor with a `max_value` but 6
-        alone.
-    out : numpy.ndarray, optional
-        Where the result goes, of dy's shape and dtype; may be one of the inputs.
-
-    Returns
-    -------
-    numpy.ndarray
-        Of dy's shape and dtype.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is none of these.
-
-    Examples
-    --------
-    >>> import fastconv
-    >>> fastconv.relu_grad([-1.0, 2.0], [1.0, 1.0])
-    array([0., 1.])
-    >>> fastconv.relu_grad([-1.0, 0.5, 2.0], [1.0, 1.0, 1.0], negative_slope=0.5, max_value=1.5)
-    array([0.5, 1. , 0. ])
-    """
-    name, parameters = rectifier(negative_slope, max_value, threshold)
-    if name:
-        return _backward(name, parameters, x, dy, out, y)
-    if x is None:
-        raise ValueError("`x` must be given where `relu` has a `threshold` or a `max_value`; received None")
-    x, dy = _same(x, "x", dy)
-    dx, returned = _args.output(out, x.shape, x.dtype, (x, dy), elementwise=True)
-    _core.relu_grad(_args.dtype_id(x.dtype), parameters, x.size, _args.buffer(x), _args.buffer(dy), _args.buffer(dx))
-    return _args.finish(dx, returned)
-
-
 def leaky_relu(x, negative_slope=0.2, *, out=None):
     """x for x > 0, else ``negative_slope * x``, elementwise; other arguments as in `relu`.
 
@@ -281,7 +168,7 @@ def leaky_relu(x, negative_slope=0.2, *, out=None):
     >>> fastconv.leaky_relu([-1.0, 2.0])
     array([-0.2,  2. ])
     """
-    return _forward("leaky_relu", _parameter(negative_slope, "negative_slope"), x, out)
+    return forward_pass("leaky_relu", _parameter(negative_slope, "negative_slope"), x, out)
 
 
 def leaky_relu_grad(x, dy, negative_slope=0.2, *, out=None):
@@ -293,7 +180,7 @@ def leaky_relu_grad(x, dy, negative_slope=0.2, *, out=None):
     >>> fastconv.leaky_relu_grad([-1.0, 2.0], [1.0, 1.0])
     array([0.2, 1. ])
     """
-    return _backward("leaky_relu", _parameter(negative_slope, "negative_slope"), x, dy, out)
+    return backward_pass("leaky_relu", _parameter(negative_slope, "negative_slope"), x, dy, out)
 
 
 def elu(x, alpha=1.0, *, out=None):
@@ -305,7 +192,7 @@ def elu(x, alpha=1.0, *, out=None):
     >>> fastconv.elu([-1.0, 2.0]).round(4)
     array([-0.6321,  2.    ])
     """
-    return _forward("elu", _parameter(alpha, "alpha"), x, out)
+    return forward_pass("elu", _parameter(alpha, "alpha"), x, out)
 
 
 def elu_grad(x, dy, alpha=1.0, *, out=None):
@@ -317,7 +204,7 @@ def elu_grad(x, dy, alpha=1.0, *, out=None):
     >>> fastconv.elu_grad([-1.0, 2.0], [1.0, 1.0]).round(4)
     array([0.3679, 1.    ])
     """
-    return _backward("elu", _parameter(alpha, "alpha"), x, dy, out)
+    return backward_pass("elu", _parameter(alpha, "alpha"), x, dy, out)
 
 
 def gelu(x, approximate=False, *, out=None):
@@ -331,7 +218,7 @@ def gelu(x, approximate=False, *, out=None):
     >>> fastconv.gelu([-1.0, 2.0]).round(4), fastconv.gelu([-1.0, 2.0], approximate=True).round(4)
     (array([-0.1587,  1.9545]), array([-0.1588,  1.9546]))
     """
-    return _forward("gelu_tanh" if approximate else "gelu", 0.0, x, out)
+    return forward_pass("gelu_tanh" if approximate else "gelu", 0.0, x, out)
 
 
 def gelu_grad(x, dy, approximate=False, *, out=None):
@@ -343,77 +230,4 @@ def gelu_grad(x, dy, approximate=False, *, out=None):
     >>> fastconv.gelu_grad([-1.0, 2.0], [1.0, 1.0]).round(4)
     array([-0.0833,  1.0852])
     """
-    return _backward("gelu_tanh" if approximate else "gelu", 0.0, x, dy, out)
-
-
-def _along(axis, *arrays: np.ndarray):
-    """(order, (outer, length, inner), arrays): the axes of a softmax as one, the arrays transposed by order if any."""
-    order, begin, end = _args.side_by_side(_args.axes(axis, arrays[0].ndim), arrays[0].shape)
-    if order is not None:
-        arrays = tuple(np.array(array.transpose(order), order="C") for array in arrays)
-    shape = arrays[0].shape
-    return order, tuple(math.prod(part) for part in (shape[:begin], shape[begin:end], shape[end:])), arrays
-
-
-def softmax(x, axis=-1, *, out=None):
-    """exp(x) divided by its sum along one or several axes, so computed that nothing overflows.
-
-    Parameters
-    ----------
-    x : array_like
-        float16, bfloat16, float32 or float64, at least one dimension.
-    axis : int or tuple of ints
-        The axis that sums to 1, or the axes that do together. Where these are not side by side, x is copied.
-    out : numpy.ndarray, optional
-        Where the result goes, of x's shape and dtype; may be `x`.
-
-    Returns
-    -------
-    numpy.ndarray
-        Of x's shape and dtype. A row with NaN or +inf becomes NaN, as in SciPy and TensorFlow.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a dtype, `axis` or the shape of `out` is not as above.
-
-    Examples
-    --------
-    >>> import fastconv
-    >>> fastconv.softmax([[1.0, 1.0], [0.0, 1000.0]])
-    array([[0.5, 0.5],
-           [0. , 1. ]])
-    >>> fastconv.softmax([[[1.0, 1.0], [1.0, 1.0]]], axis=(1, 2))
-    array([[[0.25, 0.25],
-            [0.25, 0.25]]])
-    """
-    x = _args.float_array(x, "x")
-    order, sizes, (values,) = _along(axis, x)
-    y, returned = _args.output(out, x.shape, x.dtype, (x,), elementwise=True)
-    target = y if order is None else values
-    _core.softmax(_args.dtype_id(x.dtype), *sizes, _args.buffer(values), _args.buffer(target))
-    return _finish_along(order, target, y, returned)
-
-
-def softmax_grad(y, dy, axis=-1, *, out=None):
-    """Gradient of `softmax` from its output: ``y * (dy - sum(y * dy))`` along `axis`; arguments as in `softmax`.
-
-    Examples
-    --------
-    >>> import fastconv
-    >>> fastconv.softmax_grad([0.25, 0.75], [1.0, 0.0])
-    array([ 0.1875, -0.1875])
-    """
-    y, dy = _same(y, "y", dy)
-    order, sizes, (values, slopes) = _along(axis, y, dy)
-    dx, returned = _args.output(out, y.shape, y.dtype, (y, dy), elementwise=True)
-    target = dx if order is None else values
-    _core.softmax_grad(_args.dtype_id(y.dtype), *sizes, _args.buffer(values), _args.buffer(slopes),
-                       _args.buffer(target))
-    return _finish_along(order, target, dx, returned)
-
-
-def _finish_along(order, target: np.ndarray, y: np.ndarray, returned: np.ndarray) -> np.ndarray:
-    if order is not None:
-        y.transpose(order)[...] = target
-    return _args.finish(y, returned)
+    return backward_pass("gelu_tanh" if approximate else "gelu", 0.0, x, dy, out)

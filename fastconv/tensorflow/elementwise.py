@@ -4,7 +4,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from .. import _args
-from ..nn.activations import rectifier
+from ..nn.rectifiers import rectifier
 from ._attrs import ACTIVATIONS, alpha_bits, tensor
 from ._load import raw
 

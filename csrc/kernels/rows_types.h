@@ -14,6 +14,7 @@
  * readable. start: whole vectors, or NULL for 0; accumulate: 1 adds to what c holds. Then c[..] = c[..] * scale[j] + shift[j], unless scale
  * is NULL, plus added[r * added_pitch + j], unless that is NULL; relu: max(0, .) at the end, NaN stays.
  * b, start, scale and shift are read in whole vectors.
+ * chain: additions in one register, after which the chains' sums are added up; 0 for FC_CHAIN.
  * far: 1 where c and what is added are in no near cache; b_far: 1 where b is not; next: NULL, or `height` runs that will be read soon. They are
  * asked for bit by bit meanwhile.
  */
@@ -25,6 +26,7 @@ typedef struct fc_rows_block {
     void *c;
     size_t c_pitch, rows, cols;
     const void *start;
+    size_t chain;
     int accumulate, relu, far, b_far;
     const void *const *next;
     const void *scale, *shift, *added;

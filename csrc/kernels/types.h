@@ -18,6 +18,8 @@
 #include "kernels/row_sum_types.h"
 #include "kernels/rows_types.h"
 
+enum { FC_CHAIN = 48 };    /* additions in one register, after which a kernel adds up the chains' sums (body/chain.h) */
+
 /*
  * The micro-kernel: c[r][j] = sum over i < k of a[i * a_pitch + r] * b[i * b_pitch + j], r < rows, j < cols, written to c[r * c_pitch + j];
  * accumulate: 1 adds to what c holds.

@@ -12,6 +12,7 @@
         const T *start = g->start;                                                                        \
         const ptrdiff_t pixel = g->b_pixel;                                                               \
         VEC sum[OUTS][PIXELS];                                                                            \
+        CHAIN_PARTS(OUTS, PIXELS, FC_CHAIN);                                                              \
         _Pragma("GCC unroll 16") for (int r = 0; r < OUTS; r++) {                                         \
             VEC first = V(set1)(start ? start[r] : 0);                                                    \
             _Pragma("GCC unroll 16") for (int p = 0; p < PIXELS; p++)                                     \
@@ -21,17 +22,23 @@
             for (size_t t = 0; t < g->cols; t++) {                                                        \
                 const T *a = (const T *)g->a + (ptrdiff_t)s * g->a_row + (ptrdiff_t)t * g->a_col;         \
                 const T *b = (const T *)g->b + (ptrdiff_t)s * g->b_row + (ptrdiff_t)t * g->b_col;         \
-                for (size_t i = 0; i < g->length; i++, a += OUTS, b += LANES) {                           \
-                    VEC cells[PIXELS];                                                                    \
-                    _Pragma("GCC unroll 16") for (int p = 0; p < PIXELS; p++)                             \
-                        cells[p] = V(load)(b + p * pixel);                                                \
-                    _Pragma("GCC unroll 16") for (int r = 0; r < OUTS; r++) {                             \
-                        VEC weight = V(set1)(a[r]);                                                       \
+                for (size_t i = 0; i < g->length;) {                                                      \
+                    if (!room)                                                                            \
+                        CHAIN_FOLD(OUTS, PIXELS);                                                         \
+                    const size_t end = g->length - i < room ? g->length : i + room;                       \
+                    for (room -= end - i; i < end; i++, a += OUTS, b += LANES) {                          \
+                        VEC cells[PIXELS];                                                                \
                         _Pragma("GCC unroll 16") for (int p = 0; p < PIXELS; p++)                         \
-                            sum[r][p] = V(fma)(weight, cells[p], sum[r][p]);                              \
+                            cells[p] = V(load)(b + p * pixel);                                            \
+                        _Pragma("GCC unroll 16") for (int r = 0; r < OUTS; r++) {                         \
+                            VEC weight = V(set1)(a[r]);                                                   \
+                            _Pragma("GCC unroll 16") for (int p = 0; p < PIXELS; p++)                     \
+                                sum[r][p] = V(fma)(weight, cells[p], sum[r][p]);                          \
+                        }                                                                                 \
                     }                                                                                     \
                 }                                                                                         \
             }                                                                                             \
+        CHAIN_END(OUTS, PIXELS);                                                                          \
         _Pragma("GCC unroll 16") for (int p = 0; p < PIXELS; p++)                                         \
             _Pragma("GCC unroll 16") for (int r = 0; r < OUTS; r++)                                       \
                 if ((size_t)p < g->stored && (size_t)r < g->kept) {                                       \

@@ -133,28 +133,32 @@ ALWAYS void V(cells_any)(const fc_depthwise_cells *b, size_t c, size_t n, int ta
         const ptrdiff_t outs = b->count - j < V(CELLS_AT_ONCE) ? (ptrdiff_t)(b->count - j) : V(CELLS_AT_ONCE);
         const ptrdiff_t x0 = b->first + (ptrdiff_t)j * b->stride;
         const int inside = outs == V(CELLS_AT_ONCE) && x0 >= 0 && x0 + (outs - 1) * b->stride + last_tap < b->width;
-        VEC sum[V(CELLS_AT_ONCE)];
+        VEC sum[1][V(CELLS_AT_ONCE)];
+        CHAIN_PARTS(1, V(CELLS_AT_ONCE), FC_CHAIN);
         for (int o = 0; o < V(CELLS_AT_ONCE); o++)
-            sum[o] = start;
+            sum[0][o] = start;
         for (size_t t = 0; t < b->k_w; t++)
-            for (size_t s = 0; s < b->k_h; s++) {
+            for (size_t s = 0; s < b->k_h; s++, room--) {
+                if (!room)
+                    CHAIN_FOLD(1, V(CELLS_AT_ONCE));
                 const VEC w = V(load_some)((const T *)b->w + (s * b->k_w + t) * b->w_pitch + c, n, tail);
                 const ptrdiff_t first = x0 + (ptrdiff_t)t * b->dilation, pitch = b->x_pitch;
                 const T *row = (const T *)b->rows[s] + c;
                 if (inside) {
                     row += first * pitch;
                     _Pragma("GCC unroll 4") for (int o = 0; o < V(CELLS_AT_ONCE); o++)
-                        sum[o] = V(fma)(V(load_some)(row + o * b->stride * pitch, n, tail), w, sum[o]);
+                        sum[0][o] = V(fma)(V(load_some)(row + o * b->stride * pitch, n, tail), w, sum[0][o]);
                     continue;
                 }
                 _Pragma("GCC unroll 4") for (int o = 0; o < V(CELLS_AT_ONCE); o++) {
                     const ptrdiff_t x = first + o * b->stride;
                     const VEC cell = o < outs && x >= 0 && x < b->width ? V(load_some)(row + x * pitch, n, tail) : V(set1)(0);
-                    sum[o] = V(fma)(cell, w, sum[o]);
+                    sum[0][o] = V(fma)(cell, w, sum[0][o]);
                 }
             }
+        CHAIN_END(1, V(CELLS_AT_ONCE));
         for (ptrdiff_t o = 0; o < outs; o++)
-            V(store_some)((T *)b->y + ((ptrdiff_t)j + o) * b->y_pitch + c, V(relu_of)(sum[o], b->relu), n, tail);
+            V(store_some)((T *)b->y + ((ptrdiff_t)j + o) * b->y_pitch + c, V(relu_of)(sum[0][o], b->relu), n, tail);
     }
 }
 

@@ -42,21 +42,25 @@ ALWAYS void V(planes_any)(const fc_depthwise_planes *b, size_t j, size_t n, int 
     const VEC start = V(set1)(b->start ? *(const T *)b->start : 0);
     for (size_t i = 0; i < b->count; i += V(PLANES_AT_ONCE)) {
         const size_t outs = b->count - i < V(PLANES_AT_ONCE) ? b->count - i : V(PLANES_AT_ONCE);
-        VEC sum[V(PLANES_AT_ONCE)];
+        VEC sum[1][V(PLANES_AT_ONCE)];
+        CHAIN_PARTS(1, V(PLANES_AT_ONCE), FC_CHAIN);
         for (int o = 0; o < V(PLANES_AT_ONCE); o++)
-            sum[o] = start;
+            sum[0][o] = start;
         for (size_t s = 0; s < b->k_h; s++) {
             const T *row[V(PLANES_AT_ONCE)];
             for (size_t o = 0; o < V(PLANES_AT_ONCE); o++)
                 row[o] = (const T *)b->rows[(i + (o < outs ? o : outs - 1)) * b->stride + s * b->dilation] + j;
-            for (size_t t = 0; t < b->k_w; t++) {
+            for (size_t t = 0; t < b->k_w; t++, room--) {
+                if (!room)
+                    CHAIN_FOLD(1, V(PLANES_AT_ONCE));
                 const VEC w = V(set1)(((const T *)b->w)[s * b->k_w + t]);
                 _Pragma("GCC unroll 4") for (int o = 0; o < V(PLANES_AT_ONCE); o++)
-                    sum[o] = V(fma)(V(load)(row[o] + b->offsets[t]), w, sum[o]);
+                    sum[0][o] = V(fma)(V(load)(row[o] + b->offsets[t]), w, sum[0][o]);
             }
         }
+        CHAIN_END(1, V(PLANES_AT_ONCE));
         for (size_t o = 0; o < outs; o++)
-            V(store_some)((T *)b->y + (ptrdiff_t)(i + o) * b->y_pitch + j, V(relu_of)(sum[o], b->relu), n, tail);
+            V(store_some)((T *)b->y + (ptrdiff_t)(i + o) * b->y_pitch + j, V(relu_of)(sum[0][o], b->relu), n, tail);
     }
 }
 

@@ -11,6 +11,7 @@ enum { V(PLANES_LINE) = 64 / sizeof(T) };
         const ptrdiff_t ahead = block->ahead;                                                             \
         T *c = block->c;                                                                                  \
         VEC sum[ROWS][VECTORS];                                                                           \
+        CHAIN_PARTS(ROWS, VECTORS, FC_CHAIN);                                                             \
         _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++) {                                         \
             VEC first = V(set1)(start ? start[r] : 0);                                                    \
             _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                     \
@@ -19,19 +20,25 @@ enum { V(PLANES_LINE) = 64 / sizeof(T) };
         for (int r = 0; r < ROWS; r++)                                                                    \
             for (int j = STEP < COLS ? STEP : COLS; j <= COLS; j += STEP)                                 \
                 __builtin_prefetch(c + (size_t)r * block->c_pitch + j - 1, 1);                            \
-        for (size_t i = 0; i < block->k; i++, a += ROWS) {                                                \
-            const T *row = b + block->offsets[i];                                                         \
-            VEC columns[VECTORS];                                                                         \
-            _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                     \
-                columns[j] = V(load)(row + j * LANES);                                                    \
-            _Pragma("GCC unroll 4") for (int j = 0; j < COLS; j += STEP)                                  \
-                __builtin_prefetch(row + ahead + j);                                                      \
-            _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++) {                                     \
-                VEC weight = V(set1)(a[r]);                                                               \
+        for (size_t i = 0; i < block->k;) {                                                               \
+            if (!room)                                                                                    \
+                CHAIN_FOLD(ROWS, VECTORS);                                                                \
+            const size_t end = block->k - i < room ? block->k : i + room;                                 \
+            for (room -= end - i; i < end; i++, a += ROWS) {                                              \
+                const T *row = b + block->offsets[i];                                                     \
+                VEC columns[VECTORS];                                                                     \
                 _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                 \
-                    sum[r][j] = V(fma)(weight, columns[j], sum[r][j]);                                    \
+                    columns[j] = V(load)(row + j * LANES);                                                \
+                _Pragma("GCC unroll 4") for (int j = 0; j < COLS; j += STEP)                              \
+                    __builtin_prefetch(row + ahead + j);                                                  \
+                _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++) {                                 \
+                    VEC weight = V(set1)(a[r]);                                                           \
+                    _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                             \
+                        sum[r][j] = V(fma)(weight, columns[j], sum[r][j]);                                \
+                }                                                                                         \
             }                                                                                             \
         }                                                                                                 \
+        CHAIN_END(ROWS, VECTORS);                                                                         \
         _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++)                                           \
             _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) {                                   \
                 T *to = c + (size_t)r * block->c_pitch + j * LANES;                                       \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The micro-kernel on rows that lie anywhere: nothing is packed but b. Runs of pointers, one a row and a tap, are the indirection of
- * Dukhan, "The Indirect Convolution Algorithm" (2019). The order of additions is that of t, then i, whatever the tile.
+ * Dukhan, "The Indirect Convolution Algorithm" (2019). The order of additions is that of t, then i, in chains (chain.h), whatever the tile.
  */
 static inline VEC TYPED(rows_relu)(VEC x) { return V(add)(V(max)(V(set1)(0), x), V(set1)(0)); }     /* -0 becomes 0 */
 
@@ -66,24 +66,30 @@ static inline void TYPED(rows_ask)(const fc_rows_block *block, size_t height, si
         const int asks = block->far || block->b_far || block->next;                                      \
         size_t steps = 0;                                                                                \
         VEC sum[HEIGHT][VECTORS];                                                                        \
+        CHAIN_PARTS(HEIGHT, VECTORS, block->chain ? block->chain : FC_CHAIN);                            \
         _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) {                                      \
             VEC first = start ? V(load)(start + j * LANES) : V(set1)(0);                                 \
             _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++)                                    \
                 sum[r][j] = first;                                                                       \
         }                                                                                                \
-        for (size_t t = 0; t < block->runs; t++, a += HEIGHT) {                                          \
-            size_t i = 0;                                                                                \
-            for (; i + 4 <= length; i += 4) {                                                            \
-                if (asks)                                                                                \
-                    TYPED(rows_ask)(block, HEIGHT, VECTORS, steps++, i, b);                              \
-                ROWS_STEP(HEIGHT, VECTORS, i);                                                           \
-                ROWS_STEP(HEIGHT, VECTORS, i + 1);                                                       \
-                ROWS_STEP(HEIGHT, VECTORS, i + 2);                                                       \
-                ROWS_STEP(HEIGHT, VECTORS, i + 3);                                                       \
+        for (size_t t = 0; t < block->runs; t++, a += HEIGHT)                                            \
+            for (size_t i = 0; i < length;) {                                                            \
+                if (!room)                                                                               \
+                    CHAIN_FOLD(HEIGHT, VECTORS);                                                         \
+                const size_t end = length - i < room ? length : i + room;                                \
+                room -= end - i;                                                                         \
+                for (; i + 4 <= end; i += 4) {                                                           \
+                    if (asks)                                                                            \
+                        TYPED(rows_ask)(block, HEIGHT, VECTORS, steps++, i, b);                          \
+                    ROWS_STEP(HEIGHT, VECTORS, i);                                                       \
+                    ROWS_STEP(HEIGHT, VECTORS, i + 1);                                                   \
+                    ROWS_STEP(HEIGHT, VECTORS, i + 2);                                                   \
+                    ROWS_STEP(HEIGHT, VECTORS, i + 3);                                                   \
+                }                                                                                        \
+                for (; i < end; i++)                                                                     \
+                    ROWS_STEP(HEIGHT, VECTORS, i);                                                       \
             }                                                                                            \
-            for (; i < length; i++)                                                                      \
-                ROWS_STEP(HEIGHT, VECTORS, i);                                                           \
-        }                                                                                                \
+        CHAIN_END(HEIGHT, VECTORS);                                                                      \
         if (block->rows == HEIGHT && block->cols >= VECTORS * LANES) {                                   \
             T *c = block->c;                                                                             \
             const T *scale = block->scale, *shift = block->shift, *added = block->added;                 \

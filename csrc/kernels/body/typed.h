@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The bodies that exist once for float and once for double. */
+#include "kernels/body/chain.h"
 #include "kernels/body/gemm.h"
 #include "kernels/body/rows.h"
 #include "kernels/body/planes.h"

@@ -185,6 +185,8 @@ static inline vf32 vf32_dot_bf16(vf32 sum, vf32 a, vf32 b) {
 
 static inline vf32 vf32_hold(vf32 v) { __asm__("" : "+v"(v)); return v; }
 static inline vf64 vf64_hold(vf64 v) { __asm__("" : "+v"(v)); return v; }
+static inline float *vf32_opaque(float *p) { __asm__("" : "+r"(p) : : "memory"); return p; }
+static inline double *vf64_opaque(double *p) { __asm__("" : "+r"(p) : : "memory"); return p; }
 static inline void vf32_stream(float *p, vf32 v) { _mm512_stream_ps(p, v); }
 static inline void vf64_stream(double *p, vf64 v) { _mm512_stream_pd(p, v); }
 static inline void vec_stream_end(void) { _mm_sfence(); }

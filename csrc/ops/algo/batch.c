@@ -14,7 +14,7 @@
 #include "ops/algo/cells.h"
 #include "ops/algo/patch.h"
 
-enum { LONGEST_K = 768 };   /* of one register chain: longer ones would lose accuracy */
+enum { LONGEST_K = 768 };   /* of one call, in chains (kernels/body/chain.h): a longer list of their sums would lose accuracy */
 
 typedef struct batch_job {
     const fc_layer *layer;

@@ -198,7 +198,7 @@ static void multiply(const direct_job *job, const block *at, const fc_pixel_pane
     const fc_direct_plan *d = job->d;
     const size_t o = panel * d->weights.width, outs = fc_least((size_t)job->layer->view.dst.c - o, d->weights.width);
     const fc_rows_tile *tile = panel + 1 == d->weights.panels ? p->narrow : p->tile;
-    fc_rows_block b = {.b = at->weights + panel * at->weights_step, .b_pitch = d->weights_pitch, .rows = (size_t)p->count,
+    fc_rows_block b = {.b = at->weights + panel * at->weights_step, .b_pitch = d->weights_pitch, .rows = (size_t)p->count, .chain = d->chain,
                        .b_far = reads_first(job, p), .next = next && next->tile == p->tile ? (const void *const *)next->table : NULL};
     if (d->in_place) {
         b.c = at->y + p->y + o * d->size;
@@ -227,7 +227,7 @@ static void multiply_panels(const direct_job *job, const block *at, const fc_pix
     const fc_direct_plan *d = job->d;
     const size_t all = (size_t)job->layer->view.dst.c, width = d->weights.width, step = width * d->size;
     fc_rows_block b = {
-        .runs = p->runs, .length = p->length, .a = (const void *const *)p->table, .b = at->weights + first * at->weights_step, .b_pitch = d->weights_pitch,
+        .runs = p->runs, .length = p->length, .a = (const void *const *)p->table, .b = at->weights + first * at->weights_step, .b_pitch = d->weights_pitch, .chain = d->chain,
         .c = at->y + p->y + first * step, .c_pitch = (size_t)job->layer->view.dst.w_pitch, .rows = (size_t)p->count, .cols = width,
         .relu = job->epilogue->activation == FC_RELU, .far = 1, .b_far = reads_first(job, p),
         .next = next && next->tile == p->tile ? (const void *const *)next->table : NULL,

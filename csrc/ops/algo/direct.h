@@ -33,6 +33,7 @@ typedef struct fc_direct_plan {
     size_t unit;                            /* elements of a run where taps are joined as far as `joined` says */
     size_t runs;                            /* of them */
     size_t pieces, piece, units;            /* a step of k: a piece of one run (pieces > 1), or up to `units` whole runs */
+    size_t chain;                           /* additions in one register: whole runs where they are short */
     ptrdiff_t pixel_pitch;                  /* of the patch */
     ptrdiff_t rows, cols;                   /* output pixels of a block */
     size_t row_blocks, col_blocks, chunk_panels, chunks, tasks, workers;

@@ -9,7 +9,7 @@
 #include "ops/algo/tile.h"
 
 enum {
-    LONGEST_K = 768,    /* of one register chain: longer ones would lose accuracy */
+    LONGEST_K = 768,    /* of one call, in chains (kernels/body/chain.h): a longer list of their sums would lose accuracy */
     JOINED_K = 512,     /* taps of a row are joined to one run up to this length */
     FEW_CHANNELS = 24,  /* up to here borders go through a patch: runs of single taps would be too short */
     TASKS = 16,         /* aimed at, for balance on many cores */
@@ -34,6 +34,7 @@ static void plan_runs(const fc_layer *layer, fc_direct_plan *d) {
     d->pieces = fc_parts(d->unit, LONGEST_K);
     d->piece = fc_parts(d->unit, d->pieces);
     d->units = d->pieces > 1 ? 1 : LONGEST_K / d->unit;
+    d->chain = d->unit < FC_CHAIN ? FC_CHAIN / d->unit * d->unit : FC_CHAIN;    /* whole runs: a few steps left over cost more than they compute */
 }
 
 static size_t patch_elements(const fc_conv_view *v, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t pitch) {

@@ -12,7 +12,7 @@
 #include "ops/algo/tile.h"
 
 enum {
-    LONGEST_K = 1024,   /* of one block: longer sums in one register chain would lose accuracy */
+    LONGEST_K = 1024,   /* of one call, in chains (kernels/body/chain.h): a longer list of their sums would lose accuracy */
     TASKS = 16          /* aimed at, for balance on many cores; more cut the blocks' reuse */
 };
 

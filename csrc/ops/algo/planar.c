@@ -17,7 +17,7 @@
 #include "ops/algo/pack.h"
 #include "ops/algo/planar.h"
 
-enum { LONGEST_K = 768 };   /* of one register chain: longer ones would lose accuracy */
+enum { LONGEST_K = 768 };   /* of one call, in chains (kernels/body/chain.h): a longer list of their sums would lose accuracy */
 
 typedef struct planar_job {
     const fc_layer *layer;

@@ -7,7 +7,7 @@
 #include "ops/grad/outer.h"
 
 enum {
-    CHUNK = 512,        /* pixels summed in registers: more would lose accuracy */
+    CHUNK = 512,        /* pixels summed in float: more would lose accuracy */
     TASKS = 16          /* aimed at, for balance on many cores */
 };
 

@@ -17,6 +17,8 @@ ALGORITHMS = {
 PROMISE = {("highest", "float32"): 1e-6, ("high", "float32"): 1e-5,
            ("highest", "float64"): 1e-14, ("high", "float64"): 2e-14}
 BOTH = ["channels_last", "channels_first"]
+NARROW = [{"x_shape": (2, 1, 1, 153), "groups": 1}, {"x_shape": (2, 14, 1, 64), "groups": 1},
+          {"x_shape": (8, 3, 3, 64), "groups": 1}, {"x_shape": (1, 28, 28, 30), "groups": 2}]
 pytestmark = pytest.mark.usefixtures("restored_precision")
 
 
@@ -37,13 +39,20 @@ def layers(draw):
     return algorithm, (draw(st.integers(1, 3)), *size, groups * c_in), (k, k, c_in, groups * c_out), padding, groups
 
 
+def keeps_precision(algorithm, x_shape, kernel_shape, padding):
+    """Whether the algorithm serves such a map and so many channels at 'highest'."""
+    out = [size + sum(pad) - kernel_shape[0] + 1 for size, pad in zip(x_shape[1:3], padding, strict=True)]
+    return algorithm == "winograd_2x3" or (min(x_shape[1:3]) >= 4 and min(out) >= 2 and kernel_shape[2] >= 16)
+
+
 @given(layers(), st.sampled_from(["float32", "float64"]), st.sampled_from(BOTH), st.sampled_from(cpu.available_isas()),
        st.integers(0, 2**32 - 1))
 @settings(max_examples=200, deadline=None)
 def test_any_layer(layer, dtype, data_format, isa, seed):
     algorithm, x_shape, kernel_shape, padding, groups = layer
     rng = np.random.default_rng(seed)
-    fastconv.set_float32_precision(ALGORITHMS[algorithm][1])
+    precision = ALGORITHMS[algorithm][1] if keeps_precision(algorithm, x_shape, kernel_shape, padding) else "high"
+    fastconv.set_float32_precision(precision)
     x, kernel, bias = (rng.standard_normal(shape).astype(dtype) for shape in (x_shape, kernel_shape, kernel_shape[3:]))
     words = {"padding": padding, "groups": groups, "data_format": data_format, "algorithm": algorithm}
     with cpu.use_isa(isa):
@@ -53,11 +62,11 @@ def test_any_layer(layer, dtype, data_format, isa, seed):
     want = conv_reference.conv2d(x, kernel, bias, (1, 1), padding, (1, 1), groups)
     scale = conv_reference.conv2d(abs(x), abs(kernel), abs(bias), (1, 1), padding, (1, 1), groups)
     error = np.linalg.norm(from_layout(y, data_format) - want)
-    assert error <= PROMISE[ALGORITHMS[algorithm][1], dtype] * np.linalg.norm(scale)
+    assert error <= PROMISE[precision, dtype] * np.linalg.norm(scale)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-@pytest.mark.parametrize("channels", [1, 64, 250, 600])
+@pytest.mark.parametrize("channels", [16, 64, 250, 600])
 @pytest.mark.parametrize("data_format", BOTH)
 def test_promise_of_the_precision(algorithm, channels, data_format, isa, rng):
     k, precision = ALGORITHMS[algorithm]
@@ -93,8 +102,8 @@ def test_a_bad_input_reaches_exactly_the_windows_that_cover_it(algorithm, bad, d
 def test_a_bad_kernel_gives_what_it_gives_directly(algorithm, isa, rng):
     k, precision = ALGORITHMS[algorithm]
     fastconv.set_float32_precision(precision)
-    x = rng.standard_normal((1, 12, 12, 4), dtype=np.float32)
-    kernel = rng.standard_normal((k, k, 4, 6), dtype=np.float32)
+    x = rng.standard_normal((1, 12, 12, 16), dtype=np.float32)
+    kernel = rng.standard_normal((k, k, 16, 6), dtype=np.float32)
     kernel[0, 1, 2, 3], kernel[2, 2, 0, 5] = np.inf, np.nan
     got, want = (fastconv.conv2d(x, kernel, padding="same", algorithm=name) for name in (algorithm, "packed"))
     np.testing.assert_array_equal(got, want)
@@ -136,7 +145,7 @@ def test_one_run_gives_the_bits_of_a_prepared_kernel(algorithm, shape, data_form
 @pytest.mark.parametrize("activation", ["relu", "sigmoid", "elu"])
 @pytest.mark.parametrize("data_format", BOTH)
 def test_fused_activation_equals_activation_of_the_result(activation, data_format, isa, rng):
-    x, kernel, bias = (rng.standard_normal(s).astype(np.float32) for s in ((2, 9, 14, 6), (3, 3, 6, 37), (37,)))
+    x, kernel, bias = (rng.standard_normal(s).astype(np.float32) for s in ((2, 9, 14, 18), (3, 3, 18, 37), (37,)))
     words = {"data_format": data_format, "padding": "same", "algorithm": "winograd_4x3"}
     fused = fastconv.conv2d(in_layout(x, data_format), kernel, bias, activation=activation, **words)
     apart = getattr(fastconv, activation)(fastconv.conv2d(in_layout(x, data_format), kernel, bias, **words))
@@ -147,6 +156,7 @@ def test_fused_activation_equals_activation_of_the_result(activation, data_forma
 def test_an_image_of_one_cell(data_format, isa, rng):
     x, kernel = rng.standard_normal((1, 1, 1, 40)), rng.standard_normal((3, 3, 40, 70))
     padding = ((3, 2), (4, 5))
+    fastconv.set_float32_precision("high")
     got = fastconv.conv2d(in_layout(x, data_format), kernel, padding=padding, data_format=data_format,
                           algorithm="winograd_4x3")
     want = conv_reference.conv2d(x, kernel, None, (1, 1), padding, (1, 1), 1)
@@ -162,7 +172,15 @@ def test_served_where_the_layer_and_the_precision_permit():
     with pytest.raises(ValueError, match="precision 'high'"):
         fastconv.plan_conv2d(*shapes, algorithm="winograd_6x3", **words)
     many = (1, 9, 9, 1537), (3, 3, 1537, 1)
-    with pytest.raises(ValueError, match="1536 channels"):
+    with pytest.raises(ValueError, match="1536 at most"):
         fastconv.plan_conv2d(*many, algorithm="winograd_4x3")
+    for layer in NARROW:
+        for algorithm in ("winograd_4x3", "winograd_2x5"):
+            x_shape, k = layer["x_shape"], ALGORITHMS[algorithm][0]
+            kernel_shape = (k, k, x_shape[3] // layer["groups"], 64)
+            words = {"padding": "same", "groups": layer["groups"]}
+            assert fastconv.plan_conv2d(x_shape, kernel_shape, **words)["algorithm"] != algorithm
+            with pytest.raises(ValueError, match="precision 'highest'"):
+                fastconv.conv2d(np.zeros(x_shape), np.zeros(kernel_shape), algorithm=algorithm, **words)
     fastconv.set_float32_precision("high")
     assert fastconv.plan_conv2d(*many, algorithm="winograd_4x3")["algorithm"] == "winograd_4x3"

@@ -85,8 +85,9 @@ static fc_conv2d_algorithm cheapest(const fc_layer *layer, fc_occasion occasion)
     return best;
 }
 
-/* A layer of the same kind with one output and no size of 0. */
+/* A layer of the same kind with a few outputs and no size of 0: an image too narrow for some algorithm says nothing of others. */
 static fc_status make_stand_in(const fc_layer *layer, fc_layer *stand_in) {
+    enum { MORE = 3 };
     fc_conv2d_params p = layer->params;
     p.n = 1;
     p.c_in = fc_max(p.c_in, p.groups);
@@ -94,6 +95,8 @@ static fc_status make_stand_in(const fc_layer *layer, fc_layer *stand_in) {
     p.pad_top = p.pad_bottom = p.pad_left = p.pad_right = 0;
     FC_TRY(fc_window_span(p.k_h, p.dilation_h, &p.h));
     FC_TRY(fc_window_span(p.k_w, p.dilation_w, &p.w));
+    p.h = fc_min(p.h, PTRDIFF_MAX - MORE) + MORE;
+    p.w = fc_min(p.w, PTRDIFF_MAX - MORE) + MORE;
     return make_layer(&p, layer->kernels, stand_in);
 }
 

@@ -19,7 +19,7 @@ typedef struct fc_winograd_plan {
     size_t size, elements;              /* of a number in bytes; n * n */
     size_t n, c, outs;                  /* c and outs: channels of a group */
     size_t rows;                        /* channels that an element of a packed panel has room for: odd, lest elements share sets of L1 */
-    size_t chain;                       /* channels summed in one register chain; then the chains' sums are added */
+    size_t step, chain;                 /* channels summed in one call of the micro-kernel, and in one register chain of it */
     size_t width, vectors;              /* of a whole panel of output channels, elements and vectors */
     size_t tail_width, tail_vectors;    /* of the last one */
     size_t panels, padded;              /* padded: outs in whole panels */

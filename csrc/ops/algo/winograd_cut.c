@@ -77,8 +77,8 @@ static void cut_shared(const fc_winograd_plan *plan, int late, fc_winograd_cut *
     cut->u_rows = plan->rows;
     if (!late)
         return;
-    const size_t chains = caches->l2 / 3 / kernel_bytes(plan, plan->chain, cut->chunk);
-    cut->piece = fc_least((chains ? chains : 1) * plan->chain, plan->c);
+    const size_t steps = caches->l2 / 3 / kernel_bytes(plan, plan->step, cut->chunk);
+    cut->piece = fc_least((steps ? steps : 1) * plan->step, plan->c);
     cut->u_rows = cut->piece | 1;
     cut->u_bytes = kernel_bytes(plan, cut->piece, cut->chunk);
 }

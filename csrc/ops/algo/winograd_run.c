@@ -90,7 +90,7 @@ static void multiply_element(const winograd_job *job, size_t e, size_t tiles, co
     const fc_winograd_plan *plan = job->plan;
     const fc_winograd_cut *cut = job->cut;
     const size_t size = plan->size, end = part->kernel.c + part->kernel.count;
-    for (size_t c = part->kernel.c; c < end; c += plan->chain) {
+    for (size_t c = part->kernel.c; c < end; c += plan->step) {
         for (size_t t = 0; t < tiles; t++)
             rows[t] = v + (e * cut->v_element + t * cut->v_pitch + c) * size;
         for (size_t t = tiles; t < tiles + FC_MAX_TILE_HEIGHT; t++)
@@ -99,7 +99,7 @@ static void multiply_element(const winograd_job *job, size_t e, size_t tiles, co
             const size_t width = fc_winograd_width(plan, p);
             const winograd_heights *fit = &heights[p + 1 == plan->panels];
             fc_rows_block block = {
-                .runs = 1, .length = fc_least(end - c, plan->chain), .b = part->kernel.u + fc_winograd_at(plan, &part->kernel, p, e, c) * size,
+                .runs = 1, .length = fc_least(end - c, plan->step), .chain = plan->chain, .b = part->kernel.u + fc_winograd_at(plan, &part->kernel, p, e, c) * size,
                 .b_pitch = width, .c_pitch = cut->m_pitch, .cols = width, .accumulate = c > 0,
             };
             for (size_t t = 0; t < tiles; t += block.rows) {

@@ -22,7 +22,8 @@ def rows(lines: list[str]) -> list[tuple[str, str, bool, dict[str, str]]]:
             continue
         lists = dict(word.split("=") for word in rest.split())
         for values in product(*(value.split(",") for value in lists.values())):
-            settings = {"border": "fill", "channels": "1"} | dict(zip(lists, values, strict=True))
+            settings = {"border": "fill", "channels": "1", "content": "noise"}
+            settings |= dict(zip(lists, values, strict=True))
             found[_name(settings)] = op, settings
     if unknown := quick - set(found):
         raise ValueError(f"shapes/image.txt has no row {', '.join(sorted(unknown))}")
@@ -32,7 +33,9 @@ def rows(lines: list[str]) -> list[tuple[str, str, bool, dict[str, str]]]:
 def _name(settings: dict[str, str]) -> str:
     border = "" if settings["border"] == "fill" else f" {settings['border']}"
     channels = "" if settings["channels"] == "1" else f" {settings['channels']} channels"
-    return f"{settings['image']} k{settings['kernel']} {settings['kind']} {settings['dtype']}{border}{channels}"
+    content = "" if settings["content"] == "noise" else f" {settings['content']}"
+    image, kernel, kind, dtype = (settings[key] for key in ("image", "kernel", "kind", "dtype"))
+    return f"{image} k{kernel} {kind} {dtype}{border}{channels}{content}"
 
 
 def traits(settings: dict[str, str]) -> dict:
@@ -47,7 +50,10 @@ def arrays(op: str, settings: dict[str, str], rng: np.random.Generator) -> tuple
     channels, integers = int(settings["channels"]), np.dtype(dtype).kind == "u"
     cells = shape + (channels,) * (channels > 1)
     wraps = integers and op == "convolve2d"
-    image = rng.integers(0, np.iinfo(dtype).max, cells, dtype, endpoint=True) if integers else rng.random(cells, dtype)
+    if integers:
+        image = rng.integers(0, np.iinfo(dtype).max, cells, dtype, endpoint=True)
+    else:
+        image = _CONTENTS[settings["content"]](rng, cells, dtype)
     factors = None if wraps or settings["kind"] == "random" else _factors(settings["kind"], size)
     if wraps:
         kernel = rng.integers(0, 256, (size, size), dtype)
@@ -61,6 +67,33 @@ def arrays(op: str, settings: dict[str, str], rng: np.random.Generator) -> tuple
     return image, kernel.astype(weights), {
         "factors": factors and tuple(factor.astype(weights) for factor in factors), "kind": settings["kind"],
         "border": settings["border"], "copy": shape[0] * shape[1] >= _COPY_CELLS and size <= _COPY_KERNEL}
+
+
+def _photo(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Noise that falls with the frequency as that of photos does, in grey levels, under a sky that is cut off."""
+    frequency = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1]))
+    frequency[0, 0] = 1
+    waves = np.fft.irfft2(np.exp(2j * np.pi * rng.random(frequency.shape)) / frequency**1.2, shape)
+    levels = 110 + 50 * waves / waves.std() + np.linspace(60, -60, shape[0])[:, None]
+    return np.clip(levels + 2 * rng.standard_normal(shape), 4, 255).astype(dtype)
+
+
+def _stars(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    image = np.zeros(shape, dtype)
+    places = rng.integers(0, image.size, image.size // 2000)
+    image.flat[places] = 1000 * rng.random(places.size) ** 4
+    return image
+
+
+def _mask(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    return (rng.random(shape) < 0.3).astype(dtype)
+
+
+def _noise(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    return rng.random(shape, dtype)
+
+
+_CONTENTS = {"noise": _noise, "photo": _photo, "stars": _stars, "mask": _mask}
 
 
 def _factors(kind: str, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -96,6 +96,7 @@ static void **pointers(const check_buffer *b, size_t rows, size_t pitch) {
     }                                                                                                                                               \
     /* Along rows: a block times another's spectrum is a convolution of their rows. */                                                              \
     static void rows_##F(const fc_fft *fft, const char *isa, size_t rows, size_t cols) {                                                            \
+        double energy[2] = {0, 0}, squares[2] = {0, 0};                                                                                             \
         check_case("fft_" #F " filter", isa, "%zu x %zu", rows, cols);                                                                              \
         const size_t length = 2 * rows * cols;                                                                                                      \
         check_buffer twiddles = twiddles_of(cols, fft, sizeof(T)), spectrum = check_alloc(length * sizeof(T), 0);                                   \
@@ -114,7 +115,7 @@ static void **pointers(const check_buffer *b, size_t rows, size_t pitch) {
         }                                                                                                                                           \
         for (size_t first = 0, end; first < rows / fft->lanes; first = end) {                                                                       \
             end = first + 1 + (rows / fft->lanes - first) / 2;                                                                                      \
-            fc_fft_rows task = {rows, cols, twiddles.data, blocks[1].data, spectrum.data, NULL, first, end};                                        \
+            fc_fft_rows task = {rows, cols, twiddles.data, blocks[1].data, spectrum.data, NULL, first, end, energy};                                \
             fft->spectrum(&task);                                                                                                                   \
             task.block = blocks[0].data;                                                                                                            \
             task.scratch = scratch.data;                                                                                                            \
@@ -123,8 +124,12 @@ static void **pointers(const check_buffer *b, size_t rows, size_t pitch) {
         for (size_t r = 0; r < rows; r++)                                                                                                           \
             for (size_t i = 0; i < 2 * cols; i++) {                                                                                                 \
                 const T value = (T)(y[2 * cols * r + i] / (double)rows);                                                                            \
+                squares[0] += x[2 * cols * r + i] * x[2 * cols * r + i];                                                                            \
+                squares[1] += (double)value * (double)value;                                                                                        \
                 check_close_##F(block_##F(fft, &blocks[0], rows, r, i / 2, i % 2), &value, 1, 16 * EPSILON, sqrt((double)cols) * 4 / (double)rows); \
             }                                                                                                                                       \
+        check_true(fabs(energy[0] / (double)cols / squares[0] - 1) < 1e-3, "energy of the transform");                                              \
+        check_true(fabs(energy[1] * (double)cols / squares[1] - 1) < 1e-3, "energy of the products");                                               \
         check_guards(&spectrum);                                                                                                                    \
         check_guards(&scratch);                                                                                                                     \
         for (size_t i = 0; i < 2; i++) {                                                                                                            \
@@ -151,6 +156,7 @@ static void **pointers(const check_buffer *b, size_t rows, size_t pitch) {
         }                                                                                                                                           \
         check_free(&twiddles);                                                                                                                      \
     }                                                                                                                                               \
+    static double energy_##F[2];                                                                                                                    \
     typedef struct bench_##F { const fc_fft *fft; fc_fft_columns in, out; fc_fft_rows rows; } bench_##F;                                            \
     static void bench_run_##F(void *context) {                                                                                                      \
         const bench_##F *b = context;                                                                                                               \
@@ -165,7 +171,7 @@ static void **pointers(const check_buffer *b, size_t rows, size_t pitch) {
         void **rows = pointers(&image, 2 * n, n * sizeof(T));                                                                                       \
         const size_t strips = n / fft->lanes;                                                                                                       \
         const fc_fft_columns columns = {n, twiddles.data, block.data, strips, rows, rows + n, n, n, n, n};                                          \
-        const bench_##F b = {fft, columns, columns, {n, n, twiddles.data, block.data, spectrum.data, scratch.data, 0, strips}};                     \
+        const bench_##F b = {fft, columns, columns, {n, n, twiddles.data, block.data, spectrum.data, scratch.data, 0, strips, energy_##F}};         \
         char parameters[32];                                                                                                                        \
         snprintf(parameters, sizeof parameters, "%zu x %zu", n, n);                                                                                 \
         memset(image.data, 0, bytes);                                                                                                               \
@@ -177,7 +183,92 @@ static void **pointers(const check_buffer *b, size_t rows, size_t pitch) {
         for (size_t i = 0; i < 5; i++)                                                                                                              \
             check_free(all[i]);                                                                                                                     \
     }                                                                                                                                               \
+    /* Sums of cut sizes in tiles, those of windows of tiles, and weighted sizes, all against their definitions. */                                 \
+    static void tiles_##F(const fc_fft *fft, const char *isa, size_t n_rows, size_t n_cols, size_t width) {                                         \
+        check_case("fft_" #F " tiles", isa, "%zu x %zu, %zu wide", n_rows, n_cols, width);                                                          \
+        const size_t count = (n_cols + width - 1) / width;                                                                                          \
+        check_buffer image = check_alloc(n_rows * n_cols * sizeof(T), sizeof(T)), sums = check_alloc(count * sizeof(T), sizeof(T));                 \
+        void **rows = pointers(&image, n_rows, n_cols * sizeof(T));                                                                                 \
+        T *const x = (T *)image.data;                                                                                                               \
+        check_fill_##F(x, n_rows * n_cols);                                                                                                         \
+        x[n_cols - 1] = (T)INFINITY;                                                                                                                \
+        x[0] = (T)NAN;                                                                                                                              \
+        fft->tiles((const void *const *)rows, n_rows, n_cols, width, 0.5, sums.data);                                                               \
+        for (size_t i = 0; i < count; i++) {                                                                                                        \
+            double sum = 0;                                                                                                                         \
+            for (size_t r = 0; r < n_rows; r++)                                                                                                     \
+                for (size_t c = i * width; c < n_cols && c < (i + 1) * width; c++)                                                                  \
+                    sum += fabs((double)x[r * n_cols + c]) < 0.5 ? fabs((double)x[r * n_cols + c]) : 0.5;                                           \
+            const T want = (T)sum;                                                                                                                  \
+            check_close_##F((T *)sums.data + i, &want, 1, 8 * EPSILON, sum);                                                                        \
+        }                                                                                                                                           \
+        check_guards(&sums);                                                                                                                        \
+        check_free(&sums);                                                                                                                          \
+        check_free(&image);                                                                                                                         \
+        free(rows);                                                                                                                                 \
+    }                                                                                                                                               \
+    static void windows_##F(const fc_fft *fft, const char *isa, size_t n_rows, size_t n_cols, size_t high, size_t wide) {                           \
+        check_case("fft_" #F " windows", isa, "%zu x %zu of %zu x %zu", n_rows, n_cols, high, wide);                                                \
+        const size_t pitch = n_cols + wide - 1;                                                                                                     \
+        check_buffer tiles = check_alloc((n_rows + high - 1) * pitch * sizeof(T), sizeof(T)), sums = check_alloc(n_rows * pitch * sizeof(T), 0);    \
+        check_buffer temp = check_alloc((n_cols + wide) * sizeof(T), 0);                                                                            \
+        const T *const x = (const T *)tiles.data;                                                                                                   \
+        double least = INFINITY;                                                                                                                    \
+        check_fill_##F((T *)tiles.data, tiles.bytes / sizeof(T));                                                                                   \
+        const double got = fft->windows(&(fc_fft_windows){tiles.data, pitch, n_rows, n_cols, high, wide, temp.data, sums.data});                    \
+        for (size_t u = 0; u < n_rows; u++)                                                                                                         \
+            for (size_t v = 0; v < n_cols; v++) {                                                                                                   \
+                double sum = 0;                                                                                                                     \
+                for (size_t i = 0; i < high * wide; i++)                                                                                            \
+                    sum += (double)x[(u + i / wide) * pitch + v + i % wide];                                                                        \
+                const T want = (T)sum;                                                                                                              \
+                check_close_##F((T *)sums.data + u * pitch + v, &want, 1, 16 * EPSILON, (double)(high * wide));                                     \
+                least = sum < least ? sum : least;                                                                                                  \
+            }                                                                                                                                       \
+        check_true(fabs(got - least) <= 16 * EPSILON * (double)(high * wide), "not the least of the windows");                                      \
+        check_guards(&sums);                                                                                                                        \
+        check_guards(&temp);                                                                                                                        \
+        check_free(&tiles);                                                                                                                         \
+        check_free(&sums);                                                                                                                          \
+        check_free(&temp);                                                                                                                          \
+    }                                                                                                                                               \
+    static void weigh_##F(const fc_fft *fft, const char *isa, size_t n_taps, double enough) {                                                       \
+        check_case("fft_" #F " weigh", isa, "%zu taps, %g", n_taps, enough);                                                                        \
+        enum { ROWS = 5, COLS = FC_FFT_LOT + 7 };                                                                                                   \
+        check_buffer image = check_alloc(ROWS * COLS * sizeof(T), sizeof(T)), sizes = check_alloc(n_taps * sizeof(T), 0);                           \
+        check_buffer sums = check_alloc(FC_FFT_LOT * sizeof(T), sizeof(T));                                                                         \
+        fc_sparse_place *places = malloc(n_taps * sizeof *places);                                                                                  \
+        void **rows = pointers(&image, ROWS, COLS * sizeof(T));                                                                                     \
+        check_fill_##F((T *)image.data, ROWS * COLS);                                                                                               \
+        for (size_t t = 0; places && t < n_taps; t++) {                                                                                             \
+            places[t] = (fc_sparse_place){check_random_below(ROWS), check_random_below(8)};                                                         \
+            ((T *)sizes.data)[t] = (T)fabs(check_random_unit());                                                                                    \
+        }                                                                                                                                           \
+        fft->weigh(&(fc_fft_weigh){(const void *const *)rows, sizes.data, places, n_taps, enough, sums.data});                                      \
+        for (size_t c = 0; places && c < FC_FFT_LOT; c++) {                                                                                         \
+            double sum = 0;                                                                                                                         \
+            for (size_t t = 0; t < n_taps; t++)                                                                                                     \
+                sum += (double)((T *)sizes.data)[t] * fabs((double)((T **)rows)[places[t].row][c + places[t].offset]);                              \
+            const double got = (double)((T *)sums.data)[c];                                                                                         \
+            check_true(got <= sum + 16 * EPSILON * (double)n_taps, "more than there is");                                                           \
+            check_true(got >= (sum < enough ? sum : enough) - 16 * EPSILON * (double)n_taps, "less than is enough");                                \
+        }                                                                                                                                           \
+        check_guards(&sums);                                                                                                                        \
+        check_free(&image);                                                                                                                         \
+        check_free(&sizes);                                                                                                                         \
+        check_free(&sums);                                                                                                                          \
+        free(places);                                                                                                                               \
+        free(rows);                                                                                                                                 \
+    }                                                                                                                                               \
     static void all_##F(const fc_fft *fft, const char *isa) {                                                                                       \
+        for (size_t n = 1; n < 150; n += 1 + n / 5)                                                                                                 \
+            for (size_t width = 2; width <= 4; width += 2) {                                                                                        \
+                tiles_##F(fft, isa, 1 + n % 7, n, width);                                                                                           \
+                windows_##F(fft, isa, 1 + n % 5, n, 1 + n % 3, width + n % 3);                                                                      \
+            }                                                                                                                                       \
+        for (size_t taps = 1; taps < 40; taps += 6)                                                                                                 \
+            for (size_t i = 0; i < 3; i++)                                                                                                          \
+                weigh_##F(fft, isa, taps, (double)i * 2);                                                                                           \
         for (size_t n = FC_FFT_LEAST; n <= 2048; n *= 2)                                                                                            \
             twiddles_##F(fft, isa, n);                                                                                                              \
         for (size_t n = FC_FFT_LEAST; n <= 512; n *= 2) {                                                                                           \

@@ -105,13 +105,46 @@ typedef struct fc_fft_rows {
     void *spectrum;                 /* 2 * rows * cols numbers */
     void *scratch;                  /* 2 * lanes * cols numbers, for filter */
     size_t first, end;
+    double *energy;                 /* filter adds the squares of the transform's numbers to energy[0], those of the products to energy[1] */
 } fc_fft_rows;
 typedef void fc_fft_rows_fn(const fc_fft_rows *rows);
+
+/*
+ * Lower bounds of sums of absolute values.
+ * tiles: sums[c / width] = the sum over r < n_rows and `width` columns of min(|rows[r][c]|, cap), a NaN being cap;
+ * c < n_cols, of which the last tile may hold fewer. width is 2 or 4.
+ */
+typedef void fc_fft_tiles_fn(const void *const *rows, size_t n_rows, size_t n_cols, size_t width, double cap, void *sums);
+/* sums[u * pitch + v] = sum over i < high, j < wide of tiles[(u + i) * pitch + v + j], u < n_rows, v < n_cols; returns the least. */
+typedef struct fc_fft_windows {
+    const void *tiles;
+    size_t pitch, n_rows, n_cols, high, wide;
+    void *temp;                     /* n_cols + wide numbers */
+    void *sums;
+} fc_fft_windows;
+typedef double fc_fft_windows_fn(const fc_fft_windows *windows);
+/*
+ * sums[c] = sum over t < m of sizes[t] * |rows[places[t].row][c + places[t].offset]|, c < FC_FFT_LOT, where m is n_taps, or as
+ * many taps as it takes for all sums of a vector to reach `enough`.
+ */
+enum { FC_FFT_LOT = 16 };
+typedef struct fc_fft_weigh {
+    const void *const *rows;
+    const void *sizes;
+    const fc_sparse_place *places;
+    size_t n_taps;
+    double enough;
+    void *sums;
+} fc_fft_weigh;
+typedef void fc_fft_weigh_fn(const fc_fft_weigh *weigh);
 typedef struct fc_fft {
     size_t lanes, radix;
     fc_fft_columns_fn *forward;
     fc_fft_rows_fn *filter, *spectrum;
     fc_fft_columns_fn *inverse;
+    fc_fft_tiles_fn *tiles;
+    fc_fft_windows_fn *windows;
+    fc_fft_weigh_fn *weigh;
 } fc_fft;
 /* 8 as often as possible where registers hold it, the rest 4; or 4, and 8 once for odd powers of two. */
 static inline size_t fc_fft_radix(size_t m, size_t most) {

@@ -58,18 +58,21 @@ static void TYPED(fft_filter)(const fc_fft_rows *b) {
     T *const strip = b->scratch;
     for (size_t group = b->first; group < b->end; group++) {
         const T *spectrum = (const T *)b->spectrum + group * b->cols * TYPED(fft_ROW);
+        VEC energy[2] = {V(set1)(0), V(set1)(0)};
         TYPED(fft_turn_in)(b, group, strip);
         TYPED(fft_forward)(&levels, 0, strip, b->cols);
         for (size_t row = 0; row < b->cols; row += part) {
             T *x = strip + row * TYPED(fft_ROW);
             for (size_t level = 1; level < last; level++)
                 TYPED(fft_forward)(&levels, level, x, part);
-            (levels.radix[last] == 8 ? TYPED(fft_center_8) : TYPED(fft_center_4))(x, part, spectrum + row * TYPED(fft_ROW));
+            (levels.radix[last] == 8 ? TYPED(fft_center_8) : TYPED(fft_center_4))(x, part, spectrum + row * TYPED(fft_ROW), energy);
             for (size_t level = last - 1; level > 0; level--)
                 TYPED(fft_inverse)(&levels, level, x, part);
         }
         TYPED(fft_inverse)(&levels, 0, strip, b->cols);
         TYPED(fft_turn_out)(b, group, strip);
+        b->energy[0] += (double)V(sum)(energy[0]);
+        b->energy[1] += (double)V(sum)(energy[1]);
     }
 }
 
@@ -247,5 +250,6 @@ static int TYPED(fft_inverse_columns)(const fc_fft_columns *b) {
 }
 
 static void TYPED(fft)(fc_fft *fft) {
-    *fft = (fc_fft){LANES, TYPED(fft_MOST), TYPED(fft_forward_columns), TYPED(fft_filter), TYPED(fft_spectrum), TYPED(fft_inverse_columns)};
+    *fft = (fc_fft){LANES, TYPED(fft_MOST), TYPED(fft_forward_columns), TYPED(fft_filter), TYPED(fft_spectrum), TYPED(fft_inverse_columns),
+                    TYPED(fft_tiles), TYPED(fft_windows), TYPED(fft_weigh)};
 }

@@ -145,19 +145,30 @@ static void TYPED(fft_inverse)(const fft_levels *levels, size_t level, T *x, siz
     (levels->radix[level] == 8 ? TYPED(fft_inverse_8) : TYPED(fft_inverse_4))(x, rows, levels->rows[level], levels->twiddles[level]);
 }
 
-/* The last level forward, a product with the spectrum and the first level back, on rows that stay in registers. */
-FC_FFT_INLINE void TYPED(fft_center)(const int radix, T *x, size_t rows, const T *spectrum) {
+/* The last level forward, a product with the spectrum and the first level back, on rows that stay in registers; adds up squares. */
+FC_FFT_INLINE void TYPED(fft_center)(const int radix, T *x, size_t rows, const T *spectrum, VEC *energy) {
     const size_t group = (size_t)radix * TYPED(fft_ROW);
+    VEC before = energy[0], after = energy[1];
     for (T *const end = x + rows * TYPED(fft_ROW); x < end; x += group, spectrum += group) {
         VEC re[8], im[8];
         TYPED(fft_load)(radix, re, im, x, TYPED(fft_ROW));
         TYPED(fft_dft)(radix, re, im);
-        _Pragma("GCC unroll 8") for (int k = 0; k < radix; k++)
+        _Pragma("GCC unroll 8") for (int k = 0; k < radix; k++) {
+            before = V(fma)(re[k], re[k], V(fma)(im[k], im[k], before));
             TYPED(fft_turn)(0, re + k, im + k, V(load)(spectrum + k * TYPED(fft_ROW)), V(load)(spectrum + k * TYPED(fft_ROW) + LANES));
+            after = V(fma)(re[k], re[k], V(fma)(im[k], im[k], after));
+        }
         TYPED(fft_dft)(radix, im, re);
         TYPED(fft_store)(radix, re, im, x, TYPED(fft_ROW));
     }
+    energy[0] = before;
+    energy[1] = after;
 }
 
-__attribute__((noinline)) static void TYPED(fft_center_4)(T *x, size_t rows, const T *spectrum) { TYPED(fft_center)(4, x, rows, spectrum); }
-__attribute__((noinline)) static void TYPED(fft_center_8)(T *x, size_t rows, const T *spectrum) { TYPED(fft_center)(8, x, rows, spectrum); }
+#define FFT_CENTER(NAME, RADIX)                                                                                           \
+    __attribute__((noinline)) static void TYPED(NAME)(T *x, size_t rows, const T *spectrum, VEC *energy) {               \
+        TYPED(fft_center)(RADIX, x, rows, spectrum, energy);                                                              \
+    }
+FFT_CENTER(fft_center_4, 4)
+FFT_CENTER(fft_center_8, 8)
+#undef FFT_CENTER

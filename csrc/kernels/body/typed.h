@@ -19,6 +19,7 @@
 #include "kernels/body/sparse.h"
 #include "kernels/body/box.h"
 #include "kernels/body/fft_butterfly.h"
+#include "kernels/body/fft_bounds.h"
 #include "kernels/body/fft.h"
 #include "kernels/body/math.h"
 #include "kernels/body/activation.h"

@@ -1,49 +1,35 @@
 /* SPDX-License-Identifier: MIT */
-/* Filters by Fourier transforms of blocks; a task is one transform: two blocks of real cells, or one of complex ones. */
+/* Filters by Fourier transforms of blocks; a task is one transform: two blocks of real cells, or one of complex ones (fft_block.c). */
+#include <float.h>
 #include <string.h>
 
 #include "core/parallel.h"
-#include "core/scratch.h"
-#include "core/size.h"
-#include "ops/filter/fft.h"
+#include "ops/filter/fft_job.h"
 
-enum { GROUP = FC_FFT_GROUP, DIRECT_ROWS = 32 };
+enum { GROUP = FC_FFT_GROUP };
 static const size_t MOST_BYTES = (size_t)1 << 30;    /* of all workers */
 
-typedef struct job {
-    const fc_filter *f;
-    const fc_fft *fft;
-    fc_fft_cut cut;
-    size_t sides, part;                     /* blocks a task; bytes of a real number */
-    unsigned char *row_twiddles, *col_twiddles, *spectrum, *taps, *zeros, *spaces;
-    size_t block_bytes, scratch_bytes, pointers_bytes, stage_bytes, cells_bytes, space_bytes;
-} job;
-
-/* What a worker has to itself: the block, which also serves the direct kernel, and for each side rows, staged cells and sums. */
-typedef struct space {
-    unsigned char *block, *scratch;
-    const void **rows[2];
-    unsigned char *stage[2], *cells[2];
-} space;
-
-/* Outputs of the blocks of a task; a side that has no block has no rows. */
-typedef struct blocks { fc_rect rect[2]; ptrdiff_t channel; } blocks;
-
-static space space_of(const job *j, size_t worker) {
+static fc_fft_space space_of(const fc_fft_job *j, size_t worker) {
     unsigned char *at = j->spaces + worker * j->space_bytes;
-    space s = {.block = at, .scratch = at + j->block_bytes};
+    fc_fft_space s = {.block = at, .scratch = at + j->block_bytes};
     at = s.scratch + j->scratch_bytes;
-    for (size_t side = 0; side < 2; side++, at += j->pointers_bytes + j->stage_bytes + j->cells_bytes) {
+    s.sorted = (int *)at;
+    s.places = (fc_sparse_place *)(at + FC_ALIGNMENT);
+    s.sizes = (unsigned char *)s.places + j->places_bytes;
+    s.taken = (fc_fft_cells *)(s.sizes + j->sizes_bytes);
+    at = (unsigned char *)s.taken + fc_align_up(sizeof *s.taken);
+    for (size_t side = 0; side < 2; side++, at += j->pointers_bytes + j->stage_bytes + j->cells_bytes + j->bounds_bytes) {
         s.rows[side] = (const void **)at;
         s.stage[side] = at + j->pointers_bytes;
         s.cells[side] = s.stage[side] + j->stage_bytes;
+        fc_fft_place_bounds(&j->fine, s.cells[side] + j->cells_bytes, &s.bounds[side]);
     }
     return s;
 }
 
-static blocks blocks_of(const job *j, size_t task) {
+static fc_fft_blocks blocks_of(const fc_fft_job *j, size_t task) {
     const fc_filter *f = j->f;
-    blocks b = {.channel = f->channels == 1 ? FC_ALL_CHANNELS : (ptrdiff_t)(task % (size_t)f->channels)};
+    fc_fft_blocks b = {.channel = f->channels == 1 ? FC_ALL_CHANNELS : (ptrdiff_t)(task % (size_t)f->channels)};
     for (size_t side = 0; side < j->sides; side++) {
         const ptrdiff_t block = (ptrdiff_t)(task / (size_t)f->channels * j->sides + side);
         const ptrdiff_t row = block % j->cut.down * j->cut.out_rows, col = block / j->cut.down * j->cut.out_cols;
@@ -53,10 +39,7 @@ static blocks blocks_of(const job *j, size_t task) {
     return b;
 }
 
-/* Columns [col, col + cols) of the group at col of `all`. */
-static ptrdiff_t group_of(ptrdiff_t all, size_t col) { return fc_min(fc_max(all - (ptrdiff_t)col, 0), GROUP); }
-
-static fc_fft_columns columns_of(const job *j, const space *s, size_t col, const ptrdiff_t *cols) {
+fc_fft_columns fc_fft_columns_of(const fc_fft_job *j, const fc_fft_space *s, size_t col, const ptrdiff_t *cols) {
     return (fc_fft_columns){
         .rows = j->cut.rows, .twiddles = j->col_twiddles, .block = s->block + 2 * col * j->cut.rows * j->part,
         .strips = fc_least(GROUP, j->cut.cols) / j->fft->lanes, .re_cols = (size_t)cols[0], .im_cols = (size_t)cols[1],
@@ -64,103 +47,33 @@ static fc_fft_columns columns_of(const job *j, const space *s, size_t col, const
     };
 }
 
-/* The cells of both blocks, transformed along columns; bad: NULL, or takes those that are not finite. 0 where some are left. */
-static int load(const job *j, const space *s, const blocks *b, fc_fft_cells *bad) {
-    const fc_filter *f = j->f;
-    int finite = 1;
-    for (size_t col = 0; col < j->cut.cols; col += GROUP) {
-        ptrdiff_t cols[2] = {0, 0};
-        for (size_t side = 0; side < j->sides; side++) {
-            const fc_rect *out = &b->rect[side];
-            size_t count = 0;
-            if (out->rows && (cols[side] = group_of(out->cols + f->k_w - 1, col))) {
-                const fc_rect rect = {out->row + f->top, out->col + f->left + (ptrdiff_t)col, out->rows + f->k_h - 1, cols[side]};
-                count = (size_t)rect.rows;
-                fc_filter_source(f, rect, b->channel, s->rows[side], s->stage[side]);
-                if (bad && !fc_fft_take_cells(f, bad, side, (ptrdiff_t)col, s->rows[side], count, (size_t)rect.cols, s->cells[side]))
-                    return 0;
-            }
-            for (; count < j->cut.rows; count++)
-                s->rows[side][count] = j->zeros;
-        }
-        const fc_fft_columns columns = columns_of(j, s, col, cols);
-        finite &= j->fft->forward(&columns);
-    }
-    return finite;
-}
-
-static void multiply(const job *j, const space *s) {
-    const fc_fft_rows rows = {j->cut.rows, j->cut.cols, j->row_twiddles, s->block, j->spectrum, s->scratch, 0, j->cut.rows / j->fft->lanes};
-    j->fft->filter(&rows);
-}
-
-/* Transforms back and stores; 0 where sums are not finite. */
-static int store(const job *j, const space *s, const blocks *b, const fc_fft_cells *bad) {
-    const fc_filter *f = j->f;
-    const ptrdiff_t most = fc_max(b->rect[0].cols, b->rect[1].cols);
-    int finite = 1;
-    for (size_t col = 0; (ptrdiff_t)col < most; col += GROUP) {
-        ptrdiff_t cols[2] = {0, 0};
-        int placed[2] = {0, 0};
-        for (size_t side = 0; side < j->sides; side++) {
-            const fc_rect *out = &b->rect[side];
-            cols[side] = group_of(out->cols, col);
-            unsigned char *place = bad->count || b->channel >= 0 ? NULL : fc_filter_place(f, out->row, out->col + (ptrdiff_t)col);
-            const size_t pitch = (place ? (size_t)f->out_w : GROUP) * f->number;
-            placed[side] = place != NULL;
-            for (ptrdiff_t r = 0; r < out->rows; r++)
-                s->rows[side][r] = (place ? place : s->cells[side]) + (size_t)r * pitch;
-        }
-        fc_fft_columns columns = columns_of(j, s, col, cols);
-        columns.re_rows = (size_t)b->rect[0].rows;
-        columns.im_rows = (size_t)b->rect[1].rows;
-        columns.strips = fc_least(columns.strips, fc_parts((size_t)fc_max(cols[0], cols[1]), j->fft->lanes));
-        finite &= j->fft->inverse(&columns);
-        for (size_t side = 0; side < j->sides; side++) {
-            const fc_rect *out = &b->rect[side];
-            if (placed[side] || !cols[side] || !out->rows)
-                continue;
-            fc_fft_add_cells(f, bad, side, out->rows, (ptrdiff_t)col, cols[side], s->cells[side]);
-            fc_filter_store(f, (fc_rect){out->row, out->col + (ptrdiff_t)col, out->rows, cols[side]}, b->channel, s->cells[side], GROUP);
-        }
-    }
-    return finite;
-}
-
-static void run_direct(const job *j, const space *s, const blocks *b) {
-    for (size_t side = 0; side < j->sides; side++) {
-        const fc_rect *out = &b->rect[side];
-        for (ptrdiff_t row = 0; row < out->rows; row += DIRECT_ROWS)
-            for (ptrdiff_t col = 0; col < out->cols; col += GROUP) {
-                const fc_rect rect = {out->row + row, out->col + col, fc_min(DIRECT_ROWS, out->rows - row), fc_min(GROUP, out->cols - col)};
-                fc_filter_direct(j->f, j->taps, rect, b->channel, s->block);
-            }
-    }
-}
-
-static void run_task(void *job_, size_t task, size_t worker) {
-    const job *j = job_;
-    const space s = space_of(j, worker);
-    const blocks b = blocks_of(j, task);
-    fc_fft_cells bad = {.count = 0};
-    int served = load(j, &s, &b, NULL);
-    if (!served)
-        served = load(j, &s, &b, &bad) && bad.count;
-    if (served) {
-        multiply(j, &s);
-        served = store(j, &s, &b, &bad);
-    }
-    if (!served)    /* many cells, or the transform overflowed where the sums may not */
-        run_direct(j, &s, &b);
+static void run_task(void *job_, size_t at, size_t worker) {
+    const fc_fft_job *j = job_;
+    const size_t task = j->list ? j->list[at] : at;
+    fc_fft_space s = space_of(j, worker);
+    const fc_fft_blocks b = blocks_of(j, task);
+    const int done = fc_fft_run_blocks(j, &s, &b);
+    if (j->left)
+        j->left[task] = !done;
     fc_filter_stored(j->f);
+}
+
+/* Number i of the kernel, or its parts, as the transform has them. */
+static void put_tap(const fc_fft_job *j, size_t i, unsigned char *to) {
+    const unsigned char *tap = (const unsigned char *)j->f->kernel + i * j->f->number;
+    if (!j->wide)
+        memcpy(to, tap, j->cell);
+    else
+        for (size_t part = 0; part < j->cell / sizeof(double); part++)
+            ((double *)to)[part] = (double)((const float *)tap)[part];
 }
 
 /* Columns [col, col + GROUP) of the kernel: tap (i, k) lies at cell (-i, -k), counted round the block. */
 static void transform_taps(void *job_, size_t task, size_t worker) {
-    const job *j = job_;
+    const fc_fft_job *j = job_;
     const fc_filter *f = j->f;
-    const space s = space_of(j, worker), first = space_of(j, 0);
-    const size_t rows = j->cut.rows, cols = j->cut.cols, from = task * GROUP, width = fc_least(GROUP, cols), row_bytes = width * f->number;
+    const fc_fft_space s = space_of(j, worker), first = space_of(j, 0);
+    const size_t rows = j->cut.rows, cols = j->cut.cols, from = task * GROUP, width = fc_least(GROUP, cols), row_bytes = width * j->cell;
     for (size_t r = 0; r < rows; r++)
         s.rows[0][r] = s.rows[1][r] = j->zeros;
     for (size_t i = 0; i < (size_t)f->k_h; i++) {
@@ -170,33 +83,38 @@ static void transform_taps(void *job_, size_t task, size_t worker) {
         for (size_t c = 0; c < width; c++) {
             const size_t k = (cols - from - c) % cols;
             if (k < (size_t)f->k_w)
-                memcpy(row + c * f->number, (const unsigned char *)f->kernel + (i * (size_t)f->k_w + k) * f->number, f->number);
+                put_tap(j, i * (size_t)f->k_w + k, row + c * j->cell);
         }
     }
-    fc_fft_columns columns = columns_of(j, &s, from, (ptrdiff_t[]){(ptrdiff_t)width, (ptrdiff_t)width});
+    fc_fft_columns columns = fc_fft_columns_of(j, &s, from, (ptrdiff_t[]){(ptrdiff_t)width, (ptrdiff_t)width});
     columns.block = first.block + 2 * from * rows * j->part;
     j->fft->forward(&columns);
 }
 
 static void transform_tap_rows(void *job_, size_t task, size_t worker) {
-    const job *j = job_;
-    const fc_fft_rows rows = {j->cut.rows, j->cut.cols, j->row_twiddles, space_of(j, 0).block, j->spectrum, NULL, task, task + 1};
+    const fc_fft_job *j = job_;
+    const fc_fft_rows rows = {j->cut.rows, j->cut.cols, j->row_twiddles, space_of(j, 0).block, j->spectrum, NULL, task, task + 1, NULL};
     (void)worker;
     j->fft->spectrum(&rows);
 }
 
 /* Sizes of a worker's memory. */
-static fc_status measure(job *j) {
+static fc_status measure(fc_fft_job *j) {
     const fc_filter *f = j->f;
     const ptrdiff_t rows = (ptrdiff_t)j->cut.rows, cols = (ptrdiff_t)j->cut.cols, part = (ptrdiff_t)j->part;
     const ptrdiff_t channel = f->channels == 1 ? FC_ALL_CHANNELS : 0;
     size_t direct_bytes;
     FC_TRY(fc_multiply((ptrdiff_t[]){2, rows, cols, part}, 4, &j->block_bytes));
-    FC_TRY(fc_filter_direct_bytes(f, DIRECT_ROWS, GROUP, channel, &direct_bytes));
+    FC_TRY(fc_filter_direct_bytes(f, FC_FFT_DIRECT_ROWS, GROUP, channel, &direct_bytes));
     FC_TRY(fc_multiply((ptrdiff_t[]){2, (ptrdiff_t)j->fft->lanes, cols, part}, 4, &j->scratch_bytes));
     FC_TRY(fc_multiply((ptrdiff_t[]){rows, (ptrdiff_t)sizeof(void *)}, 2, &j->pointers_bytes));
-    FC_TRY(fc_filter_stage_bytes(f, rows, GROUP, channel, &j->stage_bytes));
-    FC_TRY(fc_multiply((ptrdiff_t[]){rows, GROUP, (ptrdiff_t)f->number}, 3, &j->cells_bytes));
+    FC_TRY(fc_filter_stage_bytes(f, rows, fc_max(GROUP, FC_FFT_LOT + f->k_w - 1), channel, &j->stage_bytes));
+    FC_TRY(fc_multiply((ptrdiff_t[]){rows, GROUP, (ptrdiff_t)j->cell}, 3, &j->cells_bytes));
+    FC_TRY(fc_multiply((ptrdiff_t[]){f->k_h, f->k_w, sizeof(fc_sparse_place)}, 3, &j->places_bytes));
+    FC_TRY(fc_multiply((ptrdiff_t[]){f->k_h, f->k_w, (ptrdiff_t)f->number}, 3, &j->sizes_bytes));
+    FC_TRY(fc_fft_tile(f, &j->cut, 0, &j->tiling));
+    FC_TRY(fc_fft_tile(f, &j->cut, 1, &j->fine));
+    j->bounds_bytes = fc_fft_bounds_bytes(&j->fine);
     if (j->block_bytes < direct_bytes)
         j->block_bytes = direct_bytes;
     j->block_bytes = fc_align_up(j->block_bytes);
@@ -204,45 +122,98 @@ static fc_status measure(job *j) {
     j->pointers_bytes = fc_align_up(j->pointers_bytes);
     j->stage_bytes = fc_align_up(j->stage_bytes);
     j->cells_bytes = fc_align_up(j->cells_bytes);
-    j->space_bytes = j->block_bytes + j->scratch_bytes + 2 * (j->pointers_bytes + j->stage_bytes + j->cells_bytes);
+    j->places_bytes = fc_align_up(j->places_bytes);
+    j->sizes_bytes = fc_align_up(j->sizes_bytes);
+    j->space_bytes = j->block_bytes + j->scratch_bytes + FC_ALIGNMENT + j->places_bytes + j->sizes_bytes + fc_align_up(sizeof(fc_fft_cells))
+        + 2 * (j->pointers_bytes + j->stage_bytes + j->cells_bytes + j->bounds_bytes);
     return FC_OK;
+}
+
+/* The kernel in the forms that tasks read, and its transform; uses the workers' memory. */
+static void prepare(fc_fft_job *j, size_t workers) {
+    const fc_filter *f = j->f;
+    memset(j->zeros, 0, GROUP * j->cell);
+    fc_filter_pack_taps(f, f->kernel, (size_t)f->k_w, (size_t)f->k_h, (size_t)f->k_w, j->taps);
+    fc_fft_turn_taps(f, j->backwards);
+    fc_fft_twiddles(j->cut.cols, j->fft->radix, j->part == sizeof(double), (double *)j->spaces, j->row_twiddles);
+    fc_fft_twiddles(j->cut.rows, j->fft->radix, j->part == sizeof(double), (double *)j->spaces, j->col_twiddles);
+    fc_parallel_for(fc_parts(j->cut.cols, GROUP), workers, transform_taps, j);
+    fc_parallel_for(j->cut.rows / j->fft->lanes, workers, transform_tap_rows, j);
+    for (size_t worker = 0; worker < workers; worker++)
+        *space_of(j, worker).sorted = 0;
+}
+
+/* Runs `tasks` tasks of a job whose cut is known. */
+static fc_status run_job(fc_fft_job *j, size_t tasks) {
+    const fc_filter *f = j->f;
+    size_t spectrum_bytes, taps_bytes, spaces_bytes;
+    FC_TRY(measure(j));
+    size_t workers = fc_parallel_workers(tasks, j->cut.cycles * 2 * (double)j->fft->lanes);
+    while (workers > 1 && workers * j->space_bytes > MOST_BYTES)
+        workers--;
+    FC_TRY(fc_multiply((ptrdiff_t[]){2, (ptrdiff_t)j->cut.rows, (ptrdiff_t)j->cut.cols, (ptrdiff_t)j->part}, 4, &spectrum_bytes));
+    FC_TRY(fc_multiply((ptrdiff_t[]){f->k_h, f->k_w, (ptrdiff_t)f->number}, 3, &taps_bytes));
+    FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)workers, (ptrdiff_t)j->space_bytes}, 2, &spaces_bytes));
+    const size_t row_twiddles = fc_align_up(2 * j->cut.cols * j->part), col_twiddles = fc_align_up(2 * j->cut.rows * j->part);
+    const size_t zeros = fc_align_up(GROUP * j->cell), taps = fc_align_up(taps_bytes);
+    unsigned char *memory = fc_scratch_alloc(row_twiddles + col_twiddles + zeros + 2 * taps + fc_align_up(spectrum_bytes) + spaces_bytes);
+    if (!memory)
+        return FC_OUT_OF_MEMORY;
+    j->row_twiddles = memory;
+    j->col_twiddles = j->row_twiddles + row_twiddles;
+    j->zeros = j->col_twiddles + col_twiddles;
+    j->taps = j->zeros + zeros;
+    j->backwards = j->taps + taps;
+    j->spectrum = j->backwards + taps;
+    j->spaces = j->spectrum + fc_align_up(spectrum_bytes);
+    prepare(j, workers);
+    fc_parallel_for(tasks, workers, run_task, j);
+    fc_scratch_free(memory);
+    return FC_OK;
+}
+
+/* The tasks of a job in float32 that were left, on blocks of the same size in double. */
+static fc_status run_left(const fc_fft_job *narrow, size_t tasks, size_t *list) {
+    fc_fft_job j = *narrow;
+    size_t count = 0;
+    for (size_t task = 0; task < tasks; task++)
+        if (narrow->left[task])
+            list[count++] = task;
+    if (!count)
+        return FC_OK;
+    j.fft = &j.f->kernels->fft_f64;
+    j.part = sizeof(double);
+    j.cell = 2 * j.f->number;
+    j.wide = 1;
+    j.ratio = DBL_EPSILON / (double)FLT_EPSILON;
+    j.left = NULL;
+    j.list = list;
+    return run_job(&j, count);
 }
 
 static fc_status run(const fc_filter *f, const fc_filter_taps *known) {
     const int is_complex = fc_filter_is_complex(f->work);
-    job j = {.f = f, .fft = fc_fft_kernels(f), .sides = is_complex ? 1 : 2, .part = f->number >> is_complex};
-    size_t spectrum_bytes, taps_bytes, spaces_bytes;
+    fc_fft_taps sizes;
+    fc_fft_job j = {.f = f, .fft = fc_fft_kernels(f), .sizes = &sizes, .sides = is_complex ? 1 : 2, .part = f->number >> is_complex, .cell = f->number,
+                    .ratio = 1};
     (void)known;
     if (!fc_fft_plan(f, &j.cut))
         return FC_BAD_ARGUMENT;
-    FC_TRY(measure(&j));
+    fc_fft_know_taps(f, &sizes);
     const size_t tasks = j.cut.tasks * (size_t)f->channels;
-    size_t workers = fc_parallel_workers(tasks, j.cut.cycles * 2 * (double)j.fft->lanes);
-    while (workers > 1 && workers * j.space_bytes > MOST_BYTES)
-        workers--;
-    FC_TRY(fc_multiply((ptrdiff_t[]){2, (ptrdiff_t)j.cut.rows, (ptrdiff_t)j.cut.cols, (ptrdiff_t)j.part}, 4, &spectrum_bytes));
-    FC_TRY(fc_multiply((ptrdiff_t[]){f->k_h, f->k_w, (ptrdiff_t)f->number}, 3, &taps_bytes));
-    FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)workers, (ptrdiff_t)j.space_bytes}, 2, &spaces_bytes));
-    const size_t row_twiddles = fc_align_up(2 * j.cut.cols * j.part), col_twiddles = fc_align_up(2 * j.cut.rows * j.part);
-    const size_t zeros = fc_align_up(GROUP * f->number), taps = fc_align_up(taps_bytes);
-    unsigned char *memory = fc_scratch_alloc(row_twiddles + col_twiddles + zeros + taps + fc_align_up(spectrum_bytes) + spaces_bytes);
-    if (!memory)
+    if (j.part != sizeof(float))
+        return run_job(&j, tasks);
+    size_t bytes;
+    FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)tasks, sizeof(size_t) + 1}, 2, &bytes));
+    size_t *list = fc_scratch_alloc(bytes);
+    if (!list)
         return FC_OUT_OF_MEMORY;
-    j.row_twiddles = memory;
-    j.col_twiddles = j.row_twiddles + row_twiddles;
-    j.zeros = j.col_twiddles + col_twiddles;
-    j.taps = j.zeros + zeros;
-    j.spectrum = j.taps + taps;
-    j.spaces = j.spectrum + fc_align_up(spectrum_bytes);
-    memset(j.zeros, 0, zeros);
-    fc_filter_pack_taps(f, f->kernel, (size_t)f->k_w, (size_t)f->k_h, (size_t)f->k_w, j.taps);
-    fc_fft_twiddles(j.cut.cols, j.fft->radix, j.part == sizeof(double), (double *)j.spaces, j.row_twiddles);
-    fc_fft_twiddles(j.cut.rows, j.fft->radix, j.part == sizeof(double), (double *)j.spaces, j.col_twiddles);
-    fc_parallel_for(fc_parts(j.cut.cols, GROUP), workers, transform_taps, &j);
-    fc_parallel_for(j.cut.rows / j.fft->lanes, workers, transform_tap_rows, &j);
-    fc_parallel_for(tasks, workers, run_task, &j);
-    fc_scratch_free(memory);
-    return FC_OK;
+    j.left = (unsigned char *)(list + tasks);
+    fc_status status = run_job(&j, tasks);
+    if (status == FC_OK)
+        status = run_left(&j, tasks, list);
+    fc_scratch_free(list);
+    return status;
 }
 
 static double cycles(const fc_filter *f, const fc_filter_taps *known) {

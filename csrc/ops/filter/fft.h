@@ -29,17 +29,85 @@ void fc_fft_twiddles(size_t n, size_t radix, int is_double, double *octant, void
 
 /* ---------------------------------------------------------------- fft_cells.c */
 
-/* Cells that are not finite are taken out of a transform and their products added to the sums. */
-enum { FC_FFT_FEW = 64 };
+/* Cells larger than `limit` and those that are not finite are taken out of a transform and their products added to the sums. */
+enum { FC_FFT_FEW = 1024 };
 typedef struct fc_fft_cell { size_t side; ptrdiff_t row, col; unsigned char value[16]; } fc_fft_cell;   /* within the block */
-typedef struct fc_fft_cells { size_t count; fc_fft_cell cells[FC_FFT_FEW]; } fc_fft_cells;
+typedef struct fc_fft_cells { double limit; size_t count; fc_fft_cell cells[FC_FFT_FEW]; } fc_fft_cells;
 
+/* How many of the numbers (two a complex cell) of a row of cells are larger than the limit or not finite. */
+size_t fc_fft_count_out(const fc_filter *f, const void *row, size_t cols, double limit);
 /*
  * Takes such cells of `count` rows of `cols` numbers, whose first is column col of block `side`, into the list; their rows are copied without them to
  * `copies`, of FC_FFT_GROUP numbers each. 0 where there are too many.
  */
 int fc_fft_take_cells(const fc_filter *f, fc_fft_cells *list, size_t side, ptrdiff_t col, const void **rows, size_t count, size_t cols, void *copies);
 /* Adds what they give to the sums of outputs [0, rows) x [col, col + cols) of the block, FC_FFT_GROUP numbers a row. */
-void fc_fft_add_cells(const fc_filter *f, const fc_fft_cells *list, size_t side, ptrdiff_t rows, ptrdiff_t col, ptrdiff_t cols, void *sums);
+void fc_fft_add_cells(const fc_filter *f, const fc_fft_cells *list, const void *backwards, size_t side, ptrdiff_t rows, ptrdiff_t col, ptrdiff_t cols,
+                      void *sums);
+/* The kernel with each row backwards, as fc_fft_add_cells reads it. */
+void fc_fft_turn_taps(const fc_filter *f, unsigned char *backwards);
+
+/* ---------------------------------------------------------------- fft_taps.c */
+
+/* Taps by their size, in quarters of an octave from the largest down; what is far smaller counts as 0. */
+enum { FC_FFT_LOTS = 128 };
+typedef struct fc_fft_taps {
+    double norm, sum, most;             /* square root of the sum of squares, sum of the sizes, the largest */
+    int whole;                          /* all of them are whole numbers; never of complex ones */
+    double least[FC_FFT_LOTS];          /* no tap of the lot is smaller */
+    size_t count[FC_FFT_LOTS];
+} fc_fft_taps;
+
+void fc_fft_know_taps(const fc_filter *f, fc_fft_taps *taps);
+/*
+ * Cells of sizes up to cap weigh at least `least`, whichever tap each of them meets, where their plain sum is at least what this gives;
+ * infinity where no sum is enough.
+ */
+double fc_fft_plain_sum(const fc_fft_taps *taps, double cap, double least);
+/* All taps' places and sizes, the largest first, as fc_fft_weigh takes them; for real ones. */
+void fc_fft_sort_taps(const fc_filter *f, const fc_fft_taps *taps, fc_sparse_place *places, void *sizes);
+
+/* ---------------------------------------------------------------- fft_bounds.c */
+
+/*
+ * Lower bounds of |image| * |kernel| over a block. Its cells are added up in tiles of high x wide numbers, each cell cut to `cap`. All outputs
+ * of tile (u, v) have in their windows the whole tiles from (u + first_row, v + first_col) on, rows x cols of them.
+ */
+typedef struct fc_fft_tiling {
+    size_t high, wide, cells;           /* wide: two numbers a complex cell; cells: columns of a tile */
+    size_t first_row, first_col, rows, cols;
+    size_t tile_rows, pitch;            /* of a block */
+    size_t lots;                        /* of FC_FFT_LOT outputs in a row */
+    size_t sums_bytes, temp_bytes, light_bytes;
+} fc_fft_tiling;
+
+typedef struct fc_fft_bounds {
+    unsigned char *tiles, *sums, *temp; /* sums: of the windows of tiles */
+    unsigned char *light;               /* lots of outputs, a row of tiles high, that may not weigh enough */
+    double cap, least;                  /* least: the smallest of sums */
+    int whole;                          /* all cells are whole numbers */
+} fc_fft_bounds;
+
+/* fine: in smaller tiles, of which a window covers nearly all; their memory holds the others as well. */
+fc_status fc_fft_tile(const fc_filter *f, const fc_fft_cut *cut, int fine, fc_fft_tiling *tiling);
+size_t fc_fft_bounds_bytes(const fc_fft_tiling *t);
+void fc_fft_place_bounds(const fc_fft_tiling *t, unsigned char *memory, fc_fft_bounds *b);
+/*
+ * Takes in columns [col, col + cols) of all `count` rows of cells; columns come in order. At first some rows are enough, and it also sets cap and
+ * whole; a second look at all rows uses the cap that is there.
+ */
+typedef enum fc_fft_look { FC_FFT_SOME, FC_FFT_WHOLE, FC_FFT_ALL } fc_fft_look;
+void fc_fft_survey(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void *const *rows, size_t count, size_t col, size_t cols,
+                   fc_fft_look look);
+/* Once all are in: sums and least, for rows x cols outputs. */
+void fc_fft_sum_windows(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, size_t rows, size_t cols);
+/*
+ * Marks the lots of rows x cols outputs with a window whose plain sum is not `enough`; again: of those marked before. Counts those of
+ * which not all windows are empty.
+ */
+size_t fc_fft_find_light(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols, double enough, int again);
+
+/* What the error of sums by a transform of `cells` numbers may be, over its eps, from the energies that fc_fft_rows gives. */
+double fc_fft_error(int is_double, int is_complex, const fc_fft_taps *taps, double cells, const double *energy);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cells that are not finite, which a transform would spread over its whole block. Each is taken out and its products with the taps are added to
- * the sums of the windows that cover it, which gives the value a plain sum has: infinity, or NaN.
+ * Cells that stand out of their block, whose rounding errors a transform would spread over all of it: infinities, NaN, a few bright ones. Each
+ * is taken out and its products with the taps are added to the sums of the windows that cover it.
  */
 #include <math.h>
 #include <string.h>
@@ -9,24 +9,40 @@
 #include "core/size.h"
 #include "ops/filter/fft.h"
 
-static double part_of(const fc_filter *f, const void *numbers, size_t i) {
-    return f->work == FC_F32 || f->work == FC_C64 ? (double)((const float *)numbers)[i] : ((const double *)numbers)[i];
-}
+#define IS_OUT(T) (!(fabs((double)((const T *)numbers)[i]) <= limit))
 
-static int is_finite(const fc_filter *f, const void *numbers, size_t i) {
-    return fc_filter_is_complex(f->work) ? isfinite(part_of(f, numbers, 2 * i)) && isfinite(part_of(f, numbers, 2 * i + 1))
-                                         : isfinite(part_of(f, numbers, i));
+/* Whether a number is larger than the limit, or a NaN. */
+static int is_out(const fc_filter *f, const void *numbers, size_t i, double limit) {
+    return f->work == FC_F32 || f->work == FC_C64 ? IS_OUT(float) : IS_OUT(double);
 }
+#undef IS_OUT
+
+#define COUNT(T)                                                                        \
+    for (size_t i = 0; i < cols; i++)                                                   \
+        count += !(((const T *)row)[i] <= (T)limit && ((const T *)row)[i] >= (T)-limit);
+
+size_t fc_fft_count_out(const fc_filter *f, const void *row, size_t cols, double limit) {
+    size_t count = 0;
+    cols <<= fc_filter_is_complex(f->work);
+    if (f->work == FC_F32 || f->work == FC_C64) {
+        COUNT(float)
+    } else {
+        COUNT(double)
+    }
+    return count;
+}
+#undef COUNT
 
 int fc_fft_take_cells(const fc_filter *f, fc_fft_cells *list, size_t side, ptrdiff_t col, const void **rows, size_t count, size_t cols, void *copies) {
+    const int is_complex = fc_filter_is_complex(f->work);
     for (size_t r = 0; r < count; r++) {
         unsigned char *copy = (unsigned char *)copies + r * FC_FFT_GROUP * f->number;
-        if (fc_filter_rows_finite(f, rows + r, 1, cols))
+        if (!fc_fft_count_out(f, rows[r], cols, list->limit))
             continue;
         memcpy(copy, rows[r], cols * f->number);
         rows[r] = copy;
         for (size_t c = 0; c < cols; c++) {
-            if (is_finite(f, copy, c))
+            if (!is_out(f, copy, c << is_complex, list->limit) && !(is_complex && is_out(f, copy, 2 * c + 1, list->limit)))
                 continue;
             if (list->count == FC_FFT_FEW)
                 return 0;
@@ -39,36 +55,48 @@ int fc_fft_take_cells(const fc_filter *f, fc_fft_cells *list, size_t side, ptrdi
     return 1;
 }
 
-/* sum += x * tap. */
-static void add_product(const fc_filter *f, const void *x, const void *tap, void *sum) {
-#define ADD(T) *(T *)sum += *(const T *)x * *(const T *)tap
-#define ADD_COMPLEX(T)                                                              \
+/* sums += x * the taps, of complex numbers; the taps run backwards. */
+static void add_complex(const fc_filter *f, const void *x, const void *last, ptrdiff_t n, void *sums) {
+#define ADD(T)                                                                      \
     do {                                                                            \
-        const T *a = x, *b = tap;                                                   \
-        ((T *)sum)[0] += a[0] * b[0] - a[1] * b[1];                                 \
-        ((T *)sum)[1] += a[1] * b[0] + a[0] * b[1];                                 \
+        const T *a = x, *b = last;                                                  \
+        T *y = sums;                                                                \
+        for (ptrdiff_t i = 0; i < n; i++, b -= 2, y += 2) {                         \
+            y[0] += a[0] * b[0] - a[1] * b[1];                                      \
+            y[1] += a[1] * b[0] + a[0] * b[1];                                      \
+        }                                                                           \
     } while (0)
-    switch (f->work) {
-    case FC_F32: ADD(float); break;
-    case FC_F64: ADD(double); break;
-    case FC_C64: ADD_COMPLEX(float); break;
-    default: ADD_COMPLEX(double);
-    }
+    if (f->work == FC_C64)
+        ADD(float);
+    else
+        ADD(double);
 #undef ADD
-#undef ADD_COMPLEX
 }
 
-static void add_cell(const fc_filter *f, const fc_fft_cell *cell, ptrdiff_t rows, ptrdiff_t col, ptrdiff_t cols, unsigned char *sums) {
-    const ptrdiff_t x = cell->col - col;
-    for (ptrdiff_t y = fc_max(cell->row - f->k_h + 1, 0); y <= cell->row && y < rows; y++)
-        for (ptrdiff_t c = fc_max(x - f->k_w + 1, 0); c <= x && c < cols; c++) {
-            const size_t tap = (size_t)((cell->row - y) * f->k_w + x - c);
-            add_product(f, cell->value, (const unsigned char *)f->kernel + tap * f->number, sums + (size_t)(y * FC_FFT_GROUP + c) * f->number);
-        }
+static void add_cell(const fc_filter *f, const fc_fft_cell *cell, const unsigned char *backwards, ptrdiff_t rows, ptrdiff_t col, ptrdiff_t cols,
+                     unsigned char *sums) {
+    const ptrdiff_t x = cell->col - col, first = fc_max(x - f->k_w + 1, 0), n = fc_min(x + 1, cols) - first;
+    fc_axpy_fn *axpy = f->work == FC_F32 ? f->kernels->axpy_f32 : f->kernels->axpy_f64;
+    for (ptrdiff_t y = fc_max(cell->row - f->k_h + 1, 0); n > 0 && y <= cell->row && y < rows; y++) {
+        const ptrdiff_t tap_row = (cell->row - y) * f->k_w;
+        unsigned char *to = sums + (size_t)(y * FC_FFT_GROUP + first) * f->number;
+        if (fc_filter_is_complex(f->work))
+            add_complex(f, cell->value, (const unsigned char *)f->kernel + (size_t)(tap_row + x - first) * f->number, n, to);
+        else
+            axpy((size_t)n, cell->value, backwards + (size_t)(tap_row + f->k_w - 1 - x + first) * f->number, 1, to);
+    }
 }
 
-void fc_fft_add_cells(const fc_filter *f, const fc_fft_cells *list, size_t side, ptrdiff_t rows, ptrdiff_t col, ptrdiff_t cols, void *sums) {
+void fc_fft_add_cells(const fc_filter *f, const fc_fft_cells *list, const void *backwards, size_t side, ptrdiff_t rows, ptrdiff_t col, ptrdiff_t cols,
+                      void *sums) {
     for (size_t i = 0; i < list->count; i++)
         if (list->cells[i].side == side)
-            add_cell(f, &list->cells[i], rows, col, cols, sums);
+            add_cell(f, &list->cells[i], backwards, rows, col, cols, sums);
+}
+
+void fc_fft_turn_taps(const fc_filter *f, unsigned char *backwards) {
+    for (ptrdiff_t i = 0; i < f->k_h; i++)
+        for (ptrdiff_t k = 0; k < f->k_w; k++)
+            memcpy(backwards + (size_t)(i * f->k_w + f->k_w - 1 - k) * f->number, (const unsigned char *)f->kernel + (size_t)(i * f->k_w + k) * f->number,
+                   f->number);
 }

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One task: two blocks of real cells, or one of complex ones. Every output keeps within PROMISE roundings of |image| * |kernel|: what the
+ * transform's error may be is held against what the windows hold. Whole numbers are rounded to such; cells that stand out are taken out; a block of
+ * float32 with many outputs that are too light is transformed in double; the rest of these are summed directly.
+ */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "ops/filter/fft_job.h"
+
+/* Of 32 eps: what is left to a transform alone, and to one whose sums products are added to. */
+static const double PROMISE = 30, PROMISE_ADDED = 20;
+static const double SURE = 0.25;        /* errors below which sums of whole numbers are rounded; a half would do */
+static const double STANDS_OUT = 8;     /* times what most cells do not pass */
+static const double PEAKED = 2;         /* over the same: the root mean square of blocks where some may */
+enum { MENDED_SHARE = 8 };              /* of the lots, up to one of so many is mended */
+
+static int is_single(const fc_filter *f) { return f->work == FC_F32 || f->work == FC_C64; }
+
+ptrdiff_t fc_fft_source(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col) {
+    const fc_filter *f = j->f;
+    const fc_rect *out = &b->rect[side];
+    const ptrdiff_t cols = out->rows ? fc_fft_group(out->cols + f->k_w - 1, col) : 0;
+    if (cols)
+        fc_filter_source(f, (fc_rect){out->row + f->top, out->col + f->left + (ptrdiff_t)col, out->rows + f->k_h - 1, cols}, b->channel, s->rows[side],
+                         s->stage[side]);
+    return cols;
+}
+
+size_t fc_fft_source_rows(const fc_fft_job *j, const fc_fft_blocks *b, size_t side) {
+    return b->rect[side].rows ? (size_t)(b->rect[side].rows + j->f->k_h - 1) : 0;
+}
+
+static void widen(const fc_fft_job *j, const void **rows, size_t count, size_t cols, unsigned char *copies) {
+    const size_t numbers = cols << fc_filter_is_complex(j->f->work);
+    for (size_t r = 0; r < count; r++) {
+        const float *from = rows[r];
+        double *to = (double *)(copies + r * FC_FFT_GROUP * j->cell);
+        for (size_t i = 0; i < numbers; i++)
+            to[i] = (double)from[i];
+        rows[r] = to;
+    }
+}
+
+/*
+ * The cells of both blocks, transformed along columns. A first time (taken NULL) it also surveys them; 0 where some are not finite. Then those
+ * that stand out are taken; 0 where they are too many.
+ */
+static int load(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, fc_fft_cells *taken) {
+    const fc_filter *f = j->f;
+    int finite = 1;
+    for (size_t col = 0; col < j->cut.cols; col += FC_FFT_GROUP) {
+        ptrdiff_t cols[2] = {0, 0};
+        for (size_t side = 0; side < j->sides; side++) {
+            size_t count = 0;
+            if ((cols[side] = fc_fft_source(j, s, b, side, col))) {
+                count = fc_fft_source_rows(j, b, side);
+                if (!taken)
+                    fc_fft_survey(f, &j->tiling, &s->bounds[side], s->rows[side], count, col, (size_t)cols[side],
+                                  j->sizes->whole ? FC_FFT_WHOLE : FC_FFT_SOME);
+                else if (!fc_fft_take_cells(f, taken, side, (ptrdiff_t)col, s->rows[side], count, (size_t)cols[side], s->cells[side]))
+                    return 0;
+                if (j->wide)
+                    widen(j, s->rows[side], count, (size_t)cols[side], s->cells[side]);
+            }
+            for (; count < j->cut.rows; count++)
+                s->rows[side][count] = j->zeros;
+        }
+        const fc_fft_columns columns = fc_fft_columns_of(j, s, col, cols);
+        finite &= j->fft->forward(&columns);
+    }
+    for (size_t side = 0; !taken && side < j->sides; side++)
+        if (b->rect[side].rows)
+            fc_fft_sum_windows(f, &j->tiling, &s->bounds[side], (size_t)b->rect[side].rows, (size_t)b->rect[side].cols);
+    return finite;
+}
+
+/* Times the spectrum; the error that sums have then, over the eps of the promise; and the root mean square of the cells. */
+static double multiply(const fc_fft_job *j, const fc_fft_space *s, double *mean) {
+    double energy[2] = {0, 0};
+    const fc_fft_rows rows = {j->cut.rows, j->cut.cols, j->row_twiddles, s->block, j->spectrum, s->scratch, 0, j->cut.rows / j->fft->lanes, energy};
+    j->fft->filter(&rows);
+    *mean = sqrt(energy[0]) / ((double)j->cut.rows * (double)j->cut.cols);
+    return j->ratio * fc_fft_error(j->part == sizeof(double), fc_filter_is_complex(j->f->work), j->sizes, (double)j->cut.rows * (double)j->cut.cols, energy);
+}
+
+/* To the nearest whole number; adding 0 makes a negative zero of it positive. */
+static void round_sums(const fc_filter *f, unsigned char *sums, ptrdiff_t rows, ptrdiff_t cols) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t c = 0; c < cols; c++) {
+            void *at = sums + (size_t)(r * FC_FFT_GROUP + c) * f->number;
+            if (f->work == FC_F32)
+                *(float *)at = rintf(*(float *)at) + 0.0f;
+            else
+                *(double *)at = rint(*(double *)at) + 0.0;
+        }
+}
+
+/* Sums in double, as float where they lie. */
+static void narrow(const fc_filter *f, unsigned char *sums, size_t rows) {
+    for (size_t i = 0; i < rows * FC_FFT_GROUP << fc_filter_is_complex(f->work); i++) {
+        double wide;
+        memcpy(&wide, sums + i * sizeof wide, sizeof wide);
+        const float sum = (float)wide;
+        memcpy(sums + i * sizeof sum, &sum, sizeof sum);
+    }
+}
+
+/* How sums are finished: they are whole numbers, or of no cell but those taken; lots that are marked are cleared where sums are `weight` or more. */
+typedef struct finish { int whole, empty; const fc_fft_tiling *tiling; double weight; size_t left; } finish;
+
+/* What is done to a group of sums of a side before it is stored. */
+static void store_group(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col, ptrdiff_t cols, finish *how) {
+    const fc_filter *f = j->f;
+    const fc_rect *out = &b->rect[side];
+    if (how->empty)
+        memset(s->cells[side], 0, (size_t)out->rows * FC_FFT_GROUP * f->number);
+    else if (j->wide)
+        narrow(f, s->cells[side], (size_t)out->rows);
+    fc_fft_add_cells(f, s->taken, j->backwards, side, out->rows, (ptrdiff_t)col, cols, s->cells[side]);
+    if (how->tiling)
+        how->left += fc_fft_clear(j, s, b, how->tiling, side, col, cols, how->weight);
+    if (how->whole)
+        round_sums(f, s->cells[side], out->rows, cols);
+    fc_filter_store(f, (fc_rect){out->row, out->col + (ptrdiff_t)col, out->rows, cols}, b->channel, s->cells[side], FC_FFT_GROUP);
+}
+
+/* Transforms back, unless all cells were taken, and stores; 0 where sums are not finite. */
+static int store(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, finish *how) {
+    const fc_filter *f = j->f;
+    const ptrdiff_t most = fc_max(b->rect[0].cols, b->rect[1].cols);
+    const int staged = s->taken->count || how->whole || how->empty || how->tiling || j->wide || b->channel >= 0;
+    int finite = 1;
+    for (size_t col = 0; (ptrdiff_t)col < most; col += FC_FFT_GROUP) {
+        ptrdiff_t cols[2] = {0, 0};
+        int placed[2] = {0, 0};
+        for (size_t side = 0; side < j->sides; side++) {
+            const fc_rect *out = &b->rect[side];
+            cols[side] = fc_fft_group(out->cols, col);
+            unsigned char *place = staged ? NULL : fc_filter_place(f, out->row, out->col + (ptrdiff_t)col);
+            const size_t pitch = place ? (size_t)f->out_w * f->number : FC_FFT_GROUP * j->cell;
+            placed[side] = place != NULL;
+            for (ptrdiff_t r = 0; r < out->rows; r++)
+                s->rows[side][r] = (place ? place : s->cells[side]) + (size_t)r * pitch;
+        }
+        fc_fft_columns columns = fc_fft_columns_of(j, s, col, cols);
+        columns.re_rows = (size_t)b->rect[0].rows;
+        columns.im_rows = (size_t)b->rect[1].rows;
+        columns.strips = fc_least(columns.strips, fc_parts((size_t)fc_max(cols[0], cols[1]), j->fft->lanes));
+        if (!how->empty)
+            finite &= j->fft->inverse(&columns);
+        for (size_t side = 0; side < j->sides; side++)
+            if (!placed[side] && cols[side] && b->rect[side].rows)
+                store_group(j, s, b, side, col, cols[side], how);
+    }
+    return finite;
+}
+
+static int run_direct(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b) {
+    for (size_t side = 0; side < j->sides; side++) {
+        const fc_rect *out = &b->rect[side];
+        for (ptrdiff_t row = 0; row < out->rows; row += FC_FFT_DIRECT_ROWS)
+            for (ptrdiff_t col = 0; col < out->cols; col += FC_FFT_GROUP) {
+                const fc_rect rect = {out->row + row, out->col + col, fc_min(FC_FFT_DIRECT_ROWS, out->rows - row),
+                                      fc_min(FC_FFT_GROUP, out->cols - col)};
+                fc_filter_direct(j->f, j->taps, rect, b->channel, s->block);
+            }
+    }
+    return 1;
+}
+
+/* Numbers of both blocks beyond the limit. */
+static size_t count_out(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, double limit) {
+    size_t found = 0;
+    for (size_t side = 0; side < j->sides; side++)
+        for (size_t col = 0; col < j->cut.cols; col += FC_FFT_GROUP) {
+            const ptrdiff_t cols = fc_fft_source(j, s, b, side, col);
+            for (size_t row = 0; cols && row < fc_fft_source_rows(j, b, side); row++)
+                found += fc_fft_count_out(j->f, s->rows[side][row], (size_t)cols, limit);
+        }
+    return found;
+}
+
+/* How many cells may be taken: for each, its products take about 4 cycles a vector of taps, and a call a row. */
+static double most_taken(const fc_fft_job *j) {
+    const double cell = (double)j->f->k_h * (16 + 4 * (double)j->f->k_w / (double)j->fft->lanes);
+    return fmin(FC_FFT_FEW, j->cut.cycles / (double)(j->cut.tasks + 1) / cell);
+}
+
+/* A window of each block holds nothing: so may nearly all of it. */
+static int nearly_empty(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b) {
+    for (size_t side = 0; side < j->sides; side++)
+        if (b->rect[side].rows && s->bounds[side].least > 0)
+            return 0;
+    return (double)count_out(j, s, b, 0) <= most_taken(j);
+}
+
+/* Whether some cells stand out, not too many; sets the limit. */
+static int some_stand_out(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, double mean) {
+    const double most = is_single(j->f) ? (double)FLT_MAX : DBL_MAX;
+    double cap = s->bounds[0].cap;
+    if (j->sides == 2 && b->rect[1].rows)
+        cap = fmax(cap, s->bounds[1].cap);
+    s->taken->limit = fmin(STANDS_OUT * cap, most);
+    if (mean < PEAKED * cap)
+        return 0;
+    const size_t found = count_out(j, s, b, s->taken->limit);
+    if (found && (double)found <= most_taken(j))
+        return 1;
+    s->taken->limit = most;
+    return !isfinite(mean);
+}
+
+static int all_whole(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b) {
+    for (size_t side = 0; side < j->sides; side++)
+        if (b->rect[side].rows && !s->bounds[side].whole)
+            return 0;
+    return j->sizes->whole;
+}
+
+/* What is too light is mended, a few lots at a time, or by a transform in double, or all of it directly. */
+static int store_mended(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, double weight) {
+    const fc_fft_tiling *tiling;
+    size_t all;
+    const size_t light = fc_fft_look_closer(j, s, b, weight, &all, &tiling);
+    finish how = {.weight = weight, .tiling = light > all / MENDED_SHARE ? tiling : NULL};
+    if (!store(j, s, b, &how))
+        return run_direct(j, s, b);
+    if (how.left > all / MENDED_SHARE && j->left && !s->taken->count)
+        return 0;
+    if (how.left > all / 2)
+        return run_direct(j, s, b);
+    fc_fft_mend(j, s, b, tiling, weight);
+    return 1;
+}
+
+int fc_fft_run_blocks(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b) {
+    const double eps = is_single(j->f) ? (double)FLT_EPSILON / 2 : DBL_EPSILON / 2;
+    s->taken->count = 0;
+    s->taken->limit = 0;
+    const int finite = load(j, s, b, NULL), empty = !j->wide && nearly_empty(j, s, b);
+    if (empty)
+        return load(j, s, b, s->taken) && store(j, s, b, &(finish){.empty = 1}) ? 1 : run_direct(j, s, b);
+    double mean = INFINITY, error = finite ? multiply(j, s, &mean) : INFINITY;
+    if (all_whole(j, s, b) && error * eps <= SURE)
+        return store(j, s, b, &(finish){.whole = 1}) ? 1 : run_direct(j, s, b);
+    if (fc_fft_heavy(j, s, b, error / PROMISE))
+        return store(j, s, b, &(finish){0}) ? 1 : run_direct(j, s, b);
+    if (!j->wide && some_stand_out(j, s, b, mean)) {
+        if (!load(j, s, b, s->taken))
+            return run_direct(j, s, b);
+        error = multiply(j, s, &mean) * PROMISE / PROMISE_ADDED;
+    } else if (!j->wide && !finite)
+        return run_direct(j, s, b);
+    if (!(error <= DBL_MAX))
+        return j->left && !s->taken->count ? 0 : run_direct(j, s, b);
+    return store_mended(j, s, b, error / PROMISE);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* A filter by transforms while it runs: what all tasks share, what a worker has to itself, and the steps of a task. */
+#ifndef FC_OPS_FILTER_FFT_JOB_H
+#define FC_OPS_FILTER_FFT_JOB_H
+
+#include "core/scratch.h"
+#include "core/size.h"
+#include "ops/filter/fft.h"
+
+enum { FC_FFT_DIRECT_ROWS = 32 };       /* of a rectangle that is summed directly */
+
+typedef struct fc_fft_job {
+    const fc_filter *f;
+    const fc_fft *fft;
+    fc_fft_cut cut;
+    fc_fft_tiling tiling, fine;             /* of a first and of a closer look */
+    const fc_fft_taps *sizes;
+    size_t sides, part, cell;               /* blocks a task; bytes of a real number of the transform, and of a cell in it */
+    int wide;                               /* float32 transformed in double */
+    double ratio;                           /* eps of the transform over that of the promise */
+    unsigned char *row_twiddles, *col_twiddles, *spectrum, *taps, *backwards, *zeros, *spaces;
+    size_t block_bytes, scratch_bytes, pointers_bytes, stage_bytes, cells_bytes, bounds_bytes, places_bytes, sizes_bytes, space_bytes;
+    unsigned char *left;                    /* of a task: 1 where it is left to a transform in double */
+    const size_t *list;                     /* the tasks, NULL for all */
+} fc_fft_job;
+
+/* What a worker has to itself: the block, which also serves the direct kernel, and for each side rows, staged cells, sums and bounds. */
+typedef struct fc_fft_space {
+    unsigned char *block, *scratch;
+    int *sorted;                            /* whether places and sizes are there */
+    fc_sparse_place *places;
+    unsigned char *sizes;
+    fc_fft_cells *taken;
+    const void **rows[2];
+    unsigned char *stage[2], *cells[2];
+    fc_fft_bounds bounds[2];
+} fc_fft_space;
+
+/* Outputs of the blocks of a task; a side that has no block has no rows. */
+typedef struct fc_fft_blocks { fc_rect rect[2]; ptrdiff_t channel; } fc_fft_blocks;
+
+/* Columns [col, col + cols) of the group at col of `all`. */
+static inline ptrdiff_t fc_fft_group(ptrdiff_t all, size_t col) { return fc_min(fc_max(all - (ptrdiff_t)col, 0), FC_FFT_GROUP); }
+
+/* ---------------------------------------------------------------- fft.c */
+
+fc_fft_columns fc_fft_columns_of(const fc_fft_job *j, const fc_fft_space *s, size_t col, const ptrdiff_t *cols);
+
+/* ---------------------------------------------------------------- fft_block.c */
+
+/* Sets s->rows[side] to the cells of a group of columns; how many columns they have. */
+ptrdiff_t fc_fft_source(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col);
+size_t fc_fft_source_rows(const fc_fft_job *j, const fc_fft_blocks *b, size_t side);
+/* One task; 0 where it is left to a transform in double. */
+int fc_fft_run_blocks(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b);
+
+/* ---------------------------------------------------------------- fft_mend.c */
+
+/* Whether all windows of a side, or of both, are known to weigh as much as this. */
+int fc_fft_heavy(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, double weight);
+/*
+ * Marks and counts the lots of outputs that may not, of *all; where they are many after a closer look, which *tiling tells. Those whose windows are empty
+ * are not counted.
+ */
+size_t fc_fft_look_closer(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, double weight, size_t *all,
+                          const fc_fft_tiling **tiling);
+/* Unmarks the lots of a group of sums, in s->cells, that are this much themselves; returns how many stay marked. */
+size_t fc_fft_clear(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, const fc_fft_tiling *tiling, size_t side, size_t col, ptrdiff_t cols,
+                    double weight);
+/* Sums again the outputs of marked lots that do not weigh as much. */
+void fc_fft_mend(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, const fc_fft_tiling *tiling, double weight);
+
+#endif

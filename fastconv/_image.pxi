@@ -89,11 +89,11 @@ cdef class Filter2D:
         return _filter_plan(&plan)
 
 
-def filter2d(image, kernel, value, out, int dtype, int result, int work, shape, kernel_shape, anchor, int boundary):
+def filter2d(image, kernel, value, out, int dtype, int result, int work, shape, kernel_shape, anchor, int boundary, int algorithm=0):
     """One call of a geometry that is not kept."""
     cdef fc_filter2d_params params
     cdef fc_status status
-    params.dtype, params.result, params.work, params.boundary, params.algorithm = dtype, result, work, boundary, 0
+    params.dtype, params.result, params.work, params.boundary, params.algorithm = dtype, result, work, boundary, algorithm
     params.image_h, params.image_w, params.channels = shape
     params.k_h, params.k_w = kernel_shape
     params.anchor_row, params.anchor_col = anchor

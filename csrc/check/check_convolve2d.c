@@ -15,6 +15,7 @@ typedef struct slot {
     size_t part, parts;                 /* bytes of a number, numbers an element */
     kind kind;
     int bytes;                          /* the cells are bytes */
+    int dots;                           /* taps lie in rows, step is 1 */
 } slot;
 
 static void fill(const slot *s, void *to, size_t bytes) {
@@ -81,11 +82,11 @@ static size_t misaligned(const slot *s) { return s->kind == LONG ? 16 * check_ra
 
 static void check_one(const slot *s, const char *isa, size_t k_h, size_t k_w, size_t n_rows, size_t n_cols) {
     const size_t size = s->part * s->parts, sources = n_rows + k_h - 1;
-    const size_t step = 1 + (check_random_below(4) == 0) * check_random_below(5);
+    const size_t step = s->dots ? 1 : 1 + (check_random_below(4) == 0) * check_random_below(5);
     const size_t width = (n_cols + (k_w - 1) * step) * (s->bytes ? 1 : size);
     const size_t gap = check_random_below(5), pitch = n_cols + gap, out_bytes = ((n_rows - 1) * pitch + n_cols) * size;
     check_buffer image = check_alloc(sources * width, misaligned(s)), out = check_alloc(out_bytes, misaligned(s));
-    check_buffer taps = check_alloc(k_h * k_w * size, 0), want = check_alloc(out_bytes, 0);
+    check_buffer taps = check_alloc(k_h * k_w * size, 0), turned = check_alloc(taps.bytes, 0), want = check_alloc(out_bytes, 0);
     const void **rows = malloc(sources * sizeof *rows);
     fill_cells(s, &image);
     fill(s, taps.data, taps.bytes);
@@ -95,11 +96,17 @@ static void check_one(const slot *s, const char *isa, size_t k_h, size_t k_w, si
     /* Rows in any order, some of them twice, as the borders have them. */
     for (size_t i = 0; i < sources; i++)
         rows[i] = image.data + check_random_below(sources) * width;
-    fc_convolve2d_block block = {taps.data, k_h, k_w, step, rows, n_rows, n_cols, 0, out.data, pitch, (int)check_random_below(2)};
+    fc_convolve2d_block block = {taps.data, k_h, k_w, step, rows, n_rows, n_cols, 0, out.data, pitch,
+                                 (int)check_random_below(2), (int)check_random_below(2)};
     check_case(s->name, isa, "%zux%zu kernel, step %zu, %zux%zu outputs", k_h, k_w, step, n_rows, n_cols);
     s->run(&block);
     block.out = want.data;
     block.streams = 0;
+    if (s->dots) {
+        for (size_t i = 0; i < k_h * k_w; i++)
+            memcpy(turned.data + (i % k_w * k_h + i / k_w) * size, taps.data + i * size, size);
+        block.taps = turned.data;
+    }
     s->reference(&block);
     for (size_t r = 0; r < n_rows; r++) {
         compare(s, out.data + r * pitch * size, want.data + r * pitch * size, n_cols, k_h * k_w);
@@ -112,7 +119,45 @@ static void check_one(const slot *s, const char *isa, size_t k_h, size_t k_w, si
     check_free(&image);
     check_free(&out);
     check_free(&taps);
+    check_free(&turned);
     check_free(&want);
+}
+
+/* Bits of plain C: products rounded and added one after the other, from either end. */
+static void check_unfused(fc_convolve2d_fn *run, const char *isa) {
+    const size_t k_h = 1 + check_random_below(7), k_w = 1 + check_random_below(7), n_cols = 1 + check_random_below(80);
+    enum { ROWS = 6 };
+    const size_t width = n_cols + k_w - 1;
+    check_buffer image = check_alloc((ROWS + k_h - 1) * width * sizeof(float), 0);
+    check_buffer taps = check_alloc(k_h * k_w * sizeof(float), 0), out = check_alloc(ROWS * n_cols * sizeof(float), 0);
+    const float *x = (const float *)image.data, *tap = (const float *)taps.data;
+    const void *rows[ROWS + 6];
+    const int backwards = (int)check_random_below(2);
+    int same = 1;
+    for (size_t i = 0; i < (ROWS + k_h - 1) * width; i++)
+        ((float *)image.data)[i] = (float)check_random_unit();
+    for (size_t i = 0; i < k_h * k_w; i++)
+        ((float *)taps.data)[i] = (float)check_random_unit();
+    for (size_t i = 0; i < ROWS + k_h - 1; i++)
+        rows[i] = x + i * width;
+    check_case("convolve2d_unfused_f32", isa, "%zux%zu kernel, %zu columns, backwards %d", k_h, k_w, n_cols, backwards);
+    run(&(fc_convolve2d_block){.taps = tap, .k_h = k_h, .k_w = k_w, .step = 1, .rows = rows, .n_rows = ROWS, .n_cols = n_cols,
+                               .out = out.data, .out_pitch = n_cols, .backwards = backwards});
+    for (size_t r = 0; r < ROWS; r++)
+        for (size_t c = 0; c < n_cols; c++) {
+            float sum = 0;
+            for (size_t i = 0; i < k_h * k_w; i++) {
+                const size_t t = backwards ? k_h * k_w - 1 - i : i, j = t / k_w, k = t % k_w;
+                const float product = tap[k * k_h + j] * x[(r + j) * width + c + k];
+                sum += product;
+            }
+            same &= sum == ((const float *)out.data)[r * n_cols + c];
+        }
+    check_true(same, "other bits than those of plain C");
+    check_guards(&out);
+    check_free(&image);
+    check_free(&taps);
+    check_free(&out);
 }
 
 /* The cell that the boundary rule puts at index i of n, by walking there; -1: a fill value. */
@@ -196,7 +241,7 @@ static void time_slot(const slot *s, const char *isa, size_t k) {
     fill(s, taps.data, taps.bytes);
     for (size_t i = 0; i < ROWS + k - 1; i++)
         rows[i] = image.data + i * width;
-    timing t = {s->run, {taps.data, k, k, 1, rows, ROWS, COLS, 0, out.data, COLS, 0}};
+    timing t = {s->run, {taps.data, k, k, 1, rows, ROWS, COLS, 0, out.data, COLS, 0, 0}};
     snprintf(name, sizeof name, "%zux%zu, 32x512 outputs", k, k);
     check_time(s->name, isa, name, run_timed, &t, 2.0 * ROWS * COLS * (double)(k * k * s->parts * s->parts), "GFLOP/s");
     free(rows);
@@ -206,7 +251,10 @@ static void time_slot(const slot *s, const char *isa, size_t k) {
 }
 
 void check_convolve2d(const fc_kernels *kernels, const char *isa) {
-#define SLOT(NAME, PART, PARTS, KIND) {#NAME, kernels->NAME, fc_ref_##NAME, PART, PARTS, KIND, 0}
+#define SLOT(NAME, PART, PARTS, KIND) {#NAME, kernels->NAME, fc_ref_##NAME, PART, PARTS, KIND, 0, 0}
+#define UNFUSED(WORD, PART, PARTS, KIND) \
+    {"convolve2d_unfused_" #WORD, kernels->convolve2d_unfused_##WORD, fc_ref_convolve2d_##WORD, PART, PARTS, KIND, 0, 0}
+#define DOTS(WORD, PART, KIND) {"dots_" #WORD, kernels->dots_##WORD, fc_ref_convolve2d_##WORD, PART, 1, KIND, 0, 1}
     const slot slots[] = {
         SLOT(convolve2d_bool, 1, 1, BOOLS),
         SLOT(convolve2d_b8, 1, 1, EXACT),
@@ -217,14 +265,23 @@ void check_convolve2d(const fc_kernels *kernels, const char *isa) {
         SLOT(convolve2d_f64, 8, 1, F64),
         SLOT(convolve2d_complex_f32, 4, 2, F32),
         SLOT(convolve2d_complex_f64, 8, 2, F64),
-        {"convolve2d_u8_b16", kernels->convolve2d_u8_b16, fc_ref_convolve2d_u8_b16, 2, 1, EXACT, 1},
-        {"convolve2d_u8_f32", kernels->convolve2d_u8_f32, fc_ref_convolve2d_u8_f32, 4, 1, F32, 1},
+        {"convolve2d_u8_b16", kernels->convolve2d_u8_b16, fc_ref_convolve2d_u8_b16, 2, 1, EXACT, 1, 0},
+        {"convolve2d_u8_f32", kernels->convolve2d_u8_f32, fc_ref_convolve2d_u8_f32, 4, 1, F32, 1, 0},
+        UNFUSED(f32, 4, 1, F32), UNFUSED(f64, 8, 1, F64),
+        {"convolve2d_complex_unfused_f32", kernels->convolve2d_complex_unfused_f32, fc_ref_convolve2d_complex_f32, 4, 2, F32, 0, 0},
+        {"convolve2d_complex_unfused_f64", kernels->convolve2d_complex_unfused_f64, fc_ref_convolve2d_complex_f64, 8, 2, F64, 0, 0},
+        {"convolve2d_unfused_u8_f32", kernels->convolve2d_unfused_u8_f32, fc_ref_convolve2d_u8_f32, 4, 1, F32, 1, 0},
+        DOTS(b8, 1, EXACT), DOTS(b16, 2, EXACT), DOTS(b32, 4, EXACT), DOTS(b64, 8, EXACT), DOTS(f32, 4, F32), DOTS(f64, 8, F64),
         SLOT(convolve2d_longdouble, sizeof(long double), 1, LONG),
         SLOT(convolve2d_clongdouble, sizeof(long double), 2, LONG),
     };
 #undef SLOT
+#undef UNFUSED
+#undef DOTS
     check_operations(isa);
-    static const size_t kernel_sizes[][2] = {{1, 1}, {1, 7}, {2, 3}, {3, 3}, {3, 1}, {4, 2}, {5, 5}, {9, 4}, {40, 27}, {2, 600}};
+    for (int repeat = 0; repeat < 50; repeat++)
+        check_unfused(kernels->convolve2d_unfused_f32, isa);
+    static const size_t kernel_sizes[][2] = {{1, 1}, {1, 7}, {2, 3}, {3, 3}, {3, 1}, {4, 2}, {5, 5}, {9, 4}, {40, 27}, {2, 600}, {70, 33}};
     for (size_t i = 0; i < sizeof slots / sizeof *slots; i++) {
         for (size_t k = 0; k < sizeof kernel_sizes / sizeof *kernel_sizes; k++)
             for (size_t repeat = 0; repeat < (k < 8 ? 20 : 2); repeat++)

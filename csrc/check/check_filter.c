@@ -157,12 +157,12 @@ static int differs(fc_dtype dtype, double got, double want, double tolerance) {
 
 static void check_sparse(const char *name, fc_dtype dtype, fc_sparse_fn *run, const char *isa) {
     enum { ROWS = 6 };
-    const size_t size = size_of(dtype), n_rows = 1 + check_random_below(ROWS), n_cols = 1 + check_random_below(MOST), n_taps = check_random_below(9);
+    const size_t size = size_of(dtype), n_rows = 1 + check_random_below(ROWS), n_cols = 1 + check_random_below(MOST), n_taps = check_random_below(check_random_below(4) ? 9 : 150);
     const size_t width = n_cols + 20, gap = check_random_below(4), pitch = n_cols + gap;
     check_buffer image = check_alloc(2 * ROWS * width * size, 0), taps = check_alloc(n_taps * size, 0);
     check_buffer out = check_alloc(((n_rows - 1) * pitch + n_cols) * size, 0);
     const void *rows[2 * ROWS];
-    fc_sparse_place places[9];
+    fc_sparse_place places[150];
     check_case(name, isa, "%zu taps, %zux%zu outputs", n_taps, n_rows, n_cols);
     fill(dtype, &image, 1);
     fill(dtype, &taps, 1);
@@ -184,7 +184,7 @@ static void check_sparse(const char *name, fc_dtype dtype, fc_sparse_fn *run, co
 }
 
 static void check_box(const char *name, fc_dtype dtype, fc_box_columns_fn *run, const char *isa) {
-    const size_t size = size_of(dtype), k = 1 + check_random_below(12), n_rows = 1 + check_random_below(k), n_cols = 1 + check_random_below(80);
+    const size_t size = size_of(dtype), k = 1 + check_random_below(check_random_below(4) ? 12 : 50), n_rows = 1 + check_random_below(k), n_cols = 1 + check_random_below(80);
     const size_t gap = check_random_below(4), pitch = n_cols + gap, sources = n_rows + k - 1;
     check_buffer image = check_alloc(sources * n_cols * size, 0), tap = check_alloc(size, 0), temp = check_alloc(k * FC_BOX_WIDTH * size, 0);
     check_buffer out = check_alloc(((n_rows - 1) * pitch + n_cols) * size, 0);
@@ -236,6 +236,8 @@ void check_filter(const fc_kernels *kernels, const char *isa) {
         check_sparse("sparse_b64", FC_U64, kernels->sparse_b64, isa);
         check_sparse("sparse_f32", FC_F32, kernels->sparse_f32, isa);
         check_sparse("sparse_f64", FC_F64, kernels->sparse_f64, isa);
+        check_sparse("sparse_unfused_f32", FC_F32, kernels->sparse_unfused_f32, isa);
+        check_sparse("sparse_unfused_f64", FC_F64, kernels->sparse_unfused_f64, isa);
         check_box("box_columns_f32", FC_F32, kernels->box_columns_f32, isa);
         check_box("box_columns_f64", FC_F64, kernels->box_columns_f64, isa);
     }

@@ -20,8 +20,12 @@ typedef struct fc_convolve2d_block {
     void *out;
     size_t out_pitch;
     int streams;                /* out is written past the caches where it lies on whole lines; stream_end follows */
+    int backwards;              /* products are added from the last tap to the first, not from the first on */
 } fc_convolve2d_block;
-/* u8_b16, u8_f32: taps and sums of 16 bits or float, rows of bytes. */
+/*
+ * u8_b16, u8_f32: taps and sums of 16 bits or float, rows of bytes. unfused: each product is rounded before it is added, one after the
+ * other where taps are no more than 64. dots: taps[j * k_w + k], step 1; no streams, no order.
+ */
 typedef void fc_convolve2d_fn(const fc_convolve2d_block *block);
 
 /* out[r * out_pitch + c] = sum over t < n_taps of taps[t] * rows[r + places[t].row][c + places[t].offset], r < n_rows, c < n_cols. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* scipy.signal's convolve2d and correlate2d, as filters. */
+/* scipy.signal's convolve2d and correlate2d, as filters. SciPy adds products in the order of the kernel given, from its first tap on. */
 #include <string.h>
 
 #include "core/scratch.h"
@@ -28,7 +28,8 @@ static fc_status axis(const fc_convolve2d_params *p, ptrdiff_t image, ptrdiff_t 
 
 static fc_status measure(const fc_convolve2d_params *p, fc_filter *f) {
     *f = (fc_filter){.image_type = p->dtype, .work = p->dtype, .result = p->dtype, .h = p->image_h, .w = p->image_w, .channels = 1,
-                     .k_h = p->k_h, .k_w = p->k_w, .boundary = p->boundary, .scaling = {.scale = 1}};
+                     .k_h = p->k_h, .k_w = p->k_w, .boundary = p->boundary, .scaling = {.scale = 1},
+                     .backwards = !p->correlate};
     FC_TRY(axis(p, p->image_h, p->k_h, &f->out_h, &f->top));
     FC_TRY(axis(p, p->image_w, p->k_w, &f->out_w, &f->left));
     if (p->boundary < FC_FILL || p->boundary > FC_SYMM)
@@ -57,20 +58,38 @@ static void conjugate(fc_dtype dtype, void *kernel, size_t count) {
 }
 #undef CONJUGATE
 
-/* The kernel that correlates as p asks: turned round for a convolution, conjugated for a correlation. */
-static fc_status turned(const fc_convolve2d_params *p, const void *kernel, void **result) {
-    const size_t count = (size_t)(p->k_h * p->k_w), size = fc_dtype_size(p->dtype);
-    const unsigned char *from = kernel;
-    unsigned char *to = *result = fc_scratch_alloc(count * size);
-    if (!to)
-        return FC_OUT_OF_MEMORY;
-    if (p->correlate) {
-        memcpy(to, from, count * size);
-        conjugate(p->dtype, to, count);
-        return FC_OK;
+/* to[i] = from[count - 1 - i], numbers of `size` bytes. */
+static void reverse(const unsigned char *from, size_t count, size_t size, unsigned char *to) {
+#define REVERSE(bytes)                                                                  \
+    case bytes:                                                                         \
+        for (size_t i = 0; i < count; i++)                                              \
+            memcpy(to + i * bytes, from + (count - 1 - i) * bytes, bytes);              \
+        break;
+    switch (size) {
+    REVERSE(1) REVERSE(2) REVERSE(4) REVERSE(8)
+    default:
+        for (size_t i = 0; i < count; i++)
+            memcpy(to + i * size, from + (count - 1 - i) * size, size);
     }
-    for (size_t i = 0; i < count; i++)
-        memcpy(to + i * size, from + (count - 1 - i) * size, size);
+#undef REVERSE
+}
+
+/* The kernel that correlates as p asks: turned round for a convolution, conjugated for a correlation; *memory is to be freed. */
+static fc_status turned(const fc_convolve2d_params *p, const void *kernel, const void **result, void **memory) {
+    const size_t count = (size_t)(p->k_h * p->k_w), size = fc_dtype_size(p->dtype);
+    *result = kernel;
+    *memory = NULL;
+    if (p->correlate && !fc_filter_is_complex(p->dtype))
+        return FC_OK;
+    if (!(*memory = fc_scratch_alloc(count * size)))
+        return FC_OUT_OF_MEMORY;
+    *result = *memory;
+    if (p->correlate) {
+        memcpy(*memory, kernel, count * size);
+        conjugate(p->dtype, *memory, count);
+    } else {
+        reverse(kernel, count, size, *memory);
+    }
     return FC_OK;
 }
 
@@ -80,9 +99,8 @@ fc_status fc_convolve2d(const fc_convolve2d_params *p, const void *image, const 
     if (!image || !kernel || !out)
         return FC_BAD_ARGUMENT;
     FC_TRY(measure(p, &f));
-    FC_TRY(turned(p, kernel, &memory));
+    FC_TRY(turned(p, kernel, &f.kernel, &memory));
     f.image = image;
-    f.kernel = memory;
     f.fill = fillvalue;
     f.out = out;
     const fc_status status = fc_filter_run(&f, p->algorithm);
@@ -96,8 +114,7 @@ fc_status fc_plan_convolve2d(const fc_convolve2d_params *p, const void *kernel, 
     if (!kernel)
         return FC_BAD_ARGUMENT;
     FC_TRY(measure(p, &f));
-    FC_TRY(turned(p, kernel, &memory));
-    f.kernel = memory;
+    FC_TRY(turned(p, kernel, &f.kernel, &memory));
     const fc_status status = fc_filter_explain(&f, p->algorithm, plan);
     fc_scratch_free(memory);
     return status;

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import _args, _core
 from ..nn.convolution import conv2d
+from .convolve import ALGORITHMS, run
 
 __all__ = ["filter2d", "filter_bank"]
 
@@ -39,7 +40,7 @@ _HALF = _kind("float32", "float32")
 _KINDS[np.dtype("float16")] = _HALF
 
 
-def filter2d(image, kernel, *, border="reflect101", value=0, anchor=None, out=None):
+def filter2d(image, kernel, *, border="reflect101", value=0, anchor=None, out=None, algorithm="auto"):
     """Correlate an image, or each of its channels, with a kernel, as `cv2.filter2D` does.
 
     Parameters
@@ -58,6 +59,8 @@ def filter2d(image, kernel, *, border="reflect101", value=0, anchor=None, out=No
         Row and column of the kernel's cell that lies over the output; (kh // 2, kw // 2) unless given.
     out : ndarray, optional
         Where to put the result; of its shape and dtype. It may be `image` itself.
+    algorithm : {'auto', 'direct', 'separable', 'box', 'sparse', 'fft'}, optional
+        As in `convolve2d`, for the type that sums have (see Notes).
 
     Returns
     -------
@@ -68,7 +71,8 @@ def filter2d(image, kernel, *, border="reflect101", value=0, anchor=None, out=No
     Raises
     ------
     ValueError
-        If a shape, a word, `value` or `anchor` is not of the kind listed here.
+        If a shape, a word, `value` or `anchor` is not of the kind listed here, or `algorithm` does not serve this
+        kernel.
     TypeError
         If a dtype is none of those listed, or an argument is not a number.
 
@@ -81,6 +85,11 @@ def filter2d(image, kernel, *, border="reflect101", value=0, anchor=None, out=No
     -----
     Taps and sums are float32 for images of 8 and 16 bits and float32, float64 for int32 and float64. float16 and
     bfloat16 are rounded once, at the end. Images without cells give a result without cells.
+
+    8-bit images under small integers, or these times one number, are summed in 16 bits; 'fft' does not serve those.
+
+    An array of three axes is one image, whose last axis holds channels. A stack of images (n, h, w) would be read so
+    too: filter one image at a time, or use `filter_bank`.
 
     Examples
     --------
@@ -95,10 +104,10 @@ def filter2d(image, kernel, *, border="reflect101", value=0, anchor=None, out=No
            [ 40,  90, 110],
            [ 70, 150, 255]], dtype=uint8)
     """
-    return correlate(image_array(image), kernel, border, value, out, anchor)
+    return correlate(image_array(image), kernel, border, value, out, anchor, algorithm=algorithm)
 
 
-def filter_bank(images, kernels, *, border="reflect101", value=0, out=None):
+def filter_bank(images, kernels, *, border="reflect101", value=0, out=None, algorithm="auto"):
     """Correlate every image with every kernel: feature maps.
 
     Parameters
@@ -111,6 +120,8 @@ def filter_bank(images, kernels, *, border="reflect101", value=0, out=None):
         As in `filter2d`.
     out : ndarray, optional
         Where to put the result; of its shape and dtype.
+    algorithm : str, optional
+        As in `filter2d`; it must serve every kernel.
 
     Returns
     -------
@@ -138,29 +149,31 @@ def filter_bank(images, kernels, *, border="reflect101", value=0, out=None):
     images = image_array(images, "images", "(h, w) or (n, h, w)")
     kind = kind_of(images.dtype)
     _, fill = _outside(border, value, kind)
+    _args.choice(algorithm, "algorithm", ALGORITHMS)
     taps = _taps(kernels, "kernels", 3, kind.work)
     images = np.ascontiguousarray(images, kind.source)
     *first, h, w = images.shape
     count = len(taps)
     computed, returned = _args.output(out, (*first, count, h, w), kind.work, (images, taps))
     if computed.size:
-        _fill_maps(images.reshape(-1, h, w), taps, border, fill, computed.reshape(-1, count, h, w))
+        _fill_maps(images.reshape(-1, h, w), taps, border, fill, computed.reshape(-1, count, h, w), algorithm)
     return _args.finish(computed, returned)
 
 
-def _fill_maps(stack: np.ndarray, taps: np.ndarray, border: str, fill: np.ndarray | None, maps: np.ndarray) -> None:
+def _fill_maps(stack: np.ndarray, taps: np.ndarray, border: str, fill: np.ndarray | None, maps: np.ndarray,
+               algorithm: str) -> None:
     """maps[i, j] = image i with kernel j."""
     h, w = stack.shape[1:]
     kh, kw = taps.shape[1:]
-    if _share_loads(maps.shape, kh * kw):
+    if algorithm == "auto" and _share_loads(maps.shape, kh * kw):
         _convolve_stack(stack, taps, border, fill, maps)
         return
     kind = kind_of(stack.dtype)
     geometry = _core.Filter2D(kind.number, kind.work_number, kind.work_number, (h, w, 1), (kh, kw),
-                              (kh // 2, kw // 2), BORDERS[border])
+                              (kh // 2, kw // 2), BORDERS[border], ALGORITHMS[algorithm])
     for image, features in zip(stack, maps, strict=True):
         for kernel, feature in zip(taps, features, strict=True):
-            geometry.run(image, kernel, fill, feature)
+            run(algorithm, kernel, geometry.run, image, kernel, fill, feature)
 
 
 def _share_loads(maps: tuple[int, ...], taps: int) -> bool:
@@ -208,10 +221,12 @@ def image_array(image, name: str = "image", shapes: str = "(h, w) or (h, w, chan
     return array
 
 
-def correlate(image: np.ndarray, kernel, border, value, out, anchor=None, result: np.dtype | None = None) -> np.ndarray:
+def correlate(image: np.ndarray, kernel, border, value, out, anchor=None, result: np.dtype | None = None,
+              algorithm: str = "auto") -> np.ndarray:
     """An `image_array` with a kernel, in the dtype `result`: the image's, or a wider one for integers."""
     kind, dtype = kind_of(image.dtype), result or image.dtype
     boundary, fill = _outside(border, value, kind)
+    chosen = ALGORITHMS[_args.choice(algorithm, "algorithm", ALGORITHMS)]
     taps = _taps(kernel, "kernel", 2, kind.work)
     anchor = (taps.shape[0] // 2, taps.shape[1] // 2) if anchor is None else _anchor(anchor, taps.shape)
     image = np.ascontiguousarray(image, kind.source)
@@ -221,8 +236,8 @@ def correlate(image: np.ndarray, kernel, border, value, out, anchor=None, result
         computed = np.empty(image.shape, dtype)
     if computed.size:
         shape = image.shape if image.ndim == 3 else (*image.shape, 1)
-        _core.filter2d(image, taps, fill, computed, kind.number, _args.dtype_id(dtype), kind.work_number, shape,
-                       taps.shape, anchor, boundary)
+        run(algorithm, taps, _core.filter2d, image, taps, fill, computed, kind.number, _args.dtype_id(dtype),
+            kind.work_number, shape, taps.shape, anchor, boundary, chosen)
     if computed is not returned:
         with np.errstate(over="ignore"):
             returned[...] = computed

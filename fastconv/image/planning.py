@@ -27,9 +27,10 @@ def plan_convolve2d(shape, in2, mode="full", boundary="fill", *, dtype=None):
     -------
     dict
         ``algorithm``; ``isa``; ``threads``; ``rank``, the number of products of a column and a row that make up the
-        kernel, None where there are too many to be of use; ``cycles``, of one core, by algorithm: the estimates that
-        the choice follows, for those that serve; ``flops`` of the definition and ``bytes`` of image, kernel and result
-        once each.
+        kernel, None where there are more than four; ``cycles``, of one core, by algorithm: the estimates for those that
+        serve; ``flops`` of the definition and ``bytes`` of image, kernel and result once each. The choice follows the
+        estimates, but takes 'direct' without asking the others where outputs are so few that looking at the kernel
+        costs more than it saves.
 
     Raises
     ------

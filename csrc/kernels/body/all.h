@@ -32,6 +32,15 @@
 #define PLANES_SHAPES PLANES_F64_SHAPES
 #include "kernels/body/typed.h"
 
+#include "kernels/body/as_f32.h"
+#undef TYPED
+#define TYPED(slot) FC_NAME(slot##_unfused_f32)
+#include "kernels/body/convolve2d_unfused.h"
+#include "kernels/body/as_f64.h"
+#undef TYPED
+#define TYPED(slot) FC_NAME(slot##_unfused_f64)
+#include "kernels/body/convolve2d_unfused.h"
+
 void FC_FILL(fc_kernels *kernels) {
 #define FC_GEMM(slot) FC_NAME(slot)(kernels->slot);
 #define FC_ROWS(slot) FC_NAME(slot)(kernels->slot);

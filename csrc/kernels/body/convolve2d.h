@@ -3,25 +3,29 @@
  * Direct 2-D correlation of a block: a tile of ROWS output rows x VECTORS column vectors stays in registers while its source
  * rows pass by. A source vector, loaded once, serves every output row whose window covers it; `lo` and `hi` are the first and
  * last of them, compile-time constants in each case, so that no tap outside the kernel is ever multiplied.
- * Every output adds its products in the same order, whatever the tile.
+ * Every output adds its products in the same order, whatever the tile: rows outermost, from the first tap on or, backwards, from the last.
  * `step` is the distance of neighbouring taps' columns: of complex numbers each part is a column of its own.
  * Tiles are not inlined: next to their caller's variables the loop counters do not fit the registers.
  * Cells are of type SOURCE, and come as T by the words S(load) and S(load_n); unless the includer says otherwise, they are of T.
+ * MULTIPLY_ADD is the word fma unless the includer defines it (convolve2d_unfused.h).
  */
 #ifndef SOURCE
 #define SOURCE T
 #define S(word) V(word)
 #endif
+#ifndef MULTIPLY_ADD
+#define MULTIPLY_ADD(a, b, c) V(fma)(a, b, c)
+#endif
 #define CONVOLVE2D_STEP(LO, HI, VECTORS, LOAD)                                                                        \
     case LO * 4 + HI:                                                                                                \
-        for (size_t k = 0; k < k_w; k++, x += step, tap += tap_pitch) {                                              \
+        for (size_t k = 0; k < k_w; k++, x += across, tap += next) {                                                \
             VEC column[VECTORS];                                                                                     \
             _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                                \
-                column[v] = V(hold)(LOAD(x + v * LANES));                                                                    \
+                column[v] = V(hold)(LOAD(x + v * LANES));                                                            \
             _Pragma("GCC unroll 4") for (int r = LO; r <= HI; r++) {                                                 \
                 VEC weight = V(set1)(*(tap - r));                                                                    \
                 _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                            \
-                    sum[r][v] = V(fma)(weight, column[v], sum[r][v]);                                                \
+                    sum[r][v] = MULTIPLY_ADD(weight, column[v], sum[r][v]);                                          \
             }                                                                                                        \
         }                                                                                                            \
         break;
@@ -32,26 +36,61 @@
     CONVOLVE2D_STEP(1, 3, VECTORS, LOAD) CONVOLVE2D_STEP(2, 2, VECTORS, LOAD) CONVOLVE2D_STEP(2, 3, VECTORS, LOAD)   \
     CONVOLVE2D_STEP(3, 3, VECTORS, LOAD)
 
-#define CONVOLVE2D_TILE(NAME, ROWS, VECTORS, LOAD, STORE)                                                             \
+#define CONVOLVE2D_TILE(NAME, ROWS, VECTORS, LOAD, STORE, FOLDS)                                                      \
     __attribute__((noinline)) static void TYPED(convolve2d_##NAME)(                                                  \
         const T *taps, size_t tap_pitch, size_t k_h, size_t k_w, const void *const *rows, size_t first, size_t step, \
-        size_t n, T *out, size_t out_pitch, int streams) {                                                           \
-        VEC sum[ROWS][VECTORS];                                                                                      \
+        size_t n, T *out, size_t out_pitch, unsigned fold, int how) {                                                \
+        const int back = how & TYPED(convolve2d_BACKWARDS);                                                          \
+        const ptrdiff_t across = back ? -(ptrdiff_t)step : (ptrdiff_t)step;                                          \
+        const ptrdiff_t next = back ? -(ptrdiff_t)tap_pitch : (ptrdiff_t)tap_pitch;                                  \
+        const size_t last = back ? k_w - 1 : 0;                                                                      \
+        VEC sum[ROWS][VECTORS], before[FOLDS ? ROWS : 1][VECTORS];                                                   \
+        unsigned phase = 0, folds[ROWS];                                                                             \
+        (void)fold;                                                                                                  \
         (void)n;                                                                                                     \
-        (void)streams;                                                                                               \
         _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++)                                                       \
             _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                                \
                 sum[r][v] = V(set1)(0);                                                                              \
-        for (size_t s = 0; s < k_h + ROWS - 1; s++) {                                                                \
-            const SOURCE *x = (const SOURCE *)rows[s] + first;                                                       \
-            const T *tap = taps + s;                                                \
+        for (unsigned r = 0; FOLDS && r < ROWS; r++)                                                                 \
+            folds[r] = (back ? ROWS - 1 - r : r) % fold;                                                             \
+        if (FOLDS)                                                                                                   \
+            memset(before, 0, sizeof before);                                                                        \
+        for (size_t i = 0; i < k_h + ROWS - 1; i++) {                                                                \
+            const size_t s = back ? k_h + ROWS - 2 - i : i;                                                          \
+            const SOURCE *x = (const SOURCE *)rows[s] + first + last * step;                                         \
+            const T *tap = taps + s + last * tap_pitch;                                                              \
             size_t lo = s < k_h ? 0 : s - k_h + 1, hi = s < ROWS ? s : ROWS - 1;                                     \
             switch (lo * 4 + hi) { CONVOLVE2D_STEPS_##ROWS(VECTORS, LOAD) }                                          \
+            if (!FOLDS)                                                                                              \
+                continue;                                                                                            \
+            phase = phase + 1 == fold ? 0 : phase + 1;                                                               \
+            if (phase >= ROWS)                                                                                       \
+                continue;                                                                                            \
+            _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++)                                                   \
+                if (folds[r] == phase)                                                                               \
+                    _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++) {                                      \
+                        before[r % (FOLDS ? ROWS : 1)][v] = V(add)(before[r % (FOLDS ? ROWS : 1)][v], sum[r][v]);    \
+                        sum[r][v] = V(set1)(0);                                                                      \
+                    }                                                                                                \
         }                                                                                                            \
+        if (FOLDS)                                                                                                   \
+            _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++)                                                   \
+                _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                            \
+                    sum[r][v] = V(add)(before[r % (FOLDS ? ROWS : 1)][v], sum[r][v]);                                \
         _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++)                                                       \
             _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                                \
                 STORE(out + (size_t)r * out_pitch + v * LANES, sum[r][v]);                                           \
     }
+
+/*
+ * How a tile stores: past the caches, added to what is there; and in which order products are added.
+ * Equal terms drift by up to a quarter of a rounding each. So one chain is at most WHOLE products long, in a pass of column or rows, of
+ * which two follow each other, half that; more are summed in chains of CHAIN and these in GROUPs.
+ */
+enum {
+    TYPED(convolve2d_STREAMS) = 1, TYPED(convolve2d_ADDS) = 2, TYPED(convolve2d_BACKWARDS) = 4,
+    TYPED(convolve2d_WHOLE) = 121, TYPED(convolve2d_CHAIN) = 60, TYPED(convolve2d_GROUP) = 16, TYPED(convolve2d_FACTORS) = 4
+};
 
 /*
  * 3 vectors are what 16 registers hold: 12 sums, 3 columns, a weight. Of 32, more than 4 gain nothing: measured, float32.
@@ -63,60 +102,111 @@ enum {
 };
 #define CONVOLVE2D_LOAD_N(p) S(load_n)(p, n)
 #define CONVOLVE2D_STORE_N(p, v) V(store_n)(p, v, n)
-#define CONVOLVE2D_STORE(p, v) (streams ? V(stream)(p, v) : V(store)(p, v))
-CONVOLVE2D_TILE(wide_4, 4, TYPED(convolve2d_WIDE), S(load), CONVOLVE2D_STORE)
-CONVOLVE2D_TILE(wide_1, 1, TYPED(convolve2d_WIDE), S(load), CONVOLVE2D_STORE)
-CONVOLVE2D_TILE(narrow_4, 4, TYPED(convolve2d_NARROW), S(load), V(store))
-CONVOLVE2D_TILE(narrow_1, 1, TYPED(convolve2d_NARROW), S(load), V(store))
-CONVOLVE2D_TILE(masked_4, 4, 1, CONVOLVE2D_LOAD_N, CONVOLVE2D_STORE_N)
-CONVOLVE2D_TILE(masked_1, 1, 1, CONVOLVE2D_LOAD_N, CONVOLVE2D_STORE_N)
+#define CONVOLVE2D_STORE(p, v) (how & TYPED(convolve2d_STREAMS) ? V(stream)(p, v) : V(store)(p, v))
+#define CONVOLVE2D_SUM(v, load) (how & TYPED(convolve2d_ADDS) ? V(add)(load, v) : v)
+#define CONVOLVE2D_ADD_N(p, v) V(store_n)(p, CONVOLVE2D_SUM(v, V(load_n)(p, n)), n)
+#define CONVOLVE2D_ADD(p, v) V(store)(p, CONVOLVE2D_SUM(v, V(load)(p)))
+CONVOLVE2D_TILE(wide_4, 4, TYPED(convolve2d_WIDE), S(load), CONVOLVE2D_STORE, 0)
+CONVOLVE2D_TILE(wide_1, 1, TYPED(convolve2d_WIDE), S(load), CONVOLVE2D_STORE, 0)
+CONVOLVE2D_TILE(narrow_4, 4, TYPED(convolve2d_NARROW), S(load), V(store), 0)
+CONVOLVE2D_TILE(narrow_1, 1, TYPED(convolve2d_NARROW), S(load), V(store), 0)
+CONVOLVE2D_TILE(masked_4, 4, 1, CONVOLVE2D_LOAD_N, CONVOLVE2D_STORE_N, 0)
+CONVOLVE2D_TILE(masked_1, 1, 1, CONVOLVE2D_LOAD_N, CONVOLVE2D_STORE_N, 0)
+CONVOLVE2D_TILE(folded_wide_4, 4, TYPED(convolve2d_WIDE), S(load), CONVOLVE2D_ADD, 1)
+CONVOLVE2D_TILE(folded_wide_1, 1, TYPED(convolve2d_WIDE), S(load), CONVOLVE2D_ADD, 1)
+CONVOLVE2D_TILE(folded_narrow_4, 4, TYPED(convolve2d_NARROW), S(load), CONVOLVE2D_ADD, 1)
+CONVOLVE2D_TILE(folded_narrow_1, 1, TYPED(convolve2d_NARROW), S(load), CONVOLVE2D_ADD, 1)
+CONVOLVE2D_TILE(folded_masked_4, 4, 1, CONVOLVE2D_LOAD_N, CONVOLVE2D_ADD_N, 1)
+CONVOLVE2D_TILE(folded_masked_1, 1, 1, CONVOLVE2D_LOAD_N, CONVOLVE2D_ADD_N, 1)
 #undef CONVOLVE2D_LOAD_N
 #undef CONVOLVE2D_STORE_N
 #undef CONVOLVE2D_STORE
+#undef CONVOLVE2D_SUM
+#undef CONVOLVE2D_ADD_N
+#undef CONVOLVE2D_ADD
 #undef CONVOLVE2D_TILE
 #undef CONVOLVE2D_STEPS_4
 #undef CONVOLVE2D_STEPS_1
 #undef CONVOLVE2D_STEP
 
-/* One tile of 4 or 1 rows and a width that TYPED(convolve2d_width) gave. */
+/* One tile of 4 or 1 rows and a width that TYPED(convolve2d_width) gave; fold: as convolve2d_cut gives it, or 0. */
 static void TYPED(convolve2d_tile)(const T *taps, size_t tap_pitch, size_t k_h, size_t k_w, const void *const *rows,
-                                   size_t n_rows, size_t first, size_t step, size_t width, T *out, size_t out_pitch, int streams) {
-#define CONVOLVE2D_RUN(NAME)                                                                                          \
-    (n_rows == 4 ? TYPED(convolve2d_##NAME##_4)(taps, tap_pitch, k_h, k_w, rows, first, step, width, out, out_pitch, streams) \
-                 : TYPED(convolve2d_##NAME##_1)(taps, tap_pitch, k_h, k_w, rows, first, step, width, out, out_pitch, streams))
-    if (width == TYPED(convolve2d_WIDE) * LANES)
-        CONVOLVE2D_RUN(wide);
-    else if (width == TYPED(convolve2d_NARROW) * LANES)
-        CONVOLVE2D_RUN(narrow);
-    else
-        CONVOLVE2D_RUN(masked);
+                                   size_t n_rows, size_t first, size_t step, size_t width, T *out, size_t out_pitch,
+                                   unsigned fold, int how) {
+#define CONVOLVE2D_CALL(NAME) \
+    TYPED(convolve2d_##NAME)(taps, tap_pitch, k_h, k_w, rows, first, step, width, out, out_pitch, fold, how)
+#define CONVOLVE2D_RUN(NAME)                                                        \
+    if (fold)                                                                       \
+        n_rows == 4 ? CONVOLVE2D_CALL(folded_##NAME##_4) : CONVOLVE2D_CALL(folded_##NAME##_1);  \
+    else                                                                            \
+        n_rows == 4 ? CONVOLVE2D_CALL(NAME##_4) : CONVOLVE2D_CALL(NAME##_1);
+    if (width == TYPED(convolve2d_WIDE) * LANES) {
+        CONVOLVE2D_RUN(wide)
+    } else if (width == TYPED(convolve2d_NARROW) * LANES) {
+        CONVOLVE2D_RUN(narrow)
+    } else {
+        CONVOLVE2D_RUN(masked)
+    }
 #undef CONVOLVE2D_RUN
+#undef CONVOLVE2D_CALL
 }
 
-/* The same tile as a sum of partial sums of at most 512 products, which keeps float32 within 1e-6 for kernels of any size. */
-static void TYPED(convolve2d_parts)(const T *taps, size_t k_h, size_t k_w, const void *const *rows, size_t n_rows,
-                                    size_t first, size_t step, size_t width, T *out, size_t out_pitch) {
-    const size_t most_w = k_w < 512 ? k_w : 512, most_h = 512 / most_w;
-    T sum[4 * TYPED(convolve2d_WIDE) * LANES] = {0}, part[4 * TYPED(convolve2d_WIDE) * LANES];
-    for (size_t j = 0; j < k_h; j += most_h)
-        for (size_t k = 0; k < k_w; k += most_w) {
-            size_t part_h = k_h - j < most_h ? k_h - j : most_h, part_w = k_w - k < most_w ? k_w - k : most_w;
-            TYPED(convolve2d_tile)(taps + k * k_h + j, k_h, part_h, part_w, rows + j, n_rows, first + k * step, step, width,
-                                   part, width, 0);
-            for (size_t i = 0; i < n_rows * width; i++)
-                sum[i] += part[i];
+/* Pieces of a kernel, of rows that a tile folds together, `fold` of them, into at most GROUP sums. */
+typedef struct TYPED(convolve2d_pieces) { size_t h, w, down, count; unsigned fold; } TYPED(convolve2d_pieces);
+static inline TYPED(convolve2d_pieces) TYPED(convolve2d_cut)(size_t k_h, size_t k_w) {
+    enum { CHAIN = TYPED(convolve2d_CHAIN), GROUP = TYPED(convolve2d_GROUP) };
+    const size_t across = (k_w + CHAIN - 1) / CHAIN, w = (k_w + across - 1) / across, fold = CHAIN / w, h = GROUP * fold;
+    const size_t down = (k_h + h - 1) / h;
+    return (TYPED(convolve2d_pieces)){h, w, down, down * across, (unsigned)fold};
+}
+
+/* The same tile as the sum of the pieces from <= piece < end. */
+static void TYPED(convolve2d_some)(const TYPED(convolve2d_pieces) *p, size_t from, size_t end, const T *taps, size_t k_h, size_t k_w,
+                                   const void *const *rows, size_t n_rows, size_t first, size_t step, size_t width, T *out,
+                                   size_t out_pitch, int how) {
+    for (size_t piece = from; piece < end; piece++) {
+        const size_t j = piece % p->down * p->h, k = piece / p->down * p->w;
+        TYPED(convolve2d_tile)(taps + k * k_h + j, k_h, k_h - j < p->h ? k_h - j : p->h, k_w - k < p->w ? k_w - k : p->w, rows + j,
+                               n_rows, first + k * step, step, width, out, out_pitch, p->fold,
+                               how | (piece > from ? TYPED(convolve2d_ADDS) : 0));
+    }
+}
+
+/*
+ * The same tile where pieces are many: groups of them added with what their addition rounds off (D. E. Knuth, "The Art of Computer
+ * Programming", volume 2, section 4.2.2, theorem B), so that kernels of any size keep to the same error. Beyond infinity nothing was rounded off.
+ */
+static void TYPED(convolve2d_many)(const TYPED(convolve2d_pieces) *p, const T *taps, size_t k_h, size_t k_w, const void *const *rows,
+                                   size_t n_rows, size_t first, size_t step, size_t width, T *out, size_t out_pitch, int how) {
+    enum { NUMBERS = 4 * TYPED(convolve2d_WIDE) * LANES, GROUP = TYPED(convolve2d_GROUP) };
+    T sum[NUMBERS] = {0}, lost[NUMBERS] = {0}, part[NUMBERS];
+    for (size_t piece = 0; piece < p->count; piece += GROUP) {
+        const size_t end = p->count - piece < GROUP ? p->count : piece + GROUP;
+        TYPED(convolve2d_some)(p, piece, end, taps, k_h, k_w, rows, n_rows, first, step, width, part, width, how);
+        for (size_t i = 0; i < n_rows * width; i++) {
+            const T total = sum[i] + part[i], taken = total - sum[i];
+            lost[i] += (sum[i] - (total - taken)) + (part[i] - taken);
+            sum[i] = total;
         }
+    }
+    for (size_t i = 0; i < n_rows * width; i++)
+        sum[i] += lost[i] - lost[i] == 0 ? lost[i] : 0;
     for (size_t r = 0; r < n_rows; r++)
         memcpy(out + r * out_pitch, sum + r * width, width * sizeof(T));
 }
 
 static inline void TYPED(convolve2d_any)(const T *taps, size_t k_h, size_t k_w, const void *const *rows, size_t n_rows,
-                                         size_t first, size_t step, size_t width, T *out, size_t out_pitch, int streams) {
-    const int integral = (T)0.5 == 0;
-    if (integral || k_h * k_w <= 512)
-        TYPED(convolve2d_tile)(taps, k_h, k_h, k_w, rows, n_rows, first, step, width, out, out_pitch, streams);
+                                         size_t first, size_t step, size_t width, T *out, size_t out_pitch, int how) {
+    const int integral = (T)0.5 == 0, pass = k_w == 1 || k_h <= TYPED(convolve2d_FACTORS);
+    if (integral || k_h * k_w <= (pass ? TYPED(convolve2d_CHAIN) : TYPED(convolve2d_WHOLE))) {
+        TYPED(convolve2d_tile)(taps, k_h, k_h, k_w, rows, n_rows, first, step, width, out, out_pitch, 0, how);
+        return;
+    }
+    const TYPED(convolve2d_pieces) p = TYPED(convolve2d_cut)(k_h, k_w);
+    if (p.count <= TYPED(convolve2d_GROUP))
+        TYPED(convolve2d_some)(&p, 0, p.count, taps, k_h, k_w, rows, n_rows, first, step, width, out, out_pitch, how);
     else
-        TYPED(convolve2d_parts)(taps, k_h, k_w, rows, n_rows, first, step, width, out, out_pitch);
+        TYPED(convolve2d_many)(&p, taps, k_h, k_w, rows, n_rows, first, step, width, out, out_pitch, how);
 }
 
 /*
@@ -146,10 +236,13 @@ static void TYPED(convolve2d)(const fc_convolve2d_block *b) {
                 for (size_t at = 0; at < width; at += SOURCE_LINE)
                     __builtin_prefetch((const SOURCE *)b->rows[r + n + b->k_h - 1 + i] + first + at, 0, 2);
             T *out = (T *)b->out + r * b->out_pitch + first;
+            const int whole = (uintptr_t)out % 64 == 0 && b->out_pitch % LINE == 0 && width % LINE == 0;
             TYPED(convolve2d_any)(b->taps, b->k_h, b->k_w, b->rows + r, n, first, b->step, width, out, b->out_pitch,
-                                  b->streams && (uintptr_t)out % 64 == 0 && b->out_pitch % LINE == 0 && width % LINE == 0);
+                                  (b->streams && whole ? TYPED(convolve2d_STREAMS) : 0)
+                                      | (b->backwards ? TYPED(convolve2d_BACKWARDS) : 0));
         }
     }
 }
 #undef SOURCE
 #undef S
+#undef MULTIPLY_ADD

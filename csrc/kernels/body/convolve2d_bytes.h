@@ -32,3 +32,10 @@ static inline vf32 vf32_load_n_u8(const uint8_t *p, size_t n) {
 #define SOURCE uint8_t
 #define S(word) vf32_##word##_u8
 #include "kernels/body/convolve2d.h"
+
+#undef TYPED
+#define TYPED(slot) FC_NAME(slot##_unfused_u8_f32)
+#define SOURCE uint8_t
+#define S(word) vf32_##word##_u8
+#define MULTIPLY_ADD(a, b, c) vf32_add(vf32_mul(a, b), c)
+#include "kernels/body/convolve2d.h"

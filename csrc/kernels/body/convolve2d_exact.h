@@ -5,7 +5,7 @@
  * two vectors of 16 bits, whose upper halves end as rubbish and are dropped (the even bytes need not even be cleared of the
  * odd ones above them). On bools the sum is OR, the product AND: a tap is 0 or 0xff, an output 0 or 1.
  */
-#define CONVOLVE2D_WORDS(V, T, FMA)                                                                                 \
+#define CONVOLVE2D_WORDS(V, T, FMA, ADD)                                                                            \
     typedef T V __attribute__((vector_size(sizeof(vf32) > sizeof(T) ? sizeof(vf32) : sizeof(T))));                   \
     enum { V##_LANES = sizeof(V) / sizeof(T) };                                                                      \
     static inline V V##_load(const void *p) { V v; memcpy(&v, p, sizeof v); return v; }                              \
@@ -20,7 +20,8 @@
         return v;                                                                                                    \
     }                                                                                                                \
     static inline V V##_set1(T x) { return (V){0} + x; }                                                             \
-    static inline V V##_fma(V a, V b, V c) { return FMA; }
+    static inline V V##_fma(V a, V b, V c) { return FMA; }                                                           \
+    static inline V V##_add(V a, V b) { return ADD; }
 #define CONVOLVE2D_STORES(V, T, RESULT)                                                                              \
     static inline void V##_store(void *p, V v) { v = RESULT; memcpy(p, &v, sizeof v); }                              \
     static inline void V##_store_n(void *p, V v, size_t n) { v = RESULT; memcpy(p, &v, n * sizeof(T)); }              \
@@ -35,13 +36,13 @@
         vf32_stream(p, same);                                                                                        \
     }
 
-CONVOLVE2D_WORDS(vbool, uint8_t, c | (a & b))
+CONVOLVE2D_WORDS(vbool, uint8_t, c | (a & b), a | b)
 CONVOLVE2D_STORES(vbool, uint8_t, (vbool)(v != 0) & 1)
-CONVOLVE2D_WORDS(vb16, uint16_t, c + a * b)
+CONVOLVE2D_WORDS(vb16, uint16_t, c + a * b, a + b)
 CONVOLVE2D_STORES(vb16, uint16_t, v)
-CONVOLVE2D_WORDS(vb32, uint32_t, c + a * b)
+CONVOLVE2D_WORDS(vb32, uint32_t, c + a * b, a + b)
 CONVOLVE2D_STORES(vb32, uint32_t, v)
-CONVOLVE2D_WORDS(vb64, uint64_t, c + a * b)
+CONVOLVE2D_WORDS(vb64, uint64_t, c + a * b, a + b)
 CONVOLVE2D_STORES(vb64, uint64_t, v)
 #undef CONVOLVE2D_WORDS
 #undef CONVOLVE2D_STORES
@@ -55,6 +56,7 @@ static inline vb8 vb8_load_n(const void *p, size_t n) { vb16 v = {0}; memcpy(&v,
 static inline vb8 vb8_hold(vb8 v) { return (vb8){vb16_hold(v.even), vb16_hold(v.odd)}; }
 static inline vb8 vb8_set1(uint8_t x) { return (vb8){vb16_set1(x), vb16_set1(x)}; }
 static inline vb8 vb8_fma(vb8 a, vb8 b, vb8 c) { return (vb8){c.even + a.even * b.even, c.odd + a.odd * b.odd}; }
+static inline vb8 vb8_add(vb8 a, vb8 b) { return (vb8){a.even + b.even, a.odd + b.odd}; }
 static inline void vb8_store(void *p, vb8 v) { vb16_store(p, vb8_join(v)); }
 static inline void vb8_stream(void *p, vb8 v) { vb16_stream(p, vb8_join(v)); }
 static inline void vb8_store_n(void *p, vb8 v, size_t n) { vb16 bytes = vb8_join(v); memcpy(p, &bytes, n); }
@@ -75,6 +77,7 @@ static inline void vb8_store_n(void *p, vb8 v, size_t n) { vb16 bytes = vb8_join
 #define TYPED(slot) FC_NAME(slot##_b8)
 #include "kernels/body/convolve2d.h"
 #include "kernels/body/sparse.h"
+#include "kernels/body/dots.h"
 #undef T
 #undef VEC
 #undef V
@@ -87,6 +90,7 @@ static inline void vb8_store_n(void *p, vb8 v, size_t n) { vb16 bytes = vb8_join
 #define TYPED(slot) FC_NAME(slot##_b16)
 #include "kernels/body/convolve2d.h"
 #include "kernels/body/sparse.h"
+#include "kernels/body/dots.h"
 #undef T
 #undef VEC
 #undef V
@@ -99,6 +103,7 @@ static inline void vb8_store_n(void *p, vb8 v, size_t n) { vb16 bytes = vb8_join
 #define TYPED(slot) FC_NAME(slot##_b32)
 #include "kernels/body/convolve2d.h"
 #include "kernels/body/sparse.h"
+#include "kernels/body/dots.h"
 #undef T
 #undef VEC
 #undef V
@@ -111,3 +116,4 @@ static inline void vb8_store_n(void *p, vb8 v, size_t n) { vb16 bytes = vb8_join
 #define TYPED(slot) FC_NAME(slot##_b64)
 #include "kernels/body/convolve2d.h"
 #include "kernels/body/sparse.h"
+#include "kernels/body/dots.h"

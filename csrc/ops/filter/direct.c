@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Filters by their definition. Tasks are rectangles of output rows and columns. Every tap is multiplied, or, where most are 0 and no
- * cell is infinite or NaN (0 times which is NaN), the others only. separable.c runs its passes on the same rectangles.
+ * cell is infinite or NaN (0 times which is NaN), the others only. separable.c runs its passes on the same rectangles. Where a row of outputs
+ * is shorter than a vector and a row of taps is longer, the lanes go along the taps, which are then read where they lie.
  */
+#include <math.h>
 #include <string.h>
 
 #include "core/parallel.h"
@@ -17,7 +19,8 @@ enum {
     TASK_BYTES = 512 << 10,         /* sums of a task, where that leaves TASKS of them */
     TASKS = 8,
     TASK_FLOPS = 16 << 20,          /* about 0.2 ms: far above the cost of handing out a task */
-    MOST_TAPS = 512                 /* in one sum, for float32 to keep its promise */
+    FEW_TAPS = 64,                  /* summed one after the other, in an order that shows where they cancel */
+    MOST_TAPS = 512                 /* that are not 0 */
 };
 
 typedef struct job {
@@ -61,7 +64,7 @@ static void run_sums(const fc_filter *f, const void *taps, const fc_filter_few *
         else
             f->run(&(fc_convolve2d_block){.taps = taps, .k_h = (size_t)f->k_h, .k_w = (size_t)f->k_w, .step = taken, .rows = rows + row,
                                           .n_rows = (size_t)n, .n_cols = cols, .ahead = (size_t)(rect.rows - row - n),
-                                          .out = out, .out_pitch = pitch, .streams = place && f->streams});
+                                          .out = out, .out_pitch = pitch, .streams = place && f->streams, .backwards = f->backwards});
         if (!place)
             fc_filter_store(f, (fc_rect){rect.row + row, rect.col, n, rect.cols}, channel, sums, pitch);
     }
@@ -131,15 +134,44 @@ static void cut(job *j) {
     j->blocks = (size_t)fc_ceil_div(f->out_w, j->block);
 }
 
+static fc_convolve2d_fn *dots_kernel(const fc_filter *f) {
+    switch (f->work) {
+    case FC_I8: case FC_U8: return f->kernels->dots_b8;
+    case FC_I16: case FC_U16: return f->kernels->dots_b16;
+    case FC_I32: case FC_U32: return f->kernels->dots_b32;
+    case FC_I64: case FC_U64: return f->kernels->dots_b64;
+    case FC_F32: return f->kernels->dots_f32;
+    case FC_F64: return f->kernels->dots_f64;
+    default: return NULL;
+    }
+}
+
+/*
+ * Cycles with the lanes along the rows of taps; -1 where lanes along the outputs are faster. A tile of theirs one vector wide waits for
+ * its sums: 4 cycles a tap, whatever its height.
+ */
+static double dots_cycles(const fc_filter *f) {
+    const double lanes = fc_filter_lanes(f), taps = (double)f->k_h * (double)f->k_w;
+    const double tiles = (double)(f->out_h / FC_FILTER_ROWS + f->out_h % FC_FILTER_ROWS) * ceil((double)f->out_w / lanes);
+    const double dots = (double)f->out_h * (double)f->out_w * (double)f->k_h * (ceil((double)f->k_w / lanes) + 1);
+    if (taps <= FEW_TAPS || f->channels != 1 || (double)f->out_w >= 2 * lanes || dots >= 4 * taps * tiles || !dots_kernel(f))
+        return -1;
+    return dots;
+}
+
 fc_status fc_filter_rectangles(const fc_filter *f, const fc_filter_few *few, const fc_filter_passes *passes) {
+    const int dots = !few && !passes && dots_cycles(f) >= 0;
     fc_filter own = *f;
-    job j = {.f = &own, .few = few, .passes = passes};
-    size_t taps_bytes, scratch_bytes;
-    if (!few)
+    job j = {.f = &own, .few = few, .passes = passes, .taps = f->kernel};
+    size_t taps_bytes = 0, scratch_bytes;
+    if (dots)
+        own.run = dots_kernel(f);
+    else if (!few)
         fc_filter_unwidened(f, &own);
     cut(&j);
     const size_t workers = fc_parallel_workers(j.bands * j.blocks, row_flops(&j, f->out_w) * (double)f->out_h);
-    FC_TRY(fc_multiply((ptrdiff_t[]){f->k_h, f->k_w, (ptrdiff_t)f->number}, 3, &taps_bytes));
+    if (!dots)
+        FC_TRY(fc_multiply((ptrdiff_t[]){f->k_h, f->k_w, (ptrdiff_t)f->number}, 3, &taps_bytes));
     FC_TRY(fc_filter_direct_bytes(&own, j.band, j.block, FC_ALL_CHANNELS, &j.worker_bytes));
     if (passes)
         j.worker_bytes += fc_filter_passes_bytes(passes);
@@ -147,8 +179,10 @@ fc_status fc_filter_rectangles(const fc_filter *f, const fc_filter_few *few, con
     unsigned char *memory = fc_scratch_alloc(fc_align_up(taps_bytes) + scratch_bytes);
     if (!memory)
         return FC_OUT_OF_MEMORY;
-    fc_filter_pack_taps(f, f->kernel, (size_t)f->k_w, (size_t)f->k_h, (size_t)f->k_w, memory);
-    j.taps = memory;
+    if (!dots) {
+        fc_filter_pack_taps(f, f->kernel, (size_t)f->k_w, (size_t)f->k_h, (size_t)f->k_w, memory);
+        j.taps = memory;
+    }
     j.scratch = memory + fc_align_up(taps_bytes);
     fc_parallel_for(j.bands * j.blocks, workers, run_task, &j);
     fc_scratch_free(memory);
@@ -160,53 +194,93 @@ static fc_status run_direct(const fc_filter *f, const fc_filter_taps *known) {
     return fc_filter_rectangles(f, NULL, NULL);
 }
 
+double fc_filter_direct_cycles(const fc_filter *f) {
+    const double dots = dots_cycles(f);
+    return dots < 0 ? fc_filter_sums_cycles(f, fc_filter_direct_work(f)) : dots;
+}
+
+/* Products apart from their sums take a fifth more. */
 static double direct_cycles(const fc_filter *f, const fc_filter_taps *known) {
-    (void)known;
-    return fc_filter_sums_cycles(f, fc_filter_direct_work(f));
+    return fc_filter_direct_cycles(f) * (known->cancels ? 1.2 : 1);
 }
 
 const fc_filter_algorithm fc_filter_by_direct = {"direct", direct_cycles, run_direct};
 
-static fc_sparse_fn *sparse_kernel(const fc_filter *f) {
+static fc_sparse_fn *sparse_kernel(const fc_filter *f, int unfused) {
     switch (f->work) {
     case FC_I8: case FC_U8: return f->kernels->sparse_b8;
     case FC_I16: case FC_U16: return f->kernels->sparse_b16;
     case FC_I32: case FC_U32: return f->kernels->sparse_b32;
     case FC_I64: case FC_U64: return f->kernels->sparse_b64;
-    case FC_F32: return f->kernels->sparse_f32;
-    case FC_F64: return f->kernels->sparse_f64;
+    case FC_F32: return unfused ? f->kernels->sparse_unfused_f32 : f->kernels->sparse_f32;
+    case FC_F64: return unfused ? f->kernels->sparse_unfused_f64 : f->kernels->sparse_f64;
     default: return NULL;
     }
 }
 
-static fc_status run_sparse(const fc_filter *f, const fc_filter_taps *known) {
+static double real_tap(const fc_filter *f, const fc_filter_few *few, size_t i) {
+    return f->work == FC_F32 ? (double)((const float *)few->taps)[i] : ((const double *)few->taps)[i];
+}
+
+static void exchange(void *a, void *b, size_t bytes) {
+    unsigned char kept[sizeof(fc_sparse_place)];
+    memcpy(kept, a, bytes);
+    memcpy(a, b, bytes);
+    memcpy(b, kept, bytes);
+}
+
+/*
+ * Each tap is followed by the one that takes their sum nearest to 0: opposite ones meet, so that equal cells leave nothing of their products,
+ * however the sum of several would have been rounded.
+ */
+static void pair_up(const fc_filter *f, fc_filter_few *few) {
+    double sum = 0;
+    for (size_t i = 0; i < few->count; i++) {
+        size_t next = i;
+        for (size_t t = i + 1; sum != 0 && t < few->count; t++)
+            if (fabs(sum + real_tap(f, few, t)) < fabs(sum + real_tap(f, few, next)))
+                next = t;
+        exchange((unsigned char *)few->taps + i * f->number, (unsigned char *)few->taps + next * f->number, f->number);
+        exchange(few->places + i, few->places + next, sizeof *few->places);
+        sum += real_tap(f, few, i);
+    }
+}
+
+/* The taps other than 0 and their places, from memory for known->nonzero of both. */
+static void find_few(const fc_filter *f, fc_filter_few *few) {
     static const unsigned char zeros[8];
-    fc_filter_few few = {.run = sparse_kernel(f)};
-    const size_t taps_bytes = fc_align_up(known->nonzero * f->number);
+    const size_t count = (size_t)(f->k_h * f->k_w), k_w = (size_t)f->k_w;
     const unsigned char *tap = f->kernel;
+    for (size_t i = 0; i < count; i++, tap += f->number) {
+        const int is_zero = f->work == FC_F32 ? *(const float *)tap == 0 : f->work == FC_F64 ? *(const double *)tap == 0
+                                                                                             : !memcmp(tap, zeros, f->number);
+        if (is_zero)
+            continue;
+        memcpy((unsigned char *)few->taps + few->count * f->number, tap, f->number);
+        few->places[few->count++] = (fc_sparse_place){i / k_w, i % k_w * (size_t)f->channels};
+    }
+}
+
+static fc_status run_sparse(const fc_filter *f, const fc_filter_taps *known) {
+    fc_filter_few few = {.run = sparse_kernel(f, known->cancels)};
+    const size_t taps_bytes = fc_align_up(known->nonzero * f->number);
     unsigned char *memory = fc_scratch_alloc(taps_bytes + known->nonzero * sizeof(fc_sparse_place));
     if (!memory)
         return FC_OUT_OF_MEMORY;
     few.taps = memory;
     few.places = (fc_sparse_place *)(memory + taps_bytes);
-    for (ptrdiff_t row = 0; row < f->k_h; row++)
-        for (ptrdiff_t col = 0; col < f->k_w; col++, tap += f->number) {
-            const int is_zero = f->work == FC_F32 ? *(const float *)tap == 0 : f->work == FC_F64 ? *(const double *)tap == 0
-                                                                                                 : !memcmp(tap, zeros, f->number);
-            if (is_zero)
-                continue;
-            memcpy((unsigned char *)few.taps + few.count * f->number, tap, f->number);
-            few.places[few.count++] = (fc_sparse_place){(size_t)row, (size_t)(col * f->channels)};
-        }
+    find_few(f, &few);
+    if (known->cancels)
+        pair_up(f, &few);
     const fc_status status = fc_filter_rectangles(f, &few, NULL);
     fc_scratch_free(memory);
     return status;
 }
 
 static double sparse_cycles(const fc_filter *f, const fc_filter_taps *known) {
-    if (!known->finite || known->nonzero > MOST_TAPS || !sparse_kernel(f))
+    if (!known->finite || known->nonzero > MOST_TAPS || !sparse_kernel(f, known->cancels))
         return -1;
-    return fc_filter_sums_cycles(f, 2.2 * (double)known->nonzero + 4);
+    return fc_filter_sums_cycles(f, known->cancels ? 1.6 * (double)known->nonzero + 2 : 2.2 * (double)known->nonzero + 4);
 }
 
 const fc_filter_algorithm fc_filter_by_sparse = {"sparse", sparse_cycles, run_sparse};

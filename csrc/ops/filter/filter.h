@@ -28,12 +28,13 @@ typedef struct fc_filter {
     const fc_kernels *kernels;
     size_t number, image_number, out_number;    /* bytes of a number of work, of the image, of out */
     size_t cell;                                /* bytes of a number as fc_filter_source gives it */
-    fc_convolve2d_fn *run, *sum;                /* the direct kernels on such numbers, on numbers of work */
+    fc_convolve2d_fn *run, *sum;                /* the direct kernels on such numbers, on numbers of work; unfused where taps cancel */
     fc_convert_fn *widen;                       /* image_type to work, NULL where cells are of image_type */
     fc_convolve2d_fn *reads;                    /* the direct kernel that reads image_type and sums in work, NULL where there is none */
     unsigned char fill_byte;                    /* fill as a number of the image, where reads is not NULL */
     fc_narrow_fn *narrow;                       /* work to result, NULL where they are the same */
     int streams;                /* out is written past the caches */
+    int backwards;              /* direct sums begin with the last tap, where their order shows: where taps cancel */
 } fc_filter;
 
 typedef struct fc_rect { ptrdiff_t row, col, rows, cols; } fc_rect;
@@ -70,6 +71,7 @@ void fc_filter_stored(const fc_filter *f);
 /* What is known of a kernel before an algorithm is chosen. */
 typedef struct fc_filter_taps {
     int finite, equal;          /* all taps finite; all of them the same, and not 0 */
+    int cancels;                /* few taps, which equal cells cancel in */
     size_t nonzero;
     size_t rank;                /* of the factors; 0 where the kernel has none of a useful rank */
     const void *columns, *rows; /* as fc_factor gives them */
@@ -84,10 +86,15 @@ void fc_filter_pack_taps(const fc_filter *f, const void *kernel, size_t pitch, s
 int fc_filter_is_complex(fc_dtype dtype);
 /* Whether all numbers of these rows are finite; 1 for integers. Not for long double. */
 int fc_filter_rows_finite(const fc_filter *f, const void *const *rows, size_t count, size_t numbers);
-/* What a kernel is made of; *memory, to be freed with fc_scratch_free, holds the factors and is NULL where there are none. */
-fc_status fc_filter_know(const fc_filter *f, fc_filter_taps *taps, void **memory);
+/*
+ * What a kernel is made of, as far as algorithm `id` asks for it; for FC_FILTER_AUTO as far as knowing it may save more than it costs, for
+ * FC_FILTER_COUNT all. *memory, to be freed with fc_scratch_free, holds the factors and is NULL where there are none.
+ */
+fc_status fc_filter_know(const fc_filter *f, fc_filter_algorithm_id id, fc_filter_taps *taps, void **memory);
 
 /* ---------------------------------------------------------------- direct.c */
+
+double fc_filter_direct_cycles(const fc_filter *f);
 
 /* One rectangle of outputs by the definition, on this thread; scratch of fc_filter_direct_bytes(...) bytes. */
 void fc_filter_direct(const fc_filter *f, const void *taps, fc_rect rect, ptrdiff_t channel, void *scratch);
@@ -137,6 +144,8 @@ typedef struct fc_filter_algorithm {
 
 /* ---------------------------------------------------------------- plan.c */
 
+/* Numbers of `work` in a vector. */
+double fc_filter_lanes(const fc_filter *f);
 /* Cycles for the whole image at `work` vector operations a vector of sums, or what moving image and result takes where that is more. */
 double fc_filter_sums_cycles(const fc_filter *f, double work);
 /* Runs the cheapest algorithm, or the one asked for; f needs no more than what comes before `kernels`. */

@@ -88,10 +88,13 @@ static fc_status complete(fc_filter *f) {
 
 static double numbers(const fc_filter *f) { return (double)(f->out_h * f->channels) * (double)f->out_w; }
 
-double fc_filter_sums_cycles(const fc_filter *f, double work) {
+double fc_filter_lanes(const fc_filter *f) {
     const fc_gemm_tile *tile = f->kernels->gemm_f32;
-    const double lanes = (double)(tile->cols / tile->vectors * sizeof(float)) / (double)f->number;
-    const double arithmetic = numbers(f) / lanes * work * (fc_filter_is_complex(f->work) ? 2 : 1);
+    return (double)(tile->cols / tile->vectors * sizeof(float)) / (double)f->number;
+}
+
+double fc_filter_sums_cycles(const fc_filter *f, double work) {
+    const double arithmetic = numbers(f) / fc_filter_lanes(f) * work * (fc_filter_is_complex(f->work) ? 2 : 1);
     const double moved = numbers(f) * (double)(f->image_number + f->out_number) / (f->streams ? MEMORY_BYTES_A_CYCLE : CACHE_BYTES_A_CYCLE);
     return arithmetic > moved ? arithmetic : moved;
 }
@@ -109,13 +112,28 @@ static const fc_filter_algorithm *cheapest(const fc_filter *f, const fc_filter_t
     return best;
 }
 
+/* Kernels that round every product, in the order of the taps given. */
+static void unfuse(fc_filter *f) {
+    switch (f->work) {
+    case FC_F32: f->run = f->kernels->convolve2d_unfused_f32; break;
+    case FC_F64: f->run = f->kernels->convolve2d_unfused_f64; break;
+    case FC_C64: f->run = f->kernels->convolve2d_complex_unfused_f32; break;
+    default: f->run = f->kernels->convolve2d_complex_unfused_f64;
+    }
+    f->sum = f->run;
+    f->reads = f->reads ? f->kernels->convolve2d_unfused_u8_f32 : NULL;
+}
+
 fc_status fc_filter_run(fc_filter *f, fc_filter_algorithm_id id) {
     fc_filter_taps known;
     void *memory;
     FC_TRY(complete(f));
     if (id < FC_FILTER_AUTO || id >= FC_FILTER_COUNT)
         return FC_BAD_ARGUMENT;
-    FC_TRY(fc_filter_know(f, &known, &memory));
+    FC_TRY(fc_filter_know(f, id, &known, &memory));
+    if (known.cancels)
+        unfuse(f);
+    f->backwards &= known.cancels;
     const fc_filter_algorithm *algorithm = id ? algorithms[id - 1] : cheapest(f, &known);
     const fc_status status = algorithm->cycles(f, &known) < 0 ? FC_BAD_ARGUMENT : algorithm->run(f, &known);
     fc_scratch_free(memory);
@@ -129,10 +147,12 @@ fc_status fc_filter_explain(fc_filter *f, fc_filter_algorithm_id id, fc_filter_p
     FC_TRY(complete(f));
     if (id < FC_FILTER_AUTO || id >= FC_FILTER_COUNT)
         return FC_BAD_ARGUMENT;
-    FC_TRY(fc_filter_know(f, &known, &memory));
+    FC_TRY(fc_filter_know(f, FC_FILTER_AUTO, &known, &memory));
     const fc_filter_algorithm *best = cheapest(f, &known);
-    plan->rank = known.rank;
     plan->cycles[FC_FILTER_AUTO] = best->cycles(f, &known);
+    fc_scratch_free(memory);
+    FC_TRY(fc_filter_know(f, FC_FILTER_COUNT, &known, &memory));
+    plan->rank = known.rank;
     for (size_t i = 0; i < ALGORITHMS; i++) {
         plan->cycles[i + 1] = algorithms[i]->cycles(f, &known);
         if (!id && algorithms[i] == best)

@@ -10,7 +10,11 @@
 
 enum {
     SUMMED = 15 * 15,           /* equal taps from which box.c is always ahead of factors */
-    FACTORED_CYCLES = 4000      /* of all taps, from which looking for factors may pay */
+    FACTORED_CYCLES = 4000,     /* of the direct sums, from which looking for factors may pay */
+    LOOK_CYCLES = 6,            /* a tap, for all but its factors */
+    FACTOR_CYCLES = 25,         /* a tap and a factor */
+    FEW = 64,                   /* taps that are looked at in no time */
+    CANCELLING = 12             /* taps other than 0, of which products apart from sums cost little beside moving the image */
 };
 
 /* A source vector, loaded once, serves the FC_FILTER_ROWS rows of a tile; along the rows each tap loads its own. */
@@ -34,55 +38,105 @@ int fc_filter_rows_finite(const fc_filter *f, const void *const *rows, size_t co
 
 int fc_filter_is_complex(fc_dtype dtype) { return dtype == FC_C64 || dtype == FC_C128 || dtype == FC_CLONGDOUBLE; }
 
+/* to[col * rows + row] = from[row * pitch + col] for numbers of `size` bytes, `step` bytes apart in from. */
+static void turn(const unsigned char *from, size_t step, size_t pitch, size_t rows, size_t cols, size_t size, unsigned char *to) {
+#define TURN(bytes)                                                                                         \
+    case bytes:                                                                                             \
+        for (size_t row = 0; row < rows; row++)                                                             \
+            for (size_t col = 0; col < cols; col++)                                                         \
+                memcpy(to + (col * rows + row) * bytes, from + (row * pitch + col) * step, bytes);          \
+        break;
+    switch (size) {
+    TURN(1) TURN(2) TURN(4) TURN(8)
+    default:
+        for (size_t row = 0; row < rows; row++)
+            for (size_t col = 0; col < cols; col++)
+                memcpy(to + (col * rows + row) * size, from + (row * pitch + col) * step, size);
+    }
+#undef TURN
+}
+
 /* taps[col * rows + row], complex ones as two planes; see fc_convolve2d_block. */
-void fc_filter_pack_taps(const fc_filter *f, const void *kernel_, size_t pitch, size_t rows, size_t cols, void *taps_) {
+void fc_filter_pack_taps(const fc_filter *f, const void *kernel, size_t pitch, size_t rows, size_t cols, void *taps_) {
     const int is_complex = fc_filter_is_complex(f->work);
     const size_t count = rows * cols, part = f->number >> is_complex;
-    const unsigned char *kernel = kernel_;
     unsigned char *taps = taps_;
-    for (size_t row = 0; row < rows; row++)
-        for (size_t col = 0; col < cols; col++) {
-            const unsigned char *tap = kernel + (row * pitch + col) * f->number;
-            const size_t to = col * rows + row;
-            memcpy(taps + to * part, tap, part);
-            if (is_complex)
-                memcpy(taps + (count + to) * part, tap + part, part);
-        }
+    for (size_t i = 0; i <= (size_t)is_complex; i++)
+        turn((const unsigned char *)kernel + i * part, f->number, pitch, rows, cols, part, taps + i * count * part);
     if (f->work == FC_BOOL)
         for (size_t i = 0; i < count; i++)
             taps[i] = taps[i] ? 0xff : 0;
 }
 
-/* Parts of tap i as doubles; 0 for types that are not read so. */
-static int parts_of(const fc_filter *f, size_t i, double *re, double *im) {
-    *im = 0;
+/* Of the first `count` taps; 1 for types of which no more is asked. */
+static int all_finite(const fc_filter *f, size_t count) {
     switch (f->work) {
-    case FC_F32: *re = ((const float *)f->kernel)[i]; return 1;
-    case FC_F64: *re = ((const double *)f->kernel)[i]; return 1;
-    case FC_C64: *re = ((const float *)f->kernel)[2 * i]; *im = ((const float *)f->kernel)[2 * i + 1]; return 1;
-    case FC_C128: *re = ((const double *)f->kernel)[2 * i]; *im = ((const double *)f->kernel)[2 * i + 1]; return 1;
-    default: return 0;
+    case FC_F32: return f->kernels->finite_f32(f->kernel, count);
+    case FC_F64: return f->kernels->finite_f64(f->kernel, count);
+    case FC_C64: return f->kernels->finite_f32(f->kernel, 2 * count);
+    case FC_C128: return f->kernels->finite_f64(f->kernel, 2 * count);
+    default: return 1;
     }
 }
 
-/* Of the first `count` taps. */
-static int all_finite(const fc_filter *f, size_t count) {
-    double re, im;
-    for (size_t i = 0; i < count && parts_of(f, i, &re, &im); i++)
-        if (!isfinite(re) || !isfinite(im))
-            return 0;
-    return 1;
-}
-
+#define COUNT_NONZERO(type) for (size_t i = 0; i < count; i++) found += ((const type *)f->kernel)[i] != 0;
 static size_t nonzero(const fc_filter *f, size_t count) {
     static const unsigned char zeros[16];
     const unsigned char *tap = f->kernel;
     size_t found = 0;
-    for (size_t i = 0; i < count; i++, tap += f->number) {
-        double re, im;
-        found += parts_of(f, i, &re, &im) ? re != 0 || im != 0 : memcmp(tap, zeros, f->number < 16 ? f->number : 16) != 0;
+    switch (f->work) {
+    case FC_BOOL: case FC_I8: case FC_U8: COUNT_NONZERO(uint8_t) break;
+    case FC_I16: case FC_U16: COUNT_NONZERO(uint16_t) break;
+    case FC_I32: case FC_U32: COUNT_NONZERO(uint32_t) break;
+    case FC_I64: case FC_U64: COUNT_NONZERO(uint64_t) break;
+    case FC_F32: COUNT_NONZERO(float) break;
+    case FC_F64: COUNT_NONZERO(double) break;
+    case FC_C64: COUNT_NONZERO(float _Complex) break;
+    case FC_C128: COUNT_NONZERO(double _Complex) break;
+    default:
+        for (size_t i = 0; i < count; i++, tap += f->number)
+            found += memcmp(tap, zeros, sizeof zeros) != 0;
     }
     return found;
+}
+#undef COUNT_NONZERO
+
+static double part_of(const fc_filter *f, size_t i) {
+    return f->work == FC_F32 || f->work == FC_C64 ? (double)((const float *)f->kernel)[i] : ((const double *)f->kernel)[i];
+}
+
+/* Whether the numbers first, first + step, ... below end that are tap i times a power of two, up to sign, sum to 0. */
+static int group_cancels(const fc_filter *f, size_t i, size_t first, size_t step, size_t end) {
+    int own, exponent;
+    const double mantissa = fabs(frexp(part_of(f, i), &own));
+    double sum = 0;
+    for (; first < end; first += step) {
+        const double part = frexp(part_of(f, first), &exponent);
+        sum += fabs(part) == mantissa ? ldexp(part < 0 ? -1 : 1, exponent - own) : 0;
+    }
+    return sum == 0;
+}
+
+/*
+ * Whether few taps are pairs, or a number times integers, that sum to 0: Haar's, Prewitt's, Sobel's, Scharr's, Laplacians. Then equal cells
+ * give equal products, which leave nothing if each of them is rounded.
+ */
+static int cancels(const fc_filter *f, const fc_filter_taps *taps, size_t count) {
+    const size_t step = (size_t)fc_filter_is_complex(f->work) + 1, end = count * step;
+    const int is_float = f->work == FC_F32 || f->work == FC_C64;
+    double sum[2] = {0, 0}, size = 0;
+    if ((!is_float && f->work != FC_F64 && f->work != FC_C128) || !taps->finite || taps->equal || taps->nonzero > CANCELLING || count > FEW)
+        return 0;
+    for (size_t i = 0; i < end; i++) {
+        sum[i % step] += part_of(f, i);
+        size += fabs(part_of(f, i));
+    }
+    if (size == 0 || fabs(sum[0]) + fabs(sum[1]) > (is_float ? 4 * 0x1p-24 : 4 * 0x1p-53) * size)
+        return 0;
+    for (size_t i = 0; i < end; i++)
+        if (part_of(f, i) != 0 && !group_cancels(f, i, i % step, step, end))
+            return 0;
+    return 1;
 }
 
 /* Equal taps are the same when moved by one. */
@@ -91,16 +145,33 @@ static int all_equal(const fc_filter *f) {
     return !memcmp(kernel, kernel + f->number, ((size_t)(f->k_h * f->k_w) - 1) * f->number);
 }
 
-fc_status fc_filter_know(const fc_filter *f, fc_filter_taps *taps, void **memory) {
+/* How many factors to look for; 0 where that costs more than it saves. */
+static size_t factors_wanted(const fc_filter *f, fc_filter_algorithm_id id, const fc_filter_taps *taps, size_t count) {
+    if (!taps->finite || (id != FC_FILTER_AUTO && id != FC_FILTER_SEPARABLE && id != FC_FILTER_COUNT))
+        return 0;
+    if (id != FC_FILTER_AUTO)
+        return fc_factor_most(f->work, HUGE_VAL);
+    const double cycles = fc_filter_direct_cycles(f);
+    const size_t most = fc_factor_most(f->work, fc_filter_direct_work(f) / fc_filter_pass_work(f));
+    if (cycles < FACTORED_CYCLES || cycles < FACTOR_CYCLES * (double)most * (double)count)
+        return 0;
+    return taps->equal && f->work >= FC_F16 && count > SUMMED ? 0 : most;
+}
+
+fc_status fc_filter_know(const fc_filter *f, fc_filter_algorithm_id id, fc_filter_taps *taps, void **memory) {
+    const size_t count = (size_t)(f->k_h * f->k_w);
     *memory = NULL;
-    *taps = (fc_filter_taps){.equal = all_equal(f)};
-    const size_t count = (size_t)(f->k_h * f->k_w), looked = taps->equal ? 1 : count;
+    *taps = (fc_filter_taps){.nonzero = count};
+    if (count > FEW && (id == FC_FILTER_DIRECT || (!id && fc_filter_direct_cycles(f) < LOOK_CYCLES * (double)count)))
+        return FC_OK;
+    taps->equal = all_equal(f);
+    const size_t looked = taps->equal ? 1 : count;
     taps->finite = all_finite(f, looked);
     taps->nonzero = nonzero(f, looked) * (count / looked);
     taps->equal &= taps->finite && taps->nonzero;
-    const size_t most = fc_filter_sums_cycles(f, fc_filter_direct_work(f)) < FACTORED_CYCLES ? 0
-        : fc_factor_most(f->work, fc_filter_direct_work(f) / fc_filter_pass_work(f));
-    if (!taps->finite || !most || (taps->equal && f->work >= FC_F16 && f->k_h * f->k_w > SUMMED))
+    taps->cancels = cancels(f, taps, count);
+    const size_t most = factors_wanted(f, id, taps, count);
+    if (!most)
         return FC_OK;
     size_t bytes;
     FC_TRY(fc_multiply((ptrdiff_t[]){f->k_h + f->k_w, (ptrdiff_t)most, (ptrdiff_t)f->number}, 3, &bytes));

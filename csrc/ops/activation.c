@@ -161,8 +161,8 @@ static double rounded(const fc_kernels *kernels, fc_dtype dtype, double value) {
 }
 
 static fc_status relu(fc_dtype dtype, const fc_relu_params *params, size_t count, const void *x, const void *dy, void *to) {
-    const fc_kernels *kernels = fc_active_kernels();
-    FC_TRY(check(dtype, FC_RELU, kernels));
+    const fc_kernels *kernels;
+    FC_TRY(check(dtype, FC_RELU, &kernels));
     fc_relu_params p = {
         .negative_slope = params->negative_slope, .threshold = rounded(kernels, dtype, params->threshold),
         .low = rounded(kernels, dtype, params->low), .high = rounded(kernels, dtype, params->high),

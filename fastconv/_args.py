@@ -4,6 +4,7 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+import sys
 
 import numpy as np
 
@@ -93,6 +94,8 @@ def output(out, shape: tuple[int, ...], dtype: np.dtype, inputs: tuple[np.ndarra
 def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """An uninitialised array; a large one starts on a cache line, and on pages that an earlier result has left."""
     size = math.prod(shape) * dtype.itemsize
+    if size > sys.maxsize:
+        raise ValueError(f"fastconv: a result of shape {shape} overflows the address space")
     return np.empty(shape, dtype) if size < _LARGE else np.ndarray(shape, dtype, _core.Memory(size))
 
 

@@ -217,6 +217,8 @@ def test_same_padding_of_no_rows_gives_no_rows():
 @pytest.mark.parametrize(("call", "argument"), [
     (lambda x, k: fastconv.conv2d(x, k, padding=((2**62, 2**62), (0, 0))), "overflow"),
     (lambda x, k: fastconv.conv2d(x, k, padding=((2**40, 2**40), (2**40, 2**40)), strides=2**40), "overflow"),
+    (lambda x, k: fastconv.conv2d(x, k, padding=((2**33, 2**33), (2**33, 2**33))), "overflow"),
+    (lambda x, k: fastconv.conv2d_transpose(x, k, strides=2**31), "overflow"),
     (lambda x, k: fastconv.conv2d_transpose(x, k, strides=2**61), "`strides`"),
     (lambda x, k: fastconv.conv2d_transpose(x, k, strides=2**62, padding="same"), "`strides`"),
     (lambda x, k: fastconv.conv2d_transpose(x, k, dilation_rate=2**62), "`strides`"),

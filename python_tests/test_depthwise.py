@@ -135,7 +135,8 @@ def test_layers_it_does_not_serve():
     with pytest.raises(ValueError, match="`algorithm` 'depthwise' needs one input channel a group"):
         fastconv.conv2d(x, np.ones((3, 3, 2, 4), np.float32), groups=2, algorithm="depthwise")
     with pytest.raises(ValueError, match="`algorithm` 'depthwise' needs"):
-        fastconv.conv2d(x, np.ones((3, 3, 1, 4), np.float32), groups=4, strides=5000, algorithm="depthwise")
+        fastconv.conv2d(np.ones((1, 5, 5003, 4), np.float32), np.ones((3, 3, 1, 4), np.float32), groups=4, strides=5000,
+                        algorithm="depthwise")
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)

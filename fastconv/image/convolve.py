@@ -160,7 +160,7 @@ def _convolve2d(in1, in2, mode, boundary, fillvalue, correlate, out, algorithm):
             computed = np.empty(returned.shape, working)
         run(algorithm, kernel, geometry.run, image, kernel, fill, computed)
     else:
-        computed = _with_empty(image, kernel, mode, boundary, fill, swapped)
+        computed = _with_empty(image, kernel, mode, boundary, fill, swapped, correlate)
         _, returned = _args.output(out, computed.shape, dtype, ())
     if computed is not returned:
         with np.errstate(over="ignore"):
@@ -238,7 +238,8 @@ def _fill(fillvalue, dtype: np.dtype) -> np.ndarray:
     return value.astype(dtype).reshape(())
 
 
-def _with_empty(image: np.ndarray, kernel: np.ndarray, mode: int, boundary: int, fill, swapped: bool) -> np.ndarray:
+def _with_empty(image: np.ndarray, kernel: np.ndarray, mode: int, boundary: int, fill, swapped: bool,
+                correlate: bool) -> np.ndarray:
     """The result where an input has no cells: sums of nothing, or of fill values alone."""
     sign = {0: 1, 1: 0, 2: -1}[mode]
     shape = tuple(n + sign * (k - 1) for n, k in zip(image.shape, kernel.shape, strict=True))
@@ -252,7 +253,7 @@ def _with_empty(image: np.ndarray, kernel: np.ndarray, mode: int, boundary: int,
             raise ValueError(f"`{name}` must not be empty where `boundary` repeats it; received shape {image.shape}")
         if fill is not None:
             covered = np.full(kernel.shape, fill, image.dtype)
-            geometry = _core.Convolve2D(_args.dtype_id(image.dtype), kernel.shape, kernel.shape, 2, 0, False)
+            geometry = _core.Convolve2D(_args.dtype_id(image.dtype), kernel.shape, kernel.shape, 2, 0, correlate)
             geometry.run(covered, kernel, None, cell := np.empty((1, 1), image.dtype))
             out[...] = cell
     return out

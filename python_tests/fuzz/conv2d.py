@@ -75,7 +75,7 @@ def sums(case: dict, x, kernel, bias):
     y, magnitude = convolution(x, kernel, where, case["groups"])
     if bias is not None:
         y, magnitude = y + bias, magnitude + abs(bias)
-    bound = error_bound(algorithm, case["precision"], dtype, x, kernel, where, case["groups"], magnitude)
+    bound = error_bound(case, algorithm, dtype, x, kernel, where, magnitude)
     if not np.isfinite(kernel).all():  # what padding is multiplied by is not said
         bound[:, where.outside().any((2, 3))] = np.nan
     return activation_reference.after(case["activation"], y, bound, arithmetic(dtype))

@@ -7,7 +7,9 @@ import numpy as np
 from .check import UNIT, arithmetic, working
 from .geometry import Windows, patches, scatter
 
-DIRECT, WINOGRAD, LOOSER = 32, 8, 8  # in units of rounding; LOOSER: precision 'high' beside 'highest'
+DIRECT, WINOGRAD = 32, 8  # in units of rounding
+LOOSER = 8  # Winograd's large tiles and precision 'high' beside small ones at 'highest'
+INSISTED = 4  # Winograd asked for by name where it would not be chosen
 WINOGRAD_TILE = 6  # the largest tile reaches so far beyond a window
 
 
@@ -54,19 +56,21 @@ def norms(x, kernel, where: Windows, groups: int) -> np.ndarray:
     return np.repeat(patch, kernel.shape[3] // groups, axis=-1) * lengths
 
 
-def error_bound(algorithm: str, precision: str, dtype, x, kernel, where: Windows, groups: int, magnitude):
+def error_bound(case: dict, algorithm: str, dtype, x, kernel, where: Windows, magnitude):
     """How far each output may be from the exact sum before it is rounded to the dtype."""
+    precision, groups = case["precision"], case["groups"]
     eps = arithmetic(dtype)
-    looser = 1 if precision == "highest" else LOOSER
     bound = DIRECT * eps * magnitude
     if "winograd" in algorithm:
-        bound = bound + WINOGRAD * looser * eps * norms(x, kernel, where, groups)
+        factor = LOOSER if precision != "highest" or algorithm in ("winograd_6x3", "winograd_4x5") else 1
+        factor *= INSISTED if case["algorithm"] != "auto" else 1
+        bound = bound + WINOGRAD * factor * eps * norms(x, kernel, where, groups)
     if algorithm in ("split", "bfloat16") and precision != "highest":
         bound = bound + (2.0**-14 if precision == "high" else 2.0**-6) * magnitude
     # Sums of products that are denormal.
     least = np.ldexp(1.0, -149 if eps == UNIT["float32"] else -1074)
     largest = 1 + clean(kernel).max(initial=0) + clean(x).max(initial=0)
-    return bound + least * 8 * (np.prod(kernel.shape[:3]) + 1) * largest
+    return bound + least * (32 if "winograd" in algorithm else 8) * (np.prod(kernel.shape[:3]) + 1) * largest
 
 
 def input_gradient(dy, kernel, where: Windows, groups: int, shape):

@@ -40,7 +40,7 @@ static int integer_factor(const int64_t *k, size_t k_h, size_t k_w, int64_t *col
     for (size_t i = 0; i < k_w; i++)
         common = fc_gcd(magnitude(first[i]), common);
     for (size_t i = 0; i < k_w; i++)
-        row[i] = first[i] < 0 ? -(int64_t)(magnitude(first[i]) / common) : (int64_t)(magnitude(first[i]) / common);
+        row[i] = first[i] < 0 ? (int64_t)-(magnitude(first[i]) / common) : (int64_t)(magnitude(first[i]) / common);
     for (size_t j = 0; j < k_h; j++) {
         column[j] = row[at % k_w] == -1 ? (int64_t)-(uint64_t)k[j * k_w + at % k_w] : k[j * k_w + at % k_w] / row[at % k_w];
         for (size_t i = 0; i < k_w; i++)

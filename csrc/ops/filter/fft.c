@@ -13,10 +13,12 @@ static fc_fft_space space_of(const fc_fft_job *j, size_t worker) {
     unsigned char *at = j->spaces + worker * j->space_bytes;
     fc_fft_space s = {.block = at, .scratch = at + j->block_bytes};
     at = s.scratch + j->scratch_bytes;
-    s.sorted = (int *)at;
+    s.sorted = (size_t *)at;
+    s.turned = (int *)(s.sorted + 1);
     s.places = (fc_sparse_place *)(at + FC_ALIGNMENT);
     s.sizes = (unsigned char *)s.places + j->places_bytes;
-    s.taken = (fc_fft_cells *)(s.sizes + j->sizes_bytes);
+    s.backwards = s.sizes + j->sizes_bytes;
+    s.taken = (fc_fft_cells *)(s.backwards + j->sizes_bytes);
     at = (unsigned char *)s.taken + fc_align_up(sizeof *s.taken);
     for (size_t side = 0; side < 2; side++, at += j->pointers_bytes + j->stage_bytes + j->cells_bytes + j->bounds_bytes) {
         s.rows[side] = (const void **)at;
@@ -124,7 +126,7 @@ static fc_status measure(fc_fft_job *j) {
     j->cells_bytes = fc_align_up(j->cells_bytes);
     j->places_bytes = fc_align_up(j->places_bytes);
     j->sizes_bytes = fc_align_up(j->sizes_bytes);
-    j->space_bytes = j->block_bytes + j->scratch_bytes + FC_ALIGNMENT + j->places_bytes + j->sizes_bytes + fc_align_up(sizeof(fc_fft_cells))
+    j->space_bytes = j->block_bytes + j->scratch_bytes + FC_ALIGNMENT + j->places_bytes + 2 * j->sizes_bytes + fc_align_up(sizeof(fc_fft_cells))
         + 2 * (j->pointers_bytes + j->stage_bytes + j->cells_bytes + j->bounds_bytes);
     return FC_OK;
 }
@@ -134,13 +136,14 @@ static void prepare(fc_fft_job *j, size_t workers) {
     const fc_filter *f = j->f;
     memset(j->zeros, 0, GROUP * j->cell);
     fc_filter_pack_taps(f, f->kernel, (size_t)f->k_w, (size_t)f->k_h, (size_t)f->k_w, j->taps);
-    fc_fft_turn_taps(f, j->backwards);
     fc_fft_twiddles(j->cut.cols, j->fft->radix, j->part == sizeof(double), (double *)j->spaces, j->row_twiddles);
     fc_fft_twiddles(j->cut.rows, j->fft->radix, j->part == sizeof(double), (double *)j->spaces, j->col_twiddles);
     fc_parallel_for(fc_parts(j->cut.cols, GROUP), workers, transform_taps, j);
     fc_parallel_for(j->cut.rows / j->fft->lanes, workers, transform_tap_rows, j);
-    for (size_t worker = 0; worker < workers; worker++)
+    for (size_t worker = 0; worker < workers; worker++) {
         *space_of(j, worker).sorted = 0;
+        *space_of(j, worker).turned = 0;
+    }
 }
 
 /* Runs `tasks` tasks of a job whose cut is known. */
@@ -156,15 +159,14 @@ static fc_status run_job(fc_fft_job *j, size_t tasks) {
     FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)workers, (ptrdiff_t)j->space_bytes}, 2, &spaces_bytes));
     const size_t row_twiddles = fc_align_up(2 * j->cut.cols * j->part), col_twiddles = fc_align_up(2 * j->cut.rows * j->part);
     const size_t zeros = fc_align_up(GROUP * j->cell), taps = fc_align_up(taps_bytes);
-    unsigned char *memory = fc_scratch_alloc(row_twiddles + col_twiddles + zeros + 2 * taps + fc_align_up(spectrum_bytes) + spaces_bytes);
+    unsigned char *memory = fc_scratch_alloc(row_twiddles + col_twiddles + zeros + taps + fc_align_up(spectrum_bytes) + spaces_bytes);
     if (!memory)
         return FC_OUT_OF_MEMORY;
     j->row_twiddles = memory;
     j->col_twiddles = j->row_twiddles + row_twiddles;
     j->zeros = j->col_twiddles + col_twiddles;
     j->taps = j->zeros + zeros;
-    j->backwards = j->taps + taps;
-    j->spectrum = j->backwards + taps;
+    j->spectrum = j->taps + taps;
     j->spaces = j->spectrum + fc_align_up(spectrum_bytes);
     prepare(j, workers);
     fc_parallel_for(tasks, workers, run_task, j);

@@ -64,8 +64,8 @@ void fc_fft_know_taps(const fc_filter *f, fc_fft_taps *taps);
  * infinity where no sum is enough.
  */
 double fc_fft_plain_sum(const fc_fft_taps *taps, double cap, double least);
-/* All taps' places and sizes, the largest first, as fc_fft_weigh takes them; for real ones. */
-void fc_fft_sort_taps(const fc_filter *f, const fc_fft_taps *taps, fc_sparse_place *places, void *sizes);
+/* Places and sizes of real taps, the largest first, of at least as many as `least` or of all, as fc_fft_weigh takes them; of how many. */
+size_t fc_fft_sort_taps(const fc_filter *f, const fc_fft_taps *taps, size_t least, fc_sparse_place *places, void *sizes);
 
 /* ---------------------------------------------------------------- fft_bounds.c */
 

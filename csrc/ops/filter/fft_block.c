@@ -15,6 +15,7 @@ static const double PROMISE = 30, PROMISE_ADDED = 20;
 static const double SURE = 0.25;        /* errors below which sums of whole numbers are rounded; a half would do */
 static const double STANDS_OUT = 8;     /* times what most cells do not pass */
 static const double PEAKED = 2;         /* over the same: the root mean square of blocks where some may */
+static const double PEAKED_ERROR = 1.25;    /* the larger error of such blocks */
 enum { MENDED_SHARE = 8 };              /* of the lots, up to one of so many is mended */
 
 static int is_single(const fc_filter *f) { return f->work == FC_F32 || f->work == FC_C64; }
@@ -77,13 +78,19 @@ static int load(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, fc
     return finite;
 }
 
+/* What most cells of both sides do not pass. */
+static double least_cap(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b) {
+    return j->sides == 2 && b->rect[1].rows ? fmin(s->bounds[0].cap, s->bounds[1].cap) : s->bounds[0].cap;
+}
+
 /* Times the spectrum; the error that sums have then, over the eps of the promise; and the root mean square of the cells. */
-static double multiply(const fc_fft_job *j, const fc_fft_space *s, double *mean) {
+static double multiply(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, double *mean) {
     double energy[2] = {0, 0};
     const fc_fft_rows rows = {j->cut.rows, j->cut.cols, j->row_twiddles, s->block, j->spectrum, s->scratch, 0, j->cut.rows / j->fft->lanes, energy};
     j->fft->filter(&rows);
     *mean = sqrt(energy[0]) / ((double)j->cut.rows * (double)j->cut.cols);
-    return j->ratio * fc_fft_error(j->part == sizeof(double), fc_filter_is_complex(j->f->work), j->sizes, (double)j->cut.rows * (double)j->cut.cols, energy);
+    const double peaked = *mean > PEAKED * least_cap(j, s, b) ? PEAKED_ERROR : 1;
+    return peaked * j->ratio * fc_fft_error(j->part == sizeof(double), fc_filter_is_complex(j->f->work), j->sizes, (double)j->cut.rows * (double)j->cut.cols, energy);
 }
 
 /* To the nearest whole number; adding 0 makes a negative zero of it positive. */
@@ -119,7 +126,11 @@ static void store_group(const fc_fft_job *j, const fc_fft_space *s, const fc_fft
         memset(s->cells[side], 0, (size_t)out->rows * FC_FFT_GROUP * f->number);
     else if (j->wide)
         narrow(f, s->cells[side], (size_t)out->rows);
-    fc_fft_add_cells(f, s->taken, j->backwards, side, out->rows, (ptrdiff_t)col, cols, s->cells[side]);
+    if (s->taken->count && !*s->turned) {
+        fc_fft_turn_taps(f, s->backwards);
+        *s->turned = 1;
+    }
+    fc_fft_add_cells(f, s->taken, s->backwards, side, out->rows, (ptrdiff_t)col, cols, s->cells[side]);
     if (how->tiling)
         how->left += fc_fft_clear(j, s, b, how->tiling, side, col, cols, how->weight);
     if (how->whole)
@@ -243,7 +254,7 @@ int fc_fft_run_blocks(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks 
     const int finite = load(j, s, b, NULL), empty = !j->wide && nearly_empty(j, s, b);
     if (empty)
         return load(j, s, b, s->taken) && store(j, s, b, &(finish){.empty = 1}) ? 1 : run_direct(j, s, b);
-    double mean = INFINITY, error = finite ? multiply(j, s, &mean) : INFINITY;
+    double mean = INFINITY, error = finite ? multiply(j, s, b, &mean) : INFINITY;
     if (all_whole(j, s, b) && error * eps <= SURE)
         return store(j, s, b, &(finish){.whole = 1}) ? 1 : run_direct(j, s, b);
     if (fc_fft_heavy(j, s, b, error / PROMISE))
@@ -251,7 +262,7 @@ int fc_fft_run_blocks(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks 
     if (!j->wide && some_stand_out(j, s, b, mean)) {
         if (!load(j, s, b, s->taken))
             return run_direct(j, s, b);
-        error = multiply(j, s, &mean) * PROMISE / PROMISE_ADDED;
+        error = multiply(j, s, b, &mean) * PROMISE / PROMISE_ADDED;
     } else if (!j->wide && !finite)
         return run_direct(j, s, b);
     if (!(error <= DBL_MAX))

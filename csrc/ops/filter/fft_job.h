@@ -18,7 +18,7 @@ typedef struct fc_fft_job {
     size_t sides, part, cell;               /* blocks a task; bytes of a real number of the transform, and of a cell in it */
     int wide;                               /* float32 transformed in double */
     double ratio;                           /* eps of the transform over that of the promise */
-    unsigned char *row_twiddles, *col_twiddles, *spectrum, *taps, *backwards, *zeros, *spaces;
+    unsigned char *row_twiddles, *col_twiddles, *spectrum, *taps, *zeros, *spaces;
     size_t block_bytes, scratch_bytes, pointers_bytes, stage_bytes, cells_bytes, bounds_bytes, places_bytes, sizes_bytes, space_bytes;
     unsigned char *left;                    /* of a task: 1 where it is left to a transform in double */
     const size_t *list;                     /* the tasks, NULL for all */
@@ -27,7 +27,9 @@ typedef struct fc_fft_job {
 /* What a worker has to itself: the block, which also serves the direct kernel, and for each side rows, staged cells, sums and bounds. */
 typedef struct fc_fft_space {
     unsigned char *block, *scratch;
-    int *sorted;                            /* whether places and sizes are there */
+    size_t *sorted;                         /* how many places and sizes are there */
+    int *turned;                            /* whether the kernel with its rows backwards is there */
+    unsigned char *backwards;
     fc_sparse_place *places;
     unsigned char *sizes;
     fc_fft_cells *taken;

@@ -12,6 +12,8 @@ static const double CAPS[] = {2, 0.125};    /* of closer looks, over that of the
 
 enum { CLEARED_SHARE = 16 };                /* of the lots: where no more than one of so many is left, that was the last look */
 
+enum { FIRST_TAPS = 128 };                   /* that a worker looks for, as long as they are enough */
+
 /* What the plain sums of a side have to be, for cells of its kind to weigh at least `weight`. */
 static double plain_sum(const fc_fft_job *j, const fc_fft_bounds *bounds, double weight) {
     /* A complex number is at least 1 / sqrt 2 of the sum of its parts, and no more than sqrt 2 of the cap counts. */
@@ -118,12 +120,18 @@ static verdict weigh(const fc_fft_job *j, const fc_fft_space *s, size_t side, pt
     verdict found = HEAVY;
     if (fc_filter_is_complex(f->work))
         return LIGHT;
-    if (!*s->sorted) {
-        fc_fft_sort_taps(f, j->sizes, s->places, s->sizes);
-        *s->sorted = 1;
+    const size_t all = (size_t)(f->k_h * f->k_w);
+    for (size_t least = *s->sorted ? *s->sorted : FIRST_TAPS; ; least = all) {
+        if (*s->sorted < least && *s->sorted < all)
+            *s->sorted = fc_fft_sort_taps(f, j->sizes, least, s->places, s->sizes);
+        kernels->weigh(&(fc_fft_weigh){.rows = s->rows[side] + row, .sizes = s->sizes, .places = s->places, .n_taps = *s->sorted,
+                                       .enough = 1.001 * weight, .sums = sums});
+        double lightest = INFINITY;
+        for (ptrdiff_t c = 0; c < cols; c++)
+            lightest = fmin(lightest, sum_of(f, sums, c));
+        if (lightest >= weight || *s->sorted == all)
+            break;
     }
-    kernels->weigh(&(fc_fft_weigh){.rows = s->rows[side] + row, .sizes = s->sizes, .places = s->places, .n_taps = (size_t)(f->k_h * f->k_w),
-                                   .enough = 1.001 * weight, .sums = sums});
     for (ptrdiff_t c = 0; c < cols; c++)
         if (sum_of(f, sums, c) < weight && sum_of(f, sums, c) > 0)
             return LIGHT;

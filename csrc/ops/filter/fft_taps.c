@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/size.h"
 #include "ops/filter/fft.h"
 
 static double size_of(const fc_filter *f, size_t tap) {
@@ -36,24 +37,53 @@ static size_t lot_of(double size, int top) {
     return size > 0 && lot < FC_FFT_LOTS - 1 ? (size_t)lot : FC_FFT_LOTS - 1;
 }
 
-static int is_whole(double x) { return x == rint(x); }
+/* Adding a number whose last digit is a unit rounds to a whole one. */
+static int is_whole(double x) { return x >= 0x1p52 || (x + 0x1.8p52) - 0x1.8p52 == x; }
+
+/* `many` sizes of taps from `first` on. */
+static void read_sizes(const fc_filter *f, size_t first, size_t many, double *sizes) {
+    if (f->work == FC_F32)
+        for (size_t i = 0; i < many; i++)
+            sizes[i] = fabs((double)((const float *)f->kernel)[first + i]);
+    else
+        for (size_t i = 0; i < many; i++)
+            sizes[i] = size_of(f, first + i);
+}
+
+enum { READ = 64 };     /* sizes at a time */
+
+static double largest(const fc_filter *f, size_t count) {
+    double sizes[READ], most[4] = {0, 0, 0, 0};
+    for (size_t first = 0, many; first < count; first += many) {
+        many = fc_least(READ, count - first);
+        read_sizes(f, first, many, sizes);
+        for (size_t i = 0; i < many; i++)
+            most[i % 4] = sizes[i] > most[i % 4] ? sizes[i] : most[i % 4];
+    }
+    return fmax(fmax(most[0], most[1]), fmax(most[2], most[3]));
+}
 
 void fc_fft_know_taps(const fc_filter *f, fc_fft_taps *taps) {
     const size_t count = (size_t)(f->k_h * f->k_w);
-    double squares = 0;
-    *taps = (fc_fft_taps){.whole = !fc_filter_is_complex(f->work)};
-    for (size_t i = 0; i < count; i++)
-        taps->most = fmax(taps->most, size_of(f, i));
+    double sizes[READ], squares[4] = {0, 0, 0, 0}, sums[4] = {0, 0, 0, 0};
+    int other = fc_filter_is_complex(f->work);
+    *taps = (fc_fft_taps){.most = largest(f, count)};
     const int top = quarter_of(taps->most);
     const double scale = taps->most > 0 ? 1 / taps->most : 0;
-    for (size_t i = 0; i < count; i++) {
-        const double size = size_of(f, i);
-        squares += size * scale * (size * scale);
-        taps->sum += size;
-        taps->whole = taps->whole && is_whole(size);
-        taps->count[lot_of(size, top)]++;
+    for (size_t first = 0, many; first < count; first += many) {
+        many = fc_least(READ, count - first);
+        read_sizes(f, first, many, sizes);
+        for (size_t i = 0; i < many; i++) {
+            const double scaled = sizes[i] * scale;
+            squares[i % 4] += scaled * scaled;
+            sums[i % 4] += sizes[i];
+            other |= !is_whole(sizes[i]);
+            taps->count[lot_of(sizes[i], top)]++;
+        }
     }
-    taps->norm = sqrt(squares) * taps->most;
+    taps->whole = !other;
+    taps->norm = sqrt(squares[0] + squares[1] + squares[2] + squares[3]) * taps->most;
+    taps->sum = sums[0] + sums[1] + sums[2] + sums[3];
     for (size_t i = 0; i + 1 < FC_FFT_LOTS; i++)
         taps->least[i] = top >= (int)i ? least_of(top - (int)i) : 0;
 }
@@ -72,18 +102,29 @@ double fc_fft_plain_sum(const fc_fft_taps *taps, double cap, double least) {
     return INFINITY;
 }
 
-void fc_fft_sort_taps(const fc_filter *f, const fc_fft_taps *taps, fc_sparse_place *places, void *sizes) {
+size_t fc_fft_sort_taps(const fc_filter *f, const fc_fft_taps *taps, size_t least, fc_sparse_place *places, void *sizes) {
     const int top = quarter_of(taps->most);
-    size_t next[FC_FFT_LOTS] = {0};
-    for (size_t i = 0; i + 1 < FC_FFT_LOTS; i++)
-        next[i + 1] = next[i] + taps->count[i];
-    for (size_t i = 0; i < (size_t)(f->k_h * f->k_w); i++) {
-        const double size = size_of(f, i);
-        const size_t to = next[lot_of(size, top)]++;
-        places[to] = (fc_sparse_place){i / (size_t)f->k_w, i % (size_t)f->k_w};
-        if (f->work == FC_F32)
-            ((float *)sizes)[to] = (float)size;
-        else
-            ((double *)sizes)[to] = size;
+    const size_t count = (size_t)(f->k_h * f->k_w);
+    size_t next[FC_FFT_LOTS] = {0}, taken = 0, lots = 0;
+    double from[READ];
+    for (; lots < FC_FFT_LOTS && taken < least; lots++) {
+        next[lots] = taken;
+        taken += taps->count[lots];
     }
+    const double smallest = lots < FC_FFT_LOTS ? taps->least[lots - 1] : 0;
+    for (size_t first = 0, many; first < count; first += many) {
+        many = fc_least(READ, count - first);
+        read_sizes(f, first, many, from);
+        for (size_t i = 0; i < many; i++) {
+            if (from[i] < smallest)
+                continue;
+            const size_t to = next[lot_of(from[i], top)]++, tap = first + i;
+            places[to] = (fc_sparse_place){tap / (size_t)f->k_w, tap % (size_t)f->k_w};
+            if (f->work == FC_F32)
+                ((float *)sizes)[to] = (float)from[i];
+            else
+                ((double *)sizes)[to] = from[i];
+        }
+    }
+    return taken;
 }

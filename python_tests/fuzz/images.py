@@ -52,7 +52,7 @@ def draw_case(d: draw.Draw) -> dict:
         "mode": d.choice(("full", "same", "valid")),
         "boundary": d.choice(BOUNDARIES),
         "fillvalue": d.choice((0, 0, 0, 1, 5)),
-        "algorithm": d.choice(list(convolve._ALGORITHMS)) if d.chance(draw.ALGORITHM_SHARE) else "auto",
+        "algorithm": d.choice(list(convolve.ALGORITHMS)) if d.chance(draw.ALGORITHM_SHARE) else "auto",
     }
     if d.chance(0.05):
         case["in2"]["dtype"] = d.choice(INTEGERS + FLOATS)

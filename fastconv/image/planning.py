@@ -52,7 +52,11 @@ def plan_convolve2d(shape, in2, mode="full", boundary="fill", *, dtype=None):
     kernel = image_array(in2, "in2")
     mode = MODES[_args.choice(mode, "mode", MODES)]
     boundary = BOUNDARIES[_args.choice(boundary, "boundary", BOUNDARIES)]
-    working = kernel.dtype if dtype is None else common_dtype(np.dtype(dtype), kernel.dtype)
+    try:
+        wanted = kernel.dtype if dtype is None else np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"`dtype` must be a dtype; received {dtype!r}") from None
+    working = common_dtype(wanted, kernel.dtype)
     if _args.dtype_id(working) is None:
         raise ValueError(f"`dtype` must be bool, integer, floating or complex; received {dtype}")
     if _args.dtype_id(working) in HALF_PRECISION:

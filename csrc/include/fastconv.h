@@ -297,5 +297,4 @@ fc_status fc_plan_conv2d(const fc_conv2d_params *p, fc_conv2d_plan *plan);
 #include "fastconv_dense.h"
 #include "fastconv_relu.h"
 #include "fastconv_api.h"
-
 #endif

@@ -210,7 +210,7 @@ typedef void fc_repeat_fn(size_t n, size_t times, const void *x, void *y);
  * y[c] = w[c] + sum over t < taps of x[t][c] * w[(t + 1) * w_pitch + c], c < channels, modulo 2^32: x of bytes, w the start of the sums and
  * then weights, in the range of a byte of either sign.
  */
-typedef void fc_depthwise_bytes_fn(size_t taps, const void *const *x, const int32_t *w, size_t w_pitch, size_t channels, int32_t *y);
+typedef void fc_depthwise_bytes_fn(size_t taps, const void *const *x, const int32_t *w, size_t w_pitch, size_t channels, void *y);
 
 /* y[i] += w[0] * x[i * x_step], i < n; with x of bytes, w and y are int32_t, as above. */
 typedef void fc_axpy_fn(size_t n, const void *w, const void *x, size_t x_step, void *y);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Factors by elimination with full pivoting (the adaptive cross approximation with the largest pivot: M. Bebendorf, "Approximation of
- * boundary element matrices", Numerische Mathematik 86, 2000), in double. What is left over is held against the rounding of the taps:
- * an outer product of Gaussians, rounded to float, has rank one up to that.
+ * boundary element matrices", Numerische Mathematik 86, 2000), in double. What is left over is held against the rounding of the taps, of all
+ * and of each: an outer product of Gaussians, rounded to float, has rank one up to that.
  *
  * Kernels of integers, among them floats that are integers times a power of two, have a factor only if it is exact: what
  * was exact by the definition stays so.
@@ -213,7 +213,33 @@ static size_t exact_factor(fc_dtype dtype, const workspace *w, size_t k_h, size_
     return 1;
 }
 
-static size_t float_factors(fc_dtype dtype, workspace *w, size_t k_h, size_t k_w, size_t most, void *columns, void *rows) {
+/*
+ * Whether every tap comes from its products with the rounding of the definition: what small taps lose counts where an image meets them alone,
+ * and products that cancel leave their own rounding. From the factors as they were written.
+ */
+static int keep_taps(fc_dtype dtype, const void *kernel, size_t k_h, size_t k_w, size_t rank, size_t most, const void *columns, const void *rows) {
+    const int is_complex = dtype == FC_C64 || dtype == FC_C128, is_float = dtype == FC_F32 || dtype == FC_C64;
+    const double off = 16 * (is_float ? 0x1p-24 : 0x1p-53), least = is_float ? 0x1p-149 : 0x1p-1074, cancel = 4;
+    const size_t step = fc_dtype_size(dtype);
+    for (size_t at = 0; at < k_h * k_w; at++) {
+        double tap[2] = {0}, sum[2] = {0}, spread = 0;
+        read_floats(dtype, (const char *)kernel + at * step, 1, (planes){tap, tap + 1});
+        for (size_t r = 0; r < rank; r++) {
+            double c[2] = {0}, row[2] = {0};
+            read_floats(dtype, (const char *)columns + (at / k_w * most + r) * step, 1, (planes){c, c + 1});
+            read_floats(dtype, (const char *)rows + (r * k_w + at % k_w) * step, 1, (planes){row, row + 1});
+            sum[0] += c[0] * row[0] - c[1] * row[1];
+            sum[1] += is_complex ? c[0] * row[1] + c[1] * row[0] : 0;
+            spread += hypot(c[0], c[1]) * hypot(row[0], row[1]);
+        }
+        const double size = hypot(tap[0], tap[1]);
+        if (!(hypot(sum[0] - tap[0], sum[1] - tap[1]) <= off * size + least && spread <= cancel * size + least))
+            return 0;
+    }
+    return 1;
+}
+
+static size_t float_factors(fc_dtype dtype, const void *kernel, workspace *w, size_t k_h, size_t k_w, size_t most, void *columns, void *rows) {
     const int is_float = dtype == FC_F32 || dtype == FC_C64;
     size_t pivot;
     const double all = total(&w->rest, k_h * k_w, &pivot), enough = (is_float ? 4 * 0x1p-24 : 32 * 0x1p-53) * all;
@@ -226,7 +252,7 @@ static size_t float_factors(fc_dtype dtype, workspace *w, size_t k_h, size_t k_w
         write_floats(dtype, w->column, k_h, r, most, columns);
         write_floats(dtype, w->row, k_w, r * k_w, 1, rows);
         if (total(&w->rest, k_h * k_w, &pivot) <= enough)
-            return r + 1;
+            return keep_taps(dtype, kernel, k_h, k_w, r + 1, most, columns, rows) ? r + 1 : 0;
     }
     return 0;
 }
@@ -242,7 +268,7 @@ fc_status fc_factor(fc_dtype dtype, const void *kernel, size_t k_h, size_t k_w, 
         write_integers(dtype, w.integer_row, k_w, rows);
     } else {
         read_floats(dtype, kernel, k_h * k_w, w.rest);
-        *rank = float_factors(dtype, &w, k_h, k_w, most, columns, rows);
+        *rank = float_factors(dtype, kernel, &w, k_h, k_w, most, columns, rows);
     }
     fc_scratch_free(memory);
     return FC_OK;

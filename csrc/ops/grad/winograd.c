@@ -186,11 +186,20 @@ fc_status fc_winograd_grad_plan_of(const fc_layer *layer, int set, fc_winograd_g
     return size_memory(view, plan);
 }
 
+/* Whether the promise of 'highest' is kept: what the transforms of the larger tiles lose averages out over whole tiles, enough of them. */
+static int keeps_precision(const fc_layer *layer, const fc_winograd *set) {
+    enum { LEAST_TILES = 16, SMALLEST = 4 };
+    const fc_conv_view *v = &layer->view;
+    const size_t r = set->r, tiles = (size_t)v->n * fc_parts((size_t)v->dst.h, r) * fc_parts((size_t)v->dst.w, r);
+    const int small = set->m + r - 1 <= SMALLEST;
+    return small || layer->params.precision != FC_HIGHEST || (tiles >= LEAST_TILES && fc_min(v->dst.h, v->dst.w) >= (ptrdiff_t)r);
+}
+
 static int serves_set(const fc_layer *layer, int set) {
     const fc_conv2d_params *p = &layer->params;
     const ptrdiff_t side = (ptrdiff_t)sets_of(layer)[set].m;
     return (p->dtype == FC_F32 || p->dtype == FC_F64) && p->k_h == side && p->k_w == side && p->stride_h == 1 && p->stride_w == 1
-        && p->dilation_h == 1 && p->dilation_w == 1;
+        && p->dilation_h == 1 && p->dilation_w == 1 && keeps_precision(layer, &sets_of(layer)[set]);
 }
 
 static double cost_set(const fc_layer *layer, int set) {
@@ -212,7 +221,7 @@ static fc_status run_set(const fc_layer *layer, int set, const void *x, const vo
     }                                                                                                                                     \
     const fc_kernel_grad_algorithm fc_kernel_grad_winograd_##SIDE##x##SIDE##_by_##TILE = {                                                \
         .name = "winograd_" #SIDE "x" #SIDE "_by_" #TILE, .serves = serves_##SIDE##_by_##TILE, .cost = cost_##SIDE##_by_##TILE,           \
-        .needs = "a " #SIDE " x " #SIDE " kernel with strides and dilation 1, in float32 or float64", .run = run_##SIDE##_by_##TILE,      \
+        .needs = "a " #SIDE " x " #SIDE " kernel with strides and dilation 1, in float32 or float64; at precision 'highest' 16 tiles of y too, whole ones", .run = run_##SIDE##_by_##TILE,      \
     };
 WINOGRAD(3, 4, FC_WINOGRAD_3X4)
 WINOGRAD(3, 2, FC_WINOGRAD_3X2)

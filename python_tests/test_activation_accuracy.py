@@ -75,3 +75,11 @@ def test_equal_inputs_share_equally(isa):
             x = np.full((count, 3), value, np.float32)
             np.testing.assert_array_equal(fastconv.softmax(x, 0), 1 / count)
             np.testing.assert_array_equal(fastconv.softmax(x.T.copy(), 1), 1 / count)
+
+
+def test_gradient_of_one_window_of_any_strides(isa):
+    """The kernel and the conversions go by the same geometry."""
+    for strides in ((1, 1), (2, 6), (7, 10), (2**40, 3)):
+        for dtype in (np.float16, np.float32, np.float64):
+            dx = fastconv.avg_pool2d_grad(np.ones((1, 1, 1, 16), dtype), (1, 7, 10, 16), (7, 10), strides=strides)
+            np.testing.assert_array_equal(dx, np.ones(dtype=dtype, shape=(1, 7, 10, 16)) / dtype(70))

@@ -333,7 +333,7 @@ fc_status fc_pool2d_grad(const fc_pool2d_params *p, const void *x, const void *d
         return FC_OK;
     if (!dy && job.out_h && job.out_w)
         return FC_BAD_ARGUMENT;
-    if (is_wide(p, 1))
+    if (is_wide(job.p, 1))
         job.kernel = p->mode == FC_MAX_POOL ? k->pool_max_grad_f64 : k->pool_avg_grad_f64;
     else
         job.kernel = p->mode == FC_MAX_POOL ? k->pool_max_grad_f32 : k->pool_avg_grad_f32;

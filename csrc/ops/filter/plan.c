@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which algorithm filters an image, and the kernels for its types. */
+#include <string.h>
+
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/filter/filter.h"
@@ -124,12 +126,27 @@ static void unfuse(fc_filter *f) {
     f->reads = f->reads ? f->kernels->convolve2d_unfused_u8_f32 : NULL;
 }
 
-fc_status fc_filter_run(fc_filter *f, fc_filter_algorithm_id id) {
+/* The kernel where its numbers can be read one by one: a copy of one at an odd address. */
+static fc_status align_kernel(fc_filter *f, void **copy) {
+    size_t bytes;
+    *copy = NULL;
+    if ((uintptr_t)f->kernel % f->number == 0)
+        return FC_OK;
+    FC_TRY(fc_multiply((ptrdiff_t[]){f->k_h, f->k_w, (ptrdiff_t)f->number}, 3, &bytes));
+    if (!(*copy = fc_scratch_alloc(bytes)))
+        return FC_OUT_OF_MEMORY;
+    f->kernel = memcpy(*copy, f->kernel, bytes);
+    return FC_OK;
+}
+
+static fc_status prepare(fc_filter *f, fc_filter_algorithm_id id, void **copy) {
+    FC_TRY(complete(f));
+    return id < FC_FILTER_AUTO || id >= FC_FILTER_COUNT ? FC_BAD_ARGUMENT : align_kernel(f, copy);
+}
+
+static fc_status run(fc_filter *f, fc_filter_algorithm_id id) {
     fc_filter_taps known;
     void *memory;
-    FC_TRY(complete(f));
-    if (id < FC_FILTER_AUTO || id >= FC_FILTER_COUNT)
-        return FC_BAD_ARGUMENT;
     FC_TRY(fc_filter_know(f, id, &known, &memory));
     if (known.cancels)
         unfuse(f);
@@ -140,13 +157,17 @@ fc_status fc_filter_run(fc_filter *f, fc_filter_algorithm_id id) {
     return status;
 }
 
-fc_status fc_filter_explain(fc_filter *f, fc_filter_algorithm_id id, fc_filter_plan *plan) {
+fc_status fc_filter_run(fc_filter *f, fc_filter_algorithm_id id) {
+    void *copy;
+    FC_TRY(prepare(f, id, &copy));
+    const fc_status status = run(f, id);
+    fc_scratch_free(copy);
+    return status;
+}
+
+static fc_status explain(fc_filter *f, fc_filter_algorithm_id id, fc_filter_plan *plan) {
     fc_filter_taps known;
     void *memory;
-    *plan = (fc_filter_plan){.algorithm = id, .isa = fc_active_isa(), .threads = fc_get_num_threads(), .work = f->work};
-    FC_TRY(complete(f));
-    if (id < FC_FILTER_AUTO || id >= FC_FILTER_COUNT)
-        return FC_BAD_ARGUMENT;
     FC_TRY(fc_filter_know(f, FC_FILTER_AUTO, &known, &memory));
     const fc_filter_algorithm *best = cheapest(f, &known);
     plan->cycles[FC_FILTER_AUTO] = best->cycles(f, &known);
@@ -163,4 +184,13 @@ fc_status fc_filter_explain(fc_filter *f, fc_filter_algorithm_id id, fc_filter_p
     plan->bytes = numbers(f) * (double)f->out_number + (double)(f->h * f->channels) * (double)f->w * (double)f->image_number
         + (double)f->k_h * (double)f->k_w * (double)f->number;
     return FC_OK;
+}
+
+fc_status fc_filter_explain(fc_filter *f, fc_filter_algorithm_id id, fc_filter_plan *plan) {
+    void *copy;
+    *plan = (fc_filter_plan){.algorithm = id, .isa = fc_active_isa(), .threads = fc_get_num_threads(), .work = f->work};
+    FC_TRY(prepare(f, id, &copy));
+    const fc_status status = explain(f, id, plan);
+    fc_scratch_free(copy);
+    return status;
 }

@@ -67,6 +67,8 @@ def error_bound(case: dict, algorithm: str, dtype, x, kernel, where: Windows, ma
         bound = bound + WINOGRAD * factor * eps * norms(x, kernel, where, groups)
     if algorithm in ("split", "bfloat16") and precision != "highest":
         bound = bound + (2.0**-14 if precision == "high" else 2.0**-6) * magnitude
+    if algorithm == "split" and dtype.itemsize == 2:  # without the products of low parts
+        bound = bound + 2.0**-16 * magnitude
     # Sums of products that are denormal.
     least = np.ldexp(1.0, -149 if eps == UNIT["float32"] else -1074)
     largest = 1 + clean(kernel).max(initial=0) + clean(x).max(initial=0)

@@ -68,7 +68,6 @@ const char *fc_openmp_version(void);
 void *fc_result_alloc(size_t bytes);
 void fc_result_free(void *result);
 void fc_release_memory(void);                   /* gives back what is kept */
-
 fc_status fc_set_precision(fc_precision precision);
 fc_precision fc_get_precision(void);
 

@@ -1,4 +1,7 @@
-"""``python -m fastconv script.py``: runs an unchanged script on fastconv's Keras layers and SciPy functions."""
+"""``python -m fastconv script.py``: runs an unchanged script on fastconv's Keras layers and SciPy functions.
+
+The script may be a module (``-m``), a string (``-c``) or standard input (``-``), as Python's own command line has them.
+"""
 from __future__ import annotations
 
 import argparse
@@ -14,6 +17,9 @@ import types
 import zipfile
 from collections.abc import Callable
 from importlib.abc import MetaPathFinder
+from importlib.machinery import BuiltinImporter, SourceFileLoader
+
+from . import __version__
 
 _log = logging.getLogger("fastconv")
 
@@ -82,7 +88,7 @@ def _log_summary() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m fastconv", formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="%(prog)s [--verbose] [--no-keras] [--no-scipy] (script.py | -m module) [args ...]",
+        usage="%(prog)s [--verbose] [--no-keras] [--no-scipy] (script.py | -m module | -c command | -) [args ...]",
         description="Run an unchanged Python script with fastconv in place of\n"
                     "  keras.layers: convolution, pooling, activation and dense layers, and optimizer steps,\n"
                     "  scipy.signal.convolve2d and correlate2d.")
@@ -90,9 +96,13 @@ def _parser() -> argparse.ArgumentParser:
                         help="say on standard error which layers run on fastconv's kernels, and which do not")
     parser.add_argument("--no-keras", dest="keras", action="store_false", help="leave Keras' layers as they are")
     parser.add_argument("--no-scipy", dest="scipy", action="store_false", help="leave scipy.signal as it is")
+    parser.add_argument("-V", "--version", action="version", version=f"fastconv {__version__}")
     parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="module",
                         help="run a module, as python -m does; the rest are its arguments")
-    parser.add_argument("script", nargs=argparse.REMAINDER, help="the script; the rest are its arguments")
+    parser.add_argument("-c", dest="command", nargs=argparse.REMAINDER, metavar="command",
+                        help="run a string, as python -c does; the rest are its arguments")
+    parser.add_argument("script", nargs=argparse.REMAINDER,
+                        help="the script, or - for one on standard input; the rest are its arguments")
     return parser
 
 
@@ -111,12 +121,42 @@ def _run_script(argv: list[str]) -> None:
         sys.path.insert(0, os.path.dirname(os.path.realpath(script)))
     # Not runpy: Python gives a script its absolute path as __file__, and a __main__ that outlives it.
     path = os.path.abspath(script)
-    module = types.ModuleType("__main__")
-    module.__file__, module.__builtins__ = path, builtins
-    sys.modules["__main__"] = module
     with io.open_code(path) as file:
-        code = compile(file.read(), path, "exec")
-    exec(code, vars(module))
+        source = file.read()
+    names = _main_module(SourceFileLoader("__main__", path), __file__=path, __cached__=None)
+    _execute(source, path, names)
+
+
+def _main_module(loader, **names) -> dict[str, object]:
+    """The names of a fresh __main__ as Python makes it."""
+    module = sys.modules["__main__"] = types.ModuleType("__main__")
+    vars(module).update(__loader__=loader, __annotations__={}, __builtins__=builtins, **names)
+    return vars(module)
+
+
+def _execute(source: str | bytes, path: str, names: dict[str, object]) -> None:
+    exec(compile(source, path, "exec", dont_inherit=True), names)
+
+
+def _run_command(argv: list[str]) -> None:
+    sys.argv[:] = ["-c", *argv[1:]]
+    _search_here()
+    _execute(argv[0], "<string>", _main_module(BuiltinImporter))
+
+
+def _run_stdin(argv: list[str]) -> None:
+    sys.argv[:] = argv
+    _search_here()
+    names = _main_module(BuiltinImporter, __file__="<stdin>", __cached__=None)
+    if sys.stdin.isatty():
+        importlib.import_module("code").interact(local=names)
+    else:
+        _execute(sys.stdin.buffer.read(), "<stdin>", names)
+
+
+def _search_here() -> None:
+    if not sys.flags.safe_path:
+        sys.path[0] = ""
 
 
 def _run_module(argv: list[str]) -> None:
@@ -132,19 +172,27 @@ def _without_our_frames(traceback):
     return traceback
 
 
+def _choose(options) -> tuple[Callable[[list[str]], None], list[str]]:
+    """What runs it, and what is to be run with its arguments; argparse finds those of -mNAME with the script's."""
+    for run, named in ((_run_module, options.module), (_run_command, options.command)):
+        if named is not None:
+            return run, named and named + options.script
+    return (_run_stdin if options.script[:1] == ["-"] else _run_script), options.script
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run the script or module that argv names; returns or raises SystemExit as the script does."""
     parser = _parser()
     options = parser.parse_args(argv)
-    target = options.module or options.script
+    run, target = _choose(options)
     if not target:
-        parser.error("a script or -m module is needed")
+        parser.error("a script, -m module, -c command or - is needed")
     wanted = {"keras": (options.keras, _patch_keras), "scipy.signal": (options.scipy, _patch_scipy)}
     _AfterImport({name: action for name, (on, action) in wanted.items() if on}).install()
     if options.verbose:
         _log_to_stderr()
     try:
-        (_run_module if options.module else _run_script)(target)
+        run(target)
     except Exception as error:
         error.__traceback__ = _without_our_frames(error.__traceback__)
         sys.excepthook(type(error), error, error.__traceback__)

@@ -28,8 +28,8 @@ print(convolve2d([[1, 2]], [[3]]))
 """
 
 
-def run(*arguments, cwd=None, **environment):
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120,
+def run(*arguments, cwd=None, stdin=None, **environment):
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120, input=stdin,
                           cwd=cwd or tempfile.gettempdir(), env=ENVIRONMENT | environment)
 
 
@@ -91,6 +91,48 @@ def test_modules_and_folders_run_too(script, tmp_path):
     assert run("-m", "fastconv", str(tmp_path / "folder"), "a").stdout == run(str(tmp_path / "folder"), "a").stdout
 
 
+# What a program can know of itself, helper.py beside it.
+LOOK = """
+import sys, helper
+def f(x: int): pass
+names = [globals().get(name) for name in ("__name__", "__file__", "__package__", "__cached__", "__doc__")]
+loader = getattr(__loader__, "__name__", type(__loader__).__name__)
+print(sys.argv, [p for p in sys.path if not p.endswith("site")][0], names, loader, __spec__ is None, f.__annotations__)
+print(sys.modules["__main__"].__dict__ is globals(), sys.stdin.read())
+"""
+
+
+@pytest.mark.parametrize("arguments", [
+    ["-", "a", "-c", "b c"], ["-c", LOOK, "-", "--no-keras"], ["-c" + LOOK, "a"], ["-mlook", "a", "-m"],
+    ["look.py", "-", "-V"],
+])
+def test_every_form_sees_what_python_would_show_it(arguments, script, tmp_path):
+    script("value = 7", "helper.py")
+    script(LOOK, "look.py")
+    stdin = LOOK if arguments[0] == "-" else "some words"
+    ours, python = (run(*fastconv, *arguments, cwd=tmp_path, stdin=stdin) for fastconv in (["-m", "fastconv"], []))
+    assert python.returncode == 0, python.stderr
+    assert (ours.stdout, ours.stderr) == (python.stdout, python.stderr)
+
+
+@pytest.mark.parametrize(("arguments", "stdin"), [
+    (["-"], ""), (["-"], "print(ascii('\xe9'))\n"), (["-"], "1 +\n"),
+    (["-"], "\ndef f():\n 1 / 0\n\nf()"), (["-c", "import sys; sys.exit(3)"], ""), (["-c", "1 +"], ""),
+    (["-c", "\ndef f():\n 1 / 0\nf()"], ""), (["-c", ""], ""),
+])
+def test_exit_codes_and_tracebacks_of_strings(arguments, stdin):
+    ours, python = (run(*fastconv, *arguments, stdin=stdin) for fastconv in (["-m", "fastconv"], []))
+    assert (ours.returncode, ours.stdout) == (python.returncode, python.stdout)
+    assert ours.stderr.splitlines()[-1:] == python.stderr.splitlines()[-1:]
+    assert "fastconv" not in ours.stderr
+
+
+def test_keras_and_scipy_are_replaced_in_a_string():
+    code = "import scipy.signal; print(scipy.signal.convolve2d.__module__)"
+    assert run("-m", "fastconv", "-c", code).stdout.startswith("fastconv.")
+    assert run("-m", "fastconv", "--no-scipy", "-", stdin=code).stdout.startswith("scipy.")
+
+
 @pytest.mark.parametrize("code", [
     "import sys; sys.exit(3)", "import sys; sys.exit('stop')", "raise SystemExit", "print(1)",
     "def f():\n    raise ValueError('why')\n\nf()", "1 +", "import nowhere", "raise KeyboardInterrupt",
@@ -122,7 +164,9 @@ def test_usage():
     result = run("-m", "fastconv", "--help")
     assert result.returncode == 0
     assert "--no-keras" in result.stdout and "script.py | -m module" in result.stdout
-    nothing = run("-m", "fastconv")
-    assert nothing.returncode == 2 and "a script or -m module is needed" in nothing.stderr
+    assert run("-m", "fastconv", "--version").stdout == f"fastconv {fastconv.__version__}\n"
+    for nothing in ([], ["-m"], ["-c"]):
+        empty = run("-m", "fastconv", *nothing)
+        assert empty.returncode == 2 and "a script, -m module, -c command or - is needed" in empty.stderr
     missing = run("-m", "fastconv", "/nowhere/script.py")
     assert missing.returncode == 2 and "can't open file '/nowhere/script.py'" in missing.stderr

@@ -78,7 +78,7 @@ class BuildExt(build_ext):
 
 
 headers = [str(p) for pattern in ("**/*.h", "**/*.inc", "**/*.txt") for p in (ROOT / "csrc").glob(pattern)]
-folders = ("core", "ops", "ops/algo", "ops/grad", "ops/filter")
+folders = ("core", "core/os", "ops", "ops/algo", "ops/grad", "ops/filter")
 core = Extension("fastconv._core", ["fastconv/_core.pyx", *sources(*folders)],
                  depends=headers, include_dirs=["csrc/include"])
 tensorflow_ops = Extension("fastconv.tensorflow._ops", sources("tensorflow"), depends=headers)

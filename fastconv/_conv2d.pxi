@@ -63,36 +63,43 @@ cdef class Conv2D:
     def forward(self, x, kernel, bias, y):
         cdef _Pointer x_ = _Pointer(x, self.inputs()), k_ = _Pointer(kernel, self.weights())
         cdef _Pointer b_ = _Pointer(bias, self.biases()), y_ = _Pointer(y, self.outputs(), True)
+        cdef fc_caller caller
         cdef fc_status status
+        _enter(&caller, True)
         with nogil:
             status = fc_conv2d(&self.params, x_.data, k_.data, b_.data, y_.data)
-        _raise(status)
+        _leave(status)
 
     def forward_pooled(self, Pool2D pool, x, kernel, bias, y):
         cdef _Pointer x_ = _Pointer(x, self.inputs()), k_ = _Pointer(kernel, self.weights())
         cdef _Pointer b_ = _Pointer(bias, self.biases()), y_ = _Pointer(y, pool.windows(), True)
+        cdef fc_caller caller
         cdef fc_status status
+        _enter(&caller, True)
         with nogil:
             status = fc_conv2d_pool2d(&self.params, &pool.params, x_.data, k_.data, b_.data, y_.data)
-        _raise(status)
+        _leave(status)
 
     def input_grad(self, dy, kernel, dx):
         cdef _Pointer dy_ = _Pointer(dy, self.outputs()), k_ = _Pointer(kernel, self.weights())
         cdef _Pointer dx_ = _Pointer(dx, self.inputs(), True)
+        cdef fc_caller caller
         cdef fc_status status
+        _enter(&caller, True)
         with nogil:
             status = fc_conv2d_input_grad(&self.params, dy_.data, k_.data, dx_.data)
-        _raise(status)
+        _leave(status)
 
     def kernel_grad(self, int algorithm, x, dy, dkernel):
         """Whether this algorithm can compute the gradient; if so it is in dkernel."""
         cdef _Pointer x_ = _Pointer(x, self.inputs()), dy_ = _Pointer(dy, self.outputs())
         cdef _Pointer dk_ = _Pointer(dkernel, self.weights(), True)
+        cdef fc_caller caller
         cdef fc_status status
+        _enter(&caller, True)
         with nogil:
             status = fc_conv2d_kernel_grad(&self.params, <fc_kernel_grad_id>algorithm, x_.data, dy_.data, dk_.data)
-        if status != FC_BAD_ARGUMENT:
-            _raise(status)
+        _leave(FC_OK if status == FC_BAD_ARGUMENT else status)
         return status == FC_OK
 
     def grads(self, x, kernel, y, dy, dx, dkernel, dbias):
@@ -101,14 +108,18 @@ cdef class Conv2D:
         cdef _Pointer y_ = _Pointer(y, self.outputs()), dy_ = _Pointer(dy, self.outputs())
         cdef _Pointer dx_ = _Pointer(dx, self.inputs(), True), dk_ = _Pointer(dkernel, self.weights(), True)
         cdef _Pointer db_ = _Pointer(dbias, self.biases(), True)
+        cdef fc_caller caller
         cdef fc_status status
+        _enter(&caller, True)
         with nogil:
             status = fc_conv2d_grads(&self.params, x_.data, k_.data, y_.data, dy_.data, dx_.data, dk_.data, db_.data)
-        _raise(status)
+        _leave(status)
 
     def plan(self):
         cdef fc_conv2d_plan plan
-        _raise(fc_plan_conv2d(&self.params, &plan))
+        cdef fc_caller caller
+        _enter(&caller, False)
+        _leave(fc_plan_conv2d(&self.params, &plan))
         return {
             "algorithm": fc_conv2d_algorithm_name(plan.algorithm).decode(), "isa": plan.isa.decode(),
             "threads": plan.threads, "output_size": (plan.out_h, plan.out_w),
@@ -125,13 +136,15 @@ cdef class PreparedConv2D:
 
     def __init__(self, Conv2D geometry, kernel, bias):
         cdef _Pointer k_ = _Pointer(kernel, geometry.weights()), b_ = _Pointer(bias, geometry.biases())
+        cdef fc_caller caller
         cdef fc_status status
         if self.prepared is not NULL:
             raise TypeError("already prepared")
         self.kernel_bytes, self.bias_bytes = geometry.weights(), geometry.biases()
+        _enter(&caller, True)
         with nogil:
             status = fc_conv2d_prepare(&geometry.params, k_.data, b_.data, &self.prepared)
-        _raise(status)
+        _leave(status)
 
     def __dealloc__(self):
         fc_conv2d_free(self.prepared)
@@ -145,20 +158,24 @@ cdef class PreparedConv2D:
 
     def run(self, Conv2D geometry, x, y):
         cdef _Pointer x_ = _Pointer(x, geometry.inputs()), y_ = _Pointer(y, geometry.outputs(), True)
+        cdef fc_caller caller
         cdef fc_status status
+        _enter(&caller, True)
         with nogil:
             status = fc_conv2d_run(self.prepared, &geometry.params, x_.data, y_.data)
-        _raise(status)
+        _leave(status)
 
 
 def bias_grad(int dtype, int layout, shape, dy, dbias):
     cdef Py_ssize_t n, h, w, c
     n, h, w, c = shape
     cdef _Pointer dy_ = _Pointer(dy, _bytes(dtype, n, h, w, c)), db_ = _Pointer(dbias, _bytes(dtype, c), True)
+    cdef fc_caller caller
     cdef fc_status status
+    _enter(&caller, True)
     with nogil:
         status = fc_bias_grad(dtype, layout, n, h, w, c, dy_.data, db_.data)
-    _raise(status)
+    _leave(status)
 
 
 cdef class Dense:
@@ -181,10 +198,12 @@ cdef class Dense:
         cdef _Pointer k_ = _Pointer(kernel, self.of(self.params.inputs, self.params.outputs))
         cdef _Pointer b_ = _Pointer(bias, self.of(1, self.params.outputs))
         cdef _Pointer y_ = _Pointer(y, self.of(self.params.rows, self.params.outputs), True)
+        cdef fc_caller caller
         cdef fc_status status
+        _enter(&caller, True)
         with nogil:
             status = fc_dense(&self.params, x_.data, k_.data, b_.data, y_.data)
-        _raise(status)
+        _leave(status)
 
     def grads(self, x, kernel, y, dy, dx, dkernel, dbias):
         """Those of the gradients that have an array."""
@@ -195,7 +214,9 @@ cdef class Dense:
         cdef _Pointer dx_ = _Pointer(dx, self.of(self.params.rows, self.params.inputs), True)
         cdef _Pointer dk_ = _Pointer(dkernel, self.of(self.params.inputs, self.params.outputs), True)
         cdef _Pointer db_ = _Pointer(dbias, self.of(1, self.params.outputs), True)
+        cdef fc_caller caller
         cdef fc_status status
+        _enter(&caller, True)
         with nogil:
             status = fc_dense_grads(&self.params, x_.data, k_.data, y_.data, dy_.data, dx_.data, dk_.data, db_.data)
-        _raise(status)
+        _leave(status)

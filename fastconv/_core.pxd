@@ -106,7 +106,6 @@ cdef extern from "fastconv.h" nogil:
     fc_status fc_set_isa(const char *)
     fc_status fc_set_num_threads(int)
     int fc_get_num_threads()
-    int fc_get_fixed_threads()
     const char *fc_openmp_version()
     fc_status fc_set_precision(fc_precision)
     fc_precision fc_get_precision()
@@ -154,3 +153,12 @@ cdef extern from "fastconv.h" nogil:
     fc_status fc_conv2d_prepared_weights(const fc_conv2d_prepared *, const void **, const void **)
     void fc_conv2d_free(fc_conv2d_prepared *)
     fc_status fc_plan_conv2d(const fc_conv2d_params *, fc_conv2d_plan *)
+
+cdef extern from "fastconv_threads.h" nogil:
+    ctypedef struct fc_caller:
+        int threads
+        int (*interrupts)() noexcept nogil
+
+    void fc_share_num_threads(int)
+    void fc_enter(fc_caller *)
+    int fc_leave()

@@ -2,7 +2,7 @@
 """Buffers in, status out: the only module that touches C.
 
 Arrays arrive C-contiguous and checked (fastconv/_args.py does that); here they only become pointers. A framework's tensor
-arrives as the address of its memory. The GIL is released around every kernel.
+arrives as the address of its memory. The GIL is released around every kernel; _calls.pxi has what holds for a call.
 """
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 
@@ -78,6 +78,9 @@ cdef int _raise(fc_status status) except -1:
     raise ValueError("fastconv: " + fc_status_text(status).decode())
 
 
+include "_calls.pxi"
+
+
 def init():
     """Choose the kernels, as FASTCONV_ISA or the CPU says."""
     _raise(fc_init())
@@ -94,19 +97,6 @@ def active_isa():
 
 def set_isa(str name):
     _raise(fc_set_isa(name.encode()))
-
-
-def set_num_threads(int n):
-    _raise(fc_set_num_threads(n))
-
-
-def get_num_threads():
-    return fc_get_num_threads()
-
-
-def fixed_threads():
-    """The number given to set_num_threads, 0 where OpenMP's setting is followed."""
-    return fc_get_fixed_threads()
 
 
 def openmp_version():
@@ -157,19 +147,23 @@ def activation_from_output(int activation, double alpha):
 
 def activate(int dtype, int activation, double alpha, size_t count, x, y):
     cdef _Pointer source = _Pointer(x, _bytes(dtype, count)), target = _Pointer(y, _bytes(dtype, count), True)
+    cdef fc_caller caller
     cdef fc_status status
+    _enter(&caller, source.data != target.data)
     with nogil:
         status = fc_activate(dtype, activation, alpha, count, source.data, target.data)
-    _raise(status)
+    _leave(status)
 
 
 def activate_grad(int dtype, int activation, double alpha, size_t count, x, y, dy, dx):
     cdef _Pointer x_ = _Pointer(x, _bytes(dtype, count)), y_ = _Pointer(y, _bytes(dtype, count))
     cdef _Pointer dy_ = _Pointer(dy, _bytes(dtype, count)), dx_ = _Pointer(dx, _bytes(dtype, count), True)
+    cdef fc_caller caller
     cdef fc_status status
+    _enter(&caller, dx_.data != x_.data and dx_.data != y_.data and dx_.data != dy_.data)
     with nogil:
         status = fc_activate_grad(dtype, activation, alpha, count, x_.data, y_.data, dy_.data, dx_.data)
-    _raise(status)
+    _leave(status)
 
 
 cdef fc_relu_params _relu_params(parameters):
@@ -182,39 +176,47 @@ def relu(int dtype, parameters, size_t count, x, y):
     """parameters: negative_slope, threshold, low, high."""
     cdef _Pointer source = _Pointer(x, _bytes(dtype, count)), target = _Pointer(y, _bytes(dtype, count), True)
     cdef fc_relu_params params = _relu_params(parameters)
+    cdef fc_caller caller
     cdef fc_status status
+    _enter(&caller, source.data != target.data)
     with nogil:
         status = fc_relu(dtype, &params, count, source.data, target.data)
-    _raise(status)
+    _leave(status)
 
 
 def relu_grad(int dtype, parameters, size_t count, x, dy, dx):
     cdef _Pointer x_ = _Pointer(x, _bytes(dtype, count)), dy_ = _Pointer(dy, _bytes(dtype, count))
     cdef _Pointer dx_ = _Pointer(dx, _bytes(dtype, count), True)
     cdef fc_relu_params params = _relu_params(parameters)
+    cdef fc_caller caller
     cdef fc_status status
+    _enter(&caller, dx_.data != x_.data and dx_.data != dy_.data)
     with nogil:
         status = fc_relu_grad(dtype, &params, count, x_.data, dy_.data, dx_.data)
-    _raise(status)
+    _leave(status)
 
 
 def softmax(int dtype, size_t outer, size_t axis, size_t inner, x, y):
     cdef _Pointer source = _Pointer(x, _bytes(dtype, outer, axis, inner))
     cdef _Pointer target = _Pointer(y, _bytes(dtype, outer, axis, inner), True)
+    cdef fc_caller caller
     cdef fc_status status
+    _enter(&caller, source.data != target.data)
     with nogil:
         status = fc_softmax(dtype, outer, axis, inner, source.data, target.data)
-    _raise(status)
+    _leave(status)
 
 
 def softmax_grad(int dtype, size_t outer, size_t axis, size_t inner, y, dy, dx):
     cdef _Pointer y_ = _Pointer(y, _bytes(dtype, outer, axis, inner))
     cdef _Pointer dy_ = _Pointer(dy, _bytes(dtype, outer, axis, inner))
     cdef _Pointer dx_ = _Pointer(dx, _bytes(dtype, outer, axis, inner), True)
+    cdef fc_caller caller
     cdef fc_status status
+    _enter(&caller, dx_.data != y_.data and dx_.data != dy_.data)
     with nogil:
         status = fc_softmax_grad(dtype, outer, axis, inner, y_.data, dy_.data, dx_.data)
-    _raise(status)
+    _leave(status)
 
 
 cdef class Pool2D:
@@ -245,26 +247,32 @@ cdef class Pool2D:
 
     def forward(self, x, y):
         cdef _Pointer x_ = _Pointer(x, self.cells()), y_ = _Pointer(y, self.windows(), True)
+        cdef fc_caller caller
         cdef fc_status status
+        _enter(&caller, True)
         with nogil:
             status = fc_pool2d(&self.params, x_.data, y_.data)
-        _raise(status)
+        _leave(status)
 
     def grad(self, x, dy, dx):
         cdef _Pointer x_ = _Pointer(x, self.cells()), dy_ = _Pointer(dy, self.windows())
         cdef _Pointer dx_ = _Pointer(dx, self.cells(), True)
+        cdef fc_caller caller
         cdef fc_status status
+        _enter(&caller, True)
         with nogil:
             status = fc_pool2d_grad(&self.params, x_.data, dy_.data, dx_.data)
-        _raise(status)
+        _leave(status)
 
     def grad_grad(self, x, ddx, ddy):
         cdef _Pointer x_ = _Pointer(x, self.cells()), ddx_ = _Pointer(ddx, self.cells())
         cdef _Pointer ddy_ = _Pointer(ddy, self.windows(), True)
+        cdef fc_caller caller
         cdef fc_status status
+        _enter(&caller, True)
         with nogil:
             status = fc_max_pool2d_grad_grad(&self.params, x_.data, ddx_.data, ddy_.data)
-        _raise(status)
+        _leave(status)
 
 
 include "_image.pxi"

@@ -42,15 +42,19 @@ cdef class Convolve2D:
         cdef _Pointer i = _Pointer(image, _bytes(self.params.dtype, self.params.image_h, self.params.image_w))
         cdef _Pointer k = _Pointer(kernel, _bytes(self.params.dtype, self.params.k_h, self.params.k_w))
         cdef _Pointer f = _Pointer(fillvalue, _bytes(self.params.dtype, 1)), o = _Pointer(out, self.results(), True)
+        cdef fc_caller caller
         cdef fc_status status
+        _enter(&caller, True)
         with nogil:
             status = fc_convolve2d(&self.params, i.data, k.data, f.data, o.data)
-        _raise(status)
+        _leave(status)
 
     def plan(self, kernel):
         cdef _Pointer k = _Pointer(kernel, _bytes(self.params.dtype, self.params.k_h, self.params.k_w))
         cdef fc_filter_plan plan
-        _raise(fc_plan_convolve2d(&self.params, k.data, &plan))
+        cdef fc_caller caller
+        _enter(&caller, False)
+        _leave(fc_plan_convolve2d(&self.params, k.data, &plan))
         return _filter_plan(&plan)
 
 
@@ -77,21 +81,26 @@ cdef class Filter2D:
         cdef _Pointer k = _Pointer(kernel, _bytes(self.params.work, self.params.k_h, self.params.k_w))
         cdef _Pointer v = _Pointer(value, _bytes(self.params.work, 1))
         cdef _Pointer o = _Pointer(out, _image_bytes(&self.params, self.params.result), True)
+        cdef fc_caller caller
         cdef fc_status status
+        _enter(&caller, True)
         with nogil:
             status = fc_filter2d(&self.params, i.data, k.data, v.data, o.data)
-        _raise(status)
+        _leave(status)
 
     def plan(self, kernel):
         cdef _Pointer k = _Pointer(kernel, _bytes(self.params.work, self.params.k_h, self.params.k_w))
         cdef fc_filter_plan plan
-        _raise(fc_plan_filter2d(&self.params, k.data, &plan))
+        cdef fc_caller caller
+        _enter(&caller, False)
+        _leave(fc_plan_filter2d(&self.params, k.data, &plan))
         return _filter_plan(&plan)
 
 
 def filter2d(image, kernel, value, out, int dtype, int result, int work, shape, kernel_shape, anchor, int boundary, int algorithm=0):
     """One call of a geometry that is not kept."""
     cdef fc_filter2d_params params
+    cdef fc_caller caller
     cdef fc_status status
     params.dtype, params.result, params.work, params.boundary, params.algorithm = dtype, result, work, boundary, algorithm
     params.image_h, params.image_w, params.channels = shape
@@ -102,6 +111,7 @@ def filter2d(image, kernel, value, out, int dtype, int result, int work, shape, 
     cdef _Pointer v = None if value is None else _Pointer(value, _bytes(work, 1))
     cdef _Pointer o = _Pointer(out, _image_bytes(&params, result), True)
     cdef void *fill = NULL if v is None else v.data
+    _enter(&caller, True)
     with nogil:
         status = fc_filter2d(&params, i.data, k.data, fill, o.data)
-    _raise(status)
+    _leave(status)

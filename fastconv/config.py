@@ -1,8 +1,9 @@
 """Process-wide settings: threads, float32 precision, and what this build is."""
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ContextDecorator
+from threading import Lock
+from typing import ClassVar
 
 from . import _args, _core, cpu
 
@@ -41,14 +42,20 @@ def set_num_threads(n: int | None) -> None:
     Parameters
     ----------
     n : int or None
-        At least 1; None goes back to OpenMP's own setting (``OMP_NUM_THREADS``, threadpoolctl, or one a core).
+        At least 1; None goes back to OpenMP's own setting (``OMP_NUM_THREADS``, threadpoolctl), or else to one thread
+        for each CPU that the process may keep busy, by its affinity and the quota of its control group (a container's
+        CPU limit). ``OMP_THREAD_LIMIT`` bounds any number.
 
     Raises
     ------
     TypeError, ValueError
         If `n` is not an integer, or is below 1.
     """
-    _core.set_num_threads(0 if n is None else min(_args.integer(n, "n", 1), 4096))
+    _core.set_num_threads(0 if n is None else _number(n))
+
+
+def _number(n: int) -> int:
+    return min(_args.integer(n, "n", 1), 4096)
 
 
 def get_num_threads() -> int:
@@ -56,9 +63,24 @@ def get_num_threads() -> int:
     return _core.get_num_threads()
 
 
-@contextmanager
-def threads(n: int) -> Iterator[None]:
-    """Use at most `n` threads inside the ``with`` block.
+class threads(ContextDecorator):
+    """Use `n` threads inside the ``with`` block, or in the function that it decorates.
+
+    The number belongs to the block's own context: other Python threads and asyncio tasks keep theirs, and where blocks
+    nest the innermost counts. It comes before `set_num_threads`, which holds again when the block is left. Blocks may
+    be left in any order, and one object may be entered more than once. A thread that is started inside the block is
+    a context of its own before Python 3.14. A framework's threads, which have no context (TensorFlow's and JAX's),
+    follow the block that was entered last.
+
+    Parameters
+    ----------
+    n : int
+        At least 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `n` is not an integer, or is below 1.
 
     Examples
     --------
@@ -67,12 +89,32 @@ def threads(n: int) -> Iterator[None]:
     ...     fastconv.get_num_threads()
     1
     """
-    before = _core.fixed_threads()
-    set_num_threads(n)
-    try:
-        yield
-    finally:
-        _core.set_num_threads(before)
+
+    _in_force: ClassVar[list[_core.ThreadBlock]] = []     # of all contexts, as they were entered
+    _lock: ClassVar = Lock()
+
+    def __init__(self, n: int):
+        self._n = _number(n)
+        self._blocks: list[_core.ThreadBlock] = []
+
+    def __enter__(self) -> None:
+        block = _core.ThreadBlock(self._n)
+        self._blocks.append(block)
+        _core.thread_blocks.set((*_core.thread_blocks.get(), block))
+        with self._lock:
+            self._in_force.append(block)
+            _core.share_num_threads(block.threads)
+
+    def __exit__(self, *error: object) -> None:
+        here = _core.thread_blocks.get()
+        # A generator may be closed in another context than it was entered in.
+        block = next((block for block in reversed(here) if block in self._blocks), self._blocks[-1])
+        self._blocks.remove(block)
+        block.threads = 0
+        _core.thread_blocks.set(tuple(block for block in here if block.threads))
+        with self._lock:
+            self._in_force.remove(block)
+            _core.share_num_threads(self._in_force[-1].threads if self._in_force else 0)
 
 
 def set_float32_precision(precision: str) -> None:

@@ -13,7 +13,7 @@ PYTHON_FILES = sorted((ROOT / "fastconv").rglob("*.py"))
 # A file whose path starts with the key may include only what starts with one of the values; the longest key wins.
 MAY_INCLUDE = {
     "include/": ("fastconv",),
-    "core/": ("fastconv.h", "core/", "kernels/types.h", "kernels/isa.inc"),
+    "core/": ("fastconv.h", "fastconv_threads.h", "core/", "kernels/types.h", "kernels/isa.inc"),
     "ops/": ("fastconv.h", "core/", "ops/", "kernels/types.h", "kernels/activations.inc"),
     "kernels/": ("fastconv.h", "kernels/types.h", "kernels/filter_types.h", "kernels/grad_types.h",
                  "kernels/batch_types.h", "kernels/rows_types.h", "kernels/row_sum_types.h",
@@ -30,7 +30,8 @@ MAY_INCLUDE = {
 
 # A pattern and the only files that may hold it.
 CONFINED = [
-    (r"#\s*pragma\s+omp|omp\.h|\bomp_\w+\(", r"core/parallel\.c"),
+    (r"#\s*pragma\s+omp|omp\.h|\bomp_\w+\(", r"core/thread_count\.c"),
+    (r"\b__linux__|\bmadvise\(|\bsched_getaffinity\(", r"core/os/\w+\.c|core/cpu\.c"),
     (r"immintrin\.h|arm_neon\.h|\b_mm\d*_\w+\(", r"kernels/vec/.*"),
     (r"__(AVX|SSE|FMA|F16C|ARM_NEON)\w*", r"kernels/vec/.*"),
     (r"__x86_64__|__aarch64__", r"core/cpu\.c|kernels/isa\.inc|kernels/vec/.*|tensorflow/update\.c"),
@@ -38,7 +39,8 @@ CONFINED = [
     (r"\b(malloc|calloc|realloc|posix_memalign|aligned_alloc|alloca)\s*\(",
      r"core/(scratch|results)\.c|ops/conv2d\.c|tensorflow/create\.c|(check|fuzz)/.*"),
     (r"\b(printf|fprintf|puts|perror|exit|abort)\s*\(", r"(check|fuzz)/.*"),
-    (r"\bgetenv\s*\(", r"core/dispatch\.c"),
+    # Settings that a user makes: the instruction set, and OpenMP's for threads.
+    (r"\bgetenv\s*\(", r"core/(dispatch|thread_count)\.c"),
     (r"Python\.h", r"-"),
 ]
 

@@ -1,7 +1,9 @@
 """Threads: the setting, the same bits for any number of them, many Python threads at once, life after fork."""
+import asyncio
 import os
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -93,6 +95,100 @@ def test_threads_nests_and_comes_back_after_an_exception():
     assert fastconv.get_num_threads() == 4
 
 
+def test_blocks_of_two_python_threads_are_their_own():
+    entered, left = threading.Barrier(2), threading.Barrier(2)
+
+    def count(n):
+        with fastconv.threads(n):
+            entered.wait(60)
+            first = fastconv.get_num_threads()
+            left.wait(60)
+        return first, fastconv.get_num_threads()
+
+    default = fastconv.get_num_threads()
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(count, (3, 5))) == [(3, default), (5, default)]
+        with fastconv.threads(7):
+            assert pool.submit(fastconv.get_num_threads).result() == default
+    assert fastconv.get_num_threads() == default
+
+
+def test_blocks_may_be_left_in_any_order():
+    default, outer, inner = fastconv.get_num_threads(), fastconv.threads(3), fastconv.threads(5)
+    outer.__enter__()
+    inner.__enter__()
+    outer.__exit__(None, None, None)
+    assert fastconv.get_num_threads() == 5
+    inner.__exit__(None, None, None)
+    assert fastconv.get_num_threads() == default
+
+
+def test_one_object_is_entered_again():
+    default, three = fastconv.get_num_threads(), fastconv.threads(3)
+    for _ in range(2):
+        with three, fastconv.threads(5):
+            with three:
+                assert fastconv.get_num_threads() == 3
+            assert fastconv.get_num_threads() == 5
+        assert fastconv.get_num_threads() == default
+
+
+def test_threads_decorates_a_function():
+    assert fastconv.threads(6)(fastconv.get_num_threads)() == 6
+
+
+def test_asyncio_tasks_keep_their_own_number():
+    async def count(n):
+        with fastconv.threads(n):
+            await asyncio.sleep(0)
+            return fastconv.get_num_threads()
+
+    async def counts():
+        with fastconv.threads(9):
+            late = asyncio.create_task(count_later())
+            numbers = await asyncio.gather(*map(count, (3, 4, 5)))
+            inside = fastconv.get_num_threads()
+        return numbers, inside, await late
+
+    async def count_later():
+        for _ in range(10):
+            await asyncio.sleep(0)
+        return fastconv.get_num_threads()
+
+    default = fastconv.get_num_threads()
+    assert asyncio.run(counts()) == ([3, 4, 5], 9, default)
+    assert fastconv.get_num_threads() == default
+
+
+def test_a_generator_closed_in_another_context_takes_its_number_along():
+    def numbers():
+        with fastconv.threads(3):
+            yield fastconv.get_num_threads()
+
+    default, generator = fastconv.get_num_threads(), numbers()
+    assert next(generator) == 3
+    thread = threading.Thread(target=generator.close)
+    thread.start()
+    thread.join()
+    assert fastconv.get_num_threads() == default
+
+
+def test_set_num_threads_inside_a_block_holds_after_it():
+    with fastconv.threads(3):
+        fastconv.set_num_threads(6)
+        assert fastconv.get_num_threads() == 3
+        with threadpoolctl.threadpool_limits(1, user_api="openmp"):
+            assert fastconv.get_num_threads() == 3
+    assert fastconv.get_num_threads() == 6
+
+
+def test_plans_say_the_threads_of_the_block():
+    with fastconv.threads(2):
+        assert fastconv.plan_conv2d((8, 64, 64, 64), (3, 3, 64, 64))["threads"] == 2
+    with fastconv.threads(1):
+        assert fastconv.plan_conv2d((8, 64, 64, 64), (3, 3, 64, 64))["threads"] == 1
+
+
 def test_threads_comes_back_to_following_openmp():
     with fastconv.threads(3):
         pass
@@ -114,10 +210,36 @@ def run(code: str, folder, **environment: str) -> str:
     return process.stdout.strip()
 
 
-def test_omp_num_threads_is_honoured(tmp_path):
-    code = "import fastconv; print(fastconv.get_num_threads())"
-    assert run(code, tmp_path, OMP_NUM_THREADS="3") == "3"
-    assert run(code, tmp_path, OMP_NUM_THREADS="1") == "1"
+@pytest.mark.parametrize(("variables", "expected"), [
+    ({"OMP_NUM_THREADS": "3"}, "3 5 6"),
+    ({"OMP_NUM_THREADS": "1"}, "1 5 6"),
+    ({"OMP_NUM_THREADS": " 4 , 3,2"}, "4 5 6"),
+    ({"OMP_NUM_THREADS": "4", "OMP_THREAD_LIMIT": "3"}, "3 3 3"),
+    ({"OMP_NUM_THREADS": "2", "OMP_THREAD_LIMIT": "5"}, "2 5 5"),
+    ({"OMP_THREAD_LIMIT": "1"}, "1 1 1"),
+])
+def test_settings_of_openmp(variables, expected, tmp_path):
+    code = """
+import fastconv
+print(fastconv.get_num_threads(), end=" ")
+fastconv.set_num_threads(5)
+print(fastconv.get_num_threads(), end=" ")
+with fastconv.threads(6):
+    print(fastconv.get_num_threads())
+"""
+    assert run(code, tmp_path, **variables) == expected
+
+
+def test_no_more_threads_than_the_process_has_cpus(tmp_path):
+    code = """
+import os
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+import fastconv
+print(1 <= fastconv.get_num_threads() <= (1 if hasattr(os, "sched_setaffinity") else os.cpu_count()))
+"""
+    environment = {name: "" for name in ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT") if name in os.environ}
+    assert run(code, tmp_path, **environment) == "True"
 
 
 FORK = """

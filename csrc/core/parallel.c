@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE     /* pthread_setaffinity_np, sched_getcpu */
 /*
  * A pool of sleeping workers shared by every caller. OpenMP says how many threads to use (OMP_NUM_THREADS, threadpoolctl), but
  * does not run them: its closing barrier waits for threads that never got a core, and each calling thread keeps a spinning
@@ -13,12 +12,12 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <time.h>
 
+#include "core/caller.h"
 #include "core/cpu.h"
-
-#ifdef _OPENMP
-#include <omp.h>
-#endif
+#include "core/os.h"
+#include "core/thread_count.h"
 
 /* Waking a worker costs 5-20 us; below this (20-50 us of arithmetic) a second thread does not pay for it. */
 #define FC_WORK_PER_THREAD 1e6
@@ -27,11 +26,11 @@ enum {
     MOST_WORKERS = 1024,
     WAIT_YIELDS = 50,       /* about 3 ms */
     SPINS = 3000,           /* about 60 us: ops often follow one another that closely, and waking a sleeper costs as much */
-    LOCK_SPINS = 100        /* the lock is never held for long */
+    LOCK_SPINS = 100,       /* the lock is never held for long */
+    ASLEEP = 40000000,      /* ns */
+    SECOND = 1000000000
 };
 
-static atomic_int fixed_threads;        /* 0: follow OpenMP */
-static _Thread_local int most_threads;  /* of calls made in this thread; 0: as many as are set */
 static _Thread_local int inside_task;   /* work nested in a task stays on its thread */
 
 typedef struct parallel_job {
@@ -39,6 +38,7 @@ typedef struct parallel_job {
     void *job;
     size_t tasks, helpers, joined;  /* joined: workers that have taken part, guarded by the lock */
     atomic_size_t next, active;     /* active: workers that still do */
+    int *interrupted;               /* the caller's flag, or NULL */
     fenv_t environment;             /* the caller's rounding and denormal modes hold in every thread */
     struct parallel_job *link;
 } parallel_job;
@@ -76,55 +76,10 @@ static void in_forked_child(void) {
 
 __attribute__((constructor)) static void watch_fork(void) { pthread_atfork(NULL, NULL, in_forked_child); }
 
-fc_status fc_set_num_threads(int n) {
-    if (n < 0)
-        return FC_BAD_ARGUMENT;
-    atomic_store(&fixed_threads, n);
-    return FC_OK;
-}
-
-int fc_get_fixed_threads(void) { return atomic_load(&fixed_threads); }
-
-int fc_get_num_threads(void) {
-#ifdef _OPENMP
-    int fixed = atomic_load(&fixed_threads);
-    return fixed ? fixed : omp_get_max_threads();
-#else
-    int fixed = atomic_load(&fixed_threads);
-    return fixed ? fixed : 1;
-#endif
-}
-
-int fc_limit_threads(int n) {
-    const int before = most_threads;
-    most_threads = n;
-    return before;
-}
-
-const char *fc_openmp_version(void) {
-#if !defined(_OPENMP)
-    return "none";
-#elif _OPENMP >= 202111
-    return "5.2";
-#elif _OPENMP >= 201811
-    return "5.0";
-#elif _OPENMP >= 201511
-    return "4.5";
-#else
-    return "4.0 or older";
-#endif
-}
-
 size_t fc_parallel_workers(size_t tasks, double work) {
-#ifdef _OPENMP
-    if (omp_in_parallel())
-        return 1;
-#endif
     if (inside_task)
         return 1;
-    size_t workers = (size_t)fc_get_num_threads();
-    if (most_threads > 0 && workers > (size_t)most_threads)
-        workers = (size_t)most_threads;
+    size_t workers = (size_t)fc_threads_of_this_call();
     if (workers > MOST_WORKERS)
         workers = MOST_WORKERS;
     if (workers > tasks)
@@ -139,8 +94,11 @@ int fc_inside_task(void) { return inside_task; }
 static void take_tasks(parallel_job *job, size_t worker) {
     const int nested = inside_task;
     inside_task = 1;
-    for (size_t i; (i = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed)) < job->tasks;)
+    for (size_t i, taken = 0; (i = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed)) < job->tasks; taken++) {
+        if (taken && fc_interrupted())
+            break;
         job->task(job->job, i, worker);
+    }
     inside_task = nested;
 }
 
@@ -174,8 +132,11 @@ static void *work(void *unused) {
         if (job->joined == job->helpers)
             remove_job(job);
         unlock_pool();
+        fc_caller own;
+        fc_work_for(&own, job->interrupted);
         fesetenv(&job->environment);
         take_tasks(job, worker);
+        fc_work_for(&own, NULL);
         atomic_fetch_sub(&job->active, 1);     /* the job may be gone from here on */
         if (!atomic_load(&pool.waiting))
             continue;
@@ -207,18 +168,7 @@ static void grow_pool(size_t workers) {
  * Keeps the workers off the caller's CPU. A CPU of a virtual machine that has slept for some milliseconds passes for taken, so
  * the kernel would wake a worker where its caller computes, and the caller would be done before the worker gets a turn.
  */
-static void avoid_this_cpu(void) {
-#ifdef __linux__
-    const int here = sched_getcpu();
-    cpu_set_t others;
-    if (here < 0 || here == pool.avoided || here >= CPU_SETSIZE || sched_getaffinity(0, sizeof others, &others) || CPU_COUNT(&others) < 2)
-        return;
-    CPU_CLR(here, &others);
-    for (size_t i = 0; i < pool.workers; i++)
-        pthread_setaffinity_np(pool.threads[i], sizeof others, &others);
-    pool.avoided = here;
-#endif
-}
+static void avoid_this_cpu(void) { fc_os_avoid_this_cpu(pool.threads, pool.workers, &pool.avoided); }
 
 static void post(parallel_job *job) {
     fegetenv(&job->environment);
@@ -234,6 +184,21 @@ static void post(parallel_job *job) {
         pthread_cond_signal(&pool.work);
 }
 
+/* The lock is held. Sleeps until helpers are done, or until it is time to ask whether the call should end. */
+static void sleep_a_while(void) {
+    const fc_caller *caller = fc_current_caller();
+    struct timespec until;
+    if (!caller || !caller->interrupts) {
+        pthread_cond_wait(&pool.done, &pool.lock);
+        return;
+    }
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += ASLEEP;
+    until.tv_sec += until.tv_nsec / SECOND;
+    until.tv_nsec %= SECOND;
+    pthread_cond_timedwait(&pool.done, &pool.lock, &until);
+}
+
 static void wait_for_helpers(parallel_job *job) {
     lock_pool();
     remove_job(job);
@@ -244,18 +209,22 @@ static void wait_for_helpers(parallel_job *job) {
             fc_cpu_pause();
         sched_yield();
     }
-    if (!atomic_load(&job->active))
-        return;
-    lock_pool();
-    atomic_fetch_add(&pool.waiting, 1);     /* before a look at `active`: either the worker sees it or this the worker's end */
-    while (atomic_load(&job->active))
-        pthread_cond_wait(&pool.done, &pool.lock);
-    atomic_fetch_sub(&pool.waiting, 1);
-    unlock_pool();
+    while (atomic_load(&job->active)) {
+        lock_pool();
+        atomic_fetch_add(&pool.waiting, 1);     /* before a look at `active`: either the worker sees it or this the worker's end */
+        if (atomic_load(&job->active))
+            sleep_a_while();
+        atomic_fetch_sub(&pool.waiting, 1);
+        unlock_pool();
+        fc_interrupted();                       /* the helpers' tasks see what comes of it */
+    }
 }
 
 void fc_parallel_for(size_t tasks, size_t workers, fc_task *task, void *job) {
-    parallel_job shared = {.task = task, .job = job, .tasks = tasks, .helpers = workers - 1};
+    const fc_caller *caller = fc_current_caller();
+    parallel_job shared = {.task = task, .job = job, .tasks = tasks, .helpers = workers - 1, .interrupted = caller ? caller->ends_with : NULL};
+    if (fc_interrupted())
+        return;
     if (workers > 1)
         post(&shared);
     take_tasks(&shared, 0);

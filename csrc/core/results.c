@@ -4,19 +4,14 @@
  * call would pay for fresh pages, which costs more than many an operation. The last blocks freed are kept instead; the pages of all
  * but the latest are offered to the system, which takes them when it runs short.
  */
-#define _GNU_SOURCE     /* madvise */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/os.h"
 #include "core/scratch.h"
 #include "fastconv.h"
-
-#ifdef __linux__
-#include <sys/mman.h>
-#include <unistd.h>
-#endif
 
 enum { KEPT = 16, HUGE_PAGE = 2 << 20, LARGE = 2 * HUGE_PAGE };
 #define MOST_KEPT ((size_t)1 << 30)
@@ -64,10 +59,8 @@ void *fc_result_alloc(size_t bytes) {
     void *fresh = NULL;
     if (!block && !posix_memalign(&fresh, whole < LARGE ? FC_ALIGNMENT : HUGE_PAGE, whole + sizeof(header))) {
         block = fresh;
-#ifdef __linux__
         if (whole >= LARGE)
-            madvise(block, whole, MADV_HUGEPAGE);
-#endif
+            fc_os_use_large_pages(block, whole);
         block->bytes = whole;
     }
     if (block)
@@ -78,11 +71,8 @@ void *fc_result_alloc(size_t bytes) {
 /* All but the header's page. */
 static void offer_to_system(header *block) {
     block->offered = 1;
-#if defined(__linux__) && defined(MADV_FREE)
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     if (block->bytes >= LARGE)
-        madvise((char *)block + page, (block->bytes + sizeof *block) / page * page - page, MADV_FREE);
-#endif
+        fc_os_offer_pages(block + 1, block->bytes);
 }
 
 /* The lock is held. */

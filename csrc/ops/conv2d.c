@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/caller.h"
 #include "core/cpu.h"
 #include "core/dispatch.h"
 #include "core/scratch.h"
@@ -144,7 +145,11 @@ fc_status fc_layer_pack(const fc_layer *layer, fc_conv2d_algorithm id, const voi
     if (!*packed)
         return FC_OUT_OF_MEMORY;
     algorithms[id]->pack(layer, kernel, bias, *packed);
-    return FC_OK;
+    if (!fc_interrupted())
+        return FC_OK;
+    fc_scratch_free(*packed);   /* half packed: it might be kept */
+    *packed = NULL;
+    return FC_OUT_OF_MEMORY;    /* means nothing: fc_leave tells that the call was ended */
 }
 
 fc_status fc_layer_run(const fc_layer *layer, fc_conv2d_algorithm id, const fc_layer_weights *weights, const void *x, void *y) {

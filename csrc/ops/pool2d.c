@@ -8,8 +8,10 @@
  * and floats to double where many windows add to a cell. Results too large to stay in cache are made a strip at a time, too,
  * and copied past the caches, which saves reading their lines.
  */
+#include <math.h>
 #include <string.h>
 
+#include "core/caller.h"
 #include "core/cpu.h"
 #include "core/dispatch.h"
 #include "core/parallel.h"
@@ -20,6 +22,7 @@
 #include "ops/shares.h"
 
 enum { STRIP_ELEMENTS = 16384, TASK_ELEMENTS = 32768 }; /* of x */
+#define CELLS_AT_ONCE 1e6   /* of windows, about 5 ms: between two looks for an interrupt */
 
 /* Rows or columns [begin, end). */
 typedef struct range { ptrdiff_t begin, end; } range;
@@ -35,6 +38,7 @@ typedef struct pool_job {
     int from_on_x, gradient;                /* gradient: `to` is dx, else of the windows' shape */
     ptrdiff_t strip, strips;                /* rows of a strip (of x for a gradient, else of windows), strips of an image */
     ptrdiff_t units_per_task, units;        /* a unit is a strip of an image */
+    size_t most_lines;                      /* rows of windows that go together */
     size_t width, kernel_width;             /* bytes of an element, outside and for the kernel */
     fc_convert_fn *widen, *narrow;          /* NULL where the kernel takes the tensors as they are */
     fc_stream_fn *stream;                   /* NULL but for gradients that no cache can hold */
@@ -92,7 +96,7 @@ static fc_pool_span like_lines(const pool_job *job, const strip *s, ptrdiff_t i)
     const fc_pool2d_params *p = job->p;
     fc_pool_span span = window_rows(job, s, i);
     const int apart = p->stride_h >= p->pool_h || (!job->inner.begin && job->inner.end == job->out_w);
-    for (ptrdiff_t next = i + 1; apart && next < s->windows.end && i * p->stride_h >= p->pad_top; next++) {
+    for (ptrdiff_t next = i + 1; apart && next < s->windows.end && i * p->stride_h >= p->pad_top && span.lines < job->most_lines; next++) {
         const fc_pool_span other = window_rows(job, s, next);
         if (other.rows != span.rows || other.grad_begin != span.grad_begin || other.grad_end != span.grad_end || other.met_rows != span.met_rows)
             break;
@@ -176,7 +180,8 @@ static void run_unit(const pool_job *job, ptrdiff_t unit, char *scratch) {
     s.to = job->scratch ? scratch + (job->parts - 1) * job->part : to;
     if (job->gradient)
         clear_rest(job, target, s.to);
-    for (ptrdiff_t i = s.windows.begin; i < s.windows.end;)
+    const int is_long = (size_t)(s.windows.end - s.windows.begin) > job->most_lines;
+    for (ptrdiff_t i = s.windows.begin; i < s.windows.end && !(is_long && fc_interrupted());)
         i += run_lines(job, &s, i);
     if (job->narrow)
         job->narrow(s.to, to, elements);
@@ -283,6 +288,8 @@ static fc_status run(pool_job *job, const fc_kernels *kernels) {
         job->stream_end = kernels->stream_end;
     }
     cut(job);
+    const double lines = CELLS_AT_ONCE / fmax((double)p->pool_h * (double)p->pool_w * (double)job->out_w * (double)job->cell, 1);
+    job->most_lines = (size_t)fmin(fmax(lines, 1), CELLS_AT_ONCE);
     const ptrdiff_t room = p->w + p->pad_left - p->pool_w;
     job->inner.begin = fc_ceil_div(p->pad_left, p->stride_w);
     job->inner.end = room < 0 ? 0 : fc_min(room / p->stride_w + 1, job->out_w);

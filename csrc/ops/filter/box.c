@@ -5,6 +5,7 @@
  *
  * What overflows here and not in the direct sum, where the tap comes first, is found by the result and done again.
  */
+#include "core/caller.h"
 #include "core/cpu.h"
 #include "core/parallel.h"
 #include "core/scratch.h"
@@ -112,7 +113,7 @@ static void run_task(void *job_, size_t index, size_t worker) {
     const ptrdiff_t row = (ptrdiff_t)(index / j->blocks) * j->band, col = (ptrdiff_t)(index % j->blocks) * j->block;
     const fc_rect task = {row, col, fc_min(j->band, f->out_h - row), fc_min(j->block, f->out_w - col)};
     const ptrdiff_t sources = task.rows + f->k_h - 1;
-    for (ptrdiff_t at = 0, have = 0, n; at < task.rows; at += n) {
+    for (ptrdiff_t at = 0, have = 0, n; at < task.rows && !fc_interrupted(); at += n) {
         n = fc_min(f->k_h, task.rows - at);
         const ptrdiff_t need = fc_min(fc_round_up(at + n + f->k_h - 1, GROUP), sources);
         sum_rows(j, &s, task, have, need);

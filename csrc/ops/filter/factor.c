@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/caller.h"
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/filter/factor.h"
@@ -246,7 +247,7 @@ static size_t float_factors(fc_dtype dtype, const void *kernel, workspace *w, si
     int shift;
     if (!w->rest.im && as_integers(w->rest.re, k_h * k_w, w->integers, &shift))
         return exact_factor(dtype, w, k_h, k_w, shift, most, columns, rows);
-    for (size_t r = 0; r < most && all > 0; r++) {
+    for (size_t r = 0; r < most && all > 0 && !fc_interrupted(); r++) {
         eliminate(&w->rest, k_h, k_w, pivot, w->column, w->row);
         balance(w->column, w->row, k_h, k_w);
         write_floats(dtype, w->column, k_h, r, most, columns);

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/caller.h"
 #include "ops/filter/fft_job.h"
 
 /* Of 32 eps: what is left to a transform alone, and to one whose sums products are added to. */
@@ -172,7 +173,7 @@ static int store(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks
 static int run_direct(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b) {
     for (size_t side = 0; side < j->sides; side++) {
         const fc_rect *out = &b->rect[side];
-        for (ptrdiff_t row = 0; row < out->rows; row += FC_FFT_DIRECT_ROWS)
+        for (ptrdiff_t row = 0; row < out->rows && !fc_interrupted(); row += FC_FFT_DIRECT_ROWS)
             for (ptrdiff_t col = 0; col < out->cols; col += FC_FFT_GROUP) {
                 const fc_rect rect = {out->row + row, out->col + col, fc_min(FC_FFT_DIRECT_ROWS, out->rows - row),
                                       fc_min(FC_FFT_GROUP, out->cols - col)};
@@ -252,9 +253,13 @@ int fc_fft_run_blocks(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks 
     s->taken->count = 0;
     s->taken->limit = 0;
     const int finite = load(j, s, b, NULL), empty = !j->wide && nearly_empty(j, s, b);
+    if (fc_interrupted())
+        return 1;
     if (empty)
         return load(j, s, b, s->taken) && store(j, s, b, &(finish){.empty = 1}) ? 1 : run_direct(j, s, b);
     double mean = INFINITY, error = finite ? multiply(j, s, b, &mean) : INFINITY;
+    if (fc_interrupted())
+        return 1;
     if (all_whole(j, s, b) && error * eps <= SURE)
         return store(j, s, b, &(finish){.whole = 1}) ? 1 : run_direct(j, s, b);
     if (fc_fft_heavy(j, s, b, error / PROMISE))

@@ -1,0 +1,91 @@
+# What holds for a call: the threads of the blocks around it, and an end when a signal's handler raises.
+import os
+import threading
+from contextvars import ContextVar
+
+from cpython.contextvars cimport get_value
+
+cdef extern from *:
+    """
+    /* In Python's main thread, without the GIL. The exception stays set until the call has come back. */
+    static int fc_signal_raised(void) {
+        PyGILState_STATE state = PyGILState_Ensure();
+        const int raised = PyErr_CheckSignals() < 0;
+        PyGILState_Release(state);
+        return raised;
+    }
+    """
+    int signal_raised "fc_signal_raised"() noexcept nogil
+
+cdef extern from "pythread.h":
+    unsigned long PyThread_get_thread_ident()
+
+cdef unsigned long _main_thread = threading.main_thread().ident
+
+
+def _become_main_thread():
+    global _main_thread
+    _main_thread = PyThread_get_thread_ident()
+
+
+os.register_at_fork(after_in_child=_become_main_thread)
+
+
+cdef class ThreadBlock:
+    """A number of threads that has been asked for; 0 when the block has been left."""
+    cdef public int threads
+
+    def __init__(self, int threads):
+        self.threads = threads
+
+
+# The blocks around a call, the innermost last; a context that was copied may still have some that were left.
+thread_blocks = ContextVar("fastconv.threads", default=())
+cdef object _thread_blocks = thread_blocks
+cdef int _shared_threads = 0
+
+
+def share_num_threads(int n):
+    """The threads of the block entered last, for calls that belong to no context: those of a framework's own threads. 0: there are no blocks."""
+    global _shared_threads
+    _shared_threads = n
+    fc_share_num_threads(n)
+
+
+cdef int _threads_here() except? -2:
+    """As fc_caller.threads wants them."""
+    cdef ThreadBlock block
+    if not _shared_threads:
+        return 0
+    for block in reversed(<tuple>get_value(_thread_blocks)):
+        if block.threads:
+            return block.threads
+    return -1
+
+
+cdef int _enter(fc_caller *caller, bint interruptible) except -1:
+    """Begin a call, which _leave must end. `interruptible`: no argument is lost where it ends half-way."""
+    caller.threads = _threads_here()
+    caller.interrupts = NULL
+    if interruptible and PyThread_get_thread_ident() == _main_thread:
+        caller.interrupts = signal_raised
+    fc_enter(caller)
+    return 0
+
+
+cdef int _leave(fc_status status) except -1:
+    if fc_leave():
+        return -1       # what the signal's handler has raised
+    return _raise(status)
+
+
+def set_num_threads(int n):
+    _raise(fc_set_num_threads(n))
+
+
+def get_num_threads():
+    cdef fc_caller caller
+    _enter(&caller, False)
+    n = fc_get_num_threads()
+    _leave(FC_OK)
+    return n

@@ -156,7 +156,7 @@ class Target:
         return kept
 
     def is_kept(self) -> bool:
-        return self._before is None or self._before.tobytes() == self._outside().tobytes()
+        return self._before is None or np.array_equal(self._before, self._outside())
 
 
 def _overlapping(inputs, place):

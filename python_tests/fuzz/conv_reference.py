@@ -61,7 +61,8 @@ def error_bound(case: dict, algorithm: str, dtype, x, kernel, where: Windows, ma
     precision, groups = case["precision"], case["groups"]
     eps = arithmetic(dtype)
     bound = DIRECT * eps * magnitude
-    if "winograd" in algorithm:
+    # What is prepared counts no packing and may choose Winograd's where conv2d does not.
+    if "winograd" in algorithm or ("shapes" in case and case["algorithm"] == "auto"):
         factor = LOOSER if precision != "highest" or algorithm in ("winograd_6x3", "winograd_4x5") else 1
         factor *= INSISTED if case["algorithm"] != "auto" else 1
         bound = bound + WINOGRAD * factor * eps * norms(x, kernel, where, groups)

@@ -115,7 +115,7 @@ static fc_status choose_trivial(const fc_layer *layer, fc_conv2d_algorithm *chos
 /* The algorithm asked for, or the cheapest that serves. */
 static fc_status choose(const fc_layer *layer, fc_occasion occasion, fc_conv2d_algorithm *chosen) {
     const fc_conv2d_algorithm wanted = layer->params.algorithm;
-    if (fc_layer_is_empty(layer) || !layer->params.c_in)
+    if (fc_layer_is_empty(layer) || !layer->params.c_in || !layer->params.h || !layer->params.w)
         return choose_trivial(layer, chosen);
     *chosen = wanted;
     if (wanted != FC_CONV_AUTO)

@@ -251,9 +251,8 @@ def _with_empty(image: np.ndarray, kernel: np.ndarray, mode: int, boundary: int,
         if boundary:
             name = "in2" if swapped else "in1"
             raise ValueError(f"`{name}` must not be empty where `boundary` repeats it; received shape {image.shape}")
-        if fill is not None:
-            covered = np.full(kernel.shape, fill, image.dtype)
-            geometry = _core.Convolve2D(_args.dtype_id(image.dtype), kernel.shape, kernel.shape, 2, 0, correlate)
-            geometry.run(covered, kernel, None, cell := np.empty((1, 1), image.dtype))
-            out[...] = cell
+        covered = np.full(kernel.shape, 0 if fill is None else fill, image.dtype)
+        geometry = _core.Convolve2D(_args.dtype_id(image.dtype), kernel.shape, kernel.shape, 2, 0, correlate)
+        geometry.run(covered, kernel, None, cell := np.empty((1, 1), image.dtype))
+        out[...] = cell
     return out

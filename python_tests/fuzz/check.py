@@ -82,8 +82,8 @@ def _within(got, value, bound):
     else:
         wide, info = got.astype(working(dtype)), limits(dtype)
         finite = np.isfinite(value)
-        # What may pass the largest number on the way is left open; halves are computed in float32.
-        room = info.max if dtype.itemsize == 2 else info.max / 2**10
+        # What may pass the largest number on the way is left open; float16 is computed in float32.
+        room = info.max if dtype == np.float16 else info.max / 2**10
         left_open = np.isnan(bound) | (finite & (abs(value) + bound > room))
         bound = bound + unit(dtype) * abs(value) + info.smallest_subnormal
         right = np.where(finite, abs(wide - value) <= bound, (wide == value) | (np.isnan(value) & np.isnan(wide)))

@@ -11,6 +11,7 @@ from .geometry import Windows, windows
 LARGE = 1 << 40  # bytes that nobody has
 CELLS = 40_000  # of all windows together, and products, so that a case takes a millisecond
 PRODUCTS = 400_000
+FAR = 1 << 20  # cells from a window's first to its last, beyond which padded sizes may pass any memory
 IMAGES = (0, 1, 1, 1, 2, 3, 5)
 NARROW = (0, 1, 1, 1, 2, 2, 3)
 WIDE = (3, 4, 5, 6, 7, 8, 9, 11, 13, 16, 20)
@@ -116,7 +117,7 @@ def resolve(case: dict) -> Windows:
     if k_h < 1 or k_w < 1 or k_c * case["groups"] != c or c_out % case["groups"]:
         raise Refused("channels or a kernel that do not fit")
     far = max([*pads, *((k - 1) * d for k, d in zip((k_h, k_w), case["dilation_rate"], strict=True))])
-    if far > 2**31 or (c == 0 and case["groups"] > 2**12):
+    if far > FAR or (c == 0 and case["groups"] > 2**12):
         raise Open(MemoryError)
     where = windows_of(case, size)
     if min(where.outputs) < 1:

@@ -61,19 +61,22 @@ def error_bound(case: dict, algorithm: str, dtype, x, kernel, where: Windows, ma
     precision, groups = case["precision"], case["groups"]
     eps = arithmetic(dtype)
     bound = DIRECT * eps * magnitude
-    # What is prepared counts no packing and may choose Winograd's where conv2d does not.
-    if "winograd" in algorithm or ("shapes" in case and case["algorithm"] == "auto"):
-        factor = LOOSER if precision != "highest" or algorithm in ("winograd_6x3", "winograd_4x5") else 1
+    # What is prepared counts no packing and may choose another algorithm than conv2d does.
+    prepared = "shapes" in case and case["algorithm"] == "auto"
+    large_tiles = precision != "highest" or algorithm in ("winograd_6x3", "winograd_4x5")
+    if "winograd" in algorithm or prepared:
+        factor = LOOSER if large_tiles else 1
         factor *= INSISTED if case["algorithm"] != "auto" else 1
         bound = bound + WINOGRAD * factor * eps * norms(x, kernel, where, groups)
-    if algorithm in ("split", "bfloat16") and precision != "highest":
+    if (algorithm in ("split", "bfloat16") or prepared) and precision != "highest":
         bound = bound + (2.0**-14 if precision == "high" else 2.0**-6) * magnitude
     if algorithm == "split" and dtype.itemsize == 2:  # without the products of low parts
         bound = bound + 2.0**-16 * magnitude
-    # Sums of products that are denormal.
+    # Sums of products that are denormal; the transforms of large tiles multiply such losses.
+    denormal = 8 if "winograd" not in algorithm and not prepared else 2**17 if large_tiles else 32
     least = np.ldexp(1.0, -149 if eps == UNIT["float32"] else -1074)
     largest = 1 + clean(kernel).max(initial=0) + clean(x).max(initial=0)
-    return bound + least * (32 if "winograd" in algorithm else 8) * (np.prod(kernel.shape[:3]) + 1) * largest
+    return bound + least * denormal * (np.prod(kernel.shape[:3]) + 1) * largest
 
 
 def input_gradient(dy, kernel, where: Windows, groups: int, shape):

@@ -78,7 +78,8 @@ def run(case: dict) -> None:
         n, h, w, c = conv_geometry.nhwc(x.shape, layout)
         if kernel.shape[3] != c:
             raise Refused("channels that do not fit")
-        if min(h, w, *size) < 1 or max(size) > MOST:
+        reach = max((k - 1) * d for k, d in zip(kernel.shape, case["dilation_rate"], strict=False))
+        if min(h, w, *size) < 1 or max(size) > MOST or reach > conv_geometry.FAR:
             raise Open(MemoryError)
         where = windows(size, kernel.shape[:2], case["strides"], case["dilation_rate"], case["padding"])
         if where.outputs != (h, w):

@@ -12,6 +12,8 @@ import traceback
 
 import numpy as np
 
+import fastconv
+
 from . import table
 from .check import Mismatch
 
@@ -20,6 +22,7 @@ STATE = struct.Struct("<qq")  # the index of the case that runs, and how many ar
 
 def run_case(case: dict) -> str | None:
     """None where the case holds, else what is wrong with it."""
+    fastconv.set_float32_precision("highest")  # a case before may have left another
     try:
         with np.errstate(all="ignore"):
             table.FUNCTIONS[case["function"]].run(case)

@@ -89,7 +89,7 @@
  */
 enum {
     TYPED(convolve2d_STREAMS) = 1, TYPED(convolve2d_ADDS) = 2, TYPED(convolve2d_BACKWARDS) = 4,
-    TYPED(convolve2d_WHOLE) = 81, TYPED(convolve2d_CHAIN) = 60, TYPED(convolve2d_GROUP) = 16, TYPED(convolve2d_FACTORS) = 4
+    TYPED(convolve2d_WHOLE) = 36, TYPED(convolve2d_CHAIN) = 36, TYPED(convolve2d_GROUP) = 16, TYPED(convolve2d_FACTORS) = 4
 };
 
 /*

@@ -187,7 +187,11 @@ class PreparedConv2D:
 
     def _pack(self, dtype, kernel, bias):
         # The image's size is not known yet.
-        x_shape = _args.shape_of(1, 0, 0, kernel.shape[2] * self._keywords.groups, self._keywords.data_format)
+        channels = kernel.shape[2] * self._keywords.groups
+        if channels >= 2**63:
+            raise ValueError(f"`groups` times the kernel's input channels must fit 64 bits; received "
+                             f"groups={self._keywords.groups} and kernel shape {kernel.shape}")
+        x_shape = _args.shape_of(1, 0, 0, channels, self._keywords.data_format)
         geometry, _ = self._keywords.geometry(dtype, x_shape, kernel.shape, kernel.dtype, self._precision)
         return _core.PreparedConv2D(geometry, _args.buffer(kernel), _args.buffer(bias))
 

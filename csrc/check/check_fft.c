@@ -232,24 +232,29 @@ static void **pointers(const check_buffer *b, size_t rows, size_t pitch) {
         check_free(&sums);                                                                                                                          \
         check_free(&temp);                                                                                                                          \
     }                                                                                                                                               \
-    static void weigh_##F(const fc_fft *fft, const char *isa, size_t n_taps, double enough) {                                                       \
-        check_case("fft_" #F " weigh", isa, "%zu taps, %g", n_taps, enough);                                                                        \
-        enum { ROWS = 5, COLS = FC_FFT_LOT + 7 };                                                                                                   \
-        check_buffer image = check_alloc(ROWS * COLS * sizeof(T), sizeof(T)), sizes = check_alloc(n_taps * sizeof(T), 0);                           \
-        check_buffer sums = check_alloc(FC_FFT_LOT * sizeof(T), sizeof(T));                                                                         \
+    static void weigh_##F(const fc_fft *fft, const char *isa, size_t n_taps, size_t n_rows, double enough) {                                        \
+        check_case("fft_" #F " weigh", isa, "%zu taps, %zu rows, %g", n_taps, n_rows, enough);                                                      \
+        enum { HIGH = 5, COLS = FC_FFT_LOT + 7 };                                                                                                   \
+        const size_t all = HIGH + n_rows - 1;                                                                                                       \
+        check_buffer image = check_alloc(all * COLS * sizeof(T), sizeof(T)), sizes = check_alloc(n_taps * sizeof(T), 0);                            \
+        check_buffer sums = check_alloc(n_rows * FC_FFT_LOT * sizeof(T), sizeof(T));                                                                \
         fc_sparse_place *places = malloc(n_taps * sizeof *places);                                                                                  \
-        void **rows = pointers(&image, ROWS, COLS * sizeof(T));                                                                                     \
-        check_fill_##F((T *)image.data, ROWS * COLS);                                                                                               \
+        void **rows = pointers(&image, all, COLS * sizeof(T));                                                                                      \
+        check_fill_##F((T *)image.data, all * COLS);                                                                                                \
         for (size_t t = 0; places && t < n_taps; t++) {                                                                                             \
-            places[t] = (fc_sparse_place){check_random_below(ROWS), check_random_below(8)};                                                         \
+            places[t] = (fc_sparse_place){check_random_below(HIGH), check_random_below(8)};                                                         \
             ((T *)sizes.data)[t] = (T)fabs(check_random_unit());                                                                                    \
         }                                                                                                                                           \
-        fft->weigh(&(fc_fft_weigh){(const void *const *)rows, sizes.data, places, n_taps, enough, sums.data});                                      \
-        for (size_t c = 0; places && c < FC_FFT_LOT; c++) {                                                                                         \
+        const fc_fft_weigh job = {(const void *const *)rows, sizes.data, places, n_taps, n_rows, enough, sums.data};                                \
+        const double least = fft->weigh(&job);                                                                                                      \
+        double found = INFINITY;                                                                                                                    \
+        for (size_t i = 0; places && i < n_rows * FC_FFT_LOT; i++) {                                                                                \
+            const size_t r = i / FC_FFT_LOT, c = i % FC_FFT_LOT;                                                                                    \
             double sum = 0;                                                                                                                         \
             for (size_t t = 0; t < n_taps; t++)                                                                                                     \
-                sum += (double)((T *)sizes.data)[t] * fabs((double)((T **)rows)[places[t].row][c + places[t].offset]);                              \
-            const double got = (double)((T *)sums.data)[c];                                                                                         \
+                sum += (double)((T *)sizes.data)[t] * fabs((double)((T **)rows)[r + places[t].row][c + places[t].offset]);                          \
+            const double got = (double)((T *)sums.data)[i];                                                                                         \
+            found = got < found ? got : found;                                                                                                      \
             check_true(got <= sum + 16 * EPSILON * (double)n_taps, "more than there is");                                                           \
             check_true(got >= (sum < enough ? sum : enough) - 16 * EPSILON * (double)n_taps, "less than is enough");                                \
         }                                                                                                                                           \
@@ -257,6 +262,7 @@ static void **pointers(const check_buffer *b, size_t rows, size_t pitch) {
         check_free(&image);                                                                                                                         \
         check_free(&sizes);                                                                                                                         \
         check_free(&sums);                                                                                                                          \
+        check_true(!places || least == found, "not the least");                                                                                     \
         free(places);                                                                                                                               \
         free(rows);                                                                                                                                 \
     }                                                                                                                                               \
@@ -268,7 +274,7 @@ static void **pointers(const check_buffer *b, size_t rows, size_t pitch) {
             }                                                                                                                                       \
         for (size_t taps = 1; taps < 40; taps += 6)                                                                                                 \
             for (size_t i = 0; i < 3; i++)                                                                                                          \
-                weigh_##F(fft, isa, taps, (double)i * 2);                                                                                           \
+                weigh_##F(fft, isa, taps, 1 + taps % 11, (double)i * 2);                                                                            \
         for (size_t n = FC_FFT_LEAST; n <= 2048; n *= 2)                                                                                            \
             twiddles_##F(fft, isa, n);                                                                                                              \
         for (size_t n = FC_FFT_LEAST; n <= 512; n *= 2) {                                                                                           \

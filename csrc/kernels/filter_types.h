@@ -128,19 +128,20 @@ typedef struct fc_fft_windows {
 } fc_fft_windows;
 typedef double fc_fft_windows_fn(const fc_fft_windows *windows);
 /*
- * sums[c] = sum over t < m of sizes[t] * |rows[places[t].row][c + places[t].offset]|, c < FC_FFT_LOT, where m is n_taps, or as
- * many taps as it takes for all sums of a vector to reach `enough`.
+ * sums[r * FC_FFT_LOT + c] = sum over t < m of sizes[t] * |rows[r + places[t].row][c + places[t].offset]|, r < n_rows,
+ * c < FC_FFT_LOT, where m is n_taps, or as many taps as it takes for sums that are added up together to reach `enough`.
+ * Returns the least sum.
  */
-enum { FC_FFT_LOT = 16 };
+enum { FC_FFT_LOT = 32 };
 typedef struct fc_fft_weigh {
     const void *const *rows;
     const void *sizes;
     const fc_sparse_place *places;
-    size_t n_taps;
+    size_t n_taps, n_rows;
     double enough;
     void *sums;
 } fc_fft_weigh;
-typedef void fc_fft_weigh_fn(const fc_fft_weigh *weigh);
+typedef double fc_fft_weigh_fn(const fc_fft_weigh *weigh);
 typedef struct fc_fft {
     size_t lanes, radix;
     fc_fft_columns_fn *forward;

@@ -84,18 +84,48 @@ static double TYPED(fft_windows)(const fc_fft_windows *w) {
     return -(double)V(hmax)(V(neg)(least));
 }
 
-static void TYPED(fft_weigh)(const fc_fft_weigh *b) {
-    enum { LOOK = 8 };          /* taps between two looks */
+/* Two vectors of columns from c on, of n_rows rows from r on; n_rows is a constant of each copy. */
+FC_FFT_INLINE VEC TYPED(fft_weigh_rows)(const fc_fft_weigh *b, size_t r, size_t c, const size_t n_rows) {
+    enum { LOOK = 16, MOST = 6 };       /* taps between two looks */
     const T *sizes = b->sizes;
-    T *sums = b->sums;
-    for (size_t c = 0; c < FC_FFT_LOT; c += LANES) {
-        VEC sum = V(set1)(0);
-        for (size_t t = 0; t < b->n_taps; t++) {
-            const T *x = (const T *)b->rows[b->places[t].row] + b->places[t].offset + c;
-            sum = V(fma)(V(set1)(sizes[t]), V(abs)(V(load)(x)), sum);
-            if (t % LOOK == LOOK - 1 && -(double)V(hmax)(V(neg)(sum)) >= b->enough)
-                break;
+    T *sums = (T *)b->sums + r * FC_FFT_LOT + c;
+    VEC sum[2 * MOST];
+    _Pragma("GCC unroll 12") for (size_t i = 0; i < 2 * n_rows; i++)
+        sum[i] = V(set1)(0);
+    VEC least = V(set1)(0);
+    for (size_t t = 0; t < b->n_taps; t++) {
+        const T *const *rows = (const T *const *)b->rows + r + b->places[t].row;
+        const size_t from = b->places[t].offset + c;
+        const VEC size = V(set1)(sizes[t]);
+        _Pragma("GCC unroll 6") for (size_t i = 0; i < n_rows; i++) {
+            sum[2 * i] = V(fma)(size, V(abs)(V(load)(rows[i] + from)), sum[2 * i]);
+            sum[2 * i + 1] = V(fma)(size, V(abs)(V(load)(rows[i] + from + LANES)), sum[2 * i + 1]);
         }
-        V(store)(sums + c, sum);
+        if (t % LOOK != LOOK - 1 && t + 1 < b->n_taps)
+            continue;
+        least = sum[0];
+        _Pragma("GCC unroll 12") for (size_t i = 1; i < 2 * n_rows; i++)
+            least = V(min)(least, sum[i]);
+        if (-(double)V(hmax)(V(neg)(least)) >= b->enough)
+            break;
     }
+    _Pragma("GCC unroll 6") for (size_t i = 0; i < n_rows; i++) {
+        V(store)(sums + i * FC_FFT_LOT, sum[2 * i]);
+        V(store)(sums + i * FC_FFT_LOT + LANES, sum[2 * i + 1]);
+    }
+    return least;
+}
+
+static double TYPED(fft_weigh)(const fc_fft_weigh *b) {
+    VEC least = V(set1)((T)__builtin_inf());
+    for (size_t c = 0; c < FC_FFT_LOT; c += 2 * LANES) {
+        size_t r = 0;
+        for (; r + 6 <= b->n_rows; r += 6)
+            least = V(min)(least, TYPED(fft_weigh_rows)(b, r, c, 6));
+        for (; r + 3 <= b->n_rows; r += 3)
+            least = V(min)(least, TYPED(fft_weigh_rows)(b, r, c, 3));
+        for (; r < b->n_rows; r++)
+            least = V(min)(least, TYPED(fft_weigh_rows)(b, r, c, 1));
+    }
+    return -(double)V(hmax)(V(neg)(least));
 }

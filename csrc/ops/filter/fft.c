@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Filters by Fourier transforms of blocks; a task is one transform: two blocks of real cells, or one of complex ones (fft_block.c). */
+/*
+ * Filters by Fourier transforms of blocks; a task is one transform: two blocks of real cells, or one of complex ones
+ * (fft_block.c).
+ */
 #include <float.h>
 #include <string.h>
 
@@ -20,11 +23,12 @@ static fc_fft_space space_of(const fc_fft_job *j, size_t worker) {
     s.backwards = s.sizes + j->sizes_bytes;
     s.taken = (fc_fft_cells *)(s.backwards + j->sizes_bytes);
     at = (unsigned char *)s.taken + fc_align_up(sizeof *s.taken);
-    for (size_t side = 0; side < 2; side++, at += j->pointers_bytes + j->stage_bytes + j->cells_bytes + j->bounds_bytes) {
+    const size_t side_bytes = j->pointers_bytes + j->stage_bytes + j->cells_bytes + j->bounds_bytes;
+    for (size_t side = 0; side < 2; side++, at += side_bytes) {
         s.rows[side] = (const void **)at;
         s.stage[side] = at + j->pointers_bytes;
         s.cells[side] = s.stage[side] + j->stage_bytes;
-        fc_fft_place_bounds(&j->fine, s.cells[side] + j->cells_bytes, &s.bounds[side]);
+        fc_fft_place_bounds(&j->tiling, s.cells[side] + j->cells_bytes, &s.bounds[side]);
     }
     return s;
 }
@@ -36,7 +40,8 @@ static fc_fft_blocks blocks_of(const fc_fft_job *j, size_t task) {
         const ptrdiff_t block = (ptrdiff_t)(task / (size_t)f->channels * j->sides + side);
         const ptrdiff_t row = block % j->cut.down * j->cut.out_rows, col = block / j->cut.down * j->cut.out_cols;
         if (col < f->out_w)
-            b.rect[side] = (fc_rect){row, col, fc_min(j->cut.out_rows, f->out_h - row), fc_min(j->cut.out_cols, f->out_w - col)};
+            b.rect[side] = (fc_rect){row, col, fc_min(j->cut.out_rows, f->out_h - row),
+                                     fc_min(j->cut.out_cols, f->out_w - col)};
     }
     return b;
 }
@@ -75,7 +80,8 @@ static void transform_taps(void *job_, size_t task, size_t worker) {
     const fc_fft_job *j = job_;
     const fc_filter *f = j->f;
     const fc_fft_space s = space_of(j, worker), first = space_of(j, 0);
-    const size_t rows = j->cut.rows, cols = j->cut.cols, from = task * GROUP, width = fc_least(GROUP, cols), row_bytes = width * j->cell;
+    const size_t rows = j->cut.rows, cols = j->cut.cols, from = task * GROUP, width = fc_least(GROUP, cols),
+        row_bytes = width * j->cell;
     for (size_t r = 0; r < rows; r++)
         s.rows[0][r] = s.rows[1][r] = j->zeros;
     for (size_t i = 0; i < (size_t)f->k_h; i++) {
@@ -95,7 +101,8 @@ static void transform_taps(void *job_, size_t task, size_t worker) {
 
 static void transform_tap_rows(void *job_, size_t task, size_t worker) {
     const fc_fft_job *j = job_;
-    const fc_fft_rows rows = {j->cut.rows, j->cut.cols, j->row_twiddles, space_of(j, 0).block, j->spectrum, NULL, task, task + 1, NULL};
+    const fc_fft_rows rows = {j->cut.rows, j->cut.cols, j->row_twiddles, space_of(j, 0).block, j->spectrum, NULL, task,
+                              task + 1, NULL};
     (void)worker;
     j->fft->spectrum(&rows);
 }
@@ -114,9 +121,8 @@ static fc_status measure(fc_fft_job *j) {
     FC_TRY(fc_multiply((ptrdiff_t[]){rows, GROUP, (ptrdiff_t)j->cell}, 3, &j->cells_bytes));
     FC_TRY(fc_multiply((ptrdiff_t[]){f->k_h, f->k_w, sizeof(fc_sparse_place)}, 3, &j->places_bytes));
     FC_TRY(fc_multiply((ptrdiff_t[]){f->k_h, f->k_w, (ptrdiff_t)f->number}, 3, &j->sizes_bytes));
-    FC_TRY(fc_fft_tile(f, &j->cut, 0, &j->tiling));
-    FC_TRY(fc_fft_tile(f, &j->cut, 1, &j->fine));
-    j->bounds_bytes = fc_fft_bounds_bytes(&j->fine);
+    FC_TRY(fc_fft_tile(f, &j->cut, &j->tiling));
+    j->bounds_bytes = fc_fft_bounds_bytes(&j->tiling);
     if (j->block_bytes < direct_bytes)
         j->block_bytes = direct_bytes;
     j->block_bytes = fc_align_up(j->block_bytes);
@@ -126,7 +132,8 @@ static fc_status measure(fc_fft_job *j) {
     j->cells_bytes = fc_align_up(j->cells_bytes);
     j->places_bytes = fc_align_up(j->places_bytes);
     j->sizes_bytes = fc_align_up(j->sizes_bytes);
-    j->space_bytes = j->block_bytes + j->scratch_bytes + FC_ALIGNMENT + j->places_bytes + 2 * j->sizes_bytes + fc_align_up(sizeof(fc_fft_cells))
+    j->space_bytes = j->block_bytes + j->scratch_bytes + FC_ALIGNMENT + j->places_bytes + 2 * j->sizes_bytes
+        + fc_align_up(sizeof(fc_fft_cells))
         + 2 * (j->pointers_bytes + j->stage_bytes + j->cells_bytes + j->bounds_bytes);
     return FC_OK;
 }
@@ -154,12 +161,15 @@ static fc_status run_job(fc_fft_job *j, size_t tasks) {
     size_t workers = fc_parallel_workers(tasks, j->cut.cycles * 2 * (double)j->fft->lanes);
     while (workers > 1 && workers * j->space_bytes > MOST_BYTES)
         workers--;
-    FC_TRY(fc_multiply((ptrdiff_t[]){2, (ptrdiff_t)j->cut.rows, (ptrdiff_t)j->cut.cols, (ptrdiff_t)j->part}, 4, &spectrum_bytes));
+    FC_TRY(fc_multiply((ptrdiff_t[]){2, (ptrdiff_t)j->cut.rows, (ptrdiff_t)j->cut.cols, (ptrdiff_t)j->part}, 4,
+                       &spectrum_bytes));
     FC_TRY(fc_multiply((ptrdiff_t[]){f->k_h, f->k_w, (ptrdiff_t)f->number}, 3, &taps_bytes));
     FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)workers, (ptrdiff_t)j->space_bytes}, 2, &spaces_bytes));
-    const size_t row_twiddles = fc_align_up(2 * j->cut.cols * j->part), col_twiddles = fc_align_up(2 * j->cut.rows * j->part);
+    const size_t row_twiddles = fc_align_up(2 * j->cut.cols * j->part),
+        col_twiddles = fc_align_up(2 * j->cut.rows * j->part);
     const size_t zeros = fc_align_up(GROUP * j->cell), taps = fc_align_up(taps_bytes);
-    unsigned char *memory = fc_scratch_alloc(row_twiddles + col_twiddles + zeros + taps + fc_align_up(spectrum_bytes) + spaces_bytes);
+    unsigned char *memory = fc_scratch_alloc(row_twiddles + col_twiddles + zeros + taps + fc_align_up(spectrum_bytes)
+                                             + spaces_bytes);
     if (!memory)
         return FC_OUT_OF_MEMORY;
     j->row_twiddles = memory;
@@ -196,7 +206,8 @@ static fc_status run_left(const fc_fft_job *narrow, size_t tasks, size_t *list) 
 static fc_status run(const fc_filter *f, const fc_filter_taps *known) {
     const int is_complex = fc_filter_is_complex(f->work);
     fc_fft_taps sizes;
-    fc_fft_job j = {.f = f, .fft = fc_fft_kernels(f), .sizes = &sizes, .sides = is_complex ? 1 : 2, .part = f->number >> is_complex, .cell = f->number,
+    fc_fft_job j = {.f = f, .fft = fc_fft_kernels(f), .sizes = &sizes, .sides = is_complex ? 1 : 2,
+                    .part = f->number >> is_complex, .cell = f->number,
                     .ratio = 1};
     (void)known;
     if (!fc_fft_plan(f, &j.cut))

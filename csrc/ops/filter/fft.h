@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Filters by Fourier transforms of overlapping blocks. A block of rows x cols cells gives the outputs whose windows lie in it, the first
- * (rows - k_h + 1) x (cols - k_w + 1). Two blocks of real cells are the real and the imaginary part of one transform, as the kernel is real.
+ * Filters by Fourier transforms of overlapping blocks. A block of rows x cols cells gives the outputs whose windows
+ * lie in it, the first (rows - k_h + 1) x (cols - k_w + 1). Two blocks of real cells are the real and the imaginary
+ * part of one transform, as the kernel is real.
  */
 #ifndef FC_OPS_FILTER_FFT_H
 #define FC_OPS_FILTER_FFT_H
 
 #include "ops/filter/filter.h"
 
-enum { FC_FFT_GROUP = 128 };            /* columns that are read and stored together; a multiple of any number of lanes */
+/* columns that are read and stored together; a multiple of any number of lanes */
+enum { FC_FFT_GROUP = 128 };
 
 /* ---------------------------------------------------------------- fft_plan.c */
 
@@ -29,20 +31,26 @@ void fc_fft_twiddles(size_t n, size_t radix, int is_double, double *octant, void
 
 /* ---------------------------------------------------------------- fft_cells.c */
 
-/* Cells larger than `limit` and those that are not finite are taken out of a transform and their products added to the sums. */
+/*
+ * Cells larger than `limit` and those that are not finite are taken out of a transform and their products added to
+ * the sums.
+ */
 enum { FC_FFT_FEW = 1024 };
-typedef struct fc_fft_cell { size_t side; ptrdiff_t row, col; unsigned char value[16]; } fc_fft_cell;   /* within the block */
+/* within the block */
+typedef struct fc_fft_cell { size_t side; ptrdiff_t row, col; unsigned char value[16]; } fc_fft_cell;
 typedef struct fc_fft_cells { double limit; size_t count; fc_fft_cell cells[FC_FFT_FEW]; } fc_fft_cells;
 
 /* How many of the numbers (two a complex cell) of a row of cells are larger than the limit or not finite. */
 size_t fc_fft_count_out(const fc_filter *f, const void *row, size_t cols, double limit);
 /*
- * Takes such cells of `count` rows of `cols` numbers, whose first is column col of block `side`, into the list; their rows are copied without them to
- * `copies`, of FC_FFT_GROUP numbers each. 0 where there are too many.
+ * Takes such cells of `count` rows of `cols` numbers, whose first is column col of block `side`, into the list; their
+ * rows are copied without them to `copies`, of FC_FFT_GROUP numbers each. 0 where there are too many.
  */
-int fc_fft_take_cells(const fc_filter *f, fc_fft_cells *list, size_t side, ptrdiff_t col, const void **rows, size_t count, size_t cols, void *copies);
+int fc_fft_take_cells(const fc_filter *f, fc_fft_cells *list, size_t side, ptrdiff_t col, const void **rows,
+                      size_t count, size_t cols, void *copies);
 /* Adds what they give to the sums of outputs [0, rows) x [col, col + cols) of the block, FC_FFT_GROUP numbers a row. */
-void fc_fft_add_cells(const fc_filter *f, const fc_fft_cells *list, const void *backwards, size_t side, ptrdiff_t rows, ptrdiff_t col, ptrdiff_t cols,
+void fc_fft_add_cells(const fc_filter *f, const fc_fft_cells *list, const void *backwards, size_t side, ptrdiff_t rows,
+                      ptrdiff_t col, ptrdiff_t cols,
                       void *sums);
 /* The kernel with each row backwards, as fc_fft_add_cells reads it. */
 void fc_fft_turn_taps(const fc_filter *f, unsigned char *backwards);
@@ -53,6 +61,7 @@ void fc_fft_turn_taps(const fc_filter *f, unsigned char *backwards);
 enum { FC_FFT_LOTS = 128 };
 typedef struct fc_fft_taps {
     double norm, sum, most;             /* square root of the sum of squares, sum of the sizes, the largest */
+    double total;                       /* size of the sum; 0 for numbers other than float32 */
     int whole;                          /* all of them are whole numbers; never of complex ones */
     double least[FC_FFT_LOTS];          /* no tap of the lot is smaller */
     size_t count[FC_FFT_LOTS];
@@ -60,24 +69,29 @@ typedef struct fc_fft_taps {
 
 void fc_fft_know_taps(const fc_filter *f, fc_fft_taps *taps);
 /*
- * Cells of sizes up to cap weigh at least `least`, whichever tap each of them meets, where their plain sum is at least what this gives;
- * infinity where no sum is enough.
+ * Cells of sizes up to cap weigh at least `least`, whichever tap each of them meets, where their plain sum is at
+ * least what this gives; infinity where no sum is enough.
  */
 double fc_fft_plain_sum(const fc_fft_taps *taps, double cap, double least);
-/* Places and sizes of real taps, the largest first, of at least as many as `least` or of all, as fc_fft_weigh takes them; of how many. */
-size_t fc_fft_sort_taps(const fc_filter *f, const fc_fft_taps *taps, size_t least, fc_sparse_place *places, void *sizes);
+/*
+ * Places and sizes of taps, the largest first, of at least as many as `least` or of all, as fc_fft_weigh takes them;
+ * of how many.
+ */
+size_t fc_fft_sort_taps(const fc_filter *f, const fc_fft_taps *taps, size_t least, fc_sparse_place *places,
+                        void *sizes);
 
 /* ---------------------------------------------------------------- fft_bounds.c */
 
 /*
- * Lower bounds of |image| * |kernel| over a block. Its cells are added up in tiles of high x wide numbers, each cell cut to `cap`. All outputs
- * of tile (u, v) have in their windows the whole tiles from (u + first_row, v + first_col) on, rows x cols of them.
+ * Lower bounds of |image| * |kernel| over a block. Its cells are added up in tiles of high x wide numbers, each cell
+ * cut to `cap`. All outputs of tile (u, v) have in their windows the whole tiles from (u + first_row, v + first_col)
+ * on, rows x cols of them.
  */
 typedef struct fc_fft_tiling {
     size_t high, wide, cells;           /* wide: two numbers a complex cell; cells: columns of a tile */
     size_t first_row, first_col, rows, cols;
     size_t tile_rows, pitch;            /* of a block */
-    size_t lots;                        /* of FC_FFT_LOT outputs in a row */
+    size_t lot, lots;                   /* outputs of a lot, FC_FFT_LOT numbers; lots of a row of outputs */
     size_t sums_bytes, temp_bytes, light_bytes;
 } fc_fft_tiling;
 
@@ -88,26 +102,28 @@ typedef struct fc_fft_bounds {
     int whole;                          /* all cells are whole numbers */
 } fc_fft_bounds;
 
-/* fine: in smaller tiles, of which a window covers nearly all; their memory holds the others as well. */
-fc_status fc_fft_tile(const fc_filter *f, const fc_fft_cut *cut, int fine, fc_fft_tiling *tiling);
+fc_status fc_fft_tile(const fc_filter *f, const fc_fft_cut *cut, fc_fft_tiling *tiling);
 size_t fc_fft_bounds_bytes(const fc_fft_tiling *t);
 void fc_fft_place_bounds(const fc_fft_tiling *t, unsigned char *memory, fc_fft_bounds *b);
 /*
- * Takes in columns [col, col + cols) of all `count` rows of cells; columns come in order. At first some rows are enough, and it also sets cap and
- * whole; a second look at all rows uses the cap that is there.
+ * Takes in columns [col, col + cols) of all `count` rows of cells; columns come in order. Sets cap and, where it may
+ * matter, whole.
  */
-typedef enum fc_fft_look { FC_FFT_SOME, FC_FFT_WHOLE, FC_FFT_ALL } fc_fft_look;
-void fc_fft_survey(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void *const *rows, size_t count, size_t col, size_t cols,
-                   fc_fft_look look);
+void fc_fft_survey(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void *const *rows, size_t count,
+                   size_t col,
+                   size_t cols, int may_be_whole);
 /* Once all are in: sums and least, for rows x cols outputs. */
 void fc_fft_sum_windows(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, size_t rows, size_t cols);
-/*
- * Marks the lots of rows x cols outputs with a window whose plain sum is not `enough`; again: of those marked before. Counts those of
- * which not all windows are empty.
- */
-size_t fc_fft_find_light(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols, double enough, int again);
+/* Marks the lots of rows x cols outputs with a window whose plain sum is not `enough`. */
+void fc_fft_find_light(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols,
+                       double enough);
 
-/* What the error of sums by a transform of `cells` numbers may be, over its eps, from the energies that fc_fft_rows gives. */
+/*
+ * What the error of sums by a transform of `cells` numbers may be, over its eps, from the energies that fc_fft_rows
+ * gives.
+ */
 double fc_fft_error(int is_double, int is_complex, const fc_fft_taps *taps, double cells, const double *energy);
+/* What it is likely to be at least, in a block of this cap. */
+double fc_fft_likely_error(const fc_fft_taps *taps, double cap);
 
 #endif

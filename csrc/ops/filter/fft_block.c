@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One task: two blocks of real cells, or one of complex ones. Every output keeps within PROMISE roundings of |image| * |kernel|: what the
- * transform's error may be is held against what the windows hold. Whole numbers are rounded to such; cells that stand out are taken out; a block of
- * float32 with many outputs that are too light is transformed in double; the rest of these are summed directly.
+ * One task: two blocks of real cells, or one of complex ones. Every output keeps within PROMISE roundings of |image|
+ * * |kernel|: what the transform's error may be is held against what the windows hold. Whole numbers are rounded to
+ * such; cells that stand out are taken out; a block of float32 with many outputs that are too light is transformed in
+ * double; the rest of these are summed directly.
  */
 #include <float.h>
 #include <math.h>
@@ -17,7 +18,9 @@ static const double SURE = 0.25;        /* errors below which sums of whole numb
 static const double STANDS_OUT = 8;     /* times what most cells do not pass */
 static const double PEAKED = 2;         /* over the same: the root mean square of blocks where some may */
 static const double PEAKED_ERROR = 1.25;    /* the larger error of such blocks */
-enum { MENDED_SHARE = 8 };              /* of the lots, up to one of so many is mended */
+/* every so many columns of lots tell whether a block is worth a transform in float */
+enum { SAMPLED_LOTS = 8 };
+enum { MENDED_SHARE = 16 };             /* of the lots, up to one of so many is mended */
 
 static int is_single(const fc_filter *f) { return f->work == FC_F32 || f->work == FC_C64; }
 
@@ -26,7 +29,8 @@ ptrdiff_t fc_fft_source(const fc_fft_job *j, const fc_fft_space *s, const fc_fft
     const fc_rect *out = &b->rect[side];
     const ptrdiff_t cols = out->rows ? fc_fft_group(out->cols + f->k_w - 1, col) : 0;
     if (cols)
-        fc_filter_source(f, (fc_rect){out->row + f->top, out->col + f->left + (ptrdiff_t)col, out->rows + f->k_h - 1, cols}, b->channel, s->rows[side],
+        fc_filter_source(f, (fc_rect){out->row + f->top, out->col + f->left + (ptrdiff_t)col, out->rows + f->k_h - 1,
+                                      cols}, b->channel, s->rows[side],
                          s->stage[side]);
     return cols;
 }
@@ -47,8 +51,8 @@ static void widen(const fc_fft_job *j, const void **rows, size_t count, size_t c
 }
 
 /*
- * The cells of both blocks, transformed along columns. A first time (taken NULL) it also surveys them; 0 where some are not finite. Then those
- * that stand out are taken; 0 where they are too many.
+ * The cells of both blocks, transformed along columns. A first time (taken NULL) it also surveys them; 0 where some
+ * are not finite. Then those that stand out are taken; 0 where they are too many.
  */
 static int load(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, fc_fft_cells *taken) {
     const fc_filter *f = j->f;
@@ -61,8 +65,9 @@ static int load(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, fc
                 count = fc_fft_source_rows(j, b, side);
                 if (!taken)
                     fc_fft_survey(f, &j->tiling, &s->bounds[side], s->rows[side], count, col, (size_t)cols[side],
-                                  j->sizes->whole ? FC_FFT_WHOLE : FC_FFT_SOME);
-                else if (!fc_fft_take_cells(f, taken, side, (ptrdiff_t)col, s->rows[side], count, (size_t)cols[side], s->cells[side]))
+                                  j->sizes->whole);
+                else if (!fc_fft_take_cells(f, taken, side, (ptrdiff_t)col, s->rows[side], count, (size_t)cols[side],
+                                            s->cells[side]))
                     return 0;
                 if (j->wide)
                     widen(j, s->rows[side], count, (size_t)cols[side], s->cells[side]);
@@ -84,14 +89,19 @@ static double least_cap(const fc_fft_job *j, const fc_fft_space *s, const fc_fft
     return j->sides == 2 && b->rect[1].rows ? fmin(s->bounds[0].cap, s->bounds[1].cap) : s->bounds[0].cap;
 }
 
-/* Times the spectrum; the error that sums have then, over the eps of the promise; and the root mean square of the cells. */
+/*
+ * Times the spectrum; the error that sums have then, over the eps of the promise; and the root mean square of the
+ * cells.
+ */
 static double multiply(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, double *mean) {
     double energy[2] = {0, 0};
-    const fc_fft_rows rows = {j->cut.rows, j->cut.cols, j->row_twiddles, s->block, j->spectrum, s->scratch, 0, j->cut.rows / j->fft->lanes, energy};
+    const fc_fft_rows rows = {j->cut.rows, j->cut.cols, j->row_twiddles, s->block, j->spectrum, s->scratch, 0,
+                              j->cut.rows / j->fft->lanes, energy};
     j->fft->filter(&rows);
     *mean = sqrt(energy[0]) / ((double)j->cut.rows * (double)j->cut.cols);
     const double peaked = *mean > PEAKED * least_cap(j, s, b) ? PEAKED_ERROR : 1;
-    return peaked * j->ratio * fc_fft_error(j->part == sizeof(double), fc_filter_is_complex(j->f->work), j->sizes, (double)j->cut.rows * (double)j->cut.cols, energy);
+    return peaked * j->ratio * fc_fft_error(j->part == sizeof(double), fc_filter_is_complex(j->f->work), j->sizes,
+                                            (double)j->cut.rows * (double)j->cut.cols, energy);
 }
 
 /* To the nearest whole number; adding 0 makes a negative zero of it positive. */
@@ -116,11 +126,13 @@ static void narrow(const fc_filter *f, unsigned char *sums, size_t rows) {
     }
 }
 
-/* How sums are finished: they are whole numbers, or of no cell but those taken; lots that are marked are cleared where sums are `weight` or more. */
-typedef struct finish { int whole, empty; const fc_fft_tiling *tiling; double weight; size_t left; } finish;
+/* How sums are finished: they are whole numbers, or of no cell but those taken. */
+typedef struct finish { int whole, empty; } finish;
 
 /* What is done to a group of sums of a side before it is stored. */
-static void store_group(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col, ptrdiff_t cols, finish *how) {
+static void store_group(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col,
+                        ptrdiff_t cols,
+                        const finish *how) {
     const fc_filter *f = j->f;
     const fc_rect *out = &b->rect[side];
     if (how->empty)
@@ -132,18 +144,17 @@ static void store_group(const fc_fft_job *j, const fc_fft_space *s, const fc_fft
         *s->turned = 1;
     }
     fc_fft_add_cells(f, s->taken, s->backwards, side, out->rows, (ptrdiff_t)col, cols, s->cells[side]);
-    if (how->tiling)
-        how->left += fc_fft_clear(j, s, b, how->tiling, side, col, cols, how->weight);
     if (how->whole)
         round_sums(f, s->cells[side], out->rows, cols);
-    fc_filter_store(f, (fc_rect){out->row, out->col + (ptrdiff_t)col, out->rows, cols}, b->channel, s->cells[side], FC_FFT_GROUP);
+    fc_filter_store(f, (fc_rect){out->row, out->col + (ptrdiff_t)col, out->rows, cols}, b->channel, s->cells[side],
+                    FC_FFT_GROUP);
 }
 
 /* Transforms back, unless all cells were taken, and stores; 0 where sums are not finite. */
-static int store(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, finish *how) {
+static int store(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, const finish *how) {
     const fc_filter *f = j->f;
     const ptrdiff_t most = fc_max(b->rect[0].cols, b->rect[1].cols);
-    const int staged = s->taken->count || how->whole || how->empty || how->tiling || j->wide || b->channel >= 0;
+    const int staged = s->taken->count || how->whole || how->empty || j->wide || b->channel >= 0;
     int finite = 1;
     for (size_t col = 0; (ptrdiff_t)col < most; col += FC_FFT_GROUP) {
         ptrdiff_t cols[2] = {0, 0};
@@ -232,19 +243,20 @@ static int all_whole(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_bl
     return j->sizes->whole;
 }
 
+/* Whether a transform in float would leave many outputs to one in double, judging by what its error is likely to be. */
+static int leaves_many(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b) {
+    const double weight = fc_fft_likely_error(j->sizes, least_cap(j, s, b)) / PROMISE;
+    return !fc_fft_heavy(j, s, b, weight) && !fc_fft_find_lots(j, s, b, weight, MENDED_SHARE, SAMPLED_LOTS);
+}
+
 /* What is too light is mended, a few lots at a time, or by a transform in double, or all of it directly. */
 static int store_mended(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, double weight) {
-    const fc_fft_tiling *tiling;
-    size_t all;
-    const size_t light = fc_fft_look_closer(j, s, b, weight, &all, &tiling);
-    finish how = {.weight = weight, .tiling = light > all / MENDED_SHARE ? tiling : NULL};
-    if (!store(j, s, b, &how))
+    const int again = j->left && !s->taken->count;
+    if (!fc_fft_find_lots(j, s, b, weight, again ? MENDED_SHARE : 2, 1))
+        return again ? 0 : run_direct(j, s, b);
+    if (!store(j, s, b, &(finish){0}))
         return run_direct(j, s, b);
-    if (how.left > all / MENDED_SHARE && j->left && !s->taken->count)
-        return 0;
-    if (how.left > all / 2)
-        return run_direct(j, s, b);
-    fc_fft_mend(j, s, b, tiling, weight);
+    fc_fft_mend(j, s, b, weight);
     return 1;
 }
 
@@ -257,6 +269,8 @@ int fc_fft_run_blocks(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks 
         return 1;
     if (empty)
         return load(j, s, b, s->taken) && store(j, s, b, &(finish){.empty = 1}) ? 1 : run_direct(j, s, b);
+    if (j->left && finite && !all_whole(j, s, b) && leaves_many(j, s, b))
+        return 0;
     double mean = INFINITY, error = finite ? multiply(j, s, b, &mean) : INFINITY;
     if (fc_interrupted())
         return 1;

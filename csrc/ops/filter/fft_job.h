@@ -13,18 +13,23 @@ typedef struct fc_fft_job {
     const fc_filter *f;
     const fc_fft *fft;
     fc_fft_cut cut;
-    fc_fft_tiling tiling, fine;             /* of a first and of a closer look */
+    fc_fft_tiling tiling;
     const fc_fft_taps *sizes;
-    size_t sides, part, cell;               /* blocks a task; bytes of a real number of the transform, and of a cell in it */
+    /* blocks a task; bytes of a real number of the transform, and of a cell in it */
+    size_t sides, part, cell;
     int wide;                               /* float32 transformed in double */
     double ratio;                           /* eps of the transform over that of the promise */
     unsigned char *row_twiddles, *col_twiddles, *spectrum, *taps, *zeros, *spaces;
-    size_t block_bytes, scratch_bytes, pointers_bytes, stage_bytes, cells_bytes, bounds_bytes, places_bytes, sizes_bytes, space_bytes;
+    size_t block_bytes, scratch_bytes, pointers_bytes, stage_bytes, cells_bytes, bounds_bytes, places_bytes,
+        sizes_bytes, space_bytes;
     unsigned char *left;                    /* of a task: 1 where it is left to a transform in double */
     const size_t *list;                     /* the tasks, NULL for all */
 } fc_fft_job;
 
-/* What a worker has to itself: the block, which also serves the direct kernel, and for each side rows, staged cells, sums and bounds. */
+/*
+ * What a worker has to itself: the block, which also serves the direct kernel, and for each side rows, staged cells,
+ * sums and bounds.
+ */
 typedef struct fc_fft_space {
     unsigned char *block, *scratch;
     size_t *sorted;                         /* how many places and sizes are there */
@@ -42,7 +47,9 @@ typedef struct fc_fft_space {
 typedef struct fc_fft_blocks { fc_rect rect[2]; ptrdiff_t channel; } fc_fft_blocks;
 
 /* Columns [col, col + cols) of the group at col of `all`. */
-static inline ptrdiff_t fc_fft_group(ptrdiff_t all, size_t col) { return fc_min(fc_max(all - (ptrdiff_t)col, 0), FC_FFT_GROUP); }
+static inline ptrdiff_t fc_fft_group(ptrdiff_t all, size_t col) {
+    return fc_min(fc_max(all - (ptrdiff_t)col, 0), FC_FFT_GROUP);
+}
 
 /* ---------------------------------------------------------------- fft.c */
 
@@ -61,15 +68,12 @@ int fc_fft_run_blocks(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks 
 /* Whether all windows of a side, or of both, are known to weigh as much as this. */
 int fc_fft_heavy(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, double weight);
 /*
- * Marks and counts the lots of outputs that may not, of *all; where they are many after a closer look, which *tiling tells. Those whose windows are empty
- * are not counted.
+ * Marks the lots of outputs that weigh less, as far as their largest taps tell. 0 as soon as these are more than one
+ * of `share`, those whose windows hold nothing but zeros left out. step: looks at every so many columns of lots only.
  */
-size_t fc_fft_look_closer(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, double weight, size_t *all,
-                          const fc_fft_tiling **tiling);
-/* Unmarks the lots of a group of sums, in s->cells, that are this much themselves; returns how many stay marked. */
-size_t fc_fft_clear(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, const fc_fft_tiling *tiling, size_t side, size_t col, ptrdiff_t cols,
-                    double weight);
+int fc_fft_find_lots(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, double weight, size_t share,
+                     size_t step);
 /* Sums again the outputs of marked lots that do not weigh as much. */
-void fc_fft_mend(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, const fc_fft_tiling *tiling, double weight);
+void fc_fft_mend(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, double weight);
 
 #endif

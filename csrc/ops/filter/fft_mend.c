@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Outputs whose windows may weigh too little (|image| * |kernel|) for the error of their block's transform. A closer look at the block clears
- * most, then the largest taps times their cells, added up until they are enough; what is left is summed directly.
+ * Outputs whose windows may weigh too little (|image| * |kernel|) for the error of their block's transform. The
+ * largest taps times their cells, added up until they are enough, clear most; what is left is summed directly.
  */
 #include <math.h>
 #include <string.h>
 
 #include "ops/filter/fft_job.h"
 
-static const double CAPS[] = {2, 0.125};    /* of closer looks, over that of the first: the latter for what lies in the shadow */
+enum { FIRST_TAPS = 128 };              /* the largest ones, which tell of most windows that they are heavy */
+static const double ROUNDED = 1.001;    /* what sums may lose */
 
-enum { CLEARED_SHARE = 16 };                /* of the lots: where no more than one of so many is left, that was the last look */
-
-enum { FIRST_TAPS = 128 };                   /* that a worker looks for, as long as they are enough */
+/* Marks of lots: none of their windows is too light, some are, or nothing but zeros is in them. */
+enum { HEAVY, LIGHT, EMPTY };
 
 /* What the plain sums of a side have to be, for cells of its kind to weigh at least `weight`. */
 static double plain_sum(const fc_fft_job *j, const fc_fft_bounds *bounds, double weight) {
     /* A complex number is at least 1 / sqrt 2 of the sum of its parts, and no more than sqrt 2 of the cap counts. */
     const double turn = fc_filter_is_complex(j->f->work) ? M_SQRT2 : 1;
-    return 1.001 * turn * fc_fft_plain_sum(j->sizes, turn * bounds->cap, weight);
+    return ROUNDED * turn * fc_fft_plain_sum(j->sizes, turn * bounds->cap, weight);
 }
 
 static int side_heavy(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, double weight) {
@@ -29,115 +29,63 @@ int fc_fft_heavy(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks
     return side_heavy(j, s, b, 0, weight) && (j->sides == 1 || side_heavy(j, s, b, 1, weight));
 }
 
-static void survey_all(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side) {
-    const fc_rect *out = &b->rect[side];
-    for (size_t col = 0; (ptrdiff_t)col < out->cols + j->f->k_w - 1; col += FC_FFT_GROUP) {
-        const ptrdiff_t cols = fc_fft_source(j, s, b, side, col);
-        fc_fft_survey(j->f, &j->fine, &s->bounds[side], s->rows[side], fc_fft_source_rows(j, b, side), col, (size_t)cols, FC_FFT_ALL);
-    }
-    fc_fft_sum_windows(j->f, &j->fine, &s->bounds[side], (size_t)out->rows, (size_t)out->cols);
-}
+static int is_single(const fc_filter *f) { return f->work == FC_F32 || f->work == FC_C64; }
 
-/* Marks and counts the light lots of a side by the sums that are there. */
-static size_t find_light(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, const fc_fft_tiling *t, size_t side, double weight, int again) {
-    const fc_fft_bounds *bounds = &s->bounds[side];
-    if (!again)
-        memset(bounds->light, 0, j->fine.light_bytes);
-    if (!b->rect[side].rows || (!again && side_heavy(j, s, b, side, weight)))
-        return 0;
-    return fc_fft_find_light(j->f, t, bounds, (size_t)b->rect[side].rows, (size_t)b->rect[side].cols, plain_sum(j, bounds, weight), again);
-}
+/* Sums of up to ROWS rows of FC_FFT_LOT outputs. */
+enum { ROWS = 6 };
+typedef union sums { float narrow[ROWS * FC_FFT_LOT]; double wide[ROWS * FC_FFT_LOT]; } sums;
 
-static size_t count_lots(const fc_fft_job *j, const fc_fft_blocks *b, const fc_fft_tiling *t) {
-    size_t all = 0;
-    for (size_t side = 0; side < j->sides; side++)
-        all += fc_parts((size_t)b->rect[side].rows, t->high) * fc_parts((size_t)b->rect[side].cols, FC_FFT_LOT);
-    return all;
-}
-
-size_t fc_fft_look_closer(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, double weight, size_t *all, const fc_fft_tiling **tiling) {
-    const double caps[2] = {s->bounds[0].cap, s->bounds[1].cap};
-    size_t found = 0;
-    *tiling = &j->tiling;
-    *all = count_lots(j, b, *tiling);
-    for (size_t side = 0; side < j->sides; side++)
-        found += find_light(j, s, b, *tiling, side, weight, 0);
-    for (size_t look = 0; look < sizeof CAPS / sizeof *CAPS && found > *all / CLEARED_SHARE; look++) {
-        found = 0;
-        for (size_t side = 0; side < j->sides; side++) {
-            s->bounds[side].cap = caps[side] * CAPS[look];
-            if (b->rect[side].rows)
-                survey_all(j, s, b, side);
-            found += find_light(j, s, b, &j->fine, side, weight, look > 0);
-        }
-        *tiling = &j->fine;
-        *all = count_lots(j, b, *tiling);
-    }
-    return found;
-}
-
-/* The least size of n sums, of which a complex one is at least as large as the larger of its parts. */
-static double least_size(const fc_filter *f, const unsigned char *sums, ptrdiff_t n) {
-    const int is_complex = fc_filter_is_complex(f->work);
-    double least = INFINITY;
-    for (ptrdiff_t i = 0; i < n; i++) {
-        double size = 0;
-        for (ptrdiff_t part = i << is_complex; part < (i + 1) << is_complex; part++)
-            size = fmax(size, fabs(f->work == FC_F32 || f->work == FC_C64 ? (double)((const float *)sums)[part] : ((const double *)sums)[part]));
-        least = fmin(least, size);
-    }
+/*
+ * What the windows of rows of outputs weigh by `many` of the largest taps, or by as many as it takes for `enough`;
+ * rows are those of their cells. Complex cells weigh as much as the larger of their parts. Returns the least.
+ */
+static double weigh(const fc_fft_job *j, const fc_fft_space *s, const void **rows, size_t count, size_t many,
+                    double enough, sums *to) {
+    const fc_filter *f = j->f;
+    const fc_fft *kernels = is_single(f) ? &f->kernels->fft_f32 : &f->kernels->fft_f64;
+    double least = kernels->weigh(&(fc_fft_weigh){.rows = rows, .sizes = s->sizes, .places = s->places, .n_taps = many,
+                                                  .n_rows = count, .enough = enough, .sums = to});
+    if (!fc_filter_is_complex(f->work))
+        return least;
+    least = INFINITY;
+    for (size_t i = 0; i < count * FC_FFT_LOT; i += 2)
+        least = fmin(least, is_single(f) ? (double)(to->narrow[i] = fmaxf(to->narrow[i], to->narrow[i + 1]))
+                                         : (to->wide[i] = fmax(to->wide[i], to->wide[i + 1])));
     return least;
 }
 
-size_t fc_fft_clear(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, const fc_fft_tiling *tiling, size_t side, size_t col, ptrdiff_t cols,
-                    double weight) {
-    const ptrdiff_t rows = b->rect[side].rows;
-    size_t left = 0;
-    for (size_t u = 0; u < fc_parts((size_t)rows, tiling->high); u++)
-        for (ptrdiff_t c = 0; c < cols; c += FC_FFT_LOT) {
-            unsigned char *light = s->bounds[side].light + u * tiling->lots + (col + (size_t)c) / FC_FFT_LOT;
-            double least = INFINITY;
-            if (!*light)
-                continue;
-            for (ptrdiff_t r = (ptrdiff_t)(u * tiling->high); r < fc_min((ptrdiff_t)((u + 1) * tiling->high), rows); r++)
-                least = fmin(least, least_size(j->f, s->cells[side] + (size_t)(r * FC_FFT_GROUP + c) * j->f->number, fc_min(FC_FFT_LOT, cols - c)));
-            *light = !(least >= 1.001 * weight);
-            left += *light;
+/*
+ * Of the first `cols` outputs of `count` rows: whether some weigh something, but less, and whether some weigh
+ * nothing.
+ */
+typedef struct verdict { int light, empty; } verdict;
+
+#define JUDGE(T)                                                                    \
+    for (ptrdiff_t r = 0; r < count; r++)                                           \
+        for (ptrdiff_t c = 0; c < numbers; c += step) {                             \
+            const T sum = ((const T *)sums)[r * FC_FFT_LOT + c];                    \
+            found.light |= !(sum >= (T)weight) && sum != 0;                         \
+            found.empty |= sum == 0;                                                \
         }
-    return left;
-}
 
-/* Of a row of outputs: none is lighter, those that are have nothing but zeros in their windows (0 in *sums), or some are not so. */
-typedef enum verdict { HEAVY, EMPTY, LIGHT } verdict;
-typedef union sums { float narrow[FC_FFT_LOT]; double wide[FC_FFT_LOT]; } sums;
-
-static double sum_of(const fc_filter *f, const sums *s, ptrdiff_t c) { return f->work == FC_F32 ? (double)s->narrow[c] : s->wide[c]; }
-
-/* s->rows[side] + row are the rows of the windows' cells. */
-static verdict weigh(const fc_fft_job *j, const fc_fft_space *s, size_t side, ptrdiff_t row, ptrdiff_t cols, double weight, sums *sums) {
-    const fc_filter *f = j->f;
-    const fc_fft *kernels = f->work == FC_F32 ? &f->kernels->fft_f32 : &f->kernels->fft_f64;
-    verdict found = HEAVY;
-    if (fc_filter_is_complex(f->work))
-        return LIGHT;
-    const size_t all = (size_t)(f->k_h * f->k_w);
-    for (size_t least = *s->sorted ? *s->sorted : FIRST_TAPS; ; least = all) {
-        if (*s->sorted < least && *s->sorted < all)
-            *s->sorted = fc_fft_sort_taps(f, j->sizes, least, s->places, s->sizes);
-        kernels->weigh(&(fc_fft_weigh){.rows = s->rows[side] + row, .sizes = s->sizes, .places = s->places, .n_taps = *s->sorted,
-                                       .enough = 1.001 * weight, .sums = sums});
-        double lightest = INFINITY;
-        for (ptrdiff_t c = 0; c < cols; c++)
-            lightest = fmin(lightest, sum_of(f, sums, c));
-        if (lightest >= weight || *s->sorted == all)
-            break;
+static verdict judge(const fc_filter *f, const void *sums, ptrdiff_t count, ptrdiff_t cols, double weight) {
+    const ptrdiff_t step = fc_filter_is_complex(f->work) ? 2 : 1, numbers = cols * step;
+    verdict found = {0, 0};
+    if (is_single(f)) {
+        JUDGE(float)
+    } else {
+        JUDGE(double)
     }
-    for (ptrdiff_t c = 0; c < cols; c++)
-        if (sum_of(f, sums, c) < weight && sum_of(f, sums, c) > 0)
-            return LIGHT;
-        else if (sum_of(f, sums, c) == 0)
-            found = EMPTY;
     return found;
+}
+#undef JUDGE
+
+/* Sorts at least so many of the taps, or all; how many there are. */
+static size_t sort_taps(const fc_fft_job *j, const fc_fft_space *s, size_t least) {
+    const size_t all = (size_t)(j->f->k_h * j->f->k_w);
+    if (*s->sorted < least && *s->sorted < all)
+        *s->sorted = fc_fft_sort_taps(j->f, j->sizes, least, s->places, s->sizes);
+    return *s->sorted;
 }
 
 static int all_zero(const fc_filter *f, const void *const *rows, size_t count, size_t cols) {
@@ -147,42 +95,165 @@ static int all_zero(const fc_filter *f, const void *const *rows, size_t count, s
     return 1;
 }
 
-/* A lot whose windows hold nothing but zeros, else those of its rows that are too light. */
-static void mend_lot(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, fc_rect lot, double weight) {
-    static const unsigned char zero[16];
+static ptrdiff_t lot_cols(const fc_fft_job *j) { return (ptrdiff_t)j->tiling.lot; }
+
+/*
+ * The cells of all windows of a column of lots, next to each other: rows that are a power of two apart would meet in
+ * a few sets of L1. Their copies take the place of the sums.
+ */
+static void source_lots(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side,
+                        ptrdiff_t col) {
+    enum { LINE = 64 };
     const fc_filter *f = j->f;
-    const fc_rect cells = {b->rect[side].row + lot.row + f->top, b->rect[side].col + lot.col + f->left, lot.rows + f->k_h - 1, FC_FFT_LOT + f->k_w - 1};
-    const fc_rect there = {b->rect[side].row + lot.row, b->rect[side].col + lot.col, lot.rows, lot.cols};
+    const fc_rect *out = &b->rect[side];
+    const fc_rect cells = {out->row + f->top, out->col + col + f->left, out->rows + f->k_h - 1,
+                           lot_cols(j) + f->k_w - 1};
+    const size_t bytes = (size_t)cells.cols * f->number, pitch = (bytes + LINE - 1) / LINE * LINE | LINE;
     fc_filter_source(f, cells, b->channel, s->rows[side], s->stage[side]);
-    if (all_zero(f, s->rows[side], (size_t)cells.rows, (size_t)(lot.cols + f->k_w - 1))) {
-        memset(s->cells[side], 0, (size_t)(lot.rows * FC_FFT_LOT) * f->number);
-        fc_filter_store(f, there, b->channel, s->cells[side], FC_FFT_LOT);
-        return;
+    for (size_t r = 0; pitch <= FC_FFT_GROUP * j->cell && r < (size_t)cells.rows; r++)
+        s->rows[side][r] = memcpy(s->cells[side] + r * pitch, s->rows[side][r], bytes);
+}
+
+/* The mark of a lot by the largest taps. */
+static int mark_of(const fc_fft_job *j, const fc_fft_space *s, size_t side, fc_rect lot, double weight) {
+    const void **rows = s->rows[side] + lot.row;
+    const size_t taps = fc_least(sort_taps(j, s, FIRST_TAPS), FIRST_TAPS);
+    for (ptrdiff_t row = 0, count; row < lot.rows; row += count) {
+        sums sums;
+        count = fc_min(ROWS, lot.rows - row);
+        if (weigh(j, s, rows + row, (size_t)count, taps, ROUNDED * weight, &sums) >= ROUNDED * weight)
+            continue;
+        const verdict found = judge(j->f, &sums, count, lot.cols, ROUNDED * weight);
+        if (found.empty && all_zero(j->f, rows, (size_t)(lot.rows + j->f->k_h - 1), (size_t)(lot.cols + j->f->k_w - 1)))
+            return EMPTY;
+        if (found.light || found.empty)
+            return LIGHT;
     }
+    return HEAVY;
+}
+
+static size_t count_lots(const fc_fft_job *j, const fc_fft_blocks *b) {
+    size_t all = 0;
+    for (size_t side = 0; side < j->sides; side++)
+        all += fc_parts((size_t)b->rect[side].rows, j->tiling.high)
+            * fc_parts((size_t)b->rect[side].cols, j->tiling.lot);
+    return all;
+}
+
+/* The lot of outputs at (row, col) of a block. */
+static fc_rect lot_at(const fc_fft_job *j, const fc_rect *out, ptrdiff_t row, ptrdiff_t col) {
+    return (fc_rect){row, col, fc_min((ptrdiff_t)j->tiling.high, out->rows - row),
+                     fc_min(lot_cols(j), out->cols - col)};
+}
+
+static unsigned char *light_at(const fc_fft_job *j, const fc_fft_space *s, size_t side, ptrdiff_t row, ptrdiff_t col) {
+    return s->bounds[side].light + (size_t)row / j->tiling.high * j->tiling.lots + (size_t)col / j->tiling.lot;
+}
+
+/*
+ * Unmarks the lots of a column that are heavy; how many are light then. Lots that lie together are looked at together
+ * at first.
+ */
+static size_t clear_column(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side,
+                           ptrdiff_t col, double weight) {
+    const fc_rect *out = &b->rect[side];
+    const size_t taps = fc_least(sort_taps(j, s, FIRST_TAPS), FIRST_TAPS / 2);
+    const ptrdiff_t high = (ptrdiff_t)j->tiling.high;
+    size_t found = 0;
+    source_lots(j, s, b, side, col);
+    for (ptrdiff_t row = 0, end; row < out->rows; row = end) {
+        sums sums;
+        end = fc_min(row + high, out->rows);
+        if (!*light_at(j, s, side, row, col))
+            continue;
+        while (end < out->rows && end + high <= row + ROWS && *light_at(j, s, side, end, col))
+            end = fc_min(end + high, out->rows);
+        const int heavy = end - row > high
+            && weigh(j, s, s->rows[side] + row, (size_t)(end - row), taps, ROUNDED * weight, &sums) >= ROUNDED * weight;
+        for (ptrdiff_t r = row; r < end; r += high) {
+            const int mark = heavy ? HEAVY : mark_of(j, s, side, lot_at(j, out, r, col), weight);
+            *light_at(j, s, side, r, col) = (unsigned char)mark;
+            found += mark == LIGHT;
+        }
+    }
+    return found;
+}
+
+int fc_fft_find_lots(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, double weight, size_t share,
+                     size_t step) {
+    const size_t most = count_lots(j, b) / share / step;
+    size_t found = 0;
+    for (size_t side = 0; side < j->sides; side++) {
+        const fc_rect *out = &b->rect[side];
+        const fc_fft_bounds *bounds = &s->bounds[side];
+        memset(bounds->light, HEAVY, j->tiling.light_bytes);
+        if (side_heavy(j, s, b, side, weight))
+            continue;
+        fc_fft_find_light(j->f, &j->tiling, bounds, (size_t)out->rows, (size_t)out->cols, plain_sum(j, bounds, weight));
+        for (ptrdiff_t col = 0; col < out->cols; col += (ptrdiff_t)step * lot_cols(j)) {
+            found += clear_column(j, s, b, side, col, weight);
+            if (found > most)
+                return 0;
+        }
+    }
+    return 1;
+}
+
+static void store_zeros(const fc_fft_job *j, const fc_fft_blocks *b, fc_rect there) {
+    fc_filter_store(j->f, there, b->channel, j->zeros, 0);
+}
+
+static void store_empty(const fc_fft_job *j, const fc_fft_blocks *b, fc_rect row, const sums *sums) {
+    const size_t step = fc_filter_is_complex(j->f->work) ? 2 : 1;
+    for (ptrdiff_t c = 0; c < row.cols; c++) {
+        const size_t at = (size_t)c * step;
+        if ((is_single(j->f) ? (double)sums->narrow[at] : sums->wide[at]) == 0)
+            store_zeros(j, b, (fc_rect){row.row, row.col + c, 1, 1});
+    }
+}
+
+/* The rows of a lot that are too light, by all taps. */
+static void mend_lot(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, fc_rect lot,
+                     double weight) {
+    const fc_rect there = {b->rect[side].row + lot.row, b->rect[side].col + lot.col, lot.rows, lot.cols};
+    const size_t taps = sort_taps(j, s, (size_t)(j->f->k_h * j->f->k_w));
     ptrdiff_t light = 0;    /* rows before this one that are summed together */
     for (ptrdiff_t row = 0; row <= lot.rows; row++) {
         sums sums;
-        const verdict found = row < lot.rows ? weigh(j, s, side, row, lot.cols, weight, &sums) : HEAVY;
-        if (found == LIGHT) {
+        verdict found = {0, 0};
+        if (row < lot.rows) {
+            weigh(j, s, s->rows[side] + lot.row + row, 1, taps, ROUNDED * weight, &sums);
+            found = judge(j->f, &sums, 1, lot.cols, ROUNDED * weight);
+        }
+        if (found.light) {
             light++;
             continue;
         }
         if (light)
-            fc_filter_direct(f, j->taps, (fc_rect){there.row + row - light, there.col, light, lot.cols}, b->channel, s->block);
+            fc_filter_direct(j->f, j->taps, (fc_rect){there.row + row - light, there.col, light, lot.cols}, b->channel,
+                             s->block);
         light = 0;
-        for (ptrdiff_t c = 0; found == EMPTY && c < lot.cols; c++)
-            if (sum_of(f, &sums, c) == 0)
-                fc_filter_store(f, (fc_rect){there.row + row, there.col + c, 1, 1}, b->channel, zero, 1);
+        if (found.empty)
+            store_empty(j, b, (fc_rect){there.row + row, there.col, 1, lot.cols}, &sums);
     }
 }
 
-void fc_fft_mend(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, const fc_fft_tiling *tiling, double weight) {
-    const ptrdiff_t high = (ptrdiff_t)tiling->high;
+void fc_fft_mend(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, double weight) {
     for (size_t side = 0; side < j->sides; side++) {
         const fc_rect *out = &b->rect[side];
-        for (ptrdiff_t row = 0; row < out->rows; row += high)
-            for (ptrdiff_t col = 0; col < out->cols; col += FC_FFT_LOT)
-                if (s->bounds[side].light[(size_t)(row / high) * tiling->lots + (size_t)(col / FC_FFT_LOT)])
-                    mend_lot(j, s, b, side, (fc_rect){row, col, fc_min(high, out->rows - row), fc_min(FC_FFT_LOT, out->cols - col)}, weight);
+        for (ptrdiff_t col = 0; col < out->cols; col += lot_cols(j)) {
+            int sourced = 0;
+            for (ptrdiff_t row = 0; row < out->rows; row += (ptrdiff_t)j->tiling.high) {
+                const int mark = *light_at(j, s, side, row, col);
+                const fc_rect lot = lot_at(j, out, row, col);
+                if (mark == LIGHT && !sourced)
+                    source_lots(j, s, b, side, col);
+                sourced |= mark == LIGHT;
+                if (mark == EMPTY)
+                    store_zeros(j, b, (fc_rect){out->row + row, out->col + col, lot.rows, lot.cols});
+                else if (mark == LIGHT)
+                    mend_lot(j, s, b, side, lot, weight);
+            }
+        }
     }
 }

@@ -63,6 +63,13 @@ static double largest(const fc_filter *f, size_t count) {
     return fmax(fmax(most[0], most[1]), fmax(most[2], most[3]));
 }
 
+static double find_total(const fc_filter *f, size_t count) {
+    double total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += f->work == FC_F32 ? (double)((const float *)f->kernel)[i] : 0;
+    return fabs(total);
+}
+
 void fc_fft_know_taps(const fc_filter *f, fc_fft_taps *taps) {
     const size_t count = (size_t)(f->k_h * f->k_w);
     double sizes[READ], squares[4] = {0, 0, 0, 0}, sums[4] = {0, 0, 0, 0};
@@ -82,6 +89,7 @@ void fc_fft_know_taps(const fc_filter *f, fc_fft_taps *taps) {
         }
     }
     taps->whole = !other;
+    taps->total = find_total(f, count);
     taps->norm = sqrt(squares[0] + squares[1] + squares[2] + squares[3]) * taps->most;
     taps->sum = sums[0] + sums[1] + sums[2] + sums[3];
     for (size_t i = 0; i + 1 < FC_FFT_LOTS; i++)
@@ -102,7 +110,8 @@ double fc_fft_plain_sum(const fc_fft_taps *taps, double cap, double least) {
     return INFINITY;
 }
 
-size_t fc_fft_sort_taps(const fc_filter *f, const fc_fft_taps *taps, size_t least, fc_sparse_place *places, void *sizes) {
+size_t fc_fft_sort_taps(const fc_filter *f, const fc_fft_taps *taps, size_t least, fc_sparse_place *places,
+                        void *sizes) {
     const int top = quarter_of(taps->most);
     const size_t count = (size_t)(f->k_h * f->k_w);
     size_t next[FC_FFT_LOTS] = {0}, taken = 0, lots = 0;
@@ -119,8 +128,9 @@ size_t fc_fft_sort_taps(const fc_filter *f, const fc_fft_taps *taps, size_t leas
             if (from[i] < smallest)
                 continue;
             const size_t to = next[lot_of(from[i], top)]++, tap = first + i;
-            places[to] = (fc_sparse_place){tap / (size_t)f->k_w, tap % (size_t)f->k_w};
-            if (f->work == FC_F32)
+            places[to] = (fc_sparse_place){tap / (size_t)f->k_w,
+                                           (tap % (size_t)f->k_w) << fc_filter_is_complex(f->work)};
+            if (f->work == FC_F32 || f->work == FC_C64)
                 ((float *)sizes)[to] = (float)from[i];
             else
                 ((double *)sizes)[to] = from[i];

@@ -116,13 +116,17 @@ static void round_sums(const fc_filter *f, unsigned char *sums, ptrdiff_t rows, 
         }
 }
 
-/* Sums in double, as float where they lie. */
+/* Sums in double, as float where they lie; a row holds a multiple of MANY. */
 static void narrow(const fc_filter *f, unsigned char *sums, size_t rows) {
-    for (size_t i = 0; i < rows * FC_FFT_GROUP << fc_filter_is_complex(f->work); i++) {
-        double wide;
-        memcpy(&wide, sums + i * sizeof wide, sizeof wide);
-        const float sum = (float)wide;
-        memcpy(sums + i * sizeof sum, &sum, sizeof sum);
+    enum { MANY = 32 };
+    const size_t count = rows * FC_FFT_GROUP << fc_filter_is_complex(f->work);
+    for (size_t at = 0; at < count; at += MANY) {
+        double wide[MANY];
+        float narrow[MANY];
+        memcpy(wide, sums + at * sizeof *wide, sizeof wide);
+        for (size_t i = 0; i < MANY; i++)
+            narrow[i] = (float)wide[i];
+        memcpy(sums + at * sizeof *narrow, narrow, sizeof narrow);
     }
 }
 

@@ -150,6 +150,13 @@ static unsigned char *light_at(const fc_fft_job *j, const fc_fft_space *s, size_
     return s->bounds[side].light + (size_t)row / j->tiling.high * j->tiling.lots + (size_t)col / j->tiling.lot;
 }
 
+static int any_marked(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, ptrdiff_t col) {
+    for (ptrdiff_t row = 0; row < b->rect[side].rows; row += (ptrdiff_t)j->tiling.high)
+        if (*light_at(j, s, side, row, col))
+            return 1;
+    return 0;
+}
+
 /*
  * Unmarks the lots of a column that are heavy; how many are light then. Lots that lie together are looked at together
  * at first.
@@ -191,7 +198,8 @@ int fc_fft_find_lots(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *
             continue;
         fc_fft_find_light(j->f, &j->tiling, bounds, (size_t)out->rows, (size_t)out->cols, plain_sum(j, bounds, weight));
         for (ptrdiff_t col = 0; col < out->cols; col += (ptrdiff_t)step * lot_cols(j)) {
-            found += clear_column(j, s, b, side, col, weight);
+            if (any_marked(j, s, b, side, col))
+                found += clear_column(j, s, b, side, col, weight);
             if (found > most)
                 return 0;
         }

@@ -69,7 +69,9 @@ def assert_promise(got, image, kernel):
     eps = np.finfo(dtype).eps / 2
     # Products below the least normal number lose what cannot be written.
     bound = 32 * eps * weight + kernel.size * float(np.finfo(dtype).smallest_subnormal)
-    assert (abs(got - wanted) <= bound).all()
+    # Sums that the dtype cannot hold, on the way or at the end, are no numbers.
+    held = weight <= np.finfo(dtype).max
+    assert (abs(got - wanted) <= bound)[held].all()
     assert not got[weight == 0].any()
 
 

@@ -20,7 +20,7 @@ typedef struct fc_convolve2d_block {
     void *out;
     size_t out_pitch;
     int streams;                /* out is written past the caches where it lies on whole lines; stream_end follows */
-    int backwards;              /* products are added from the last tap to the first, not from the first on */
+    int backwards;              /* unfused kernels add products from the last tap to the first, not from the first on */
 } fc_convolve2d_block;
 /*
  * u8_b16, u8_f32: taps and sums of 16 bits or float, rows of bytes. unfused: each product is rounded before it is added, one after the

@@ -3,7 +3,8 @@
  * Direct 2-D correlation of a block: a tile of ROWS output rows x VECTORS column vectors stays in registers while its source
  * rows pass by. A source vector, loaded once, serves every output row whose window covers it; `lo` and `hi` are the first and
  * last of them, compile-time constants in each case, so that no tap outside the kernel is ever multiplied.
- * Every output adds its products in the same order, whatever the tile: rows outermost, from the first tap on or, backwards, from the last.
+ * Every output adds its products in the same order, whatever the tile: rows outermost, from the first tap on or, backwards (unfused), from
+ * the last.
  * `step` is the distance of neighbouring taps' columns: of complex numbers each part is a column of its own.
  * Tiles are not inlined: next to their caller's variables the loop counters do not fit the registers.
  * Cells are of type SOURCE, and come as T by the words S(load) and S(load_n); unless the includer says otherwise, they are of T.
@@ -13,8 +14,11 @@
 #define SOURCE T
 #define S(word) V(word)
 #endif
-#ifndef MULTIPLY_ADD
+#ifdef MULTIPLY_ADD
+#define CONVOLVE2D_BACK (how & TYPED(convolve2d_BACKWARDS))
+#else
 #define MULTIPLY_ADD(a, b, c) V(fma)(a, b, c)
+#define CONVOLVE2D_BACK 0
 #endif
 #define CONVOLVE2D_STEP(LO, HI, VECTORS, LOAD)                                                                        \
     case LO * 4 + HI:                                                                                                \
@@ -40,7 +44,7 @@
     __attribute__((noinline)) static void TYPED(convolve2d_##NAME)(                                                  \
         const T *taps, size_t tap_pitch, size_t k_h, size_t k_w, const void *const *rows, size_t first, size_t step, \
         size_t n, T *out, size_t out_pitch, unsigned fold, int how) {                                                \
-        const int back = how & TYPED(convolve2d_BACKWARDS);                                                          \
+        const int back = CONVOLVE2D_BACK;                                                                            \
         const ptrdiff_t across = back ? -(ptrdiff_t)step : (ptrdiff_t)step;                                          \
         const ptrdiff_t next = back ? -(ptrdiff_t)tap_pitch : (ptrdiff_t)tap_pitch;                                  \
         const size_t last = back ? k_w - 1 : 0;                                                                      \
@@ -48,6 +52,7 @@
         unsigned phase = 0, folds[ROWS];                                                                             \
         (void)fold;                                                                                                  \
         (void)n;                                                                                                     \
+        (void)how;                                                                                                   \
         _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++)                                                       \
             _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                                \
                 sum[r][v] = V(set1)(0);                                                                              \
@@ -128,6 +133,7 @@ CONVOLVE2D_TILE(folded_masked_1, 1, 1, CONVOLVE2D_LOAD_N, CONVOLVE2D_ADD_N, 1)
 #undef CONVOLVE2D_STEPS_4
 #undef CONVOLVE2D_STEPS_1
 #undef CONVOLVE2D_STEP
+#undef CONVOLVE2D_BACK
 
 /* One tile of 4 or 1 rows and a width that TYPED(convolve2d_width) gave; fold: as convolve2d_cut gives it, or 0. */
 static void TYPED(convolve2d_tile)(const T *taps, size_t tap_pitch, size_t k_h, size_t k_w, const void *const *rows,

@@ -16,9 +16,11 @@
 #endif
 #ifdef MULTIPLY_ADD
 #define CONVOLVE2D_BACK (how & TYPED(convolve2d_BACKWARDS))
+#define CONVOLVE2D_WHOLE 81     /* few of them are not 0, and their order is what counts */
 #else
 #define MULTIPLY_ADD(a, b, c) V(fma)(a, b, c)
 #define CONVOLVE2D_BACK 0
+#define CONVOLVE2D_WHOLE 36
 #endif
 #define CONVOLVE2D_STEP(LO, HI, VECTORS, LOAD)                                                                        \
     case LO * 4 + HI:                                                                                                \
@@ -94,7 +96,7 @@
  */
 enum {
     TYPED(convolve2d_STREAMS) = 1, TYPED(convolve2d_ADDS) = 2, TYPED(convolve2d_BACKWARDS) = 4,
-    TYPED(convolve2d_WHOLE) = 36, TYPED(convolve2d_CHAIN) = 36, TYPED(convolve2d_GROUP) = 16, TYPED(convolve2d_FACTORS) = 4
+    TYPED(convolve2d_WHOLE) = CONVOLVE2D_WHOLE, TYPED(convolve2d_CHAIN) = 36, TYPED(convolve2d_GROUP) = 16, TYPED(convolve2d_FACTORS) = 4
 };
 
 /*
@@ -133,7 +135,6 @@ CONVOLVE2D_TILE(folded_masked_1, 1, 1, CONVOLVE2D_LOAD_N, CONVOLVE2D_ADD_N, 1)
 #undef CONVOLVE2D_STEPS_4
 #undef CONVOLVE2D_STEPS_1
 #undef CONVOLVE2D_STEP
-#undef CONVOLVE2D_BACK
 
 /* One tile of 4 or 1 rows and a width that TYPED(convolve2d_width) gave; fold: as convolve2d_cut gives it, or 0. */
 static void TYPED(convolve2d_tile)(const T *taps, size_t tap_pitch, size_t k_h, size_t k_w, const void *const *rows,
@@ -252,3 +253,5 @@ static void TYPED(convolve2d)(const fc_convolve2d_block *b) {
 #undef SOURCE
 #undef S
 #undef MULTIPLY_ADD
+#undef CONVOLVE2D_BACK
+#undef CONVOLVE2D_WHOLE

@@ -141,8 +141,8 @@ FC_TRANSPOSE_QUARTERS
 
 static inline vf32 vf32_hold(vf32 v) { return v; }
 static inline vf64 vf64_hold(vf64 v) { return v; }
-static inline float *vf32_opaque(float *p) { return p; }
-static inline double *vf64_opaque(double *p) { return p; }
+static inline float *vf32_opaque(float *p) { __asm__("" : "+r"(p) : : "memory"); return p; }
+static inline double *vf64_opaque(double *p) { __asm__("" : "+r"(p) : : "memory"); return p; }
 static inline void vf32_stream(float *p, vf32 v) { vf32_store(p, v); }
 static inline void vf64_stream(double *p, vf64 v) { vf64_store(p, v); }
 static inline void vec_stream_end(void) {}

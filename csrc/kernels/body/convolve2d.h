@@ -91,8 +91,8 @@
 
 /*
  * How a tile stores: past the caches, added to what is there; and in which order products are added.
- * Equal terms drift by up to a quarter of a rounding each. So one chain is at most WHOLE products long, in a pass of column or rows, of
- * which two follow each other, half that; more are summed in chains of CHAIN and these in GROUPs.
+ * Equal terms drift by up to a quarter of a rounding each. So one chain is at most WHOLE products long, in a pass of column or rows CHAIN;
+ * more are summed in chains of CHAIN and these in GROUPs.
  */
 enum {
     TYPED(convolve2d_STREAMS) = 1, TYPED(convolve2d_ADDS) = 2, TYPED(convolve2d_BACKWARDS) = 4,

@@ -17,7 +17,7 @@ static inline void TYPED(dots_add)(VEC group, T *sum, T *lost) {
     *sum = total;
 }
 
-/* Ends the chain, and every CHAIN of them or at last the group. */                                                    \
+/* Ends the chain, and every CHAIN of them or at last the group. */
 #define DOTS_FOLD(COLS, LAST)                                                                                          \
     for (int c = 0; c < COLS; c++) {                                                                                   \
         group[c] = V(add)(group[c], chain[c]);                                                                         \
@@ -69,7 +69,8 @@ static inline void TYPED(dots_add)(VEC group, T *sum, T *lost) {
         }                                                                                                              \
         DOTS_FOLD(COLS, 1)                                                                                             \
         for (int c = 0; c < COLS; c++)                                                                                 \
-            out[c] = (T)(sum[c] + (lost[c] - lost[c] == 0 ? lost[c] : 0));                                             \
+            sum[c] = (T)(sum[c] + (lost[c] - lost[c] == 0 ? lost[c] : 0));                                             \
+        memcpy(out, sum, sizeof sum);       /* at any alignment */                                                     \
     }
 #define DOTS_LOAD_N(p) V(load_n)(p, n)
 DOTS_TILE(1)

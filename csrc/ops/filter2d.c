@@ -2,6 +2,7 @@
 /* Filters that give an image of the same size, as OpenCV's filter2D. */
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "core/scratch.h"
 #include "core/size.h"
@@ -94,7 +95,9 @@ static void find_multiplier(fc_scaling *s, unsigned most) {
 /* Rewrites f to sums of 16 bits where they serve; *memory, the taps, is the caller's to free. */
 static fc_status lower(fc_filter *f, int16_t *value, void **memory) {
     const size_t count = (size_t)(f->k_h * f->k_w);
-    const float fill = f->fill ? *(const float *)f->fill : 0;
+    float fill = 0;
+    if (f->fill)
+        memcpy(&fill, f->fill, sizeof fill);
     *memory = NULL;
     if (f->image_type != FC_U8 || f->work != FC_F32 || (f->result != FC_U8 && f->result != FC_I16) || count > 4 * UNSIGNED_TAPS)
         return FC_OK;

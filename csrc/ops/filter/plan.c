@@ -57,7 +57,11 @@ static void find_reader(fc_filter *f) {
     const int is_float = f->work == FC_F32;
     if (f->image_type != FC_U8 || (!is_float && f->work != FC_I16 && f->work != FC_U16))
         return;
-    const float fill = f->boundary != FC_FILL || !f->fill ? 0 : is_float ? *(const float *)f->fill : *(const int16_t *)f->fill;
+    float fill = 0;
+    int16_t small = 0;
+    if (f->boundary == FC_FILL && f->fill)
+        memcpy(is_float ? (void *)&fill : &small, f->fill, is_float ? sizeof fill : sizeof small);
+    fill += small;
     if (!(fill >= 0 && fill <= UINT8_MAX) || fill != (float)(unsigned char)fill)
         return;
     f->reads = is_float ? f->kernels->convolve2d_u8_f32 : f->kernels->convolve2d_u8_b16;

@@ -13,11 +13,11 @@ enum { SIGNED_TAPS = 127, UNSIGNED_TAPS = 256, SCALED_CELLS = 1 << 14 };    /* o
 enum { SLIDING_TAPS = 100 };     /* equal ones from which slide.c is faster */
 
 static fc_status measure(const fc_filter2d_params *p, fc_filter *f) {
+    if (p->anchor_row < 0 || p->anchor_row >= p->k_h || p->anchor_col < 0 || p->anchor_col >= p->k_w)
+        return FC_BAD_ARGUMENT;
     *f = (fc_filter){.image_type = p->dtype, .work = p->work, .result = p->result, .h = p->image_h, .w = p->image_w,
                      .channels = p->channels, .k_h = p->k_h, .k_w = p->k_w, .top = -p->anchor_row, .left = -p->anchor_col,
                      .out_h = p->image_h, .out_w = p->image_w, .boundary = p->boundary, .scaling = {.scale = 1}};
-    if (p->anchor_row < 0 || p->anchor_row >= p->k_h || p->anchor_col < 0 || p->anchor_col >= p->k_w)
-        return FC_BAD_ARGUMENT;
     FC_TRY(fc_check_tensor(p->work, 1, p->image_h, p->image_w, p->channels));
     return fc_check_tensor(p->work, 1, p->k_h, p->k_w, 1);
 }
@@ -27,7 +27,8 @@ static fc_status measure(const fc_filter2d_params *p, fc_filter *f) {
  * 16 bits, of which a vector holds twice as many. Writes the integers; the type of the sums is FC_F32 where the kernel has no such form.
  */
 static fc_dtype small_integers(const fc_filter *f, int16_t *taps, double *scale, float *total) {
-    const float *kernel = f->kernel;
+    typedef float any_float __attribute__((aligned(1)));
+    const any_float *kernel = f->kernel;
     const size_t count = (size_t)(f->k_h * f->k_w);
     float least = INFINITY, most = 0, sum = 0;
     int negative = 0, equal = 1;

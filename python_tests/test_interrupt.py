@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -165,7 +166,14 @@ def test_a_handler_may_make_calls_of_its_own(alarm):
     x, kernel, small = floats(8, 56, 56, 128), floats(5, 5, 128, 128), floats(2, 20, 20, 8)
     expected, expected_small = conv2d(x, kernel), fastconv.max_pool2d(small)
     seen = []
-    result = alarm(lambda *_: seen.append(fastconv.max_pool2d(small)), lambda: conv2d(x, kernel))
+
+    def call():
+        result = conv2d(x, kernel)
+        while not seen:     # where it was over before the signal came
+            time.sleep(0.01)
+        return result
+
+    result = alarm(lambda *_: seen.append(fastconv.max_pool2d(small)), call)
     np.testing.assert_array_equal(result, expected)
     np.testing.assert_array_equal(seen[0], expected_small)
 

@@ -35,6 +35,20 @@ static int is_single(const fc_filter *f) { return f->work == FC_F32 || f->work =
 enum { ROWS = 6 };
 typedef union sums { float narrow[ROWS * FC_FFT_LOT]; double wide[ROWS * FC_FFT_LOT]; } sums;
 
+/* Gives both parts of each complex number the larger sum of the two; the least of them. */
+#define JOIN_PARTS(T, fmax_)                                                        \
+    T *all = (T *)sums, least = all[0] + all[1];                                    \
+    for (size_t i = 0; i < n; i += 2) {                                             \
+        all[i] = all[i + 1] = fmax_(all[i], all[i + 1]);                            \
+        if (all[i] < least)                                                         \
+            least = all[i];                                                         \
+    }                                                                               \
+    return (double)least;
+
+static double join_parts_f32(void *sums, size_t n) { JOIN_PARTS(float, fmaxf) }
+static double join_parts_f64(void *sums, size_t n) { JOIN_PARTS(double, fmax) }
+#undef JOIN_PARTS
+
 /*
  * What the windows of rows of outputs weigh by `many` of the largest taps, or by as many as it takes for `enough`;
  * rows are those of their cells. Complex cells weigh as much as the larger of their parts. Returns the least.
@@ -43,15 +57,11 @@ static double weigh(const fc_fft_job *j, const fc_fft_space *s, const void **row
                     double enough, sums *to) {
     const fc_filter *f = j->f;
     const fc_fft *kernels = is_single(f) ? &f->kernels->fft_f32 : &f->kernels->fft_f64;
-    double least = kernels->weigh(&(fc_fft_weigh){.rows = rows, .sizes = s->sizes, .places = s->places, .n_taps = many,
-                                                  .n_rows = count, .enough = enough, .sums = to});
+    const double least = kernels->weigh(&(fc_fft_weigh){.rows = rows, .sizes = s->sizes, .places = s->places,
+                                                        .n_taps = many, .n_rows = count, .enough = enough, .sums = to});
     if (!fc_filter_is_complex(f->work))
         return least;
-    least = INFINITY;
-    for (size_t i = 0; i < count * FC_FFT_LOT; i += 2)
-        least = fmin(least, is_single(f) ? (double)(to->narrow[i] = fmaxf(to->narrow[i], to->narrow[i + 1]))
-                                         : (to->wide[i] = fmax(to->wide[i], to->wide[i + 1])));
-    return least;
+    return (is_single(f) ? join_parts_f32 : join_parts_f64)(to, count * FC_FFT_LOT);
 }
 
 /*

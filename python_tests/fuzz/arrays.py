@@ -25,7 +25,7 @@ def make(spec: dict) -> np.ndarray:
         array = np.empty(shape, dtype)
         array.real, array.imag = _floats(rng, shape, real, kind), _floats(rng, shape, real, kind)
     else:
-        array = np.asarray(_floats(rng, shape, dtype, kind)).astype(dtype)
+        array = np.asarray(_floats(rng, shape, dtype, kind) * spec.get("scale", 1)).astype(dtype)
     return _viewed(array, spec["view"])
 
 

@@ -60,6 +60,13 @@ def arithmetic(dtype: np.dtype) -> float:
     return unit(dtype) if dtype.itemsize > 2 else UNIT["float32"]
 
 
+def may_overflow(value, bound, dtype: np.dtype):
+    """Where a finite value, or a sum on the way to it, may pass the dtype's largest number."""
+    most = float(limits(dtype).max)
+    room = most if dtype == np.float16 else most / 2**10  # float16 is computed in float32
+    return np.isfinite(value) & (abs(value) + bound > room)
+
+
 def compare(got, want: Want) -> None:
     if not isinstance(got, np.ndarray):
         raise Mismatch(f"a {type(got).__name__} is no array")
@@ -82,9 +89,7 @@ def _within(got, value, bound):
     else:
         wide, info = got.astype(working(dtype)), limits(dtype)
         finite = np.isfinite(value)
-        # What may pass the largest number on the way is left open; float16 is computed in float32.
-        room = info.max if dtype == np.float16 else info.max / 2**10
-        left_open = np.isnan(bound) | (finite & (abs(value) + bound > room))
+        left_open = np.isnan(bound) | may_overflow(value, bound, dtype)
         bound = bound + unit(dtype) * abs(value) + info.smallest_subnormal
         right = np.where(finite, abs(wide - value) <= bound, (wide == value) | (np.isnan(value) & np.isnan(wide)))
         wrong = ~(right | left_open)

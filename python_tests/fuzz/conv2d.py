@@ -9,9 +9,9 @@ from fastconv.nn.convolution import ALGORITHMS
 
 from . import activation_reference, conv_geometry, draw
 from .arrays import dtype_of
-from .check import Mismatch, Refused, Want, arithmetic
+from .check import Want, arithmetic
 from .conv_reference import convolution, error_bound, wide
-from .execution import back, four, verify
+from .execution import back, check_serves, four, verify
 
 BYTES = "int8", "uint8"
 KEYWORDS = "strides", "padding", "dilation_rate", "groups", "data_format"
@@ -49,14 +49,12 @@ def draw_case(d: draw.Draw) -> dict:
 
 def served(case: dict, plan) -> str:
     """The algorithm that runs; Refused where the one asked for does not serve."""
-    try:
-        return plan(case["x"]["shape"], case["kernel"]["shape"], dtype=dtype_of(case["x"]["dtype"]), **keywords(case))[
-            "algorithm"
-        ]
-    except ValueError as error:
-        if case["algorithm"] == "auto" or "`algorithm`" not in str(error):
-            raise Mismatch(f"refused: {error}") from None
-        raise Refused(f"algorithm {case['algorithm']} of a layer it does not serve") from None
+    x, kernel = (case[name] for name in ("x", "kernel"))
+
+    def call():
+        return plan(x["shape"], kernel["shape"], dtype=dtype_of(x["dtype"]), **keywords(case))
+
+    return check_serves(case, call)["algorithm"]
 
 
 def sums(case: dict, x, kernel, bias):
@@ -96,4 +94,5 @@ def run(case: dict) -> None:
         lambda x, kernel, bias, out: fastconv.conv2d(x, kernel, bias, **keywords(case), out=out),
         ("x", "kernel", "bias"),
         lambda *arrays: reference(case, *arrays),
+        errors=conv_geometry.errors(case),
     )

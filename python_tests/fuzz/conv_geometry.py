@@ -11,10 +11,12 @@ from .geometry import Windows, windows
 LARGE = 1 << 40  # bytes that nobody has
 CELLS = 40_000  # of all windows together, and products, so that a case takes a millisecond
 PRODUCTS = 400_000
-FAR = 1 << 20  # cells from a window's first to its last, beyond which padded sizes may pass any memory
+LARGE_CELLS, LARGE_PRODUCTS = 1_500_000, (1_050_000, 4_000_000)
+FAR = 1 << 20  # cells of padding, or from a window's first to its last, beyond which padded sizes may pass any memory
 IMAGES = (0, 1, 1, 1, 2, 3, 5)
 NARROW = (0, 1, 1, 1, 2, 2, 3)
 WIDE = (3, 4, 5, 6, 7, 8, 9, 11, 13, 16, 20)
+WIDER = (16, 20, 28, 33, 47, 64, 100, 203)
 CHANNELS = (0, 1, 1, 1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 24, 32, 33, 48, 64, 70, 130)
 
 
@@ -23,7 +25,7 @@ def in_layout(n, h, w, c, layout: str) -> list[int]:
 
 
 def draw(d: words.Draw, algorithm: str = "auto") -> dict:
-    """x_shape, kernel_shape and conv2d's keywords; small, and one in twenty extreme or refused.
+    """x_shape, kernel_shape and conv2d's keywords; small unless d is large, and one in twenty extreme or refused.
 
     Nine in ten are of the kind that the algorithm is for.
     """
@@ -35,9 +37,11 @@ def draw(d: words.Draw, algorithm: str = "auto") -> dict:
         where = windows_of(geometry, size)
         pixels = max(n, 1) * where.outputs[0] * where.outputs[1]
         cells, result = pixels * kernel[0] * kernel[1], pixels * max(kernel[3], 1)
-        if result * 16 > LARGE or (
-            cells * c <= CELLS and cells * kernel[2] * kernel[3] <= PRODUCTS and result <= CELLS
-        ):
+        products = cells * kernel[2] * kernel[3]
+        if d.large:
+            if max(cells * c, result) <= LARGE_CELLS and LARGE_PRODUCTS[0] <= products <= LARGE_PRODUCTS[1]:
+                return geometry
+        elif result * 16 > LARGE or (max(cells * c, result) <= CELLS and products <= PRODUCTS):
             return geometry
 
 
@@ -56,7 +60,8 @@ def _draw(d, algorithm):
         c_in, c_out = (c * groups if groups > 1 else c for c in (c_in, c_out))
     kernel = d.choice(((1, 1), (3, 3), (3, 3), (5, 5), (2, 2), (d.randint(1, 7), d.randint(1, 7))))
     narrow = d.chance(0.4)
-    size = [d.choice(NARROW if narrow or d.chance(0.1) else WIDE) for _ in range(2)]
+    wide = WIDER if d.large else WIDE
+    size = [d.choice(NARROW if narrow or d.chance(0.1) else wide) for _ in range(2)]
     layout = d.choice(("channels_last", "channels_first"))
     geometry = {
         "x_shape": in_layout(d.choice(IMAGES if narrow else IMAGES[1:5]), *size, c_in, layout),
@@ -100,6 +105,13 @@ def _make_extreme(d, geometry):
         geometry[name] = [value] * 2 if d.chance(0.5) else d.sample([value, 1], 2)
 
 
+def errors(case: dict) -> tuple:
+    """With what the call may end where padded sizes leave memory or 64 bits."""
+    pads = [] if isinstance(case["padding"], str) else [*case["padding"][0], *case["padding"][1]]
+    reaches = ((k - 1) * d for k, d in zip(case["kernel_shape"], case["dilation_rate"], strict=False))
+    return (MemoryError, ValueError) if max([*pads, *reaches]) > FAR else ()
+
+
 def windows_of(geometry, size) -> Windows:
     strides = [max(v, 1) for v in geometry["strides"]]
     dilation = [max(v, 1) for v in geometry["dilation_rate"]]
@@ -116,14 +128,14 @@ def resolve(case: dict) -> Windows:
         raise Refused("a size out of its range")
     if k_h < 1 or k_w < 1 or k_c * case["groups"] != c or c_out % case["groups"]:
         raise Refused("channels or a kernel that do not fit")
-    far = max([*pads, *((k - 1) * d for k, d in zip((k_h, k_w), case["dilation_rate"], strict=True))])
-    if far > FAR or (c == 0 and case["groups"] > 2**12):
+    if c == 0 and case["groups"] > 2**12:
         raise Open(MemoryError)
     where = windows_of(case, size)
     if min(where.outputs) < 1:
         if case["padding"] == "same" and min(size) == 0:
             return where
         raise Open
-    if max(n * c_out, 1) * where.outputs[0] * where.outputs[1] * 16 > LARGE:
+    result = max(n * c_out, 1) * where.outputs[0] * where.outputs[1]
+    if result * 16 > LARGE or (errors(case) and result > LARGE_CELLS):
         raise Open(MemoryError)
     return where

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastconv import cpu
+
 from .check import UNIT, arithmetic, working
 from .geometry import Windows, patches, scatter
 
-DIRECT, WINOGRAD = 32, 8  # in units of rounding
+DIRECT, WINOGRAD, SPLIT = 32, 8, 256  # in units of rounding
 LOOSER = 8  # Winograd's large tiles and precision 'high' beside small ones at 'highest'
 INSISTED = 4  # Winograd asked for by name where it would not be chosen
 WINOGRAD_TILE = 6  # the largest tile reaches so far beyond a window
@@ -61,22 +63,31 @@ def error_bound(case: dict, algorithm: str, dtype, x, kernel, where: Windows, ma
     precision, groups = case["precision"], case["groups"]
     eps = arithmetic(dtype)
     bound = DIRECT * eps * magnitude
-    # What is prepared counts no packing and may choose another algorithm than conv2d does.
-    prepared = "shapes" in case and case["algorithm"] == "auto"
+    # What is prepared or pooled has other costs, and may choose another algorithm than conv2d does.
+    any_algorithm = case["algorithm"] == "auto" and ("shapes" in case or "pool" in case)
     large_tiles = precision != "highest" or algorithm in ("winograd_6x3", "winograd_4x5")
-    if "winograd" in algorithm or prepared:
+    if "winograd" in algorithm or (any_algorithm and case["strides"] == case["dilation_rate"] == [1, 1]):
         factor = LOOSER if large_tiles else 1
         factor *= INSISTED if case["algorithm"] != "auto" else 1
         bound = bound + WINOGRAD * factor * eps * norms(x, kernel, where, groups)
-    if (algorithm in ("split", "bfloat16") or prepared) and precision != "highest":
-        bound = bound + (2.0**-14 if precision == "high" else 2.0**-6) * magnitude
+    if algorithm in ("split", "bfloat16") or (any_algorithm and dtype.itemsize < 8):
+        bound = bound + _split_loss(algorithm, precision) * magnitude
     if algorithm == "split" and dtype.itemsize == 2:  # without the products of low parts
         bound = bound + 2.0**-16 * magnitude
     # Sums of products that are denormal; the transforms of large tiles multiply such losses.
-    denormal = 8 if "winograd" not in algorithm and not prepared else 2**17 if large_tiles else 32
+    denormal = 8 if "winograd" not in algorithm and not any_algorithm else 2**17 if large_tiles else 32
     least = np.ldexp(1.0, -149 if eps == UNIT["float32"] else -1074)
     largest = 1 + clean(kernel).max(initial=0) + clean(x).max(initial=0)
     return bound + least * denormal * (np.prod(kernel.shape[:3]) + 1) * largest
+
+
+def _split_loss(algorithm: str, precision: str) -> float:
+    """What products of bfloat16 parts lose of the sums of absolute terms; on AMX `auto` may choose them."""
+    if precision == "medium":
+        return 2.0**-6
+    if algorithm == "split" or cpu.active_isa() == "amx":
+        return SPLIT * UNIT["float32"] * (LOOSER if precision == "high" else 1)
+    return 0.0
 
 
 def input_gradient(dy, kernel, where: Windows, groups: int, shape):

@@ -14,7 +14,7 @@ GRADS = "dx", "dkernel", "dbias"
 
 
 def _draw(d: draw.Draw) -> tuple:
-    rows, inputs, outputs = (d.choice(SIZES) for _ in range(3))
+    rows, inputs, outputs = (d.choice((90, 130, 200) if d.large else SIZES) for _ in range(3))
     return rows, inputs, outputs, d.choice(draw.FLOATS)
 
 

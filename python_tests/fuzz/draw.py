@@ -8,6 +8,7 @@ NO_SIZE = (0, -1, -(2**31), -(2**63), -(2**70))
 FLOATS = ("float32", "float32", "float32", "float64", "float16", "bfloat16")
 ALGORITHM_SHARE = 0.5
 THREADED_SHARE = 0.3
+LARGE_SHARE = 0.01  # of cases with work for several threads; smaller ones are run by one
 VIEWS = ("reversed", "strided", "transposed", "broadcast", "readonly", "swapped", "odd")
 OUTPUTS = ("plain", "odd", "strided", "reversed", "swapped", "overlap", "overlap", "shape", "dtype", "readonly")
 VALUES = (
@@ -21,6 +22,7 @@ VALUES = (
 class Draw(random.Random):
     def __init__(self, seed: int, index: int):
         super().__init__(f"{seed}/{index}")
+        self.large = self.chance(LARGE_SHARE)
 
     def chance(self, share: float) -> bool:
         return self.random() < share
@@ -41,6 +43,6 @@ class Draw(random.Random):
     def surroundings(self) -> dict:
         """How a case is called: threads whose bits are compared with one thread's, and what `out` is."""
         return {
-            "threads": self.randint(2, 7) if self.chance(THREADED_SHARE) else 1,
+            "threads": self.randint(2, 7) if self.large or self.chance(THREADED_SHARE) else 1,
             "out": self.choice(OUTPUTS) if self.chance(0.25) else None,
         }

@@ -14,11 +14,17 @@ from .check import Mismatch, Open, Refused, compare
 CLEAN = ValueError, TypeError
 
 
-def verify(case: dict, call, names: tuple[str, ...], reference, takes_out: bool = True) -> None:
+def verify(case: dict, call, names: tuple[str, ...], reference, takes_out: bool = True, errors=()) -> None:
     """Hold call(*inputs, out=...) against reference(*inputs), a Want or a tuple of them.
 
-    `names` are the case's entries that describe arrays; the reference gets them as plain copies.
+    `names` are the case's entries that describe arrays; the reference gets them as plain copies. With one of `errors`
+    the call may end instead.
     """
+    with suppress(*errors):
+        _verify(case, call, names, reference, takes_out)
+
+
+def _verify(case, call, names, reference, takes_out):
     inputs = [case[name] and arrays.make(case[name]) for name in names]
     plain = [_plain(x) for x in inputs]
     try:
@@ -53,6 +59,16 @@ def _verify_results(case, call, inputs, wants, takes_out):
         _inputs_are_kept(inputs, plain)
     if case["threads"] > 1:
         _same_bits(case, call, [p if p is None else p.copy() for p in plain], takes_out, first)
+
+
+def check_serves(case: dict, call):
+    """What call() gives; Refused where the algorithm asked for is said not to serve."""
+    try:
+        return call()
+    except ValueError as error:
+        if case["algorithm"] == "auto" or "`algorithm`" not in str(error):
+            raise
+        raise Refused(f"algorithm {case['algorithm']} of what it does not serve") from None
 
 
 def _plain(x):

@@ -28,6 +28,7 @@ dense = getattr(_functions, "dense", None)      # None: left to the framework
 conv2d_pool2d = getattr(_functions, "conv2d_pool2d", None)      # None: one after the other
 conv2d_normalized = getattr(_functions, "conv2d_normalized", None)      # None: by another operation
 refusal = _functions.refusal
+is_recorded = getattr(_functions, "is_recorded", bool)     # bool(): never
 
 # XLA has no kernels for TensorFlow's custom ops, and Keras' compiling with torch traces none of them as one.
 COMPILES = BACKEND not in ("tensorflow", "torch")

@@ -67,11 +67,13 @@ class Run:
     def take_normalization(self, head, x) -> dict[str, object]:
         """The keywords of the normalization after head, and of an addition, which head now has to compute.
 
-        In training there are none: the moments are those of the result, which nobody knows yet.
+        In training there are none, but with a frozen layer: the moments are those of the result, which nobody knows
+        yet.
         """
         chain = self._chains[id(head)]
         layer = chain.normalization
-        if (layer is None or _ops.conv2d_normalized is None or head._get_call_context().get_value("training")
+        if (layer is None or _ops.conv2d_normalized is None
+                or (layer.trainable and head._get_call_context().get_value("training"))
                 or keras.backend.standardize_dtype(x.dtype) not in ("float32", "float64")):
             return {}
         self._done[id(layer)] = None
@@ -100,11 +102,14 @@ class Run:
         return known
 
     def take_pool(self, head) -> dict[str, object]:
-        """The keywords of the pooling layer after head, which now has to compute it; none in training."""
+        """The keywords of the pooling layer after head, which now has to compute it.
+
+        None in training or under a tape: the gradients would compute the convolution again.
+        """
         normalization, _, _, pool, *_ = self._chains[id(head)]
         if (pool is None or normalization or not self._done_before(head, "pool") or _ops.conv2d_pool2d is None
                 or min(pool.strides) < 1 or pool.data_format != head.data_format
-                or head._get_call_context().get_value("training")):
+                or head._get_call_context().get_value("training") or _ops.is_recorded()):
             return {}
         self._done[id(pool)] = None
         return {"pool": "max" if pool.pool_mode == "max" else "avg", "pool_size": pool.pool_size,

@@ -4,10 +4,11 @@ from .dense_layer import dense
 from .elementwise import activation, relu, softmax
 from .normalized import conv2d_normalized
 from .ops import avg_pool2d, conv2d, conv2d_pool2d, conv2d_transpose, max_pool2d, refusal
+from .tapes import is_recorded
 
 __all__ = [
     "activation", "avg_pool2d", "conv2d", "conv2d_normalized", "conv2d_pool2d", "conv2d_transpose", "dense",
-    "max_pool2d", "refusal", "relu", "softmax",
+    "is_recorded", "max_pool2d", "refusal", "relu", "softmax",
 ]
 
 _threads.run_one_op_at_a_time()

@@ -54,9 +54,20 @@ def dense(x, kernel, bias=None, *, activation=None, alpha=0.0, name=None):
 
 @tf.RegisterGradient("FastconvDense")
 def _dense(op, dy):
-    """From the output: the fused activation is one whose derivative it tells."""
-    wanted = [gradients.wanted(op, i) for i in range(len(op.inputs))]
-    counts = dict(zip(("dxs", "dkernels", "dbiases"), map(int, (*wanted, False)), strict=False))
+    """From the output: the fused activation is one whose derivative it tells.
+
+    In a graph, which is pruned an op at a time, that of x is an op of its own.
+    """
+    asked = [gradients.wanted(op, i) for i in range(len(op.inputs))]
+    if tf.executing_eagerly() or not (asked[0] and any(asked[1:])):
+        return _dense_grads_op(op, dy, asked)
+    alone = [True, *[False] * (len(asked) - 1)]
+    return _dense_grads_op(op, dy, alone)[0], *_dense_grads_op(op, dy, [False, *asked[1:]])[1:]
+
+
+def _dense_grads_op(op, dy, asked):
+    """The gradients of x, kernel and bias, None for those not asked for."""
+    counts = dict(zip(("dxs", "dkernels", "dbiases"), map(int, (*asked, False)), strict=False))
     fused = gradients.attrs_of(op, gradients.ACTIVATION_ATTRS)
     given = [] if fused["activation"] == "linear" else [op.outputs[0]]
     found = raw.fastconv_dense_grads(x=op.inputs[0], kernel=op.inputs[1], dy=dy, y=given, **counts, **fused)
@@ -94,4 +105,4 @@ def _dense_grads(op, *seconds):
 
 
 def _rows(x):
-    return tf.reshape(x, [-1, x.shape[-1]])
+    return tf.reshape(x, [-1, tf.shape(x)[-1]])

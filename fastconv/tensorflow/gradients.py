@@ -28,25 +28,34 @@ def wanted(op, index: int) -> bool:
 
 @tf.RegisterGradient("FastconvConv2D")
 def _conv2d(op, dy):
-    """From the output y: the fused activation is one whose derivative y tells.
+    """From the output: the fused activation is one whose derivative it tells."""
+    asked = [wanted(op, i) for i in range(len(op.inputs))]
+    return convolution_grads(op, op.inputs, op.outputs[0], dy, attrs_of(op, (*CONV_ATTRS, *ACTIVATION_ATTRS)), asked)
 
-    All in one op where a tape says which gradients are wanted. What differentiates a graph's own ops prunes the graph
-    later, an op at a time: there each gradient is an op, so that none is computed in vain.
+
+def convolution_grads(op, inputs, y, dy, attrs, asked):
+    """The gradients of x, kernel and bias of the convolution that gave y; those not asked for may be None.
+
+    All in one op where every one of them is computed. A graph is pruned an op at a time, and a tape asks for the
+    gradients of all that it watches, whatever is read of them: there each gradient is an op of its own, but that the
+    bias's is had with the kernel's.
     """
-    x, kernel, *bias = op.inputs
-    attrs, fused = attrs_of(op, CONV_ATTRS), attrs_of(op, ACTIVATION_ATTRS)
-    inputs, y = (x, kernel, *bias), op.outputs[0]
-    if hasattr(op, "skip_input_indices"):
-        return _conv2d_grads_op(inputs, y, dy, attrs | fused, [wanted(op, i) for i in range(len(inputs))])
+    has_tape = hasattr(op, "skip_input_indices")
+    if has_tape and (tf.executing_eagerly() or not (asked[0] and any(asked[1:]))):
+        return _conv2d_grads_op(inputs, y, dy, attrs, asked)
+    x, kernel, *bias = inputs
+    conv, fused = ({name: attrs[name] for name in names} for names in (CONV_ATTRS, ACTIVATION_ATTRS))
     dz = through_activation(y, dy, fused)
-    dx = raw.fastconv_conv2d_input_grad(x=x, kernel=kernel, dy=dz, **attrs)
-    dkernel = raw.fastconv_conv2d_kernel_grad(kernel=kernel, x=x, dy=dz, **attrs)
+    dx = raw.fastconv_conv2d_input_grad(x=x, kernel=kernel, dy=dz, **conv)
+    if has_tape:
+        return dx, *_conv2d_grads_op(inputs, None, dz, conv | {"activation": "linear"}, [False, *asked[1:]])[1:]
+    dkernel = raw.fastconv_conv2d_kernel_grad(kernel=kernel, x=x, dy=dz, **conv)
     return dx, dkernel, *(_bias_grad_op(dz, attrs["data_format"], b) for b in bias)
 
 
-def _conv2d_grads_op(inputs, y, dy, attrs, wanted):
-    """The gradients of x, kernel and bias, None for those not wanted."""
-    counts = dict(zip(("dxs", "dkernels", "dbiases"), map(int, (*wanted, False)), strict=False))
+def _conv2d_grads_op(inputs, y, dy, attrs, asked):
+    """The gradients of x, kernel and bias, None for those not asked for."""
+    counts = dict(zip(("dxs", "dkernels", "dbiases"), map(int, (*asked, False)), strict=False))
     given = [] if attrs["activation"] == "linear" else [y]
     found = raw.fastconv_conv2d_grads(x=inputs[0], kernel=inputs[1], dy=dy, y=given, **counts, **attrs)
     grads = [next(iter(part), None) for part in found][:len(inputs)]
@@ -126,12 +135,10 @@ def _conv2d_pool2d(op, dy):
     attrs = attrs_of(op, (*CONV_ATTRS, *ACTIVATION_ATTRS))
     pooling = {"strides": op.get_attr("pool_strides"), "padding": "SAME" if op.get_attr("pool_same") else "VALID",
                "data_format": attrs["data_format"], **attrs_of(op, ("window", "average"))}
-    inputs = list(op.inputs)
-    with tf.GradientTape() as tape:
-        tape.watch(inputs)
-        y = raw.fastconv_conv2d(x=inputs[0], kernel=inputs[1], bias=inputs[2:], **attrs)
-        pooled = raw.fastconv_pool2d(x=y, **pooling)
-    return tape.gradient(pooled, inputs, output_gradients=dy)
+    x, kernel, *bias = op.inputs
+    y = raw.fastconv_conv2d(x=x, kernel=kernel, bias=bias, **attrs)
+    asked = [wanted(op, i) for i in range(len(op.inputs))]
+    return convolution_grads(op, op.inputs, y, raw.fastconv_pool2d_grad(x=y, dy=dy, **pooling), attrs, asked)
 
 
 @tf.RegisterGradient("FastconvConv2DTranspose")

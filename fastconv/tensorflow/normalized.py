@@ -1,6 +1,8 @@
 """A convolution with the batch normalization, and the sum with another tensor, that follow it, in inference."""
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
 from . import gradients, ops
@@ -16,7 +18,7 @@ def conv2d_normalized(x, kernel, bias=None, *, mean, variance, gamma=None, beta=
     """`conv2d`, its batch normalization with given moments, the sum with another tensor, and an activation.
 
     ``activation((conv2d(x, kernel, bias) - mean) * gamma / sqrt(variance + epsilon) + beta + added)``: the end of a
-    residual block, in one pass where possible. For inference: gradients compute the convolution again.
+    residual block, in one pass where possible. For inference: the moments are given.
 
     Parameters
     ----------
@@ -74,20 +76,57 @@ def conv2d_normalized(x, kernel, bias=None, *, mean, variance, gamma=None, beta=
 
 @tf.RegisterGradient("FastconvConv2DNormalized")
 def _conv2d_normalized(op, dy):
-    """Through the operations that it stands for, computed again."""
-    attrs = gradients.attrs_of(op, gradients.CONV_ATTRS)
-    fused = gradients.attrs_of(op, gradients.ACTIVATION_ATTRS)
-    epsilon, inputs = alpha_of(op.get_attr("epsilon_bits")), list(op.inputs)
-    with tf.GradientTape() as tape:
-        tape.watch(inputs)
-        x, kernel, mean, variance, *rest = inputs
-        gamma, beta, bias, added = (rest.pop(0) if op.get_attr(count) else None
-                                    for count in ("gammas", "betas", "biases", "addeds"))
-        z = raw.fastconv_conv2d(x=x, kernel=kernel, bias=[] if bias is None else [bias], **attrs)
-        last = attrs["data_format"] == "NHWC"
-        mean, variance, gamma, beta = (
-            value if value is None or last else value[:, None, None] for value in (mean, variance, gamma, beta))
-        y = tf.nn.batch_normalization(z, mean, variance, beta, gamma, epsilon)
-        y = y if added is None else y + added
-        y = y if fused["activation"] == "linear" else raw.fastconv_activation(x=y, **fused)
-    return tape.gradient(y, inputs, output_gradients=dy)
+    """Those of ``activation(conv2d(x, kernel * scale) + shift + added)``, from the output: nothing is convolved again.
+
+    scale = gamma / sqrt(variance + epsilon) and shift = (bias - mean) * scale + beta. A convolution is linear in its
+    kernel, so that the gradients of kernel * scale and shift tell that of scale.
+    """
+    attrs = gradients.attrs_of(op, (*gradients.CONV_ATTRS, *gradients.ACTIVATION_ATTRS))
+    inputs = _Inputs.of(op, list(op.inputs))
+    asked = _Inputs.of(op, [gradients.wanted(op, i) for i in range(len(op.inputs))])
+    y, root = op.outputs[0], tf.math.rsqrt(inputs.variance + _epsilon(op, inputs))
+    dadded = None
+    if asked.added:
+        dadded = dy = gradients.through_activation(y, dy, {name: attrs[name] for name in gradients.ACTIVATION_ATTRS})
+        attrs["activation"] = "linear"
+    scale = root if inputs.gamma is None else root * inputs.gamma
+    offset = -inputs.mean if inputs.bias is None else inputs.bias - inputs.mean
+    scales = asked.gamma or asked.variance
+    dx, dscaled, dshift = gradients.convolution_grads(
+        op, (inputs.x, inputs.kernel * scale, scale), y, dy, attrs,
+        [asked.x, asked.kernel or scales, asked.mean or asked.beta or asked.bias or scales])
+    dscale = tf.reduce_sum(dscaled * inputs.kernel, (0, 1, 2)) + dshift * offset if scales else None
+    return _Inputs(
+        x=dx, kernel=dscaled * scale if asked.kernel else None, mean=-dshift * scale if asked.mean else None,
+        variance=-0.5 * dscale * scale * root ** 2 if asked.variance else None,
+        gamma=dscale * root if asked.gamma else None, beta=dshift, bias=dshift * scale if asked.bias else None,
+        added=dadded).given(op)
+
+
+_OPTIONAL = {"gamma": "gammas", "beta": "betas", "bias": "biases", "added": "addeds"}
+
+
+class _Inputs(NamedTuple):
+    """What belongs to each input of the op, None for one that is not there."""
+
+    x: object
+    kernel: object
+    mean: object
+    variance: object
+    gamma: object
+    beta: object
+    bias: object
+    added: object
+
+    @classmethod
+    def of(cls, op, values):
+        rest = iter(values[4:])
+        return cls(*values[:4], *(next(rest) if op.get_attr(count) else None for count in _OPTIONAL.values()))
+
+    def given(self, op):
+        """Of the inputs that are there, in order."""
+        return [*self[:4], *(getattr(self, name) for name, count in _OPTIONAL.items() if op.get_attr(count))]
+
+
+def _epsilon(op, inputs):
+    return tf.constant(alpha_of(op.get_attr("epsilon_bits")), inputs.variance.dtype)

@@ -44,10 +44,20 @@ class Conv2D(NamedTuple):
     def widened(self, count: int) -> Conv2D:
         return self._replace(x_shape=(count * self.x_shape[0], *self.x_shape[1:]))
 
+    def part(self, sizes) -> Conv2D:
+        return self._replace(x_shape=(sizes["n"], *self.x_shape[1:]))
 
-_conv2d = kernel("conv2d", lambda spec: [spec.y_shape], _portable.conv2d)
-_input_grad = kernel("conv2d_input_grad", lambda spec: [spec.x_shape], _portable.conv2d_input_grad)
-_kernel_grad = kernel("conv2d_kernel_grad", lambda spec: [spec.kernel_shape], _portable.conv2d_kernel_grad)
+    @property
+    def names(self) -> _layer.Names:
+        x, y = ("nhwc", "npqo") if self.data_format == "channels_last" else ("nchw", "nopq")
+        return _layer.Names(x, "abio", y, cut="n")
+
+
+_conv2d = kernel("conv2d", lambda spec: [spec.y_shape], _layer.forward_axes, _portable.conv2d)
+_input_grad = kernel("conv2d_input_grad", lambda spec: [spec.x_shape],
+                     lambda spec, _: spec.names.axes("y", "kernel", to="x"), _portable.conv2d_input_grad)
+_kernel_grad = kernel("conv2d_kernel_grad", lambda spec: [spec.kernel_shape],
+                      lambda spec, _: spec.names.axes("x", "y", to="kernel"), _portable.conv2d_kernel_grad)
 
 
 def forward(x, kernel, bias, spec: Conv2D):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from jax.extend.core import Primitive
@@ -16,8 +16,25 @@ from jax.interpreters import ad
 
 from . import activations
 from ._primitives import Zero, derived_from, kernel, primitive
+from ._sharding import Axes
 
 _X, _KERNEL, _BIAS = 1, 2, 4        # what is wanted, as bits
+
+
+class Names(NamedTuple):
+    """The names of the axes of a layer's x, kernel and output, and those along which the layer may be cut."""
+    x: Sequence[str]
+    kernel: Sequence[str]
+    y: Sequence[str]
+    cut: Sequence[str]
+
+    @property
+    def bias(self) -> Sequence[str]:
+        return self.kernel[-1:]
+
+    def axes(self, *args: str, to: str) -> Axes:
+        """Of an operation on some of these with one result."""
+        return Axes([getattr(self, name) for name in args], [getattr(self, to)], self.cut)
 
 
 class Parts(NamedTuple):
@@ -32,6 +49,24 @@ class Parts(NamedTuple):
 def _needed(spec, x, kernel, y) -> list:
     return [value for value, need in ((x, spec.wanted & _KERNEL), (kernel, spec.wanted & _X), (y, spec.activation))
             if need]
+
+
+def forward_axes(spec, count: int) -> Axes:
+    return spec.names.axes(*("x", "kernel", "bias")[:count], to="y")
+
+
+def _wanted(spec) -> list[str]:
+    return [name for name, bit in (("x", _X), ("kernel", _KERNEL), ("bias", _BIAS)) if spec.wanted & bit]
+
+
+def _change_axes(spec, count: int) -> Axes:
+    return spec.names.axes(*_needed(spec, "x", "kernel", "y"), *_wanted(spec), to="y")
+
+
+def _grads_axes(spec, count: int) -> Axes:
+    names = spec.names
+    given = names.axes(*_needed(spec, "x", "kernel", "y"), "y", to="x").args
+    return Axes(given, [getattr(names, name) for name in _wanted(spec)], names.cut)
 
 
 def _given(args, spec):
@@ -107,8 +142,8 @@ def _transpose_change(grads: Primitive, cts, *args, spec):
 def differentiate(layer: Primitive, name: str, parts: Parts) -> None:
     """The rules for a layer's primitive, whose arguments are x, kernel and a bias or none."""
     change_body, grads_body = (functools.partial(body, parts) for body in (_change_body, _grads_body))
-    change = primitive(f"{name}_change", lambda spec: [spec.y_shape], change_body)
-    grads = kernel(f"{name}_grads", _grad_shapes, grads_body)
+    change = primitive(f"{name}_change", lambda spec: [spec.y_shape], _change_axes, change_body)
+    grads = kernel(f"{name}_grads", _grad_shapes, _grads_axes, grads_body)
     derived_from(change, change_body)
     derived_from(grads, grads_body)
     ad.primitive_jvps[layer] = functools.partial(_jvp, layer, change)

@@ -25,13 +25,18 @@ def conv2d(x, kernel, bias=None, *, spec):
 
 
 def conv2d_input_grad(dy, kernel, *, spec):
-    like = jax.ShapeDtypeStruct(spec.x_shape, dy.dtype)
+    like = _like(dy, spec.x_shape)
     return list(jax.linear_transpose(lambda x: conv2d(x, kernel, spec=spec)[0], like)(dy))
 
 
 def conv2d_kernel_grad(x, dy, *, spec):
-    like = jax.ShapeDtypeStruct(spec.kernel_shape, dy.dtype)
+    like = _like(dy, spec.kernel_shape)
     return list(jax.linear_transpose(lambda kernel: conv2d(x, kernel, spec=spec)[0], like)(dy))
+
+
+def _like(array, shape):
+    """A type of that shape, on the devices of `array`."""
+    return jax.typeof(array).update(shape=shape)
 
 
 def _padding(spec):
@@ -57,7 +62,7 @@ def avg_pool2d(x, *, spec):
 
 
 def avg_pool2d_grad(dy, *, spec):
-    like = jax.ShapeDtypeStruct(spec.x_shape, dy.dtype)
+    like = _like(dy, spec.x_shape)
     return list(jax.linear_transpose(lambda x: avg_pool2d(x, spec=spec)[0], like)(dy))
 
 

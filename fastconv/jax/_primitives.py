@@ -7,39 +7,68 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax._src.dispatch import prim_requires_devices_during_lowering
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from . import _load  # noqa: F401 - registers the handlers
+from . import (
+    _load,  # noqa: F401 - registers the handlers
+    _sharding,
+)
 
 Zero = ad.Zero
 
 
-def kernel(name: str, shapes, portable, handler: str | None = None) -> Primitive:
-    """A primitive that a handler, of its name by default, computes by spec.numbers(); `portable` does so elsewhere."""
-    def body(*args, spec):
-        results = [jax.ShapeDtypeStruct(shape, args[0].dtype) for shape in shapes(spec)]
-        numbers = np.array(spec.numbers(), np.int64)
-        return jax.ffi.ffi_call(f"fastconv_{handler or name}", results)(*args, numbers=numbers)
+class _Primitive(Primitive):
+    """One whose arguments, wherever it is applied, are on the devices that compute."""
 
-    prim = primitive(name, shapes, portable)
-    here, anywhere = (mlir.lower_fun(function, multiple_results=True) for function in (body, portable))
+    def __init__(self, name: str, axes):
+        super().__init__(f"fastconv_{name}")
+        self.multiple_results = True
+        self._axes = axes
+
+    def bind(self, *args, spec):
+        return super().bind(*_sharding.same_devices(args, self._axes(spec, len(args))), spec=spec)
+
+
+def kernel(name: str, shapes, axes, portable, handler: str | None = None) -> Primitive:
+    """A primitive that a handler, of its name by default, computes by spec.numbers(); `portable` does so elsewhere.
+
+    Where there are several devices, each computes its part of spec.part(sizes), which has the part's sizes by letters.
+    """
+    def body(*args, spec):
+        types = _sharding.result_types([jax.typeof(arg) for arg in args], shapes(spec), axes(spec, len(args)))
+        numbers = np.array(spec.numbers(), np.int64)
+        return jax.ffi.ffi_call(f"fastconv_{handler or name}", types)(*args, numbers=numbers)
+
+    split = _sharding.partitioned(body, axes)
+
+    def distributed(*args, spec):
+        return split(spec, *args) if axes(spec, len(args)).cut else body(*args, spec=spec)
+
+    prim = primitive(name, shapes, axes, portable)
+    alone, among, anywhere = (mlir.lower_fun(function, multiple_results=True)
+                              for function in (body, distributed, portable))
 
     def lower(context, *args, spec):
         exported = context.module_context.lowering_parameters.for_export
+        here = alone if jax.device_count("cpu") == 1 else among
         return (anywhere if exported else here)(context, *args, spec=spec)
 
     mlir.register_lowering(prim, lower, platform="cpu")
+    prim_requires_devices_during_lowering.add(prim)     # as custom_partitioning does, which comes out only then
     return prim
 
 
-def primitive(name: str, shapes, body) -> Primitive:
-    """A primitive with results of shapes(spec), a list, and of its arguments' dtype: what body(*args, spec) returns."""
-    result = Primitive(f"fastconv_{name}")
-    result.multiple_results = True
+def primitive(name: str, shapes, axes, body) -> Primitive:
+    """A primitive with results of shapes(spec), a list, and of its arguments' dtype: what body(*args, spec) returns.
 
-    def abstract(*avals, spec):
-        return [jax.core.ShapedArray(shape, avals[0].dtype) for shape in shapes(spec)]
+    axes(spec, number of arguments) are the `_sharding.Axes`.
+    """
+    result = _Primitive(name, axes)
+
+    def abstract(*types, spec):
+        return _sharding.result_types(types, shapes(spec), axes(spec, len(types)))
 
     compiled = jax.jit(result.bind, static_argnames="spec")
 

@@ -12,6 +12,7 @@ from ..nn.activations import activation_id
 from ..nn.rectifiers import rectifier
 from . import _checks, _portable
 from ._primitives import kernel, linear_in, map_in_one_call
+from ._sharding import Axes, elementwise
 
 
 class Activation(NamedTuple):
@@ -27,6 +28,12 @@ class Activation(NamedTuple):
 
     def widened(self, count: int) -> Activation:
         return self._replace(shape=(count, *self.shape))
+
+    def part(self, sizes) -> Activation:
+        return self._replace(shape=tuple(sizes.values()))
+
+    def axes(self, arguments: int) -> Axes:
+        return elementwise(len(self.shape), arguments)
 
 
 class Relu(NamedTuple):
@@ -44,6 +51,12 @@ class Relu(NamedTuple):
     def widened(self, count: int) -> Relu:
         return self._replace(shape=(count, *self.shape))
 
+    def part(self, sizes) -> Relu:
+        return self._replace(shape=tuple(sizes.values()))
+
+    def axes(self, arguments: int) -> Axes:
+        return elementwise(len(self.shape), arguments)
+
 
 class Softmax(NamedTuple):
     """The softmax of an array of that shape along one axis."""
@@ -58,19 +71,22 @@ class Softmax(NamedTuple):
     def widened(self, count: int) -> Softmax:
         return Softmax((count, *self.shape), self.axis + 1)
 
+    def part(self, sizes) -> Softmax:
+        return self._replace(shape=tuple(sizes.values()))
 
-def _kernel(portable, widened):
-    prim = kernel(portable.__name__, lambda spec: [spec.shape], portable)
-    map_in_one_call(prim, widened, fold=False)
+    def axes(self, arguments: int) -> Axes:
+        return elementwise(len(self.shape), arguments, whole=self.axis)
+
+
+def _kernel(portable, kind: type):
+    prim = kernel(portable.__name__, lambda spec: [spec.shape], kind.axes, portable)
+    map_in_one_call(prim, kind.widened, fold=False)
     return prim
 
 
-_activation = _kernel(_portable.activation, Activation.widened)
-_activation_grad = _kernel(_portable.activation_grad, Activation.widened)
-_relu = _kernel(_portable.relu, Relu.widened)
-_relu_grad = _kernel(_portable.relu_grad, Relu.widened)
-_softmax = _kernel(_portable.softmax, Softmax.widened)
-_softmax_grad = _kernel(_portable.softmax_grad, Softmax.widened)
+_activation, _activation_grad = (_kernel(f, Activation) for f in (_portable.activation, _portable.activation_grad))
+_relu, _relu_grad = (_kernel(f, Relu) for f in (_portable.relu, _portable.relu_grad))
+_softmax, _softmax_grad = (_kernel(f, Softmax) for f in (_portable.softmax, _portable.softmax_grad))
 
 
 def named(name: str | None, alpha: float) -> tuple[int, float]:

@@ -32,8 +32,16 @@ class Dense(NamedTuple):
     def widened(self, count: int) -> Dense:
         return self._replace(x_shape=(count, *self.x_shape))
 
+    def part(self, sizes) -> Dense:
+        return self._replace(x_shape=tuple(sizes[name] for name in self.names.x))
 
-_dense = kernel("dense", lambda spec: [spec.y_shape], _portable.dense)
+    @property
+    def names(self) -> _layer.Names:
+        rows = [f"row{i}" for i in range(len(self.x_shape) - 1)]
+        return _layer.Names([*rows, "i"], "io", [*rows, "o"], cut=rows)
+
+
+_dense = kernel("dense", lambda spec: [spec.y_shape], _layer.forward_axes, _portable.dense)
 map_in_one_call(_dense, Dense.widened, (0,), fold=False)
 
 

@@ -8,6 +8,7 @@ from .. import _args
 from ..nn.pooling import Geometry
 from . import _checks, _portable
 from ._primitives import kernel, linear_in, map_in_one_call
+from ._sharding import Axes
 
 
 class Pool2D(NamedTuple):
@@ -36,19 +37,30 @@ class Pool2D(NamedTuple):
     def widened(self, count: int) -> Pool2D:
         return self._replace(x_shape=(count * self.x_shape[0], *self.x_shape[1:]))
 
+    def part(self, sizes) -> Pool2D:
+        _, h, w, _ = _args.sizes(self.x_shape, self.data_format)
+        return self._replace(x_shape=_args.shape_of(sizes["n"], h, w, sizes["c"], self.data_format))
 
-def _kernel(portable, handler: str):
-    """With a result of x's size for a gradient, or of y's."""
-    name = portable.__name__
-    prim = kernel(name, lambda spec: [spec.x_shape if name.endswith("2d_grad") else spec.y_shape], portable, handler)
+
+def _kernel(portable, handler: str, args: str, result: str):
+    """Of arrays of the size of the input, x, or of the pooled one, y."""
+    def axes(spec, _):
+        names = dict(zip("xy", ("nhwc", "npqc") if spec.data_format == "channels_last" else ("nchw", "ncpq"),
+                         strict=True))
+        return Axes([names[arg] for arg in args], [names[result]], "nc")
+
+    shape = f"{result}_shape"
+    prim = kernel(portable.__name__, lambda spec: [getattr(spec, shape)], axes, portable, handler)
     map_in_one_call(prim, Pool2D.widened)
     return prim
 
 
 # avg: x -> y, and dy -> dx. max: x -> y; with where x has its maxima, dy -> dx and, picking there, ddx -> ddy.
-_avg, _avg_grad = _kernel(_portable.avg_pool2d, "pool2d"), _kernel(_portable.avg_pool2d_grad, "pool2d_grad")
-_max, _max_grad = _kernel(_portable.max_pool2d, "pool2d"), _kernel(_portable.max_pool2d_grad, "pool2d_grad")
-_pick = _kernel(_portable.max_pool2d_grad_grad, "max_pool2d_grad_grad")
+_avg = _kernel(_portable.avg_pool2d, "pool2d", "x", "y")
+_avg_grad = _kernel(_portable.avg_pool2d_grad, "pool2d_grad", "y", "x")
+_max = _kernel(_portable.max_pool2d, "pool2d", "x", "y")
+_max_grad = _kernel(_portable.max_pool2d_grad, "pool2d_grad", "xy", "x")
+_pick = _kernel(_portable.max_pool2d_grad_grad, "max_pool2d_grad_grad", "xx", "y")
 
 linear_in(_avg, {0: lambda ct, x, spec: _avg_grad.bind(ct, spec=spec)[0]})
 linear_in(_avg_grad, {0: lambda ct, dy, spec: _avg.bind(ct, spec=spec)[0]})

@@ -16,8 +16,8 @@ TIES = draw.VALUES + ("whole", "sparse", "zeros", "constant") * 2
 
 def draw_windows(d: draw.Draw) -> dict:
     """A shape and the keywords of a pooling of it."""
-    size = [d.choice((33, 64, 100) if d.large else conv_geometry.NARROW + conv_geometry.WIDE) for _ in range(2)]
-    channels = (16, 33, 64) if d.large else (0, 1, 1, 2, 3, 4, 7, 8, 16, 17, 33)
+    size = [d.choice((64, 100) if d.large else conv_geometry.NARROW + conv_geometry.WIDE) for _ in range(2)]
+    channels = (33, 64) if d.large else (0, 1, 1, 2, 3, 4, 7, 8, 16, 17, 33)
     layout = d.choice(("channels_last", "channels_first"))
     pool = [d.choice((1, 2, 2, 3, 3, 4, 5)) for _ in range(2)] if d.chance(0.4) else [d.choice((2, 2, 3))] * 2
     strides = None if d.chance(0.4) else [d.choice((1, 1, 2, 3, 4)) for _ in range(2)]
@@ -26,7 +26,7 @@ def draw_windows(d: draw.Draw) -> dict:
         "shape": conv_geometry.in_layout(d.choice((0, 1, 1, 2, 3)), *size, d.choice(channels), layout),
         "pool_size": pool,
         "strides": strides,
-        "padding": d.choice(("valid", "valid", "same", pads)),
+        "padding": _fitting(d, d.choice(("valid", "valid", "same", pads)), pool, size),
         "data_format": layout,
     }
     if d.chance(0.04):
@@ -34,6 +34,12 @@ def draw_windows(d: draw.Draw) -> dict:
         name = d.choice(("strides", "strides", "pool_size", "padding"))
         case[name] = [value, d.choice((1, value))] if name != "padding" else [[value, 0], [0, 0]]
     return case
+
+
+def _fitting(d: draw.Draw, padding, pool, size):
+    """The padding, or mostly 'same' where without any no window fits."""
+    fits = all(p <= s for p, s in zip(pool, size, strict=True))
+    return "same" if padding == "valid" and not fits and d.chance(0.8) else padding
 
 
 def resolve(case: dict) -> Windows:
@@ -185,11 +191,13 @@ def draw_fused(d: draw.Draw) -> dict:
         if case["x"]["dtype"] not in conv2d.BYTES:
             break
     pool = draw_windows(d)
+    _, *size, _ = conv_geometry.nhwc(case["x_shape"], case["data_format"])
+    outputs = conv_geometry.windows_of(case, size).outputs
     return case | {
         "pool": d.choice(("max", "avg")),
         "pool_size": pool["pool_size"],
         "pool_strides": pool["strides"],
-        "pool_padding": pool["padding"],
+        "pool_padding": _fitting(d, pool["padding"], pool["pool_size"], outputs),
     }
 
 

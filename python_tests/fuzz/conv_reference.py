@@ -66,7 +66,8 @@ def error_bound(case: dict, algorithm: str, dtype, x, kernel, where: Windows, ma
     # What is prepared or pooled has other costs, and may choose another algorithm than conv2d does.
     any_algorithm = case["algorithm"] == "auto" and ("shapes" in case or "pool" in case)
     large_tiles = precision != "highest" or algorithm in ("winograd_6x3", "winograd_4x5")
-    if "winograd" in algorithm or (any_algorithm and case["strides"] == case["dilation_rate"] == [1, 1]):
+    is_plain = case["strides"] == case["dilation_rate"] == [1, 1] and kernel.shape[2] > 1
+    if "winograd" in algorithm or (any_algorithm and is_plain):
         factor = LOOSER if large_tiles else 1
         factor *= INSISTED if case["algorithm"] != "auto" else 1
         bound = bound + WINOGRAD * factor * eps * norms(x, kernel, where, groups)

@@ -36,7 +36,8 @@ KERNELS = (*draw.VALUES, "constant", "sparse", "rank1", "rank1", "rank1")
 
 
 def draw_case(d: draw.Draw) -> dict:
-    dtype = d.choice(INTEGERS) if d.chance(0.35) else d.choice(FLOATS)
+    floats = [name for name in FLOATS if "long" not in name] if d.large else FLOATS  # those take seconds then
+    dtype = d.choice(INTEGERS) if d.chance(0.35) else d.choice(floats)
     while True:
         size = [d.choice(SIZES) for _ in range(2)] if d.chance(0.85) else [d.randint(20, 80) for _ in range(2)]
         window = [d.choice(WINDOWS) for _ in range(2)]

@@ -68,10 +68,14 @@ static int path_quota(const char *root, char *path) {
 
 /* Whether a comma-separated list of controllers names the CPU's. */
 static int names_cpu(const char *controllers) {
-    for (; controllers; controllers = strchr(controllers, ','), controllers += controllers != NULL)
-        if (!strncmp(controllers, "cpu", 3) && (!controllers[3] || controllers[3] == ','))
+    for (;;) {
+        const size_t length = strcspn(controllers, ",");
+        if (length == 3 && !strncmp(controllers, "cpu", 3))
             return 1;
-    return 0;
+        if (!controllers[length])
+            return 0;
+        controllers += length + 1;
+    }
 }
 
 int fc_os_quota(const char *proc, const char *root) {

@@ -5,6 +5,7 @@ import sys
 import pytest
 import torch
 from test_torch import close, operands, random, stock_conv2d, turned
+from torch.autograd import forward_ad, gradcheck, gradgradcheck
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -12,6 +13,9 @@ from torch.utils.checkpoint import checkpoint
 
 import fastconv.torch as ft
 from fastconv.nn.activations import ACTIVATIONS
+
+# torch compiles formulas for tangents by a function that it calls deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
 
 
 class Recorder(TorchDispatchMode):
@@ -106,6 +110,98 @@ def test_transforms_of_torch_func():
     x = random(1, 3, 3, 1)
     close(torch.func.jacrev(torch.func.jacrev(lambda x: ft.activation(x, "gelu").sum()))(x).reshape(9, 9),
           torch.autograd.functional.hessian(lambda x: F.gelu(x).sum(), x).reshape(9, 9))
+
+
+# Every operation, with its tensors: gradcheck differentiates them in both modes, in one order and the other, and each
+# also for many directions at once, by autograd's own vmap.
+DIFFERENTIABLE = {
+    "conv2d": (lambda x, k, b: ft.conv2d(x, k, b, padding="same", strides=(2, 1), activation="tanh"), "xkb"),
+    "conv2d, plain": (lambda x, k: ft.conv2d(x, k, data_format="channels_first"), "fk"),
+    "conv2d, first": (lambda x, k, b: ft.conv2d(x, k, b, data_format="channels_first", activation="gelu"), "fkb"),
+    "conv2d_transpose": (lambda x, k, b: ft.conv2d_transpose(x, k, b, strides=2, activation="sigmoid"), "xkb"),
+    "conv2d_pool2d": (lambda x, k: ft.conv2d_pool2d(x, k, pool="avg"), "xk"),
+    "dense": (lambda x, k, b: ft.dense(x, k[0, 0], b, activation="tanh"), "xkb"),
+    "dense, plain": (lambda x, k: ft.dense(x[0, 0], k[0, 0]), "xk"),
+    "max_pool2d": (lambda x: ft.max_pool2d(x, 2, strides=1), "x"),
+    "avg_pool2d": (lambda x: ft.avg_pool2d(x, 2, padding="same"), "x"),
+    "activation of output": (lambda x: ft.activation(x, "elu", 0.5), "x"),
+    "activation of input": (lambda x: ft.activation(x, "mish"), "x"),
+    "relu": (lambda x: ft.relu(x, 0.25, 1.5, 0.5), "x"),
+    "softmax": (lambda x: ft.softmax(x, (1, 3)), "x"),
+}
+
+
+def given(names):
+    shapes = {"x": (1, 4, 3, 2), "f": (1, 2, 4, 3), "k": (2, 2, 2, 2), "b": (2,)}
+    return [random(*shapes[name], seed=i, grad=True) for i, name in enumerate(names)]
+
+
+@pytest.mark.parametrize(("function", "names"), DIFFERENTIABLE.values(), ids=DIFFERENTIABLE)
+def test_both_modes_of_differentiation(function, names):
+    tensors = given(names)
+    assert gradcheck(function, tensors, check_forward_ad=True, check_batched_grad=True, check_batched_forward_grad=True)
+    assert gradgradcheck(function, tensors, check_fwd_over_rev=True, check_batched_grad=True)
+
+
+@pytest.mark.parametrize(("function", "names"), DIFFERENTIABLE.values(), ids=DIFFERENTIABLE)
+def test_tangents_where_nothing_requires_a_gradient(function, names):
+    """One at a time, so that the others have none; also in what torch.compile makes of it, and of torch.func."""
+    tensors = [t.detach() for t in given(names)]
+    for place, tensor in enumerate(tensors):
+        tangent = random(*tensor.shape, seed=9)
+
+        def moved(t, place=place):
+            return function(*tensors[:place], t, *tensors[place + 1:])
+
+        leaf = tensor.clone().requires_grad_()
+        jacobian = torch.autograd.functional.jacobian(moved, leaf).flatten(-tensor.ndim)
+        expected = jacobian @ tangent.flatten()
+        with forward_ad.dual_level(), torch.no_grad():
+            close(forward_ad.unpack_dual(moved(forward_ad.make_dual(tensor, tangent))).tangent, expected)
+        close(torch.func.jvp(moved, (tensor,), (tangent,))[1], expected)
+
+
+def test_compiled_functions_keep_tangents():
+    x, kernel, bias = operands({})
+    compiled = torch.compile(network, backend="aot_eager")
+    close(compiled(x, kernel, bias), network(x, kernel, bias))
+    with forward_ad.dual_level():
+        tangents = [forward_ad.unpack_dual(f(forward_ad.make_dual(x, x.cos()), kernel, bias)).tangent
+                    for f in (network, compiled)]
+    close(*tangents)
+
+
+def test_jacobians_and_hessians():
+    """By torch.func and by torch.autograd.functional, in either mode."""
+    _, kernel, bias = operands({})
+    x = random(1, 5, 4, 4)
+
+    def loss(x):
+        return network(x, kernel, bias).sin().sum((1, 2, 3))
+
+    def number(x):
+        return loss(x).sum()
+
+    of_autograd, func = torch.autograd.functional, torch.func
+    expected = of_autograd.jacobian(loss, x)
+    for found in (of_autograd.jacobian(loss, x, vectorize=True), func.jacrev(loss)(x), func.jacfwd(loss)(x),
+                  of_autograd.jacobian(loss, x, vectorize=True, strategy="forward-mode")):
+        close(found, expected)
+    expected = of_autograd.hessian(number, x)
+    for found in (of_autograd.hessian(number, x, vectorize=True), func.hessian(number)(x),
+                  of_autograd.hessian(number, x, vectorize=True, outer_jacobian_strategy="forward-mode"),
+                  func.jacrev(func.jacrev(number))(x), func.jacfwd(func.jacfwd(number))(x),
+                  func.jacrev(func.jacfwd(number))(x)):
+        close(found, expected)
+
+
+def test_gradients_of_many_directions_at_once():
+    tensors = operands({}, grad=True)
+    y = network(*tensors)
+    directions = random(3, *y.shape, seed=5)
+    found = torch.autograd.grad(y, tensors, directions, is_grads_batched=True, retain_graph=True)
+    for place, gradient in enumerate(found):
+        close(gradient, torch.stack([torch.autograd.grad(y, tensors, d, retain_graph=True)[place] for d in directions]))
 
 
 def test_tracing_sees_the_operations():

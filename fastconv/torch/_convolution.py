@@ -10,7 +10,7 @@ from functools import lru_cache
 from .. import _args, _core
 from ..nn.convolution import Keywords
 from ._elementwise import activation_grad, spread
-from ._library import Op
+from ._library import Op, added, keep, primals
 from ._memory import DTYPES, address, data_format, dense, empty, sizes, stored, windows
 
 __all__ = ["conv2d", "conv2d_grads", "conv2d_transpose", "geometry"]
@@ -47,7 +47,7 @@ def _shape(x, kernel, window) -> tuple:
 
 def _conv2d(x, kernel, bias, *window):
     channels_first = window[4]
-    x, planes = dense(x, channels_first)
+    x, planes = dense(x, channels_first, kernel)
     core, shape = geometry(x, planes, kernel, *window)
     kernel = kernel.contiguous()
     bias = None if bias is None else bias.contiguous()
@@ -57,13 +57,13 @@ def _conv2d(x, kernel, bias, *window):
 
 
 def _conv2d_fake(x, kernel, bias, *window):
-    x, planes = dense(x, window[4])
+    x, planes = dense(x, window[4], kernel)
     return empty(x, _shape(x, kernel, window), window[4], planes)
 
 
 def _setup_conv2d(ctx, inputs, output):
     x, kernel, _, *ctx.window = inputs
-    ctx.save_for_backward(x, kernel, output if ctx.window[5] else None)
+    keep(ctx, x, kernel, output if ctx.window[5] else None)
 
 
 def _conv2d_backward(ctx, dy):
@@ -73,9 +73,23 @@ def _conv2d_backward(ctx, dy):
     return *(grad if given else None for grad, given in zip(grads, wanted, strict=True)), *(None,) * _WINDOW_ARGUMENTS
 
 
+def _spread_bias(bias, ctx):
+    """The bias in the shape of the output; None without one."""
+    return None if bias is None else (bias[:, None, None] if ctx.window[4] else bias).expand(ctx.shapes[0])
+
+
+def _conv2d_jvp(ctx, dx, dkernel, dbias):
+    x, kernel, y = primals(ctx)
+    *plain, number, alpha = ctx.window
+    plain = *plain, 0, 0.0
+    dz = added(None if dx is None else conv2d(dx, kernel, None, *plain),
+               None if dkernel is None else conv2d(x, dkernel, None, *plain), _spread_bias(dbias, ctx))
+    return dz if y is None else activation_grad(y, dz, number, alpha, True)
+
+
 conv2d = Op(
     "conv2d", f"(Tensor x, Tensor kernel, Tensor? bias, {_WINDOW}) -> Tensor", 3,
-    run=_conv2d, fake=_conv2d_fake, setup=_setup_conv2d, backward=_conv2d_backward)
+    run=_conv2d, fake=_conv2d_fake, setup=_setup_conv2d, backward=_conv2d_backward, jvp=_conv2d_jvp)
 
 
 def _grads_like(x, kernel, wanted, channels_first, planes):
@@ -86,7 +100,7 @@ def _grads_like(x, kernel, wanted, channels_first, planes):
 
 def _conv2d_grads(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted, *window):
     channels_first, wanted = window[4], (dx_wanted, dkernel_wanted, dbias_wanted)
-    x, planes = dense(x, channels_first)
+    x, planes = dense(x, channels_first, kernel)
     core, shape = geometry(x, planes, kernel, *window)
     if dy.shape != shape:
         raise ValueError(f"`dy` must have the shape of the output, {shape}; received {tuple(dy.shape)}")
@@ -99,14 +113,13 @@ def _conv2d_grads(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted, *wi
 
 
 def _conv2d_grads_fake(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted, *window):
-    x, planes = dense(x, window[4])
+    x, planes = dense(x, window[4], kernel)
     return _grads_like(x, kernel, (dx_wanted, dkernel_wanted, dbias_wanted), window[4], planes)
 
 
 def _setup_conv2d_grads(ctx, inputs, output):
     ctx.wanted, ctx.window = inputs[4:7], inputs[7:]
-    ctx.save_for_backward(*inputs[:4])
-    ctx.set_materialize_grads(False)
+    keep(ctx, *inputs[:4])
 
 
 def _conv2d_grads_backward(ctx, *seconds):
@@ -137,17 +150,39 @@ def _conv2d_grads_backward(ctx, *seconds):
     return dx, dkernel, ddy, dy_of_y, *(None,) * (3 + _WINDOW_ARGUMENTS)
 
 
+def _conv2d_grads_jvp(ctx, dx, dkernel, ddy, dy_of_y):
+    """The changes of the gradients with x, kernel, dy and y."""
+    x, kernel, dy, y = primals(ctx)
+    *plain, number, alpha = ctx.window
+
+    def grads(x, kernel, dz, *wanted):
+        return conv2d_grads(x, kernel, dz, None, *wanted, *plain, 0, 0.0)
+
+    dz, ddz = dy, ddy
+    if y is not None:
+        dz = activation_grad(y, dy, number, alpha, True)
+        ddz = added(None if ddy is None else activation_grad(y, ddy, number, alpha, True),
+                    None if dy_of_y is None else spread(y, dy * dy_of_y, number, alpha, True))
+    parts = [(None, None, None) if ddz is None else grads(x, kernel, ddz, *ctx.wanted)]
+    if dkernel is not None and ctx.wanted[0]:
+        parts.append((grads(x, dkernel, dz, True, False, False)[0], None, None))
+    if dx is not None and ctx.wanted[1]:
+        parts.append((None, grads(dx, kernel, dz, False, True, False)[1], None))
+    return tuple(added(*part) for part in zip(*parts, strict=True))
+
+
 conv2d_grads = Op(
     "conv2d_grads",
     "(Tensor x, Tensor kernel, Tensor dy, Tensor? y, bool dx_wanted, bool dkernel_wanted, bool dbias_wanted, "
     f"{_WINDOW}) -> (Tensor, Tensor, Tensor)", 4,
-    run=_conv2d_grads, fake=_conv2d_grads_fake, setup=_setup_conv2d_grads, backward=_conv2d_grads_backward)
+    run=_conv2d_grads, fake=_conv2d_grads_fake, setup=_setup_conv2d_grads, backward=_conv2d_grads_backward,
+    jvp=_conv2d_grads_jvp)
 
 
 def _conv2d_transpose(x, kernel, bias, size, *window):
     *plain, number, alpha = window
     channels_first = window[4]
-    x, planes = dense(x, channels_first)
+    x, planes = dense(x, channels_first, kernel)
     shape = _large_shape(x, kernel, size, channels_first)
     core, small = geometry(x, planes, kernel, *plain, 0, 0.0, x_shape=shape)
     if x.shape != small:
@@ -167,13 +202,13 @@ def _large_shape(x, kernel, size, channels_first):
 
 
 def _conv2d_transpose_fake(x, kernel, bias, size, *window):
-    x, planes = dense(x, window[4])
+    x, planes = dense(x, window[4], kernel)
     return empty(x, _large_shape(x, kernel, size, window[4]), window[4], planes)
 
 
 def _setup_conv2d_transpose(ctx, inputs, output):
     x, kernel, _, _, *ctx.window = inputs
-    ctx.save_for_backward(x, kernel, output if ctx.window[5] else None)
+    keep(ctx, x, kernel, output if ctx.window[5] else None)
 
 
 def _conv2d_transpose_backward(ctx, dy):
@@ -192,7 +227,17 @@ def _conv2d_transpose_backward(ctx, dy):
     return dx, dkernel, dbias, None, *(None,) * _WINDOW_ARGUMENTS
 
 
+def _conv2d_transpose_jvp(ctx, dx, dkernel, dbias):
+    x, kernel, y = primals(ctx)
+    *plain, number, alpha = ctx.window
+    size = sizes(ctx.shapes[0], plain[4])[1:3]
+    plain = *plain, 0, 0.0
+    dz = added(None if dx is None else conv2d_transpose(dx, kernel, None, size, *plain),
+               None if dkernel is None else conv2d_transpose(x, dkernel, None, size, *plain), _spread_bias(dbias, ctx))
+    return dz if y is None else activation_grad(y, dz, number, alpha, True)
+
+
 conv2d_transpose = Op(
     "conv2d_transpose", f"(Tensor x, Tensor kernel, Tensor? bias, SymInt[] size, {_WINDOW}) -> Tensor", 3,
     run=_conv2d_transpose, fake=_conv2d_transpose_fake, setup=_setup_conv2d_transpose,
-    backward=_conv2d_transpose_backward)
+    backward=_conv2d_transpose_backward, jvp=_conv2d_transpose_jvp)

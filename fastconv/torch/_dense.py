@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from .. import _core
 from ._elementwise import activation_grad, spread
-from ._library import Op
+from ._library import Op, added, keep, primals
 from ._memory import DTYPES, address
 
 __all__ = ["dense"]
@@ -26,7 +26,7 @@ def _dense_fake(x, kernel, *_):
 
 def _setup_dense(ctx, inputs, output):
     x, kernel, _, *ctx.how = inputs
-    ctx.save_for_backward(x, kernel, output if ctx.how[0] else None)
+    keep(ctx, x, kernel, output if ctx.how[0] else None)
 
 
 def _dense_backward(ctx, dy):
@@ -36,9 +36,16 @@ def _dense_backward(ctx, dy):
     return *(grad if given else None for grad, given in zip(grads, wanted, strict=True)), None, None
 
 
+def _dense_jvp(ctx, dx, dkernel, dbias):
+    x, kernel, y = primals(ctx)
+    dz = added(None if dx is None else dx @ kernel, None if dkernel is None else x @ dkernel,
+               None if dbias is None else dbias.expand(ctx.shapes[0]))
+    return dz if y is None else activation_grad(y, dz, *ctx.how, True)
+
+
 dense = Op(
     "dense", "(Tensor x, Tensor kernel, Tensor? bias, int activation, float alpha) -> Tensor", 3,
-    run=_dense, fake=_dense_fake, setup=_setup_dense, backward=_dense_backward)
+    run=_dense, fake=_dense_fake, setup=_setup_dense, backward=_dense_backward, jvp=_dense_jvp)
 
 
 def _dense_grads(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted, *how):
@@ -59,8 +66,7 @@ def _dense_grads_fake(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted,
 
 def _setup_dense_grads(ctx, inputs, output):
     ctx.wanted, ctx.how = inputs[4:7], inputs[7:]
-    ctx.save_for_backward(*inputs[:4])
-    ctx.set_materialize_grads(False)
+    keep(ctx, *inputs[:4])
 
 
 def _dense_grads_backward(ctx, *seconds):
@@ -87,8 +93,23 @@ def _dense_grads_backward(ctx, *seconds):
     return dx, dkernel, ddy, dy_of_y, *(None,) * 5
 
 
+def _dense_grads_jvp(ctx, dx, dkernel, ddy, dy_of_y):
+    """The changes of the gradients with x, kernel, dy and y."""
+    x, kernel, dy, y = primals(ctx)
+    dz, ddz = dy, ddy
+    if y is not None:
+        dz = activation_grad(y, dy, *ctx.how, True)
+        ddz = added(None if ddy is None else activation_grad(y, ddy, *ctx.how, True),
+                    None if dy_of_y is None else spread(y, dy * dy_of_y, *ctx.how, True))
+    parts = ((None if ddz is None else ddz @ kernel.mT, None if dkernel is None else dz @ dkernel.mT),
+             (None if ddz is None else x.mT @ ddz, None if dx is None else dx.mT @ dz),
+             (None if ddz is None else ddz.sum(0),))
+    return tuple(added(*part) if given else None for part, given in zip(parts, ctx.wanted, strict=True))
+
+
 _dense_grads_op = Op(
     "dense_grads",
     "(Tensor x, Tensor kernel, Tensor dy, Tensor? y, bool dx_wanted, bool dkernel_wanted, bool dbias_wanted, "
     "int activation, float alpha) -> (Tensor, Tensor, Tensor)", 4,
-    run=_dense_grads, fake=_dense_grads_fake, setup=_setup_dense_grads, backward=_dense_grads_backward)
+    run=_dense_grads, fake=_dense_grads_fake, setup=_setup_dense_grads, backward=_dense_grads_backward,
+    jvp=_dense_grads_jvp)

@@ -7,7 +7,7 @@ import torch
 
 from .. import _core
 from ..nn.activations import ACTIVATIONS
-from ._library import Op
+from ._library import Op, added, keep, primals
 from ._memory import DTYPES, address
 
 __all__ = ["activation", "activation_grad", "relu", "softmax", "spread"]
@@ -22,10 +22,15 @@ def _axes(x: torch.Tensor) -> list[int]:
 
 
 def _dense(x: torch.Tensor) -> torch.Tensor:
-    """x in memory without gaps, its axes in any order."""
+    """x in memory without gaps, its axes in the order that they have."""
     if x.is_contiguous() or x.permute(_axes(x)).is_contiguous():
         return x
-    return x.contiguous()
+    return torch.empty_like(x).copy_(x)
+
+
+def _fresh(x: torch.Tensor) -> torch.Tensor:
+    """Memory for the result of an x without gaps, as torch's own operations order it where both orders are one."""
+    return torch.empty_like(x, memory_format=torch.contiguous_format if x.is_contiguous() else torch.preserve_format)
 
 
 def _along(x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
@@ -35,27 +40,27 @@ def _along(x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
 
 def _activate(x, number, alpha):
     x = _dense(x)
-    y = torch.empty_like(x)
+    y = _fresh(x)
     _core.activate(DTYPES[x.dtype], number, alpha, x.numel(), address(x), address(y))
     return y
 
 
 def _activate_grad(known, dy, number, alpha, from_output):
     known = _dense(known)
-    dy, dx = _along(dy, known), torch.empty_like(known)
+    dy, dx = _along(dy, known), _fresh(known)
     pair = (None, address(known)) if from_output else (address(known), None)
     _core.activate_grad(DTYPES[known.dtype], number, alpha, known.numel(), *pair, address(dy), address(dx))
     return dx
 
 
 def _empty(x, *_):
-    return torch.empty_like(_dense(x))
+    return _fresh(_dense(x))
 
 
 def _setup_activation(ctx, inputs, output):
     x, *ctx.how = inputs
     ctx.from_output = _core.activation_from_output(*ctx.how)
-    ctx.save_for_backward(output if ctx.from_output else x)
+    keep(ctx, output if ctx.from_output else x)
 
 
 def _activation_backward(ctx, dy):
@@ -65,7 +70,7 @@ def _activation_backward(ctx, dy):
 
 def _setup_activation_grad(ctx, inputs, output):
     known, dy, *ctx.how = inputs
-    ctx.save_for_backward(known, dy)
+    keep(ctx, known, dy)
 
 
 def _activation_grad_backward(ctx, ddx):
@@ -75,12 +80,24 @@ def _activation_grad_backward(ctx, ddx):
     return dknown, activation_grad(known, ddx, *ctx.how) if ctx.needs_input_grad[1] else None, None, None, None
 
 
+def _activation_jvp(ctx, dx):
+    (known,) = primals(ctx)
+    return activation_grad(known, dx, *ctx.how, ctx.from_output)
+
+
+def _activation_grad_jvp(ctx, dknown, ddy):
+    known, dy = primals(ctx)
+    return added(None if dknown is None else spread(known, dy * dknown, *ctx.how),
+                 None if ddy is None else activation_grad(known, ddy, *ctx.how))
+
+
 activation = Op(
     "activation", "(Tensor x, int activation, float alpha) -> Tensor", 1,
-    run=_activate, fake=_empty, setup=_setup_activation, backward=_activation_backward)
+    run=_activate, fake=_empty, setup=_setup_activation, backward=_activation_backward, jvp=_activation_jvp)
 activation_grad = Op(
     "activation_grad", "(Tensor known, Tensor dy, int activation, float alpha, bool from_output) -> Tensor", 2,
-    run=_activate_grad, fake=_empty, setup=_setup_activation_grad, backward=_activation_grad_backward)
+    run=_activate_grad, fake=_empty, setup=_setup_activation_grad, backward=_activation_grad_backward,
+    jvp=_activation_grad_jvp)
 
 
 def spread(known, product, number, alpha, from_output):
@@ -127,21 +144,21 @@ _BY_INPUT = {
 
 def _relu(x, *parameters):
     x = _dense(x)
-    y = torch.empty_like(x)
+    y = _fresh(x)
     _core.relu(DTYPES[x.dtype], parameters, x.numel(), address(x), address(y))
     return y
 
 
 def _relu_grad(x, dy, *parameters):
     x = _dense(x)
-    dy, dx = _along(dy, x), torch.empty_like(x)
+    dy, dx = _along(dy, x), _fresh(x)
     _core.relu_grad(DTYPES[x.dtype], parameters, x.numel(), address(x), address(dy), address(dx))
     return dx
 
 
 def _setup_relu(ctx, inputs, output):
     x, *ctx.parameters = inputs
-    ctx.save_for_backward(x)
+    keep(ctx, x)
 
 
 def _relu_backward(ctx, dy):
@@ -151,7 +168,7 @@ def _relu_backward(ctx, dy):
 
 def _setup_relu_grad(ctx, inputs, output):
     x, _, *ctx.parameters = inputs
-    ctx.save_for_backward(x)
+    keep(ctx, x)
 
 
 def _relu_grad_backward(ctx, ddx):
@@ -161,11 +178,24 @@ def _relu_grad_backward(ctx, ddx):
             relu_grad(x, ddx, *ctx.parameters) if ctx.needs_input_grad[1] else None, None, None, None, None)
 
 
+def _relu_jvp(ctx, dx):
+    (x,) = primals(ctx)
+    return relu_grad(x, dx, *ctx.parameters)
+
+
+def _relu_grad_jvp(ctx, _, ddy):
+    (x,) = primals(ctx)
+    return None if ddy is None else relu_grad(x, ddy, *ctx.parameters)
+
+
 _RELU_SCHEMA = "float negative_slope, float threshold, float low, float high) -> Tensor"
-relu = Op("relu", f"(Tensor x, {_RELU_SCHEMA}", 1, run=_relu, fake=_empty, setup=_setup_relu, backward=_relu_backward)
+relu = Op(
+    "relu", f"(Tensor x, {_RELU_SCHEMA}", 1,
+    run=_relu, fake=_empty, setup=_setup_relu, backward=_relu_backward, jvp=_relu_jvp)
 relu_grad = Op(
     "relu_grad", f"(Tensor x, Tensor dy, {_RELU_SCHEMA}", 2,
-    run=_relu_grad, fake=_empty, setup=_setup_relu_grad, backward=_relu_grad_backward)
+    run=_relu_grad, fake=_empty, setup=_setup_relu_grad, backward=_relu_grad_backward,
+    jvp=_relu_grad_jvp)
 
 
 def _rows(x: torch.Tensor, axis: int) -> tuple[torch.Tensor, tuple[int, int, int]]:
@@ -180,21 +210,21 @@ def _rows(x: torch.Tensor, axis: int) -> tuple[torch.Tensor, tuple[int, int, int
 
 def _softmax(x, axis):
     x, lengths = _rows(x, axis)
-    y = torch.empty_like(x)
+    y = _fresh(x)
     _core.softmax(DTYPES[x.dtype], *lengths, address(x), address(y))
     return y
 
 
 def _softmax_grad(y, dy, axis):
     y, lengths = _rows(y, axis)
-    dy, dx = _along(dy, y), torch.empty_like(y)
+    dy, dx = _along(dy, y), _fresh(y)
     _core.softmax_grad(DTYPES[y.dtype], *lengths, address(y), address(dy), address(dx))
     return dx
 
 
 def _setup_softmax(ctx, inputs, output):
     ctx.axis = inputs[1]
-    ctx.save_for_backward(output)
+    keep(ctx, output)
 
 
 def _softmax_backward(ctx, dy):
@@ -204,7 +234,7 @@ def _softmax_backward(ctx, dy):
 
 def _setup_softmax_grad(ctx, inputs, output):
     y, dy, ctx.axis = inputs
-    ctx.save_for_backward(y, dy)
+    keep(ctx, y, dy)
 
 
 def _softmax_grad_backward(ctx, ddx):
@@ -215,9 +245,26 @@ def _softmax_grad_backward(ctx, ddx):
         softmax_grad(y, ddx, ctx.axis) if ctx.needs_input_grad[1] else None), None
 
 
+def _softmax_jvp(ctx, dx):
+    """The matrix of softmax's derivatives is symmetric."""
+    (y,) = primals(ctx)
+    return softmax_grad(y, dx, ctx.axis)
+
+
+def _softmax_grad_jvp(ctx, change, ddy):
+    y, dy = primals(ctx)
+
+    def total(values):
+        return values.sum(ctx.axis, keepdim=True)
+
+    of_y = None if change is None else change * (dy - total(y * dy)) - y * total(change * dy)
+    return added(of_y, None if ddy is None else softmax_grad(y, ddy, ctx.axis))
+
+
 softmax = Op(
     "softmax", "(Tensor x, int axis) -> Tensor", 1,
-    run=_softmax, fake=_empty, setup=_setup_softmax, backward=_softmax_backward)
+    run=_softmax, fake=_empty, setup=_setup_softmax, backward=_softmax_backward, jvp=_softmax_jvp)
 softmax_grad = Op(
     "softmax_grad", "(Tensor y, Tensor dy, int axis) -> Tensor", 2,
-    run=_softmax_grad, fake=_empty, setup=_setup_softmax_grad, backward=_softmax_grad_backward)
+    run=_softmax_grad, fake=_empty, setup=_setup_softmax_grad, backward=_softmax_grad_backward,
+    jvp=_softmax_grad_jvp)

@@ -13,7 +13,7 @@ def conv2d_pool2d(x, kernel, bias, window, how):
     if not is_unobserved(x, kernel, bias):
         return _pooling.pool2d(_convolution.conv2d(x, kernel, bias, *window), *how)
     channels_first = window[4]
-    x, planes = dense(x, channels_first)
+    x, planes = dense(x, channels_first, kernel)
     convolution, shape = _convolution.geometry(x, planes, kernel, *window)
     pooling, shape = _pooling.geometry(x.dtype, shape, planes, *how)
     kernel, y = kernel.contiguous(), empty(x, shape, channels_first, planes)

@@ -4,11 +4,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch.autograd import forward_ad
 
-__all__ = ["Op", "is_unobserved"]
+__all__ = ["Op", "added", "is_unobserved", "keep", "primals"]
 
 _library = torch.library.Library("fastconv", "DEF")
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
+# On within autograd's own vmap, under which tensors look like any others.
+_VMAP = torch._C._dispatch_key_parse("VmapMode")
 
 
 def _is_plain(tensor: torch.Tensor | None) -> bool:
@@ -20,17 +23,53 @@ def _is_plain(tensor: torch.Tensor | None) -> bool:
 def _is_seen(tensors) -> bool:
     """Whether the dispatcher has to know of an operation on these."""
     return (not all(map(_is_plain, tensors)) or torch._C._len_torch_dispatch_stack() > 0
-            or bool(torch.jit.is_tracing()))
+            or bool(torch.jit.is_tracing()) or torch._C._dispatch_tls_is_dispatch_key_included(_VMAP))
 
 
 def _wants_gradient(tensors) -> bool:
     return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
 
 
+def _may_have_tangents() -> bool:
+    """Whether this is within `torch.autograd.forward_ad.dual_level`."""
+    return forward_ad._current_level >= 0 and torch._C._is_fwd_grad_enabled()
+
+
+@torch._disable_dynamo
+def _uncompiled(function: Callable, *args):
+    """What torch.compile does not look into; unlike `torch.compiler.disable`, this imports nothing."""
+    return function(*args)
+
+
+def keep(ctx, *tensors: torch.Tensor | None) -> None:
+    """For backward and jvp, which get None for a gradient or tangent that there is not."""
+    ctx.save_for_backward(*tensors)
+    ctx.save_for_forward(*tensors)
+    ctx.set_materialize_grads(False)
+
+
+def primals(ctx) -> tuple[torch.Tensor | None, ...]:
+    """What `keep` kept, for jvp, without the tangents of its own level."""
+    return _primals(ctx.saved_tensors)
+
+
+def _primals(tensors) -> tuple[torch.Tensor | None, ...]:
+    """Levels within levels exist in torch.func alone."""
+    if not torch._C._are_functorch_transforms_active():
+        return tuple(tensors)
+    return tuple(t if t is None else forward_ad.unpack_dual(t).primal for t in tensors)
+
+
+def added(*parts: torch.Tensor | None) -> torch.Tensor | None:
+    """The sum of those that there are."""
+    found = [part for part in parts if part is not None]
+    return sum(found[1:], start=found[0]) if found else None
+
+
 def is_unobserved(*tensors: torch.Tensor | None) -> bool:
     """Whether nothing but the result of an operation on these matters: no gradient, transform or trace."""
     return not (torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or _is_seen(tensors)
-                or _wants_gradient(tensors))
+                or _wants_gradient(tensors) or _may_have_tangents())
 
 
 def _register(name: str, schema: str, run: Callable, fake: Callable, setup: Callable,
@@ -45,6 +84,37 @@ def _register(name: str, schema: str, run: Callable, fake: Callable, setup: Call
     torch.library.register_fake(f"fastconv::{name}", fake, lib=_library)
     torch.library.register_autograd(f"fastconv::{name}", backward, setup_context=setup, lib=_library)
     return getattr(torch.ops.fastconv, name).default
+
+
+def _only_of_something(backward: Callable) -> Callable:
+    def of_something(ctx, *grads):
+        if all(grad is None for grad in grads):
+            return (None,) * len(ctx.needs_input_grad)
+        return backward(ctx, *grads)
+    return of_something
+
+
+def _with_shapes(setup: Callable) -> Callable:
+    def with_shapes(ctx, inputs, output):
+        setup(ctx, inputs, output)
+        ctx.shapes = [y.shape for y in (output if isinstance(output, tuple) else (output,))]
+    return with_shapes
+
+
+def _in_every_level(jvp: Callable) -> Callable:
+    """A jvp whose own operations have tangents in the outer levels of torch.func, where torch would leave them out.
+
+    Its zeros are tensors: torch takes no None.
+    """
+    def of_every_level(ctx, *tangents):
+        with forward_ad._set_fwd_grad_enabled(torch._C._are_functorch_transforms_active()):
+            tangents = _primals(tangents)
+            changes = jvp(ctx, *tangents)
+            like = next(tangent for tangent in tangents if tangent is not None)
+            full = [like.new_zeros(shape) if change is None else change for change, shape in zip(
+                changes if isinstance(changes, tuple) else (changes,), ctx.shapes, strict=True)]
+        return tuple(full) if isinstance(changes, tuple) else full[0]
+    return of_every_level
 
 
 class Op:
@@ -65,12 +135,17 @@ class Op:
     setup : callable
         ``setup(ctx, inputs, output)`` keeps what `backward` needs.
     backward : callable
-        ``backward(ctx, *grads)``, made of operations that have gradients themselves; a gradient may be None.
+        ``backward(ctx, *grads)``, made of operations that have gradients themselves; a gradient, but not all, may be
+        None.
+    jvp : callable
+        ``jvp(ctx, *tangents)`` of the tensors, likewise; the changes of the results, of shapes ``ctx.shapes``, None
+        for zeros.
     """
 
     def __init__(self, name: str, schema: str, tensors: int, *, run: Callable, fake: Callable, setup: Callable,
-                 backward: Callable):
+                 backward: Callable, jvp: Callable):
         self._run, self._tensors = run, tensors
+        backward = _only_of_something(backward)
         self._op = _register(name, schema, run, fake, setup, backward)
 
         # One argument for all that are no tensors: autograd looks at each.
@@ -86,12 +161,16 @@ class Op:
 
         self._function = function(
             forward=forward, backward=lambda ctx, *grads: (*backward(ctx, *grads)[:tensors], None))
-        # torch.func knows no autograd of registered operations, only this form, which is slower to call.
+        # torch.func and forward mode know no autograd of registered operations, only this form, slower to call.
         self._transformed = function(
-            forward=self.__call__, setup_context=setup, backward=backward, vmap=self._over_batch)
+            forward=self.__call__, setup_context=_with_shapes(setup), backward=backward, vmap=self._over_batch,
+            jvp=_in_every_level(lambda ctx, *tangents: jvp(ctx, *tangents[:tensors])))
 
     def __call__(self, *args):
         tensors = args[:self._tensors]
+        if _may_have_tangents():
+            apply = self._transformed.apply
+            return _uncompiled(apply, *args) if torch.compiler.is_compiling() else apply(*args)
         if torch.compiler.is_compiling():
             return self._op(*args)
         if torch._C._are_functorch_transforms_active():

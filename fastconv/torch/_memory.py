@@ -26,15 +26,42 @@ def sizes(shape, channels_first: bool):
     return _args.sizes(shape, data_format(channels_first))
 
 
-def dense(x: torch.Tensor, channels_first: bool) -> tuple[torch.Tensor, bool]:
-    """x in memory without gaps, and whether its channels come first there, whatever the order of its axes."""
-    if x.is_contiguous():
-        return x, channels_first
-    if channels_first:
-        turned = x.is_contiguous(memory_format=torch.channels_last)
-    else:
-        turned = x.permute(0, 3, 1, 2).is_contiguous()
-    return (x, not channels_first) if turned else (x.contiguous(), channels_first)
+def _is_channels_last(image: torch.Tensor) -> bool:
+    """Whether torch's own operations take (n, c, h, w) for `torch.channels_last`.
+
+    By the strides alone, also of axes of length 1, and not where both orders have the same: `suggest_memory_format` of
+    c10/core/MemoryFormat.h, of which Python knows nothing.
+    """
+    shape, strides = image.shape, image.stride()
+    least = 0
+    if strides[1] == 0:
+        return False
+    for axis in (1, 3, 2, 0):
+        if shape[axis] == 0 or strides[axis] < least or (axis == 0 and least == strides[1]):
+            return False
+        least = strides[axis] * shape[axis] if shape[axis] > 1 else strides[axis]
+    return True
+
+
+def dense(x: torch.Tensor, channels_first: bool, kernel: torch.Tensor | None = None) -> tuple[torch.Tensor, bool]:
+    """x in memory without gaps, and whether its channels come first there, whatever the order of its axes.
+
+    As in torch, a result is `torch.channels_last` where x is or the kernel of `torch.nn.Conv2d` was. Where the strides
+    do not tell, memory has the order of the axes.
+    """
+    if x.is_contiguous():       # Most often, and then mostly at once
+        n, *size = x.shape
+        if not channels_first and (size[2] > 1 or x.stride(3) == 1):
+            return x, False
+        # An axis of the kernel after the channels lies closer than these.
+        if channels_first and n and size[0] > 1 and (size[1] > 1 or size[2] > 1) and (
+                kernel is None or kernel.stride(1) < kernel.stride(2) * kernel.shape[2]):
+            return x, True
+    image = x if channels_first else x.permute(0, 3, 1, 2)
+    last = _is_channels_last(image) or (kernel is not None and _is_channels_last(kernel.permute(3, 2, 0, 1)))
+    planes = not last and (channels_first or not x.is_contiguous() or image.stride(1) > image.stride(3))
+    image = image.contiguous(memory_format=torch.contiguous_format if planes else torch.channels_last)
+    return image if channels_first else image.permute(0, 2, 3, 1), planes
 
 
 def stored(x: torch.Tensor, channels_first: bool, planes: bool) -> torch.Tensor:

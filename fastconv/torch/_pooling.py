@@ -7,7 +7,7 @@ import torch
 
 from .. import _args
 from ..nn.pooling import Geometry
-from ._library import Op
+from ._library import Op, keep, primals
 from ._memory import DTYPES, address, data_format, dense, empty, sizes, stored, windows
 
 __all__ = ["geometry", "pool2d"]
@@ -54,7 +54,7 @@ def _pool2d_fake(x, *how):
 
 def _setup_pool2d(ctx, inputs, output):
     x, *ctx.how = inputs
-    ctx.save_for_backward(x)
+    keep(ctx, x)
 
 
 def _pool2d_backward(ctx, dy):
@@ -84,7 +84,7 @@ def _pool2d_grad_fake(x, dy, *how):
 
 def _setup_pool2d_grad(ctx, inputs, output):
     x, _, *ctx.how = inputs
-    ctx.save_for_backward(x)
+    keep(ctx, x)
 
 
 def _pool2d_grad_backward(ctx, ddx):
@@ -114,12 +114,28 @@ def _pick_backward(ctx, dddy):
     return torch.zeros_like(x) if ctx.needs_input_grad[0] else None, dddx, *(None,) * 5
 
 
+def _pool2d_jvp(ctx, dx):
+    (x,) = primals(ctx)
+    return pool2d(dx, *ctx.how) if ctx.how[0] else _max_pool2d_pick(x, dx, *ctx.how)
+
+
+def _pool2d_grad_jvp(ctx, _, ddy):
+    (x,) = primals(ctx)
+    return None if ddy is None else _pool2d_grad_op(x, ddy, *ctx.how)
+
+
+def _pick_jvp(ctx, _, dddx):
+    (x,) = primals(ctx)
+    return None if dddx is None else _max_pool2d_pick(x, dddx, *ctx.how)
+
+
 pool2d = Op(
     "pool2d", f"(Tensor x, {_WINDOW}) -> Tensor", 1,
-    run=_pool2d, fake=_pool2d_fake, setup=_setup_pool2d, backward=_pool2d_backward)
+    run=_pool2d, fake=_pool2d_fake, setup=_setup_pool2d, backward=_pool2d_backward, jvp=_pool2d_jvp)
 _pool2d_grad_op = Op(
     "pool2d_grad", f"(Tensor x, Tensor dy, {_WINDOW}) -> Tensor", 2,
-    run=_pool2d_grad, fake=_pool2d_grad_fake, setup=_setup_pool2d_grad, backward=_pool2d_grad_backward)
+    run=_pool2d_grad, fake=_pool2d_grad_fake, setup=_setup_pool2d_grad, backward=_pool2d_grad_backward,
+    jvp=_pool2d_grad_jvp)
 _max_pool2d_pick = Op(
     "max_pool2d_pick", f"(Tensor x, Tensor ddx, {_WINDOW}) -> Tensor", 2,
-    run=_pick, fake=_pick_fake, setup=_setup_pool2d_grad, backward=_pick_backward)
+    run=_pick, fake=_pick_fake, setup=_setup_pool2d_grad, backward=_pick_backward, jvp=_pick_jvp)

@@ -61,6 +61,25 @@ def same_dtype(arrays: dict[str, np.ndarray]) -> None:
             raise TypeError(f"`{name}` must have the dtype of `{first}`, {reference.dtype}; received {array.dtype}")
 
 
+# The kernel's order of axes, by the axis of its output channels: of a convolution, a transposed one, a dense layer.
+KERNEL_ORDERS = {3: "(k_h, k_w, c_in // groups, c_out)", 2: "(k_h, k_w, c_out, c_in)", 1: "(inputs, outputs)"}
+_TORCH_ORDERS = {3: "(c_out, c_in // groups, k_h, k_w)", 2: "(c_in, c_out, k_h, k_w)"}
+
+
+def kernel_order(kernel_shape, axis: int, c_in: int, groups: int = 1) -> str:
+    """The end of a message about a kernel's shape: what it is, how it is read, and whether it fits as in PyTorch."""
+    fits = kernel_shape[1] * groups == c_in if axis == 3 else kernel_shape[0] == c_in
+    return f"received shape {tuple(kernel_shape)}, read as {KERNEL_ORDERS[axis]}" + (
+        f"; one in PyTorch's order {_TORCH_ORDERS[axis]} goes in transposed by (2, 3, 1, 0)" if fits else "")
+
+
+def bias_shape(bias_shape, kernel_shape, axis: int) -> None:
+    """Raise unless the bias has a number for each cell of that axis of the kernel, its outputs."""
+    if tuple(bias_shape) != (kernel_shape[axis],):
+        raise ValueError(f"`bias` must have shape {(kernel_shape[axis],)}; received {tuple(bias_shape)} with a kernel "
+                         f"of shape {tuple(kernel_shape)}, read as {KERNEL_ORDERS[axis]}")
+
+
 def buffer(array: np.ndarray | None):
     """array as something that exports a buffer: NumPy exports none for bfloat16."""
     # A dtype puts its name together each time, which takes longer than many an operation.

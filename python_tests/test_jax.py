@@ -264,6 +264,7 @@ def test_empty_batch():
     (lambda x, k: fj.conv2d(x, k, activation="elu", alpha="a"), TypeError, "`alpha`"),
     (lambda x, k: fj.conv2d(x, k, data_format="NHWC"), ValueError, "`data_format`"),
     (lambda x, k: fj.conv2d(x, k, groups=2), ValueError, "`kernel` must have"),
+    (lambda x, k: fj.conv2d(x, jnp.ones((4, 1, 3, 3))), ValueError, r"read as \(k_h, .*; one in PyTorch's order"),
     (lambda x, k: fj.conv2d(x, jnp.ones((5, 3, 1, 1))), ValueError, "does not fit into `x`"),
     (lambda x, k: fj.conv2d_transpose(x, k, padding=((0, 0), (0, 0))), ValueError, "`padding`"),
     (lambda x, k: fj.conv2d_transpose(x, k, strides=2, output_padding=2), ValueError, "`output_padding`"),

@@ -24,7 +24,7 @@ static int geometry(call *c, const input *x, const input *kernel, fc_conv2d_para
     ptrdiff_t window[2] = {kernel->dims[0], kernel->dims[1]}, c_out = kernel->dims[3], pad[4], out_h = 0, out_w = 0;
     if (size.c % k->groups || size.c / k->groups != kernel->dims[2] || c_out % k->groups) {
         call_fail(c, TF_INVALID_ARGUMENT, "`x` has %td channels, which in %td groups do not fit a `kernel` of shape "
-                  "(%td, %td, %td, %td)", size.c, k->groups, window[0], window[1], (ptrdiff_t)kernel->dims[2], c_out);
+                  "(%td, %td, %td, %td), read as (k_h, k_w, c_in // groups, c_out)", size.c, k->groups, window[0], window[1], (ptrdiff_t)kernel->dims[2], c_out);
         return 0;
     }
     fc_status status = padding_amounts(&k->padding, size.h, size.w, window, k->strides, k->dilations, pad);
@@ -37,8 +37,8 @@ static int geometry(call *c, const input *x, const input *kernel, fc_conv2d_para
     if (status == FC_OK)
         status = fc->conv2d_output_size(p, &out_h, &out_w);
     if (status != FC_OK)
-        call_fail(c, TF_INVALID_ARGUMENT, "%s: input %td x %td, kernel %td x %td", fc->status_text(status), size.h,
-                  size.w, window[0], window[1]);
+        call_fail(c, TF_INVALID_ARGUMENT, "%s: input %td x %td, kernel %td x %td, the first two of (k_h, k_w, c_in // groups, c_out)",
+                  fc->status_text(status), size.h, size.w, window[0], window[1]);
     dims_of(k->layout, (image_size){size.n, out_h, out_w, c_out}, out);
     return call_ok(c);
 }
@@ -47,7 +47,8 @@ static int geometry(call *c, const input *x, const input *kernel, fc_conv2d_para
 static const void *channels_input(call *c, int index, const char *name, const fc_conv2d_params *p) {
     input b = call_input(c, index);
     if (call_ok(c) && (b.rank != 1 || b.dims[0] != p->c_out))
-        call_fail(c, TF_INVALID_ARGUMENT, "`%s` must have shape (%td,)", name, p->c_out);
+        call_fail(c, TF_INVALID_ARGUMENT, "`%s` must have shape (%td,), as many numbers as the kernel, (k_h, k_w, c_in // groups, "
+                  "c_out), has output channels", name, p->c_out);
     return b.data;
 }
 
@@ -214,6 +215,10 @@ static void run_transpose(const kernel *base, call *c) {
     if (!call_ok(c))
         return;
     image_size size = size_of(k->layout, x.dims);
+    if (kernel.dims[3] != size.c)
+        call_fail(c, TF_INVALID_ARGUMENT, "`kernel` must have %td input channels; received shape (%td, %td, %td, %td), read as "
+                  "(k_h, k_w, c_out, c_in)", size.c, (ptrdiff_t)kernel.dims[0], (ptrdiff_t)kernel.dims[1],
+                  (ptrdiff_t)kernel.dims[2], (ptrdiff_t)kernel.dims[3]);
     size.h = transposed_size(k, 0, size.h, kernel.dims[0]);
     size.w = transposed_size(k, 1, size.w, kernel.dims[1]);
     size.c = kernel.dims[2];

@@ -22,8 +22,8 @@ def operands(x: jax.Array, kernel: jax.Array, bias, axis: int):
     """x, kernel and bias of one dtype, the bias with a number for each cell of that axis of the kernel, its outputs."""
     bias = None if bias is None else array(bias, "bias", 1)
     _args.same_dtype({"x": x, "kernel": kernel} | ({} if bias is None else {"bias": bias}))
-    if bias is not None and bias.shape != (kernel.shape[axis],):
-        raise ValueError(f"`bias` must have shape {(kernel.shape[axis],)}; received {bias.shape}")
+    if bias is not None:
+        _args.bias_shape(bias.shape, kernel.shape, axis)
     return x, kernel, bias
 
 

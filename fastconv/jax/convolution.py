@@ -20,7 +20,9 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
         (n, h, w, c_in), or (n, c_in, h, w) with ``data_format='channels_first'``; float16, bfloat16, float32 or
         float64.
     kernel : jax.Array
-        (k_h, k_w, c_in // groups, c_out), of x's dtype.
+        (k_h, k_w, c_in // groups, c_out), of x's dtype. A kernel in PyTorch's order,
+        (c_out, c_in // groups, k_h, k_w), has to be transposed by (2, 3, 1, 0): where its sizes fit as they are,
+        nothing tells.
     bias : jax.Array, optional
         (c_out,), of x's dtype.
     strides, dilation_rate : int or two ints

@@ -37,7 +37,8 @@ class Keywords:
             raise ValueError(f"`kernel` must be at least 1 x 1; received shape {kernel_shape}")
         if k_c * self.groups != c_in:
             raise ValueError(f"`kernel` must have {c_in} // groups = {c_in / self.groups:g} input channels for `x` of "
-                             f"shape {x_shape} and groups={self.groups}; received shape {kernel_shape}")
+                             f"shape {x_shape} and groups={self.groups}; "
+                             f"{_args.kernel_order(kernel_shape, 3, c_in, self.groups)}")
         if c_out % self.groups:
             raise ValueError(f"`groups` must divide the kernel's {c_out} output channels; received {self.groups}")
         if dtype in _args.BYTES and self.activation not in _EXACT:
@@ -55,7 +56,8 @@ class Keywords:
                              f"strides={self.strides}, dilation_rate={self.dilation}, groups={self.groups}, {dtype}")
         if not (out_h and out_w) and h and w and not may_be_empty:
             raise ValueError(f"`kernel` of {k_h} x {k_w} with dilation_rate={self.dilation} does not fit into `x` of "
-                             f"shape {x_shape} with padding={self.padding!r}")
+                             f"shape {x_shape} with padding={self.padding!r}; "
+                             f"{_args.kernel_order(kernel_shape, 3, c_in, self.groups)}")
         return geometry, _args.shape_of(n, out_h, out_w, c_out, self.data_format)
 
 
@@ -91,8 +93,7 @@ def checked_bias(bias, kernel, axis=3):
     else:
         bias = _args.float_array(bias, "bias", 1)
         _args.same_dtype({"kernel": kernel, "bias": bias})
-    if bias.shape != (kernel.shape[axis],):
-        raise ValueError(f"`bias` must have shape {(kernel.shape[axis],)}; received {bias.shape}")
+    _args.bias_shape(bias.shape, kernel.shape, axis)
     return bias
 
 
@@ -106,7 +107,9 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
         float16, bfloat16 (ml_dtypes), float32 or float64; int8 or uint8 where `kernel` is int8 or uint8. Other
         integers and bool are converted to the float NumPy's promotion with float32 gives.
     kernel : array_like, shape (k_h, k_w, c_in // groups, c_out)
-        Of the same dtype as `x`, or both 8-bit integers, of either sign each.
+        Of the same dtype as `x`, or both 8-bit integers, of either sign each. A kernel in PyTorch's order,
+        (c_out, c_in // groups, k_h, k_w), has to be transposed by (2, 3, 1, 0): where its sizes fit as they are,
+        nothing tells.
     bias : array_like, shape (c_out,), optional
         Of the same dtype as `x`; int32 for 8-bit integers.
     strides, dilation_rate : int or (int, int)

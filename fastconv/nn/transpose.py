@@ -75,7 +75,7 @@ def output_shape(x_shape, kernel_shape, keywords: Keywords, output_padding) -> t
     n, *size, c_in = _args.sizes(x_shape, keywords.data_format)
     if kernel_shape[3] != c_in:
         raise ValueError(f"`kernel` must have {c_in} input channels, in its last axis, for `x` of shape {x_shape}; "
-                         f"received shape {kernel_shape}")
+                         f"{_args.kernel_order(kernel_shape, 2, c_in)}")
     result = transposed_size(size, kernel_shape[:2], keywords.strides, keywords.padding, output_padding,
                              keywords.dilation)
     if max(result) >= 2**63:

@@ -57,8 +57,7 @@ def operands(x, kernel, bias, axis: int, rank: int | None = 4):
     check(kernel, "kernel", rank or 2)
     if bias is not None:
         check(bias, "bias", 1)
-        if bias.shape[0] != kernel.shape[axis]:
-            raise ValueError(f"`bias` must have shape {(kernel.shape[axis],)}; received {tuple(bias.shape)}")
+        _args.bias_shape(bias.shape, kernel.shape, axis)
     if torch.is_autocast_enabled("cpu"):
         dtype = torch.get_autocast_dtype("cpu")
         x, kernel, bias = (t if t is None or t.dtype is torch.float64 else t.to(dtype) for t in (x, kernel, bias))

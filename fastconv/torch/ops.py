@@ -19,7 +19,8 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
         float64. Read where it lies, also where its memory has the other order of axes (`torch.channels_last`); the
         result then has that order too.
     kernel : torch.Tensor
-        (k_h, k_w, c_in // groups, c_out), of x's dtype: ``weight.permute(2, 3, 1, 0)`` of `torch.nn.Conv2d`.
+        (k_h, k_w, c_in // groups, c_out), of x's dtype: ``weight.permute(2, 3, 1, 0)`` of `torch.nn.Conv2d`. Where the
+        sizes of the weight itself, (c_out, c_in // groups, k_h, k_w), fit as they are, nothing tells.
     bias : torch.Tensor, optional
         (c_out,), of x's dtype.
     strides, dilation_rate : int or two ints

@@ -59,6 +59,49 @@ def test_average_pooling_however_large(case, isa):
         hold(accuracy.average(*case, constant=constant), accuracy.PROMISED["average"])
 
 
+def terms_alike(count, dtype):
+    """(count, 50): a 1, then equal terms down to 3e-4: each addition of one to the sum rounds the same way."""
+    terms = np.repeat(np.exp(-np.linspace(0, 8, 50))[None], count, 0).astype(dtype)
+    terms[0, ::2] = 1
+    return terms
+
+
+def error(got, exact, size, dtype):
+    """The worst, in units of rounding."""
+    return float(np.max(abs(got - exact) / size) * (2.0**24 if dtype == np.float32 else 2.0**53))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("count", [16, 31, 32, 33, 49, 100, 1000])
+def test_sums_of_terms_that_are_alike(count, dtype, isa):
+    terms = terms_alike(count, dtype)
+    x, wide = np.log(terms), np.exp(np.log(terms).astype(np.longdouble))
+    want = wide / wide.sum(0)
+    given, slope = want.astype(dtype), dtype(0.1)
+    products = given.astype(np.longdouble) * slope
+    change, size = (given * (slope + sign * products.sum(0)) for sign in (-1, 1))
+    for axis, turned in ((0, np.asarray), (1, np.transpose)):
+        y = fastconv.softmax(turned(x).copy(), axis)
+        assert error(turned(y), want, want, dtype) <= accuracy.PROMISED["softmax"][0]
+        dx = fastconv.softmax_grad(turned(given), np.full(y.shape, slope), axis)
+        assert error(turned(dx), change, size, dtype) <= accuracy.PROMISED["softmax"][1]
+    for rows in (1, 4, 7, count):
+        cols = count // rows
+        image = terms[:rows * cols].reshape(1, rows, cols, 50)
+        mean = image.astype(np.longdouble).mean((1, 2)).ravel()
+        y = fastconv.avg_pool2d(image, (rows, cols))
+        assert error(y.ravel(), mean, mean, dtype) <= accuracy.PROMISED["average"][0]
+
+
+@pytest.mark.parametrize("count", [3, 9, 10, 16, 32, 33, 100])
+def test_shares_that_are_alike(count, isa):
+    """A cell under `count` windows."""
+    dy = terms_alike(count, np.float32)[None, None]
+    dx = fastconv.avg_pool2d_grad(dy, (1, 1, 2 * count - 1, 50), (1, count), strides=1)
+    exact = dy.astype(np.float64).sum(2).ravel() / count
+    assert error(dx[0, 0, count - 1], exact, exact, np.float32) <= accuracy.PROMISED["average"][1]
+
+
 def test_infinities_reach_long_sums(isa):
     """A sum in two parts knows infinity: the rest of rounding it would be NaN."""
     x = np.ones((1, 20, 20, 5), np.float32)

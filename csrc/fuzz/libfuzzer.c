@@ -10,6 +10,10 @@ static const char *const isas[] = {FC_FUZZ_ISAS};
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+const char *__asan_default_options(void);
+
+/* More memory than there is must end in FC_OUT_OF_MEMORY. */
+const char *__asan_default_options(void) { return "allocator_may_return_null=1:max_allocation_size_mb=2048"; }
 
 /* Calls before fc_init choose the kernels, of which there are only some here. */
 int LLVMFuzzerInitialize(int *argc, char ***argv) {

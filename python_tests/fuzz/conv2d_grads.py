@@ -113,11 +113,9 @@ def _kernel_grad_norm(x, dy, dtype):
 
 
 def draw_bias_grad(d: draw.Draw) -> dict:
-    shape = [
-        d.choice((0, 1, 1, 2, 3)),
-        *(d.choice((33, 64) if d.large else conv_geometry.NARROW + conv_geometry.WIDE) for _ in range(2)),
-        d.choice(conv_geometry.CHANNELS),
-    ]
+    sizes = (64, 80) if d.large else conv_geometry.NARROW + conv_geometry.WIDE
+    channels = (33, 64, 130) if d.large else conv_geometry.CHANNELS
+    shape = [d.choice((0, 1, 1, 2, 3)), *(d.choice(sizes) for _ in range(2)), d.choice(channels)]
     layout = d.choice(("channels_last", "channels_first"))
     return {
         "dy": d.array(conv_geometry.in_layout(*shape, layout), d.choice(draw.FLOATS)),

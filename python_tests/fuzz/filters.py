@@ -15,7 +15,7 @@ from .conv_reference import clean
 DTYPES = ("uint8", "uint8", "int8", "uint16", "int16", "int32", "float16", "bfloat16", "float32", "float32", "float64")
 BORDERS = ("reflect101", "reflect", "nearest", "wrap", "constant")
 SIZES = (0, 1, 1, 1, 2, 2, 3, 4, 5, 7, 8, 9, 16, 17, 24, 33, 40)
-LARGE_SIZES = (170, 256, 301)
+LARGE_SIZES = (301, 400, 517)
 SOBEL = np.array([[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]])
 LAPLACIAN = {
     False: np.array([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]),

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sums whose error does not grow with their length: at most BLOCK terms are added plainly, and what they come to is added to a total in two
- * parts, high + low, of which low holds what rounding took from high. (Knuth's TwoSum, The Art of Computer Programming 2, 4.2.2, theorem B;
- * Blanchard, Higham and Mary, A class of fast and accurate summation algorithms, SIAM J. Sci. Comput. 42(3), 2020.)
+ * Sums whose error does not grow with their length: at most a block of terms are added plainly, and what they come to
+ * is added to a total in two parts, high + low, of which low holds what rounding took from high. (Knuth's TwoSum, The
+ * Art of Computer Programming 2, 4.2.2, theorem B; Blanchard, Higham and Mary, A class of fast and accurate summation
+ * algorithms, SIAM J. Sci. Comput. 42(3), 2020.) Blocks are short, as terms that are
+ * alike lose up to an eps each where they are added to a great one.
  */
 #ifndef FC_KERNELS_COMPENSATED_H
 #define FC_KERNELS_COMPENSATED_H
-enum { SUM_BLOCK = 32 };    /* terms added plainly */
+enum { SUM_BLOCK = 4 };     /* terms added plainly */
 #endif
 
 typedef struct V(long_sum) { VEC high, low; } V(long_sum);

@@ -45,12 +45,12 @@ ALWAYS void V(highest)(const T *x, size_t rows, size_t row_pitch, size_t cols, s
         best[i] = V(select)(bad[i], V(set1)((T)__builtin_nan("")), best[i]);
 }
 
-/* Of more than SUM_BLOCK cells, added up in runs of half as many. */
+/* Of many cells, added up in runs, a few of which make a block. */
 ALWAYS void V(total_of_many)(const T *x, size_t rows, size_t row_pitch, size_t cols, size_t col_pitch, size_t lane_step, size_t n,
                              size_t vectors, VEC *total) {
     V(long_sum) sums[4];
     VEC part[4];
-    size_t terms = 0;
+    size_t runs = 0;
     EACH_VECTOR(i) {
         sums[i] = V(long_sum_start)();
         part[i] = V(set1)(0);
@@ -59,7 +59,7 @@ ALWAYS void V(total_of_many)(const T *x, size_t rows, size_t row_pitch, size_t c
         for (size_t begin = 0, end; begin < cols; begin = end) {
             const T *cell = x + r * row_pitch + begin * col_pitch;
             VEC run[4];
-            end = cols - begin < SUM_BLOCK / 2 ? cols : begin + SUM_BLOCK / 2;
+            end = cols - begin < 2 * SUM_BLOCK ? cols : begin + SUM_BLOCK;
             EACH_VECTOR(i)
                 run[i] = V(load_step)(cell + i * LANES, lane_step, n);
             for (size_t k = 1; k < end - begin; k++)
@@ -67,10 +67,8 @@ ALWAYS void V(total_of_many)(const T *x, size_t rows, size_t row_pitch, size_t c
                     run[i] = V(add)(run[i], V(load_step)(cell + k * col_pitch + i * LANES, lane_step, n));
             EACH_VECTOR(i)
                 part[i] = V(add)(part[i], run[i]);
-            terms += end - begin;
-            if (terms < SUM_BLOCK && r + 1 < rows)
+            if (++runs % SUM_BLOCK && !(end == cols && r + 1 == rows))
                 continue;
-            terms = 0;
             EACH_VECTOR(i) {
                 V(long_sum_add)(&sums[i], part[i]);
                 part[i] = V(set1)(0);
@@ -82,7 +80,8 @@ ALWAYS void V(total_of_many)(const T *x, size_t rows, size_t row_pitch, size_t c
 
 ALWAYS void V(total)(const T *x, size_t rows, size_t row_pitch, size_t cols, size_t col_pitch, size_t lane_step, size_t n,
                      size_t vectors, VEC *total) {
-    if (rows * cols > SUM_BLOCK) {
+    enum { PLAIN = 10 };    /* rows and columns whose sums are added plainly */
+    if (rows + cols > PLAIN) {
         V(total_of_many)(x, rows, row_pitch, cols, col_pitch, lane_step, n, vectors, total);
         return;
     }

@@ -8,7 +8,8 @@ from pathlib import Path
 import keras
 import pytest
 
-FILES = [str(Path(__file__).with_name(f"test_keras_{part}.py")) for part in ("layers", "models", "batchnorm")]
+FILES = [str(Path(__file__).with_name(f"{part}.py"))
+         for part in ("test_keras_layers", "test_keras_models", "test_keras_batchnorm", "keras_drawn")]
 BACKENDS = [name for name in ("tensorflow", "torch", "jax", "numpy")
             if find_spec(name) is not None and name != keras.backend.backend()]
 

@@ -1,0 +1,13 @@
+"""Settings of tests over cases that Hypothesis draws, each of which takes a good part of a second."""
+import os
+
+from hypothesis import HealthCheck, settings
+
+WANTED = "FASTCONV_EXAMPLES"
+
+
+def examples(count: int):
+    """The first `count` cases, always the same; where FASTCONV_EXAMPLES is set, as many others (--hypothesis-seed)."""
+    wanted = os.environ.get(WANTED)
+    return settings(max_examples=int(wanted or count), derandomize=wanted is None, deadline=None, database=None,
+                    suppress_health_check=list(HealthCheck))

@@ -55,20 +55,28 @@ typedef struct turn_job {
     char *turned;
 } turn_job;
 
-/* dst[o][c] = src[c][o] of one tap, for input channels [c, c + count) of a group. */
+/*
+ * dst[o][i] = src[i][o] for `count` rows that lie `pitch` apart. Columns are taken a line at a time, so that the lines they are written to
+ * are whole before they leave L1, where rows a power of 2 apart have few places.
+ */
+static void turn_rows(const turn_job *job, const char *src, ptrdiff_t pitch, ptrdiff_t count, char *dst) {
+    const ptrdiff_t line = FC_ALIGNMENT / job->size;
+    for (ptrdiff_t o = 0; o < job->outs; o += line) {
+        const void *rows[FC_MAX_PANEL];
+        for (ptrdiff_t i = 0; i < count; i++)
+            rows[i] = src + (i * pitch + o) * job->size;
+        job->transpose(dst + o * job->p->c_in * job->size, (size_t)job->p->c_in, rows, (size_t)count, (size_t)fc_min(line, job->outs - o));
+    }
+}
+
+/* Of one tap, for input channels [c, c + count) of a group. */
 static void turn_channels(const turn_job *job, const char *src, char *dst, ptrdiff_t group, ptrdiff_t c, ptrdiff_t count) {
-    const void *rows[FC_MAX_PANEL];
-    for (ptrdiff_t i = 0; i < count; i++)
-        rows[i] = src + ((c + i) * job->p->c_out + group * job->outs) * job->size;
-    job->transpose(dst + (group * job->c + c) * job->size, (size_t)job->p->c_in, rows, (size_t)count, (size_t)job->outs);
+    turn_rows(job, src + (c * job->p->c_out + group * job->outs) * job->size, job->p->c_out, count, dst + (group * job->c + c) * job->size);
 }
 
 /* One input channel a group: groups take the place of input channels. */
 static void turn_groups(const turn_job *job, const char *src, char *dst, ptrdiff_t group, ptrdiff_t count) {
-    const void *rows[FC_MAX_PANEL];
-    for (ptrdiff_t i = 0; i < count; i++)
-        rows[i] = src + (group + i) * job->outs * job->size;
-    job->transpose(dst + group * job->size, (size_t)job->p->c_in, rows, (size_t)count, (size_t)job->outs);
+    turn_rows(job, src + group * job->outs * job->size, job->outs, count, dst + group * job->size);
 }
 
 static void turn_tap(void *job_, size_t task, size_t worker) {

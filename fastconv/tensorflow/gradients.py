@@ -1,6 +1,8 @@
 """Gradients of the ops, themselves made of ops that have gradients, so that any order can be taken."""
 from __future__ import annotations
 
+import math
+
 import tensorflow as tf
 
 from ..nn.convolution_grad import has_output_gradient
@@ -33,24 +35,38 @@ def _conv2d(op, dy):
     return convolution_grads(op, op.inputs, op.outputs[0], dy, attrs_of(op, (*CONV_ATTRS, *ACTIVATION_ATTRS)), asked)
 
 
-def convolution_grads(op, inputs, y, dy, attrs, asked):
+def convolution_grads(op, inputs, y, dy, attrs, asked, scale=None):
     """The gradients of x, kernel and bias of the convolution that gave y; those not asked for may be None.
+
+    With `scale`, a number an output channel, it was one by kernel * scale, and so is what has the kernel's gradient.
 
     All in one op where every one of them is computed. A graph is pruned an op at a time, and a tape asks for the
     gradients of all that it watches, whatever is read of them: there each gradient is an op of its own, but that the
     bias's is had with the kernel's.
     """
-    has_tape = hasattr(op, "skip_input_indices")
-    if has_tape and (tf.executing_eagerly() or not (asked[0] and any(asked[1:]))):
-        return _conv2d_grads_op(inputs, y, dy, attrs, asked)
     x, kernel, *bias = inputs
+    has_tape = hasattr(op, "skip_input_indices")
+    if has_tape and (tf.executing_eagerly() or not asked[0] or (scale is None and not any(asked[1:]))):
+        scaled = kernel if scale is None or not asked[0] else kernel * scale
+        return _conv2d_grads_op((x, scaled, *bias), y, dy, attrs, asked)
     conv, fused = ({name: attrs[name] for name in names} for names in (CONV_ATTRS, ACTIVATION_ATTRS))
     dz = through_activation(y, dy, fused)
-    dx = raw.fastconv_conv2d_input_grad(x=x, kernel=kernel, dy=dz, **conv)
+    dx = raw.fastconv_conv2d_input_grad(x=x, **_scaled(kernel, dz, scale, attrs["data_format"]), **conv)
     if has_tape:
+        if not any(asked[1:]):
+            return dx, *[None] * len(inputs[1:])
         return dx, *_conv2d_grads_op(inputs, None, dz, conv | {"activation": "linear"}, [False, *asked[1:]])[1:]
     dkernel = raw.fastconv_conv2d_kernel_grad(kernel=kernel, x=x, dy=dz, **conv)
     return dx, dkernel, *(_bias_grad_op(dz, attrs["data_format"], b) for b in bias)
+
+
+def _scaled(kernel, dz, scale, data_format):
+    """The inputs of the input's gradient, the smaller of them times the scale."""
+    if scale is None:
+        return {"kernel": kernel, "dy": dz}
+    if (dz.shape.num_elements() or math.inf) > (kernel.shape.num_elements() or 0):
+        return {"kernel": kernel * scale, "dy": dz}
+    return {"kernel": kernel, "dy": dz * (scale if data_format == "NHWC" else scale[:, None, None])}
 
 
 def _conv2d_grads_op(inputs, y, dy, attrs, asked):

@@ -93,8 +93,8 @@ def _conv2d_normalized(op, dy):
     offset = -inputs.mean if inputs.bias is None else inputs.bias - inputs.mean
     scales = asked.gamma or asked.variance
     dx, dscaled, dshift = gradients.convolution_grads(
-        op, (inputs.x, inputs.kernel * scale, scale), y, dy, attrs,
-        [asked.x, asked.kernel or scales, asked.mean or asked.beta or asked.bias or scales])
+        op, (inputs.x, inputs.kernel, scale), y, dy, attrs,
+        [asked.x, asked.kernel or scales, asked.mean or asked.beta or asked.bias or scales], scale)
     dscale = tf.reduce_sum(dscaled * inputs.kernel, (0, 1, 2)) + dshift * offset if scales else None
     return _Inputs(
         x=dx, kernel=dscaled * scale if asked.kernel else None, mean=-dshift * scale if asked.mean else None,

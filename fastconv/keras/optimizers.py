@@ -78,10 +78,12 @@ def _after_gradients(kind, rule):
         alone = not tf.distribute.has_strategy()
         # Updates between the gradients would take the cores from them.
         first = [grad for grad in grads if isinstance(grad, tf.Tensor)] if alone else []
+        # Read now: a step whose data fail is counted by Keras, which counts it without waiting for gradients.
+        together = rule(self) if alone and type(self).update_step is step else None
+        _step.count = tf.convert_to_tensor(self.iterations) + 1
         try:
             with tf.control_dependencies(first):
-                if alone and type(self).update_step is step:
-                    pairs = _update_together(self, tf, pairs, learning_rate, rule(self))
+                pairs = _update_together(self, tf, pairs, learning_rate, together)
                 if pairs:
                     stock(self, *map(list, zip(*pairs, strict=True)), learning_rate)
         finally:
@@ -169,7 +171,7 @@ def _adam(optimizer, tf, gradient, variable, learning_rate) -> bool:
     powers = vars(_step).setdefault("powers", {})
     key = variable.dtype, id(tf.compat.v1.get_default_graph())
     if key not in powers:
-        step = keras.ops.cast(optimizer.iterations + 1, variable.dtype)
+        step = tf.cast(_step.count, variable.dtype)
         powers[key] = [beta ** step for beta in betas]
     tf.raw_ops.ResourceApplyAdam(
         var=variable.handle, m=_slot(optimizer, optimizer._momentums, variable),

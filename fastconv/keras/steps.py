@@ -29,7 +29,8 @@ _RUN = {"fit": ("train_function", "test_function"), "evaluate": ("test_function"
 _HOOKS = [f"on_{kind}batch_{edge}" for kind in ("", "train_", "test_", "predict_") for edge in ("begin", "end")]
 
 _stock: dict[tuple[Any, str], Any] = {}
-_may_group: ContextVar[bool] = ContextVar("fastconv_may_group", default=False)
+# Asked before each group of the call that runs; None where single steps are wanted from its beginning.
+_may_group: ContextVar[Callable[[], bool] | None] = ContextVar("fastconv_may_group", default=None)
 
 
 def group_steps() -> None:
@@ -37,10 +38,11 @@ def group_steps() -> None:
 
     As many as take 0.05 s, found while they run; batches are cut out of arrays without a `tf.data.Dataset` of them.
     `predict_on_batch`, of an array with a shape that it has seen, goes straight to what TensorFlow made of the model.
-    The results, the order of batches and the epochs' callbacks are the same. Batches stay single where somebody looks
-    at each: a callback with a method for batches, `run_eagerly`, a distribution strategy,
-    ``compile(steps_per_execution=...)``, a model with functions of its own for making steps, and data of unknown
-    length. On other backends than TensorFlow nothing changes. Doing it twice is doing it once.
+    The results, the order of batches, the iterations of data sets and the epochs' callbacks are the same. Batches stay
+    single where somebody looks at each: a callback with a method for batches, which it may get while it runs,
+    `run_eagerly`, a distribution strategy, ``compile(steps_per_execution=...)``, a model with functions of its own for
+    making steps, and data of unknown length. On other backends than TensorFlow nothing changes. Doing it twice is doing
+    it once.
 
     See Also
     --------
@@ -86,8 +88,10 @@ def _deciding(method: Callable, kind: type, functions: Iterable[str]) -> Callabl
             callbacks = signature.bind(self, *args, **kwargs).arguments.get("callbacks")
         except TypeError:       # Keras' own method says what is wrong
             return method(self, *args, **kwargs)
-        is_watched = any(map(_sees_batches, _listed(callbacks)))
-        token = _may_group.set(not is_watched and _has_plain_steps(self, kind, functions))
+        def may_group():
+            return not any(map(_sees_batches, _listed(callbacks))) and _has_plain_steps(self, kind, functions)
+
+        token = _may_group.set(may_group if may_group() else None)
         try:
             return method(self, *args, **kwargs)
         finally:
@@ -149,23 +153,26 @@ def _epoch_iterator(stock: type) -> type:
 
     class GroupingEpochIterator(stock):
         def __init__(self, distribute_strategy=None, *args, **kwargs):
-            if not _may_group.get():
+            self._may_group, self._pace = _may_group.get(), _Pace()
+            if self._may_group is None:
                 super().__init__(distribute_strategy, *args, **kwargs)
-                self._pace = None
                 return
             # Keras' own, except that there is nothing to distribute and a data set of arrays may be spared.
             EpochIterator.__init__(self, *args, **kwargs)
             self._distribute_strategy = distribute_strategy
             self._distributed_dataset = array_batches(self.data_adapter) or self.data_adapter.get_tf_dataset()
-            self._pace = _Pace()
 
         def _enumerate_iterator(self) -> Iterator:
             steps = super()._enumerate_iterator()
-            if self._pace is None or not self._num_batches:
+            # Of data whose length only the first epoch told, Keras tries one batch more than there are.
+            if self._may_group is None or not self.data_adapter.num_batches:
                 yield from steps
                 return
             epoch = self.steps_per_epoch or self._num_batches
             for begin, end, iterator in steps:
+                if not self._may_group():
+                    yield begin, end, iterator
+                    continue
                 left = min(epoch - begin, self._num_batches - self._steps_seen + 1)
                 count = max(1, min(self._pace.count, left))
                 for _ in range(count - 1):
@@ -173,12 +180,6 @@ def _epoch_iterator(stock: type) -> type:
                 start = time.perf_counter()
                 yield begin, end, _Group(iterator, count, self._pace)
                 self._pace.took(time.perf_counter() - start, count)
-                if count == left and self.steps_per_epoch is None:
-                    # Here Keras would make an iterator that nobody takes: the next epoch begins with one of its own.
-                    steps.close()
-                    self._current_iterator, self._steps_seen = None, 0
-                    self.data_adapter.on_epoch_end()
-                    return
 
     return GroupingEpochIterator
 

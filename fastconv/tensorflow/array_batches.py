@@ -1,6 +1,7 @@
 """Batches of whole arrays in memory, cut out where they are used instead of passing through a data set."""
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -44,16 +45,23 @@ class ArrayBatches:
         self.element_spec = tf.nest.map_structure(lambda x: tf.TensorSpec([held, *x.shape[1:]], x.dtype), self.arrays)
 
     def __iter__(self) -> ArrayPass:
-        return ArrayPass(self, None if self._orders is None else next(iter(self._orders)))
+        return ArrayPass(self)
+
+    def draw(self) -> tuple:
+        """The arrays, and a new order of their rows where there is one."""
+        return (self.arrays,) if self._orders is None else (self.arrays, next(iter(self._orders)))
 
 
 class ArrayPass:
-    """One pass over `ArrayBatches`; `order` gives the rows' order, ``None`` for as they lie."""
+    """One pass over `ArrayBatches`; its rows' order is drawn when it is first needed."""
 
-    def __init__(self, batches: ArrayBatches, order: tf.Tensor | None):
+    def __init__(self, batches: ArrayBatches):
         self.size, self.element_spec = batches.size, batches.element_spec
-        self.sources = (batches.arrays,) if order is None else (batches.arrays, order)
         self._batches, self._taken, self._iterator = batches, 0, None
+
+    @functools.cached_property
+    def sources(self) -> tuple:
+        return self._batches.draw()
 
     def __iter__(self) -> ArrayPass:
         return self

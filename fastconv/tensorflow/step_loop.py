@@ -14,7 +14,7 @@ _INPUTS = tf.TensorSpec, tf.RaggedTensorSpec, tf.SparseTensorSpec
 
 
 class StepLoop:
-    """``loop(iterator, count)`` runs a step on each of the next `count` batches, or on those that are left.
+    """``loop(iterator, count)`` runs a step on each of the next `count` batches.
 
     Parameters
     ----------
@@ -27,8 +27,8 @@ class StepLoop:
 
     Raises
     ------
-    StopIteration
-        If the iterator has no batch left.
+    StopIteration, tf.errors.OutOfRangeError
+        If the batches end before. A step is begun before its batch is there, as Keras begins it.
 
     Examples
     --------
@@ -49,7 +49,7 @@ class StepLoop:
         self._run = tf.function(self._steps, reduce_retracing=True, autograph=False)
         self._collector = _Joined if join else _Last
         self._known: dict[str, bool] = {}
-        self._on_arrays: dict[tuple[str, int], Callable] = {}
+        self._on_arrays: dict[str, list[tuple[Any, Callable]]] = {}
 
     def can_run(self, iterator) -> bool:
         """Whether the step takes and gives what a loop can hold."""
@@ -64,56 +64,53 @@ class StepLoop:
     def __call__(self, iterator, count: int):
         if isinstance(iterator, ArrayPass):
             return self._run_on_arrays(iterator, count)
-        done, outputs = self._run(iterator, tf.constant(count))
-        if not int(done):
-            raise StopIteration
-        return outputs
+        return self._run(iterator, tf.constant(count))
 
     def _run_on_arrays(self, batches: ArrayPass, count: int):
         first, count = batches.take(count)
         if not count:
             raise StopIteration
-        key = str(batches.element_spec), len(batches.sources)
-        if key not in self._on_arrays:
-            self._on_arrays[key] = self._loop_on_arrays(batches)
-        return self._on_arrays[key](*map(tf.constant, (first, count, batches.size)), *batches.sources)
+        return self._loop_for(batches)(*map(tf.constant, (first, count, batches.size)), *batches.sources)
 
     def _outputs(self, spec) -> Any:
         return self._step.get_concrete_function(spec).structured_outputs
 
     def _steps(self, iterator, count):
-        spec = iterator.element_spec
+        return self._looped(count, lambda done: iterator.get_next(), iterator.element_spec)
+
+    def _looped(self, count, batch: Callable, spec):
+        """What `count` steps give, each on ``batch(number)``."""
         collector = self._collector(self._outputs(spec))
 
-        def is_due(done, batch, _):
-            return (done < count) & batch.has_value()
+        def run(done, collected):
+            return done + 1, collector.add(collected, done, self._step(batch(done)))
 
-        def run(done, batch, collected):
-            collected = collector.add(collected, done, self._step(batch.get_value()))
-            done += 1
-            batch = tf.cond(done < count, iterator.get_next_as_optional, lambda: tf.experimental.Optional.empty(spec))
-            return done, batch, collected
+        _, collected = tf.while_loop(
+            lambda done, _: done < count, run, (tf.constant(0), collector.start()), parallel_iterations=1)
+        return collector.result(collected)
 
-        done, _, collected = tf.while_loop(
-            is_due, run, (tf.constant(0), iterator.get_next_as_optional(), collector.start()), parallel_iterations=1)
-        return done, collector.result(collected)
+    def _loop_for(self, batches: ArrayPass) -> Callable:
+        """A loop that is there already, or one for these batches and those of the last new shape."""
+        spec, has_order = batches.element_spec, len(batches.sources) > 1
+        kind = tf.nest.map_structure(lambda leaf: (leaf.dtype.name, leaf.shape.rank), spec)
+        known = self._on_arrays.setdefault(f"{kind}, {has_order}", [])
+        for other, loop in known:
+            if all(map(tf.TensorSpec.is_subtype_of, tf.nest.flatten(spec), tf.nest.flatten(other))):
+                return loop
+        if known:
+            spec = tf.nest.map_structure(
+                lambda leaf, other: leaf.most_specific_common_supertype([other]), spec, known[-1][0])
+        known.append((spec, self._loop_on_arrays(spec, has_order)))
+        return known[-1][1]
 
-    def _loop_on_arrays(self, batches: ArrayPass) -> Callable:
+    def _loop_on_arrays(self, spec, has_order: bool) -> Callable:
         """The loop for arrays of any length."""
-        spec = batches.element_spec
-        collector = self._collector(self._outputs(spec))
-
         def steps(first, count, size, *sources):
-            def run(done, collected):
-                batch = cut_batch(sources, size, first + done, spec)
-                return done + 1, collector.add(collected, done, self._step(batch))
+            return self._looped(count, lambda done: cut_batch(sources, size, first + done, spec), spec)
 
-            _, collected = tf.while_loop(
-                lambda done, _: done < count, run, (tf.constant(0), collector.start()), parallel_iterations=1)
-            return collector.result(collected)
-
-        whole = tf.nest.map_structure(lambda x: tf.TensorSpec([None, *x.shape[1:]], x.dtype), batches.sources)
-        return tf.function(steps, input_signature=[tf.TensorSpec([], tf.int32)] * 3 + list(whole), autograph=False)
+        arrays = tf.nest.map_structure(lambda leaf: tf.TensorSpec([None, *leaf.shape[1:]], leaf.dtype), spec)
+        order = [tf.TensorSpec([None], tf.int64)] if has_order else []
+        return tf.function(steps, input_signature=[*[tf.TensorSpec([], tf.int32)] * 3, arrays, *order], autograph=False)
 
 
 class _Last:

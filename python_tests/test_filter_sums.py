@@ -33,6 +33,23 @@ def test_long_sums_of_equal_terms_do_not_drift(window, dtype, isa, rng):
             assert np.abs(got - want).max() <= 32 * EPS[dtype] * want
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("window", [(5, 6), (6, 6), (15, 15), (36, 1), (1, 24), (36, 36)])
+def test_equal_terms_after_a_great_one(window, dtype, isa):
+    """Each of a chain's additions may then round the same way by a whole unit."""
+    kernel = np.outer(*(np.where(np.arange(n) < n - 1, 1, 0.5) for n in window)).astype(dtype)
+    algorithms = fastconv.plan_convolve2d(window, kernel, "valid")["cycles"].keys() - {"fft"}
+    assert "direct" in algorithms
+    for cell in np.exp(-np.linspace(0, 6, 60)):
+        lines = [np.where(np.arange(n) > 0, cell, 1) for n in window]
+        for image in (np.outer(*lines).astype(dtype), np.where(np.arange(kernel.size), cell, 1).astype(dtype)):
+            image = image.reshape(window)
+            want = (image.astype(np.longdouble) * kernel).sum()
+            for algorithm in algorithms:
+                got = fastconv.correlate2d(image, kernel, "valid", algorithm=algorithm)
+                assert abs(got[0, 0] - want) <= 32 * EPS[np.dtype(dtype).name] * want
+
+
 def test_the_number_of_taps_does_not_matter(rng):
     """Kernels so large that sums of sums are added with what they round off."""
     image, kernel = np.full((300, 303), np.float32(0.7)), np.ones((299, 301), np.float32)

@@ -20,7 +20,7 @@
 #else
 #define MULTIPLY_ADD(a, b, c) V(fma)(a, b, c)
 #define CONVOLVE2D_BACK 0
-#define CONVOLVE2D_WHOLE 36
+#define CONVOLVE2D_WHOLE 30
 #endif
 #define CONVOLVE2D_STEP(LO, HI, VECTORS, LOAD)                                                                        \
     case LO * 4 + HI:                                                                                                \
@@ -91,12 +91,13 @@
 
 /*
  * How a tile stores: past the caches, added to what is there; and in which order products are added.
- * Equal terms drift by up to a quarter of a rounding each. So one chain is at most WHOLE products long, in a pass of column or rows CHAIN;
- * more are summed in chains of CHAIN and these in GROUPs.
+ * Equal terms drift by up to a quarter of a rounding each, after a great one by a whole one. So one chain is at most
+ * WHOLE products long, in a pass of column or rows CHAIN; more are summed in chains of CHAIN and these in GROUPs.
  */
 enum {
     TYPED(convolve2d_STREAMS) = 1, TYPED(convolve2d_ADDS) = 2, TYPED(convolve2d_BACKWARDS) = 4,
-    TYPED(convolve2d_WHOLE) = CONVOLVE2D_WHOLE, TYPED(convolve2d_CHAIN) = 36, TYPED(convolve2d_GROUP) = 16, TYPED(convolve2d_FACTORS) = 4
+    TYPED(convolve2d_WHOLE) = CONVOLVE2D_WHOLE, TYPED(convolve2d_CHAIN) = 24, TYPED(convolve2d_GROUP) = 16,
+    TYPED(convolve2d_FACTORS) = 4
 };
 
 /*

@@ -186,6 +186,16 @@ def test_explicit_axes(name, within):
         assert jax.typeof(gradient).sharding.spec == jax.typeof(arg).sharding.spec
 
 
+def test_maps_over_an_axis_that_is_cut():
+    """Of images alone, and of kernels with them."""
+    where = mesh(2, AxisType.Explicit)
+    x, kernels = random((4, 2, 5, 5, 2)), random((4, 3, 3, 2, 4))
+    for axes in ((0, None), (0, 0)):
+        kernel = KERNEL if axes[1] is None else kernels
+        args = placed(x, where, "data"), placed(kernel, where, *([] if axes[1] is None else ["data"]))
+        close(jax.jit(jax.vmap(fj.conv2d, axes))(*args), jax.jit(jax.vmap(stock_conv2d, axes))(x, kernel))
+
+
 @pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit], ids=str)
 @pytest.mark.parametrize("axes", [(("a", "b"),), ("b", None, None, "a"), (None, None, "a", "b")], ids=str)
 def test_any_way_of_cutting_x(axes, kind):

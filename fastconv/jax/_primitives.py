@@ -167,4 +167,4 @@ def _one_by_one(prim: Primitive, args, mapped, spec):
         given = iter(values)
         return prim.bind(*(next(given) if i in mapped else arg for i, arg in enumerate(args)), spec=spec)
 
-    return jax.lax.map(one, [args[i] for i in mapped])
+    return jax.lax.map(one, [_sharding.uncut(args[i], 0) for i in mapped])

@@ -59,6 +59,15 @@ def same_devices(args, axes: Axes) -> list:
             for arg, t, spec in zip(args, types, wanted, strict=True)]
 
 
+def uncut(array, axis: int):
+    """The array with that axis whole on every device, where a mesh's explicit axes cut it."""
+    sharding = jax.typeof(array).sharding
+    spec = [None if i == axis else entry for i, entry in enumerate(sharding.spec)]
+    if sharding.mesh.empty or sharding.spec[axis] is None:
+        return array
+    return jax.sharding.reshard(array, NamedSharding(sharding.mesh, P(*spec)))
+
+
 def result_types(types, shapes, axes: Axes) -> list:
     """The abstract values of the results of arguments that `same_devices` returned."""
     mesh = _mesh(types)

@@ -75,6 +75,8 @@ def assert_promise(got, image, kernel):
     assert not got[weight == 0].any()
 
 
+@example((300, 130), (11, 11), "bright stars", "spike", "float32", 5)
+@example((97, 300), (25, 25), "tiny", "slanted", "float64", 0)
 @example((150, 170), (15, 13), "outlier", "normal", "float32", 0)
 @example((150, 170), (11, 11), "shapes", "positive", "float32", 1)
 @example((90, 170), (12, 11), "photo", "slanted", "float64", 2)

@@ -94,6 +94,7 @@ typedef struct fc_fft_columns {
     void *const *re, *const *im;    /* the image's or the results' rows; im NULL: re are rows of complex numbers */
     size_t re_rows, im_rows;        /* of the results; all rows of the image are read */
     size_t re_cols, im_cols;        /* of rows of re and im, zeros behind them */
+    double re_shift, im_shift;      /* added to each number read, zeros as well, or written; 0 for complex numbers */
 } fc_fft_columns;
 /* 0 where a cell that was read or written is not finite, or could not be told from one. */
 typedef int fc_fft_columns_fn(const fc_fft_columns *columns);
@@ -119,20 +120,30 @@ typedef void fc_fft_rows_fn(const fc_fft_rows *rows);
  * c < n_cols, of which the last tile may hold fewer. width is 2 or 4.
  */
 typedef void fc_fft_tiles_fn(const void *const *rows, size_t n_rows, size_t n_cols, size_t width, double cap, void *sums);
-/* sums[u * pitch + v] = sum over i < high, j < wide of tiles[(u + i) * pitch + v + j], u < n_rows, v < n_cols; returns the least. */
+/*
+ * sums[u * pitch + v] = sum over i < high, j < wide of min(|rows[u + i][v + j * step]|, cap), a NaN being cap, u < n_rows,
+ * v < n_cols; least[u]: the least of row u. Returns the least of all. sums and least may be NULL.
+ */
+enum { FC_FFT_SHARED = 8, FC_FFT_PAD = 16 };
 typedef struct fc_fft_windows {
-    const void *tiles;
-    size_t pitch, n_rows, n_cols, high, wide;
-    void *temp;                     /* n_cols + wide numbers */
+    const void *const *rows;        /* n_rows + high - 1 of n_cols + (wide - 1) * step numbers */
+    size_t n_rows, n_cols, high, wide, step;
+    double cap;
+    void *temp;                     /* fc_fft_windows_room numbers */
     void *sums;
+    size_t pitch;
+    double *least;
 } fc_fft_windows;
+static inline size_t fc_fft_windows_room(size_t n_cols, size_t wide, size_t step) {
+    return 2 * FC_FFT_SHARED * (n_cols + wide * step + FC_FFT_PAD) + 3 * step + 2 * FC_FFT_PAD;
+}
 typedef double fc_fft_windows_fn(const fc_fft_windows *windows);
 /*
  * sums[r * FC_FFT_LOT + c] = sum over t < m of sizes[t] * |rows[r + places[t].row][c + places[t].offset]|, r < n_rows,
  * c < FC_FFT_LOT, where m is n_taps, or as many taps as it takes for sums that are added up together to reach `enough`.
  * Returns the least sum.
  */
-enum { FC_FFT_LOT = 32 };
+enum { FC_FFT_LOT = 64 };
 typedef struct fc_fft_weigh {
     const void *const *rows;
     const void *sizes;

@@ -90,12 +90,12 @@ static void TYPED(fft_spectrum)(const fc_fft_rows *b) {
     }
 }
 
-/* n <= LANES complex numbers from re and im, or from re where im is NULL, zeros behind them. */
-FC_FFT_INLINE void TYPED(fft_cells)(const T *re, const T *im, size_t n_re, size_t n_im, T *to) {
+/* n <= LANES complex numbers from re and im, shifted, or from re where im is NULL, zeros behind them. */
+FC_FFT_INLINE void TYPED(fft_cells)(const T *re, const T *im, size_t n_re, size_t n_im, VEC re_shift, VEC im_shift, T *to) {
     VEC r, i;
     if (im) {
-        r = V(load_n)(re, n_re);
-        i = V(load_n)(im, n_im);
+        r = V(add)(V(load_n)(re, n_re), re_shift);
+        i = V(add)(V(load_n)(im, n_im), im_shift);
     } else {
         const size_t low = 2 * n_re < LANES ? 2 * n_re : LANES;
         const VEC a = V(load_n)(re, low), b = V(load_n)(re + low, 2 * n_re - low);
@@ -110,12 +110,13 @@ FC_FFT_INLINE void TYPED(fft_cells)(const T *re, const T *im, size_t n_re, size_
 FC_FFT_INLINE void TYPED(fft_first)(const int radix, const fc_fft_columns *b, size_t at, size_t strips, const T *w, T *x) {
     const T *const *re_rows = (const T *const *)b->re, *const *im_rows = (const T *const *)b->im;
     const size_t part = b->rows / (size_t)radix, step = part * TYPED(fft_ROW), length = b->rows * TYPED(fft_ROW);
+    const VEC re_shift = V(set1)((T)b->re_shift), im_shift = V(set1)((T)b->im_shift);
     for (size_t j = 0; j < part; j++, x += TYPED(fft_ROW))
         for (size_t s = 0; s < strips; s++) {
             VEC re[8], im[8];
             _Pragma("GCC unroll 8") for (int k = 0; k < radix; k++) {
-                re[k] = V(load)(re_rows[j + (size_t)k * part] + at + s * LANES);
-                im[k] = V(load)(im_rows[j + (size_t)k * part] + at + s * LANES);
+                re[k] = V(add)(V(load)(re_rows[j + (size_t)k * part] + at + s * LANES), re_shift);
+                im[k] = V(add)(V(load)(im_rows[j + (size_t)k * part] + at + s * LANES), im_shift);
             }
             TYPED(fft_dft)(radix, re, im);
             if (j)
@@ -146,6 +147,7 @@ static int TYPED(fft_forward_columns)(const fc_fft_columns *b) {
     const fft_levels levels = TYPED(fft_plan)(b->rows, b->twiddles);
     const size_t part = b->rows / levels.radix[0], length = b->rows * TYPED(fft_ROW);
     const size_t whole = b->im ? (b->re_cols < b->im_cols ? b->re_cols : b->im_cols) / LANES : 0;
+    const VEC re_shift = V(set1)((T)b->re_shift), im_shift = V(set1)((T)b->im_shift);
     int finite = 1;
     for (size_t s = 0, n; s < b->strips; s += n) {
         T *const strip = (T *)b->block + s * length;
@@ -157,7 +159,7 @@ static int TYPED(fft_forward_columns)(const fc_fft_columns *b) {
             const size_t n_re = TYPED(fft_left)(b->re_cols, at), n_im = TYPED(fft_left)(b->im_cols, at);
             for (size_t r = 0; r < b->rows; r++)
                 TYPED(fft_cells)((const T *)b->re[r] + (b->im ? at : 2 * at), b->im ? (const T *)b->im[r] + at : NULL, n_re, n_im,
-                                 strip + r * TYPED(fft_ROW));
+                                 re_shift, im_shift, strip + r * TYPED(fft_ROW));
             TYPED(fft_forward)(&levels, 0, strip, b->rows);
         }
         for (size_t row = 0; row < n * b->rows; row += part) {
@@ -175,7 +177,7 @@ static int TYPED(fft_forward_columns)(const fc_fft_columns *b) {
 FC_FFT_INLINE VEC TYPED(fft_final)(const int radix, const fc_fft_columns *b, size_t at, const T *w, const T *x) {
     const size_t part = b->rows / (size_t)radix, step = part * TYPED(fft_ROW);
     T *const *re_rows = (T *const *)b->re, *const *im_rows = (T *const *)b->im;
-    const VEC zero = V(set1)(0);
+    const VEC zero = V(set1)(0), re_shift = V(set1)((T)b->re_shift), im_shift = V(set1)((T)b->im_shift);
     VEC sum = zero;
     for (size_t j = 0; j < part; j++, x += TYPED(fft_ROW)) {
         VEC re[8], im[8];
@@ -188,11 +190,11 @@ FC_FFT_INLINE VEC TYPED(fft_final)(const int radix, const fc_fft_columns *b, siz
         _Pragma("GCC unroll 8") for (int k = 0; k < radix; k++) {
             const size_t row = j + (size_t)k * part;
             if (row < b->re_rows) {
-                V(store)(re_rows[row] + at, re[k]);
+                V(store)(re_rows[row] + at, V(add)(re[k], re_shift));
                 sum = V(fma)(re[k], zero, sum);
             }
             if (row < b->im_rows) {
-                V(store)(im_rows[row] + at, im[k]);
+                V(store)(im_rows[row] + at, V(add)(im[k], im_shift));
                 sum = V(fma)(im[k], zero, sum);
             }
         }
@@ -209,7 +211,7 @@ __attribute__((noinline)) static VEC TYPED(fft_final_8)(const fc_fft_columns *b,
 
 /* The same from a strip that is done, with any number of columns. */
 static VEC TYPED(fft_put)(const fc_fft_columns *b, size_t at, size_t n_re, size_t n_im, const T *x) {
-    const VEC zero = V(set1)(0);
+    const VEC zero = V(set1)(0), re_shift = V(set1)((T)b->re_shift), im_shift = V(set1)((T)b->im_shift);
     VEC sum = zero;
     for (size_t r = 0; r < b->re_rows || r < b->im_rows; r++, x += TYPED(fft_ROW)) {
         const VEC re = V(load)(x), im = V(load)(x + LANES);
@@ -220,9 +222,9 @@ static VEC TYPED(fft_put)(const fc_fft_columns *b, size_t at, size_t n_re, size_
             V(store_n)(to + low, V(zip_high)(re, im), 2 * n_re - low);
         } else {
             if (r < b->re_rows)
-                V(store_n)(((T *const *)b->re)[r] + at, re, n_re);
+                V(store_n)(((T *const *)b->re)[r] + at, V(add)(re, re_shift), n_re);
             if (r < b->im_rows)
-                V(store_n)(((T *const *)b->im)[r] + at, im, n_im);
+                V(store_n)(((T *const *)b->im)[r] + at, V(add)(im, im_shift), n_im);
         }
         sum = V(fma)(re, zero, V(fma)(im, zero, sum));
     }

@@ -41,47 +41,107 @@ static void TYPED(fft_tiles)(const void *const *rows_, size_t n_rows, size_t n_c
     }
 }
 
-/* One row of windows from the sums of their columns. */
-FC_FFT_INLINE VEC TYPED(fft_window_row)(const T *columns, size_t wide, T *sums, size_t n) {
-    VEC sum = V(set1)(0);
-    for (size_t j = 0; j < wide; j++)
-        sum = V(add)(sum, n == LANES ? V(load)(columns + j) : V(load_n)(columns + j, n));
-    if (n == LANES)
-        V(store)(sums, sum);
-    else
-        V(store_n)(sums, sum, n);
-    return sum;
+FC_FFT_INLINE VEC TYPED(fft_counted)(const void *row, size_t c, size_t n, VEC cap) {
+    const T *x = (const T *)row + c;
+    return V(min)(V(abs)(n == LANES ? V(load)(x) : V(load_n)(x, n)), cap);
+}
+
+/*
+ * Sums of the columns [c, c + n) of `group` rows of windows over `high` rows each; group is a constant of each copy, no
+ * more than high. They share all but group - 1 rows at either end. No row lies behind `last`: rows of a group that do
+ * not exist are summed of others and not looked at.
+ */
+FC_FFT_INLINE void TYPED(fft_window_columns)(const void *const *rows, size_t high, size_t last, size_t c, size_t n,
+                                             VEC cap, const size_t group, T *to, size_t pitch) {
+    VEC above[FC_FFT_SHARED], sum = V(set1)(0);
+    above[group - 1] = sum;
+    _Pragma("GCC unroll 8") for (size_t i = group - 1; i-- > 0;)
+        above[i] = V(add)(above[i + 1], TYPED(fft_counted)(rows[i], c, n, cap));
+    for (size_t i = group - 1; i < high; i++)
+        sum = V(add)(sum, TYPED(fft_counted)(rows[i], c, n, cap));
+    _Pragma("GCC unroll 8") for (size_t i = 0; i < group; i++) {
+        V(store)(to + i * pitch + c, V(add)(above[i], sum));
+        sum = V(add)(sum, TYPED(fft_counted)(rows[high + i < last ? high + i : last], c, n, cap));
+    }
+}
+
+FC_FFT_INLINE void TYPED(fft_window_group)(const fc_fft_windows *w, size_t first, size_t length, const size_t group,
+                                           T *to, size_t pitch) {
+    const void *const *rows = w->rows + first;
+    const size_t high = w->high, last = w->n_rows + high - 2 - first;
+    const VEC cap = V(set1)((T)w->cap);
+    size_t c = 0;
+    for (; c + LANES <= length; c += LANES)
+        TYPED(fft_window_columns)(rows, high, last, c, LANES, cap, group, to, pitch);
+    if (c < length)
+        TYPED(fft_window_columns)(rows, high, last, c, length - c, cap, group, to, pitch);
+}
+
+/* From how many columns on a row of windows is made of sums of four. */
+#ifndef FC_FFT_WIDE
+#define FC_FFT_WIDE 8
+#endif
+
+/*
+ * Sums of four neighbours each in rows of columns. Rows lie one behind the other and are taken as one; what mixes them
+ * is not looked at.
+ */
+FC_FFT_INLINE void TYPED(fft_fours)(const T *columns, size_t step, size_t length, T *fours) {
+    for (size_t c = 0; c < length; c += LANES) {
+        const T *x = columns + c;
+        V(store)(fours + c, V(add)(V(add)(V(load)(x), V(load)(x + step)),
+                                   V(add)(V(load)(x + 2 * step), V(load)(x + 3 * step))));
+    }
+}
+
+/* A row of windows; returns the least. */
+FC_FFT_INLINE T TYPED(fft_window_row)(const fc_fft_windows *w, const T *columns, const T *fours, T *sums) {
+    const size_t n_cols = w->n_cols, wide = w->wide, step = w->step;
+    VEC least = V(set1)((T)__builtin_inf());
+    for (size_t c = 0; c < n_cols; c += LANES) {
+        const size_t n = n_cols - c < LANES ? n_cols - c : LANES;
+        VEC sum = V(set1)(0);
+        size_t j = 0;
+        for (; wide >= FC_FFT_WIDE && j + 4 <= wide; j += 4)
+            sum = V(add)(sum, V(load)(fours + c + j * step));
+        for (; j < wide; j++)
+            sum = V(add)(sum, V(load)(columns + c + j * step));
+        if (sums)
+            V(store_n)(sums + c, sum, n);
+        if (n < LANES) {
+            T rest[LANES];
+            V(store)(rest, sum);
+            for (size_t i = n; i < LANES; i++)
+                rest[i] = rest[0];
+            sum = V(load)(rest);
+        }
+        least = V(min)(least, sum);
+    }
+    return -V(hmax)(V(neg)(least));
 }
 
 static double TYPED(fft_windows)(const fc_fft_windows *w) {
-    const size_t cols = w->n_cols + w->wide - 1;
-    T *const columns = w->temp;
-    VEC least = V(set1)((T)__builtin_inf());
-    for (size_t u = 0; u < w->n_rows; u++) {
-        const T *tiles = (const T *)w->tiles + u * w->pitch;
-        for (size_t c = 0; c < cols; c += LANES) {
-            const size_t n = cols - c < LANES ? cols - c : LANES;
-            VEC sum = V(set1)(0);
-            for (size_t i = 0; i < w->high; i++) {
-                const T *from = tiles + i * w->pitch + c;
-                sum = V(add)(sum, n == LANES ? V(load)(from) : V(load_n)(from, n));
-            }
-            V(store_n)(columns + c, sum, n);
-        }
-        T *sums = (T *)w->sums + u * w->pitch;
-        size_t v = 0;
-        for (; v + LANES <= w->n_cols; v += LANES)
-            least = V(min)(least, TYPED(fft_window_row)(columns + v, w->wide, sums + v, LANES));
-        if (v < w->n_cols) {
-            VEC sum = TYPED(fft_window_row)(columns + v, w->wide, sums + v, w->n_cols - v);
-            T rest[LANES];
-            V(store)(rest, sum);
-            for (size_t i = w->n_cols - v; i < LANES; i++)
-                rest[i] = rest[0];
-            least = V(min)(least, V(load)(rest));
+    const size_t length = w->n_cols + (w->wide - 1) * w->step, pitch = (length + LANES - 1) / LANES * LANES;
+    const size_t group = w->high < FC_FFT_SHARED ? 1 : FC_FFT_SHARED, beyond = 3 * w->step + FC_FFT_PAD;
+    T *const columns = w->temp, *const fours = columns + FC_FFT_SHARED * pitch + beyond;
+    T least = (T)__builtin_inf();
+    memset(columns + group * pitch, 0, beyond * sizeof(T));
+    for (size_t u = 0; u < w->n_rows; u += group) {
+        if (group == 1)
+            TYPED(fft_window_group)(w, u, length, 1, columns, pitch);
+        else
+            TYPED(fft_window_group)(w, u, length, FC_FFT_SHARED, columns, pitch);
+        if (w->wide >= FC_FFT_WIDE)
+            TYPED(fft_fours)(columns, w->step, group * pitch, fours);
+        for (size_t i = 0; i < group && u + i < w->n_rows; i++) {
+            const T found = TYPED(fft_window_row)(w, columns + i * pitch, fours + i * pitch,
+                                                  w->sums ? (T *)w->sums + (u + i) * w->pitch : NULL);
+            if (w->least)
+                w->least[u + i] = (double)found;
+            least = found < least ? found : least;
         }
     }
-    return -(double)V(hmax)(V(neg)(least));
+    return (double)least;
 }
 
 /* Two vectors of columns from c on, of n_rows rows from r on; n_rows is a constant of each copy. */

@@ -61,7 +61,8 @@ void fc_fft_turn_taps(const fc_filter *f, unsigned char *backwards);
 enum { FC_FFT_LOTS = 128 };
 typedef struct fc_fft_taps {
     double norm, sum, most;             /* square root of the sum of squares, sum of the sizes, the largest */
-    double total;                       /* size of the sum; 0 for numbers other than float32 */
+    double total;                       /* the sum; 0 of complex ones */
+    size_t lots;                        /* up to the last one that holds taps */
     int whole;                          /* all of them are whole numbers; never of complex ones */
     double least[FC_FFT_LOTS];          /* no tap of the lot is smaller */
     size_t count[FC_FFT_LOTS];
@@ -98,6 +99,8 @@ typedef struct fc_fft_tiling {
 typedef struct fc_fft_bounds {
     unsigned char *tiles, *sums, *temp; /* sums: of the windows of tiles */
     unsigned char *light;               /* lots of outputs, a row of tiles high, that may not weigh enough */
+    double typical, spread;             /* what most cells do not pass; about how far they are from the middle */
+    double middle;                      /* what the transform takes off each cell; real cells only */
     double cap, least;                  /* least: the smallest of sums */
     int whole;                          /* all cells are whole numbers */
 } fc_fft_bounds;
@@ -106,14 +109,14 @@ fc_status fc_fft_tile(const fc_filter *f, const fc_fft_cut *cut, fc_fft_tiling *
 size_t fc_fft_bounds_bytes(const fc_fft_tiling *t);
 void fc_fft_place_bounds(const fc_fft_tiling *t, unsigned char *memory, fc_fft_bounds *b);
 /*
- * Takes in columns [col, col + cols) of all `count` rows of cells; columns come in order. Sets cap and, where it may
- * matter, whole.
+ * Takes in columns [col, col + cols) of all `count` rows of cells; columns come in order. Sets what the first
+ * columns tell, cells being `share` of the block's, and, where it may matter, whole.
  */
 void fc_fft_survey(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void *const *rows, size_t count,
-                   size_t col,
-                   size_t cols, int may_be_whole);
-/* Once all are in: sums and least, for rows x cols outputs. */
-void fc_fft_sum_windows(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, size_t rows, size_t cols);
+                   size_t col, size_t cols, int may_be_whole, double share);
+/* Once all are in: sums and least, for rows x cols outputs; tile_rows: room for as many pointers as a block has rows. */
+void fc_fft_sum_windows(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void **tile_rows, size_t rows,
+                        size_t cols);
 /* Marks the lots of rows x cols outputs with a window whose plain sum is not `enough`. */
 void fc_fft_find_light(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols,
                        double enough);
@@ -123,7 +126,7 @@ void fc_fft_find_light(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_
  * gives.
  */
 double fc_fft_error(int is_double, int is_complex, const fc_fft_taps *taps, double cells, const double *energy);
-/* What it is likely to be at least, in a block of this cap. */
-double fc_fft_likely_error(const fc_fft_taps *taps, double cap);
+/* What it is likely to be at least, in a block of which the first columns are known. */
+double fc_fft_likely_error(const fc_fft_taps *taps, const fc_fft_bounds *bounds);
 
 #endif

@@ -17,10 +17,11 @@ static const double PROMISE = 30, PROMISE_ADDED = 20;
 static const double SURE = 0.25;        /* errors below which sums of whole numbers are rounded; a half would do */
 static const double STANDS_OUT = 8;     /* times what most cells do not pass */
 static const double PEAKED = 2;         /* over the same: the root mean square of blocks where some may */
-static const double PEAKED_ERROR = 1.25;    /* the larger error of such blocks */
+/* The larger error of such blocks; and where one tap stands out as well, so that errors add up and are no noise. */
+static const double PEAKED_ERROR = 1.25, PEAKED_TWICE = 4;
 /* every so many columns of lots tell whether a block is worth a transform in float */
 enum { SAMPLED_LOTS = 8 };
-enum { MENDED_SHARE = 16 };             /* of the lots, up to one of so many is mended */
+enum { MENDED_SHARE = 2 };              /* of the lots, up to one of so many is mended where nothing but a sum of all is left */
 
 static int is_single(const fc_filter *f) { return f->work == FC_F32 || f->work == FC_C64; }
 
@@ -50,6 +51,17 @@ static void widen(const fc_fft_job *j, const void **rows, size_t count, size_t c
     }
 }
 
+/* Of a block's cells, those that the image gives. */
+static double share_of(const fc_fft_job *j, const fc_rect *out) {
+    return (double)(out->rows + j->f->k_h - 1) * (double)(out->cols + j->f->k_w - 1)
+        / ((double)j->cut.rows * (double)j->cut.cols);
+}
+
+/* What the transform takes off the cells of a side. */
+static double middle_of(const fc_fft_space *s, const fc_fft_blocks *b, size_t side) {
+    return b->rect[side].rows ? s->bounds[side].middle : 0;
+}
+
 /*
  * The cells of both blocks, transformed along columns. A first time (taken NULL) it also surveys them; 0 where some
  * are not finite. Then those that stand out are taken; 0 where they are too many.
@@ -65,7 +77,7 @@ static int load(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, fc
                 count = fc_fft_source_rows(j, b, side);
                 if (!taken)
                     fc_fft_survey(f, &j->tiling, &s->bounds[side], s->rows[side], count, col, (size_t)cols[side],
-                                  j->sizes->whole);
+                                  j->sizes->whole, share_of(j, &b->rect[side]));
                 else if (!fc_fft_take_cells(f, taken, side, (ptrdiff_t)col, s->rows[side], count, (size_t)cols[side],
                                             s->cells[side]))
                     return 0;
@@ -75,18 +87,23 @@ static int load(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, fc
             for (; count < j->cut.rows; count++)
                 s->rows[side][count] = j->zeros;
         }
-        const fc_fft_columns columns = fc_fft_columns_of(j, s, col, cols);
+        fc_fft_columns columns = fc_fft_columns_of(j, s, col, cols);
+        columns.re_shift = -middle_of(s, b, 0);
+        columns.im_shift = -middle_of(s, b, 1);
         finite &= j->fft->forward(&columns);
     }
     for (size_t side = 0; !taken && side < j->sides; side++)
         if (b->rect[side].rows)
-            fc_fft_sum_windows(f, &j->tiling, &s->bounds[side], (size_t)b->rect[side].rows, (size_t)b->rect[side].cols);
+            fc_fft_sum_windows(f, &j->tiling, &s->bounds[side], s->rows[side], (size_t)b->rect[side].rows,
+                               (size_t)b->rect[side].cols);
     return finite;
 }
 
-/* What most cells of both sides do not pass. */
-static double least_cap(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b) {
-    return j->sides == 2 && b->rect[1].rows ? fmin(s->bounds[0].cap, s->bounds[1].cap) : s->bounds[0].cap;
+static int has_two(const fc_fft_job *j, const fc_fft_blocks *b) { return j->sides == 2 && b->rect[1].rows; }
+
+/* About how far most cells of both sides are from the middle at most. */
+static double least_spread(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b) {
+    return has_two(j, b) ? fmin(s->bounds[0].spread, s->bounds[1].spread) : s->bounds[0].spread;
 }
 
 /*
@@ -99,9 +116,11 @@ static double multiply(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_
                               j->cut.rows / j->fft->lanes, energy};
     j->fft->filter(&rows);
     *mean = sqrt(energy[0]) / ((double)j->cut.rows * (double)j->cut.cols);
-    const double peaked = *mean > PEAKED * least_cap(j, s, b) ? PEAKED_ERROR : 1;
-    return peaked * j->ratio * fc_fft_error(j->part == sizeof(double), fc_filter_is_complex(j->f->work), j->sizes,
-                                            (double)j->cut.rows * (double)j->cut.cols, energy);
+    const int stands_out = 2 * j->sizes->most > j->sizes->norm;
+    const double peaked = *mean > PEAKED * least_spread(j, s, b) ? stands_out ? PEAKED_TWICE : PEAKED_ERROR : 1;
+    const double shifted = fmax(fabs(middle_of(s, b, 0)), fabs(middle_of(s, b, 1))) * fabs(j->sizes->total);
+    return j->ratio * (shifted + peaked * fc_fft_error(j->part == sizeof(double), fc_filter_is_complex(j->f->work), j->sizes,
+                                                       (double)j->cut.rows * (double)j->cut.cols, energy));
 }
 
 /* To the nearest whole number; adding 0 makes a negative zero of it positive. */
@@ -173,6 +192,8 @@ static int store(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks
                 s->rows[side][r] = (place ? place : s->cells[side]) + (size_t)r * pitch;
         }
         fc_fft_columns columns = fc_fft_columns_of(j, s, col, cols);
+        columns.re_shift = middle_of(s, b, 0) * j->sizes->total;
+        columns.im_shift = middle_of(s, b, 1) * j->sizes->total;
         columns.re_rows = (size_t)b->rect[0].rows;
         columns.im_rows = (size_t)b->rect[1].rows;
         columns.strips = fc_least(columns.strips, fc_parts((size_t)fc_max(cols[0], cols[1]), j->fft->lanes));
@@ -227,11 +248,11 @@ static int nearly_empty(const fc_fft_job *j, const fc_fft_space *s, const fc_fft
 /* Whether some cells stand out, not too many; sets the limit. */
 static int some_stand_out(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, double mean) {
     const double most = is_single(j->f) ? (double)FLT_MAX : DBL_MAX;
-    double cap = s->bounds[0].cap;
-    if (j->sides == 2 && b->rect[1].rows)
-        cap = fmax(cap, s->bounds[1].cap);
-    s->taken->limit = fmin(STANDS_OUT * cap, most);
-    if (mean < PEAKED * cap)
+    double typical = s->bounds[0].typical;
+    if (has_two(j, b))
+        typical = fmax(typical, s->bounds[1].typical);
+    s->taken->limit = fmin(STANDS_OUT * typical, most);
+    if (mean < PEAKED * typical)
         return 0;
     const size_t found = count_out(j, s, b, s->taken->limit);
     if (found && (double)found <= most_taken(j))
@@ -249,14 +270,15 @@ static int all_whole(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_bl
 
 /* Whether a transform in float would leave many outputs to one in double, judging by what its error is likely to be. */
 static int leaves_many(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b) {
-    const double weight = fc_fft_likely_error(j->sizes, least_cap(j, s, b)) / PROMISE;
-    return !fc_fft_heavy(j, s, b, weight) && !fc_fft_find_lots(j, s, b, weight, MENDED_SHARE, SAMPLED_LOTS);
+    const double first = fc_fft_likely_error(j->sizes, &s->bounds[0]);
+    const double weight = (has_two(j, b) ? fmin(first, fc_fft_likely_error(j->sizes, &s->bounds[1])) : first) / PROMISE;
+    return !fc_fft_heavy(j, s, b, weight) && !fc_fft_find_lots(j, s, b, weight, j->mended_share, SAMPLED_LOTS);
 }
 
 /* What is too light is mended, a few lots at a time, or by a transform in double, or all of it directly. */
 static int store_mended(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, double weight) {
     const int again = j->left && !s->taken->count;
-    if (!fc_fft_find_lots(j, s, b, weight, again ? MENDED_SHARE : 2, 1))
+    if (!fc_fft_find_lots(j, s, b, weight, again ? j->mended_share : MENDED_SHARE, 1))
         return again ? 0 : run_direct(j, s, b);
     if (!store(j, s, b, &(finish){0}))
         return run_direct(j, s, b);

@@ -21,11 +21,13 @@
 static const double FORTH = 8, BACK = 11;
 enum {
     NARROW_KERNEL = 20,                 /* numbers in a row of taps, below which tiles are narrower */
+    LARGE_KERNEL = 60,                  /* rows of taps, from which every other row is looked at */
     TALLEST_TILE = 32,
-    SPARSE_TILE = 12,                   /* rows, from which at first every other row is looked at */
-    SAMPLES = 5                         /* rows that tell what most cells are like */
+    SAMPLES = 5, SAMPLED_COLS = 24      /* rows, and numbers of each, that tell what most cells are like */
 };
-static const double SAMPLED = 1.5;      /* cap over the mean of a sampled row */
+/* What most cells do not pass, over their mean; and how far the cap may lie above, where many cells are near 0. */
+static const double SAMPLED = 1.5, HIGHEST_CAP = 4;
+static const double FULL = 0.8;         /* share of a block that has to hold cells, for zeros not to outweigh them */
 
 static int is_single(const fc_filter *f) { return f->work == FC_F32 || f->work == FC_C64; }
 static size_t part_of(const fc_filter *f) { return is_single(f) ? sizeof(float) : sizeof(double); }
@@ -44,7 +46,9 @@ fc_status fc_fft_tile(const fc_filter *f, const fc_fft_cut *cut, fc_fft_tiling *
     t->lot = FC_FFT_LOT / parts;
     t->lots = fc_parts(cut->cols, t->lot);
     t->light_bytes = fc_align_up(t->tile_rows * t->lots);
-    t->temp_bytes = fc_align_up((t->pitch + SAMPLES) * part_of(f));
+    const size_t of_tiles = fc_fft_windows_room(t->pitch, t->cols, 1),
+        of_lots = fc_fft_windows_room(FC_FFT_LOT, k_w, parts);
+    t->temp_bytes = fc_align_up((of_tiles > of_lots ? of_tiles : of_lots) * part_of(f));
     t->sums_bytes = fc_align_up(t->sums_bytes);
     return FC_OK;
 }
@@ -64,37 +68,98 @@ static const fc_fft *kernels_of(const fc_filter *f) {
     return is_single(f) ? &f->kernels->fft_f32 : &f->kernels->fft_f64;
 }
 
-static double sum_numbers(const fc_filter *f, const void *numbers, size_t n) {
-    double sums[4] = {0, 0, 0, 0};
-    if (is_single(f))
-        for (size_t i = 0; i < n; i++)
-            sums[i % 4] += (double)((const float *)numbers)[i];
-    else
-        for (size_t i = 0; i < n; i++)
-            sums[i % 4] += ((const double *)numbers)[i];
-    return sums[0] + sums[1] + sums[2] + sums[3];
+typedef struct sample { double sum, sizes, squares; int whole; } sample;
+
+/* Adding a number whose last digit is a unit rounds to a whole one. */
+#define SAMPLE(T)                                               \
+    for (size_t i = 0; i < n; i++) {                            \
+        const double x = (double)((const T *)row)[i];           \
+        s.sum += x;                                             \
+        s.sizes += fabs(x);                                     \
+        s.squares += x * x;                                     \
+        s.whole &= (x + 0x1.8p52) - 0x1.8p52 == x;              \
+    }
+
+static sample sample_row(const fc_filter *f, const void *row, size_t n) {
+    sample s = {.whole = 1};
+    if (is_single(f)) {
+        SAMPLE(float)
+    } else {
+        SAMPLE(double)
+    }
+    return s;
+}
+#undef SAMPLE
+
+/* The root mean square of its distances to the middle. */
+static double spread_of(const sample *s, size_t n, double middle) {
+    return sqrt(fmax(s->squares - 2 * middle * s->sum + (double)n * middle * middle, 0) / (double)n);
 }
 
-/* What most cells do not pass: a little above the middle one of the means of some rows, rows of zeros left out. */
-static double find_cap(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void *const *rows,
-                       size_t count, size_t cols) {
+/* Puts x into ascending numbers, of which there are n. */
+static void insert(double *numbers, size_t n, double x) {
+    for (; n > 0 && numbers[n - 1] > x; n--)
+        numbers[n] = numbers[n - 1];
+    numbers[n] = x;
+}
+
+/*
+ * What most cells do not pass: a little above the middle one of the means of some rows, rows of zeros left out. The
+ * cap lies there, or at the mean weighted by size: where cells are 0 or 1, at 1.
+ */
+static void set_cap(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const sample *samples, size_t n,
+                    double cols) {
     const double most = is_single(f) ? (double)FLT_MAX : DBL_MAX,
-        free = most / ((double)cols * (double)t->high * (double)(t->rows * t->cols + 1));
-    double means[SAMPLES];
+        free = most / (cols * (double)t->high * (double)(t->rows * t->cols + 1));
+    double means[SAMPLES], peaks[SAMPLES];
     size_t found = 0;
     for (size_t i = 0; i < SAMPLES; i++) {
-        const size_t row = (2 * i + 1) * count / (2 * SAMPLES);
-        kernels_of(f)->tiles(rows + row, 1, cols, t->wide, free, b->temp);
-        const double sum = sum_numbers(f, b->temp, fc_parts(cols, t->wide));
-        size_t at = found;
-        if (!(sum > 0))
+        const double mean = samples[i].sizes / (double)n;
+        if (!(mean > 0) || !isfinite(mean))
             continue;
-        for (; at > 0 && means[at - 1] > sum; at--)
-            means[at] = means[at - 1];
-        means[at] = sum;
+        insert(means, found, mean);
+        insert(peaks, found, fmin(fmax(samples[i].squares / samples[i].sizes, SAMPLED * mean), HIGHEST_CAP * mean));
         found++;
     }
-    return found ? fmin(SAMPLED * means[found / 2] / (double)cols, free) : free;
+    b->typical = b->spread = found ? fmin(SAMPLED * means[found / 2], free) : free;
+    b->cap = found ? fmin(peaks[found / 2], free) : free;
+}
+
+/*
+ * The middle of the cells, where they are rather alike: the transform is of what they are beside it. Whole where they
+ * are whole numbers. 0 where much of the block holds no cells.
+ */
+static double middle_of(const fc_filter *f, const sample *samples, size_t n, double share) {
+    sample all = {.whole = 1};
+    for (size_t i = 0; i < SAMPLES; i++) {
+        all.sum += samples[i].sum;
+        all.squares += samples[i].squares;
+        all.whole &= samples[i].whole;
+    }
+    const double count = (double)(SAMPLES * n), mean = all.sum / count, square = mean * mean;
+    if (fc_filter_is_complex(f->work) || !(2 * square >= all.squares / count) || !isfinite(square) || share < FULL)
+        return 0;
+    const double middle = all.whole ? rint(mean) : mean;
+    return is_single(f) ? (double)(float)middle : middle;
+}
+
+/* Sets what some of the cells tell, `share` of the block's. */
+static void look_at_some(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void *const *rows,
+                         size_t count, size_t cols, double share) {
+    const size_t n = fc_least(cols, SAMPLED_COLS);
+    sample samples[SAMPLES];
+    double spreads[SAMPLES];
+    for (size_t i = 0; i < SAMPLES; i++) {
+        const unsigned char *row = rows[(2 * i + 1) * count / (2 * SAMPLES)];
+        samples[i] = sample_row(f, row + (cols - n) * i / SAMPLES * part_of(f), n);
+    }
+    set_cap(f, t, b, samples, n, (double)cols);
+    b->middle = middle_of(f, samples, n, share);
+    if (b->middle == 0)
+        return;
+    for (size_t i = 0; i < SAMPLES; i++)
+        insert(spreads, i, spread_of(&samples[i], n, b->middle));
+    b->spread = fmin(spreads[SAMPLES / 2], b->typical);
 }
 
 #define ARE_WHOLE(T, SHIFT)                                                     \
@@ -116,11 +181,11 @@ static int are_whole(const fc_filter *f, const void *row, size_t cols) {
 
 void fc_fft_survey(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void *const *rows, size_t count,
                    size_t col,
-                   size_t cols, int may_be_whole) {
+                   size_t cols, int may_be_whole, double share) {
     const size_t numbers = cols << fc_filter_is_complex(f->work), part = part_of(f);
-    const size_t step = 1 + (t->high >= SPARSE_TILE);
+    const size_t step = 1 + (f->k_h >= LARGE_KERNEL);
     if (!col)
-        b->cap = find_cap(f, t, b, rows, count, numbers);
+        look_at_some(f, t, b, rows, count, numbers, share);
     for (size_t u = 0, row = 0; row < count; u++, row += t->high) {
         const void *looked[TALLEST_TILE];
         size_t n = 0;
@@ -132,14 +197,17 @@ void fc_fft_survey(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b,
         b->whole = are_whole(f, rows[row], numbers);
 }
 
-void fc_fft_sum_windows(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, size_t rows, size_t cols) {
+void fc_fft_sum_windows(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void **tile_rows, size_t rows,
+                        size_t cols) {
     b->least = 0;
     if (!t->rows || !t->cols)
         return;
+    const size_t part = part_of(f), n_rows = fc_parts(rows, t->high);
+    for (size_t u = 0; u < n_rows + t->rows - 1; u++)
+        tile_rows[u] = b->tiles + ((u + t->first_row) * t->pitch + t->first_col) * part;
     b->least = kernels_of(f)->windows(&(fc_fft_windows){
-        .tiles = b->tiles + (t->first_row * t->pitch + t->first_col) * part_of(f), .pitch = t->pitch,
-            .n_rows = fc_parts(rows, t->high),
-        .n_cols = fc_parts(cols, t->cells), .high = t->rows, .wide = t->cols, .temp = b->temp, .sums = b->sums});
+        .rows = tile_rows, .n_rows = n_rows, .n_cols = fc_parts(cols, t->cells), .high = t->rows, .wide = t->cols, .step = 1,
+        .cap = INFINITY, .temp = b->temp, .sums = b->sums, .pitch = t->pitch});
 }
 
 /* Whether one of n sums is not enough. */
@@ -181,6 +249,7 @@ double fc_fft_error(int is_double, int is_complex, const fc_fft_taps *taps, doub
     return FORTH * taps->norm * image + BACK * products + tiny / eps * (4 * sqrt(cells) + cells * image);
 }
 
-double fc_fft_likely_error(const fc_fft_taps *taps, double cap) {
-    return cap / SAMPLED * (FORTH * taps->norm + BACK * fmax(taps->norm, taps->total));
+double fc_fft_likely_error(const fc_fft_taps *taps, const fc_fft_bounds *b) {
+    const double sums = b->middle == 0 ? fmax(taps->norm, fabs(taps->total)) : taps->norm;
+    return (b->middle == 0 ? b->spread / SAMPLED : b->spread) * (FORTH * taps->norm + BACK * sums);
 }

@@ -23,6 +23,7 @@ typedef struct fc_fft_job {
     size_t block_bytes, scratch_bytes, pointers_bytes, stage_bytes, cells_bytes, bounds_bytes, places_bytes,
         sizes_bytes, space_bytes;
     unsigned char *left;                    /* of a task: 1 where it is left to a transform in double */
+    size_t mended_share;                    /* of lots that are light, up to one of so many is mended and not left */
     const size_t *list;                     /* the tasks, NULL for all */
 } fc_fft_job;
 

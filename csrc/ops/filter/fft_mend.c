@@ -33,6 +33,7 @@ static int is_single(const fc_filter *f) { return f->work == FC_F32 || f->work =
 
 /* Sums of up to ROWS rows of FC_FFT_LOT outputs. */
 enum { ROWS = 6 };
+enum { TOGETHER = 32 };                 /* rows of outputs whose plain sums are found together; no tile is higher */
 typedef union sums { float narrow[ROWS * FC_FFT_LOT]; double wide[ROWS * FC_FFT_LOT]; } sums;
 
 /* Gives both parts of each complex number the larger sum of the two; the least of them. */
@@ -167,29 +168,53 @@ static int any_marked(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_b
     return 0;
 }
 
-/*
- * Unmarks the lots of a column that are heavy; how many are light then. Lots that lie together are looked at together
- * at first.
- */
+/* The least plain sum of the windows of each of `count` rows of outputs of a column of lots. */
+static void sum_cells(const fc_fft_job *j, const fc_fft_space *s, size_t side, ptrdiff_t row, ptrdiff_t count,
+                      double *least) {
+    const fc_filter *f = j->f;
+    const fc_fft_bounds *bounds = &s->bounds[side];
+    const fc_fft *kernels = is_single(f) ? &f->kernels->fft_f32 : &f->kernels->fft_f64;
+    kernels->windows(&(fc_fft_windows){
+        .rows = s->rows[side] + row, .n_rows = (size_t)count, .n_cols = FC_FFT_LOT, .high = (size_t)f->k_h,
+        .wide = (size_t)f->k_w, .step = fc_filter_is_complex(f->work) ? 2 : 1, .cap = bounds->cap, .temp = bounds->temp,
+        .least = least});
+}
+
+/* The rows of marked lots from `row` on, as many as are looked at together. */
+static ptrdiff_t count_marked(const fc_fft_job *j, const fc_fft_space *s, const fc_rect *out, size_t side,
+                              ptrdiff_t row, ptrdiff_t col) {
+    ptrdiff_t end = row;
+    do
+        end = fc_min(end + (ptrdiff_t)j->tiling.high, out->rows);
+    while (end < out->rows && end + (ptrdiff_t)j->tiling.high <= row + TOGETHER && *light_at(j, s, side, end, col));
+    return end - row;
+}
+
+static double least_of(const double *numbers, ptrdiff_t n) {
+    double least = numbers[0];
+    for (ptrdiff_t i = 1; i < n; i++)
+        least = fmin(least, numbers[i]);
+    return least;
+}
+
+/* Unmarks the lots of a column that are heavy; how many are light then. `plain`: the plain sum that is enough. */
 static size_t clear_column(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side,
-                           ptrdiff_t col, double weight) {
+                           ptrdiff_t col, double weight, double plain) {
     const fc_rect *out = &b->rect[side];
-    const size_t taps = fc_least(sort_taps(j, s, FIRST_TAPS), FIRST_TAPS / 2);
     const ptrdiff_t high = (ptrdiff_t)j->tiling.high;
     size_t found = 0;
     source_lots(j, s, b, side, col);
-    for (ptrdiff_t row = 0, end; row < out->rows; row = end) {
-        sums sums;
-        end = fc_min(row + high, out->rows);
+    for (ptrdiff_t row = 0, count; row < out->rows; row += count) {
+        double least[TOGETHER];
+        count = fc_min(high, out->rows - row);
         if (!*light_at(j, s, side, row, col))
             continue;
-        while (end < out->rows && end + high <= row + ROWS && *light_at(j, s, side, end, col))
-            end = fc_min(end + high, out->rows);
-        const int heavy = end - row > high
-            && weigh(j, s, s->rows[side] + row, (size_t)(end - row), taps, ROUNDED * weight, &sums) >= ROUNDED * weight;
-        for (ptrdiff_t r = row; r < end; r += high) {
-            const int mark = heavy ? HEAVY : mark_of(j, s, side, lot_at(j, out, r, col), weight);
-            *light_at(j, s, side, r, col) = (unsigned char)mark;
+        count = count_marked(j, s, out, side, row, col);
+        sum_cells(j, s, side, row, count, least);
+        for (ptrdiff_t r = 0; r < count; r += high) {
+            const int heavy = least_of(least + r, fc_min(high, count - r)) >= plain;
+            const int mark = heavy ? HEAVY : mark_of(j, s, side, lot_at(j, out, row + r, col), weight);
+            *light_at(j, s, side, row + r, col) = (unsigned char)mark;
             found += mark == LIGHT;
         }
     }
@@ -206,10 +231,11 @@ int fc_fft_find_lots(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *
         memset(bounds->light, HEAVY, j->tiling.light_bytes);
         if (side_heavy(j, s, b, side, weight))
             continue;
-        fc_fft_find_light(j->f, &j->tiling, bounds, (size_t)out->rows, (size_t)out->cols, plain_sum(j, bounds, weight));
+        const double plain = plain_sum(j, bounds, weight);
+        fc_fft_find_light(j->f, &j->tiling, bounds, (size_t)out->rows, (size_t)out->cols, plain);
         for (ptrdiff_t col = 0; col < out->cols; col += (ptrdiff_t)step * lot_cols(j)) {
             if (any_marked(j, s, b, side, col))
-                found += clear_column(j, s, b, side, col, weight);
+                found += clear_column(j, s, b, side, col, weight, plain);
             if (found > most)
                 return 0;
         }
@@ -230,19 +256,26 @@ static void store_empty(const fc_fft_job *j, const fc_fft_blocks *b, fc_rect row
     }
 }
 
-/* The rows of a lot that are too light, by all taps. */
+/* Of a row of a lot, by all taps; sums tell which windows hold nothing. Small kernels are not asked twice. */
+static verdict judge_row(const fc_fft_job *j, const fc_fft_space *s, size_t side, ptrdiff_t row, ptrdiff_t cols,
+                         double weight, sums *sums) {
+    const size_t all = (size_t)(j->f->k_h * j->f->k_w), taps = sort_taps(j, s, all);
+    if (all <= 2 * FIRST_TAPS)
+        return (verdict){1, 0};
+    weigh(j, s, s->rows[side] + row, 1, taps, ROUNDED * weight, sums);
+    return judge(j->f, sums, 1, cols, ROUNDED * weight);
+}
+
+/* The rows of a lot that are too light. */
 static void mend_lot(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, fc_rect lot,
                      double weight) {
     const fc_rect there = {b->rect[side].row + lot.row, b->rect[side].col + lot.col, lot.rows, lot.cols};
-    const size_t taps = sort_taps(j, s, (size_t)(j->f->k_h * j->f->k_w));
     ptrdiff_t light = 0;    /* rows before this one that are summed together */
     for (ptrdiff_t row = 0; row <= lot.rows; row++) {
         sums sums;
         verdict found = {0, 0};
-        if (row < lot.rows) {
-            weigh(j, s, s->rows[side] + lot.row + row, 1, taps, ROUNDED * weight, &sums);
-            found = judge(j->f, &sums, 1, lot.cols, ROUNDED * weight);
-        }
+        if (row < lot.rows)
+            found = judge_row(j, s, side, lot.row + row, lot.cols, weight, &sums);
         if (found.light) {
             light++;
             continue;

@@ -63,11 +63,16 @@ static double largest(const fc_filter *f, size_t count) {
     return fmax(fmax(most[0], most[1]), fmax(most[2], most[3]));
 }
 
+/* The sum of all taps, with what each addition loses. */
 static double find_total(const fc_filter *f, size_t count) {
-    double total = 0;
-    for (size_t i = 0; i < count; i++)
-        total += f->work == FC_F32 ? (double)((const float *)f->kernel)[i] : 0;
-    return fabs(total);
+    double total = 0, lost = 0;
+    for (size_t i = 0; i < count && !fc_filter_is_complex(f->work); i++) {
+        const double tap = f->work == FC_F32 ? (double)((const float *)f->kernel)[i] : ((const double *)f->kernel)[i];
+        const double sum = total + tap;
+        lost += fabs(total) >= fabs(tap) ? (total - sum) + tap : (tap - sum) + total;
+        total = sum;
+    }
+    return isfinite(lost) ? total + lost : total;
 }
 
 void fc_fft_know_taps(const fc_filter *f, fc_fft_taps *taps) {
@@ -92,18 +97,21 @@ void fc_fft_know_taps(const fc_filter *f, fc_fft_taps *taps) {
     taps->total = find_total(f, count);
     taps->norm = sqrt(squares[0] + squares[1] + squares[2] + squares[3]) * taps->most;
     taps->sum = sums[0] + sums[1] + sums[2] + sums[3];
-    for (size_t i = 0; i + 1 < FC_FFT_LOTS; i++)
+    for (size_t i = 0; i + 1 < FC_FFT_LOTS; i++) {
+        taps->lots = taps->count[i] ? i + 1 : taps->lots;
         taps->least[i] = top >= (int)i ? least_of(top - (int)i) : 0;
+    }
 }
 
 double fc_fft_plain_sum(const fc_fft_taps *taps, double cap, double least) {
-    double missing = least / cap, full = 0;
+    /* Nothing is divided by the cap, which may be near the largest number. */
+    double missing = least, full = (double)taps->count[FC_FFT_LOTS - 1];
     if (!(least > 0))
         return 0;
-    for (size_t i = FC_FFT_LOTS; i-- > 0;) {
-        const double held = taps->least[i] * (double)taps->count[i];
+    for (size_t i = taps->lots; i-- > 0;) {
+        const double held = taps->least[i] * (double)taps->count[i] * cap;
         if (missing <= held)
-            return (full + missing / taps->least[i]) * cap;
+            return full * cap + missing / taps->least[i];
         missing -= held;
         full += (double)taps->count[i];
     }

@@ -17,10 +17,12 @@
 #ifdef MULTIPLY_ADD
 #define CONVOLVE2D_BACK (how & TYPED(convolve2d_BACKWARDS))
 #define CONVOLVE2D_WHOLE 81     /* few of them are not 0, and their order is what counts */
+#define CONVOLVE2D_PASS 81
 #else
 #define MULTIPLY_ADD(a, b, c) V(fma)(a, b, c)
 #define CONVOLVE2D_BACK 0
 #define CONVOLVE2D_WHOLE 30
+#define CONVOLVE2D_PASS 24
 #endif
 #define CONVOLVE2D_STEP(LO, HI, VECTORS, LOAD)                                                                        \
     case LO * 4 + HI:                                                                                                \
@@ -92,12 +94,12 @@
 /*
  * How a tile stores: past the caches, added to what is there; and in which order products are added.
  * Equal terms drift by up to a quarter of a rounding each, after a great one by a whole one. So one chain is at most
- * WHOLE products long, in a pass of column or rows CHAIN; more are summed in chains of CHAIN and these in GROUPs.
+ * WHOLE products long, in a pass of column or rows PASS; more are summed in chains of CHAIN and these in GROUPs.
  */
 enum {
     TYPED(convolve2d_STREAMS) = 1, TYPED(convolve2d_ADDS) = 2, TYPED(convolve2d_BACKWARDS) = 4,
-    TYPED(convolve2d_WHOLE) = CONVOLVE2D_WHOLE, TYPED(convolve2d_CHAIN) = 24, TYPED(convolve2d_GROUP) = 16,
-    TYPED(convolve2d_FACTORS) = 4
+    TYPED(convolve2d_WHOLE) = CONVOLVE2D_WHOLE, TYPED(convolve2d_PASS) = CONVOLVE2D_PASS, TYPED(convolve2d_CHAIN) = 24,
+    TYPED(convolve2d_GROUP) = 16, TYPED(convolve2d_FACTORS) = 4
 };
 
 /*
@@ -206,7 +208,7 @@ static void TYPED(convolve2d_many)(const TYPED(convolve2d_pieces) *p, const T *t
 static inline void TYPED(convolve2d_any)(const T *taps, size_t k_h, size_t k_w, const void *const *rows, size_t n_rows,
                                          size_t first, size_t step, size_t width, T *out, size_t out_pitch, int how) {
     const int integral = (T)0.5 == 0, pass = k_w == 1 || k_h <= TYPED(convolve2d_FACTORS);
-    if (integral || k_h * k_w <= (pass ? TYPED(convolve2d_CHAIN) : TYPED(convolve2d_WHOLE))) {
+    if (integral || k_h * k_w <= (pass ? TYPED(convolve2d_PASS) : TYPED(convolve2d_WHOLE))) {
         TYPED(convolve2d_tile)(taps, k_h, k_h, k_w, rows, n_rows, first, step, width, out, out_pitch, 0, how);
         return;
     }
@@ -256,3 +258,4 @@ static void TYPED(convolve2d)(const fc_convolve2d_block *b) {
 #undef MULTIPLY_ADD
 #undef CONVOLVE2D_BACK
 #undef CONVOLVE2D_WHOLE
+#undef CONVOLVE2D_PASS

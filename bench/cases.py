@@ -10,7 +10,8 @@ import images
 import numpy as np
 
 SUITES = ("image", "layers", "grads", "pool", "activation", "step", "keras")
-KERAS = ("fit", "evaluate", "predict", "forward", "train_step")      # the operations of the keras suite
+# The operations of the keras suite.
+KERAS = ("fit", "fit_sizes", "evaluate", "predict", "predict_one", "forward", "train_step", "fine_tune", "image_grad")
 SHAPES = Path(__file__).parent / "shapes"
 BATCHES = (1, 8, 32)            # of the layers suite, unless others are asked for
 # How far an answer may be from the float64 reference, in norm, before it is called wrong.
@@ -71,7 +72,7 @@ class Problem:
 
     def tolerance(self, precision: str | None = None) -> float:
         """For fastconv at this precision, or (None) for a peer."""
-        if self.op == "train_step":     # it may be a loss behind batch normalisation
+        if self.op in ("train_step", "fine_tune"):      # it may be a loss behind batch normalisation
             return 1e-4
         if self.rounds:
             return LEVELS_OFF if precision is None else CELLS_OFF[self.dtype]

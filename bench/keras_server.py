@@ -19,6 +19,7 @@ SCRIPTS = str(Path(__file__).parents[1] / "examples" / "networks")
 GRADIENT_IMAGES = 64
 # A learning rate so high that rounding the weights does not show in what a step subtracts from them.
 RATE = 1024.0
+CALLS = 8                       # of fit, each on a batch of another size
 SAMPLED = 2**16                 # numbers of each weight's gradient that are compared
 
 
@@ -87,6 +88,11 @@ class Network:
         options = {key: int(settings[key]) for key in ("groups", "dropout", "size") if key in settings}
         self._make = lambda: script.build(**options)
         self.model = self.build()
+        if op == "fine_tune":
+            for layer in self.model.layers[:-1]:
+                layer.trainable = False
+            self.model.compile(self.model.optimizer, self.model.loss)
+        self._sizes, self._image_gradient = np.random.default_rng(20), None
         self.x, self.y = images(self.model, int(settings.get("images", self.batch)))
 
     def build(self, optimizer=None):
@@ -109,8 +115,17 @@ class Network:
         model, x, y = self.model, self.x[:images], self.y[:images]
         if self.op == "fit":
             return model.fit(x, y, batch_size=self.batch, epochs=1, verbose=0)
-        if self.op == "train_step":
+        if self.op == "fit_sizes":
+            for size in self._sizes.integers(8, len(x) + 1, CALLS):
+                model.fit(x[:size], y[:size], batch_size=int(size), verbose=0)
+            return None
+        if self.op in ("train_step", "fine_tune"):
             return model.train_on_batch(x, y)
+        if self.op == "image_grad":
+            self._image_gradient = self._image_gradient or image_gradient(model)
+            return self._image_gradient(x)
+        if self.op == "predict_one":
+            return [model.predict(x[i:i + 1], verbose=0) for i in range(len(x))]
         if self.op == "evaluate":
             return model.evaluate(x, y, batch_size=self.batch, verbose=0)
         return model.predict_on_batch(x) if self.op == "forward" else model.predict(x, batch_size=self.batch, verbose=0)
@@ -118,11 +133,14 @@ class Network:
     def answer(self) -> np.ndarray:
         """What is compared: predictions, a loss, or the gradients that training is made of.
 
-        Of batch normalisation the loss before the step, as rounding changes the gradients by percents.
+        Of batch normalisation the loss before the step, as rounding changes the gradients by percents, and so it does
+        those of images, for which the predictions stand.
         """
         normalised = any(type(layer).__name__ == "BatchNormalization" for layer in self.model.layers)
-        if self.op in ("fit", "train_step") and not normalised:
+        if self.op in ("fit", "fit_sizes") or (self.op == "train_step" and not normalised):
             return self._gradients()
+        if self.op in ("image_grad", "predict_one"):
+            return np.asarray(self.model.predict_on_batch(self.x))
         result = self.run()
         return np.asarray(result) if self.op in ("predict", "forward") else np.ravel(result)[:1]
 
@@ -135,6 +153,45 @@ class Network:
         after = [keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables]
         parts = [np.ravel(one - two) / RATE for one, two in zip(before, after, strict=True)]
         return np.concatenate([part[::-(-part.size // SAMPLED)] for part in parts])
+
+
+def image_gradient(model):
+    """A function that gives the gradient of the first class's score in images, in inference, compiled as usual."""
+    import keras
+    makers = {"tensorflow": _tensorflow_gradient, "torch": _torch_gradient, "jax": _jax_gradient}
+    return makers[keras.backend.backend()](model)
+
+
+def _tensorflow_gradient(model):
+    import tensorflow as tf
+
+    @tf.function
+    def take(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            score = tf.reduce_sum(model(x, training=False)[:, 0])
+        return tape.gradient(score, x)
+    return lambda x: take(tf.constant(x)).numpy()
+
+
+def _torch_gradient(model):
+    import torch
+
+    def take(x):
+        x = torch.from_numpy(x).requires_grad_()
+        return torch.autograd.grad(model(x, training=False)[:, 0].sum(), x)[0].numpy()
+    return take
+
+
+def _jax_gradient(model):
+    import jax
+    states = [[variable.value for variable in part]
+              for part in (model.trainable_variables, model.non_trainable_variables)]
+
+    def score(x, states):
+        return model.stateless_call(*states, x, training=False)[0][:, 0].sum()
+    take = jax.jit(jax.grad(score))
+    return lambda x: np.asarray(take(x, states))
 
 
 def layers_of(kind: str):

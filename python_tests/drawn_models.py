@@ -72,8 +72,9 @@ class _Builder:
     def _window(self, step, h, w):
         size, stride, padding = (n % m for n, m in zip(step.numbers, (3, 4, 2), strict=True))
         size = min(size + 1, h, w)
-        return {"kernel_size": size, "strides": 2 if stride == 3 else 1, "padding": ("same", "valid")[padding],
-                **self.format}
+        # TensorFlow's own gradient of a strided 1x1 convolution writes out of bounds.
+        stride = 2 if stride == 3 and size > 1 else 1
+        return {"kernel_size": size, "strides": stride, "padding": ("same", "valid")[padding], **self.format}
 
     def conv(self, step, h, w, c):
         a, b, _ = step.numbers

@@ -25,7 +25,7 @@ _GRADS = frozenset({"conv2d_input_grad", "conv2d_kernel_grad", "max_pool2d_grad"
                     "activation_grad"})
 _STEP = frozenset({"step"})
 _KERAS = frozenset(KERAS)
-_PREDICT = frozenset({"evaluate", "predict", "forward"})
+_PREDICT = frozenset({"evaluate", "predict", "predict_one", "forward"})
 
 
 @dataclass(frozen=True)

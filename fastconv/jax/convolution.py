@@ -45,6 +45,11 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
     ValueError, TypeError
         If an argument is none of these, or shapes do not fit.
 
+    Notes
+    -----
+    Under `jax.jit` each device computes its part of a batch that lies on several; an array cut along another axis is
+    gathered first.
+
     Examples
     --------
     >>> import jax

@@ -46,8 +46,9 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
 
     Notes
     -----
-    Differentiable any number of times; the gradients that are wanted are computed together. Under `torch.autocast` the
-    operands get its dtype. Threads are fastconv's, not `torch.set_num_threads`'.
+    Differentiable any number of times, in reverse and forward mode and by `torch.func`; the gradients that are wanted
+    are computed together. Under `torch.autocast` the operands get its dtype. Threads are fastconv's, not
+    `torch.set_num_threads`'.
 
     Examples
     --------

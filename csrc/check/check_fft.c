@@ -48,7 +48,7 @@ static void **pointers(const check_buffer *b, size_t rows, size_t pitch) {
         check_case(inverse ? "fft_" #F " inverse" : "fft_" #F " forward", isa, "%zu x %zu of %zu, %zu (%zu, %zu rows) complex %d bad %d",           \
                    k->rows, k->cols, k->re_cols, k->im_cols, k->re_rows, k->im_rows, k->is_complex, bad);                                           \
         const size_t pitch[2] = {k->re_cols << k->is_complex, k->im_cols}, length = 2 * k->rows * k->cols;                                          \
-        const double shift[2] = {k->is_complex ? 0 : 0.25, k->is_complex ? 0 : -0.5};                                                               \
+        const double shift[2] = {k->is_complex ? 0 : 0x1p-6, k->is_complex ? 0 : -0x1p-5};                                                           \
         check_buffer twiddles = twiddles_of(k->rows, fft, sizeof(T)), block = check_alloc(length * sizeof(T), 64), planes[2];                       \
         void **rows[2];                                                                                                                             \
         for (size_t side = 0; side < 2; side++) {                                                                                                   \

@@ -106,9 +106,10 @@ def run_kernel_grad(case: dict) -> None:
 
 def _kernel_grad_norm(x, dy, dtype):
     """Winograd's part of the bound, by the norms of x and dy; what is denormal may lose as much as it is large."""
+    terms = 256 + dy[..., :1].size
     x, dy = (a.astype(np.float64).ravel() for a in (x, dy))
     least = np.finfo(np.float32 if dtype.itemsize < 8 else dtype).smallest_subnormal
-    room = 256 * least * (abs(x).max(initial=0) + abs(dy).max(initial=0))
+    room = terms * least * (abs(x).max(initial=0) + abs(dy).max(initial=0))
     return 32 * arithmetic(dtype) * np.linalg.norm(x) * np.linalg.norm(dy) + room
 
 

@@ -38,7 +38,7 @@ def test_long_sums_of_equal_terms_do_not_drift(window, dtype, isa, rng):
 def test_equal_terms_after_a_great_one(window, dtype, isa):
     """Each of a chain's additions may then round the same way by a whole unit."""
     kernel = np.outer(*(np.where(np.arange(n) < n - 1, 1, 0.5) for n in window)).astype(dtype)
-    algorithms = fastconv.plan_convolve2d(window, kernel, "valid")["cycles"].keys() - {"fft"}
+    algorithms = fastconv.plan_convolve2d(window, kernel, "valid")["cycles"]
     assert "direct" in algorithms
     for cell in np.exp(-np.linspace(0, 6, 60)):
         lines = [np.where(np.arange(n) > 0, cell, 1) for n in window]

@@ -48,6 +48,8 @@ size_t fc_fft_count_out(const fc_filter *f, const void *row, size_t cols, double
  */
 int fc_fft_take_cells(const fc_filter *f, fc_fft_cells *list, size_t side, ptrdiff_t col, const void **rows,
                       size_t count, size_t cols, void *copies);
+/* No window holds more of them: at most as many lie below the highest one that it holds, and near enough beside it. */
+size_t fc_fft_most_together(const fc_fft_cells *list, ptrdiff_t k_h, ptrdiff_t k_w);
 /* Adds what they give to the sums of outputs [0, rows) x [col, col + cols) of the block, FC_FFT_GROUP numbers a row. */
 void fc_fft_add_cells(const fc_filter *f, const fc_fft_cells *list, const void *backwards, size_t side, ptrdiff_t rows,
                       ptrdiff_t col, ptrdiff_t cols,

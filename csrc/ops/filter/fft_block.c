@@ -14,6 +14,8 @@
 
 /* Of 32 eps: what is left to a transform alone, and to one whose sums products are added to. */
 static const double PROMISE = 30, PROMISE_ADDED = 20;
+/* Products added to a sum, each of which may lose half an eps of it: to one that is 0, and to one of a transform. */
+enum { MOST_ALONE = 60, MOST_ADDED = 20 };
 static const double SURE = 0.25;        /* errors below which sums of whole numbers are rounded; a half would do */
 static const double STANDS_OUT = 8;     /* times what most cells do not pass */
 static const double PEAKED = 2;         /* over the same: the root mean square of blocks where some may */
@@ -261,6 +263,18 @@ static int some_stand_out(const fc_fft_job *j, const fc_fft_space *s, const fc_f
     return !isfinite(mean);
 }
 
+/* Whether few enough cells that were taken meet in a window. */
+static int are_apart(const fc_fft_job *j, const fc_fft_space *s, size_t most) {
+    return s->taken->count <= most || fc_fft_most_together(s->taken, j->f->k_h, j->f->k_w) <= most;
+}
+
+/* Transforms all cells again, none taken. */
+static int leave_in(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b) {
+    s->taken->count = 0;
+    s->taken->limit = is_single(j->f) ? (double)FLT_MAX : DBL_MAX;
+    return load(j, s, b, s->taken);
+}
+
 static int all_whole(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b) {
     for (size_t side = 0; side < j->sides; side++)
         if (b->rect[side].rows && !s->bounds[side].whole)
@@ -294,7 +308,8 @@ int fc_fft_run_blocks(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks 
     if (fc_interrupted())
         return 1;
     if (empty)
-        return load(j, s, b, s->taken) && store(j, s, b, &(finish){.empty = 1}) ? 1 : run_direct(j, s, b);
+        return load(j, s, b, s->taken) && are_apart(j, s, MOST_ALONE) && store(j, s, b, &(finish){.empty = 1})
+            ? 1 : run_direct(j, s, b);
     if (j->left && finite && !all_whole(j, s, b) && leaves_many(j, s, b))
         return 0;
     double mean = INFINITY, error = finite ? multiply(j, s, b, &mean) : INFINITY;
@@ -305,7 +320,7 @@ int fc_fft_run_blocks(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks 
     if (fc_fft_heavy(j, s, b, error / PROMISE))
         return store(j, s, b, &(finish){0}) ? 1 : run_direct(j, s, b);
     if (!j->wide && some_stand_out(j, s, b, mean)) {
-        if (!load(j, s, b, s->taken))
+        if (!load(j, s, b, s->taken) || (!are_apart(j, s, MOST_ADDED) && !(finite && leave_in(j, s, b))))
             return run_direct(j, s, b);
         error = multiply(j, s, b, &mean) * PROMISE / PROMISE_ADDED;
     } else if (!j->wide && !finite)

@@ -55,6 +55,21 @@ int fc_fft_take_cells(const fc_filter *f, fc_fft_cells *list, size_t side, ptrdi
     return 1;
 }
 
+size_t fc_fft_most_together(const fc_fft_cells *list, ptrdiff_t k_h, ptrdiff_t k_w) {
+    size_t most = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        const fc_fft_cell *top = &list->cells[i];
+        size_t count = 0;
+        for (size_t k = 0; k < list->count; k++) {
+            const fc_fft_cell *cell = &list->cells[k];
+            const ptrdiff_t down = cell->row - top->row, across = cell->col - top->col;
+            count += cell->side == top->side && down >= 0 && down < k_h && across > -k_w && across < k_w;
+        }
+        most = count > most ? count : most;
+    }
+    return most;
+}
+
 /* sums += x * the taps, of complex numbers; the taps run backwards. */
 static void add_complex(const fc_filter *f, const void *x, const void *last, ptrdiff_t n, void *sums) {
 #define ADD(T)                                                                      \

@@ -256,7 +256,8 @@ def test_a_line_of_images_is_a_product_and_quick_must_name_a_row(monkeypatch):
 def test_the_float64_reference_of_images(monkeypatch, op, dtype, kind, border, channels):
     cases, reference = _module(monkeypatch, "cases"), _module(monkeypatch, "reference")
     problem = cases.build(cases.Case("image", "x", op, True, {
-        "dtype": dtype, "image": "9x14", "kind": kind, "kernel": "5", "border": border, "channels": str(channels)}))
+        "dtype": dtype, "image": "9x14", "kind": kind, "kernel": "5", "border": border, "channels": str(channels),
+        "content": "noise"}))
     image, kernel = (problem.arrays[name].astype(float) for name in ("x", "kernel"))
     assert image.shape == (9, 14, 3)[:2 if channels == 1 else 3]
     mode = {"symm": "symmetric", "reflect101": "reflect"}.get(border, "constant")

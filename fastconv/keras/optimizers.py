@@ -80,14 +80,14 @@ def _after_gradients(kind, rule):
         first = [grad for grad in grads if isinstance(grad, tf.Tensor)] if alone else []
         # Read now: a step whose data fail is counted by Keras, which counts it without waiting for gradients.
         together = rule(self) if alone and type(self).update_step is step else None
-        _step.count = tf.convert_to_tensor(self.iterations) + 1
+        _step.count = tf.convert_to_tensor(self.iterations) + 1 if alone else None
         try:
             with tf.control_dependencies(first):
                 pairs = _update_together(self, tf, pairs, learning_rate, together)
                 if pairs:
                     stock(self, *map(list, zip(*pairs, strict=True)), learning_rate)
         finally:
-            _step.powers = {}
+            _step.powers, _step.count = {}, None
     return _backend_update_step
 
 
@@ -171,7 +171,8 @@ def _adam(optimizer, tf, gradient, variable, learning_rate) -> bool:
     powers = vars(_step).setdefault("powers", {})
     key = variable.dtype, id(tf.compat.v1.get_default_graph())
     if key not in powers:
-        step = tf.cast(_step.count, variable.dtype)
+        count = vars(_step).get("count")
+        step = tf.cast(optimizer.iterations + 1 if count is None else count, variable.dtype)
         powers[key] = [beta ** step for beta in betas]
     tf.raw_ops.ResourceApplyAdam(
         var=variable.handle, m=_slot(optimizer, optimizer._momentums, variable),

@@ -169,8 +169,7 @@ class Op:
     def __call__(self, *args):
         tensors = args[:self._tensors]
         if _may_have_tangents():
-            apply = self._transformed.apply
-            return _uncompiled(apply, *args) if torch.compiler.is_compiling() else apply(*args)
+            return _uncompiled(self._transformed.apply, *args)
         if torch.compiler.is_compiling():
             return self._op(*args)
         if torch._C._are_functorch_transforms_active():

@@ -17,7 +17,7 @@ import fastconv
 
 # Seconds from the start of a call that takes many times as long.
 # On a busy machine the first may be too few for it to begin.
-DELAYS = 0.05, 0.1, 0.2, 0.4
+DELAYS = 0.02, 0.05, 0.1, 0.2, 0.4
 rng = np.random.default_rng(3)
 
 
@@ -25,7 +25,7 @@ def floats(*shape):
     return rng.random(shape, dtype=np.float32)
 
 
-# Each works for half a second or more on two threads, so that the signal comes in the midst of it.
+# Each works for a tenth of a second or more on two threads, so that the signal comes in the midst of it.
 LONG_CALLS = {
     "convolve2d direct": lambda: partial(fastconv.convolve2d, rng.random((1500, 1500)), rng.random((91, 91)),
                                          algorithm="direct"),
@@ -54,7 +54,7 @@ LONG_CALLS = {
                                        strides=1),
     "avg_pool2d_grad": lambda: partial(fastconv.avg_pool2d_grad, floats(4, 164, 164, 64), (4, 224, 224, 64), 61,
                                        strides=1),
-    "softmax": lambda: partial(fastconv.softmax, rng.random((4000, 8000))),
+    "softmax": lambda: partial(fastconv.softmax, rng.random((7000, 8000))),
     "dense": lambda: partial(fastconv.dense, rng.random((3000, 3000)), rng.random((3000, 3000))),
 }
 

@@ -259,10 +259,10 @@ static void store_empty(const fc_fft_job *j, const fc_fft_blocks *b, fc_rect row
 /* Of a row of a lot, by all taps; sums tell which windows hold nothing. Small kernels are not asked twice. */
 static verdict judge_row(const fc_fft_job *j, const fc_fft_space *s, size_t side, ptrdiff_t row, ptrdiff_t cols,
                          double weight, sums *sums) {
-    const size_t all = (size_t)(j->f->k_h * j->f->k_w), taps = sort_taps(j, s, all);
+    const size_t all = (size_t)(j->f->k_h * j->f->k_w);
     if (all <= 2 * FIRST_TAPS)
         return (verdict){1, 0};
-    weigh(j, s, s->rows[side] + row, 1, taps, ROUNDED * weight, sums);
+    weigh(j, s, s->rows[side] + row, 1, sort_taps(j, s, all), ROUNDED * weight, sums);
     return judge(j->f, sums, 1, cols, ROUNDED * weight);
 }
 

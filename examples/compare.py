@@ -25,7 +25,7 @@ NETWORKS = {
     "lenet5": ("lenet5", {}), "lenet5-classic": ("lenet5", {"classic": True}), "tanh_lenet": ("tanh_lenet", {}),
     "mnist_cnn": ("mnist_cnn", {}), "channels_first": ("channels_first", {}), "alexnet": ("alexnet", {}),
     "alexnet-groups": ("alexnet", {"groups": 2}), "vgg16": ("vgg16", {}), "inception_v3": ("inception_v3", {}),
-    "resnet50": ("resnet50", {}),
+    "resnet50": ("resnet50", {}), "resnet50_v2": ("resnet50_v2", {}), "mobilenet_v2": ("mobilenet_v2", {}),
 }
 PREDICTED = 10_000
 

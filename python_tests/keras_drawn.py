@@ -5,6 +5,7 @@ test_keras_backends.py runs this file on each backend.
 """
 import keras
 import numpy as np
+import pytest
 from drawn import examples
 from drawn_models import Whole, batch, build, recipes
 from hypothesis import given
@@ -57,6 +58,8 @@ def assert_alike(actual, expected):
             np.testing.assert_allclose(a, e, atol=2e-4 * scale, rtol=0, err_msg=f"{what} {i}")
 
 
+# What stock Keras says of some models that are drawn.
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
 @examples(COUNT)
 @given(recipe=recipes)
 def test_drawn_models_are_as_stock_keras_has_them(recipe):

@@ -2,6 +2,7 @@
 
 ``FASTCONV_EXAMPLES=500 pytest python_tests/test_keras_drawn.py --hypothesis-seed=1`` draws others.
 """
+import pytest
 import tensorflow as tf
 from drawn import examples
 from drawn_models import Whole, batch, recipes
@@ -25,6 +26,8 @@ def image_gradient(model, recipe):
     return {"image": values(take(tf.constant(x)))}
 
 
+# What stock Keras says of some models that are drawn.
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
 @examples(6)
 @given(recipe=recipes)
 def test_drawn_models_are_as_stock_keras_has_them(recipe):

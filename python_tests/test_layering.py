@@ -124,6 +124,25 @@ def test_python_imports_go_down_only(path):
             assert not uses(f"fastconv.{framework}", found) and not uses(framework, found)
 
 
+# What the parts of fastconv.network may import of it: readers know formats, and nothing else does.
+NETWORK_MAY_IMPORT = {
+    "graph": (), "errors": (), "limits": (), "table": (), "arena": (),
+    "operators": ("graph", "operators"),
+    "passes": ("graph", "operators", "passes"),
+    "plan": ("arena", "graph", "limits", "operators"),
+    "net": ("graph", "limits", "passes", "plan", "table"),
+}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "fastconv/network").rglob("*.py")),
+                         ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_parts_of_networks_import_down_only(path):
+    part = path.relative_to(ROOT / "fastconv/network").with_suffix("").parts[0]
+    found = {name.split(".")[2] for name in imports(path) if name.startswith("fastconv.network.")}
+    assert part not in NETWORK_MAY_IMPORT or found <= {*NETWORK_MAY_IMPORT[part]}
+    assert not uses("pickle", imports(path)) and not uses("marshal", imports(path))
+
+
 @pytest.mark.parametrize("path", PYTHON_FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_only_the_binding_and_its_callers_touch_c(path):
     found, place = imports(path), path.relative_to(ROOT / "fastconv").as_posix()

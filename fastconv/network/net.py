@@ -1,0 +1,208 @@
+"""A network that is ready to run."""
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+import numpy as np
+
+from .. import _args, _core
+from .graph import Graph, Value
+from .limits import Limits
+from .passes import optimize
+from .plan import Plan, Workspace
+
+__all__ = ["Net"]
+
+_PLANS = 8              # kept for the shapes that were called last
+_WORKSPACES = 4         # kept of a plan, for calls at the same time
+
+
+class Net:
+    """A network from a file: call it with arrays.
+
+    Parameters
+    ----------
+    graph : Graph
+    limits : Limits, optional
+
+    Examples
+    --------
+    >>> from fastconv.network.graph import Node, Value
+    >>> graph = Graph([Value("x", (None, 2), np.dtype("float32"))], [Value("y")],
+    ...               [Node("Add", ("x", "one"), ("y",))], {"one": np.ones(2, np.float32)})
+    >>> net = Net(graph)
+    >>> net([[1, 2]])
+    array([[2., 3.]], dtype=float32)
+    >>> net.inputs[0].shape, net.outputs[0].shape
+    ((None, 2), (None, 2))
+    """
+
+    def __init__(self, graph: Graph, limits: Limits | None = None):
+        graph.check()
+        self._graph, self._limits = graph, limits or Limits()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._optimized: dict[tuple[str, ...], Graph] = {}
+        self._plans: OrderedDict[tuple, tuple[Plan, list[Workspace]]] = OrderedDict()
+
+    def __getstate__(self):
+        return {"graph": self._graph, "limits": self._limits}
+
+    def __setstate__(self, state):
+        self._graph, self._limits = state["graph"], state["limits"]
+        self._begin()
+
+    @property
+    def inputs(self) -> list[Value]:
+        """Name, shape (None for free sizes) and dtype of each input, in the file's order."""
+        return list(self._graph.inputs)
+
+    @property
+    def layers(self) -> list[str]:
+        """The names that ``net(x, layers=[...])`` knows, in the file's order."""
+        return list(self._graph.layers)
+
+    def __call__(self, *inputs, layers=None):
+        """The outputs for inputs of any batch size.
+
+        Parameters
+        ----------
+        *inputs : array_like, or one dict or list of them
+            In the file's order, or by name.
+        layers : list of str, optional
+            Layers whose outputs are wanted too.
+
+        Returns
+        -------
+        ndarray, or list of ndarray where the network has several outputs
+            With `layers` that and a dict of the layers' outputs.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If inputs do not fit the network, or a layer is not known.
+        """
+        arrays = self._arrays(inputs)
+        wanted = self._wanted(layers)
+        results = self._run(arrays, (*self._output_names(), *wanted.values()))
+        count = len(self._graph.outputs)
+        outputs = results[0] if count == 1 else results[:count]
+        return outputs if layers is None else (outputs, dict(zip(wanted, results[count:], strict=True)))
+
+    def _output_names(self) -> tuple[str, ...]:
+        return tuple(value.name for value in self._graph.outputs)
+
+    def _wanted(self, layers) -> dict[str, str]:
+        if layers is None:
+            return {}
+        if isinstance(layers, str):
+            raise TypeError(f"`layers` must be a list of names; received {layers!r}")
+        unknown = [name for name in layers if name not in self._graph.layers]
+        if unknown:
+            raise ValueError(f"`layers` must be some of {self.layers}; received {unknown}")
+        return {name: self._graph.layers[name] for name in layers}
+
+    def _arrays(self, inputs) -> list[np.ndarray]:
+        names = [value.name for value in self._graph.inputs]
+        if len(inputs) == 1 and isinstance(inputs[0], dict):
+            unknown = set(inputs[0]) ^ set(names)
+            if unknown:
+                raise ValueError(f"the inputs must be {names}; received {list(inputs[0])}")
+            inputs = [inputs[0][name] for name in names]
+        elif len(inputs) == 1 and isinstance(inputs[0], (list, tuple)) and len(names) > 1:
+            inputs = inputs[0]
+        if len(inputs) != len(names):
+            raise ValueError(f"the network takes {len(names)} inputs, {names}; received {len(inputs)}")
+        return [_checked(array, value) for array, value in zip(inputs, self._graph.inputs, strict=True)]
+
+    def _run(self, arrays: list[np.ndarray], outputs: tuple[str, ...]) -> list[np.ndarray]:
+        plan, idle = self._plan([array.shape for array in arrays], outputs)
+        try:
+            workspace = idle.pop()
+        except IndexError:
+            workspace = plan.workspace()
+        try:
+            return workspace(arrays)
+        finally:
+            if len(idle) < _WORKSPACES:
+                idle.append(workspace)
+
+    def _plan(self, shapes: list[tuple[int, ...]], outputs: tuple[str, ...]) -> tuple[Plan, list[Workspace]]:
+        key = tuple(shapes), outputs, _core.get_precision()
+        with self._lock:
+            if key in self._plans:
+                self._plans.move_to_end(key)
+                return self._plans[key]
+            if outputs not in self._optimized:
+                self._optimized[outputs] = optimize(self._graph.with_outputs(list(outputs)))
+            plan = Plan(self._optimized[outputs], shapes, self._limits)
+            self._plans[key] = plan, []
+            while len(self._plans) > _PLANS:
+                self._plans.popitem(last=False)
+            return self._plans[key]
+
+    @property
+    def outputs(self) -> list[Value]:
+        """Name, shape (None for free sizes) and dtype of each output, in the file's order.
+
+        Sizes that the file does not give are those that two plans for different free sizes agree in.
+        """
+        if all(value.shape is not None and value.dtype is not None for value in self._graph.outputs):
+            return list(self._graph.outputs)
+        names = list(self._output_names())
+        graph = self._graph.with_outputs(names)
+        found = []
+        for sizes in ((2, 64), (3, 96)):
+            plan = Plan(graph, [_filled(value.shape, *sizes) for value in graph.inputs], self._limits)
+            found.append([plan.tensors[name] for name in names])
+        return [Value(value.name, tuple(m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)), a.dtype)
+                for value, a, b in zip(self._graph.outputs, *found, strict=True)]
+
+    def predict(self, x, batch_size: int = 32):
+        """The outputs for many images, a batch at a time.
+
+        Parameters
+        ----------
+        x : array_like, or a dict or list of them
+            As in a call of the network.
+        batch_size : int
+
+        Returns
+        -------
+        ndarray, or list of ndarray
+            As a call of the network gives them.
+        """
+        batch_size = _args.integer(batch_size, "batch_size", 1)
+        arrays = self._arrays([x])
+        counts = {len(array) for array in arrays if array.ndim}
+        if len(counts) != 1:
+            raise ValueError(f"all inputs must have one number of images; received {sorted(counts)}")
+        count = counts.pop()
+        if count <= batch_size:
+            parts = [self._run(arrays, self._output_names())]
+        else:
+            parts = [self._run([array[begin:begin + batch_size] for array in arrays], self._output_names())
+                     for begin in range(0, count, batch_size)]
+        outputs = [part[0] if len(part) == 1 else np.concatenate(part) for part in zip(*parts, strict=True)]
+        return outputs[0] if len(outputs) == 1 else outputs
+
+
+def _checked(array, value: Value) -> np.ndarray:
+    """An input as a C-contiguous array of its dtype."""
+    array = np.asarray(array)
+    if array.dtype != value.dtype:
+        if value.dtype.kind != "f" or array.dtype.kind not in "biuf":
+            raise TypeError(f"input {value.name!r} must be {value.dtype}; received {array.dtype}")
+        array = array.astype(value.dtype)
+    if array.ndim != len(value.shape) or any(
+            size not in (None, given) for size, given in zip(value.shape, array.shape, strict=True)):
+        raise ValueError(f"input {value.name!r} must have shape {value.shape}; received {array.shape}")
+    return array if array.flags.c_contiguous else np.array(array, order="C")
+
+
+def _filled(shape: tuple[int | None, ...], batch: int, size: int) -> tuple[int, ...]:
+    """A shape with numbers for its free sizes."""
+    return tuple((size if axis else batch) if given is None else given for axis, given in enumerate(shape))

@@ -1,0 +1,75 @@
+"""Activations."""
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from ... import _args, _core, nn
+from ...nn.activations import ACTIVATIONS
+from .registry import Step, Tensor, operator
+
+__all__ = ["activation", "activation_number", "prelu", "rectifier", "softmax"]
+
+
+def activation_number(attributes: dict) -> tuple[int, float]:
+    """The core's number and parameter of the ``activation`` that a node ends with.
+
+    Examples
+    --------
+    >>> activation_number({"activation": ("leaky_relu", 0.1)}), activation_number({})
+    ((3, 0.1), (0, 0.0))
+    """
+    name, alpha = attributes.get("activation") or ("linear", 0.0)
+    return ACTIVATIONS[name], float(alpha)
+
+
+@operator("Activation")
+def activation(node, x):
+    """``activation(x)``, elementwise."""
+    _require_float(x)
+    number, alpha = activation_number(node.attributes)
+    run = functools.partial(_core.activate, _args.dtype_id(x.dtype), number, alpha, x.size)
+    return Step((Tensor(x.shape, x.dtype),), run, in_place=True, algorithm=node.attributes["activation"][0])
+
+
+@operator("Rectifier")
+def rectifier(node, x):
+    """`fastconv.relu` with the attributes ``negative_slope``, ``max_value`` and ``threshold``."""
+    _require_float(x)
+    words = {name: node.attributes[name] for name in ("negative_slope", "max_value", "threshold")}
+
+    def run(x, y):
+        nn.relu(x, **words, out=y)
+    return Step((Tensor(x.shape, x.dtype),), run, in_place=True, algorithm="relu")
+
+
+@operator("Softmax")
+def softmax(node, x):
+    """Softmax along the attribute ``axis``, an axis or several."""
+    _require_float(x)
+    axis = node.attributes.get("axis", -1)
+
+    def run(x, y):
+        nn.softmax(x, axis, out=y)
+    return Step((Tensor(x.shape, x.dtype),), run, in_place=True, algorithm="softmax")
+
+
+@operator("PRelu")
+def prelu(node, x, slope):
+    """x where it is not below 0, else ``slope * x``; slope is broadcast to x."""
+    _require_float(x)
+    if np.broadcast_shapes(x.shape, slope.shape) != x.shape:
+        raise ValueError(f"the slope must be broadcast to {x.shape}; received shape {slope.shape}")
+
+    def run(x, slope, y):
+        negative = np.less(x, 0)
+        if y is not x:
+            np.copyto(y, x)
+        np.multiply(y, slope, out=y, where=negative)
+    return Step((Tensor(x.shape, x.dtype),), run, in_place=True)
+
+
+def _require_float(x: Tensor) -> None:
+    if _args.dtype_id(x.dtype) not in _args.FLOAT_IDS:
+        raise TypeError(f"the input must be a float; received {x.dtype}")

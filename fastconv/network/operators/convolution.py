@@ -1,0 +1,71 @@
+"""Convolutions: of any groups, dilations and pads, of images with one or two spatial axes."""
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from ... import _args, _core
+from ...nn.convolution import Keywords
+from .activation import activation_number
+from .geometry import as_image, channels, data_format, explicit_pads, from_image, per_axis, spatial
+from .registry import Step, Tensor, operator
+
+__all__ = ["conv"]
+
+
+@operator("Conv")
+def conv(node, x, kernel, bias=None):
+    """Cross-correlation of x with a kernel of shape (spatial..., c_in // groups, c_out), plus bias.
+
+    Attributes: ``data_format``, ``strides``, ``dilations``, ``pads``, ``groups``, ``activation``.
+    """
+    layout, rank = data_format(node.attributes), x.ndim - 2
+    x_shape, k_shape = as_image(x.shape, layout), _kernel_image(kernel.shape, rank)
+    keywords = _keywords(node.attributes, x, kernel, layout, rank)
+    geometry, y_shape = keywords.geometry(x.dtype, x_shape, k_shape, may_be_empty=True)
+    y = Tensor(from_image(y_shape, layout, rank), x.dtype)
+    plan = geometry.plan() if y.size else {"algorithm": "", "flops": 0.0}
+    words = {"algorithm": plan["algorithm"], "flops": plan["flops"]}
+    constant = kernel.value is not None and (bias is None or bias.value is not None)
+    if constant and y.size:
+        prepared = _prepared(node, keywords, x_shape, k_shape, x.dtype, kernel, bias)
+        return Step((y,), functools.partial(prepared.run, geometry), reads=(0,), **words)
+
+    def run(x, kernel, *bias_and_y):
+        bias, y = bias_and_y if len(bias_and_y) == 2 else (None, *bias_and_y)
+        geometry.forward(x, kernel, bias, y)
+    return Step((y,), run, **words)
+
+
+def _kernel_image(shape: tuple[int, ...], rank: int) -> tuple[int, ...]:
+    """A kernel's shape as that of one with two spatial axes."""
+    if len(shape) != rank + 2:
+        raise ValueError(f"the kernel must have {rank + 2} axes for {rank} spatial ones; received shape {shape}")
+    return (1,) * (2 - rank) + shape
+
+
+def _keywords(attributes: dict, x: Tensor, kernel: Tensor, layout: str, rank: int) -> Keywords:
+    if kernel.dtype != x.dtype or _args.dtype_id(x.dtype) not in _args.FLOAT_IDS:
+        raise TypeError(f"input and kernel must be floats of one dtype; received {x.dtype} and {kernel.dtype}")
+    strides = per_axis(attributes, "strides", rank)
+    dilations = per_axis(attributes, "dilations", rank)
+    pads = explicit_pads(attributes.get("pads", "valid"), spatial(x.shape, layout), kernel.shape[:rank], strides,
+                         dilations)
+    ones = (1,) * (2 - rank)
+    keywords = Keywords(ones + strides, ((0, 0),) * (2 - rank) + pads, ones + dilations, attributes.get("groups", 1),
+                        layout)
+    keywords.activation, keywords.alpha = activation_number(attributes)
+    return keywords
+
+
+def _prepared(node, keywords, x_shape, k_shape, dtype, kernel, bias):
+    """The kernel packed for any sizes of images, once for a node, dtype and precision."""
+    key = dtype, _core.get_precision()
+    if key not in node.prepared:
+        c_in = channels(x_shape, keywords.data_format)
+        general, _ = keywords.geometry(dtype, _args.shape_of(1, 0, 0, c_in, keywords.data_format), k_shape,
+                                       precision=key[1], may_be_empty=True)
+        values = [None if array is None else np.ascontiguousarray(array.value, dtype) for array in (kernel, bias)]
+        node.prepared[key] = _core.PreparedConv2D(general, *values)
+    return node.prepared[key]

@@ -1,0 +1,99 @@
+"""Arithmetic with NumPy's broadcasting."""
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from ... import _args, _core
+from .activation import activation_number
+from .registry import Step, Tensor, operator
+
+__all__ = ["binary", "clip", "unary", "variadic"]
+
+
+def _divide(a, b, out):
+    """Quotients, of integers rounded towards 0."""
+    if out.dtype.kind == "f":
+        return np.divide(a, b, out=out)
+    np.floor_divide(a, b, out=out)
+    return np.add(out, (out < 0) & (out * b != a), out=out, casting="unsafe")
+
+
+_BINARY = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": _divide, "Pow": np.power}
+_UNARY = {"Neg": np.negative, "Abs": np.abs, "Sqrt": np.sqrt, "Log": np.log, "Floor": np.floor, "Ceil": np.ceil,
+          "Reciprocal": np.reciprocal, "Square": np.square, "Sign": np.sign}
+_VARIADIC = {"Sum": np.add, "Max": np.maximum, "Min": np.minimum, "Mean": np.add}
+
+
+def quiet(function):
+    """function without NumPy's warnings: infinities and NaN are results like others."""
+    def run(*arrays):
+        with np.errstate(all="ignore"):
+            function(*arrays)
+    return run
+
+
+@operator(*_BINARY)
+def binary(node, a, b):
+    """``activation(a op b)`` of arrays of one dtype."""
+    _require_one_dtype(a, b)
+    y = Tensor(np.broadcast_shapes(a.shape, b.shape), a.dtype)
+    function = _BINARY[node.op]
+    run = quiet(lambda a, b, y: function(a, b, out=y))
+    number, alpha = activation_number(node.attributes)
+    if number:
+        run = followed(run, number, alpha, y)
+    return Step((y,), run, in_place=a.shape == y.shape)
+
+
+def followed(run, number: int, alpha: float, y: Tensor):
+    """run, then an activation of its result in place."""
+    activate = functools.partial(_core.activate, _args.dtype_id(y.dtype), number, alpha, y.size)
+
+    def both(*arrays):
+        run(*arrays)
+        activate(arrays[-1], arrays[-1])
+    return both
+
+
+@operator(*_UNARY)
+def unary(node, x):
+    """``op(x)``, elementwise."""
+    function = _UNARY[node.op]
+    return Step((Tensor(x.shape, x.dtype),), quiet(lambda x, y: function(x, out=y)), in_place=True)
+
+
+@operator(*_VARIADIC)
+def variadic(node, *inputs):
+    """Sum, mean, maximum or minimum of one or more arrays, elementwise."""
+    _require_one_dtype(*inputs)
+    y = Tensor(np.broadcast_shapes(*(x.shape for x in inputs)), inputs[0].dtype)
+    function, mean = _VARIADIC[node.op], node.op == "Mean"
+
+    def run(first, *rest):
+        *others, y = rest
+        np.copyto(y, first)
+        for other in others:
+            function(y, other, out=y)
+        if mean:
+            np.divide(y, y.dtype.type(len(others) + 1), out=y)
+    return Step((y,), quiet(run))
+
+
+@operator("Clip")
+def clip(node, x, low=None, high=None):
+    """x held between two numbers; None for no bound. NaN stays NaN."""
+    def run(x, *bounds_and_y):
+        *bounds, y = bounds_and_y
+        bounds += [None] * (2 - len(bounds))
+        if bounds == [None, None]:
+            np.copyto(y, x)
+        else:
+            np.clip(x, *bounds, out=y)
+    return Step((Tensor(x.shape, x.dtype),), run, in_place=True)
+
+
+def _require_one_dtype(first: Tensor, *others: Tensor) -> None:
+    if any(other.dtype != first.dtype for other in others):
+        raise TypeError(f"all inputs must have one dtype; received {[t.dtype.name for t in (first, *others)]}")

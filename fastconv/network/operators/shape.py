@@ -1,0 +1,159 @@
+"""Shapes and the order of axes: ONNX's operators of the same names and semantics."""
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .registry import Step, Tensor, operator
+
+__all__ = ["concat", "constant", "flatten", "identity", "pad", "reshape", "shape_of", "slice_", "squeeze", "transpose",
+           "unsqueeze"]
+
+
+def constant(x: Tensor | None, name: str) -> np.ndarray:
+    """The values of an input that must be constant when a plan is made."""
+    if x is None or x.value is None:
+        raise ValueError(f"`{name}` must be constant")
+    return x.value
+
+
+def integers(x: Tensor | None, name: str) -> list[int]:
+    """The same as integers."""
+    return [int(number) for number in constant(x, name).ravel()]
+
+
+def view(x: Tensor, shape: tuple[int, ...]) -> Step:
+    """The step of an operator that only renames axes."""
+    if math.prod(shape) != x.size:
+        raise ValueError(f"{x.size} numbers of shape {x.shape} do not fill shape {shape}")
+    return Step((Tensor(shape, x.dtype),), view=True)
+
+
+def axis_in(axis: int, ndim: int) -> int:
+    """axis counted from the front."""
+    if not -ndim <= axis < ndim:
+        raise ValueError(f"an axis must be in [{-ndim}, {ndim}); received {axis}")
+    return axis % ndim
+
+
+@operator("Identity")
+def identity(node, x):
+    """x itself."""
+    return view(x, x.shape)
+
+
+@operator("Shape")
+def shape_of(node, x):
+    """The sizes of x, from the attribute ``start`` to ``end``."""
+    sizes = x.shape[slice(node.attributes.get("start", 0), node.attributes.get("end"))]
+    return Step((Tensor.of(np.array(sizes, np.int64)),))
+
+
+@operator("Reshape")
+def reshape(node, x, shape):
+    """x in another shape, a constant: -1 is what is left, 0 is x's own size unless ``allowzero`` is set."""
+    sizes = integers(shape, "shape")
+    if not node.attributes.get("allowzero", False):
+        sizes = [x.shape[axis] if size == 0 else size for axis, size in enumerate(sizes)]
+    if sizes.count(-1) == 1:
+        rest = -math.prod(sizes)
+        sizes[sizes.index(-1)] = x.size // rest if rest else 0
+    return view(x, tuple(sizes))
+
+
+@operator("Flatten")
+def flatten(node, x):
+    """x as a matrix: the axes before the attribute ``axis``, 1 by default, and those from it on."""
+    axis = node.attributes.get("axis", 1)
+    axis = axis + x.ndim if axis < 0 else axis
+    return view(x, (math.prod(x.shape[:axis]), math.prod(x.shape[axis:])))
+
+
+@operator("Squeeze")
+def squeeze(node, x, axes=None):
+    """x without the axes of length 1 that are named, or without all of them."""
+    chosen = {axis_in(axis, x.ndim) for axis in integers(axes, "axes")} if axes is not None else {
+        axis for axis, size in enumerate(x.shape) if size == 1}
+    return view(x, tuple(size for axis, size in enumerate(x.shape) if axis not in chosen))
+
+
+@operator("Unsqueeze")
+def unsqueeze(node, x, axes):
+    """x with axes of length 1 at these places of the result."""
+    given = integers(axes, "axes")
+    ndim = x.ndim + len(given)
+    chosen, sizes = {axis_in(axis, ndim) for axis in given}, iter(x.shape)
+    return view(x, tuple(1 if axis in chosen else next(sizes) for axis in range(ndim)))
+
+
+@operator("Transpose")
+def transpose(node, x):
+    """The axes of x in the order of the attribute ``perm``, by default reversed."""
+    perm = node.attributes.get("perm") or tuple(range(x.ndim))[::-1]
+    if sorted(perm) != list(range(x.ndim)):
+        raise ValueError(f"`perm` must order {x.ndim} axes; received {perm}")
+    shape = tuple(x.shape[axis] for axis in perm)
+    kept = [axis for axis in perm if x.shape[axis] != 1]
+    if kept == sorted(kept):
+        return view(x, shape)
+    return Step((Tensor(shape, x.dtype),), lambda x, y: np.copyto(y, x.transpose(perm)))
+
+
+@operator("Concat")
+def concat(node, *inputs):
+    """The inputs one after the other along the attribute ``axis``."""
+    axis = axis_in(node.attributes["axis"], inputs[0].ndim)
+    first = inputs[0]
+    for x in inputs[1:]:
+        if x.dtype != first.dtype or x.shape[:axis] + x.shape[axis + 1:] != first.shape[:axis] + first.shape[axis + 1:]:
+            raise ValueError(f"inputs must agree in dtype and all axes but {axis}")
+    shape = (*first.shape[:axis], sum(x.shape[axis] for x in inputs), *first.shape[axis + 1:])
+    return Step((Tensor(shape, first.dtype),), lambda *arrays: np.concatenate(arrays[:-1], axis, out=arrays[-1]))
+
+
+@operator("Slice")
+def slice_(node, x, starts, ends, axes=None, steps=None):
+    """A part of x along axes; everything else is constant and as in ONNX."""
+    begins, stops = integers(starts, "starts"), integers(ends, "ends")
+    chosen = list(range(len(begins))) if axes is None else integers(axes, "axes")
+    strides = [1] * len(begins) if steps is None else integers(steps, "steps")
+    index = [slice(None)] * x.ndim
+    for axis, begin, stop, stride in zip(chosen, begins, stops, strides, strict=True):
+        axis = axis_in(axis, x.ndim)
+        if stride == 0:
+            raise ValueError("a step must not be 0")
+        if stride < 0 and stop < -x.shape[axis]:
+            stop = None
+        index[axis] = slice(begin, stop, stride)
+    part = tuple(index)
+    shape = tuple(len(range(*cut.indices(size))) for cut, size in zip(part, x.shape, strict=True))
+    return Step((Tensor(shape, x.dtype),), lambda *arrays: np.copyto(arrays[-1], arrays[0][part]))
+
+
+@operator("Pad")
+def pad(node, x, pads, value=None, axes=None):
+    """x with cells before and after, negative ones cut off: ``pads`` is all befores, then all afters, of ``axes``.
+
+    Attribute ``mode``: 'constant' (of ``value``, 0 by default), 'edge', 'reflect' or 'wrap'.
+    """
+    numbers = integers(pads, "pads")
+    chosen = list(range(x.ndim)) if axes is None else [axis_in(axis, x.ndim) for axis in integers(axes, "axes")]
+    if len(numbers) != 2 * len(chosen):
+        raise ValueError(f"`pads` must have two numbers for each of {len(chosen)} axes; received {numbers}")
+    pairs = [(0, 0)] * x.ndim
+    for place, axis in enumerate(chosen):
+        pairs[axis] = numbers[place], numbers[place + len(chosen)]
+    shape = tuple(size + before + after for size, (before, after) in zip(x.shape, pairs, strict=True))
+    if min(shape, default=0) < 0:
+        raise ValueError(f"pads {pairs} cut more off shape {x.shape} than there is")
+    mode = node.attributes.get("mode", "constant")
+    fill = 0 if value is None else constant(value, "value").item()
+    words = {"mode": mode, "constant_values": fill} if mode == "constant" else {"mode": mode}
+    cut = tuple(slice(max(-before, 0), size - max(-after, 0))
+                for size, (before, after) in zip(x.shape, pairs, strict=True))
+    grown = [(max(before, 0), max(after, 0)) for before, after in pairs]
+
+    def run(x, *others):
+        np.copyto(others[-1], np.pad(x[cut], grown, **words))
+    return Step((Tensor(shape, x.dtype),), run)

@@ -1,0 +1,253 @@
+"""Planning: a graph for concrete input shapes as a list of calls on fixed buffers.
+
+Every size is known then, so that shapes and what is computed from them become constants. What is left runs on buffers
+in one arena, in which values that are not alive together share memory. Inputs are read where the caller has them, and
+results are fresh arrays.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import _args
+from .arena import Span, place
+from .graph import Graph, Node
+from .limits import Limits
+from .operators import Step, Tensor, plan_node
+
+__all__ = ["Plan", "PlannedStep"]
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """A node, its step, and the names of what it takes and gives."""
+    node: Node
+    step: Step
+    takes: tuple[str, ...]
+    gives: tuple[str, ...]
+
+
+class Plan:
+    """What runs for inputs of these shapes; it never changes.
+
+    Parameters
+    ----------
+    graph : Graph
+    shapes : list of tuple of int
+        Of the inputs, in the graph's order.
+    limits : Limits, optional
+
+    Attributes
+    ----------
+    tensors : dict of str to Tensor
+        Of every value.
+    steps : list of PlannedStep
+    arena_bytes : int
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit a node, or buffers pass a limit.
+
+    Examples
+    --------
+    >>> from fastconv.network.graph import Value
+    >>> graph = Graph([Value("x", (None, 2), np.dtype("float32"))], [Value("y")],
+    ...               [Node("Add", ("x", "one"), ("y",))], {"one": np.ones(2, np.float32)})
+    >>> plan = Plan(graph, [(1, 2)])
+    >>> plan.workspace()([np.array([[1, 2]], np.float32)])
+    [array([[2., 3.]], dtype=float32)]
+    """
+
+    def __init__(self, graph: Graph, shapes: list[tuple[int, ...]], limits: Limits = Limits()):   # noqa: B008
+        self.inputs = [value.name for value in graph.inputs]
+        self.outputs = [value.name for value in graph.outputs]
+        self.tensors: dict[str, Tensor] = {name: Tensor.of(value) for name, value in graph.constants.items()}
+        self.steps: list[PlannedStep] = []
+        self._limits = limits
+        for value, shape in zip(graph.inputs, shapes, strict=True):
+            self.tensors[value.name] = Tensor(tuple(shape), value.dtype)
+        for node in graph.nodes:
+            self._add(node)
+        self._drop_unread()
+        self.roots = self._share_memory()
+        self.spans, self.arena_bytes = self._place()
+
+    def _add(self, node: Node) -> None:
+        inputs = [self.tensors[name] if name else None for name in node.inputs]
+        step = plan_node(node, inputs)
+        for tensor in step.outputs:
+            if tensor.nbytes > self._limits.tensor_bytes:
+                raise ValueError(f"{node} gives {tensor.nbytes} bytes, more than the limit of "
+                                 f"{self._limits.tensor_bytes}")
+        outputs = step.outputs
+        if any(tensor.value is None for tensor in outputs) and all(x is None or x.value is not None for x in inputs):
+            outputs = fold(step, inputs)
+        self.tensors.update((name, tensor) for name, tensor in zip(node.outputs, outputs, strict=False) if name)
+        if any(tensor.value is None for tensor in outputs):
+            reads = range(len(inputs)) if step.reads is None else step.reads
+            self.steps.append(PlannedStep(node, step, tuple(node.inputs[i] for i in reads), _gives(node, step)))
+            self.tensors.update(zip(self.steps[-1].gives, outputs, strict=True))
+
+    def _drop_unread(self) -> None:
+        read, kept = set(self.outputs), []
+        for planned in reversed(self.steps):
+            if read.intersection(planned.gives):
+                read.update(planned.takes)
+                kept.append(planned)
+        self.steps = kept[::-1]
+
+    def _share_memory(self) -> dict[str, str]:
+        """By value that a step gives, the value whose memory it lies in: of views and results in place another one."""
+        last = {name: i for i, planned in enumerate(self.steps) for name in planned.takes if name}
+        alive = dict(last)                      # by root, the last step that reads it or what shares its memory
+        roots: dict[str, str] = {}
+        for i, planned in enumerate(self.steps):
+            roots.update((name, name) for name in planned.gives)
+            source, given = next(iter(planned.takes), ""), planned.gives[0]
+            root = roots.get(source, source)
+            if planned.step.view or (planned.step.in_place and alive.get(root, i) <= i
+                                     and self._may_overwrite(root, planned, roots)):
+                roots[given] = root
+            for name in planned.gives:
+                alive[roots[name]] = max(alive.get(roots[name], -1), last.get(name, -1))
+        return roots
+
+    def _may_overwrite(self, root: str, planned: PlannedStep, roots: dict[str, str]) -> bool:
+        """Whether a step may write its only output over its first input, which nothing reads after it."""
+        source, given = self.tensors[planned.takes[0]], self.tensors[planned.gives[0]]
+        return (root in roots and root not in self._kept(roots) and len(planned.gives) == 1
+                and (source.dtype, source.size) == (given.dtype, given.size)
+                and all(roots.get(other) != root for other in planned.takes[1:]))
+
+    def _kept(self, roots: dict[str, str]) -> set[str]:
+        return {roots.get(name, name) for name in self.outputs}
+
+    def _place(self) -> tuple[dict[str, Span], int]:
+        """Where each root lies in the arena, and its size; those of outputs lie in arrays of their own."""
+        kept = self._kept(self.roots)
+        begins: dict[str, int] = {}
+        ends: dict[str, int] = {}
+        sizes: dict[str, int] = {}
+        for i, planned in enumerate(self.steps):
+            for name in (*planned.takes, *planned.gives):
+                root = self.roots.get(name)
+                if root in kept or root not in self.roots:
+                    continue
+                begins.setdefault(root, i)
+                ends[root] = i
+                sizes[root] = self.tensors[root].nbytes
+        spans, size = place([(root, begins[root], ends[root], sizes[root]) for root in begins])
+        total = size + sum(self.tensors[root].nbytes for root in kept)
+        if total > self._limits.plan_bytes:
+            raise ValueError(f"a plan for these inputs takes {total} bytes, more than the limit of "
+                             f"{self._limits.plan_bytes}")
+        return spans, size
+
+    def workspace(self) -> Workspace:
+        """Buffers of their own for one call at a time; a workspace is called with arrays of the planned shapes."""
+        return Workspace(self)
+
+
+def _gives(node: Node, step: Step) -> tuple[str, ...]:
+    """The names of a step's outputs; those that nobody wants get one that no value has."""
+    names = [*node.outputs, *[""] * (len(step.outputs) - len(node.outputs))]
+    return tuple(name or f"{node.outputs[0]}\0{i}" for i, name in enumerate(names))
+
+
+def fold(step: Step, inputs: list[Tensor | None]) -> tuple[Tensor, ...]:
+    """The outputs of a step on constants, as constants."""
+    arrays = [None if x is None else x.value for x in inputs]
+    if step.view:
+        (output,) = step.outputs
+        return (Tensor.of(np.ascontiguousarray(arrays[0]).reshape(output.shape)),)
+    results = [np.empty(tensor.shape, tensor.dtype) for tensor in step.outputs]
+    reads = range(len(arrays)) if step.reads is None else step.reads
+    contiguous = [None if arrays[i] is None else _contiguous(arrays[i]) for i in reads]
+    step.run(*contiguous, *results)
+    return tuple(map(Tensor.of, results))
+
+
+def _contiguous(array: np.ndarray) -> np.ndarray:
+    return array if array.flags.c_contiguous else np.array(array, order="C")
+
+
+class Workspace:
+    """The calls of a plan bound to buffers. Only one thread may be in it at a time."""
+
+    def __init__(self, plan: Plan):
+        self._plan = plan
+        arena = np.empty(plan.arena_bytes + 63, np.uint8)
+        begin = -arena.ctypes.data % 64
+        self._arena = arena[begin:begin + plan.arena_bytes]
+        self._calls: list[tuple] = []
+        self._late: list[tuple] = []        # (arguments, position, root, shape): what each call of the network brings
+        self._fresh = self._results()
+        for planned in plan.steps:
+            if not planned.step.view:
+                self._calls.append((planned.step.run, self._arguments(planned)))
+
+    def _arguments(self, planned: PlannedStep) -> list:
+        arguments: list = []
+        for name in (*planned.takes, *planned.gives):
+            array = self._array(name) if name else None
+            if name and array is None:
+                root = self._plan.roots.get(name, name)
+                self._late.append((arguments, len(arguments), root, self._plan.tensors[name]))
+            arguments.append(array)
+        return arguments
+
+    def _array(self, name: str) -> np.ndarray | None:
+        """The array of a value, None for one that lies in an input or output."""
+        tensor = self._plan.tensors[name]
+        if tensor.value is not None:
+            return _contiguous(tensor.value)
+        span = self._plan.spans.get(self._plan.roots.get(name, name))
+        if span is None:
+            return None
+        return np.ndarray(tensor.shape, tensor.dtype, self._arena.data, span.begin)
+
+    def _results(self) -> list[tuple[str, Tensor]]:
+        """The roots of outputs that steps write, each a fresh array in every call."""
+        plan = self._plan
+        written = {root: plan.tensors[root] for root in (plan.roots.get(name) for name in plan.outputs)
+                   if root is not None and root not in plan.inputs and plan.tensors[root].value is None}
+        return list(written.items())
+
+    def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """The outputs for inputs that are C-contiguous and of the planned shapes and dtypes."""
+        arrays = self.bind(inputs)
+        try:
+            for run, arguments in self._calls:
+                run(*arguments)
+        finally:
+            self.release()
+        return self.outputs(arrays)
+
+    def bind(self, inputs: list[np.ndarray]) -> dict[str, np.ndarray]:
+        """Point the calls at these inputs and at fresh results."""
+        arrays = dict(zip(self._plan.inputs, inputs, strict=True))
+        for root, tensor in self._fresh:
+            arrays[root], _ = _args.output(None, tensor.shape, tensor.dtype, ())
+        for arguments, position, root, tensor in self._late:
+            array = arrays[root]
+            arguments[position] = array if array.shape == tensor.shape else array.reshape(tensor.shape)
+        return arrays
+
+    def release(self) -> None:
+        """Let go of the caller's arrays."""
+        for arguments, position, _, _ in self._late:
+            arguments[position] = None
+
+    def outputs(self, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """The results; what would be one of the caller's arrays, a constant or another result is copied."""
+        results, given = [], set()
+        for name in self._plan.outputs:
+            root = self._plan.roots.get(name, name)
+            tensor = self._plan.tensors[name]
+            array = tensor.value if tensor.value is not None else arrays[root].reshape(tensor.shape)
+            own = root not in given and root not in self._plan.inputs and tensor.value is None
+            results.append(array if own else array.copy())
+            given.add(root)
+        return results

@@ -131,6 +131,7 @@ NETWORK_MAY_IMPORT = {
     "passes": ("graph", "operators", "passes"),
     "plan": ("arena", "graph", "limits", "operators"),
     "net": ("graph", "limits", "passes", "plan", "table"),
+    "hdf5": ("errors", "hdf5"),
 }
 
 

@@ -1,0 +1,48 @@
+"""Malformed files: bit flips, numbers of extreme size, truncations and splices of a file, drawn from a seed."""
+import numpy as np
+
+EXTREMES = [0, 1, 0x7F, 0x80, 0xFF, 2**16 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 1]
+
+
+def mutated(data: bytes, seed: int, hot: tuple[int, int] | None = None) -> bytes:
+    """`data` with one to four changes; three in four fall between the offsets `hot`, where a format is densest."""
+    rng = np.random.default_rng(seed)
+    changed = bytearray(data)
+    for _ in range(rng.integers(1, 5)):
+        low, high = hot if hot and rng.random() < 0.75 else (0, len(changed))
+        place = int(rng.integers(low, max(min(high, len(changed)), low + 1)))
+        KINDS[rng.integers(len(KINDS))](changed, place, rng)
+    return bytes(changed)
+
+
+def _flip(data, place, rng):
+    if place < len(data):
+        data[place] ^= 1 << int(rng.integers(8))
+
+
+def _number(data, place, rng):
+    size = int(rng.choice([1, 2, 4, 8]))
+    value = EXTREMES[rng.integers(len(EXTREMES))] % 256**size
+    data[place:place + size] = value.to_bytes(size, "little")
+
+
+def _copy(data, place, rng):
+    start, size = int(rng.integers(len(data) + 1)), int(rng.integers(1, 65))
+    part = data[start:start + size]
+    data[place:place + len(part)] = part
+
+
+def _insert_or_delete(data, place, rng):
+    size = int(rng.integers(1, 33))
+    if rng.random() < 0.5:
+        del data[place:place + size]
+    else:
+        data[place:place] = rng.bytes(size)
+
+
+def _truncate(data, place, rng):
+    if rng.random() < 0.2:
+        del data[place:]
+
+
+KINDS = [_flip, _flip, _flip, _number, _number, _copy, _insert_or_delete, _truncate]

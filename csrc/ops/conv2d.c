@@ -86,14 +86,19 @@ static fc_conv2d_algorithm cheapest(const fc_layer *layer, fc_occasion occasion)
     return best;
 }
 
-/* A layer of the same kind with a few outputs and no size of 0: an image too narrow for some algorithm says nothing of others. */
+/*
+ * A layer of the same kind with a few outputs and no size of 0: an image too narrow for some algorithm says nothing of others. Algorithms
+ * ask of a dilation only whether it is 1.
+ */
 static fc_status make_stand_in(const fc_layer *layer, fc_layer *stand_in) {
-    enum { MORE = 3 };
+    enum { MORE = 3, DILATED = 2 };
     fc_conv2d_params p = layer->params;
     p.n = 1;
     p.c_in = fc_max(p.c_in, p.groups);
     p.c_out = fc_max(p.c_out, p.groups);
     p.pad_top = p.pad_bottom = p.pad_left = p.pad_right = 0;
+    p.dilation_h = fc_min(p.dilation_h, DILATED);
+    p.dilation_w = fc_min(p.dilation_w, DILATED);
     FC_TRY(fc_window_span(p.k_h, p.dilation_h, &p.h));
     FC_TRY(fc_window_span(p.k_w, p.dilation_w, &p.w));
     p.h = fc_min(p.h, PTRDIFF_MAX - MORE) + MORE;

@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from .arrays import limits
+
 SELU_SCALE = np.longdouble("1.0507009873554804934193349852946")
 SELU_ALPHA = np.longdouble("1.6732632423543772848170429916717")
 ROOT = np.longdouble("0.79788456080286535587989211986876")  # sqrt(2 / pi)
@@ -140,6 +142,11 @@ FROM_OUTPUT = (
     "softsign",
     "hard_sigmoid",
 )
+
+
+def derivative_terms(dy, slope, dtype):
+    """By what the rounding of dy * slope to the dtype is measured; subnormals round as the smallest normal does."""
+    return abs(dy) * (abs(slope) + (abs(slope) <= 1)) + float(limits(dtype).smallest_normal)
 
 
 def after(name: str | None, sums, bound, eps: float):

@@ -60,6 +60,12 @@ def arithmetic(dtype: np.dtype) -> float:
     return unit(dtype) if dtype.itemsize > 2 else UNIT["float32"]
 
 
+def least(dtype: np.dtype):
+    """The smallest subnormal number of the arithmetic done for a dtype: float32's for halves."""
+    real = np.dtype(dtype.type(0).real.dtype) if dtype.kind == "c" else dtype
+    return np.finfo(np.float32 if real.itemsize < 4 else real).smallest_subnormal
+
+
 def may_overflow(value, bound, dtype: np.dtype):
     """Where a finite value, or a sum on the way to it, may pass the dtype's largest number."""
     most = float(limits(dtype).max)

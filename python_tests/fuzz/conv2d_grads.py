@@ -8,9 +8,9 @@ import fastconv
 from fastconv.nn import convolution_grad
 
 from . import activation_reference, conv_geometry, draw
-from .check import Want, arithmetic
+from .check import Want, arithmetic, least
 from .conv2d import KEYWORDS
-from .conv_reference import input_gradient, kernel_gradient, wide
+from .conv_reference import WINOGRAD_LEAST, clean, input_gradient, kernel_gradient, subnormal_room, wide
 from .execution import back, check_serves, four, verify
 
 FINITE = tuple(kind for kind in draw.VALUES if kind != "special")
@@ -30,9 +30,8 @@ def _output_shape(geometry: dict) -> list[int]:
 
 
 def _bounded(sums, magnitude, dtype, bound=None) -> Want:
-    least = np.finfo(np.float32 if dtype.itemsize < 8 else dtype).smallest_subnormal
     bound = 0 if bound is None else bound
-    return Want(sums, dtype, 32 * arithmetic(dtype) * magnitude + bound + 256 * least)
+    return Want(sums, dtype, 32 * arithmetic(dtype) * magnitude + bound + 256 * least(dtype))
 
 
 def draw_input_grad(d: draw.Draw) -> dict:
@@ -53,7 +52,7 @@ def run_input_grad(case: dict) -> None:
         dy, kernel = wide(dy, kernel)
         n, h, w, c = conv_geometry.nhwc(case["x_shape"], layout)
         dx, magnitude = input_gradient(four(dy, layout), kernel, where, case["groups"], (n, h, w, c))
-        bound = input_grad_norm(dx, dy, kernel, dtype)
+        bound = input_grad_norm(dy, kernel, dtype)
         return _bounded(back(dx, layout), back(magnitude, layout), dtype, bound)
 
     verify(
@@ -65,10 +64,14 @@ def run_input_grad(case: dict) -> None:
     )
 
 
-def input_grad_norm(dx, dy, kernel, dtype):
+def input_grad_norm(dy, kernel, dtype):
     """Winograd's part of the bound, by the norm of all of dy: which tile a cell lies in is not known here."""
-    size = np.where(np.isfinite(dy), dy, 0).astype(np.float64)
-    return 8 * arithmetic(dtype) * np.linalg.norm(size.ravel()) * np.linalg.norm(kernel.astype(np.float64).ravel())
+    room = subnormal_room(dtype, kernel[..., :1, :].size, dy, kernel, each=WINOGRAD_LEAST)
+    return 8 * arithmetic(dtype) * _norm(dy) * _norm(kernel) + room
+
+
+def _norm(x):
+    return np.linalg.norm(clean(x).astype(np.float64).ravel())
 
 
 def draw_kernel_grad(d: draw.Draw) -> dict:
@@ -105,12 +108,9 @@ def run_kernel_grad(case: dict) -> None:
 
 
 def _kernel_grad_norm(x, dy, dtype):
-    """Winograd's part of the bound, by the norms of x and dy; what is denormal may lose as much as it is large."""
-    terms = 256 + dy[..., :1].size
-    x, dy = (a.astype(np.float64).ravel() for a in (x, dy))
-    least = np.finfo(np.float32 if dtype.itemsize < 8 else dtype).smallest_subnormal
-    room = terms * least * (abs(x).max(initial=0) + abs(dy).max(initial=0))
-    return 32 * arithmetic(dtype) * np.linalg.norm(x) * np.linalg.norm(dy) + room
+    """Winograd's part of the bound, by the norms of x and dy."""
+    room = subnormal_room(dtype, dy[..., :1].size, x, dy, each=WINOGRAD_LEAST)
+    return 32 * arithmetic(dtype) * _norm(x) * _norm(dy) + room
 
 
 def draw_bias_grad(d: draw.Draw) -> dict:
@@ -140,7 +140,7 @@ def run_bias_grad(case: dict) -> None:
 def draw_grads(d: draw.Draw) -> dict:
     dtype, geometry = d.choice(draw.FLOATS), conv_geometry.draw(d)
     shape = _output_shape(geometry)
-    kinds = "normal", "whole", "nonnegative", "sparse"
+    kinds = "normal", "whole", "nonnegative", "sparse", "tiny"
     return (
         geometry
         | {
@@ -166,7 +166,7 @@ def run_grads(case: dict) -> None:
         dz = dy * slope
         # Halves may be rounded once more after the derivative.
         loss = 4 * (2.0**-8 if dtype.itemsize == 2 else arithmetic(dtype)) if activation else 0
-        terms = abs(dy) * (abs(slope) + (abs(slope) <= 1))
+        terms = activation_reference.derivative_terms(dy, slope, dtype)
         dx, dx_size = input_gradient(dz, kernel, where, case["groups"], conv_geometry.nhwc(shape, layout))
         _, dx_terms = input_gradient(terms, kernel, where, case["groups"], conv_geometry.nhwc(shape, layout))
         dkernel, size = kernel_gradient(x, dz, where, case["groups"], kernel_shape)
@@ -176,7 +176,7 @@ def run_grads(case: dict) -> None:
                 back(dx, layout),
                 back(dx_size, layout),
                 dtype,
-                input_grad_norm(dx, dz, kernel, dtype) + loss * back(dx_terms, layout),
+                input_grad_norm(dz, kernel, dtype) + loss * back(dx_terms, layout),
             ),
             "dkernel": _bounded(dkernel, size, dtype, _kernel_grad_norm(x, dz, dtype) + loss * dk_terms),
             "dbias": _bounded(dz.sum((0, 1, 2)), abs(dz).sum((0, 1, 2)), dtype, loss * terms.sum((0, 1, 2))),

@@ -6,12 +6,13 @@ import numpy as np
 
 from fastconv import cpu
 
-from .check import UNIT, arithmetic, working
+from .check import UNIT, arithmetic, least, working
 from .geometry import Windows, patches, scatter
 
 DIRECT, WINOGRAD, SPLIT = 32, 8, 256  # in units of rounding
 LOOSER = 8  # Winograd's large tiles and precision 'high' beside small ones at 'highest'
 INSISTED = 4  # Winograd asked for by name where it would not be chosen
+DIRECT_LEAST, WINOGRAD_LEAST, LARGE_TILES_LEAST = 4, 8, 1024  # in smallest subnormal numbers, for each product
 WINOGRAD_TILE = 6  # the largest tile reaches so far beyond a window
 
 
@@ -75,11 +76,16 @@ def error_bound(case: dict, algorithm: str, dtype, x, kernel, where: Windows, ma
         bound = bound + _split_loss(algorithm, precision) * magnitude
     if algorithm == "split" and dtype.itemsize == 2:  # without the products of low parts
         bound = bound + 2.0**-16 * magnitude
-    # Sums of products that are denormal; the transforms of large tiles multiply such losses.
-    denormal = 8 if "winograd" not in algorithm and not any_algorithm else 2**17 if large_tiles else 32
-    least = np.ldexp(1.0, -149 if eps == UNIT["float32"] else -1074)
-    largest = 1 + clean(kernel).max(initial=0) + clean(x).max(initial=0)
-    return bound + least * denormal * (np.prod(kernel.shape[:3]) + 1) * largest
+    if "winograd" in algorithm or any_algorithm:
+        each = LARGE_TILES_LEAST if large_tiles else WINOGRAD_LEAST
+    else:
+        each = DIRECT_LEAST
+    return bound + subnormal_room(dtype, np.prod(kernel.shape[:3]), x, kernel, each=each)
+
+
+def subnormal_room(dtype, terms: int, *factors, each: int):
+    """What a sum of so many products may lose where they, or what the factors are transformed to, are subnormal."""
+    return least(dtype) * each * (terms + 1) * (1 + sum(clean(factor).max(initial=0) for factor in factors))
 
 
 def _split_loss(algorithm: str, precision: str) -> float:

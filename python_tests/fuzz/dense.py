@@ -6,7 +6,7 @@ import fastconv
 
 from . import activation_reference, draw
 from .check import Want, arithmetic
-from .conv_reference import clean, wide
+from .conv_reference import DIRECT_LEAST, clean, subnormal_room, wide
 from .execution import verify
 
 SIZES = (0, 1, 1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 24, 33, 48, 65, 70)
@@ -28,19 +28,13 @@ def draw_case(d: draw.Draw) -> dict:
     } | d.surroundings()
 
 
-def _least(dtype):
-    return 2.0**-149 if dtype.itemsize < 8 else 2.0**-1074
-
-
 def run(case: dict) -> None:
     def reference(x, kernel, bias):
         dtype, (x, kernel, bias) = x.dtype, wide(x, kernel, bias)
         y, size = x @ kernel, clean(x) @ clean(kernel)
         if bias is not None:
             y, size = y + bias, size + clean(bias)
-        bound = 32 * arithmetic(dtype) * size + 8 * _least(dtype) * (1 + x.shape[1]) * (
-            1 + clean(kernel).max(initial=0)
-        )
+        bound = 32 * arithmetic(dtype) * size + subnormal_room(dtype, x.shape[1], x, kernel, each=DIRECT_LEAST)
         y, bound = activation_reference.after(case["activation"], y, bound, arithmetic(dtype))
         return Want(y, dtype, bound)
 
@@ -54,7 +48,7 @@ def run(case: dict) -> None:
 
 def draw_grads(d: draw.Draw) -> dict:
     rows, inputs, outputs, dtype = _draw(d)
-    kinds = "normal", "whole", "nonnegative", "sparse"
+    kinds = "normal", "whole", "nonnegative", "sparse", "tiny"
     return {
         "x": d.array([rows, inputs], dtype, kinds),
         "kernel": d.array([inputs, outputs], dtype, kinds),
@@ -71,14 +65,18 @@ def run_grads(case: dict) -> None:
     def reference(x, kernel, y, dy):
         dtype, (x, kernel, y, dy) = x.dtype, wide(x, kernel, y, dy)
         slope = activation_reference.from_output(activation, y)
-        dz, terms = dy * slope, abs(dy) * (abs(slope) + (abs(slope) <= 1))
+        dz, terms = dy * slope, activation_reference.derivative_terms(dy, slope, dtype)
         loss = 32 * arithmetic(dtype)
         if activation and dtype.itemsize == 2:  # rounded once more after the derivative
             loss += 2.0**-7
+
+        def room(terms, *factors):
+            return subnormal_room(dtype, terms, *factors, each=DIRECT_LEAST)
+
         wants = {
-            "dx": Want(dz @ kernel.T, dtype, loss * (terms @ abs(kernel.T))),
-            "dkernel": Want(x.T @ dz, dtype, loss * (abs(x.T) @ terms)),
-            "dbias": Want(dz.sum(0), dtype, loss * terms.sum(0)),
+            "dx": Want(dz @ kernel.T, dtype, loss * (terms @ abs(kernel.T)) + room(dz.shape[1], dz, kernel)),
+            "dkernel": Want(x.T @ dz, dtype, loss * (abs(x.T) @ terms) + room(len(dz), x, dz)),
+            "dbias": Want(dz.sum(0), dtype, loss * terms.sum(0) + room(len(dz), dz)),
         }
         return tuple(wants[name] if name in case["wanted"] else None for name in GRADS)
 

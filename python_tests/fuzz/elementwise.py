@@ -9,7 +9,7 @@ import fastconv
 from . import draw
 from .activation_reference import DERIVATIVE, FORWARD, FROM_OUTPUT, KINKS, from_output
 from .arrays import limits
-from .check import Want, arithmetic, working
+from .check import Want, arithmetic, least, working
 from .execution import verify
 
 ULPS = 16  # of an activation's result, in units of rounding
@@ -65,7 +65,7 @@ def run_activation(case: dict) -> None:
             exponent = np.sqrt(8 / np.pi) * abs(x) * (1 + 0.044715 * x * x)
             ulps = ulps + np.where(np.isfinite(x), 9 * np.minimum(exponent, 1500), 0)
         room = ulps * arithmetic(dtype) * np.where(np.isfinite(y), abs(y), 0)
-        return Want(y, dtype, room + 64 * np.finfo(np.float32 if dtype.itemsize <= 4 else dtype).smallest_subnormal)
+        return Want(y, dtype, room + 64 * least(dtype))
 
     function = getattr(fastconv, case["name"])
     verify(case, lambda x, out: function(x, **case["keywords"], out=out), ("x",), reference)
@@ -95,7 +95,7 @@ def run_derivative(case: dict) -> None:
         room = 64 * arithmetic(dtype) * abs(dy) * np.maximum(abs(slope), 1)
         if by_output:
             room = room * (1 + abs(np.where(np.isfinite(x), x, 0))) ** 2
-        room = room + 64 * np.finfo(np.float32 if dtype.itemsize <= 4 else dtype).smallest_subnormal
+        room = room + 64 * least(dtype)
         left_open = ~np.isfinite(x) | ~np.isfinite(dx) | (abs(slope) > float(limits(dtype).max))
         kinks = [value for key, value in case["keywords"].items() if key in ("threshold", "max_value")]
         for kink in (*KINKS.get(case["name"], ()), *kinks):
@@ -140,7 +140,7 @@ def run_softmax(case: dict) -> None:
         dtype, x = x.dtype, x.astype(working(x.dtype))
         y = _softmax(x, _axis(case))
         room = ULPS * arithmetic(dtype) * np.where(np.isfinite(y), y, 0)
-        return Want(y, dtype, room + 64 * np.finfo(np.float32 if dtype.itemsize <= 4 else dtype).smallest_subnormal)
+        return Want(y, dtype, room + 64 * least(dtype))
 
     verify(case, lambda x, out: fastconv.softmax(x, _axis(case), out=out), ("x",), reference)
 
@@ -157,8 +157,7 @@ def run_softmax_grad(case: dict) -> None:
         axis = _axis(case)
         dx = y * (dy - (y * dy).sum(axis, keepdims=True))
         size = abs(y) * (abs(dy) + abs(y * dy).sum(axis, keepdims=True))
-        least = np.finfo(np.float32 if dtype.itemsize <= 4 else dtype).smallest_subnormal
         terms = np.ones_like(y).sum(axis, keepdims=True)
-        return Want(dx, dtype, 32 * arithmetic(dtype) * size + 64 * least * (1 + abs(y) * terms))
+        return Want(dx, dtype, 32 * arithmetic(dtype) * size + 64 * least(dtype) * (1 + abs(y) * terms))
 
     verify(case, lambda y, dy, out: fastconv.softmax_grad(y, dy, _axis(case), out=out), ("y", "dy"), reference)

@@ -9,7 +9,7 @@ from fastconv.image import convolve
 
 from . import draw
 from .borders import continued, with_fill
-from .check import Mismatch, Open, Refused, Want, arithmetic, working
+from .check import Mismatch, Open, Refused, Want, arithmetic, least, working
 from .conv_reference import clean
 from .execution import check_serves, verify
 
@@ -109,15 +109,10 @@ def reference(case: dict, in1, in2) -> Want:
         return Want(y.astype(bool) if dtype.kind == "b" else y.astype(dtype), dtype)
     size = (clean(cells) @ clean(taps)).reshape(shape)
     size = size[::-1, ::-1] if swapped and correlate else size
-    bound = 32 * arithmetic(dtype) * size * (2 if dtype.kind == "c" else 1) + 64 * _least(dtype) * (
+    bound = 32 * arithmetic(dtype) * size * (2 if dtype.kind == "c" else 1) + 64 * least(dtype) * (
         kernel.size + clean(taps).sum()  # what denormal cells lose is multiplied by the taps
     )
     return Want(y, dtype, np.where(np.isfinite(y), bound, np.nan) if dtype.kind == "c" else bound)
-
-
-def _least(dtype):
-    real = np.dtype(dtype.type(0).real.dtype) if dtype.kind == "c" else dtype
-    return np.finfo(np.float32 if real.itemsize < 4 else real).smallest_subnormal
 
 
 def _check_serves(case, image, kernel) -> None:

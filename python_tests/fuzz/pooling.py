@@ -7,7 +7,7 @@ import numpy as np
 import fastconv
 
 from . import conv2d, conv_geometry, draw
-from .check import Open, Refused, Want, arithmetic, may_overflow, working
+from .check import Open, Refused, Want, arithmetic, least, may_overflow, working
 from .execution import back, four, verify
 from .geometry import Windows, patches, scatter, windows
 
@@ -149,7 +149,7 @@ def _shared(dy, where: Windows, shape, dtype, cells) -> tuple:
     """(what each cell gets of dy by its windows' shares, bound)."""
     dx, size = (scatter(cells * values[:, :, :, None, None, :], where, shape) for values in (dy, abs(dy)))
     half = 2.0**-8 if dtype.name == "bfloat16" else 2.0**-11 if dtype.itemsize == 2 else 0
-    return dx, (32 * arithmetic(dtype) + half) * size + 64 * np.finfo(np.float32 if half else dtype).smallest_subnormal
+    return dx, (32 * arithmetic(dtype) + half) * size + 64 * least(dtype)
 
 
 def run_max_grad(case: dict) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import fastconv
 
 from . import activation_reference, conv_geometry, draw
-from .check import Open, Refused, Want, arithmetic
+from .check import Open, Refused, Want, arithmetic, least
 from .conv2d_grads import FINITE, input_grad_norm
 from .conv_reference import input_gradient, wide
 from .execution import back, four, verify
@@ -86,7 +86,7 @@ def run(case: dict) -> None:
         dtype = x.dtype
         x, kernel, bias = wide(four(x, layout), kernel, bias)
         y, magnitude = input_gradient(x, kernel, where, 1, (n, *size, kernel.shape[2]))
-        bound = 32 * arithmetic(dtype) * magnitude + input_grad_norm(y, x, kernel, dtype)
+        bound = 32 * arithmetic(dtype) * magnitude + input_grad_norm(x, kernel, dtype)
         if dtype.itemsize == 2:  # rounded before the bias is added
             bound = bound + 2.0**-8 * abs(np.where(np.isfinite(y), y, 0))
         if bias is not None:
@@ -95,7 +95,7 @@ def run(case: dict) -> None:
                 bound + 32 * arithmetic(dtype) * abs(bias) + (2.0**-8 * abs(bias) if dtype.itemsize == 2 else 0),
             )
         y, bound = activation_reference.after(case["activation"], y, bound, arithmetic(dtype))
-        return Want(back(y, layout), dtype, back(bound + 256 * np.finfo(np.float32).smallest_subnormal, layout))
+        return Want(back(y, layout), dtype, back(bound + 256 * least(dtype), layout))
 
     errors = conv_geometry.errors(case | {"kernel_shape": case["kernel"]["shape"]})
     verify(case, call, ("x", "kernel", "bias"), reference, errors=errors)

@@ -2,6 +2,7 @@
 /* CPUID says what the CPU has, XGETBV whether the operating system saves those registers. */
 #include "core/cpu.h"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #if defined(__x86_64__)
@@ -97,12 +98,16 @@ static size_t cache_size(unsigned level, int name, size_t otherwise) {
 #define _SC_LEVEL3_CACHE_SIZE (-1)
 #endif
 
+static fc_cache_sizes sizes;
+static pthread_once_t sizes_once = PTHREAD_ONCE_INIT;
+
+static void find_sizes(void) {
+    sizes.l3 = cache_size(3, _SC_LEVEL3_CACHE_SIZE, 8u << 20);
+    sizes.l2 = cache_size(2, _SC_LEVEL2_CACHE_SIZE, 512u << 10);
+    sizes.l1 = cache_size(1, _SC_LEVEL1_DCACHE_SIZE, 32u << 10);
+}
+
 const fc_cache_sizes *fc_caches(void) {
-    static fc_cache_sizes sizes;
-    if (!sizes.l1) {    /* every thread that races here writes the same values */
-        sizes.l3 = cache_size(3, _SC_LEVEL3_CACHE_SIZE, 8u << 20);
-        sizes.l2 = cache_size(2, _SC_LEVEL2_CACHE_SIZE, 512u << 10);
-        sizes.l1 = cache_size(1, _SC_LEVEL1_DCACHE_SIZE, 32u << 10);
-    }
+    pthread_once(&sizes_once, find_sizes);
     return &sizes;
 }

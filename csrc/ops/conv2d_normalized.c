@@ -8,16 +8,13 @@
 #include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
+#include "core/unaligned.h"
 #include "ops/activation.h"
 #include "ops/conv2d.h"
 
 enum { TASK_NUMBERS = 1 << 14 };
 
 typedef struct operands { const void *x, *kernel, *scale, *shift; void *y; } operands;
-
-/* Numbers of the caller's, at any alignment. */
-typedef float any_float __attribute__((aligned(1)));
-typedef double any_double __attribute__((aligned(1)));
 
 /* scale[c] and shift[c], so that the normalized z is z * scale + shift, z without its bias. */
 #define FIND_SCALE(NAME, T)                                                                                             \
@@ -29,8 +26,8 @@ typedef double any_double __attribute__((aligned(1)));
             shift[c] = (T)((bias ? (double)bias[c] - mean[c] : -(double)mean[c]) * times + (beta ? (double)beta[c] : 0)); \
         }                                                                                                               \
     }
-FIND_SCALE(find_scale_f32, any_float)
-FIND_SCALE(find_scale_f64, any_double)
+FIND_SCALE(find_scale_f32, fc_any_float)
+FIND_SCALE(find_scale_f64, fc_any_double)
 
 /* to[row][c] = f(from[row][c] * scale[c] + shift[c] + added[row][c]). Planes: a row is a channel of an image, `count` channels of them, and scaled as one. */
 typedef struct scale_job {
@@ -58,8 +55,8 @@ typedef struct scale_job {
         for (size_t i = 0; added && i < n; i++)                                                                         \
             to[i] += added[i];                                                                                          \
     }
-SCALE_ROW(scale_row_f32, any_float)
-SCALE_ROW(scale_row_f64, any_double)
+SCALE_ROW(scale_row_f32, fc_any_float)
+SCALE_ROW(scale_row_f64, fc_any_double)
 
 static void scale_block(void *job_, size_t task, size_t worker) {
     (void)worker;
@@ -70,9 +67,9 @@ static void scale_block(void *job_, size_t task, size_t worker) {
         const void *from = job->from + offset, *scale = job->scale + channel, *shift = job->shift ? job->shift + channel : NULL;
         const void *added = job->added ? job->added + offset : NULL;
         if (job->dtype == FC_F64)
-            scale_row_f64(job->length, from, scale, shift, added, step, (any_double *)(job->to + offset));
+            scale_row_f64(job->length, from, scale, shift, added, step, (fc_any_double *)(job->to + offset));
         else
-            scale_row_f32(job->length, from, scale, shift, added, step, (any_float *)(job->to + offset));
+            scale_row_f32(job->length, from, scale, shift, added, step, (fc_any_float *)(job->to + offset));
         if (job->activate)
             job->activate(job->length, job->alpha, job->to + offset, job->to + offset);
     }
@@ -140,9 +137,9 @@ fc_status fc_conv2d_normalized(const fc_conv2d_params *p, const fc_normalization
         return FC_OUT_OF_MEMORY;
     const operands o = {x, kernel, scale, scale + part, y};
     if (p->dtype == FC_F64)
-        find_scale_f64(outs, normalization, bias, (any_double *)scale, (any_double *)(scale + part));
+        find_scale_f64(outs, normalization, bias, (fc_any_double *)scale, (fc_any_double *)(scale + part));
     else
-        find_scale_f32(outs, normalization, bias, (any_float *)scale, (any_float *)(scale + part));
+        find_scale_f32(outs, normalization, bias, (fc_any_float *)scale, (fc_any_float *)(scale + part));
     const fc_status status = run(&layer, id, &o, added);
     fc_scratch_free(scale);
     return status;

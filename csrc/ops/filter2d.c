@@ -6,6 +6,7 @@
 
 #include "core/scratch.h"
 #include "core/size.h"
+#include "core/unaligned.h"
 #include "ops/filter/filter.h"
 
 /* Sums of 8-bit numbers under taps of this much in all stay within 16 bits, even when 128 is added to round them. */
@@ -27,8 +28,7 @@ static fc_status measure(const fc_filter2d_params *p, fc_filter *f) {
  * 16 bits, of which a vector holds twice as many. Writes the integers; the type of the sums is FC_F32 where the kernel has no such form.
  */
 static fc_dtype small_integers(const fc_filter *f, int16_t *taps, double *scale, float *total) {
-    typedef float any_float __attribute__((aligned(1)));
-    const any_float *kernel = f->kernel;
+    const fc_any_float *kernel = f->kernel;
     const size_t count = (size_t)(f->k_h * f->k_w);
     float least = INFINITY, most = 0, sum = 0;
     int negative = 0, equal = 1;

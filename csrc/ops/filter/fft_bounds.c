@@ -11,6 +11,7 @@
 
 #include "core/scratch.h"
 #include "core/size.h"
+#include "core/unaligned.h"
 #include "ops/filter/fft.h"
 
 /*
@@ -83,9 +84,9 @@ typedef struct sample { double sum, sizes, squares; int whole; } sample;
 static sample sample_row(const fc_filter *f, const void *row, size_t n) {
     sample s = {.whole = 1};
     if (is_single(f)) {
-        SAMPLE(float)
+        SAMPLE(fc_any_float)
     } else {
-        SAMPLE(double)
+        SAMPLE(fc_any_double)
     }
     return s;
 }
@@ -162,9 +163,9 @@ static void look_at_some(const fc_filter *f, const fc_fft_tiling *t, fc_fft_boun
     b->spread = fmin(spreads[SAMPLES / 2], b->typical);
 }
 
-#define ARE_WHOLE(T, SHIFT)                                                     \
+#define ARE_WHOLE(T, ANY, SHIFT)                                                \
     {                                                                           \
-        const T *x = row;                                                       \
+        const ANY *x = row;                                                     \
         int other = 0;                                                          \
         for (size_t i = 0; i < cols; i++)                                       \
             other |= (x[i] + (T)SHIFT) - (T)SHIFT != x[i];                      \
@@ -174,8 +175,8 @@ static void look_at_some(const fc_filter *f, const fc_fft_tiling *t, fc_fft_boun
 /* Adding a number whose last digit is a unit rounds to a whole one. */
 static int are_whole(const fc_filter *f, const void *row, size_t cols) {
     if (is_single(f))
-        ARE_WHOLE(float, 0x1.8p23)
-    ARE_WHOLE(double, 0x1.8p52)
+        ARE_WHOLE(float, fc_any_float, 0x1.8p23)
+    ARE_WHOLE(double, fc_any_double, 0x1.8p52)
 }
 #undef ARE_WHOLE
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/size.h"
+#include "core/unaligned.h"
 #include "ops/filter/fft.h"
 
 #define IS_OUT(T) (!(fabs((double)((const T *)numbers)[i]) <= limit))
@@ -17,17 +18,17 @@ static int is_out(const fc_filter *f, const void *numbers, size_t i, double limi
 }
 #undef IS_OUT
 
-#define COUNT(T)                                                                        \
-    for (size_t i = 0; i < cols; i++)                                                   \
-        count += !(((const T *)row)[i] <= (T)limit && ((const T *)row)[i] >= (T)-limit);
+#define COUNT(T, ANY)                                                                       \
+    for (size_t i = 0; i < cols; i++)                                                       \
+        count += !(((const ANY *)row)[i] <= (T)limit && ((const ANY *)row)[i] >= (T)-limit);
 
 size_t fc_fft_count_out(const fc_filter *f, const void *row, size_t cols, double limit) {
     size_t count = 0;
     cols <<= fc_filter_is_complex(f->work);
     if (f->work == FC_F32 || f->work == FC_C64) {
-        COUNT(float)
+        COUNT(float, fc_any_float)
     } else {
-        COUNT(double)
+        COUNT(double, fc_any_double)
     }
     return count;
 }

@@ -2,6 +2,7 @@
 
 Importing fastconv loads NumPy and the C core, nothing heavier. ``fastconv.keras`` brings in Keras, and so do
 ``fastconv.accelerate``, ``restore``, ``patched``, ``patch_keras`` and ``unpatch_keras``, which are its functions.
+``fastconv.load`` and ``from_keras`` are those of ``fastconv.network``, which needs neither.
 """
 from . import cpu
 
@@ -37,14 +38,19 @@ __all__ = [
 
 # Of fastconv.keras, which is imported when one of them is first asked for.
 _KERAS_NAMES = ("accelerate", "patch_keras", "patched", "restore", "unpatch_keras")
+# Of fastconv.network, likewise.
+_NETWORK_NAMES = ("from_keras", "load")
 
 
 def __getattr__(name: str):
     if name in _KERAS_NAMES:
         from . import keras
         return getattr(keras, name)
+    if name in _NETWORK_NAMES:
+        from . import network
+        return getattr(network, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_KERAS_NAMES})
+    return sorted({*globals(), *_KERAS_NAMES, *_NETWORK_NAMES})

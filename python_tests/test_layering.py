@@ -132,6 +132,7 @@ NETWORK_MAY_IMPORT = {
     "plan": ("arena", "graph", "limits", "operators"),
     "net": ("graph", "limits", "passes", "plan", "table"),
     "hdf5": ("errors", "hdf5"),
+    "keras": ("errors", "graph", "hdf5", "keras", "limits"),
 }
 
 

@@ -11,9 +11,20 @@ Attributes that several operators share:
 ``activation``
     (name, alpha): a function of `fastconv.nn.activations.ACTIVATIONS`, applied to the result.
 """
-from . import activation, convolution, dense, elementwise, normalization, pooling, reduction, shape
+from . import (
+    activation,
+    convolution,
+    dense,
+    elementwise,
+    images,
+    normalization,
+    pooling,
+    recurrent,
+    reduction,
+    shape,
+)
 from .registry import OPERATORS, Step, Tensor, operator, plan_node
 
-FAMILIES = (activation, convolution, dense, elementwise, normalization, pooling, reduction, shape)
+FAMILIES = (activation, convolution, dense, elementwise, images, normalization, pooling, recurrent, reduction, shape)
 
 __all__ = ["FAMILIES", "OPERATORS", "Step", "Tensor", "operator", "plan_node"]

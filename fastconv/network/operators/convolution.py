@@ -7,11 +7,12 @@ import numpy as np
 
 from ... import _args, _core
 from ...nn.convolution import Keywords
+from ...nn.transpose import transposed_size
 from .activation import activation_number
 from .geometry import as_image, channels, data_format, explicit_pads, from_image, per_axis, spatial
 from .registry import Step, Tensor, operator
 
-__all__ = ["conv"]
+__all__ = ["conv", "conv_transpose"]
 
 
 @operator("Conv")
@@ -36,6 +37,51 @@ def conv(node, x, kernel, bias=None):
         bias, y = bias_and_y if len(bias_and_y) == 2 else (None, *bias_and_y)
         geometry.forward(x, kernel, bias, y)
     return Step((y,), run, **words)
+
+
+@operator("ConvTranspose")
+def conv_transpose(node, x, kernel, bias=None):
+    """The transpose of a convolution, whose kernel is (spatial..., c_out // groups, c_in), plus bias.
+
+    Attributes: as of Conv, those of the convolution this is the transpose of, and ``output_padding``, cells of the
+    result beyond those that windows must cover. Without it the result of 'same_upper' is `strides` times as large as x,
+    and that of 'valid' at least that, as in Keras; that of explicit pads has no such cells.
+    """
+    layout, rank, attributes = data_format(node.attributes), x.ndim - 2, node.attributes
+    x_shape, k_shape = as_image(x.shape, layout), _kernel_image(kernel.shape, rank)
+    groups, c_in = attributes.get("groups", 1), channels(x_shape, layout)
+    if k_shape[3] != c_in:
+        raise ValueError(f"the kernel must have {c_in} input channels, in its last axis; received {kernel.shape}")
+    keywords = _keywords(attributes | {"pads": "valid"}, x, kernel, layout, rank)
+    size = _transposed_size(attributes, x_shape, k_shape, keywords, layout, rank)
+    y_shape = _args.shape_of(x.shape[0], *size, k_shape[2] * groups, layout)
+    geometry, small = keywords.geometry(x.dtype, y_shape, k_shape, may_be_empty=True)
+    if small != x_shape:
+        raise ValueError(f"no convolution takes shape {y_shape} to {x_shape}: the `output_padding` is too large")
+    y = Tensor(from_image(y_shape, layout, rank), x.dtype)
+    number, alpha = activation_number(attributes)
+    shape = (-1,) if layout == "channels_last" else (-1, *(1,) * rank)
+
+    def run(x, kernel, *bias_and_y):
+        y = bias_and_y[-1]
+        geometry.input_grad(x, kernel, y)
+        if len(bias_and_y) == 2 and bias_and_y[0] is not None:
+            np.add(y, bias_and_y[0].reshape(shape), out=y)
+        if number:
+            _core.activate(_args.dtype_id(y.dtype), number, alpha, y.size, y, y)
+    return Step((y,), run, algorithm="transposed", flops=geometry.plan()["flops"] if x.size and y.size else 0.0)
+
+
+def _transposed_size(attributes, x_shape, k_shape, keywords: Keywords, layout: str, rank: int) -> list[int]:
+    """Height and width of a transposed convolution's result; the keywords get its pads."""
+    size, pads = spatial(x_shape, layout), attributes.get("pads", "valid")
+    extra, ones = attributes.get("output_padding"), (0,) * (2 - rank)
+    extra = None if extra is None else ones + tuple(extra)
+    if pads in ("valid", "same_upper"):
+        keywords.padding = "valid" if pads == "valid" else "same"
+        return transposed_size(size, k_shape[:2], keywords.strides, keywords.padding, extra, keywords.dilation)
+    keywords.padding = ((0, 0),) * (2 - rank) + tuple(pads)
+    return transposed_size(size, k_shape[:2], keywords.strides, keywords.padding, extra or (0, 0), keywords.dilation)
 
 
 def _kernel_image(shape: tuple[int, ...], rank: int) -> tuple[int, ...]:

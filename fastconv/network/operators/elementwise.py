@@ -9,7 +9,7 @@ from ... import _args, _core
 from .activation import activation_number
 from .registry import Step, Tensor, operator
 
-__all__ = ["binary", "clip", "unary", "variadic"]
+__all__ = ["binary", "clip", "comparison", "unary", "variadic", "where"]
 
 
 def _divide(a, b, out):
@@ -21,6 +21,8 @@ def _divide(a, b, out):
 
 
 _BINARY = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": _divide, "Pow": np.power}
+_COMPARISONS = {"Greater": np.greater, "GreaterOrEqual": np.greater_equal, "Less": np.less,
+                "LessOrEqual": np.less_equal, "Equal": np.equal}
 _UNARY = {"Neg": np.negative, "Abs": np.abs, "Sqrt": np.sqrt, "Log": np.log, "Floor": np.floor, "Ceil": np.ceil,
           "Reciprocal": np.reciprocal, "Square": np.square, "Sign": np.sign}
 _VARIADIC = {"Sum": np.add, "Max": np.maximum, "Min": np.minimum, "Mean": np.add}
@@ -55,6 +57,26 @@ def followed(run, number: int, alpha: float, y: Tensor):
         run(*arrays)
         activate(arrays[-1], arrays[-1])
     return both
+
+
+@operator(*_COMPARISONS)
+def comparison(node, a, b):
+    """``a op b`` of arrays of one dtype, as bool."""
+    _require_one_dtype(a, b)
+    function = _COMPARISONS[node.op]
+    y = Tensor(np.broadcast_shapes(a.shape, b.shape), np.dtype(bool))
+    return Step((y,), lambda a, b, y: function(a, b, out=y))
+
+
+@operator("Where")
+def where(node, condition, a, b):
+    """a where the condition holds, else b."""
+    _require_one_dtype(a, b)
+
+    def run(condition, a, b, y):
+        np.copyto(y, b)
+        np.copyto(y, a, where=condition)
+    return Step((Tensor(np.broadcast_shapes(condition.shape, a.shape, b.shape), a.dtype),), run)
 
 
 @operator(*_UNARY)

@@ -4,8 +4,9 @@ from __future__ import annotations
 import numpy as np
 
 from .registry import Step, Tensor, operator
+from .shape import axis_in
 
-__all__ = ["batch_normalization", "layer_normalization"]
+__all__ = ["batch_normalization", "group_normalization", "layer_normalization"]
 
 
 @operator("BatchNormalization")
@@ -30,12 +31,18 @@ def batch_normalization(node, x, scale, offset, mean, variance):
 
 @operator("LayerNormalization")
 def layer_normalization(node, x, scale=None, offset=None):
-    """Each part of x along ``axes`` with mean 0 and variance 1, times scale, plus offset, which are broadcast to x.
+    """Each part of x along ``axes`` with mean 0 and variance 1, times scale, plus offset.
 
-    Attributes: ``axes``, a tuple; ``epsilon``; ``center``, whether the mean is subtracted, True by default.
+    Scale and offset have the sizes of the axes, or are broadcast to x. Attributes: ``axes``, a tuple; ``epsilon``;
+    ``center``, whether the mean is subtracted, True by default.
     """
-    axes, epsilon = node.attributes["axes"], node.attributes["epsilon"]
+    axes, epsilon = tuple(axis_in(axis, x.ndim) for axis in node.attributes["axes"]), node.attributes["epsilon"]
     center = node.attributes.get("center", True)
+    sizes = tuple(x.shape[axis] for axis in axes)
+    shape = tuple(size if axis in axes else 1 for axis, size in enumerate(x.shape))
+
+    def along(factor):
+        return factor.reshape(shape) if factor.shape == sizes else factor
 
     def run(x, *rest):
         *factors, y = rest
@@ -45,6 +52,34 @@ def layer_normalization(node, x, scale=None, offset=None):
             work -= work.mean(axes, keepdims=True)
         work /= np.sqrt(np.square(work).mean(axes, keepdims=True) + work.dtype.type(epsilon))
         if scale is not None:
-            work *= scale
-        np.copyto(y, work if offset is None else np.add(work, offset, out=work), casting="same_kind")
+            work *= along(scale)
+        np.copyto(y, work if offset is None else np.add(work, along(offset), out=work), casting="same_kind")
+    return Step((Tensor(x.shape, x.dtype),), run, in_place=True)
+
+
+@operator("GroupNormalization")
+def group_normalization(node, x, scale=None, offset=None):
+    """Each group of channels of each image with mean 0 and variance 1, times scale, plus offset, a number a channel.
+
+    Attributes: ``axis`` of channels; ``groups``, -1 for a group for each channel; ``epsilon``.
+    """
+    axis, epsilon = node.attributes["axis"] % x.ndim, node.attributes["epsilon"]
+    channels, groups = x.shape[axis], node.attributes["groups"]
+    groups = channels if groups == -1 else groups
+    if groups < 1 or channels % groups:
+        raise ValueError(f"{channels} channels do not part into {groups} groups")
+    parted = (*x.shape[:axis], groups, channels // groups, *x.shape[axis + 1:])
+    axes = tuple(i for i in range(1, len(parted)) if i != axis)
+    shape = tuple(channels if i == axis else 1 for i in range(x.ndim))
+
+    def run(x, *rest):
+        *factors, y = rest
+        scale, offset = [*factors, None, None][:2]
+        work = x.reshape(parted).astype(np.result_type(x.dtype, np.float32))
+        work -= work.mean(axes, keepdims=True)
+        work /= np.sqrt(np.square(work).mean(axes, keepdims=True) + work.dtype.type(epsilon))
+        work = work.reshape(x.shape)
+        if scale is not None:
+            work *= scale.reshape(shape)
+        np.copyto(y, work if offset is None else work + offset.reshape(shape), casting="same_kind")
     return Step((Tensor(x.shape, x.dtype),), run, in_place=True)

@@ -7,8 +7,8 @@ import numpy as np
 
 from .registry import Step, Tensor, operator
 
-__all__ = ["concat", "constant", "flatten", "identity", "pad", "reshape", "shape_of", "slice_", "squeeze", "transpose",
-           "unsqueeze"]
+__all__ = ["along_axes", "concat", "constant", "flatten", "identity", "pad", "reshape", "shape_of", "slice_", "squeeze",
+           "transpose", "unsqueeze"]
 
 
 def constant(x: Tensor | None, name: str) -> np.ndarray:
@@ -85,6 +85,17 @@ def unsqueeze(node, x, axes):
     ndim = x.ndim + len(given)
     chosen, sizes = {axis_in(axis, ndim) for axis in given}, iter(x.shape)
     return view(x, tuple(1 if axis in chosen else next(sizes) for axis in range(ndim)))
+
+
+@operator("AlongAxes")
+def along_axes(node, values, x):
+    """A constant that has the sizes of x along the attribute ``axes``, with axes of length 1 for the others."""
+    axes = sorted(axis_in(axis, x.ndim) for axis in node.attributes["axes"])
+    sizes = tuple(x.shape[axis] for axis in axes)
+    if values.size != math.prod(sizes):
+        raise ValueError(f"{values.size} numbers do not go with axes {axes} of shape {x.shape}")
+    shape = tuple(size if axis in axes else 1 for axis, size in enumerate(x.shape))
+    return Step((Tensor.of(constant(values, "values").reshape(shape)),))
 
 
 @operator("Transpose")

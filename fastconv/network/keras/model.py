@@ -1,0 +1,251 @@
+"""A model's configuration and weights as a graph."""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import FileError, UnsupportedError
+from ..graph import Graph, Value
+from ..limits import Limits
+from .calls import Calls, listed
+from .layer import LAYERS, OPERATIONS, Layer, Symbol, Unsupported
+from .nodes import MODELS, structure
+
+__all__ = ["Source", "model_graph"]
+
+_MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+
+
+class Source(NamedTuple):
+    """A model as a file or a live one gives it."""
+    name: str           # what errors call it
+    kind: str           # the model's class
+    config: dict
+    weights: object
+    version: int        # Keras' major version
+    build: dict | None = None
+
+
+def model_graph(source: Source, limits: Limits) -> Graph:
+    """The graph of a model.
+
+    Raises
+    ------
+    UnsupportedError
+        With all layers that are not served.
+    FileError
+        If the configuration or the weights are malformed.
+    """
+    if source.kind not in MODELS:
+        raise UnsupportedError(source.name, [(str(source.config.get("name", "")), f"a model of class {source.kind}")])
+    builder = _Builder(source, limits)
+    inputs = builder.inputs(source.kind, source.config, source.build)
+    symbols = [Symbol(value.name) for value in inputs]
+    builder.graph.inputs = inputs
+    outputs = builder.model(source.kind, source.config, source.weights, symbols, "", 0)
+    if builder.unsupported:
+        raise UnsupportedError(source.name, builder.unsupported)
+    builder.graph.outputs = builder.outputs(source.kind, source.config, outputs)
+    return builder.graph
+
+
+class _Builder:
+    """Turns one model after the other, an inner one where it is called, into nodes of one graph."""
+
+    def __init__(self, source: Source, limits: Limits):
+        self._source, self._limits = source.name, limits
+        self._version = source.version
+        self._dtype = np.dtype("float64" if _computes_float64(source.config) else "float32")
+        self.graph = Graph([], [])
+        self.unsupported: list[tuple[str, str]] = []
+        self._layers = self._depth = 0
+
+    # ------------------------------------------------------------ inputs and outputs
+
+    def inputs(self, kind: str, config: dict, build: dict | None) -> list[Value]:
+        try:
+            if kind == "Sequential":
+                return [self._sequential_input(config, build)]
+            held = {layer["config"].get("name", layer.get("name")): layer["config"] for layer in config["layers"]}
+            return [Value(reference.layer, _shape(_batch_shape(held[reference.layer])), self._dtype)
+                    for _, reference in structure(config["input_layers"])]
+        except _MALFORMED as error:
+            raise FileError(f"{self._source}: the model's inputs are malformed: {error!r}") from None
+
+    def _sequential_input(self, config: dict, build: dict | None) -> Value:
+        first = config["layers"][0]
+        while first["class_name"] in MODELS and not _batch_shape(first["config"]):
+            first = first["config"]["layers"][0]
+        shape = _batch_shape(first["config"]) or config.get("build_input_shape") or (build or {}).get("input_shape")
+        if not shape:
+            raise ValueError("the model was never built, its input's shape is not known")
+        named = first["class_name"] == "InputLayer"
+        return Value(str(first["config"]["name"]) if named else f"{first['config']['name']}_input", _shape(shape),
+                     self._dtype)
+
+    def outputs(self, kind: str, config: dict, symbols: list[Symbol]) -> list[Value]:
+        """The outputs, by the names of layers or of a dict."""
+        names = [None] * len(symbols)
+        if kind == "Sequential":
+            names = [str(config["layers"][-1]["config"]["name"])]
+        elif "output_layers" in config:
+            names = [name or reference.layer for name, reference in structure(config["output_layers"])]
+        values = []
+        for name, symbol in zip(names, symbols, strict=True):
+            unique = self.graph.new_name(name or "output")
+            symbol = Layer(self.graph, self._dtype, name, "output", {}, None, self._version).emit("Identity", symbol)
+            node = self.graph.nodes[-1]
+            node.outputs = (unique,)
+            values.append(Value(unique))
+        return values
+
+    # ------------------------------------------------------------ models
+
+    def model(self, kind, config, weights, inputs: list[Symbol], prefix: str, depth: int) -> list[Symbol]:
+        """The outputs of a model for inputs."""
+        if depth > self._limits.depth:
+            raise FileError(f"{self._source}: models are nested deeper than the limit of {self._limits.depth}")
+        try:
+            layers = [_entry(layer) for layer in config["layers"]]
+        except _MALFORMED as error:
+            raise FileError(f"{self._source}: model {prefix or config.get('name')!r} is malformed: {error!r}") from None
+        held = [layer for layer in layers if not _is_operation(layer)
+                and not (kind == "Sequential" and layer["class_name"] == "InputLayer")]
+        found = weights.layers([(layer["name"], layer["class_name"]) for layer in held])
+        by_name = {layer["name"]: part for layer, part in zip(held, found, strict=True)}
+        if kind != "Sequential":
+            return self._functional(config, layers, by_name, inputs, prefix, depth)
+        current: object = inputs[0] if len(inputs) == 1 else inputs
+        for layer in layers:
+            if layer["class_name"] != "InputLayer":
+                current = self._call(layer, by_name.get(layer["name"]), [current], {}, prefix, depth)
+        return listed(current)
+
+    def _functional(self, config, layers, weights, inputs, prefix, depth) -> list[Symbol]:
+        try:
+            calls = Calls(layers, config, inputs)
+            for layer, arguments, words in calls.in_order(self._source):
+                calls.done(layer, self._call(layer, weights.get(layer["name"]), arguments, words, prefix, depth))
+            return [calls.output(reference) for _, reference in structure(config["output_layers"])]
+        except Unsupported as reason:
+            self.unsupported.append((prefix, str(reason)))
+            return inputs[:1]
+        except FileError:
+            raise
+        except _MALFORMED as error:
+            where = prefix or config.get("name")
+            raise FileError(f"{self._source}: the calls in model {where!r} are malformed: {error!r}") from None
+
+    def _call(self, entry: dict, weights, arguments: list, words: dict, prefix: str, depth: int):
+        """What a call of a layer or inner model gives."""
+        kind, name, config = entry["class_name"], prefix + entry["name"], entry["config"]
+        self._layers += 1
+        if self._layers > self._limits.nodes:
+            raise FileError(f"{self._source}: more layers than the limit of {self._limits.nodes}")
+        if kind in MODELS and not _is_operation(entry):
+            result = self.model(kind, config, weights, _flat(arguments), f"{name}/", depth + 1)
+            result = result[0] if len(result) == 1 else result
+        else:
+            result = self._layer(entry, name, weights, arguments, words)
+        if isinstance(result, Symbol):
+            self.graph.layers[name] = result.name
+        return result
+
+    def wrapped(self, layer: Layer, entry: dict, attribute: str, x: Symbol):
+        """What the layer inside a layer gives for x."""
+        entry = _entry(entry)
+        weights = layer.weights.child(attribute, entry["config"].get("name", entry["name"]))
+        self._depth += 1
+        try:
+            return self._call(entry, weights, [x], {}, f"{layer.name}/", self._depth)
+        finally:
+            self._depth -= 1
+
+    def _layer(self, entry: dict, name: str, weights, arguments: list, words: dict):
+        kind = entry["class_name"]
+        layer = Layer(self.graph, self._dtype, name, kind, entry["config"], weights, self._version, self)
+        try:
+            if _is_operation(entry):
+                return _operation(layer, entry, arguments, words)
+            if kind not in LAYERS or _is_custom(entry):
+                raise Unsupported("")
+            if any(True for word in ("mask", "initial_state") if isinstance(words.get(word), (Symbol, list))):
+                raise Unsupported("called with a mask or state")
+            return LAYERS[kind](layer, arguments[0])
+        except Unsupported as reason:
+            self.unsupported.append((name, f"{kind}: {reason}" if str(reason) else kind))
+            return _placeholder(arguments)
+        except FileError as error:
+            raise FileError(f"{self._source}: {error}") from None
+        except _MALFORMED as error:
+            raise FileError(f"{self._source}: layer {name!r} ({kind}) is malformed: {error!r}") from None
+
+
+def _operation(layer: Layer, entry: dict, arguments: list, words: dict):
+    """A function of ``keras.ops``, of Keras 3 or as Keras 2 wraps one of TensorFlow's."""
+    kind = layer.kind
+    if kind == "TFOpLambda":
+        kind = layer.kind = str(layer.config.get("function", kind))
+        if isinstance(arguments[0], list) and kind not in ("concat", "stack"):
+            arguments = [*arguments[0], *arguments[1:]]
+    if kind not in OPERATIONS:
+        raise Unsupported("")
+    return OPERATIONS[kind](layer, *arguments, **words)
+
+
+def _is_operation(entry: dict) -> bool:
+    module = entry.get("module") or ""
+    return entry["class_name"] in ("TFOpLambda", "SlicingOpLambda") or module.startswith(("keras.src.ops", "keras.ops"))
+
+
+def _is_custom(entry: dict) -> bool:
+    """Whether a file says that the class is not Keras' own."""
+    module, registered = entry.get("module") or "keras", entry.get("registered_name") or ""
+    package, _, _ = registered.rpartition(">")
+    return module.partition(".")[0] not in ("keras", "tf_keras", "keras_core") or package not in ("", "keras", "Keras")
+
+
+def _entry(layer: dict) -> dict:
+    """A layer's entry, checked as far as all have it."""
+    if not isinstance(layer, dict) or not isinstance(layer["config"], dict):
+        raise TypeError("a layer is no object")
+    name = layer["config"].get("name", layer.get("name"))
+    return layer | {"name": str(layer.get("name", name)), "class_name": str(layer["class_name"])}
+
+
+def _batch_shape(config: dict):
+    return config.get("batch_shape") or config.get("batch_input_shape")
+
+
+def _shape(shape) -> tuple[int | None, ...]:
+    if isinstance(shape, dict):
+        shape = shape.get("items", shape.get("config"))
+    sizes = tuple(None if size is None else int(size) for size in shape)
+    if any(size is not None and size < 0 for size in sizes):
+        raise ValueError(f"an input of shape {sizes}")
+    return sizes
+
+
+def _flat(value) -> list[Symbol]:
+    """The symbols in arguments."""
+    if isinstance(value, Symbol):
+        return [value]
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return [symbol for item in items for symbol in _flat(item)]
+
+
+def _placeholder(arguments: list) -> Symbol:
+    """What stands for the result of a layer that is not served, so that the rest is looked at too."""
+    return next(iter(_flat(arguments)), Symbol(""))
+
+
+def _computes_float64(config) -> bool:
+    """Whether any layer's dtype is float64."""
+    if isinstance(config, list):
+        return any(_computes_float64(item) for item in config)
+    if not isinstance(config, dict):
+        return False
+    policy = config.get("dtype")
+    name = policy.get("config", {}).get("name") if isinstance(policy, dict) else policy
+    return name == "float64" or any(_computes_float64(item) for item in config.values())

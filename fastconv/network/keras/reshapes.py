@@ -1,0 +1,96 @@
+"""Layers that move, cut or repeat cells."""
+from __future__ import annotations
+
+from .layer import Unsupported, keras_layer
+
+__all__ = ["center_crop", "crop", "flatten", "permute", "repeat_vector", "reshape", "resizing", "up_sampling",
+           "zero_padding"]
+
+
+def _spatial(layer, rank: int) -> list[int]:
+    """The spatial axes."""
+    first = 1 if layer.data_format == "channels_last" else 2
+    return list(range(first, first + rank))
+
+
+def _pairs(value, rank: int) -> list[tuple[int, int]]:
+    """Numbers before and after each axis, of a number, a number for each axis, or a pair for each.
+
+    Examples
+    --------
+    >>> _pairs(1, 2), _pairs([1, 2], 2), _pairs([[1, 0], [0, 2]], 2), _pairs([1, 2], 1)
+    ([(1, 1), (1, 1)], [(1, 1), (2, 2)], [(1, 0), (0, 2)], [(1, 2)])
+    """
+    if isinstance(value, (int, float)):
+        return [(int(value), int(value))] * rank
+    if rank == 1:
+        value = [value] if len(value) == 2 else value
+    pairs = [(item, item) if isinstance(item, (int, float)) else tuple(item) for item in value]
+    return [(int(before), int(after)) for before, after in pairs]
+
+
+@keras_layer("Flatten")
+def flatten(layer, x):
+    """Keras flattens with channels last, whatever the data format."""
+    if layer.data_format == "channels_first":
+        x = layer.emit("MoveAxis", x, source=1, destination=-1)
+    return layer.emit("Flatten", x)
+
+
+@keras_layer("Reshape")
+def reshape(layer, x):
+    return layer.emit("Reshape", x, [0, *(int(size) for size in layer.config["target_shape"])])
+
+
+@keras_layer("Permute")
+def permute(layer, x):
+    return layer.emit("Transpose", x, perm=(0, *(int(axis) for axis in layer.config["dims"])))
+
+
+@keras_layer("RepeatVector")
+def repeat_vector(layer, x):
+    return layer.emit("Repeat", layer.emit("Unsqueeze", x, [1]), axes=(1,), counts=(int(layer.config["n"]),))
+
+
+@keras_layer("ZeroPadding1D", "ZeroPadding2D")
+def zero_padding(layer, x):
+    rank = 1 if layer.kind.endswith("1D") else 2
+    pairs = _pairs(layer.config.get("padding", 1), rank)
+    return layer.emit("Pad", x, [pair[0] for pair in pairs] + [pair[1] for pair in pairs], None, _spatial(layer, rank))
+
+
+@keras_layer("Cropping1D", "Cropping2D")
+def crop(layer, x):
+    rank = 1 if layer.kind.endswith("1D") else 2
+    pairs = _pairs(layer.config.get("cropping", 0), rank)
+    pads = [-pair[0] for pair in pairs] + [-pair[1] for pair in pairs]
+    return layer.emit("Pad", x, pads, None, _spatial(layer, rank))
+
+
+@keras_layer("CenterCrop")
+def center_crop(layer, x):
+    sizes = int(layer.config["height"]), int(layer.config["width"])
+    return layer.emit("CenterCrop", x, sizes=sizes, data_format=layer.data_format)
+
+
+@keras_layer("UpSampling1D", "UpSampling2D")
+def up_sampling(layer, x):
+    rank = 1 if layer.kind.endswith("1D") else 2
+    counts = layer.config.get("size", 2)
+    counts = (int(counts),) * rank if isinstance(counts, int) else tuple(int(count) for count in counts)
+    mode = layer.config.get("interpolation", "nearest")
+    if mode == "nearest":
+        return layer.emit("Repeat", x, axes=tuple(_spatial(layer, rank)), counts=counts)
+    if mode != "bilinear":
+        raise Unsupported(f"interpolation {mode!r}")
+    return layer.emit("ResizeImages", x, scales=counts, mode="bilinear", data_format=layer.data_format)
+
+
+@keras_layer("Resizing")
+def resizing(layer, x):
+    mode = str(layer.config.get("interpolation", "bilinear")).lower()
+    if mode not in ("bilinear", "nearest") or any(
+            layer.config.get(word) for word in ("crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias")):
+        raise Unsupported("Resizing but by bilinear or nearest interpolation")
+    sizes = int(layer.config["height"]), int(layer.config["width"])
+    return layer.emit("ResizeImages", x, sizes=sizes, mode=mode, data_format=layer.data_format)

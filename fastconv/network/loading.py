@@ -1,0 +1,99 @@
+"""`load` and `from_keras`: which reader a file is for, and how large it may be."""
+from __future__ import annotations
+
+import io
+import os
+
+from .errors import FileError
+from .limits import Limits
+from .net import Net
+
+__all__ = ["from_keras", "load"]
+
+
+def load(file, *, limits: Limits | None = None) -> Net:
+    """A trained network from a file, ready to run on NumPy arrays.
+
+    Parameters
+    ----------
+    file : path or binary file object
+        A whole model saved by Keras: a ``.keras`` file, or a legacy ``.h5`` file. Its beginning tells which.
+    limits : Limits, optional
+        Bounds on what the file may ask for.
+
+    Returns
+    -------
+    Net
+        Computes in float32, or in float64 where a layer of the file does. Mixed precision is computed in float32.
+
+    Raises
+    ------
+    FileError
+        A ValueError: the file is damaged, passes a limit, or is no file of a model.
+    UnsupportedError
+        A ValueError that lists all layers that are not served. Lambda and custom layers are among them: nothing in a
+        file is imported or evaluated.
+
+    Examples
+    --------
+    >>> import io
+    >>> from fastconv.network import load
+    >>> load(io.BytesIO(b"no network"))
+    Traceback (most recent call last):
+        ...
+    fastconv.network.errors.FileError: <BytesIO>: neither a .keras nor an .h5 file
+    """
+    limits = limits or Limits()
+    if hasattr(file, "read"):
+        name = os.path.basename(str(getattr(file, "name", ""))) or f"<{type(file).__name__}>"
+        return _load(_read(file, name, limits), name, limits)
+    path = os.fspath(file)
+    with open(path, "rb") as opened:
+        name = os.path.basename(os.fsdecode(path))
+        return _load(_read(opened, name, limits), name, limits)
+
+
+def _read(file, name: str, limits: Limits) -> bytes:
+    """All bytes of a file, if they are within the limit."""
+    data = file.read(limits.file_bytes + 1)
+    if not isinstance(data, bytes):
+        raise TypeError(f"`file` must be a path or a binary file object; {name} gives {type(data).__name__}")
+    if len(data) > limits.file_bytes:
+        raise FileError(f"{name}: more than the limit of {limits.file_bytes} bytes")
+    return data
+
+
+def _load(data: bytes, name: str, limits: Limits) -> Net:
+    from . import keras
+    if data.startswith(b"PK"):
+        source = keras.read_archive(io.BytesIO(data), name, limits)
+    elif data.startswith(b"\x89HDF\r\n\x1a\n"):
+        source = keras.read_legacy(data, name)
+    else:
+        raise FileError(f"{name}: neither a .keras nor an .h5 file")
+    return Net(keras.model_graph(source, limits), limits)
+
+
+def from_keras(model, *, limits: Limits | None = None) -> Net:
+    """The network of a live Keras 3 model of any backend, with copies of its weights.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Sequential or Functional.
+    limits : Limits, optional
+
+    Returns
+    -------
+    Net
+
+    Raises
+    ------
+    UnsupportedError
+        A ValueError that lists all layers that are not served.
+    TypeError
+        If it is no Keras model.
+    """
+    from . import keras
+    limits = limits or Limits()
+    return Net(keras.model_graph(keras.read_live(model), limits), limits)

@@ -39,7 +39,7 @@ __all__ = [
 # Of fastconv.keras, which is imported when one of them is first asked for.
 _KERAS_NAMES = ("accelerate", "patch_keras", "patched", "restore", "unpatch_keras")
 # Of fastconv.network, likewise.
-_NETWORK_NAMES = ("from_keras", "load")
+_NETWORK_NAMES = ("from_keras", "from_onnx", "load")
 
 
 def __getattr__(name: str):

@@ -132,6 +132,8 @@ NETWORK_MAY_IMPORT = {
     "plan": ("arena", "graph", "limits", "operators"),
     "net": ("graph", "limits", "passes", "plan", "table"),
     "hdf5": ("errors", "hdf5"),
+    "protobuf": ("errors",),
+    "onnx": ("errors", "graph", "limits", "onnx", "protobuf"),
     "keras": ("errors", "graph", "hdf5", "keras", "limits"),
 }
 

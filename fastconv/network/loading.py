@@ -1,14 +1,18 @@
-"""`load` and `from_keras`: which reader a file is for, and how large it may be."""
+"""`load`, `from_keras` and `from_onnx`: which reader a file is for, and how large it may be."""
 from __future__ import annotations
 
 import io
 import os
+from pathlib import Path
 
 from .errors import FileError
 from .limits import Limits
 from .net import Net
 
-__all__ = ["from_keras", "load"]
+__all__ = ["from_keras", "from_onnx", "load"]
+
+
+_IR_VERSION = b"\x08"      # the tag of the first field of an ONNX model, which has no signature
 
 
 def load(file, *, limits: Limits | None = None) -> Net:
@@ -17,22 +21,24 @@ def load(file, *, limits: Limits | None = None) -> Net:
     Parameters
     ----------
     file : path or binary file object
-        A whole model saved by Keras: a ``.keras`` file, or a legacy ``.h5`` file. Its beginning tells which.
+        A whole model saved by Keras, a ``.keras`` file or a legacy ``.h5`` file, or an ``.onnx`` file. Its beginning
+        tells which. Of an ``.onnx`` file given by its path, weights may be in files of their own in its folder.
     limits : Limits, optional
         Bounds on what the file may ask for.
 
     Returns
     -------
     Net
-        Computes in float32, or in float64 where a layer of the file does. Mixed precision is computed in float32.
+        One of Keras computes in float32, or in float64 where a layer does, and mixed precision in float32; one of ONNX
+        in the dtypes of the file.
 
     Raises
     ------
     FileError
         A ValueError: the file is damaged, passes a limit, or is no file of a model.
     UnsupportedError
-        A ValueError that lists all layers that are not served. Lambda and custom layers are among them: nothing in a
-        file is imported or evaluated.
+        A ValueError that lists all layers or nodes that are not served. Lambda and custom layers are among them:
+        nothing in a file is imported or evaluated.
 
     Examples
     --------
@@ -41,16 +47,16 @@ def load(file, *, limits: Limits | None = None) -> Net:
     >>> load(io.BytesIO(b"no network"))
     Traceback (most recent call last):
         ...
-    fastconv.network.errors.FileError: <BytesIO>: neither a .keras nor an .h5 file
+    fastconv.network.errors.FileError: <BytesIO>: neither a .keras, nor an .h5, nor an .onnx file
     """
     limits = limits or Limits()
     if hasattr(file, "read"):
         name = os.path.basename(str(getattr(file, "name", ""))) or f"<{type(file).__name__}>"
-        return _load(_read(file, name, limits), name, limits)
+        return _load(_read(file, name, limits), name, None, limits)
     path = os.fspath(file)
     with open(path, "rb") as opened:
         name = os.path.basename(os.fsdecode(path))
-        return _load(_read(opened, name, limits), name, limits)
+        return _load(_read(opened, name, limits), name, Path(os.fsdecode(path)).parent, limits)
 
 
 def _read(file, name: str, limits: Limits) -> bytes:
@@ -63,14 +69,17 @@ def _read(file, name: str, limits: Limits) -> bytes:
     return data
 
 
-def _load(data: bytes, name: str, limits: Limits) -> Net:
+def _load(data: bytes, name: str, folder: Path | None, limits: Limits) -> Net:
+    if data.startswith(_IR_VERSION):
+        from . import onnx
+        return Net(onnx.read_onnx(data, name, folder, limits), limits)
     from . import keras
     if data.startswith(b"PK"):
         source = keras.read_archive(io.BytesIO(data), name, limits)
     elif data.startswith(b"\x89HDF\r\n\x1a\n"):
         source = keras.read_legacy(data, name)
     else:
-        raise FileError(f"{name}: neither a .keras nor an .h5 file")
+        raise FileError(f"{name}: neither a .keras, nor an .h5, nor an .onnx file")
     return Net(keras.model_graph(source, limits), limits)
 
 
@@ -97,3 +106,42 @@ def from_keras(model, *, limits: Limits | None = None) -> Net:
     from . import keras
     limits = limits or Limits()
     return Net(keras.model_graph(keras.read_live(model), limits), limits)
+
+
+def from_onnx(model, *, limits: Limits | None = None) -> Net:
+    """The network of an ONNX model in memory, of operator sets 6 to 28.
+
+    Parameters
+    ----------
+    model : bytes-like, or onnx.ModelProto
+        With all weights inside; `load` reads those in files of their own.
+    limits : Limits, optional
+
+    Returns
+    -------
+    Net
+
+    Raises
+    ------
+    FileError, UnsupportedError
+        ValueErrors, as of `load`.
+    TypeError
+        If it is neither bytes nor a ModelProto.
+
+    Examples
+    --------
+    >>> from fastconv.network import from_onnx
+    >>> from_onnx(b"")
+    Traceback (most recent call last):
+        ...
+    fastconv.network.errors.FileError: model: not an ONNX model
+    """
+    from . import onnx
+    if hasattr(model, "SerializeToString"):
+        model = model.SerializeToString()
+    try:
+        data = memoryview(model)
+    except TypeError:
+        raise TypeError(f"`model` must be bytes or a ModelProto; received {type(model).__name__}") from None
+    limits = limits or Limits()
+    return Net(onnx.read_onnx(data, "model", None, limits), limits)

@@ -82,11 +82,12 @@ class Plan:
                 raise ValueError(f"{node} gives {tensor.nbytes} bytes, more than the limit of "
                                  f"{self._limits.tensor_bytes}")
         outputs = step.outputs
-        if any(tensor.value is None for tensor in outputs) and all(x is None or x.value is not None for x in inputs):
+        reads = range(len(inputs)) if step.reads is None else step.reads
+        read = [inputs[i] for i in reads if inputs[i] is not None]
+        if any(tensor.value is None for tensor in outputs) and all(x.value is not None for x in read):
             outputs = fold(step, inputs)
         self.tensors.update((name, tensor) for name, tensor in zip(node.outputs, outputs, strict=False) if name)
         if any(tensor.value is None for tensor in outputs):
-            reads = range(len(inputs)) if step.reads is None else step.reads
             self.steps.append(PlannedStep(node, step, tuple(node.inputs[i] for i in reads), _gives(node, step)))
             self.tensors.update(zip(self.steps[-1].gives, outputs, strict=True))
 

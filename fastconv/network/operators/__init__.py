@@ -16,15 +16,20 @@ from . import (
     convolution,
     dense,
     elementwise,
+    functions,
     images,
+    indexing,
     normalization,
+    norms,
     pooling,
     recurrent,
     reduction,
+    resize,
     shape,
 )
 from .registry import OPERATORS, Step, Tensor, operator, plan_node
 
-FAMILIES = (activation, convolution, dense, elementwise, images, normalization, pooling, recurrent, reduction, shape)
+FAMILIES = (activation, convolution, dense, elementwise, functions, images, indexing, normalization, norms, pooling,
+            recurrent, reduction, resize, shape)
 
 __all__ = ["FAMILIES", "OPERATORS", "Step", "Tensor", "operator", "plan_node"]

@@ -1,6 +1,8 @@
 """Products of matrices."""
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from ... import _args, _core
@@ -39,6 +41,45 @@ def matmul(node, a, b):
         raise TypeError(f"both factors must have one dtype; received {a.dtype} and {b.dtype}")
     shape = np.matmul(np.broadcast_to(np.int8(0), a.shape), np.broadcast_to(np.int8(0), b.shape)).shape
     return Step((Tensor(shape, a.dtype),), lambda a, b, y: np.matmul(a, b, out=y), algorithm="matmul")
+
+
+_TERM = r"[A-Za-z ]*(\.\.\.)?[A-Za-z ]*"
+_EQUATION = re.compile(f"{_TERM}(,{_TERM})*(->{_TERM})?")
+
+
+@operator("Einsum")
+def einsum(node, *inputs):
+    """``numpy.einsum`` with the attribute ``equation``."""
+    equation = node.attributes["equation"]
+    if len(equation) > 200 or not _EQUATION.fullmatch(equation):
+        raise ValueError(f"the equation {equation!r} is malformed")
+    if any(x.dtype != inputs[0].dtype for x in inputs):
+        raise TypeError(f"all must have one dtype; received {[x.dtype.name for x in inputs]}")
+    empty = [np.broadcast_to(np.zeros((), x.dtype), x.shape) for x in inputs]
+    path, _ = np.einsum_path(equation, *empty, optimize="greedy")
+    shape = _einsum_shape(equation, inputs)
+    return Step((Tensor(shape, inputs[0].dtype),),
+                lambda *arrays: np.copyto(arrays[-1], np.einsum(equation, *arrays[:-1], optimize=path)))
+
+
+def _einsum_shape(equation: str, inputs) -> tuple[int, ...]:
+    """The result's shape."""
+    terms, arrow, result = equation.replace(" ", "").partition("->")
+    sizes: dict[str, int] = {}
+    dots: tuple[int, ...] = ()
+    for term, x in zip(terms.split(","), inputs, strict=True):
+        before, _, after = term.partition("...")
+        middle = x.shape[len(before):x.ndim - len(after)]
+        letters = [*zip(before, x.shape, strict=False), *zip(after, x.shape[x.ndim - len(after):], strict=True)]
+        for letter, size in letters:
+            if 1 not in (size, sizes.setdefault(letter, size)) and sizes[letter] != size:
+                raise ValueError(f"axis {letter!r} has the sizes {sizes[letter]} and {size}")
+            sizes[letter] = max(size, sizes[letter])
+        dots = np.broadcast_shapes(dots, middle)
+    if not arrow:
+        result = "..." * ("..." in terms) + "".join(sorted(c for c in sizes if terms.count(c) == 1))
+    before, has_dots, after = result.partition("...")
+    return (*(sizes[c] for c in before), *(dots if has_dots else ()), *(sizes[c] for c in after))
 
 
 def _require_floats(x: Tensor, *others: Tensor) -> None:

@@ -20,7 +20,7 @@ def _divide(a, b, out):
     return np.add(out, (out < 0) & (out * b != a), out=out, casting="unsafe")
 
 
-_BINARY = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": _divide, "Pow": np.power}
+_BINARY = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": _divide}
 _COMPARISONS = {"Greater": np.greater, "GreaterOrEqual": np.greater_equal, "Less": np.less,
                 "LessOrEqual": np.less_equal, "Equal": np.equal}
 _UNARY = {"Neg": np.negative, "Abs": np.abs, "Sqrt": np.sqrt, "Log": np.log, "Floor": np.floor, "Ceil": np.ceil,

@@ -33,10 +33,12 @@ def batch_normalization(node, x, scale, offset, mean, variance):
 def layer_normalization(node, x, scale=None, offset=None):
     """Each part of x along ``axes`` with mean 0 and variance 1, times scale, plus offset.
 
-    Scale and offset have the sizes of the axes, or are broadcast to x. Attributes: ``axes``, a tuple; ``epsilon``;
-    ``center``, whether the mean is subtracted, True by default.
+    Scale and offset have the sizes of the axes, or are broadcast to x. Attributes: ``axes``, a tuple, or a number for
+    all axes from that one on; ``epsilon``; ``center``, whether the mean is subtracted, True by default.
     """
-    axes, epsilon = tuple(axis_in(axis, x.ndim) for axis in node.attributes["axes"]), node.attributes["epsilon"]
+    axes, epsilon = node.attributes["axes"], node.attributes["epsilon"]
+    axes = range(axis_in(axes, x.ndim), x.ndim) if isinstance(axes, int) else axes
+    axes = tuple(axis_in(axis, x.ndim) for axis in axes)
     center = node.attributes.get("center", True)
     sizes = tuple(x.shape[axis] for axis in axes)
     shape = tuple(size if axis in axes else 1 for axis, size in enumerate(x.shape))
@@ -59,7 +61,9 @@ def layer_normalization(node, x, scale=None, offset=None):
 
 @operator("GroupNormalization")
 def group_normalization(node, x, scale=None, offset=None):
-    """Each group of channels of each image with mean 0 and variance 1, times scale, plus offset, a number a channel.
+    """Each group of channels of each image with mean 0 and variance 1, times scale, plus offset.
+
+    Scale and offset have a number for each channel, or for each group.
 
     Attributes: ``axis`` of channels; ``groups``, -1 for a group for each channel; ``epsilon``.
     """
@@ -68,13 +72,17 @@ def group_normalization(node, x, scale=None, offset=None):
     groups = channels if groups == -1 else groups
     if groups < 1 or channels % groups:
         raise ValueError(f"{channels} channels do not part into {groups} groups")
+    for factor in (scale, offset):
+        if factor is not None and factor.shape not in ((channels,), (groups,)):
+            raise ValueError(f"scale and offset must have {channels} or {groups} numbers; received {factor.shape}")
     parted = (*x.shape[:axis], groups, channels // groups, *x.shape[axis + 1:])
     axes = tuple(i for i in range(1, len(parted)) if i != axis)
     shape = tuple(channels if i == axis else 1 for i in range(x.ndim))
 
     def run(x, *rest):
         *factors, y = rest
-        scale, offset = [*factors, None, None][:2]
+        scale, offset = (None if factor is None else factor.repeat(channels // factor.size)
+                         for factor in [*factors, None, None][:2])
         work = x.reshape(parted).astype(np.result_type(x.dtype, np.float32))
         work -= work.mean(axes, keepdims=True)
         work /= np.sqrt(np.square(work).mean(axes, keepdims=True) + work.dtype.type(epsilon))

@@ -3,12 +3,33 @@ from __future__ import annotations
 
 import numpy as np
 
+from .elementwise import quiet
 from .registry import Step, Tensor, operator
+from .shape import axis_in
 
-__all__ = ["reduce"]
+__all__ = ["along_axis", "reduce"]
 
-_FUNCTIONS = {"ReduceMean": np.mean, "ReduceSum": np.sum, "ReduceMax": np.max, "ReduceMin": np.min,
-              "ReduceProd": np.prod}
+
+def _log_sum_exp(x, axis, keepdims, out):
+    """log(sum(exp(x))) that does not overflow."""
+    top = np.max(x, axis, keepdims=True, initial=-np.inf)
+    top = np.where(np.isfinite(top), top, x.dtype.type(0))
+    sums = np.log(np.sum(np.exp(x - top), axis, keepdims=True)) + top
+    np.copyto(out, sums.reshape(out.shape), casting="same_kind")
+
+
+def _extreme(function, of_integers, of_floats):
+    """A maximum or minimum, which nothing at all has too: the least or largest number."""
+    def reduce(x, axis, keepdims, out):
+        first = {"f": of_floats, "b": of_integers == "max"}.get(x.dtype.kind)
+        first = getattr(np.iinfo(x.dtype), of_integers) if first is None else first
+        function(x, axis=axis, keepdims=keepdims, out=out, initial=first)
+    return reduce
+
+
+_FUNCTIONS = {
+    "ReduceMean": np.mean, "ReduceSum": np.sum, "ReduceProd": np.prod, "ReduceLogSumExp": _log_sum_exp,
+    "ReduceMax": _extreme(np.max, "min", -np.inf), "ReduceMin": _extreme(np.min, "max", np.inf)}
 
 
 @operator(*_FUNCTIONS)
@@ -24,7 +45,22 @@ def reduce(node, x, axes=None):
 
     def run(x, *axes_and_y):
         function(x, axis=chosen, keepdims=keepdims, out=axes_and_y[-1])
-    return Step((Tensor(shape, x.dtype),), run)
+    return Step((Tensor(shape, x.dtype),), quiet(run))
+
+
+@operator("LogSoftmax", "Hardmax")
+def along_axis(node, x):
+    """The logarithm of softmax, or 1 at the first maximum and else 0, along the attribute ``axis``."""
+    axis, log = axis_in(node.attributes["axis"], x.ndim), node.op == "LogSoftmax"
+
+    def run(x, y):
+        if log:
+            np.subtract(x, x.max(axis, keepdims=True), out=y)
+            np.subtract(y, np.log(np.exp(y).sum(axis, keepdims=True)), out=y)
+        else:
+            places = np.arange(x.shape[axis]).reshape(-1, *(1,) * (x.ndim - 1 - axis))
+            np.copyto(y, np.expand_dims(x.argmax(axis), axis) == places)
+    return Step((Tensor(x.shape, x.dtype),), quiet(run))
 
 
 def _axes(node, x: Tensor, axes: Tensor | None) -> tuple[int, ...]:

@@ -57,9 +57,18 @@ static int packs_late(const fc_layer *layer, fc_conv2d_algorithm id) { return al
 
 static const fc_occasion once = {FC_FORWARD_AND_PACKING, 1};
 
-static fc_status estimate(const fc_layer *layer, fc_conv2d_algorithm id, fc_occasion occasion, double *cycles) {
+int fc_layer_reads_across(fc_conv2d_algorithm id) { return algorithms[id]->reads_across; }
+
+/* Cycles that a kernel which lies across adds to one run: those of turning it, or of exchanging its channels in packing. */
+static double turning(const fc_layer *layer, fc_conv2d_algorithm id) {
+    const double turned = 2.0, exchanged = 0.25;    /* a byte */
+    const double bytes = (double)fc_view_k(&layer->view) * (double)layer->params.c_out * (double)fc_dtype_size(layer->params.dtype);
+    return (fc_layer_reads_across(id) ? exchanged : turned) * bytes;
+}
+
+static fc_status estimate_packed(const fc_layer *layer, fc_conv2d_algorithm id, fc_occasion occasion, double *cycles) {
     const double late = 0.5, in_cache = 1.2, in_memory = 2.4;   /* cycles a packed byte; other cores fetch what is not packed late */
-    const int packs = occasion.computed == FC_FORWARD_AND_PACKING;
+    const int packs = occasion.computed != FC_FORWARD;
     size_t bytes = 0;
     if (packs && algorithms[id]->packing) {
         *cycles = occasion.runs * algorithms[id]->cost(layer) + algorithms[id]->packing(layer);
@@ -68,6 +77,12 @@ static fc_status estimate(const fc_layer *layer, fc_conv2d_algorithm id, fc_occa
     if (packs)
         FC_TRY(algorithms[id]->packed_bytes(layer, &bytes));
     *cycles = occasion.runs * algorithms[id]->cost(layer) + (packs_late(layer, id) ? late : bytes > fc_caches()->l3 / 2 ? in_memory : in_cache) * (double)bytes;
+    return FC_OK;
+}
+
+static fc_status estimate(const fc_layer *layer, fc_conv2d_algorithm id, fc_occasion occasion, double *cycles) {
+    FC_TRY(estimate_packed(layer, id, occasion, cycles));
+    *cycles += occasion.computed == FC_FORWARD_AND_TURNING ? turning(layer, id) : 0;
     return FC_OK;
 }
 
@@ -134,6 +149,10 @@ static fc_status choose(const fc_layer *layer, fc_occasion occasion, fc_conv2d_a
 }
 
 fc_status fc_layer_choose(const fc_layer *layer, fc_conv2d_algorithm *chosen) { return choose(layer, once, chosen); }
+
+fc_status fc_layer_choose_turned(const fc_layer *layer, fc_conv2d_algorithm *chosen) {
+    return choose(layer, (fc_occasion){FC_FORWARD_AND_TURNING, 1}, chosen);
+}
 
 fc_status fc_layer_choose_by_image(const fc_layer *layer, fc_conv2d_algorithm *chosen) {
     fc_layer one = *layer;

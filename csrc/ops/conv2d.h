@@ -12,6 +12,10 @@ fc_status fc_layer_make(const fc_conv2d_params *p, fc_layer *layer);
 int fc_layer_is_empty(const fc_layer *layer);
 /* The algorithm for one run of the layer, its packing included. */
 fc_status fc_layer_choose(const fc_layer *layer, fc_conv2d_algorithm *chosen);
+/* The same where the view reads a kernel across, and turning it for an algorithm that does not is counted. */
+fc_status fc_layer_choose_turned(const fc_layer *layer, fc_conv2d_algorithm *chosen);
+/* Whether the algorithm runs where the view reads a kernel across. */
+int fc_layer_reads_across(fc_conv2d_algorithm id);
 /* The cheapest to run image by image. */
 fc_status fc_layer_choose_by_image(const fc_layer *layer, fc_conv2d_algorithm *chosen);
 /* Whether the layer may have a scale and a tensor added with this algorithm. */

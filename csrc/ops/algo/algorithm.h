@@ -28,6 +28,7 @@ typedef struct fc_algorithm {
     const char *name;
     const char *needs;              /* what it serves, as the end of "algorithm 'x' needs ..." */
     int integers;                   /* 1: of int8 and uint8, and no other dtype; 0: of floats */
+    int reads_across;               /* 1: reads a kernel by the view's pitches, also where output channels lie apart and those of a step of k together */
     int (*serves)(const fc_layer *layer);   /* a layer of such a dtype */
     /* Estimated cycles of one core for one run, packing left out: the cheapest that serves is chosen. */
     double (*cost)(const fc_layer *layer);

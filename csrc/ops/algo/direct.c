@@ -55,6 +55,9 @@ static void find_weights(const direct_job *job, const space *own, block *at) {
     if (d->form == FC_DIRECT_UNPACKED) {
         at->weights = (const char *)job->weights->kernel + group * (size_t)v->dst.c * d->size;
         at->weights_step = d->weights.width * d->size;
+    } else if (d->passing) {
+        at->weights = own->late;
+        at->weights_step = 0;
     } else {
         at->weights = (d->form == FC_DIRECT_LATE ? own->late : (const char *)job->weights->packed) + group * group_bytes;
     }
@@ -72,6 +75,11 @@ static void pack_late(const direct_job *job, const block *at, const space *own) 
             fc_pack_weights_panel(p, job->layer->kernels, v, job->weights->kernel, (size_t)at->group, panel, (char *)at->weights + panel * at->weights_step);
         *ready = 1;
     }
+}
+
+/* Over the panel before it. */
+static void pack_passing(const direct_job *job, const block *at, size_t panel) {
+    fc_pack_weights_panel(&job->d->weights, job->layer->kernels, &job->layer->view, job->weights->kernel, (size_t)at->group, panel, (char *)at->weights);
 }
 
 static block find_block(const direct_job *job, size_t task, const space *own) {
@@ -252,9 +260,12 @@ static void multiply_block(const direct_job *job, const block *at, const fc_pixe
     const int once = job->layer->view.rows.count * job->layer->view.cols.count == 1 && !d->patched;     /* each pixel is read once */
     const int plain = d->in_place && d->pieces == 1 && (activation == FC_LINEAR || activation == FC_RELU);
     if (!d->kernel_in_l2) {
-        for (size_t panel = at->first_panel; panel < end; panel++)
+        for (size_t panel = at->first_panel; panel < end; panel++) {
+            if (d->passing)
+                pack_passing(job, at, panel);
             for (size_t m = 0; m < count; m++)
                 multiply(job, at, &panels[m], panel, NULL);
+        }
         return;
     }
     for (size_t m = 0; m < count; m++) {
@@ -274,7 +285,7 @@ static void run_block(void *job_, size_t task, size_t worker) {
     const fc_conv_view *v = &job->layer->view;
     const space own = space_of(job, worker);
     block at = find_block(job, task, &own);
-    if (d->form == FC_DIRECT_LATE)
+    if (d->form == FC_DIRECT_LATE && !d->passing)
         pack_late(job, &at, &own);
     if (d->patched) {
         fc_fill_patch(v, job->layer->kernels, &at.pixels.patch, at.pixels.source, own.raw, own.patch);
@@ -330,10 +341,15 @@ static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
     return fc_weights_bytes(&panels, &layer->view, bytes);
 }
 
-/* As long as a worker's copy stays in its L2; what is larger comes from L3 to every core alike. */
+/* As long as a worker's copy stays in its L2; what is larger comes from L3 to every core alike, unless one core needs it alone: a kernel that
+   lies across is read line after line by panels. */
 static int packs_late(const fc_layer *layer) {
     size_t bytes;
-    return packed_bytes(layer, &bytes) == FC_OK && bytes <= fc_caches()->l2;
+    if (packed_bytes(layer, &bytes) != FC_OK)
+        return 0;
+    const fc_layer own = fc_direct_layer(layer);
+    const fc_direct_plan d = fc_direct_plan_of(&own, FC_DIRECT_LATE);
+    return bytes <= fc_caches()->l2 || (layer->view.w_out_pitch != 1 && d.passing);
 }
 
 static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
@@ -352,6 +368,6 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
 }
 
 const fc_algorithm fc_algorithm_direct = {
-    .name = "direct", .needs = "floating-point arrays with input channels", .serves = fc_direct_serves, .cost = cost, .form = form, .packed_bytes = packed_bytes,
+    .name = "direct", .needs = "floating-point arrays with input channels", .reads_across = 1, .serves = fc_direct_serves, .cost = cost, .form = form, .packed_bytes = packed_bytes,
     .pack = pack, .packs_late = packs_late, .finishes = fc_direct_finishes, .run = run, .describe = describe,
 };

@@ -28,6 +28,7 @@ typedef struct fc_direct_plan {
     size_t size;                            /* bytes of an element in the compute type */
     fc_direct_form form;
     int kernel_in_l2, in_place;             /* the kernel stays in L2; results go straight to y */
+    int passing;                            /* packed late, each panel by the one task that needs it, over the one before */
     size_t weights_pitch;                   /* of a step of k */
     int patched, joined;
     size_t unit;                            /* elements of a run where taps are joined as far as `joined` says */
@@ -45,6 +46,8 @@ typedef struct fc_direct_plan {
 fc_weight_panels fc_direct_weights(const fc_layer *layer);
 /* All but the tiles, which a run looks up. */
 fc_direct_plan fc_direct_plan_of(const fc_layer *layer, fc_direct_form form);
+/* Whether one block holds all pixels. */
+int fc_direct_meets_panels_once(const fc_layer *layer, const fc_direct_plan *plan);
 void fc_direct_find_tiles(const fc_layer *layer, fc_direct_plan *plan);
 /* Estimated cycles of a run. */
 double fc_direct_cost(const fc_layer *layer, const fc_direct_plan *plan);

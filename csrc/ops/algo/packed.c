@@ -299,6 +299,6 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
 }
 
 const fc_algorithm fc_algorithm_packed = {
-    .name = "packed", .needs = "any layer", .serves = serves, .cost = cost, .form = form, .packed_bytes = packed_bytes, .pack = pack,
+    .name = "packed", .needs = "any layer", .reads_across = 1, .serves = serves, .cost = cost, .form = form, .packed_bytes = packed_bytes, .pack = pack,
     .packs_late = packs_late, .run = run, .describe = describe,
 };

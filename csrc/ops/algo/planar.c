@@ -276,6 +276,6 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
 }
 
 const fc_algorithm fc_algorithm_planar = {
-    .name = "planar", .needs = "float32 or float64 and at least one input channel", .serves = serves, .cost = cost, .form = form,
+    .name = "planar", .needs = "float32 or float64 and at least one input channel", .reads_across = 1, .serves = serves, .cost = cost, .form = form,
     .packed_bytes = packed_bytes, .pack = pack, .packs_late = packs_late, .run = run, .describe = describe,
 };

@@ -179,7 +179,7 @@ static void describe_set(const fc_layer *layer, int set, fc_conv2d_plan *describ
     }                                                                                                                                     \
     static void describe_##M##x##R(const fc_layer *layer, fc_conv2d_plan *plan) { describe_set(layer, SET, plan); }                       \
     const fc_algorithm fc_algorithm_winograd_##M##x##R = {                                                                                \
-        .name = "winograd_" #M "x" #R, .needs = NEEDS, .serves = serves_##M##x##R, .cost = cost_##M##x##R, .form = form_##M##x##R,        \
+        .name = "winograd_" #M "x" #R, .needs = NEEDS, .reads_across = 1, .serves = serves_##M##x##R, .cost = cost_##M##x##R, .form = form_##M##x##R,        \
         .packed_bytes = bytes_##M##x##R, .pack = pack_##M##x##R, .packs_late = late_##M##x##R,                                             \
         .packing = packing_##M##x##R, .run = run_##M##x##R, .describe = describe_##M##x##R,                                                   \
     };

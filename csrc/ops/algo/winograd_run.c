@@ -273,6 +273,12 @@ static fc_status repair(const winograd_job *job, const fc_layer_weights *weights
     return status;
 }
 
+/* Pitches of taps may be negative. */
+static const char *first_of_kernel(const fc_conv_view *view, const void *weights, size_t size) {
+    const ptrdiff_t row = fc_min(view->w_row_pitch, 0) * (view->rows.count - 1), col = fc_min(view->w_col_pitch, 0) * (view->cols.count - 1);
+    return (const char *)weights + (row + col) * (ptrdiff_t)size;
+}
+
 fc_status fc_winograd_run(const fc_winograd_plan *plan, const fc_conv_view *view, const fc_layer_weights *weights, const void *x, void *y,
                           const fc_epilogue *epilogue) {
     const fc_winograd_cut cut = fc_winograd_cut_of(plan, view, !weights->packed);
@@ -288,7 +294,7 @@ fc_status fc_winograd_run(const fc_winograd_plan *plan, const fc_conv_view *view
     if (!packed && weights->bias)
         fc_winograd_pack_biases(plan, view, weights->bias, biases);
     if (!packed)
-        fc_fetch_kernel(weights->kernel, (size_t)view->groups * plan->set->r * plan->set->r * plan->c * plan->outs * plan->size, cut.workers);
+        fc_fetch_kernel(first_of_kernel(view, weights->kernel, plan->size), (size_t)view->groups * plan->set->r * plan->set->r * plan->c * plan->outs * plan->size, cut.workers);
     job.scratch = job.shared + cut.shared * cut.v_bytes;
     for (job.group = 0; job.group < (size_t)view->groups; job.group++) {
         job.u = packed ? packed + job.group * plan->elements * plan->rows * plan->padded * plan->size : NULL;

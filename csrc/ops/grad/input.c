@@ -52,9 +52,19 @@ static fc_status run_turned(const fc_conv2d_params *p, const fc_conv_view *forwa
     *served = p->stride_h == 1 && p->stride_w == 1 && q.h && q.w && q.pad_top >= 0 && q.pad_bottom >= 0 && q.pad_left >= 0 && q.pad_right >= 0;
     if (!*served)
         return FC_OK;
+    const fc_tap_subset rows = {0, 1, p->k_h}, cols = {0, 1, p->k_w};
+    fc_layer layer;
+    fc_conv2d_algorithm id;
     void *turned;
-    FC_TRY(fc_turn_kernel(p, &(fc_tap_subset){0, 1, p->k_h}, &(fc_tap_subset){0, 1, p->k_w}, kernel, &turned));
-    const fc_status status = fc_conv2d(&q, dy, turned, NULL, dx);
+    FC_TRY(fc_layer_make(&q, &layer));
+    const fc_conv_view plain = layer.view;
+    const void *across = fc_read_across(p, &rows, &cols, kernel, &layer.view);
+    FC_TRY(fc_layer_choose_turned(&layer, &id));
+    if (fc_layer_reads_across(id))
+        return fc_layer_run_once(&layer, id, across, NULL, dy, dx);
+    layer.view = plain;
+    FC_TRY(fc_turn_kernel(p, &rows, &cols, kernel, &turned));
+    const fc_status status = fc_layer_run_once(&layer, id, turned, NULL, dy, dx);
     fc_scratch_free(turned);
     return status;
 }
@@ -68,8 +78,13 @@ static fc_status run_phase(const fc_conv2d_params *p, const fc_phase *phase, con
     layer.params.k_h = phase->rows.count;
     layer.params.k_w = phase->cols.count;
     const int depthwise = p->layout == FC_NHWC && phase->view.dst.c == 1 && !fc_is_half(p->dtype) && fc_algorithm_depthwise.serves(&layer);
+    dx += phase->offset * (ptrdiff_t)fc_dtype_size(p->dtype);
+    if (!depthwise) {
+        const void *across = fc_read_across(p, &phase->rows, &phase->cols, kernel, &layer.view);
+        return fc_layer_run_once(&layer, FC_CONV_DIRECT, across, NULL, dy, dx);
+    }
     FC_TRY(fc_turn_kernel(p, &phase->rows, &phase->cols, kernel, &turned));
-    const fc_status status = fc_layer_run_once(&layer, depthwise ? FC_CONV_DEPTHWISE : FC_CONV_DIRECT, turned, NULL, dy, dx + phase->offset * (ptrdiff_t)fc_dtype_size(p->dtype));
+    const fc_status status = fc_layer_run_once(&layer, FC_CONV_DEPTHWISE, turned, NULL, dy, dx);
     fc_scratch_free(turned);
     return status;
 }

@@ -112,3 +112,13 @@ fc_status fc_turn_kernel(const fc_conv2d_params *p, const fc_tap_subset *rows, c
     fc_parallel_for(tasks, fc_parallel_workers(tasks, 8.0 * (double)bytes), turn_tap, &job);
     return FC_OK;
 }
+
+const void *fc_read_across(const fc_conv2d_params *p, const fc_tap_subset *rows, const fc_tap_subset *cols, const void *kernel, fc_conv_view *view) {
+    const ptrdiff_t tap = p->c_in / p->groups * p->c_out, last_row = rows->first + (rows->count - 1) * rows->step, last_col = cols->first + (cols->count - 1) * cols->step;
+    view->w_row_pitch = -rows->step * p->k_w * tap;
+    view->w_col_pitch = -cols->step * tap;
+    view->w_c_pitch = 1;
+    view->w_out_pitch = p->c_out;
+    view->w_group_pitch = p->c_out / p->groups;
+    return (const char *)kernel + (last_row * p->k_w + last_col) * tap * (ptrdiff_t)fc_dtype_size(p->dtype);
+}

@@ -24,4 +24,7 @@ fc_phase fc_phase_of(const fc_conv2d_params *p, const fc_conv_view *forward, ptr
  */
 fc_status fc_turn_kernel(const fc_conv2d_params *p, const fc_tap_subset *rows, const fc_tap_subset *cols, const void *kernel, void **turned);
 
+/* Has a view read that turned kernel where the kernel lies, for algorithms that read across; gives its first element. */
+const void *fc_read_across(const fc_conv2d_params *p, const fc_tap_subset *rows, const fc_tap_subset *cols, const void *kernel, fc_conv_view *view);
+
 #endif

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from .plan import Plan, Workspace
 
 __all__ = ["Net"]
 
-_PLANS = 8              # kept for the shapes that were called last
+_PLANS = 8              # kept, for the shapes that came last
 _WORKSPACES = 4         # kept of a plan, for calls at the same time
 
 
@@ -45,8 +44,9 @@ class Net:
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
+        self._outputs = tuple(value.name for value in self._graph.outputs)
         self._optimized: dict[tuple[str, ...], Graph] = {}
-        self._plans: OrderedDict[tuple, tuple[Plan, list[Workspace]]] = OrderedDict()
+        self._plans: dict[tuple, tuple[Plan, list[Workspace]]] = {}
 
     def __getstate__(self):
         return {"graph": self._graph, "limits": self._limits}
@@ -86,18 +86,15 @@ class Net:
             If inputs do not fit the network, or a layer is not known.
         """
         arrays = self._arrays(inputs)
-        wanted = self._wanted(layers)
-        results = self._run(arrays, (*self._output_names(), *wanted.values()))
-        count = len(self._graph.outputs)
+        if layers is None:
+            results = self._run(arrays, self._outputs)
+            return results[0] if len(results) == 1 else results
+        wanted, count = self._wanted(layers), len(self._outputs)
+        results = self._run(arrays, (*self._outputs, *wanted.values()))
         outputs = results[0] if count == 1 else results[:count]
-        return outputs if layers is None else (outputs, dict(zip(wanted, results[count:], strict=True)))
-
-    def _output_names(self) -> tuple[str, ...]:
-        return tuple(value.name for value in self._graph.outputs)
+        return outputs, dict(zip(wanted, results[count:], strict=True))
 
     def _wanted(self, layers) -> dict[str, str]:
-        if layers is None:
-            return {}
         if isinstance(layers, str):
             raise TypeError(f"`layers` must be a list of names; received {layers!r}")
         unknown = [name for name in layers if name not in self._graph.layers]
@@ -106,17 +103,23 @@ class Net:
         return {name: self._graph.layers[name] for name in layers}
 
     def _arrays(self, inputs) -> list[np.ndarray]:
+        values = self._graph.inputs
+        if len(inputs) == 1 and (isinstance(inputs[0], dict) or len(values) > 1):
+            inputs = self._named(inputs[0])
+        if len(inputs) != len(values):
+            raise ValueError(f"the network takes {len(values)} inputs, {[value.name for value in values]}; "
+                             f"received {len(inputs)}")
+        return [_converted(array, value) for array, value in zip(inputs, values, strict=True)]
+
+    def _named(self, inputs) -> list:
+        """Inputs that were given as one dict or list."""
         names = [value.name for value in self._graph.inputs]
-        if len(inputs) == 1 and isinstance(inputs[0], dict):
-            unknown = set(inputs[0]) ^ set(names)
+        if isinstance(inputs, dict):
+            unknown = set(inputs) ^ set(names)
             if unknown:
-                raise ValueError(f"the inputs must be {names}; received {list(inputs[0])}")
-            inputs = [inputs[0][name] for name in names]
-        elif len(inputs) == 1 and isinstance(inputs[0], (list, tuple)) and len(names) > 1:
-            inputs = inputs[0]
-        if len(inputs) != len(names):
-            raise ValueError(f"the network takes {len(names)} inputs, {names}; received {len(inputs)}")
-        return [_checked(array, value) for array, value in zip(inputs, self._graph.inputs, strict=True)]
+                raise ValueError(f"the inputs must be {names}; received {list(inputs)}")
+            return [inputs[name] for name in names]
+        return list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
 
     def _run(self, arrays: list[np.ndarray], outputs: tuple[str, ...]) -> list[np.ndarray]:
         plan, idle = self._plan([array.shape for array in arrays], outputs)
@@ -132,16 +135,18 @@ class Net:
 
     def _plan(self, shapes: list[tuple[int, ...]], outputs: tuple[str, ...]) -> tuple[Plan, list[Workspace]]:
         key = tuple(shapes), outputs, _core.get_precision()
+        found = self._plans.get(key)
+        if found is not None:
+            return found
+        for shape, value in zip(shapes, self._graph.inputs, strict=True):
+            _check_shape(shape, value)
         with self._lock:
-            if key in self._plans:
-                self._plans.move_to_end(key)
-                return self._plans[key]
             if outputs not in self._optimized:
                 self._optimized[outputs] = optimize(self._graph.with_outputs(list(outputs)))
-            plan = Plan(self._optimized[outputs], shapes, self._limits)
-            self._plans[key] = plan, []
-            while len(self._plans) > _PLANS:
-                self._plans.popitem(last=False)
+            if key not in self._plans:
+                while len(self._plans) >= _PLANS:
+                    del self._plans[next(iter(self._plans))]
+                self._plans[key] = Plan(self._optimized[outputs], shapes, self._limits), []
             return self._plans[key]
 
     @property
@@ -152,7 +157,7 @@ class Net:
         """
         if all(value.shape is not None and value.dtype is not None for value in self._graph.outputs):
             return list(self._graph.outputs)
-        names = list(self._output_names())
+        names = list(self._outputs)
         graph = self._graph.with_outputs(names)
         found = []
         for sizes in ((2, 64), (3, 96)):
@@ -177,30 +182,36 @@ class Net:
         """
         batch_size = _args.integer(batch_size, "batch_size", 1)
         arrays = self._arrays([x])
+        for array, value in zip(arrays, self._graph.inputs, strict=True):
+            _check_shape(array.shape, value)
         counts = {len(array) for array in arrays if array.ndim}
         if len(counts) != 1:
             raise ValueError(f"all inputs must have one number of images; received {sorted(counts)}")
         count = counts.pop()
         if count <= batch_size:
-            parts = [self._run(arrays, self._output_names())]
+            parts = [self._run(arrays, self._outputs)]
         else:
-            parts = [self._run([array[begin:begin + batch_size] for array in arrays], self._output_names())
+            parts = [self._run([array[begin:begin + batch_size] for array in arrays], self._outputs)
                      for begin in range(0, count, batch_size)]
         outputs = [part[0] if len(part) == 1 else np.concatenate(part) for part in zip(*parts, strict=True)]
         return outputs[0] if len(outputs) == 1 else outputs
 
 
-def _checked(array, value: Value) -> np.ndarray:
+def _converted(array, value: Value) -> np.ndarray:
     """An input as a C-contiguous array of its dtype."""
-    array = np.asarray(array)
+    if type(array) is not np.ndarray:
+        array = np.asarray(array)
     if array.dtype != value.dtype:
         if value.dtype.kind != "f" or array.dtype.kind not in "biuf":
             raise TypeError(f"input {value.name!r} must be {value.dtype}; received {array.dtype}")
         array = array.astype(value.dtype)
-    if array.ndim != len(value.shape) or any(
-            size not in (None, given) for size, given in zip(value.shape, array.shape, strict=True)):
-        raise ValueError(f"input {value.name!r} must have shape {value.shape}; received {array.shape}")
     return array if array.flags.c_contiguous else np.array(array, order="C")
+
+
+def _check_shape(shape: tuple[int, ...], value: Value) -> None:
+    if len(shape) != len(value.shape) or any(
+            size not in (None, given) for size, given in zip(value.shape, shape, strict=True)):
+        raise ValueError(f"input {value.name!r} must have shape {value.shape}; received {shape}")
 
 
 def _filled(shape: tuple[int | None, ...], batch: int, size: int) -> tuple[int, ...]:

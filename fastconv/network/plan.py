@@ -14,7 +14,7 @@ from .. import _args
 from .arena import Span, place
 from .graph import Graph, Node
 from .limits import Limits
-from .operators import Step, Tensor, plan_node
+from .operators import Step, Tensor, contiguous, fold, plan_node
 
 __all__ = ["Plan", "PlannedStep"]
 
@@ -157,23 +157,6 @@ def _gives(node: Node, step: Step) -> tuple[str, ...]:
     return tuple(name or f"{node.outputs[0]}\0{i}" for i, name in enumerate(names))
 
 
-def fold(step: Step, inputs: list[Tensor | None]) -> tuple[Tensor, ...]:
-    """The outputs of a step on constants, as constants."""
-    arrays = [None if x is None else x.value for x in inputs]
-    if step.view:
-        (output,) = step.outputs
-        return (Tensor.of(np.ascontiguousarray(arrays[0]).reshape(output.shape)),)
-    results = [np.empty(tensor.shape, tensor.dtype) for tensor in step.outputs]
-    reads = range(len(arrays)) if step.reads is None else step.reads
-    contiguous = [None if arrays[i] is None else _contiguous(arrays[i]) for i in reads]
-    step.run(*contiguous, *results)
-    return tuple(map(Tensor.of, results))
-
-
-def _contiguous(array: np.ndarray) -> np.ndarray:
-    return array if array.flags.c_contiguous else np.array(array, order="C")
-
-
 class Workspace:
     """The calls of a plan bound to buffers. Only one thread may be in it at a time."""
 
@@ -182,73 +165,75 @@ class Workspace:
         arena = np.empty(plan.arena_bytes + 63, np.uint8)
         begin = -arena.ctypes.data % 64
         self._arena = arena[begin:begin + plan.arena_bytes]
-        self._calls: list[tuple] = []
-        self._late: list[tuple] = []        # (arguments, position, root, shape): what each call of the network brings
-        self._fresh = self._results()
-        for planned in plan.steps:
-            if not planned.step.view:
-                self._calls.append((planned.step.run, self._arguments(planned)))
+        # What each call of the network brings anew has slots: its inputs, then fresh arrays for results.
+        written = dict.fromkeys(plan.roots[name] for name in plan.outputs if name in plan.roots)
+        fresh = [root for root in written if root not in plan.inputs and plan.tensors[root].value is None]
+        self._slots = {name: slot for slot, name in enumerate([*plan.inputs, *fresh])}
+        self._fresh = [(plan.tensors[root].shape, plan.tensors[root].dtype) for root in fresh]
+        self._late: list[tuple] = []        # (arguments, position, slot, shape) of what lies in slots
+        self._calls = [(planned.step.run, self._arguments(planned)) for planned in plan.steps if not planned.step.view]
+        self._results = self._described_results()
 
     def _arguments(self, planned: PlannedStep) -> list:
         arguments: list = []
         for name in (*planned.takes, *planned.gives):
             array = self._array(name) if name else None
             if name and array is None:
-                root = self._plan.roots.get(name, name)
-                self._late.append((arguments, len(arguments), root, self._plan.tensors[name]))
+                slot = self._slots[self._plan.roots.get(name, name)]
+                self._late.append((arguments, len(arguments), slot, self._plan.tensors[name].shape))
             arguments.append(array)
         return arguments
 
     def _array(self, name: str) -> np.ndarray | None:
-        """The array of a value, None for one that lies in an input or output."""
+        """The array of a value, None for one that lies in a slot."""
         tensor = self._plan.tensors[name]
         if tensor.value is not None:
-            return _contiguous(tensor.value)
+            return contiguous(tensor.value)
         span = self._plan.spans.get(self._plan.roots.get(name, name))
         if span is None:
             return None
         return np.ndarray(tensor.shape, tensor.dtype, self._arena.data, span.begin)
 
-    def _results(self) -> list[tuple[str, Tensor]]:
-        """The roots of outputs that steps write, each a fresh array in every call."""
-        plan = self._plan
-        written = {root: plan.tensors[root] for root in (plan.roots.get(name) for name in plan.outputs)
-                   if root is not None and root not in plan.inputs and plan.tensors[root].value is None}
-        return list(written.items())
+    def _described_results(self) -> list[tuple]:
+        """(constant or None, slot, shape, whether it is copied) of each output.
+
+        What would be one of the caller's arrays, a constant or another result is copied.
+        """
+        described, given = [], set(self._plan.inputs)
+        for name in self._plan.outputs:
+            tensor, root = self._plan.tensors[name], self._plan.roots.get(name, name)
+            described.append((tensor.value, self._slots.get(root), tensor.shape, root in given))
+            given.add(root)
+        return described
 
     def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         """The outputs for inputs that are C-contiguous and of the planned shapes and dtypes."""
-        arrays = self.bind(inputs)
+        slots = self.bind(inputs)
         try:
             for run, arguments in self._calls:
                 run(*arguments)
         finally:
             self.release()
-        return self.outputs(arrays)
+        return self.outputs(slots)
 
-    def bind(self, inputs: list[np.ndarray]) -> dict[str, np.ndarray]:
-        """Point the calls at these inputs and at fresh results."""
-        arrays = dict(zip(self._plan.inputs, inputs, strict=True))
-        for root, tensor in self._fresh:
-            arrays[root], _ = _args.output(None, tensor.shape, tensor.dtype, ())
-        for arguments, position, root, tensor in self._late:
-            array = arrays[root]
-            arguments[position] = array if array.shape == tensor.shape else array.reshape(tensor.shape)
-        return arrays
+    def bind(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """Point the calls at these inputs and at fresh results; the arrays of all slots."""
+        slots = [*inputs, *(_args.output(None, shape, dtype, ())[0] for shape, dtype in self._fresh)]
+        for arguments, position, slot, shape in self._late:
+            array = slots[slot]
+            arguments[position] = array if array.shape == shape else array.reshape(shape)
+        return slots
 
     def release(self) -> None:
         """Let go of the caller's arrays."""
         for arguments, position, _, _ in self._late:
             arguments[position] = None
 
-    def outputs(self, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
-        """The results; what would be one of the caller's arrays, a constant or another result is copied."""
-        results, given = [], set()
-        for name in self._plan.outputs:
-            root = self._plan.roots.get(name, name)
-            tensor = self._plan.tensors[name]
-            array = tensor.value if tensor.value is not None else arrays[root].reshape(tensor.shape)
-            own = root not in given and root not in self._plan.inputs and tensor.value is None
-            results.append(array if own else array.copy())
-            given.add(root)
+    def outputs(self, slots: list[np.ndarray]) -> list[np.ndarray]:
+        """The results of a call, by the arrays that it was bound to."""
+        results = []
+        for value, slot, shape, copied in self._results:
+            array = slots[slot] if value is None else value
+            array = array if array.shape == shape else array.reshape(shape)
+            results.append(array.copy() if copied or value is not None else array)
         return results

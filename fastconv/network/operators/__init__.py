@@ -27,9 +27,9 @@ from . import (
     resize,
     shape,
 )
-from .registry import OPERATORS, Step, Tensor, operator, plan_node
+from .registry import OPERATORS, Step, Tensor, contiguous, fold, operator, plan_node
 
 FAMILIES = (activation, convolution, dense, elementwise, functions, images, indexing, normalization, norms, pooling,
             recurrent, reduction, resize, shape)
 
-__all__ = ["FAMILIES", "OPERATORS", "Step", "Tensor", "operator", "plan_node"]
+__all__ = ["FAMILIES", "OPERATORS", "Step", "Tensor", "contiguous", "fold", "operator", "plan_node"]

@@ -2,11 +2,14 @@
 from __future__ import annotations
 
 import functools
+import math
+from dataclasses import replace
 
 import numpy as np
 
 from ... import _args, _core, nn
 from ...nn.activations import ACTIVATIONS
+from ...nn.rectifiers import rectifier as rectifier_parameters
 from .registry import Step, Tensor, operator
 
 __all__ = ["activation", "activation_number", "prelu", "rectifier", "softmax"]
@@ -37,10 +40,11 @@ def activation(node, x):
 def rectifier(node, x):
     """`fastconv.relu` with the attributes ``negative_slope``, ``max_value`` and ``threshold``."""
     _require_float(x)
-    words = {name: node.attributes[name] for name in ("negative_slope", "max_value", "threshold")}
-
-    def run(x, y):
-        nn.relu(x, **words, out=y)
+    name, parameters = rectifier_parameters(*(node.attributes[word] for word in
+                                              ("negative_slope", "max_value", "threshold")))
+    if name:
+        return activation(replace(node, attributes={"activation": (name, parameters)}), x)
+    run = functools.partial(_core.relu, _args.dtype_id(x.dtype), parameters, x.size)
     return Step((Tensor(x.shape, x.dtype),), run, in_place=True, algorithm="relu")
 
 
@@ -48,11 +52,15 @@ def rectifier(node, x):
 def softmax(node, x):
     """Softmax along the attribute ``axis``, an axis or several."""
     _require_float(x)
-    axis = node.attributes.get("axis", -1)
-
-    def run(x, y):
-        nn.softmax(x, axis, out=y)
-    return Step((Tensor(x.shape, x.dtype),), run, in_place=True, algorithm="softmax")
+    axis, y = node.attributes.get("axis", -1), Tensor(x.shape, x.dtype)
+    order, begin, end = _args.side_by_side(_args.axes(axis, x.ndim), x.shape)
+    if order is None:
+        sizes = (math.prod(part) for part in (x.shape[:begin], x.shape[begin:end], x.shape[end:]))
+        run = functools.partial(_core.softmax, _args.dtype_id(x.dtype), *sizes)
+    else:
+        def run(x, y):
+            nn.softmax(x, axis, out=y)
+    return Step((y,), run, in_place=True, algorithm="softmax")
 
 
 @operator("PRelu")

@@ -9,7 +9,7 @@ from ... import _args, _core
 from .activation import activation_number
 from .registry import Step, Tensor, operator
 
-__all__ = ["binary", "clip", "comparison", "unary", "variadic", "where"]
+__all__ = ["activated", "binary", "clip", "comparison", "unary", "variadic", "where"]
 
 
 def _divide(a, b, out):
@@ -43,14 +43,14 @@ def binary(node, a, b):
     y = Tensor(np.broadcast_shapes(a.shape, b.shape), a.dtype)
     function = _BINARY[node.op]
     run = quiet(lambda a, b, y: function(a, b, out=y))
-    number, alpha = activation_number(node.attributes)
-    if number:
-        run = followed(run, number, alpha, y)
-    return Step((y,), run, in_place=a.shape == y.shape)
+    return Step((y,), activated(run, node.attributes, y), in_place=a.shape == y.shape)
 
 
-def followed(run, number: int, alpha: float, y: Tensor):
-    """run, then an activation of its result in place."""
+def activated(run, attributes: dict, y: Tensor):
+    """run, then the activation of a node, if any, of its result in place."""
+    number, alpha = activation_number(attributes)
+    if not number:
+        return run
     activate = functools.partial(_core.activate, _args.dtype_id(y.dtype), number, alpha, y.size)
 
     def both(*arrays):

@@ -1,8 +1,12 @@
 """Normalizations."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from .convolution import conv
+from .elementwise import activated
 from .registry import Step, Tensor, operator
 from .shape import axis_in
 
@@ -13,20 +17,40 @@ __all__ = ["batch_normalization", "group_normalization", "layer_normalization"]
 def batch_normalization(node, x, scale, offset, mean, variance):
     """``(x - mean) / sqrt(variance + epsilon) * scale + offset`` with a number for each cell of the attribute ``axis``.
 
-    Scale and offset may be absent. Attributes: ``axis``, ``epsilon``.
+    Scale and offset may be absent. Attributes: ``axis``, ``epsilon``, ``activation``.
     """
-    axis, epsilon = node.attributes["axis"], node.attributes["epsilon"]
+    axis, epsilon = axis_in(node.attributes["axis"], x.ndim), node.attributes["epsilon"]
     shape = [1] * x.ndim
     shape[axis] = x.shape[axis]
+    parameters = [scale, offset, mean, variance]
+    if any(p is not None and p.shape != (x.shape[axis],) for p in parameters):
+        raise ValueError(f"all parameters must have shape {(x.shape[axis],)}")
+    if x.ndim in (3, 4) and axis in (1, x.ndim - 1) and all(p is None or p.value is not None for p in parameters):
+        return _as_convolution(node, x, axis, *_factors(*(None if p is None else p.value for p in parameters), epsilon))
 
     def run(x, scale, offset, mean, variance, y):
-        factor = 1 / np.sqrt(variance.astype(np.float64) + epsilon)
-        if scale is not None:
-            factor *= scale
-        shift = -mean * factor if offset is None else offset - mean * factor
+        factor, shift = _factors(scale, offset, mean, variance, epsilon)
         np.multiply(x, factor.astype(x.dtype).reshape(shape), out=y)
         np.add(y, shift.astype(x.dtype).reshape(shape), out=y)
-    return Step((Tensor(x.shape, x.dtype),), run, in_place=True)
+    y = Tensor(x.shape, x.dtype)
+    return Step((y,), activated(run, node.attributes, y), in_place=True)
+
+
+def _factors(scale, offset, mean, variance, epsilon):
+    """What each channel is multiplied by and shifted by, in float64."""
+    factor = 1 / np.sqrt(variance.astype(np.float64) + epsilon)
+    if scale is not None:
+        factor *= scale
+    return factor, -mean * factor if offset is None else offset - mean * factor
+
+
+def _as_convolution(node, x: Tensor, axis: int, factor, shift) -> Step:
+    """A depthwise convolution of single cells, which runs on all threads and computes the activation too."""
+    attributes = {"groups": x.shape[axis], "data_format": "channels_last" if axis == x.ndim - 1 else "channels_first",
+                  "activation": node.attributes.get("activation")}
+    kernel = factor.astype(x.dtype).reshape((1,) * (x.ndim - 1) + (-1,))
+    twin = replace(node, op="Conv", attributes=attributes, prepared=node.prepared)
+    return conv(twin, x, Tensor.of(kernel), Tensor.of(shift.astype(x.dtype)))
 
 
 @operator("LayerNormalization")

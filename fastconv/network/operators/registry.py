@@ -9,7 +9,7 @@ import numpy as np
 
 from ..graph import Node
 
-__all__ = ["OPERATORS", "Step", "Tensor", "operator", "plan_node"]
+__all__ = ["OPERATORS", "Step", "Tensor", "contiguous", "fold", "operator", "plan_node"]
 
 
 @dataclass(frozen=True)
@@ -116,3 +116,20 @@ def plan_node(node: Node, inputs: list[Tensor | None]) -> Step:
     except (ValueError, TypeError, IndexError, KeyError, OverflowError) as error:
         shapes = ", ".join("none" if x is None else f"{x.dtype}{list(x.shape)}" for x in inputs)
         raise ValueError(f"{node} on {shapes}: {error}") from error
+
+
+def fold(step: Step, inputs: list[Tensor | None]) -> tuple[Tensor, ...]:
+    """The outputs of a step on constants, as constants."""
+    arrays = [None if x is None else x.value for x in inputs]
+    if step.view:
+        (output,) = step.outputs
+        return (Tensor.of(np.ascontiguousarray(arrays[0]).reshape(output.shape)),)
+    results = [np.empty(tensor.shape, tensor.dtype) for tensor in step.outputs]
+    reads = range(len(arrays)) if step.reads is None else step.reads
+    step.run(*(None if arrays[i] is None else contiguous(arrays[i]) for i in reads), *results)
+    return tuple(map(Tensor.of, results))
+
+
+def contiguous(array: np.ndarray) -> np.ndarray:
+    """An array in C order, of the same number of axes."""
+    return array if array.flags.c_contiguous else np.array(array, order="C")

@@ -6,10 +6,20 @@ files, nor of the sizes of inputs. `PASSES` is the order in which they run.
 from __future__ import annotations
 
 from ..graph import Graph
+from .activations import fuse_activations
+from .channels import fold_channel_factors
+from .clips import recognize_clips
+from .constants import fold_constants
+from .dense import recognize_dense
+from .gates import recognize_gates
+from .identities import drop_identities
+from .padding import fold_padding
+from .unread import drop_unread
 
 __all__ = ["PASSES", "optimize"]
 
-PASSES = ()
+PASSES = (drop_unread, fold_constants, drop_identities, recognize_dense, recognize_clips, recognize_gates,
+          fold_padding, fold_channel_factors, fuse_activations)
 
 
 def optimize(graph: Graph, passes=PASSES) -> Graph:

@@ -240,7 +240,7 @@ def test_limits():
 def test_malformed_models_end_in_value_errors():
     data, x = network().SerializeToString(), drawn(1, 3, 8, 8)
     limits = Limits(tensor_bytes=1 << 24, plan_bytes=1 << 24)
-    begin = data.index(b"stem") - 40
+    begin = max(data.index(b"stem") - 40, 0)
     hot = begin, data.index(b"softmax") + 40        # the nodes; weights follow
     outcomes = {True: 0, False: 0}
     for seed in range(1500):

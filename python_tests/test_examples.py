@@ -39,6 +39,19 @@ def mnist(monkeypatch):
     return data
 
 
+def test_predict_runs_a_saved_network(tmp_path):
+    import keras
+    model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Conv2D(4, 5, name="only"),
+                              keras.layers.GlobalMaxPooling2D(), keras.layers.Dense(10)])
+    model.save(tmp_path / "model.keras")
+    process = run("predict.py", tmp_path, "model.keras")
+    assert process.returncode == 0, process.stderr
+    assert "only" in process.stdout and re.search(r"images in [\d.]+ s, [\d.]+% right", process.stdout)
+    (tmp_path / "model.keras").write_bytes(b"PK no archive")
+    process = run("predict.py", tmp_path, "model.keras")
+    assert process.returncode == 2 and "model.keras: not a readable zip archive" in process.stderr
+
+
 def is_png(path: Path, least_side: int) -> bool:
     with Image.open(path) as image:
         return image.format == "PNG" and min(image.size) >= least_side

@@ -114,7 +114,7 @@ def test_functions_of_keras_ops(tmp_path):
                ops.clip(x, -0.5, 0.5), ops.reshape(x, (-1, 90, 4)), ops.transpose(x, (0, 3, 1, 2)),
                ops.expand_dims(x, 1), ops.squeeze(ops.expand_dims(x, 2), 2), ops.concatenate([x, y], axis=2),
                ops.matmul(x, ops.transpose(y, (0, 1, 3, 2))), ops.square(x), ops.sqrt(ops.abs(x)), ops.minimum(x, 0.1)]
-    assert_reads(keras.Model([x, y], outputs), tmp_path)
+    assert_reads(keras.Model([x, y], outputs), tmp_path, (".keras", ".h5"))
 
 
 @pytest.mark.parametrize("dtype", ["float64", "mixed_float16", "mixed_bfloat16"])

@@ -10,6 +10,10 @@ from .graph import Graph, Value
 from .limits import Limits
 from .passes import optimize
 from .plan import Plan, Workspace
+from .profile import Profile, measure
+from .progress import Progress
+from .summary import summarize
+from .table import Table
 
 __all__ = ["Net"]
 
@@ -157,16 +161,42 @@ class Net:
         """
         if all(value.shape is not None and value.dtype is not None for value in self._graph.outputs):
             return list(self._graph.outputs)
-        names = list(self._outputs)
+        return self._shaped(self._graph.outputs)
+
+    def _shaped(self, values: list[Value]) -> list[Value]:
+        """Values with shapes; sizes in which plans for different inputs disagree are free."""
+        names = list(dict.fromkeys(value.name for value in values))
         graph = self._graph.with_outputs(names)
         found = []
         for sizes in ((2, 64), (3, 96)):
             plan = Plan(graph, [_filled(value.shape, *sizes) for value in graph.inputs], self._limits)
-            found.append([plan.tensors[name] for name in names])
+            found.append([plan.tensors[value.name] for value in values])
         return [Value(value.name, tuple(m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)), a.dtype)
-                for value, a, b in zip(self._graph.outputs, *found, strict=True)]
+                for value, a, b in zip(values, *found, strict=True)]
 
-    def predict(self, x, batch_size: int = 32):
+    def summary(self) -> Table:
+        """The layers, with their outputs' shapes and numbers of parameters, as a table that shows itself."""
+        return summarize(self._graph, self._shaped([Value(name) for name in self._graph.layers.values()]))
+
+    def profile(self, *inputs) -> Profile:
+        """The steps that run for these inputs, with the time of each.
+
+        Parameters
+        ----------
+        *inputs : array_like
+            As in a call of the network.
+
+        Returns
+        -------
+        Profile
+            A table that shows itself: step, kind, algorithm, output, ms, share, GFLOP/s, and the bytes a step reads
+            and writes. Times are the least of up to 30 runs. ``plot(path)`` draws them.
+        """
+        arrays = self._arrays(inputs)
+        plan, _ = self._plan([array.shape for array in arrays], self._outputs)
+        return measure(plan, plan.workspace(), arrays)
+
+    def predict(self, x, batch_size: int = 32, progress: bool | None = None):
         """The outputs for many images, a batch at a time.
 
         Parameters
@@ -174,6 +204,9 @@ class Net:
         x : array_like, or a dict or list of them
             As in a call of the network.
         batch_size : int
+        progress : bool, optional
+            Whether a run that passes a second shows how far it is, on the error stream; by default where that is a
+            terminal.
 
         Returns
         -------
@@ -188,11 +221,11 @@ class Net:
         if len(counts) != 1:
             raise ValueError(f"all inputs must have one number of images; received {sorted(counts)}")
         count = counts.pop()
-        if count <= batch_size:
-            parts = [self._run(arrays, self._outputs)]
-        else:
-            parts = [self._run([array[begin:begin + batch_size] for array in arrays], self._outputs)
-                     for begin in range(0, count, batch_size)]
+        parts = []
+        with Progress(count, progress) as shown:
+            for begin in range(0, max(count, 1), batch_size):
+                parts.append(self._run([array[begin:begin + batch_size] for array in arrays], self._outputs))
+                shown.advance(len(arrays[0][begin:begin + batch_size]))
         outputs = [part[0] if len(part) == 1 else np.concatenate(part) for part in zip(*parts, strict=True)]
         return outputs[0] if len(outputs) == 1 else outputs
 

@@ -195,8 +195,10 @@ def _operation(layer: Layer, entry: dict, arguments: list, words: dict):
 
 
 def _is_operation(entry: dict) -> bool:
-    module = entry.get("module") or ""
-    return entry["class_name"] in ("TFOpLambda", "SlicingOpLambda") or module.startswith(("keras.src.ops", "keras.ops"))
+    kind, module = entry["class_name"], entry.get("module")
+    if module is None:      # a legacy file names no module, but every layer's configuration says whether it is trained
+        return kind in ("TFOpLambda", "SlicingOpLambda") or (kind in OPERATIONS and "trainable" not in entry["config"])
+    return module.startswith(("keras.src.ops", "keras.ops"))
 
 
 def _is_custom(entry: dict) -> bool:

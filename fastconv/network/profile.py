@@ -1,0 +1,63 @@
+"""Where a network's time goes."""
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from .plan import Plan, Workspace
+from .table import Table
+
+__all__ = ["Profile", "measure"]
+
+_SECONDS, _RUNS = 0.5, 30
+
+
+class Profile(Table):
+    """A table of the steps of a plan; `seconds` has the least time of each."""
+
+    def __init__(self, plan: Plan, seconds: list[float]):
+        self.seconds = seconds
+        planned = [step for step in plan.steps if not step.step.view]
+        self._names = [step.node.name or step.gives[0] for step in planned]
+        total = sum(seconds) or 1.0
+        rows = []
+        for step, spent in zip(planned, seconds, strict=True):
+            moved = sum(plan.tensors[name].nbytes for name in {*step.takes, *step.gives} if name)
+            speed = f"{step.step.flops / spent / 1e9:.3g}" if step.step.flops and spent else ""
+            rows.append([step.node.name or step.gives[0], step.node.kind or step.node.op,
+                         step.step.algorithm or step.node.op, str(plan.tensors[step.gives[0]].shape),
+                         round(spent * 1e3, 4), round(100 * spent / total, 1), speed, moved])
+        super().__init__(["step", "kind", "algorithm", "output", "ms", "%", "GFLOP/s", "bytes"], rows,
+                         [f"{total * 1e3:.4g} ms in {len(rows)} steps; buffers of {plan.arena_bytes:,} bytes"])
+
+    def plot(self, path) -> None:
+        """Draw the steps' times as bars into a PNG file.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib, which the extra ``examples`` installs.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ImportError:
+            raise ImportError("plots need matplotlib: pip install 'fastconv[examples]'") from None
+        figure = Figure(figsize=(8, 1 + 0.22 * len(self.seconds)), layout="constrained")
+        axes = figure.subplots()
+        axes.barh(range(len(self.seconds)), [1e3 * spent for spent in self.seconds], tick_label=self._names)
+        axes.invert_yaxis()
+        axes.set_xlabel("ms")
+        figure.savefig(path, format="png")
+
+
+def measure(plan: Plan, workspace: Workspace, inputs: list[np.ndarray]) -> Profile:
+    """The least time of each step over some runs of a plan."""
+    best: list[float] = []
+    begin = time.perf_counter()
+    for _ in range(_RUNS):
+        spent = workspace.timed(inputs)
+        best = [min(pair) for pair in zip(best, spent, strict=True)] if best else spent
+        if time.perf_counter() - begin > _SECONDS:
+            break
+    return Profile(plan, best)

@@ -1,0 +1,149 @@
+"""What a Net does beside computing: tables, batches, threads, copies."""
+import copy
+import io
+import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+
+import keras
+import numpy as np
+import pytest
+from keras import layers as L
+from network_models import moved
+
+import fastconv
+from fastconv.network import progress
+
+
+@pytest.fixture(scope="module")
+def model():
+    x = inputs = keras.Input((20, 20, 3))
+    x = L.Conv2D(8, 3, activation="relu", name="first")(x)
+    y = L.Conv2D(8, 3, padding="same", name="second")(L.BatchNormalization(name="norm")(x))
+    x = L.ReLU(name="relu")(L.Add(name="add")([x, y]))
+    x = L.Flatten()(L.MaxPooling2D()(x))
+    return moved(keras.Model(inputs, L.Dense(10, activation="softmax", name="last")(x)))
+
+
+@pytest.fixture(scope="module")
+def net(model):
+    return fastconv.from_keras(model)
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(0).random((5, 20, 20, 3), np.float32)
+
+
+def test_summary_counts_parameters_as_keras_does(net, model):
+    table = net.summary()
+    rows = {row[0]: row for row in table.rows}
+    assert rows["first"] == ["first", "Conv2D", "(None, 18, 18, 8)", 224]
+    assert sum(row[3] for row in table.rows) == model.count_params()
+    assert f"{model.count_params():,} parameters" in repr(table)
+    assert "<td>first</td>" in table._repr_html_()
+
+
+def test_profile_tells_each_step(net, x, tmp_path):
+    profile = net.profile(x)
+    names = [row[0] for row in profile.rows]
+    assert names[0] == "first" and names[-1] == "last"
+    assert len(profile.seconds) == len(profile.rows) and min(profile.seconds) > 0
+    assert sum(row[5] for row in profile.rows) == pytest.approx(100, abs=1)
+    if find_spec("matplotlib"):
+        profile.plot(tmp_path / "steps.png")
+        assert (tmp_path / "steps.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_plots_without_matplotlib_name_the_extra(net, x, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"fastconv\[examples\]"):
+        net.profile(x).plot(tmp_path / "steps.png")
+
+
+def test_predict_is_the_same_in_batches(net, x):
+    np.testing.assert_allclose(net.predict(x, batch_size=2), net(x), rtol=0, atol=1e-6)
+    with pytest.raises(ValueError, match="batch_size"):
+        net.predict(x, batch_size=0)
+
+
+@pytest.mark.parametrize("rich", [True, False])
+def test_progress_shows_after_a_while(net, x, monkeypatch, rich, capsys):
+    monkeypatch.setattr(progress, "_PATIENCE", 0.0)
+    if not rich:
+        monkeypatch.setitem(sys.modules, "rich.console", None)
+    net.predict(x, batch_size=2, progress=True)
+    assert "5" in capsys.readouterr().err
+    net.predict(x, batch_size=2)
+    assert capsys.readouterr().err == ""
+
+
+def test_bits_are_the_same_for_any_number_of_threads(net, x):
+    results = []
+    for count in (1, 2, 3, 7):
+        with fastconv.threads(count):
+            results.append(net(x))
+    assert all(np.array_equal(result.view(np.int32), results[0].view(np.int32)) for result in results)
+
+
+def test_calls_at_the_same_time(net):
+    rng = np.random.default_rng(0)
+    images = [rng.random((1 + i % 3, 20, 20, 3), np.float32) for i in range(24)]
+    wanted = [net(x) for x in images]
+    with ThreadPoolExecutor(6) as pool:
+        for _ in range(5):
+            for a, b in zip(pool.map(net, images), wanted, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+def test_many_shapes_keep_few_plans(net):
+    for n in range(1, 12):
+        net(np.zeros((n, 20, 20, 3), np.float32))
+    assert len(net._plans) <= 8
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+def test_copies_compute_the_same(net, x, duplicate):
+    np.testing.assert_array_equal(duplicate(net)(x), net(x))
+
+
+def test_inputs_are_converted(net, x):
+    np.testing.assert_array_equal(net(x.astype(np.float64).tolist()), net(x))
+    np.testing.assert_array_equal(net(np.asfortranarray(x)), net(x))
+    np.testing.assert_array_equal(net((255 * x).astype(np.uint8)), net((255 * x).astype(np.uint8).astype(np.float32)))
+    kept = x.copy()
+    net(x)
+    np.testing.assert_array_equal(x, kept)
+
+
+def test_results_are_not_overwritten_by_the_next_call(net, x):
+    first = net(x)
+    kept = first.copy()
+    net(x + 1)
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_files_are_read_from_paths_and_streams(model, net, x, tmp_path):
+    model.save(tmp_path / "model.keras")
+    data = (tmp_path / "model.keras").read_bytes()
+    for file in (tmp_path / "model.keras", str(tmp_path / "model.keras"), io.BytesIO(data)):
+        np.testing.assert_array_equal(fastconv.load(file)(x), net(x))
+    with pytest.raises(TypeError, match="binary"):
+        fastconv.load(io.StringIO("text"))
+    with pytest.raises(FileNotFoundError):
+        fastconv.load(tmp_path / "none.keras")
+
+
+@pytest.mark.parametrize("wrong", [3, "model", object()])
+def test_what_is_no_model(wrong):
+    with pytest.raises(TypeError, match="`model` must be a Keras model"):
+        fastconv.from_keras(wrong)
+
+
+def test_models_of_a_class_of_their_own():
+    class Mine(keras.Model):
+        def call(self, x):
+            return x
+    with pytest.raises(ValueError, match="a model of class Mine"):
+        fastconv.from_keras(Mine())

@@ -173,7 +173,10 @@ static int TYPED(fft_forward_columns)(const fc_fft_columns *b) {
     return finite;
 }
 
-/* The last level of a strip straight to the results, in whole vectors; the sum of 0 times each. */
+/*
+ * The last level of a strip straight to the results, in whole vectors; the sum of 0 times each. A vector lies in two
+ * lines, the second of which is the next strip's first: the one after is asked for, as every row is on a page of its own.
+ */
 FC_FFT_INLINE VEC TYPED(fft_final)(const int radix, const fc_fft_columns *b, size_t at, const T *w, const T *x) {
     const size_t part = b->rows / (size_t)radix, step = part * TYPED(fft_ROW);
     T *const *re_rows = (T *const *)b->re, *const *im_rows = (T *const *)b->im;
@@ -191,10 +194,12 @@ FC_FFT_INLINE VEC TYPED(fft_final)(const int radix, const fc_fft_columns *b, siz
             const size_t row = j + (size_t)k * part;
             if (row < b->re_rows) {
                 V(store)(re_rows[row] + at, V(add)(re[k], re_shift));
+                __builtin_prefetch(re_rows[row] + at + 2 * LANES - 1, 1);
                 sum = V(fma)(re[k], zero, sum);
             }
             if (row < b->im_rows) {
                 V(store)(im_rows[row] + at, V(add)(im[k], im_shift));
+                __builtin_prefetch(im_rows[row] + at + 2 * LANES - 1, 1);
                 sum = V(fma)(im[k], zero, sum);
             }
         }

@@ -94,37 +94,52 @@ FC_FFT_INLINE void TYPED(fft_fours)(const T *columns, size_t step, size_t length
     }
 }
 
-/* A row of windows; returns the least. */
-FC_FFT_INLINE T TYPED(fft_window_row)(const fc_fft_windows *w, const T *columns, const T *fours, T *sums) {
-    const size_t n_cols = w->n_cols, wide = w->wide, step = w->step;
+/* Windows of `wide` columns from c on: one of each lane. */
+FC_FFT_INLINE VEC TYPED(fft_window_sums)(const T *columns, const T *fours, size_t wide, size_t step) {
+    VEC sum = V(set1)(0);
+    size_t j = 0;
+    for (; wide >= FC_FFT_WIDE && j + 4 <= wide; j += 4)
+        sum = V(add)(sum, V(load)(fours + j * step));
+    for (; j < wide; j++)
+        sum = V(add)(sum, V(load)(columns + j * step));
+    return sum;
+}
+
+/* Less than a vector of windows: lanes beyond them hold the first. */
+static VEC TYPED(fft_few_windows)(const fc_fft_windows *w, const T *columns, const T *fours, T *sums) {
+    T rest[LANES];
+    const VEC sum = TYPED(fft_window_sums)(columns, fours, w->wide, w->step);
+    if (sums)
+        V(store_n)(sums, sum, w->n_cols);
+    V(store)(rest, sum);
+    for (size_t i = w->n_cols; i < LANES; i++)
+        rest[i] = rest[0];
+    return V(load)(rest);
+}
+
+/* A row of windows; the last vector ends with it. Returns the least of each lane. */
+FC_FFT_INLINE VEC TYPED(fft_window_row)(const fc_fft_windows *w, const T *columns, const T *fours, T *sums) {
+    const size_t n_cols = w->n_cols;
     VEC least = V(set1)((T)__builtin_inf());
-    for (size_t c = 0; c < n_cols; c += LANES) {
-        const size_t n = n_cols - c < LANES ? n_cols - c : LANES;
-        VEC sum = V(set1)(0);
-        size_t j = 0;
-        for (; wide >= FC_FFT_WIDE && j + 4 <= wide; j += 4)
-            sum = V(add)(sum, V(load)(fours + c + j * step));
-        for (; j < wide; j++)
-            sum = V(add)(sum, V(load)(columns + c + j * step));
+    if (n_cols < LANES)
+        return TYPED(fft_few_windows)(w, columns, fours, sums);
+    for (size_t next = 0; next < n_cols; next += LANES) {
+        const size_t c = next + LANES > n_cols ? n_cols - LANES : next;
+        const VEC sum = TYPED(fft_window_sums)(columns + c, fours + c, w->wide, w->step);
         if (sums)
-            V(store_n)(sums + c, sum, n);
-        if (n < LANES) {
-            T rest[LANES];
-            V(store)(rest, sum);
-            for (size_t i = n; i < LANES; i++)
-                rest[i] = rest[0];
-            sum = V(load)(rest);
-        }
+            V(store)(sums + c, sum);
         least = V(min)(least, sum);
     }
-    return -V(hmax)(V(neg)(least));
+    return least;
 }
+
+FC_FFT_INLINE double TYPED(fft_least)(VEC v) { return -(double)V(hmax)(V(neg)(v)); }
 
 static double TYPED(fft_windows)(const fc_fft_windows *w) {
     const size_t length = w->n_cols + (w->wide - 1) * w->step, pitch = (length + LANES - 1) / LANES * LANES;
     const size_t group = w->high < FC_FFT_SHARED ? 1 : FC_FFT_SHARED, beyond = 3 * w->step + FC_FFT_PAD;
     T *const columns = w->temp, *const fours = columns + FC_FFT_SHARED * pitch + beyond;
-    T least = (T)__builtin_inf();
+    VEC least = V(set1)((T)__builtin_inf());
     memset(columns + group * pitch, 0, beyond * sizeof(T));
     for (size_t u = 0; u < w->n_rows; u += group) {
         if (group == 1)
@@ -134,14 +149,14 @@ static double TYPED(fft_windows)(const fc_fft_windows *w) {
         if (w->wide >= FC_FFT_WIDE)
             TYPED(fft_fours)(columns, w->step, group * pitch, fours);
         for (size_t i = 0; i < group && u + i < w->n_rows; i++) {
-            const T found = TYPED(fft_window_row)(w, columns + i * pitch, fours + i * pitch,
-                                                  w->sums ? (T *)w->sums + (u + i) * w->pitch : NULL);
+            const VEC found = TYPED(fft_window_row)(w, columns + i * pitch, fours + i * pitch,
+                                                    w->sums ? (T *)w->sums + (u + i) * w->pitch : NULL);
             if (w->least)
-                w->least[u + i] = (double)found;
-            least = found < least ? found : least;
+                w->least[u + i] = TYPED(fft_least)(found);
+            least = V(min)(least, found);
         }
     }
-    return (double)least;
+    return TYPED(fft_least)(least);
 }
 
 /* Two vectors of columns from c on, of n_rows rows from r on; n_rows is a constant of each copy. */

@@ -60,6 +60,31 @@ unsigned fc_cpu_features(void) {
     return features;
 }
 
+/*
+ * CPUID does not say it (A. Fog, "The microarchitecture of Intel, AMD and VIA CPUs", 2025): Intel's servers have two units, its other CPUs
+ * one; AMD has had two since family 1Ah.
+ */
+static int find_wide_fmas(void) {
+    const unsigned skylake_server = 0x55, ice_lake_server = 0x6a, ice_lake_d = 0x6c, amd_family = 0x1a, avx512_fp16 = 1u << 23;
+    unsigned a, b, c, d, most, vendor;
+    if (!(fc_cpu_features() & FC_CPU_AVX512) || !__get_cpuid(0, &most, &vendor, &c, &d) || !__get_cpuid(1, &a, &b, &c, &d))
+        return 1;
+    const unsigned family = (a >> 8 & 15) + (a >> 20 & 255), model = (a >> 4 & 15) | (a >> 12 & 0xf0);
+    if (vendor == signature_AMD_ebx)
+        return family >= amd_family ? 2 : 1;
+    if (model == skylake_server || model == ice_lake_server || model == ice_lake_d)
+        return 2;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & avx512_fp16) ? 2 : 1;
+}
+
+/* Virtual machines take tens of microseconds to answer CPUID. */
+int fc_cpu_wide_fmas(void) {
+    static int known;           /* every thread that races here writes the same value */
+    if (!known)
+        known = find_wide_fmas();
+    return known;
+}
+
 void fc_cpu_pause(void) { __builtin_ia32_pause(); }
 
 /*
@@ -78,10 +103,12 @@ static size_t described_cache(unsigned level) {
 }
 #elif defined(__aarch64__)
 unsigned fc_cpu_features(void) { return FC_CPU_NEON; }  /* part of the base architecture */
+int fc_cpu_wide_fmas(void) { return 1; }
 void fc_cpu_pause(void) { __asm__ volatile("yield"); }
 static size_t described_cache(unsigned level) { return (void)level, 0; }
 #else
 unsigned fc_cpu_features(void) { return FC_CPU_SCALAR; }
+int fc_cpu_wide_fmas(void) { return 1; }
 void fc_cpu_pause(void) {}
 static size_t described_cache(unsigned level) { return (void)level, 0; }
 #endif

@@ -17,6 +17,8 @@ enum {
 };
 
 unsigned fc_cpu_features(void);
+/* Vectors of 512 bits that a core multiplies and adds in a cycle: 1 or 2; 1 where it has none. */
+int fc_cpu_wide_fmas(void);
 void fc_cpu_pause(void);    /* in a loop that waits for another thread */
 
 typedef struct fc_cache_sizes { size_t l1, l2, l3; } fc_cache_sizes;    /* bytes; L1 and L2 of one core */

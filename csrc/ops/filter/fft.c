@@ -11,6 +11,7 @@
 #include "ops/filter/fft_job.h"
 
 enum { GROUP = FC_FFT_GROUP };
+enum { PROBED = 32, LEAST_PROBES = 3 };     /* one of so many tasks tells whether most are too light */
 static const size_t MOST_BYTES = (size_t)1 << 30;    /* of all workers */
 
 static fc_fft_space space_of(const fc_fft_job *j, size_t worker) {
@@ -60,9 +61,9 @@ static void run_task(void *job_, size_t at, size_t worker) {
     const size_t task = j->list ? j->list[at] : at;
     fc_fft_space s = space_of(j, worker);
     const fc_fft_blocks b = blocks_of(j, task);
-    const int done = fc_fft_run_blocks(j, &s, &b);
-    if (j->left)
-        j->left[task] = !done;
+    const fc_fft_end end = fc_fft_run_blocks(j, &s, &b);
+    if (j->ends)
+        j->ends[task] = (unsigned char)end;
     fc_filter_stored(j->f);
 }
 
@@ -140,57 +141,61 @@ static fc_status measure(fc_fft_job *j) {
 }
 
 /* The kernel in the forms that tasks read, and its transform; uses the workers' memory. */
-static void prepare(fc_fft_job *j, size_t workers) {
+static void prepare(fc_fft_job *j) {
     const fc_filter *f = j->f;
     memset(j->zeros, 0, GROUP * j->cell);
     fc_filter_pack_taps(f, f->kernel, (size_t)f->k_w, (size_t)f->k_h, (size_t)f->k_w, j->taps);
     fc_fft_twiddles(j->cut.cols, j->fft->radix, j->part == sizeof(double), (double *)j->spaces, j->row_twiddles);
     fc_fft_twiddles(j->cut.rows, j->fft->radix, j->part == sizeof(double), (double *)j->spaces, j->col_twiddles);
-    fc_parallel_for(fc_parts(j->cut.cols, GROUP), workers, transform_taps, j);
-    fc_parallel_for(j->cut.rows / j->fft->lanes, workers, transform_tap_rows, j);
-    for (size_t worker = 0; worker < workers; worker++) {
-        *space_of(j, worker).sorted = 0;
-        *space_of(j, worker).turned = 0;
-    }
+    fc_parallel_for(fc_parts(j->cut.cols, GROUP), j->workers, transform_taps, j);
+    fc_parallel_for(j->cut.rows / j->fft->lanes, j->workers, transform_tap_rows, j);
 }
 
-/* Runs `tasks` tasks of a job whose cut is known. */
-static fc_status run_job(fc_fft_job *j, size_t tasks) {
+/* Memory for `tasks` tasks of a job whose cut is known. */
+static fc_status open_job(fc_fft_job *j, size_t tasks) {
     const fc_filter *f = j->f;
     size_t spectrum_bytes, taps_bytes, spaces_bytes;
     FC_TRY(measure(j));
-    size_t workers = fc_parallel_workers(tasks, j->cut.cycles * 2 * (double)j->fft->lanes);
-    while (workers > 1 && workers * j->space_bytes > MOST_BYTES)
-        workers--;
+    j->workers = fc_parallel_workers(tasks, j->cut.cycles * 2 * (double)j->fft->lanes);
+    while (j->workers > 1 && j->workers * j->space_bytes > MOST_BYTES)
+        j->workers--;
     FC_TRY(fc_multiply((ptrdiff_t[]){2, (ptrdiff_t)j->cut.rows, (ptrdiff_t)j->cut.cols, (ptrdiff_t)j->part}, 4,
                        &spectrum_bytes));
     FC_TRY(fc_multiply((ptrdiff_t[]){f->k_h, f->k_w, (ptrdiff_t)f->number}, 3, &taps_bytes));
-    FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)workers, (ptrdiff_t)j->space_bytes}, 2, &spaces_bytes));
+    FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)j->workers, (ptrdiff_t)j->space_bytes}, 2, &spaces_bytes));
     const size_t row_twiddles = fc_align_up(2 * j->cut.cols * j->part),
         col_twiddles = fc_align_up(2 * j->cut.rows * j->part);
     const size_t zeros = fc_align_up(GROUP * j->cell), taps = fc_align_up(taps_bytes);
-    unsigned char *memory = fc_scratch_alloc(row_twiddles + col_twiddles + zeros + taps + fc_align_up(spectrum_bytes)
-                                             + spaces_bytes);
-    if (!memory)
+    j->memory = fc_scratch_alloc(row_twiddles + col_twiddles + zeros + taps + fc_align_up(spectrum_bytes)
+                                 + spaces_bytes);
+    if (!j->memory)
         return FC_OUT_OF_MEMORY;
-    j->row_twiddles = memory;
+    j->row_twiddles = j->memory;
     j->col_twiddles = j->row_twiddles + row_twiddles;
     j->zeros = j->col_twiddles + col_twiddles;
     j->taps = j->zeros + zeros;
     j->spectrum = j->taps + taps;
     j->spaces = j->spectrum + fc_align_up(spectrum_bytes);
-    prepare(j, workers);
-    fc_parallel_for(tasks, workers, run_task, j);
-    fc_scratch_free(memory);
+    for (size_t worker = 0; worker < j->workers; worker++) {
+        *space_of(j, worker).sorted = 0;
+        *space_of(j, worker).turned = 0;
+    }
     return FC_OK;
 }
 
-/* The tasks of a job in float32 that were left, on blocks of the same size in double. */
+static void run_job(fc_fft_job *j, size_t tasks) {
+    prepare(j);
+    fc_parallel_for(tasks, j->workers, run_task, j);
+}
+
+static void close_job(const fc_fft_job *j) { fc_scratch_free(j->memory); }
+
+/* The tasks that were left, on blocks of the same size in double. */
 static fc_status run_left(const fc_fft_job *narrow, size_t tasks, size_t *list) {
     fc_fft_job j = *narrow;
     size_t count = 0;
     for (size_t task = 0; task < tasks; task++)
-        if (narrow->left[task])
+        if (narrow->ends[task] == FC_FFT_LEFT)
             list[count++] = task;
     if (!count)
         return FC_OK;
@@ -199,53 +204,107 @@ static fc_status run_left(const fc_fft_job *narrow, size_t tasks, size_t *list) 
     j.cell = 2 * j.f->number;
     j.wide = 1;
     j.ratio = DBL_EPSILON / (double)FLT_EPSILON;
-    j.left = NULL;
+    j.ends = NULL;
+    j.mended_share = FC_FFT_MENDED_SHARE;
     j.list = list;
-    return run_job(&j, count);
+    FC_TRY(open_job(&j, count));
+    run_job(&j, count);
+    close_job(&j);
+    return FC_OK;
 }
 
-/* Of lots, one of how many is taken to cost as much to sum directly as a transform of their task in double. */
-static size_t mended_share(const fc_fft_job *j) {
+static void probe(void *job_, size_t at, size_t worker) {
+    const fc_fft_job *j = job_;
+    fc_fft_space s = space_of(j, worker);
+    const size_t task = at * PROBED + PROBED / 2;
+    const fc_fft_blocks b = blocks_of(j, task);
+    j->ends[task] = (unsigned char)fc_fft_look(j, &s, &b);
+}
+
+/* How most of some tasks, spread over the image, are likely to end; few of them tell nothing. */
+static fc_fft_end look_at_some(fc_fft_job *j, size_t tasks) {
+    const size_t probes = (tasks + PROBED / 2 - 1) / PROBED;
+    size_t done = 0, left = 0;
+    if (probes < LEAST_PROBES)
+        return FC_FFT_DONE;
+    fc_parallel_for(probes, fc_least(probes, j->workers), probe, j);
+    for (size_t i = 0; i < probes; i++) {
+        done += j->ends[i * PROBED + PROBED / 2] == FC_FFT_DONE;
+        left += j->ends[i * PROBED + PROBED / 2] == FC_FFT_LEFT;
+    }
+    return 2 * done >= probes ? FC_FFT_DONE : 2 * left > probes ? FC_FFT_LEFT : FC_FFT_SUMMED;
+}
+
+/*
+ * Whether tasks whose outputs are too light are transformed again in double or summed directly, and how many lots may
+ * be light before that costs less than to mend them.
+ */
+static void choose_rescue(fc_fft_job *j) {
     /*
-     * Measured with AVX-512: half a cycle a vector of products in a whole image, and 2.2 to 2.4 times a transform in
-     * float. Lots are small, and their taps are weighed before: that is taken for another cycle.
+     * Measured with AVX-512: a transform in double takes 2.2 to 2.4 times as long as one in float. Lots are small, and
+     * their taps are weighed before: three times as long as all outputs together. To weigh all of them takes up to
+     * nine tenths of their transform.
      */
-    static const double DIRECT = 1.5, WIDE = 2.2;
-    const double outputs = (double)j->sides * (double)j->cut.out_rows * (double)j->cut.out_cols,
-        taps = (double)j->f->k_h * (double)j->f->k_w, cycles = j->cut.cycles / (double)(j->cut.tasks * (size_t)j->f->channels + 1);
-    return (size_t)fmax(1, outputs * taps / (double)j->fft->lanes * DIRECT / (WIDE * cycles));
+    static const double WIDE = 2.2, MENDED = 3, WEIGHED = 1.8;
+    const double direct = fc_filter_direct_cycles(j->f), wide = WIDE * j->cut.cycles;
+    j->sums_slow = direct < WEIGHED * j->cut.cycles;
+    j->sums_left = j->part != sizeof(float) || direct < wide;
+    j->mended_share = j->sums_left ? FC_FFT_MENDED_SHARE : (size_t)fmax(1, MENDED * direct / wide);
+}
+
+/* All tasks, by the transform that serves most of them, or by none. */
+static fc_status run_tasks(fc_fft_job *j, size_t tasks, size_t *list) {
+    FC_TRY(open_job(j, tasks));
+    const fc_fft_end most = look_at_some(j, tasks);
+    const int summed = most == FC_FFT_SUMMED ? j->sums_slow : most == FC_FFT_LEFT ? j->sums_left : 0;
+    const int left = most == FC_FFT_LEFT && !summed;
+    if (!summed && !left)
+        run_job(j, tasks);
+    close_job(j);
+    if (summed)
+        return fc_filter_rectangles(j->f, NULL, NULL);
+    if (left)
+        memset(j->ends, FC_FFT_LEFT, tasks);
+    return run_left(j, tasks, list);
 }
 
 static fc_status run(const fc_filter *f, const fc_filter_taps *known) {
     const int is_complex = fc_filter_is_complex(f->work);
     fc_fft_taps sizes;
     fc_fft_job j = {.f = f, .fft = fc_fft_kernels(f), .sizes = &sizes, .sides = is_complex ? 1 : 2,
-                    .part = f->number >> is_complex, .cell = f->number,
-                    .ratio = 1};
+                    .part = f->number >> is_complex, .cell = f->number, .ratio = 1};
     (void)known;
     if (!fc_fft_plan(f, &j.cut))
         return FC_BAD_ARGUMENT;
     fc_fft_know_taps(f, &sizes);
     const size_t tasks = j.cut.tasks * (size_t)f->channels;
-    if (j.part != sizeof(float))
-        return run_job(&j, tasks);
     size_t bytes;
     FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)tasks, sizeof(size_t) + 1}, 2, &bytes));
     size_t *list = fc_scratch_alloc(bytes);
     if (!list)
         return FC_OUT_OF_MEMORY;
-    j.left = (unsigned char *)(list + tasks);
-    j.mended_share = mended_share(&j);
-    fc_status status = run_job(&j, tasks);
-    if (status == FC_OK)
-        status = run_left(&j, tasks, list);
+    j.ends = (unsigned char *)(list + tasks);
+    choose_rescue(&j);
+    const fc_status status = run_tasks(&j, tasks, list);
     fc_scratch_free(list);
     return status;
 }
 
+/*
+ * Windows of few taps weigh little beside the noise of a block: on an image of noise most outputs of 11 x 11 taps are
+ * summed anew, of 15 x 15 hardly any.
+ */
+static double mended_share(const fc_filter *f) {
+    static const double MOST = 100, NONE = 220;
+    const double taps = (double)f->k_h * (double)f->k_w;
+    return fmin(1, fmax(0, (NONE - taps) / (NONE - MOST)));
+}
+
 static double cycles(const fc_filter *f, const fc_filter_taps *known) {
     fc_fft_cut cut;
-    return known->finite && fc_fft_plan(f, &cut) ? cut.cycles : -1;
+    if (!known->finite || !fc_fft_plan(f, &cut))
+        return -1;
+    return cut.cycles + mended_share(f) * fc_filter_direct_cycles(f);
 }
 
 const fc_filter_algorithm fc_filter_by_fft = {"fft", cycles, run};

@@ -23,7 +23,6 @@ static const double PEAKED = 2;         /* over the same: the root mean square o
 static const double PEAKED_ERROR = 1.25, PEAKED_TWICE = 4;
 /* every so many columns of lots tell whether a block is worth a transform in float */
 enum { SAMPLED_LOTS = 8 };
-enum { MENDED_SHARE = 2 };              /* of the lots, up to one of so many is mended where nothing but a sum of all is left */
 
 static int is_single(const fc_filter *f) { return f->work == FC_F32 || f->work == FC_C64; }
 
@@ -64,6 +63,21 @@ static double middle_of(const fc_fft_space *s, const fc_fft_blocks *b, size_t si
     return b->rect[side].rows ? s->bounds[side].middle : 0;
 }
 
+/* Takes a group of columns of a side into its bounds. */
+static void survey(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col,
+                   ptrdiff_t cols) {
+    if (cols)
+        fc_fft_survey(j->f, &j->tiling, &s->bounds[side], s->rows[side], fc_fft_source_rows(j, b, side),
+                      col, (size_t)cols, j->sizes->whole, share_of(j, &b->rect[side]));
+}
+
+static void sum_windows(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side) {
+    const fc_rect *out = &b->rect[side];
+    if (out->rows)
+        fc_fft_sum_windows(j->f, &j->tiling, &s->bounds[side], s->rows[side], (size_t)out->rows,
+                           (size_t)out->cols);
+}
+
 /*
  * The cells of both blocks, transformed along columns. A first time (taken NULL) it also surveys them; 0 where some
  * are not finite. Then those that stand out are taken; 0 where they are too many.
@@ -78,8 +92,7 @@ static int load(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, fc
             if ((cols[side] = fc_fft_source(j, s, b, side, col))) {
                 count = fc_fft_source_rows(j, b, side);
                 if (!taken)
-                    fc_fft_survey(f, &j->tiling, &s->bounds[side], s->rows[side], count, col, (size_t)cols[side],
-                                  j->sizes->whole, share_of(j, &b->rect[side]));
+                    survey(j, s, b, side, col, cols[side]);
                 else if (!fc_fft_take_cells(f, taken, side, (ptrdiff_t)col, s->rows[side], count, (size_t)cols[side],
                                             s->cells[side]))
                     return 0;
@@ -95,9 +108,7 @@ static int load(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, fc
         finite &= j->fft->forward(&columns);
     }
     for (size_t side = 0; !taken && side < j->sides; side++)
-        if (b->rect[side].rows)
-            fc_fft_sum_windows(f, &j->tiling, &s->bounds[side], s->rows[side], (size_t)b->rect[side].rows,
-                               (size_t)b->rect[side].cols);
+        sum_windows(j, s, b, side);
     return finite;
 }
 
@@ -208,7 +219,7 @@ static int store(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks
     return finite;
 }
 
-static int run_direct(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b) {
+static fc_fft_end run_direct(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b) {
     for (size_t side = 0; side < j->sides; side++) {
         const fc_rect *out = &b->rect[side];
         for (ptrdiff_t row = 0; row < out->rows && !fc_interrupted(); row += FC_FFT_DIRECT_ROWS)
@@ -218,7 +229,12 @@ static int run_direct(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_b
                 fc_filter_direct(j->f, j->taps, rect, b->channel, s->block);
             }
     }
-    return 1;
+    return FC_FFT_SUMMED;
+}
+
+/* What a transform as it is does not serve. */
+static fc_fft_end leave(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b) {
+    return j->ends && !j->sums_left ? FC_FFT_LEFT : run_direct(j, s, b);
 }
 
 /* Numbers of both blocks beyond the limit. */
@@ -282,43 +298,65 @@ static int all_whole(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_bl
     return j->sizes->whole;
 }
 
-/* Whether a transform in float would leave many outputs to one in double, judging by what its error is likely to be. */
-static int leaves_many(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b) {
+/* What outputs are likely to have to weigh at least. */
+static double likely_weight(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b) {
     const double first = fc_fft_likely_error(j->sizes, &s->bounds[0]);
-    const double weight = (has_two(j, b) ? fmin(first, fc_fft_likely_error(j->sizes, &s->bounds[1])) : first) / PROMISE;
+    return j->ratio * (has_two(j, b) ? fmin(first, fc_fft_likely_error(j->sizes, &s->bounds[1])) : first) / PROMISE;
+}
+
+/* Whether the transform would leave too many outputs too light. */
+static int leaves_many(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b) {
+    const double weight = likely_weight(j, s, b);
     return !fc_fft_heavy(j, s, b, weight) && !fc_fft_find_lots(j, s, b, weight, j->mended_share, SAMPLED_LOTS);
 }
 
-/* What is too light is mended, a few lots at a time, or by a transform in double, or all of it directly. */
-static int store_mended(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, double weight) {
-    const int again = j->left && !s->taken->count;
-    if (!fc_fft_find_lots(j, s, b, weight, again ? j->mended_share : MENDED_SHARE, 1))
-        return again ? 0 : run_direct(j, s, b);
+/* Stores, and mends what is too light, where that is a few lots; sums all of them directly where sums are not finite. */
+static fc_fft_end store_mended(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, double weight) {
+    const int again = !s->taken->count;
+    if (!fc_fft_find_lots(j, s, b, weight, again ? j->mended_share : FC_FFT_MENDED_SHARE, 1))
+        return again ? leave(j, s, b) : run_direct(j, s, b);
     if (!store(j, s, b, &(finish){0}))
         return run_direct(j, s, b);
     fc_fft_mend(j, s, b, weight);
-    return 1;
+    return FC_FFT_DONE;
 }
 
-int fc_fft_run_blocks(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b) {
+fc_fft_end fc_fft_look(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b) {
+    for (size_t side = 0; side < j->sides; side++) {
+        for (size_t col = 0; col < j->cut.cols; col += FC_FFT_GROUP)
+            survey(j, s, b, side, col, fc_fft_source(j, s, b, side, col));
+        sum_windows(j, s, b, side);
+    }
+    const double weight = likely_weight(j, s, b);
+    if (all_whole(j, s, b) || nearly_empty(j, s, b) || fc_fft_heavy(j, s, b, weight)
+        || fc_fft_most_clear(j, s, b, weight))
+        return FC_FFT_DONE;
+    return leaves_many(j, s, b) ? FC_FFT_LEFT : FC_FFT_SUMMED;
+}
+
+static fc_fft_end store_all(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, const finish *how) {
+    return store(j, s, b, how) ? FC_FFT_DONE : run_direct(j, s, b);
+}
+
+fc_fft_end fc_fft_run_blocks(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b) {
     const double eps = is_single(j->f) ? (double)FLT_EPSILON / 2 : DBL_EPSILON / 2;
     s->taken->count = 0;
     s->taken->limit = 0;
     const int finite = load(j, s, b, NULL), empty = !j->wide && nearly_empty(j, s, b);
     if (fc_interrupted())
-        return 1;
+        return FC_FFT_DONE;
     if (empty)
-        return load(j, s, b, s->taken) && are_apart(j, s, MOST_ALONE) && store(j, s, b, &(finish){.empty = 1})
-            ? 1 : run_direct(j, s, b);
-    if (j->left && finite && !all_whole(j, s, b) && leaves_many(j, s, b))
-        return 0;
+        return load(j, s, b, s->taken) && are_apart(j, s, MOST_ALONE) ? store_all(j, s, b, &(finish){.empty = 1})
+                                                                      : run_direct(j, s, b);
+    if (j->ends && finite && !all_whole(j, s, b) && leaves_many(j, s, b))
+        return leave(j, s, b);
     double mean = INFINITY, error = finite ? multiply(j, s, b, &mean) : INFINITY;
     if (fc_interrupted())
-        return 1;
+        return FC_FFT_DONE;
     if (all_whole(j, s, b) && error * eps <= SURE)
-        return store(j, s, b, &(finish){.whole = 1}) ? 1 : run_direct(j, s, b);
+        return store_all(j, s, b, &(finish){.whole = 1});
     if (fc_fft_heavy(j, s, b, error / PROMISE))
-        return store(j, s, b, &(finish){0}) ? 1 : run_direct(j, s, b);
+        return store_all(j, s, b, &(finish){0});
     if (!j->wide && some_stand_out(j, s, b, mean)) {
         if (!load(j, s, b, s->taken) || (!are_apart(j, s, MOST_ADDED) && !(finite && leave_in(j, s, b))))
             return run_direct(j, s, b);
@@ -326,6 +364,6 @@ int fc_fft_run_blocks(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks 
     } else if (!j->wide && !finite)
         return run_direct(j, s, b);
     if (!(error <= DBL_MAX))
-        return j->left && !s->taken->count ? 0 : run_direct(j, s, b);
+        return s->taken->count ? run_direct(j, s, b) : leave(j, s, b);
     return store_mended(j, s, b, error / PROMISE);
 }

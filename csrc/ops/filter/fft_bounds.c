@@ -24,6 +24,7 @@ enum {
     NARROW_KERNEL = 20,                 /* numbers in a row of taps, below which tiles are narrower */
     LARGE_KERNEL = 60,                  /* rows of taps, from which every other row is looked at */
     TALLEST_TILE = 32,
+    AHEAD = 12,                         /* rows that are asked for before they are looked at, of images that no cache holds */
     SAMPLES = 5, SAMPLED_COLS = 24      /* rows, and numbers of each, that tell what most cells are like */
 };
 /* What most cells do not pass, over their mean; and how far the cap may lie above, where many cells are near 0. */
@@ -180,6 +181,12 @@ static int are_whole(const fc_filter *f, const void *row, size_t cols) {
 }
 #undef ARE_WHOLE
 
+static void prefetch(const unsigned char *row, size_t bytes) {
+    enum { LINE = 64 };
+    for (size_t at = 0; at < bytes; at += LINE)
+        __builtin_prefetch(row + at);
+}
+
 void fc_fft_survey(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void *const *rows, size_t count,
                    size_t col,
                    size_t cols, int may_be_whole, double share) {
@@ -190,8 +197,11 @@ void fc_fft_survey(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b,
     for (size_t u = 0, row = 0; row < count; u++, row += t->high) {
         const void *looked[TALLEST_TILE];
         size_t n = 0;
-        for (size_t r = row; r < fc_least(row + t->high, count); r += step)
+        for (size_t r = row; r < fc_least(row + t->high, count); r += step) {
             looked[n++] = rows[r];
+            if (f->streams && r + AHEAD < count)
+                prefetch(rows[r + AHEAD], numbers * part);
+        }
         kernels_of(f)->tiles(looked, n, numbers, t->wide, b->cap, b->tiles + (u * t->pitch + col / t->cells) * part);
     }
     for (size_t row = 0; may_be_whole && b->whole && row < count; row++)

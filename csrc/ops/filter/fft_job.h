@@ -7,7 +7,13 @@
 #include "core/size.h"
 #include "ops/filter/fft.h"
 
-enum { FC_FFT_DIRECT_ROWS = 32 };       /* of a rectangle that is summed directly */
+enum {
+    FC_FFT_DIRECT_ROWS = 32,            /* of a rectangle that is summed directly */
+    FC_FFT_MENDED_SHARE = 2             /* of lots, up to one of so many is mended before all are summed directly */
+};
+
+/* How a task ended: by its transform, too light for it and summed directly, or left to a transform in double. */
+typedef enum fc_fft_end { FC_FFT_DONE, FC_FFT_SUMMED, FC_FFT_LEFT } fc_fft_end;
 
 typedef struct fc_fft_job {
     const fc_filter *f;
@@ -22,9 +28,12 @@ typedef struct fc_fft_job {
     unsigned char *row_twiddles, *col_twiddles, *spectrum, *taps, *zeros, *spaces;
     size_t block_bytes, scratch_bytes, pointers_bytes, stage_bytes, cells_bytes, bounds_bytes, places_bytes,
         sizes_bytes, space_bytes;
-    unsigned char *left;                    /* of a task: 1 where it is left to a transform in double */
-    size_t mended_share;                    /* of lots that are light, up to one of so many is mended and not left */
+    unsigned char *ends;                    /* of each task; NULL where none may be left */
+    size_t mended_share;                    /* of lots, up to one of so many is light and mended */
+    int sums_slow, sums_left;               /* what a transform would be slow at, or leave, is summed directly */
     const size_t *list;                     /* the tasks, NULL for all */
+    size_t workers;
+    unsigned char *memory;
 } fc_fft_job;
 
 /*
@@ -61,13 +70,17 @@ fc_fft_columns fc_fft_columns_of(const fc_fft_job *j, const fc_fft_space *s, siz
 /* Sets s->rows[side] to the cells of a group of columns; how many columns they have. */
 ptrdiff_t fc_fft_source(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col);
 size_t fc_fft_source_rows(const fc_fft_job *j, const fc_fft_blocks *b, size_t side);
-/* One task; 0 where it is left to a transform in double. */
-int fc_fft_run_blocks(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b);
+/* How a task is likely to end: summed where only weighing shows that most of its outputs are heavy enough. */
+fc_fft_end fc_fft_look(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b);
+/* One task. */
+fc_fft_end fc_fft_run_blocks(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b);
 
 /* ---------------------------------------------------------------- fft_mend.c */
 
 /* Whether all windows of a side, or of both, are known to weigh as much as this. */
 int fc_fft_heavy(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, double weight);
+/* Whether the plain sums of tiles show that of most lots of outputs. */
+int fc_fft_most_clear(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, double weight);
 /*
  * Marks the lots of outputs that weigh less, as far as their largest taps tell. 0 as soon as these are more than one
  * of `share`, those whose windows hold nothing but zeros left out. step: looks at every so many columns of lots only.

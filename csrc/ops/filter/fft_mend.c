@@ -243,6 +243,21 @@ int fc_fft_find_lots(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *
     return 1;
 }
 
+int fc_fft_most_clear(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, double weight) {
+    size_t marked = 0;
+    for (size_t side = 0; side < j->sides; side++) {
+        const fc_rect *out = &b->rect[side];
+        const fc_fft_bounds *bounds = &s->bounds[side];
+        memset(bounds->light, HEAVY, j->tiling.light_bytes);
+        if (side_heavy(j, s, b, side, weight))
+            continue;
+        fc_fft_find_light(j->f, &j->tiling, bounds, (size_t)out->rows, (size_t)out->cols, plain_sum(j, bounds, weight));
+        for (size_t i = 0; i < j->tiling.light_bytes; i++)
+            marked += bounds->light[i] != HEAVY;
+    }
+    return 2 * marked <= count_lots(j, b);
+}
+
 static void store_zeros(const fc_fft_job *j, const fc_fft_blocks *b, fc_rect there) {
     fc_filter_store(j->f, there, b->channel, j->zeros, 0);
 }

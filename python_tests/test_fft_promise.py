@@ -123,6 +123,16 @@ def test_nothing_is_negative_where_nothing_was(image, rng):
         assert (got >= 0).all()
 
 
+@pytest.mark.parametrize(("image", "side"), [("mask", 15), ("mosaic", 15), ("shapes", 27)])
+def test_large_images_most_of_whose_windows_are_light(image, side, rng):
+    cells = IMAGES[image](rng, (1760, 1760)).astype("f4")
+    taps = rng.standard_normal((side, side)).astype("f4")
+    got = fastconv.convolve2d(cells, taps, "same", algorithm="fft")
+    wanted, weight = (signal.fftconvolve(size(cells.astype("f8")), size(taps.astype("f8")), "same")
+                      for size in (np.positive, np.abs))
+    assert (abs(got - wanted) <= 32 * 2**-24 * weight + 1e-12).all()
+
+
 def test_far_from_an_outlier(rng):
     image, taps = np.ones((400, 400), np.float32), rng.standard_normal((25, 25)).astype("f4")
     image[200, 200] = 1e8

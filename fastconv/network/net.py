@@ -144,7 +144,7 @@ class Net:
             return found
         for shape, value in zip(shapes, self._graph.inputs, strict=True):
             _check_shape(shape, value)
-        with self._lock:
+        with self._lock, np.errstate(all="ignore"):     # a weight that is not finite is no fault of the caller
             if outputs not in self._optimized:
                 self._optimized[outputs] = optimize(self._graph.with_outputs(list(outputs)))
             if key not in self._plans:

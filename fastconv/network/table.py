@@ -1,8 +1,6 @@
 """Tables that show themselves as text, and in a notebook as HTML."""
 from __future__ import annotations
 
-import html
-
 __all__ = ["Table"]
 
 
@@ -31,6 +29,7 @@ class Table:
         return "\n".join([*lines, *self.notes])
 
     def _repr_html_(self):
+        import html
         def row(cells, tag):
             return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
         body = "".join(row(cells, "td") for cells in self.rows)

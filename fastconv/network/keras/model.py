@@ -39,6 +39,16 @@ def model_graph(source: Source, limits: Limits) -> Graph:
     """
     if source.kind not in MODELS:
         raise UnsupportedError(source.name, [(str(source.config.get("name", "")), f"a model of class {source.kind}")])
+    try:
+        with np.errstate(all="ignore"):
+            return _graph(source, limits)
+    except (FileError, UnsupportedError):
+        raise
+    except (*_MALFORMED, RecursionError) as error:
+        raise FileError(f"{source.name}: the model is malformed: {error!r}") from None
+
+
+def _graph(source: Source, limits: Limits) -> Graph:
     builder = _Builder(source, limits)
     inputs = builder.inputs(source.kind, source.config, source.build)
     symbols = [Symbol(value.name) for value in inputs]

@@ -1,6 +1,8 @@
 """Operators of batches of images or sequences beside convolution and pooling."""
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from .geometry import channels, data_format, spatial, with_sizes
@@ -68,15 +70,16 @@ def resize_images(node, x):
     if min(*sizes, *old) < 1:
         raise ValueError(f"images of {old} cannot become images of {sizes}")
     first = 1 if layout == "channels_last" else 2
-    mixes = [_mix(a, b, node.attributes["mode"], x.dtype) for a, b in zip(old, sizes, strict=True)]
+    mode = node.attributes["mode"]
 
     def run(x, y):
-        for axis, mix in enumerate(mixes, first):
-            x = _along(x, axis, *mix)
+        for axis, (a, b) in enumerate(zip(old, sizes, strict=True), first):
+            x = _along(x, axis, *_mix(a, b, mode, x.dtype))
         np.copyto(y, x)
     return Step((Tensor(with_sizes(x.shape[0], tuple(sizes), channels(x.shape, layout), layout), x.dtype),), run)
 
 
+@functools.lru_cache(32)
 def _mix(old: int, new: int, mode: str, dtype: np.dtype):
     """For each new cell the two old ones it lies between, and the share of the second."""
     places = (np.arange(new) + 0.5) * (old / new)

@@ -1,12 +1,13 @@
 """Normalizations."""
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 
 from .convolution import conv
-from .elementwise import activated
+from .elementwise import activated, quiet
 from .registry import Step, Tensor, operator
 from .shape import axis_in
 
@@ -33,7 +34,7 @@ def batch_normalization(node, x, scale, offset, mean, variance):
         np.multiply(x, factor.astype(x.dtype).reshape(shape), out=y)
         np.add(y, shift.astype(x.dtype).reshape(shape), out=y)
     y = Tensor(x.shape, x.dtype)
-    return Step((y,), activated(run, node.attributes, y), in_place=True)
+    return Step((y,), activated(quiet(run), node.attributes, y), in_place=True)
 
 
 def _factors(scale, offset, mean, variance, epsilon):
@@ -51,6 +52,11 @@ def _as_convolution(node, x: Tensor, axis: int, factor, shift) -> Step:
     kernel = factor.astype(x.dtype).reshape((1,) * (x.ndim - 1) + (-1,))
     twin = replace(node, op="Conv", attributes=attributes, prepared=node.prepared)
     return conv(twin, x, Tensor.of(kernel), Tensor.of(shift.astype(x.dtype)))
+
+
+def mean(work: np.ndarray, axes) -> np.ndarray:
+    """The mean along axes, which stay as axes of length 1; NaN of nothing, without NumPy's warning."""
+    return np.add.reduce(work, axes, keepdims=True) / work.dtype.type(math.prod(work.shape[axis] for axis in axes))
 
 
 @operator("LayerNormalization")
@@ -75,12 +81,12 @@ def layer_normalization(node, x, scale=None, offset=None):
         scale, offset = [*factors, None, None][:2]
         work = x.astype(np.result_type(x.dtype, np.float32))
         if center:
-            work -= work.mean(axes, keepdims=True)
-        work /= np.sqrt(np.square(work).mean(axes, keepdims=True) + work.dtype.type(epsilon))
+            work -= mean(work, axes)
+        work /= np.sqrt(mean(np.square(work), axes) + work.dtype.type(epsilon))
         if scale is not None:
             work *= along(scale)
         np.copyto(y, work if offset is None else np.add(work, along(offset), out=work), casting="same_kind")
-    return Step((Tensor(x.shape, x.dtype),), run, in_place=True)
+    return Step((Tensor(x.shape, x.dtype),), quiet(run), in_place=True)
 
 
 @operator("GroupNormalization")
@@ -108,10 +114,10 @@ def group_normalization(node, x, scale=None, offset=None):
         scale, offset = (None if factor is None else factor.repeat(channels // factor.size)
                          for factor in [*factors, None, None][:2])
         work = x.reshape(parted).astype(np.result_type(x.dtype, np.float32))
-        work -= work.mean(axes, keepdims=True)
-        work /= np.sqrt(np.square(work).mean(axes, keepdims=True) + work.dtype.type(epsilon))
+        work -= mean(work, axes)
+        work /= np.sqrt(mean(np.square(work), axes) + work.dtype.type(epsilon))
         work = work.reshape(x.shape)
         if scale is not None:
             work *= scale.reshape(shape)
         np.copyto(y, work if offset is None else work + offset.reshape(shape), casting="same_kind")
-    return Step((Tensor(x.shape, x.dtype),), run, in_place=True)
+    return Step((Tensor(x.shape, x.dtype),), quiet(run), in_place=True)

@@ -27,8 +27,16 @@ def _extreme(function, of_integers, of_floats):
     return reduce
 
 
+def _mean(x, axis, keepdims, out):
+    """NumPy's mean, without its warning where there is nothing."""
+    if x.size:
+        np.mean(x, axis=axis, keepdims=keepdims, out=out)
+    else:
+        out[...] = np.nan
+
+
 _FUNCTIONS = {
-    "ReduceMean": np.mean, "ReduceSum": np.sum, "ReduceProd": np.prod, "ReduceLogSumExp": _log_sum_exp,
+    "ReduceMean": _mean, "ReduceSum": np.sum, "ReduceProd": np.prod, "ReduceLogSumExp": _log_sum_exp,
     "ReduceMax": _extreme(np.max, "min", -np.inf), "ReduceMin": _extreme(np.min, "max", np.inf)}
 
 

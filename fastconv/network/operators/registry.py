@@ -113,7 +113,7 @@ def plan_node(node: Node, inputs: list[Tensor | None]) -> Step:
     """
     try:
         return OPERATORS[node.op](node, *inputs)
-    except (ValueError, TypeError, IndexError, KeyError, OverflowError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         shapes = ", ".join("none" if x is None else f"{x.dtype}{list(x.shape)}" for x in inputs)
         raise ValueError(f"{node} on {shapes}: {error}") from error
 

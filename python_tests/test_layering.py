@@ -129,12 +129,13 @@ NETWORK_MAY_IMPORT = {
     "graph": (), "errors": (), "limits": (), "table": (), "arena": (),
     "operators": ("graph", "operators"),
     "passes": ("graph", "operators", "passes"),
-    "plan": ("arena", "graph", "limits", "operators"),
+    "branches": ("graph",),
+    "plan": ("arena", "branches", "graph", "limits", "operators"),
     "progress": (), "summary": ("graph", "table"), "profile": ("plan", "table"),
     "net": ("graph", "limits", "passes", "plan", "profile", "progress", "summary", "table"),
     "hdf5": ("errors", "hdf5"),
     "protobuf": ("errors",),
-    "onnx": ("errors", "graph", "limits", "onnx", "protobuf"),
+    "onnx": ("branches", "errors", "graph", "limits", "onnx", "protobuf"),
     "keras": ("errors", "graph", "hdf5", "keras", "limits"),
 }
 

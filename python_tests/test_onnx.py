@@ -155,6 +155,23 @@ def test_the_branch_of_a_constant_condition_is_taken(truth):
         from_onnx(model(nodes, {"x": [1]}, ["y"]))
 
 
+def test_the_branch_of_a_condition_on_sizes_is_taken_at_each_call():
+    node, info = helper.make_node, helper.make_tensor_value_info
+
+    def branch(op, *more, constant="c", result="z"):
+        nodes = [node("Constant", [], [constant], value_float=2.0), node(op, ["x", constant], [result]), *more]
+        return helper.make_graph(nodes, op, [], [info("w" if more else result, FLOAT, None)])
+
+    inner = node("If", ["short"], ["w"], then_branch=branch("Mul", constant="d", result="v"),
+                 else_branch=branch("Add", constant="d", result="v"))
+    nodes = [node("Shape", ["x"], ["s"]), node("Less", ["s", "ten"], ["l"]), node("Squeeze", ["l"], ["short"]),
+             node("If", ["short"], ["y"], then_branch=branch("Sub", inner), else_branch=branch("Div"))]
+    net = from_onnx(model(nodes, {"x": ["n"]}, ["y"], {"ten": np.array([10])}))
+    for count in (3, 30, 4):
+        x = drawn(count)
+        np.testing.assert_array_equal(net(x), x * 2 if count < 10 else x / 2)
+
+
 def one(op, inputs, version, outputs=("y",), weights=(), **attributes):
     """A model of one node."""
     names = [*inputs, *dict(weights)]

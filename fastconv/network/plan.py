@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import _args
 from .arena import Span, place
+from .branches import Branch, inlined
 from .graph import Graph, Node
 from .limits import Limits
 from .operators import Step, Tensor, contiguous, fold, plan_node
@@ -76,6 +77,10 @@ class Plan:
         self.spans, self.arena_bytes = self._place()
 
     def _add(self, node: Node) -> None:
+        if node.op == "If":
+            for inner in inlined(node, self._taken(node)):
+                self._add(inner)
+            return
         inputs = [self.tensors[name] if name else None for name in node.inputs]
         step = plan_node(node, inputs)
         for tensor in step.outputs:
@@ -91,6 +96,13 @@ class Plan:
         if any(tensor.value is None for tensor in outputs):
             self.steps.append(PlannedStep(node, step, tuple(node.inputs[i] for i in reads), _gives(node, step)))
             self.tensors.update(zip(self.steps[-1].gives, outputs, strict=True))
+
+    def _taken(self, node: Node) -> Branch:
+        """The branch of a condition."""
+        condition = self.tensors[node.inputs[0]].value
+        if condition is None or condition.size != 1:
+            raise ValueError(f"{node}: the condition must be constant")
+        return node.attributes["branches"][0 if condition.item() else 1]
 
     def _drop_unread(self) -> None:
         read, kept = set(self.outputs), []

@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..branches import Branch
 from ..graph import Graph, Node
 from ..protobuf import Message
 
 __all__ = ["MAPPING", "Emitter", "OnnxNode", "Refused", "maps"]
+
+
+_OF_SIZES = ("Shape", "Size")       # operators that see sizes only
 
 
 class Refused(ValueError):
@@ -68,11 +72,13 @@ class OnnxNode:
 class Emitter:
     """Adds nodes to a graph for one node of the file at a time.
 
-    `subgraph` adds those of a GraphProto, and returns the names of its results.
+    `subgraph` gives the branch that a GraphProto is.
     """
 
-    def __init__(self, graph: Graph, subgraph: Callable[[Message], list[str]]):
+    def __init__(self, graph: Graph, subgraph: Callable[[object], Branch]):
         self.graph, self.subgraph = graph, subgraph
+        self._ranks = {value.name: len(value.shape) for value in graph.inputs}
+        self._of_data = set(self._ranks)
         self.node: OnnxNode | None = None
         self._count = 0
 
@@ -80,6 +86,10 @@ class Emitter:
         """A name that no file gives, as it holds a NUL."""
         self._count += 1
         return f"\0{self._count}"
+
+    def depends_on_data(self, name: str) -> bool:
+        """Whether a value follows from more than constants and the sizes of inputs."""
+        return name in self._of_data
 
     def constant(self, values, dtype=np.int64) -> str:
         """The name of a new constant."""
@@ -95,8 +105,7 @@ class Emitter:
 
     def rank(self, name: str) -> int | None:
         """How many axes a constant or an input of the network has, None for other values."""
-        return self.graph.constants[name].ndim if name in self.graph.constants else next(
-            (len(value.shape) for value in self.graph.inputs if value.name == name), None)
+        return self.graph.constants[name].ndim if name in self.graph.constants else self._ranks.get(name)
 
     def known(self, name: str) -> np.ndarray | None:
         """The array of a constant, None for other values."""
@@ -107,6 +116,8 @@ class Emitter:
         outputs = to if isinstance(to, tuple) else (to or self.new_name(),)
         while inputs and not inputs[-1]:
             inputs = inputs[:-1]
+        if op not in _OF_SIZES and any(map(self.depends_on_data, inputs)):
+            self._of_data.update(outputs)
         self.graph.nodes.append(Node(op, inputs, outputs, attributes, self.node.name, self.node.kind))
         return outputs[0]
 

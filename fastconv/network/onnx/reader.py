@@ -1,10 +1,13 @@
 """ONNX files as graphs."""
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from ..branches import Branch
 from ..errors import FileError, UnsupportedError
 from ..graph import Graph, Value
 from ..limits import Limits
@@ -67,12 +70,13 @@ class _Reader:
     def __init__(self, files: Files, version: int):
         self._files, self._version = files, version
         self._graph = Graph([], [])
-        self._emit = Emitter(self._graph, self._branch)
         self._unsupported: list[tuple[str, str]] = []
+        self._branches = 0              # that are being read
 
     def graph(self, proto: Message) -> Graph:
         graph, weights = self._graph, {tensor.name for tensor in proto.initializer}
         graph.inputs = [self._value(value) for value in proto.input if value.name not in weights]
+        self._emit = Emitter(graph, self._branch)
         self._read(proto)
         graph.outputs = [Value(value.name) for value in proto.output]
         if self._unsupported:
@@ -109,18 +113,31 @@ class _Reader:
             MAPPING[kind](node, self._emit)
         except Refused as refused:
             self._unsupported.append((name, f"{kind}: {refused}"))
-        if node.output(0):
+        if node.output(0) and not self._branches:
             self._graph.layers.setdefault(name, node.output(0))
 
     def _tensor(self, tensor: Message) -> np.ndarray:
         return array_of(tensor, self._files, f"a tensor of node {self._emit.node.name!r}")
 
-    def _branch(self, proto: Message | None) -> list[str]:
-        """Read the graph of a branch in place; the names of its results."""
-        if not isinstance(proto, Message) or not hasattr(proto, "initializer"):
+    def _branch(self, proto) -> Branch:
+        """The branch that a GraphProto is; its constants become the network's."""
+        if not isinstance(proto, Message):
             raise Refused("no branch")
+        graph, outside, before = self._graph, self._graph.nodes, len(self._graph.constants)
+        graph.nodes = []
+        self._branches += 1
         self._read(proto)
-        return [value.name for value in proto.output]
+        self._branches -= 1
+        nodes, graph.nodes = graph.nodes, outside
+        # The other branch may have constants of the same names.
+        own = list(islice(reversed(graph.constants), len(graph.constants) - before))
+        names = {name: self._emit.new_name() for name in own if not name.startswith("\0")}
+        graph.constants.update((new, graph.constants.pop(name)) for name, new in names.items())
+        nodes = [replace(node, inputs=tuple(names.get(name, name) for name in node.inputs)) for node in nodes]
+        results = tuple(names.get(value.name, value.name) for value in proto.output)
+        given = {name for node in nodes for name in node.outputs}
+        read = [*(name for node in nodes for name in node.inputs), *results]
+        return Branch(tuple(nodes), tuple(dict.fromkeys(name for name in read if name and name not in given)), results)
 
     def _value(self, proto: Message) -> Value:
         """An input of the model."""

@@ -25,7 +25,7 @@ def fold_constants(graph: Graph) -> None:
     left = []
     for node in graph.nodes:
         names = list(filter(None, node.inputs))
-        if not names or any(name not in graph.constants for name in names) or not _fold(graph, node):
+        if node.op == "If" or not names or any(name not in graph.constants for name in names) or not _fold(graph, node):
             left.append(node)
     graph.nodes = left
     read = {name for node in left for name in node.inputs} | {value.name for value in graph.outputs}

@@ -3,6 +3,7 @@
  * Cells of the image for a kernel: pointers to its rows where nothing else is needed, so that rows above and below it cost nothing; copies of
  * the columns that cross its left or right border, of converted numbers, of single channels.
  */
+#include <math.h>
 #include <string.h>
 
 #include "core/scratch.h"
@@ -12,7 +13,8 @@
 enum {
     CHUNK = 256,                    /* numbers gathered at a time */
     LINE_BYTES = 64,
-    NARROW_BYTES = 1024             /* pieces below this gain nothing from being read in place */
+    NARROW_BYTES = 1024,            /* pieces below this gain nothing from being read in place */
+    TAP_BYTES = 18                  /* nor do those below this for each tap: columns of their own at the borders take longer than copies */
 };
 
 ptrdiff_t fc_filter_folded(ptrdiff_t i, ptrdiff_t n, fc_boundary boundary) {
@@ -177,8 +179,9 @@ void fc_filter_unwidened(const fc_filter *f, fc_filter *own) {
 size_t fc_filter_pieces(const fc_filter *f, ptrdiff_t from, ptrdiff_t to, ptrdiff_t cuts[4]) {
     const ptrdiff_t pixel = (ptrdiff_t)f->cell * f->channels, line = fc_max(LINE_BYTES / pixel, 1);
     ptrdiff_t first = fc_min(-f->left, f->out_w), end = fc_min(f->w - f->k_w - f->left + 1, f->out_w);
+    const double narrow = fmax(NARROW_BYTES, TAP_BYTES * (double)f->k_h * (double)f->k_w);
     cuts[0] = from;
-    if (f->widen || f->cell == 1 || ((first > 0 || end < f->out_w) && (end - first) * pixel < NARROW_BYTES)) {
+    if (f->widen || f->cell == 1 || ((first > 0 || end < f->out_w) && (double)(end - first) * (double)pixel < narrow)) {
         cuts[1] = to;
         return 1;
     }

@@ -72,22 +72,34 @@ static const fc_fft *kernels_of(const fc_filter *f) {
 
 typedef struct sample { double sum, sizes, squares; int whole; } sample;
 
-/* Adding a number whose last digit is a unit rounds to a whole one. */
-#define SAMPLE(T)                                               \
-    for (size_t i = 0; i < n; i++) {                            \
-        const double x = (double)((const T *)row)[i];           \
-        s.sum += x;                                             \
-        s.sizes += fabs(x);                                     \
-        s.squares += x * x;                                     \
-        s.whole &= (x + 0x1.8p52) - 0x1.8p52 == x;              \
-    }
+/*
+ * Chains of sums side by side, as one would wait for each addition. Adding a number whose last digit is a unit rounds
+ * to a whole one.
+ */
+enum { CHAINS = 8 };
+#define SAMPLE(T)                                                       \
+    for (size_t i = 0; i < n; i += CHAINS)                              \
+        for (size_t c = 0; c < fc_least(CHAINS, n - i); c++) {          \
+            const double x = (double)((const T *)row)[i + c];           \
+            sums[c] += x;                                               \
+            sizes[c] += fabs(x);                                        \
+            squares[c] += x * x;                                        \
+            fractions += (x + 0x1.8p52) - 0x1.8p52 != x;                \
+        }
 
 static sample sample_row(const fc_filter *f, const void *row, size_t n) {
-    sample s = {.whole = 1};
+    double sums[CHAINS] = {0}, sizes[CHAINS] = {0}, squares[CHAINS] = {0};
+    int fractions = 0;
     if (is_single(f)) {
         SAMPLE(fc_any_float)
     } else {
         SAMPLE(fc_any_double)
+    }
+    sample s = {.whole = !fractions};
+    for (size_t c = 0; c < CHAINS; c++) {
+        s.sum += sums[c];
+        s.sizes += sizes[c];
+        s.squares += squares[c];
     }
     return s;
 }

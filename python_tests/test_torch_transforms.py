@@ -171,6 +171,19 @@ def test_compiled_functions_keep_tangents():
     close(*tangents)
 
 
+# Of torch's own look at what it traces, which it hides unless warnings are errors.
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+@pytest.mark.parametrize("transform", [
+    lambda f: torch.func.grad(f), lambda f: lambda x: torch.func.vjp(f, x)[1](torch.ones(()))[0],
+    lambda f: lambda x: torch.func.vmap(torch.func.grad(f))(torch.stack([x, 2 * x])), lambda f: torch.func.jacfwd(f),
+], ids=["grad", "vjp", "vmap", "jacfwd"])
+def test_compiled_transforms(transform):
+    _, kernel, bias = operands({})
+    x = random(1, 7, 6, 4)
+    taken = transform(lambda x: network(x, kernel, bias).sin().sum())
+    close(torch.compile(lambda x: taken(x.cos()).sin(), backend="aot_eager")(x), taken(x.cos()).sin())
+
+
 def test_jacobians_and_hessians():
     """By torch.func and by torch.autograd.functional, in either mode."""
     _, kernel, bias = operands({})

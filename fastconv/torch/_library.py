@@ -1,6 +1,7 @@
 """Operations as torch knows them: for the dispatcher, autograd, tracing and vmap; and the short way past all these."""
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import torch
@@ -17,7 +18,8 @@ _VMAP = torch._C._dispatch_key_parse("VmapMode")
 def _is_plain(tensor: torch.Tensor | None) -> bool:
     """Whether this is memory of the CPU and nothing else."""
     return tensor is None or (type(tensor) in _PLAIN and tensor.is_cpu and tensor.layout is torch.strided
-                              and not tensor.is_neg() and not tensor.is_nested)
+                              and not tensor.is_neg() and not tensor.is_nested
+                              and not torch._C._functorch.is_functorch_wrapped_tensor(tensor))
 
 
 def _is_seen(tensors) -> bool:
@@ -36,8 +38,14 @@ def _may_have_tangents() -> bool:
 
 
 @torch._disable_dynamo
+def _hidden(function: Callable, *args):
+    return function(*args)
+
+
 def _uncompiled(function: Callable, *args):
-    """What torch.compile does not look into; unlike `torch.compiler.disable`, this imports nothing."""
+    """What torch.compile does not look into. Its machinery is imported by `_hidden`, and not where nobody uses it."""
+    if torch.compiler.is_compiling() or "torch._dynamo" in sys.modules:
+        return _hidden(function, *args)
     return function(*args)
 
 
@@ -163,17 +171,16 @@ class Op:
             forward=forward, backward=lambda ctx, *grads: (*backward(ctx, *grads)[:tensors], None))
         # torch.func and forward mode know no autograd of registered operations, only this form, slower to call.
         self._transformed = function(
-            forward=self.__call__, setup_context=_with_shapes(setup), backward=backward, vmap=self._over_batch,
+            forward=self.__call__, setup_context=_with_shapes(setup),
+            backward=lambda ctx, *grads: _uncompiled(backward, ctx, *grads), vmap=self._over_batch,
             jvp=_in_every_level(lambda ctx, *tangents: jvp(ctx, *tangents[:tensors])))
 
     def __call__(self, *args):
         tensors = args[:self._tensors]
-        if _may_have_tangents():
+        if _may_have_tangents() or torch._C._are_functorch_transforms_active():
             return _uncompiled(self._transformed.apply, *args)
         if torch.compiler.is_compiling():
             return self._op(*args)
-        if torch._C._are_functorch_transforms_active():
-            return self._transformed.apply(*args)
         if _is_seen(tensors):
             return self._op(*args)
         if _wants_gradient(tensors):

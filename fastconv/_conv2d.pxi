@@ -165,6 +165,17 @@ cdef class PreparedConv2D:
             status = fc_conv2d_run(self.prepared, &geometry.params, x_.data, y_.data)
         _leave(status)
 
+    def run_added(self, Conv2D geometry, x, added, y):
+        """run with an array of y's shape added before the activation."""
+        cdef _Pointer x_ = _Pointer(x, geometry.inputs()), a_ = _Pointer(added, geometry.outputs())
+        cdef _Pointer y_ = _Pointer(y, geometry.outputs(), True)
+        cdef fc_caller caller
+        cdef fc_status status
+        _enter(&caller, True)
+        with nogil:
+            status = fc_conv2d_run_added(self.prepared, &geometry.params, x_.data, a_.data, y_.data)
+        _leave(status)
+
 
 def bias_grad(int dtype, int layout, shape, dy, dbias):
     cdef Py_ssize_t n, h, w, c

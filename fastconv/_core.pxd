@@ -150,6 +150,7 @@ cdef extern from "fastconv.h" nogil:
     fc_status fc_dense_grads(const fc_dense_params *, const void *, const void *, const void *, const void *, void *, void *, void *)
     fc_status fc_conv2d_prepare(const fc_conv2d_params *, const void *, const void *, fc_conv2d_prepared **)
     fc_status fc_conv2d_run(const fc_conv2d_prepared *, const fc_conv2d_params *, const void *, void *)
+    fc_status fc_conv2d_run_added(const fc_conv2d_prepared *, const fc_conv2d_params *, const void *, const void *, void *)
     fc_status fc_conv2d_prepared_weights(const fc_conv2d_prepared *, const void **, const void **)
     void fc_conv2d_free(fc_conv2d_prepared *)
     fc_status fc_plan_conv2d(const fc_conv2d_params *, fc_conv2d_plan *)

@@ -12,6 +12,7 @@ from fastconv.network.passes import (
     gates,
     identities,
     padding,
+    residuals,
     unread,
 )
 from fastconv.network.plan import Plan
@@ -112,6 +113,23 @@ def test_zeros_around_images_go_into_convolutions(pads, inputs, own, left):
         values["k"] = kernel(3, 3, 4, 4)
     before = graph([("Pad", inputs, "y", {}), ("Conv", "y k", "z2", {"pads": own})], values, (None, 6, 7, 3))
     assert len(rewritten(before, padding.fold_padding)) == left
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 7, 4), (6, 7, 4), (1, 1, 1, 4), (2, 1, 1, 4), (3, 2, 6, 7, 4)])
+def test_sums_go_into_convolutions(shape):
+    """Whatever the other summand is broadcast to."""
+    nodes = [("Conv", "x k", "y", {"pads": "same_upper"}), ("Neg", "c", "z", {}),
+             ("Add", "y z", "w", {}), ("Activation", "w", "u", {"activation": ("relu", 0.0)})]
+    before = graph(nodes, {"k": kernel(3, 3, 4, 4), "c": kernel(*shape)}, (None, 6, 7, 4))
+    assert rewritten(before, residuals.fuse_residuals) == ["Neg", "Conv", "Activation"]
+
+
+def test_the_second_of_two_convolutions_takes_the_sum():
+    nodes = [("Conv", "x k", "y", {"pads": "same_upper"}), ("Conv", "x l b", "z", {}),
+             ("Add", "y z", "w", {"activation": ("relu", 0.0)}), ("Conv", "w m", "v", {}), ("Add", "v v", "u", {})]
+    before = graph(nodes, {"k": kernel(3, 3, 4, 8), "l": kernel(1, 1, 4, 8), "b": kernel(8), "m": kernel(1, 1, 8, 2)},
+                   (None, 6, 7, 4))
+    assert rewritten(before, residuals.fuse_residuals) == ["Conv", "Conv", "Conv", "Add"]
 
 
 def test_identities_go_between_inputs_outputs_and_readers():

@@ -13,5 +13,7 @@ typedef struct fc_normalization { const void *mean, *variance, *gamma, *beta; do
 /* y = f(z normalized + added), z the convolution with its bias; added: of y's shape, another tensor, or NULL. F32 and F64. */
 fc_status fc_conv2d_normalized(const fc_conv2d_params *p, const fc_normalization *normalization, const void *x, const void *kernel, const void *bias,
                                const void *added, void *y);
+/* fc_conv2d_run with a tensor of y's shape, other memory, added before the activation; NULL for none. F32 and F64. */
+fc_status fc_conv2d_run_added(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, const void *added, void *y);
 
 #endif

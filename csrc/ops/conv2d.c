@@ -314,10 +314,29 @@ static fc_status packed_for(const fc_conv2d_prepared *prepared, const fc_layer *
     return FC_OK;
 }
 
+/* The tensor is added in registers, or else to the linear result. */
+static fc_status run_adding(fc_layer *layer, fc_conv2d_algorithm id, const fc_layer_weights *weights, const void *x, const void *added, void *y) {
+    if (!added || fc_layer_finishes(layer, id)) {
+        layer->added = added;
+        return fc_layer_run(layer, id, weights, x, y);
+    }
+    fc_layer linear = *layer;
+    linear.params.activation = FC_LINEAR;
+    FC_TRY(fc_layer_run(&linear, id, weights, x, y));
+    fc_layer_add(layer, added, y);
+    return FC_OK;
+}
+
 fc_status fc_conv2d_run(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, void *y) {
+    return fc_conv2d_run_added(prepared, p, x, NULL, y);
+}
+
+fc_status fc_conv2d_run_added(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, const void *added, void *y) {
     fc_layer layer;
     fc_conv2d_algorithm id;
     const void *packed;
+    if (added && p->dtype != FC_F32 && p->dtype != FC_F64)
+        return FC_BAD_DTYPE;
     if (!prepared)
         return FC_BAD_ARGUMENT;
     FC_TRY(make_layer(p, prepared->kernels, &layer));
@@ -328,7 +347,7 @@ fc_status fc_conv2d_run(const fc_conv2d_prepared *prepared, const fc_conv2d_para
     if (fc_layer_is_empty(&layer))
         return FC_OK;
     FC_TRY(packed_for(prepared, &layer, id, &packed));
-    return fc_layer_run(&layer, id, &(fc_layer_weights){prepared->kernel, prepared->bias, packed}, x, y);
+    return run_adding(&layer, id, &(fc_layer_weights){prepared->kernel, prepared->bias, packed}, x, added, y);
 }
 
 fc_status fc_conv2d_serves(const fc_conv2d_params *p) {

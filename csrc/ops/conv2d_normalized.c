@@ -34,7 +34,7 @@ typedef struct scale_job {
     fc_dtype dtype;
     size_t rows, length, count, block;              /* block: rows of a task */
     int planes;
-    const char *from, *scale, *shift, *added;       /* shift, added: may be NULL */
+    const char *from, *scale, *shift, *added;       /* scale: NULL where nothing but `added` changes; shift, added: may be NULL */
     char *to;
     fc_activation_fn *activate;                     /* or NULL */
     double alpha;
@@ -42,14 +42,14 @@ typedef struct scale_job {
 
 #define SCALE_ROW(NAME, T)                                                                                              \
     static void NAME(size_t n, const T *from, const T *scale, const T *shift, const T *added, size_t step, T *to) {     \
-        if (!step) {                                                                                                    \
+        if (scale && !step) {                                                                                           \
             const T times = *scale, plus = shift ? *shift : 0;                                                          \
             for (size_t i = 0; i < n; i++)                                                                              \
                 to[i] = from[i] * times + plus;                                                                         \
-        } else if (shift)                                                                                               \
+        } else if (scale && shift)                                                                                      \
             for (size_t i = 0; i < n; i++)                                                                              \
                 to[i] = from[i] * scale[i] + shift[i];                                                                  \
-        else                                                                                                            \
+        else if (scale)                                                                                                 \
             for (size_t i = 0; i < n; i++)                                                                              \
                 to[i] = from[i] * scale[i];                                                                             \
         for (size_t i = 0; added && i < n; i++)                                                                         \
@@ -64,7 +64,8 @@ static void scale_block(void *job_, size_t task, size_t worker) {
     const size_t first = task * job->block, end = first + fc_least(job->block, job->rows - first), size = fc_dtype_size(job->dtype);
     for (size_t row = first; row < end; row++) {
         const size_t offset = row * job->length * size, channel = job->planes ? row % job->count * size : 0, step = !job->planes;
-        const void *from = job->from + offset, *scale = job->scale + channel, *shift = job->shift ? job->shift + channel : NULL;
+        const void *from = job->from + offset, *scale = job->scale ? job->scale + channel : NULL;
+        const void *shift = job->shift ? job->shift + channel : NULL;
         const void *added = job->added ? job->added + offset : NULL;
         if (job->dtype == FC_F64)
             scale_row_f64(job->length, from, scale, shift, added, step, (fc_any_double *)(job->to + offset));
@@ -108,6 +109,16 @@ static fc_status run_scaling_result(const fc_layer *layer, fc_conv2d_algorithm i
     job.length = job.planes ? pixels / (size_t)p->n : outs;
     scale_rows(&job);
     return FC_OK;
+}
+
+void fc_layer_add(const fc_layer *layer, const void *added, void *y) {
+    const fc_conv2d_params *p = &layer->params;
+    scale_job job = {.dtype = p->dtype, .from = y, .added = added, .to = y, .count = 1};
+    job.activate = fc_activation_kernel(layer->kernels, p->dtype, p->activation);
+    job.alpha = p->alpha;
+    job.rows = fc_view_pixels(&layer->view);
+    job.length = (size_t)p->c_out;
+    scale_rows(&job);
 }
 
 static fc_status run(const fc_layer *layer, fc_conv2d_algorithm id, const operands *o, const void *added) {

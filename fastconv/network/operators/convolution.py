@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from ... import _args, _core
 from ...nn.convolution import Keywords
 from ...nn.transpose import transposed_size
 from .activation import activation_number
+from .elementwise import activated, quiet
 from .geometry import as_image, channels, data_format, explicit_pads, from_image, per_axis, spatial
 from .registry import Step, Tensor, operator
 
@@ -16,8 +18,10 @@ __all__ = ["conv", "conv_transpose"]
 
 
 @operator("Conv")
-def conv(node, x, kernel, bias=None):
-    """Cross-correlation of x with a kernel of shape (spatial..., c_in // groups, c_out), plus bias.
+def conv(node, x, kernel, bias=None, added=None):
+    """Cross-correlation of x with a kernel of shape (spatial..., c_in // groups, c_out), plus bias, plus `added`.
+
+    `added` is broadcast to the result, or the result to it; the activation comes last.
 
     Attributes: ``data_format``, ``strides``, ``dilations``, ``pads``, ``groups``, ``activation``.
     """
@@ -26,17 +30,39 @@ def conv(node, x, kernel, bias=None):
     keywords = _keywords(node.attributes, x, kernel, layout, rank)
     geometry, y_shape = keywords.geometry(x.dtype, x_shape, k_shape, may_be_empty=True)
     y = Tensor(from_image(y_shape, layout, rank), x.dtype)
+    constant = y.size and kernel.value is not None and (bias is None or bias.value is not None)
+    in_core = constant and added is not None and added.shape == y.shape and x.dtype.itemsize >= 4
+    if added is not None and not (in_core and added.dtype == x.dtype):
+        return _adding(node, x, kernel, bias, added)
     plan = geometry.plan() if y.size else {"algorithm": "", "flops": 0.0}
     words = {"algorithm": plan["algorithm"], "flops": plan["flops"]}
-    constant = kernel.value is not None and (bias is None or bias.value is not None)
-    if constant and y.size:
+    if constant:
         prepared = _prepared(node, keywords, x_shape, k_shape, x.dtype, kernel, bias)
-        return Step((y,), functools.partial(prepared.run, geometry), reads=(0,), **words)
+        run = prepared.run if added is None else prepared.run_added
+        return Step((y,), functools.partial(run, geometry), reads=(0,) if added is None else (0, 3), **words)
 
     def run(x, kernel, *bias_and_y):
         bias, y = bias_and_y if len(bias_and_y) == 2 else (None, *bias_and_y)
         geometry.forward(x, kernel, bias, y)
     return Step((y,), run, **words)
+
+
+def _adding(node, x, kernel, bias, added) -> Step:
+    """A convolution, then the sum and the activation, where the core does not compute them in one."""
+    linear = replace(node, attributes=node.attributes | {"activation": None}, prepared=node.prepared)
+    first = conv(linear, x, kernel, bias)
+    (z,) = first.outputs
+    if added.dtype != z.dtype:
+        raise TypeError(f"both summands must have one dtype; received {z.dtype} and {added.dtype}")
+    y = Tensor(np.broadcast_shapes(z.shape, added.shape), z.dtype)
+    reads = first.reads or (0, 1, 2)
+
+    def run(*arrays):
+        *inputs, y = arrays
+        target = y if y.shape == z.shape else np.empty(z.shape, z.dtype)
+        first.run(*(inputs[i] for i in reads), target)
+        np.add(target, inputs[3], out=y)
+    return Step((y,), activated(quiet(run), node.attributes, y), algorithm=first.algorithm, flops=first.flops)
 
 
 @operator("ConvTranspose")

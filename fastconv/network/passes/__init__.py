@@ -14,12 +14,13 @@ from .dense import recognize_dense
 from .gates import recognize_gates
 from .identities import drop_identities
 from .padding import fold_padding
+from .residuals import fuse_residuals
 from .unread import drop_unread
 
 __all__ = ["PASSES", "optimize"]
 
 PASSES = (drop_unread, fold_constants, drop_identities, recognize_dense, recognize_clips, recognize_gates,
-          fold_padding, fold_channel_factors, fuse_activations)
+          fold_padding, fold_channel_factors, fuse_residuals, fuse_activations)
 
 
 def optimize(graph: Graph, passes=PASSES) -> Graph:

@@ -29,7 +29,6 @@ OTHER_FORMS = {
     "3d_default": "three spatial axes", "averagepool_3d": "three spatial axes", "maxpool_3d": "three spatial axes",
     "convtranspose_3d": "three spatial axes", "training_dropout": "training", "training_mode": "training",
     "maxpool_with_argmax": "indices of maxima", "lstm_with_peepholes": "peepholes",
-    "convtranspose_output_shape": "a size that pads follow from", "convtranspose_kernel_shape": "the same",
     "affine_grid": "a condition that is not constant",
 }
 ELEMENTS = {1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13}

@@ -207,6 +207,11 @@ OLDER = [
     one("MaxPool", {"x": [1, 2, 9, 8]}, 11, kernel_shape=[2, 3], dilations=[2, 1], strides=[2, 1]),
     one("ConvTranspose", {"x": [1, 4, 5, 4]}, 11, weights={"k": drawn(4, 3, 3, 2), "b": drawn(6)}, strides=[2, 3],
         pads=[1, 0, 1, 1], output_padding=[1, 0], group=2),
+    one("ConvTranspose", {"x": [1, 2, 3, 4]}, 11, weights={"k": drawn(2, 3, 3, 4)}, strides=[2, 3],
+        output_shape=[6, 11]),
+    one("ConvTranspose", {"x": [1, 2, 3, 4]}, 11, weights={"k": drawn(2, 3, 4, 4)}, strides=[1, 3],
+        auto_pad="SAME_LOWER"),
+    one("ConvTranspose", {"x": [1, 2, 5]}, 11, weights={"k": drawn(2, 3, 4)}, strides=[3], auto_pad="SAME_UPPER"),
     one("LSTM", {"x": [5, 2, 3]}, 14, ["y", "h", "c"], direction="bidirectional", hidden_size=4,
         weights={"k": drawn(2, 16, 3), "r": drawn(2, 16, 4) / 2, "b": drawn(2, 32)}),
     one("GRU", {"x": [5, 2, 3]}, 14, ["y", "h"], direction="reverse", hidden_size=4, linear_before_reset=1,
@@ -252,6 +257,18 @@ def test_limits():
         from_onnx(proto, limits=Limits(nodes=3))
     with pytest.raises(FileError, match="more than 2 deep"):
         from_onnx(proto, limits=Limits(depth=2))
+
+
+def test_constants_that_a_small_model_would_make_are_bounded():
+    doubled = [helper.make_node("Concat", [f"d{i}"] * 2, [f"d{i + 1}"], axis=0) for i in range(60)]
+    filled = [helper.make_node("ConstantOfShape", ["n"], [f"f{i}"]) for i in range(60)]
+    ends = [helper.make_node("Sum", [*(f"f{i}" for i in range(60)), "x"], ["y"])]
+    limits = Limits(tensor_bytes=1 << 22, plan_bytes=1 << 24)
+    cases = (doubled, "d60", "more than the limit"), ([*filled, *ends], "y", "constants of a plan")
+    for nodes, output, message in cases:
+        proto = model(nodes, {"x": [1]}, [output], {"d0": drawn(1000), "n": np.array([1_000_000])})
+        with pytest.raises(ValueError, match=message):
+            from_onnx(proto, limits=limits)(drawn(1))
 
 
 def test_malformed_models_end_in_value_errors():

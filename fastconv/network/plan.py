@@ -68,6 +68,7 @@ class Plan:
         self.tensors: dict[str, Tensor] = {name: Tensor.of(value) for name, value in graph.constants.items()}
         self.steps: list[PlannedStep] = []
         self._limits = limits
+        self._constant_bytes = 0        # of what is folded
         for value, shape in zip(graph.inputs, shapes, strict=True):
             self.tensors[value.name] = Tensor(tuple(shape), value.dtype)
         for node in graph.nodes:
@@ -90,12 +91,18 @@ class Plan:
         outputs = step.outputs
         reads = range(len(inputs)) if step.reads is None else step.reads
         read = [inputs[i] for i in reads if inputs[i] is not None]
-        if any(tensor.value is None for tensor in outputs) and all(x.value is not None for x in read):
-            outputs = fold(step, inputs)
+        if all(x.value is not None for x in read):
+            self._count_constants(node, outputs)
+            outputs = fold(step, inputs) if any(tensor.value is None for tensor in outputs) else outputs
         self.tensors.update((name, tensor) for name, tensor in zip(node.outputs, outputs, strict=False) if name)
         if any(tensor.value is None for tensor in outputs):
             self.steps.append(PlannedStep(node, step, tuple(node.inputs[i] for i in reads), _gives(node, step)))
             self.tensors.update(zip(self.steps[-1].gives, outputs, strict=True))
+
+    def _count_constants(self, node: Node, outputs: tuple[Tensor, ...]) -> None:
+        self._constant_bytes += sum(tensor.nbytes for tensor in outputs)
+        if self._constant_bytes > self._limits.plan_bytes:
+            raise ValueError(f"{node}: constants of a plan take more than the limit of {self._limits.plan_bytes} bytes")
 
     def _taken(self, node: Node) -> Branch:
         """The branch of a condition."""

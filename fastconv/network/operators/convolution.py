@@ -71,7 +71,9 @@ def conv_transpose(node, x, kernel, bias=None):
 
     Attributes: as of Conv, those of the convolution this is the transpose of, and ``output_padding``, cells of the
     result beyond those that windows must cover. Without it the result of 'same_upper' is `strides` times as large as x,
-    and that of 'valid' at least that, as in Keras; that of explicit pads has no such cells.
+    and that of 'valid' at least that, as in Keras; that of explicit pads has no such cells. With
+    ``output_shape``, spatial sizes, pads follow from it, the odd cell behind for 'same_upper', else before; those of
+    'same_lower' follow from `strides` times x's sizes.
     """
     layout, rank, attributes = data_format(node.attributes), x.ndim - 2, node.attributes
     x_shape, k_shape = as_image(x.shape, layout), _kernel_image(kernel.shape, rank)
@@ -103,11 +105,24 @@ def _transposed_size(attributes, x_shape, k_shape, keywords: Keywords, layout: s
     size, pads = spatial(x_shape, layout), attributes.get("pads", "valid")
     extra, ones = attributes.get("output_padding"), (0,) * (2 - rank)
     extra = None if extra is None else ones + tuple(extra)
+    given = attributes.get("output_shape")
+    if given is not None or pads == "same_lower":
+        wanted = [cells * stride for cells, stride in zip(size, keywords.strides, strict=True)]
+        wanted = wanted if given is None else [*(1,) * (2 - rank), *given]
+        keywords.padding = tuple(_pads_of_size(pads == "same_upper", *axis) for axis in zip(
+            wanted, size, k_shape[:2], keywords.strides, keywords.dilation, extra or (0, 0), strict=True))
+        return wanted
     if pads in ("valid", "same_upper"):
         keywords.padding = "valid" if pads == "valid" else "same"
         return transposed_size(size, k_shape[:2], keywords.strides, keywords.padding, extra, keywords.dilation)
     keywords.padding = ((0, 0),) * (2 - rank) + tuple(pads)
     return transposed_size(size, k_shape[:2], keywords.strides, keywords.padding, extra or (0, 0), keywords.dilation)
+
+
+def _pads_of_size(upper: bool, wanted: int, size: int, taps: int, stride: int, dilation: int, extra: int):
+    """The pads of an axis for which a transposed convolution's result has that size."""
+    total = max((size - 1) * stride + extra + (taps - 1) * dilation + 1 - wanted, 0)
+    return (total // 2, total - total // 2) if upper else (total - total // 2, total // 2)
 
 
 def _kernel_image(shape: tuple[int, ...], rank: int) -> tuple[int, ...]:

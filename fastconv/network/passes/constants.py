@@ -6,11 +6,13 @@ from ..operators import Tensor, fold, plan_node
 
 __all__ = ["fold_constants"]
 
-_BYTES = 1 << 20        # of a result that may be larger than what it is made of
+_BYTES = 1 << 20        # of results that may be larger than what they are made of
 
 
 def fold_constants(graph: Graph) -> None:
     """Run what needs no input, such as a Transpose of weights, unless its result is far larger than its inputs.
+
+    Results take at most twice the memory that the graph's constants do, or 1 MiB; what is left is up to plans.
 
     Examples
     --------
@@ -23,21 +25,27 @@ def fold_constants(graph: Graph) -> None:
     (['Add'], array([-1., -2.]))
     """
     left = []
+    room = max(_BYTES, 2 * sum(array.nbytes for array in graph.constants.values()))
     for node in graph.nodes:
         names = list(filter(None, node.inputs))
-        if node.op == "If" or not names or any(name not in graph.constants for name in names) or not _fold(graph, node):
+        known = node.op != "If" and names and all(name in graph.constants for name in names)
+        size = _fold(graph, node, room) if known else None
+        if size is None:
             left.append(node)
+        else:
+            room -= size
     graph.nodes = left
     read = {name for node in left for name in node.inputs} | {value.name for value in graph.outputs}
     graph.constants = {name: array for name, array in graph.constants.items() if name in read}
 
 
-def _fold(graph: Graph, node) -> bool:
+def _fold(graph: Graph, node, room: int) -> int | None:
+    """Make a node's outputs constants; the bytes they take, or None where those are too many."""
     inputs = [Tensor.of(graph.constants[name]) if name else None for name in node.inputs]
     step = plan_node(node, inputs)
     size = sum(tensor.nbytes for tensor in step.outputs)
-    if size > max(_BYTES, 2 * sum(x.nbytes for x in inputs if x is not None)):
-        return False
+    if size > min(room, max(_BYTES, 2 * sum(x.nbytes for x in inputs if x is not None))):
+        return None
     outputs = step.outputs if all(tensor.value is not None for tensor in step.outputs) else fold(step, inputs)
     graph.constants.update((name, tensor.value) for name, tensor in zip(node.outputs, outputs, strict=False) if name)
-    return True
+    return size

@@ -45,8 +45,7 @@ def conv(node: OnnxNode, emit: Emitter) -> None:
 def conv_transpose(node: OnnxNode, emit: Emitter) -> None:
     rank = _spatial_axes(node, emit)
     words = _window(node, rank)
-    if "output_shape" in node.attributes:
-        raise Refused("an output_shape")
+    words["output_shape"] = node.numbers("output_shape")
     if words["pads"] == "valid":
         words["pads"] = ((0, 0),) * rank
     kernel = emit.transposed(node.input(1), (*range(2, rank + 2), 1, 0))

@@ -18,6 +18,10 @@
 #include "kernels/row_sum_types.h"
 #include "kernels/rows_types.h"
 
+/* The caller's numbers, which may lie at any address. */
+typedef float fc_any_float __attribute__((aligned(1)));
+typedef double fc_any_double __attribute__((aligned(1)));
+
 enum { FC_CHAIN = 48 };    /* additions in one register, after which a kernel adds up the chains' sums (body/chain.h) */
 
 /*

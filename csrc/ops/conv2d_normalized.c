@@ -8,7 +8,6 @@
 #include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
-#include "core/unaligned.h"
 #include "ops/activation.h"
 #include "ops/conv2d.h"
 

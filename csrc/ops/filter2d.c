@@ -6,7 +6,6 @@
 
 #include "core/scratch.h"
 #include "core/size.h"
-#include "core/unaligned.h"
 #include "ops/filter/filter.h"
 
 /* Sums of 8-bit numbers under taps of this much in all stay within 16 bits, even when 128 is added to round them. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a body means by T, VEC, V(word), ...: here float. No include guard, it is switched to and fro. */
 #undef T
+#undef ANY
 #undef VEC
 #undef MASK
 #undef V
@@ -8,6 +9,7 @@
 #undef LANES
 #undef TYPED
 #define T float
+#define ANY fc_any_float
 #define VEC vf32
 #define MASK mf32
 #define V(word) vf32_##word

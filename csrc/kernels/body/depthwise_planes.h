@@ -156,7 +156,7 @@ static void TYPED(deinterleave)(const fc_deinterleave *b) {
 
 /* y[i * times + k] = x[i], k < times: whole vectors, what is too much is overwritten by the next ones. */
 static void TYPED(repeat)(size_t n, size_t times, const void *x_, void *y_) {
-    const T *x = x_;
+    const ANY *x = x_;
     T *y = y_;
     for (size_t i = 0; i < n; i++) {
         const VEC all = V(set1)(x[i]);

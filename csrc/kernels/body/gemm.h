@@ -6,7 +6,8 @@
 #define GEMM_KERNEL(ROWS, VECTORS)                                                                                   \
     static void TYPED(gemm_##ROWS##x##VECTORS)(size_t k, const void *a_, size_t a_pitch, const void *b_, size_t b_pitch, \
                                                void *c_, size_t c_pitch, int accumulate) {                           \
-        const T *a = a_, *b = b_;                                                                                    \
+        const ANY *a = a_;                                                                                           \
+        const T *b = b_;                                                                                             \
         T *c = c_;                                                                                                   \
         VEC sum[ROWS][VECTORS];                                                                                      \
         CHAIN_PARTS(ROWS, VECTORS, FC_CHAIN);                                                                        \

@@ -16,7 +16,7 @@
                 sum[r][j] = V(set1)(0);                                                                               \
         for (size_t n = 0; n < g->images; n++)                                                                        \
             for (size_t i = 0; i < g->rows; i++) {                                                                    \
-                const T *a = (const T *)g->a + (ptrdiff_t)n * g->a_image + (ptrdiff_t)i * g->a_row;                   \
+                const ANY *a = (const ANY *)g->a + (ptrdiff_t)n * g->a_image + (ptrdiff_t)i * g->a_row;               \
                 const T *b = (const T *)g->b + (ptrdiff_t)n * g->b_image + (ptrdiff_t)i * g->b_row;                   \
                 for (size_t p = 0; p < g->cols;) {                                                                    \
                     if (!room)                                                                                        \

@@ -16,7 +16,7 @@ typedef struct TYPED(row_sums_step) { size_t k, j, n; int depth, vectors; } TYPE
 static inline __attribute__((always_inline)) void TYPED(row_sums_rows)(const fc_row_sums *g, const TYPED(row_sums_step) *s, VEC (*cells)[ROW_SUMS_VECTORS],
                                                                        size_t r, int height) {
     const int accumulate = g->accumulate || s->k;
-    const T *a = (const T *)g->a + r * g->a_pitch + s->k;
+    const ANY *a = (const ANY *)g->a + r * g->a_pitch + s->k;
     T *c = (T *)g->c + r * g->c_pitch + s->j;
     VEC sums[ROW_SUMS_HEIGHT][ROW_SUMS_VECTORS];
     _Pragma("GCC unroll 4") for (int h = 0; h < height; h++)
@@ -78,7 +78,7 @@ static inline __attribute__((always_inline)) size_t TYPED(row_sums_low)(const fc
     _Pragma("GCC unroll 8") for (int i = 0; i < depth; i++) {
         rows[i] = (const T *)g->b + (k + i) * g->b_pitch;
         _Pragma("GCC unroll 2") for (int h = 0; h < height; h++)
-            factors[h][i] = V(set1)(((const T *)g->a)[h * g->a_pitch + k + i]);
+            factors[h][i] = V(set1)(((const ANY *)g->a)[h * g->a_pitch + k + i]);
     }
     size_t j = 0;
     for (; j + ROW_SUMS_VECTORS * LANES <= g->cols; j += ROW_SUMS_VECTORS * LANES) {

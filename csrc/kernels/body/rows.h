@@ -61,7 +61,8 @@ static inline void TYPED(rows_ask)(const fc_rows_block *block, size_t height, si
 
 #define ROWS_KERNEL(HEIGHT, VECTORS)                                                                     \
     static void TYPED(rows_##HEIGHT##x##VECTORS)(const fc_rows_block *block) {                           \
-        const T *const *a = (const T *const *)block->a, *b = block->b, *start = block->start;            \
+        const ANY *const *a = (const ANY *const *)block->a;                                              \
+        const T *b = block->b, *start = block->start;                                                    \
         const size_t length = block->length, b_pitch = block->b_pitch;                                   \
         const int asks = block->far || block->b_far || block->next;                                      \
         size_t steps = 0;                                                                                \

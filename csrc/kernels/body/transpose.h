@@ -2,15 +2,16 @@
 /* Whole blocks of B x B; the last block of an axis overlaps its neighbour and writes the same values again. */
 #define TRANSPOSE(NAME, BITS, BLOCK, STEP)                                                                                  \
     static void FC_NAME(NAME)(void *dst_, size_t pitch, const void *const *src, size_t rows, size_t length) { \
-        uint##BITS##_t *dst = dst_;                                                                                   \
+        typedef uint##BITS##_t any_ __attribute__((aligned(1)));                                                      \
+        any_ *dst = dst_;                                                                                             \
         if (rows < BLOCK || length < BLOCK) {                                                                         \
             for (size_t i = 0; i < rows; i++)                                                                         \
                 for (size_t k = 0; k < length; k++)                                                                   \
-                    dst[k * pitch + i] = ((const uint##BITS##_t *)src[i])[k];                                         \
+                    dst[k * pitch + i] = ((const any_ *)src[i])[k];                                                   \
             return;                                                                                                   \
         }                                                                                                             \
         for (size_t i = 0;; i = i + 2 * BLOCK <= rows ? i + BLOCK : rows - BLOCK) {                                   \
-            const uint##BITS##_t *p[BLOCK];                                                                           \
+            const any_ *p[BLOCK];                                                                                     \
             for (size_t r = 0; r < BLOCK; r++)                                                                        \
                 p[r] = src[i + r];                                                                                    \
             for (size_t k = 0;; k = k + 2 * BLOCK <= length ? k + BLOCK : length - BLOCK) {                           \

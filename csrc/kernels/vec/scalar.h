@@ -56,7 +56,7 @@
     }                                                                                                             \
     static inline V V##_even(V a, V b) { (void)b; return a; }                                                     \
     static inline V V##_odd(V a, V b) { (void)a; return b; }                                                      \
-    static inline V V##_halves(const T *p, const T *q) { (void)q; return *p; }                                    \
+    static inline V V##_halves(const T *p, const T *q) { (void)q; return V##_load(p); }                                    \
     static inline V V##_high(V v) { return v; }                                                                   \
     static inline V V##_zip_low(V a, V b) { (void)b; return a; }                                                  \
     static inline V V##_zip_high(V a, V b) { (void)a; return b; }                                                 \
@@ -67,10 +67,11 @@ FC_SCALAR_WORDS(vf32, mf32, float, uint32_t, VF32_LANES, 23, 127)
 FC_SCALAR_WORDS(vf64, mf64, double, uint64_t, VF64_LANES, 52, 1023)
 #undef FC_SCALAR_WORDS
 
-static inline vf32 vf32_load_f16(const uint16_t *p) { return half_from_f16(*p); }
-static inline void vf32_store_f16(uint16_t *p, vf32 v) { *p = half_to_f16(v); }
-static inline vf32 vf32_load_bf16(const uint16_t *p) { return half_from_bf16(*p); }
-static inline void vf32_store_bf16(uint16_t *p, vf32 v) { *p = half_to_bf16(v); }
+static inline uint16_t scalar_load_u16(const uint16_t *p) { uint16_t v; memcpy(&v, p, sizeof v); return v; }
+static inline vf32 vf32_load_f16(const uint16_t *p) { return half_from_f16(scalar_load_u16(p)); }
+static inline void vf32_store_f16(uint16_t *p, vf32 v) { const uint16_t half = half_to_f16(v); memcpy(p, &half, sizeof half); }
+static inline vf32 vf32_load_bf16(const uint16_t *p) { return half_from_bf16(scalar_load_u16(p)); }
+static inline void vf32_store_bf16(uint16_t *p, vf32 v) { const uint16_t half = half_to_bf16(v); memcpy(p, &half, sizeof half); }
 
 static inline void transpose8_b8(uint8_t *dst, size_t pitch, const uint8_t *const *p, size_t k) {
     for (size_t column = 0; column < 8; column++)
@@ -79,16 +80,16 @@ static inline void transpose8_b8(uint8_t *dst, size_t pitch, const uint8_t *cons
 }
 
 static inline void transpose4_b32(uint32_t *dst, size_t pitch, const uint32_t *p0, const uint32_t *p1, const uint32_t *p2, const uint32_t *p3) {
-    for (size_t k = 0; k < 4; k++) {
-        uint32_t column[4] = {p0[k], p1[k], p2[k], p3[k]};
-        memcpy(dst + k * pitch, column, sizeof column);
-    }
+    const uint32_t *const p[] = {p0, p1, p2, p3};
+    for (size_t k = 0; k < 4; k++)
+        for (size_t r = 0; r < 4; r++)
+            memcpy(dst + k * pitch + r, p[r] + k, sizeof *dst);
 }
 
 static inline void transpose2_b64(uint64_t *dst, size_t pitch, const uint64_t *p0, const uint64_t *p1) {
     for (size_t k = 0; k < 2; k++) {
-        uint64_t column[2] = {p0[k], p1[k]};
-        memcpy(dst + k * pitch, column, sizeof column);
+        memcpy(dst + k * pitch, p0 + k, sizeof *dst);
+        memcpy(dst + k * pitch + 1, p1 + k, sizeof *dst);
     }
 }
 
@@ -105,7 +106,7 @@ static inline vi32 vi32_add(vi32 a, vi32 b) { return (vi32)((uint32_t)a + (uint3
 static inline vi32 vi32_mul16(vi32 a, vi32 b) { return a * b; }
 static inline vi32 vi32_shift_up(vi32 v, int by) { return by ? 0 : v; }
 static inline vi32 vi32_load_u8(const uint8_t *p) { return *p; }
-static inline vi32 vi32_load_u16(const uint16_t *p) { return *p; }
+static inline vi32 vi32_load_u16(const uint16_t *p) { return scalar_load_u16(p); }
 typedef uint16_t vi16 __attribute__((vector_size(4)));
 static inline vi16 vi16_load_u8(const uint8_t *p) { return (vi16){p[0], p[1]}; }
 static inline vi16 vi16_low_halves(vi32 a, vi32 b) { return (vi16){(uint16_t)a, (uint16_t)b}; }

@@ -112,22 +112,28 @@ static inline vf64 vf64_zip_low(vf64 a, vf64 b) { return _mm_unpacklo_pd(a, b); 
 static inline vf64 vf64_zip_high(vf64 a, vf64 b) { return _mm_unpackhi_pd(a, b); }
 
 static inline vf32 vf32_load_f16(const uint16_t *p) {
-    return _mm_setr_ps(half_from_f16(p[0]), half_from_f16(p[1]), half_from_f16(p[2]), half_from_f16(p[3]));
+    uint16_t h[4];
+    memcpy(h, p, sizeof h);
+    return _mm_setr_ps(half_from_f16(h[0]), half_from_f16(h[1]), half_from_f16(h[2]), half_from_f16(h[3]));
 }
 static inline void vf32_store_f16(uint16_t *p, vf32 v) {
     float lanes[4];
+    uint16_t halves[4];
     _mm_storeu_ps(lanes, v);
     for (int i = 0; i < 4; i++)
-        p[i] = half_to_f16(lanes[i]);
+        halves[i] = half_to_f16(lanes[i]);
+    memcpy(p, halves, sizeof halves);
 }
 static inline vf32 vf32_load_bf16(const uint16_t *p) {
     return _mm_castsi128_ps(_mm_unpacklo_epi16(_mm_setzero_si128(), _mm_loadl_epi64((const __m128i *)p)));
 }
 static inline void vf32_store_bf16(uint16_t *p, vf32 v) {
     float lanes[4];
+    uint16_t halves[4];
     _mm_storeu_ps(lanes, v);
     for (int i = 0; i < 4; i++)
-        p[i] = half_to_bf16(lanes[i]);
+        halves[i] = half_to_bf16(lanes[i]);
+    memcpy(p, halves, sizeof halves);
 }
 
 #define ROWS_B8_SHAPES(X) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(1, 1)

@@ -44,7 +44,7 @@ size_t fc_fft_source_rows(const fc_fft_job *j, const fc_fft_blocks *b, size_t si
 static void widen(const fc_fft_job *j, const void **rows, size_t count, size_t cols, unsigned char *copies) {
     const size_t numbers = cols << fc_filter_is_complex(j->f->work);
     for (size_t r = 0; r < count; r++) {
-        const float *from = rows[r];
+        const fc_any_float *from = rows[r];
         double *to = (double *)(copies + r * FC_FFT_GROUP * j->cell);
         for (size_t i = 0; i < numbers; i++)
             to[i] = (double)from[i];

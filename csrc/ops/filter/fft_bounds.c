@@ -11,7 +11,6 @@
 
 #include "core/scratch.h"
 #include "core/size.h"
-#include "core/unaligned.h"
 #include "ops/filter/fft.h"
 
 /*

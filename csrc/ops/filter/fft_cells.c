@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "core/size.h"
-#include "core/unaligned.h"
 #include "ops/filter/fft.h"
 
 #define IS_OUT(T) (!(fabs((double)((const T *)numbers)[i]) <= limit))

@@ -140,9 +140,11 @@ def test_identities_go_between_inputs_outputs_and_readers():
 
 
 def test_constants_fold_unless_they_grow():
-    nodes = [("Neg", "c", "d", {}), ("Add", "x d", "y", {}), ("Concat", " ".join(["w"] * 9), "e", {"axis": 0})]
-    before = graph(nodes, {"c": kernel(3), "w": np.zeros((50_000, 1), F32)}, (None, 3), ["y"])
-    assert rewritten(before, constants.fold_constants) == ["Add"]
+    nodes = [("Neg", "c", "d", {}), ("Add", "x d", "y", {}), ("Concat", "w v", "e", {"axis": 0}),
+             ("Concat", " ".join(["w"] * 9), "f", {"axis": 0})]
+    large = np.zeros((200_000, 1), F32)
+    before = graph(nodes, {"c": kernel(3), "w": large, "v": large}, (None, 3), ["y"])
+    assert rewritten(before, constants.fold_constants) == ["Add", "Concat"]
     nodes = [("Repeat", "c", "d", {"axes": (0,), "counts": (1_000_000,)}), ("ReduceSum", "d", "e", {}),
              ("Add", "x e", "y", {})]
     assert rewritten(graph(nodes, {"c": [0.0]}, (None, 3)), constants.fold_constants) == [

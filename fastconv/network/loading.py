@@ -5,6 +5,7 @@ import io
 import os
 from pathlib import Path
 
+from . import fcn
 from .errors import FileError
 from .limits import Limits
 from .net import Net
@@ -21,15 +22,17 @@ def load(file, *, limits: Limits | None = None) -> Net:
     Parameters
     ----------
     file : path or binary file object
-        A whole model saved by Keras, a ``.keras`` file or a legacy ``.h5`` file, or an ``.onnx`` file. Its beginning
-        tells which. Of an ``.onnx`` file given by its path, weights may be in files of their own in its folder.
+        A whole model saved by Keras, a ``.keras`` file or a legacy ``.h5`` file, an ``.onnx`` file, or an ``.fcn`` file
+        of `Net.save`. Its beginning tells which. Of an ``.onnx`` file given by its path, weights may be in files of
+        their own in its folder. An ``.fcn`` file given by its path is mapped into memory, so that processes share its
+        weights; it must not be written to while a network of it is there, but may be replaced.
     limits : Limits, optional
         Bounds on what the file may ask for.
 
     Returns
     -------
     Net
-        One of Keras computes in float32, or in float64 where a layer does, and mixed precision in float32; one of ONNX
+        One of Keras computes in float32, or in float64 where a layer does, and mixed precision in float32; others
         in the dtypes of the file.
 
     Raises
@@ -47,7 +50,7 @@ def load(file, *, limits: Limits | None = None) -> Net:
     >>> load(io.BytesIO(b"no network"))
     Traceback (most recent call last):
         ...
-    fastconv.network.errors.FileError: <BytesIO>: neither a .keras, nor an .h5, nor an .onnx file
+    fastconv.network.errors.FileError: <BytesIO>: neither a .keras, nor an .h5, nor an .onnx, nor an .fcn file
     """
     limits = limits or Limits()
     if hasattr(file, "read"):
@@ -56,6 +59,8 @@ def load(file, *, limits: Limits | None = None) -> Net:
     path = os.fspath(file)
     with open(path, "rb") as opened:
         name = os.path.basename(os.fsdecode(path))
+        if opened.peek(len(fcn.MAGIC)).startswith(fcn.MAGIC):
+            return Net(fcn.map_fcn(opened, name, limits), limits)
         return _load(_read(opened, name, limits), name, Path(os.fsdecode(path)).parent, limits)
 
 
@@ -73,13 +78,15 @@ def _load(data: bytes, name: str, folder: Path | None, limits: Limits) -> Net:
     if data.startswith(_IR_VERSION):
         from . import onnx
         return Net(onnx.read_onnx(data, name, folder, limits), limits)
+    if data.startswith(fcn.MAGIC):
+        return Net(fcn.read_fcn(data, name, limits), limits)
     from . import keras
     if data.startswith(b"PK"):
         source = keras.read_archive(io.BytesIO(data), name, limits)
     elif data.startswith(b"\x89HDF\r\n\x1a\n"):
         source = keras.read_legacy(data, name)
     else:
-        raise FileError(f"{name}: neither a .keras, nor an .h5, nor an .onnx file")
+        raise FileError(f"{name}: neither a .keras, nor an .h5, nor an .onnx, nor an .fcn file")
     return Net(keras.model_graph(source, limits), limits)
 
 

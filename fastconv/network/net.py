@@ -6,6 +6,7 @@ import threading
 import numpy as np
 
 from .. import _args, _core
+from .fcn import save_fcn
 from .graph import Graph, Value
 from .limits import Limits
 from .passes import optimize
@@ -173,6 +174,38 @@ class Net:
             found.append([plan.tensors[value.name] for value in values])
         return [Value(value.name, tuple(m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)), a.dtype)
                 for value, a, b in zip(values, *found, strict=True)]
+
+    def save(self, path) -> None:
+        """Write the network, as it was before anything was rewritten for running, into an ``.fcn`` file.
+
+        The file holds weights and graph, and no code. `fastconv.load` maps it into memory.
+
+        Parameters
+        ----------
+        path : path
+            A file that is there is replaced when the new one is whole on disk; a network loaded from it keeps its
+            weights. After an error it is as it was.
+
+        Raises
+        ------
+        ValueError
+            If something other than a file has that path.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> from fastconv.network import Graph, Node, Value, load
+        >>> net = Net(Graph([Value("x", (None, 2), np.dtype("float32"))], [Value("y")],
+        ...                 [Node("Add", ("x", "one"), ("y",))], {"one": np.ones(2, np.float32)}))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "model.fcn")
+        ...     net.save(path)
+        ...     load(path)([[1, 2]])
+        array([[2., 3.]], dtype=float32)
+        """
+        save_fcn(self._graph, path)
 
     def summary(self) -> Table:
         """The layers, with their outputs' shapes and numbers of parameters, as a table that shows itself."""

@@ -89,6 +89,8 @@ class Plan:
                 raise ValueError(f"{node} gives {tensor.nbytes} bytes, more than the limit of "
                                  f"{self._limits.tensor_bytes}")
         outputs = step.outputs
+        if any(node.outputs[len(outputs):]):
+            raise ValueError(f"{node} gives {len(outputs)} values; received names for {len(node.outputs)}")
         reads = range(len(inputs)) if step.reads is None else step.reads
         read = [inputs[i] for i in reads if inputs[i] is not None]
         if all(x.value is not None for x in read):

@@ -26,6 +26,11 @@ PASSES = (drop_unread, fold_constants, drop_identities, recognize_dense, recogni
 def optimize(graph: Graph, passes=PASSES) -> Graph:
     """A copy of a graph that all passes have been over.
 
+    Raises
+    ------
+    ValueError
+        If nodes do not have the inputs or attributes of their operator.
+
     Examples
     --------
     >>> optimize(Graph([], [])).nodes
@@ -33,5 +38,8 @@ def optimize(graph: Graph, passes=PASSES) -> Graph:
     """
     graph = graph.copy()
     for rewrite in passes:
-        rewrite(graph)
+        try:
+            rewrite(graph)
+        except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
+            raise ValueError(f"the network does not fit its operators: {rewrite.__name__}: {error!r}") from error
     return graph

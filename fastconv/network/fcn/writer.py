@@ -1,0 +1,131 @@
+"""Writes a graph into a ``.fcn`` file."""
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import zlib
+from contextlib import suppress
+
+import numpy as np
+
+from ..branches import Branch
+from ..graph import Graph, Node, Value
+from .attributes import check_attribute
+from .layout import ALIGNMENT, DTYPES, HEADER_BYTES, Header
+
+__all__ = ["save_fcn"]
+
+
+def save_fcn(graph: Graph, path) -> None:
+    """Write a graph into a file, which is there whole or, after an error, as it was.
+
+    Parameters
+    ----------
+    graph : Graph
+    path : path
+        A link is followed. A file that is there is replaced; who has mapped it keeps its content.
+
+    Raises
+    ------
+    ValueError
+        If something other than a file has that path, or the graph holds what the format does not.
+    OSError
+        If the file cannot be written.
+    """
+    target = os.path.realpath(os.fsdecode(path))
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise ValueError(f"`path` must be that of a file; {os.fsdecode(path)!r} is none")
+    temporary = os.path.join(os.path.dirname(target), f".{secrets.token_hex(8)}.fcn.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            _write(graph, file)
+            file.flush()
+            os.fsync(file.fileno())
+        if os.path.exists(target):
+            shutil.copymode(target, temporary)
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+    _sync_folder(os.path.dirname(target))
+
+
+def _sync_folder(folder: str) -> None:
+    """Let the new name be on disk too, where the system opens folders."""
+    with suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
+def _write(graph: Graph, file) -> None:
+    file.write(bytes(HEADER_BYTES))
+    constants = _write_constants(graph.constants, file)
+    table = json.dumps({
+        "inputs": [_value(value) for value in graph.inputs],
+        "outputs": [_value(value) for value in graph.outputs],
+        "nodes": [_node(node) for node in graph.nodes],
+        "layers": graph.layers,
+        "constants": constants,
+    }, separators=(",", ":")).encode()
+    begin = file.tell()
+    file.write(table)
+    file.seek(0)
+    file.write(Header(begin + len(table), begin, zlib.crc32(table)).packed())
+
+
+def _write_constants(constants: dict[str, np.ndarray], file) -> list[dict]:
+    """The table's rows of arrays, each of which is written once, under however many names it goes."""
+    written: dict[tuple, tuple[int, int]] = {}      # offset and checksum
+    rows = []
+    for name, array in constants.items():
+        if array.dtype.name not in DTYPES:
+            raise ValueError(f"{name!r} is of dtype {array.dtype}, which .fcn files do not hold")
+        memory = array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
+        if memory not in written:
+            written[memory] = _write_array(array, file)
+        offset, checksum = written[memory]
+        rows.append({"name": name, "dtype": array.dtype.name, "shape": array.shape, "offset": offset,
+                     "crc32": checksum})
+    return rows
+
+
+def _write_array(array: np.ndarray, file) -> tuple[int, int]:
+    """Where an array lies, and its checksum."""
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    words = np.ascontiguousarray(array).reshape(-1).view(f"u{array.itemsize}")
+    file.write(bytes(-file.tell() % ALIGNMENT))
+    offset = file.tell()
+    file.write(words)
+    return offset, zlib.crc32(words)
+
+
+def _value(value: Value) -> dict:
+    return {"name": value.name, "shape": value.shape, "dtype": None if value.dtype is None else value.dtype.name}
+
+
+def _node(node: Node) -> dict:
+    row = {"op": node.op, "inputs": node.inputs, "outputs": node.outputs, "name": node.name, "kind": node.kind,
+           "attributes": _attributes(node)}
+    return {word: entry for word, entry in row.items() if entry or word in ("op", "inputs", "outputs")}
+
+
+def _attributes(node: Node) -> dict:
+    if node.op == "If":
+        return {"branches": [_branch(branch) for branch in node.attributes["branches"]]}
+    for word, value in node.attributes.items():
+        try:
+            check_attribute(word, value)
+        except ValueError as error:
+            raise ValueError(f"{node} cannot be saved: {error}") from None
+    return node.attributes
+
+
+def _branch(branch: Branch) -> dict:
+    return {"nodes": [_node(inner) for inner in branch.nodes], "inputs": branch.inputs, "results": branch.results}

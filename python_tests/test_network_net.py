@@ -147,3 +147,37 @@ def test_models_of_a_class_of_their_own():
             return x
     with pytest.raises(ValueError, match="a model of class Mine"):
         fastconv.from_keras(Mine())
+
+
+@pytest.fixture(scope="module")
+def wide():
+    """Layers that other precisions have other algorithms for."""
+    model = keras.Sequential([keras.Input((32, 32, 64)), L.Conv2D(64, 3, padding="same"), L.Conv2DTranspose(32, 3)])
+    return fastconv.from_keras(moved(model))
+
+
+@pytest.mark.usefixtures("restored_precision")
+def test_a_precision_of_its_own(wide, tmp_path):
+    x = np.random.default_rng(0).standard_normal((1, 32, 32, 64)).astype(np.float32)
+    net = wide.with_precision("medium")
+    net.save(tmp_path / "model.fcn")
+    found = []
+    for word in ("highest", "medium"):
+        fastconv.set_float32_precision(word)
+        found.append([each(x) for each in (wide, net, fastconv.load(tmp_path / "model.fcn"), net.with_precision(None))])
+    (plain, medium, saved, reset), (medium_by_setting, again, _, _) = found
+    for other in (saved, medium_by_setting, again):
+        np.testing.assert_array_equal(medium, other)
+    np.testing.assert_array_equal(plain, reset)
+    assert np.linalg.norm(medium - plain) <= 2e-2 * np.linalg.norm(plain)
+    with pytest.raises(ValueError, match="precision"):
+        wide.with_precision("low")
+
+
+def test_bytes_held(wide):
+    weights = 4 * (3 * 3 * 64 * 64 + 64 + 3 * 3 * 64 * 32 + 32)
+    net = wide.with_precision(None)
+    assert weights <= net.nbytes < weights + 1000
+    net(np.zeros((1, 32, 32, 64), np.float32))
+    assert net.nbytes >= weights + 4 * (3 * 3 * 64 * 64 + 32 * 32 * 64)
+    assert copy.copy(net).nbytes < weights + 1000

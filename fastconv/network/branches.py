@@ -1,12 +1,12 @@
 """Branches of a condition that is known when a plan is made, since it follows from sizes."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from .graph import Node
 
-__all__ = ["Branch", "inlined"]
+__all__ = ["Branch", "changed", "inlined"]
 
 
 @dataclass(frozen=True)
@@ -49,3 +49,20 @@ def inlined(node: Node, branch: Branch) -> Iterator[Node]:
     for result, output in zip(branch.results, node.outputs, strict=True):
         if output:
             yield Node("Identity", (names[result],), (output,), name=node.name, kind=node.kind)
+
+
+def changed(node: Node, change: Callable[[Node], Node]) -> Node:
+    """What a function makes of a node, or of each in the branches of one.
+
+    Examples
+    --------
+    >>> branch = Branch((Node("Neg", ("inner",), ("negative",)),), ("inner",), ("negative",))
+    >>> node = Node("If", ("truth", "x"), ("y",), {"branches": (branch, branch)})
+    >>> changed(node, lambda inner: replace(inner, op="Abs")).attributes["branches"][1].nodes[0].op
+    'Abs'
+    """
+    if node.op != "If":
+        return change(node)
+    branches = tuple(replace(branch, nodes=tuple(changed(inner, change) for inner in branch.nodes))
+                     for branch in node.attributes["branches"])
+    return replace(node, attributes={"branches": branches})

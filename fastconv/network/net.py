@@ -1,25 +1,22 @@
 """A network that is ready to run."""
 from __future__ import annotations
 
-import threading
+from dataclasses import replace
 
 import numpy as np
 
-from .. import _args, _core
+from .. import _args, config
+from .branches import changed
 from .fcn import save_fcn
-from .graph import Graph, Value
+from .graph import Graph, Node, Value
 from .limits import Limits
-from .passes import optimize
-from .plan import Plan, Workspace
+from .plans import Plans, check_shape
 from .profile import Profile, measure
 from .progress import Progress
 from .summary import summarize
 from .table import Table
 
 __all__ = ["Net"]
-
-_PLANS = 8              # kept, for the shapes that came last
-_WORKSPACES = 4         # kept of a plan, for calls at the same time
 
 
 class Net:
@@ -48,10 +45,8 @@ class Net:
         self._begin()
 
     def _begin(self) -> None:
-        self._lock = threading.Lock()
         self._outputs = tuple(value.name for value in self._graph.outputs)
-        self._optimized: dict[tuple[str, ...], Graph] = {}
-        self._plans: dict[tuple, tuple[Plan, list[Workspace]]] = {}
+        self._plans = Plans(self._graph, self._limits)
 
     def __getstate__(self):
         return {"graph": self._graph, "limits": self._limits}
@@ -92,10 +87,10 @@ class Net:
         """
         arrays = self._arrays(inputs)
         if layers is None:
-            results = self._run(arrays, self._outputs)
+            results = self._plans.run(arrays, self._outputs)
             return results[0] if len(results) == 1 else results
         wanted, count = self._wanted(layers), len(self._outputs)
-        results = self._run(arrays, (*self._outputs, *wanted.values()))
+        results = self._plans.run(arrays, (*self._outputs, *wanted.values()))
         outputs = results[0] if count == 1 else results[:count]
         return outputs, dict(zip(wanted, results[count:], strict=True))
 
@@ -126,34 +121,6 @@ class Net:
             return [inputs[name] for name in names]
         return list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
 
-    def _run(self, arrays: list[np.ndarray], outputs: tuple[str, ...]) -> list[np.ndarray]:
-        plan, idle = self._plan([array.shape for array in arrays], outputs)
-        try:
-            workspace = idle.pop()
-        except IndexError:
-            workspace = plan.workspace()
-        try:
-            return workspace(arrays)
-        finally:
-            if len(idle) < _WORKSPACES:
-                idle.append(workspace)
-
-    def _plan(self, shapes: list[tuple[int, ...]], outputs: tuple[str, ...]) -> tuple[Plan, list[Workspace]]:
-        key = tuple(shapes), outputs, _core.get_precision()
-        found = self._plans.get(key)
-        if found is not None:
-            return found
-        for shape, value in zip(shapes, self._graph.inputs, strict=True):
-            _check_shape(shape, value)
-        with self._lock, np.errstate(all="ignore"):     # a weight that is not finite is no fault of the caller
-            if outputs not in self._optimized:
-                self._optimized[outputs] = optimize(self._graph.with_outputs(list(outputs)))
-            if key not in self._plans:
-                while len(self._plans) >= _PLANS:
-                    del self._plans[next(iter(self._plans))]
-                self._plans[key] = Plan(self._optimized[outputs], shapes, self._limits), []
-            return self._plans[key]
-
     @property
     def outputs(self) -> list[Value]:
         """Name, shape (None for free sizes) and dtype of each output, in the file's order.
@@ -162,18 +129,7 @@ class Net:
         """
         if all(value.shape is not None and value.dtype is not None for value in self._graph.outputs):
             return list(self._graph.outputs)
-        return self._shaped(self._graph.outputs)
-
-    def _shaped(self, values: list[Value]) -> list[Value]:
-        """Values with shapes; sizes in which plans for different inputs disagree are free."""
-        names = list(dict.fromkeys(value.name for value in values))
-        graph = self._graph.with_outputs(names)
-        found = []
-        for sizes in ((2, 64), (3, 96)):
-            plan = Plan(graph, [_filled(value.shape, *sizes) for value in graph.inputs], self._limits)
-            found.append([plan.tensors[value.name] for value in values])
-        return [Value(value.name, tuple(m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)), a.dtype)
-                for value, a, b in zip(values, *found, strict=True)]
+        return self._plans.shaped(self._graph.outputs)
 
     def save(self, path) -> None:
         """Write the network, as it was before anything was rewritten for running, into an ``.fcn`` file.
@@ -207,9 +163,49 @@ class Net:
         """
         save_fcn(self._graph, path)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory: weights, what was made of them, and buffers that calls left for the next ones.
+
+        What the core packed counts as much as the kernels it was made of. Weights that lie in a mapped file count too.
+        """
+        return self._plans.nbytes
+
+    def with_precision(self, precision: str | None) -> Net:
+        """The network with a float32 precision of its own; weights are shared with this one.
+
+        Parameters
+        ----------
+        precision : {'highest', 'high', 'medium'} or None
+            As of `fastconv.set_float32_precision`, whose setting holds for None.
+
+        Raises
+        ------
+        ValueError
+            If it is none of these.
+
+        Examples
+        --------
+        >>> from fastconv.network import Graph, Node, Value
+        >>> net = Net(Graph([Value("x", (None, 8, 8, 1), np.dtype("float32"))], [Value("y")],
+        ...                 [Node("Conv", ("x", "k"), ("y",))], {"k": np.ones((3, 3, 1, 1), np.float32)}))
+        >>> net.with_precision("high")(np.ones((1, 8, 8, 1)))[0, 0, 0]
+        array([9.], dtype=float32)
+        """
+        if precision is not None:
+            _args.choice(precision, "precision", config._PRECISIONS)
+
+        def change(node: Node) -> Node:
+            if node.op not in ("Conv", "ConvTranspose"):
+                return node
+            return replace(node, attributes=node.attributes | {"precision": precision})
+        graph = self._graph.copy()
+        graph.nodes = [changed(node, change) for node in graph.nodes]
+        return Net(graph, self._limits)
+
     def summary(self) -> Table:
         """The layers, with their outputs' shapes and numbers of parameters, as a table that shows itself."""
-        return summarize(self._graph, self._shaped([Value(name) for name in self._graph.layers.values()]))
+        return summarize(self._graph, self._plans.shaped([Value(name) for name in self._graph.layers.values()]))
 
     def profile(self, *inputs) -> Profile:
         """The steps that run for these inputs, with the time of each.
@@ -226,7 +222,7 @@ class Net:
             and writes. Times are the least of up to 30 runs. ``plot(path)`` draws them.
         """
         arrays = self._arrays(inputs)
-        plan, _ = self._plan([array.shape for array in arrays], self._outputs)
+        plan, _ = self._plans.find([array.shape for array in arrays], self._outputs)
         return measure(plan, plan.workspace(), arrays)
 
     def predict(self, x, batch_size: int = 32, progress: bool | None = None):
@@ -249,7 +245,7 @@ class Net:
         batch_size = _args.integer(batch_size, "batch_size", 1)
         arrays = self._arrays([x])
         for array, value in zip(arrays, self._graph.inputs, strict=True):
-            _check_shape(array.shape, value)
+            check_shape(array.shape, value)
         counts = {len(array) for array in arrays if array.ndim}
         if len(counts) != 1:
             raise ValueError(f"all inputs must have one number of images; received {sorted(counts)}")
@@ -257,7 +253,7 @@ class Net:
         parts = []
         with Progress(count, progress) as shown:
             for begin in range(0, max(count, 1), batch_size):
-                parts.append(self._run([array[begin:begin + batch_size] for array in arrays], self._outputs))
+                parts.append(self._plans.run([array[begin:begin + batch_size] for array in arrays], self._outputs))
                 shown.advance(len(arrays[0][begin:begin + batch_size]))
         outputs = [part[0] if len(part) == 1 else np.concatenate(part) for part in zip(*parts, strict=True)]
         return outputs[0] if len(outputs) == 1 else outputs
@@ -272,14 +268,3 @@ def _converted(array, value: Value) -> np.ndarray:
             raise TypeError(f"input {value.name!r} must be {value.dtype}; received {array.dtype}")
         array = array.astype(value.dtype)
     return array if array.flags.c_contiguous else np.array(array, order="C")
-
-
-def _check_shape(shape: tuple[int, ...], value: Value) -> None:
-    if len(shape) != len(value.shape) or any(
-            size not in (None, given) for size, given in zip(value.shape, shape, strict=True)):
-        raise ValueError(f"input {value.name!r} must have shape {value.shape}; received {shape}")
-
-
-def _filled(shape: tuple[int | None, ...], batch: int, size: int) -> tuple[int, ...]:
-    """A shape with numbers for its free sizes."""
-    return tuple((size if axis else batch) if given is None else given for axis, given in enumerate(shape))

@@ -38,7 +38,7 @@ def _function(value) -> bool:
 _KINDS: dict[Callable[[object], bool], str] = {
     _flag: "allowzero antialias ceil_mode center count_include_pad exact exclude_outside exclusive go_backwards "
            "keepdims largest last negative noop_with_empty_axes normalize positive reset_after reverse upper",
-    _word: "data_format dtype equation mode policy rounding transform",
+    _word: "data_format dtype equation mode policy precision rounding transform",
     _number: "alpha beta bias cubic epsilon high low max_value negative_slope outside scale shift threshold",
     _integers: "axes axis batch_dims block counts destination dilations end groups output_padding output_shape p parts "
                "perm scales size sizes source start strides window",
@@ -46,8 +46,8 @@ _KINDS: dict[Callable[[object], bool], str] = {
     _function: "activation recurrent_activation",
 }
 ATTRIBUTES = {word: kind for kind, words in _KINDS.items() for word in words.split()}
-_MAY_BE_NONE = frozenset(("activation", "axes", "end", "max_value", "output_padding", "output_shape", "perm", "scales",
-                          "sizes"))
+_MAY_BE_NONE = frozenset(("activation", "axes", "end", "max_value", "output_padding", "output_shape", "perm",
+                          "precision", "scales", "sizes"))
 
 
 def check_attribute(word: str, value) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ... import _args, _core
+from ... import _args, _core, config
 from ...nn.convolution import Keywords
 from ...nn.transpose import transposed_size
 from .activation import activation_number
@@ -23,12 +23,13 @@ def conv(node, x, kernel, bias=None, added=None):
 
     `added` is broadcast to the result, or the result to it; the activation comes last.
 
-    Attributes: ``data_format``, ``strides``, ``dilations``, ``pads``, ``groups``, ``activation``.
+    Attributes: ``data_format``, ``strides``, ``dilations``, ``pads``, ``groups``, ``activation``, and ``precision``,
+    as of `fastconv.set_float32_precision`, whose setting holds without it.
     """
     layout, rank = data_format(node.attributes), x.ndim - 2
     x_shape, k_shape = as_image(x.shape, layout), _kernel_image(kernel.shape, rank)
     keywords = _keywords(node.attributes, x, kernel, layout, rank)
-    geometry, y_shape = keywords.geometry(x.dtype, x_shape, k_shape, may_be_empty=True)
+    geometry, y_shape = keywords.geometry(x.dtype, x_shape, k_shape, precision=_precision(node), may_be_empty=True)
     y = Tensor(from_image(y_shape, layout, rank), x.dtype)
     constant = y.size and kernel.value is not None and (bias is None or bias.value is not None)
     in_core = constant and added is not None and added.shape == y.shape and x.dtype.itemsize >= 4
@@ -83,7 +84,7 @@ def conv_transpose(node, x, kernel, bias=None):
     keywords = _keywords(attributes | {"pads": "valid"}, x, kernel, layout, rank)
     size = _transposed_size(attributes, x_shape, k_shape, keywords, layout, rank)
     y_shape = _args.shape_of(x.shape[0], *size, k_shape[2] * groups, layout)
-    geometry, small = keywords.geometry(x.dtype, y_shape, k_shape, may_be_empty=True)
+    geometry, small = keywords.geometry(x.dtype, y_shape, k_shape, precision=_precision(node), may_be_empty=True)
     if small != x_shape:
         raise ValueError(f"no convolution takes shape {y_shape} to {x_shape}: the `output_padding` is too large")
     y = Tensor(from_image(y_shape, layout, rank), x.dtype)
@@ -146,9 +147,16 @@ def _keywords(attributes: dict, x: Tensor, kernel: Tensor, layout: str, rank: in
     return keywords
 
 
+def _precision(node) -> int:
+    """The core's number of the precision that a node asks for, or of the setting that holds."""
+    word = node.attributes.get("precision")
+    return _core.get_precision() if word is None else config._PRECISIONS.index(
+        _args.choice(word, "precision", config._PRECISIONS))
+
+
 def _prepared(node, keywords, x_shape, k_shape, dtype, kernel, bias):
     """The kernel packed for any sizes of images, once for a node, dtype and precision."""
-    key = dtype, _core.get_precision()
+    key = dtype, _precision(node)
     if key not in node.prepared:
         c_in = channels(x_shape, keywords.data_format)
         general, _ = keywords.geometry(dtype, _args.shape_of(1, 0, 0, c_in, keywords.data_format), k_shape,

@@ -1,0 +1,110 @@
+"""The plans of a network, and the calls of them."""
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from .. import _core
+from .graph import Graph, Value
+from .limits import Limits
+from .memory import distinct_bytes
+from .passes import optimize
+from .plan import Plan, Workspace
+
+__all__ = ["Plans", "check_shape"]
+
+_PLANS = 8              # kept, for the shapes that came last
+_WORKSPACES = 4         # kept of a plan, for calls at the same time
+
+
+class Plans:
+    """What runs for a graph: a plan for each shape of inputs and choice of outputs. Threads may share it.
+
+    Parameters
+    ----------
+    graph : Graph
+    limits : Limits
+
+    Examples
+    --------
+    >>> from fastconv.network.graph import Node
+    >>> plans = Plans(Graph([Value("x", (None,), np.dtype("float32"))], [Value("y")], [Node("Neg", ("x",), ("y",))]),
+    ...               Limits())
+    >>> plans.run([np.ones(2, np.float32)], ("y",))
+    [array([-1., -1.], dtype=float32)]
+    """
+
+    def __init__(self, graph: Graph, limits: Limits):
+        self._graph, self._limits = graph, limits
+        self._lock = threading.Lock()
+        self._optimized: dict[tuple[str, ...], Graph] = {}
+        self._plans: dict[tuple, tuple[Plan, list[Workspace]]] = {}
+
+    def __len__(self):
+        return len(self._plans)
+
+    def run(self, arrays: list[np.ndarray], outputs: tuple[str, ...]) -> list[np.ndarray]:
+        """What these outputs are for inputs that are C-contiguous and of the graph's dtypes."""
+        plan, idle = self.find([array.shape for array in arrays], outputs)
+        try:
+            workspace = idle.pop()
+        except IndexError:
+            workspace = plan.workspace()
+        try:
+            return workspace(arrays)
+        finally:
+            if len(idle) < _WORKSPACES:
+                idle.append(workspace)
+
+    def find(self, shapes: list[tuple[int, ...]], outputs: tuple[str, ...]) -> tuple[Plan, list[Workspace]]:
+        """The plan for inputs of these shapes, and its workspaces that nobody is in."""
+        key = tuple(shapes), outputs, _core.get_precision()
+        found = self._plans.get(key)
+        if found is not None:
+            return found
+        for shape, value in zip(shapes, self._graph.inputs, strict=True):
+            check_shape(shape, value)
+        with self._lock, np.errstate(all="ignore"):     # a weight that is not finite is no fault of the caller
+            if outputs not in self._optimized:
+                self._optimized[outputs] = optimize(self._graph.with_outputs(list(outputs)))
+            if key not in self._plans:
+                while len(self._plans) >= _PLANS:
+                    del self._plans[next(iter(self._plans))]
+                self._plans[key] = Plan(self._optimized[outputs], shapes, self._limits), []
+            return self._plans[key]
+
+    @property
+    def nbytes(self) -> int:
+        """As of `Net.nbytes`."""
+        with self._lock:
+            graphs, plans = [self._graph, *self._optimized.values()], list(self._plans.values())
+        arrays = [array for graph in graphs for array in graph.constants.values()]
+        arrays += [tensor.value for plan, _ in plans for tensor in plan.tensors.values() if tensor.value is not None]
+        packed = sum(len(node.prepared) * sum(graph.constants[name].nbytes for name in node.inputs[1:3]
+                                              if name in graph.constants)
+                     for graph in graphs for node in graph.nodes)
+        return distinct_bytes(arrays) + packed + sum(plan.arena_bytes * len(idle) for plan, idle in plans)
+
+    def shaped(self, values: list[Value]) -> list[Value]:
+        """Values with shapes; sizes in which plans for different inputs disagree are free."""
+        names = list(dict.fromkeys(value.name for value in values))
+        graph = self._graph.with_outputs(names)
+        found = []
+        for sizes in ((2, 64), (3, 96)):
+            plan = Plan(graph, [_filled(value.shape, *sizes) for value in graph.inputs], self._limits)
+            found.append([plan.tensors[value.name] for value in values])
+        return [Value(value.name, tuple(m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)), a.dtype)
+                for value, a, b in zip(values, *found, strict=True)]
+
+
+def check_shape(shape: tuple[int, ...], value: Value) -> None:
+    """Raise a ValueError unless an input may have that shape."""
+    if len(shape) != len(value.shape) or any(
+            size not in (None, given) for size, given in zip(value.shape, shape, strict=True)):
+        raise ValueError(f"input {value.name!r} must have shape {value.shape}; received {shape}")
+
+
+def _filled(shape: tuple[int | None, ...], batch: int, size: int) -> tuple[int, ...]:
+    """A shape with numbers for its free sizes."""
+    return tuple((size if axis else batch) if given is None else given for axis, given in enumerate(shape))

@@ -13,6 +13,7 @@ from fastconv.network.passes import (
     identities,
     padding,
     residuals,
+    sums,
     unread,
 )
 from fastconv.network.plan import Plan
@@ -173,3 +174,20 @@ def test_layers_that_are_asked_for_are_kept():
     x = rng.standard_normal((1, 6, 7, 2)).astype(F32)
     outputs, layers = Net(before)(x, layers=["conv"])
     np.testing.assert_array_equal(np.maximum(layers["conv"], 0), outputs)
+
+
+@pytest.mark.parametrize("present", ["g b", "- b", "g -", "- -"])
+def test_factors_go_into_normalizations_of_the_last_axis(present):
+    nodes = [("BatchNormalization", f"x {present} m v", "n", {"axis": -1, "epsilon": 1e-3}), ("Mul", "f n", "a", {}),
+             ("Add", "a h", "c", {}), ("Div", "c one", "y", {}), ("Sub", "wide y", "z", {})]
+    constants = {**BATCH_NORMALIZATION, "f": kernel(4), "h": kernel(4), "one": 0.5, "wide": kernel(1, 4)}
+    assert rewritten(graph(nodes, constants, (None, 3, 4)), channels.fold_channel_factors) == [
+        "BatchNormalization", "Sub"]
+    nodes[0] = (*nodes[0][:3], {"axis": 2, "epsilon": 1e-3})
+    kept = [node[0] for node in nodes]
+    assert rewritten(graph(nodes, constants, (None, 3, 4)), channels.fold_channel_factors) == kept
+
+
+def test_sums_of_two_are_additions():
+    nodes = [("Sum", "x x", "a", {}), ("Sum", "a x a", "b", {}), ("Sum", "b", "y", {})]
+    assert rewritten(graph(nodes, {}, (None, 3)), sums.recognize_sums) == ["Add", "Sum", "Sum"]

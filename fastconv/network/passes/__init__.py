@@ -15,12 +15,13 @@ from .gates import recognize_gates
 from .identities import drop_identities
 from .padding import fold_padding
 from .residuals import fuse_residuals
+from .sums import recognize_sums
 from .unread import drop_unread
 
 __all__ = ["PASSES", "optimize"]
 
 PASSES = (drop_unread, fold_constants, drop_identities, recognize_dense, recognize_clips, recognize_gates,
-          fold_padding, fold_channel_factors, fuse_residuals, fuse_activations)
+          recognize_sums, fold_padding, fold_channel_factors, fuse_residuals, fuse_activations)
 
 
 def optimize(graph: Graph, passes=PASSES) -> Graph:

@@ -1,4 +1,4 @@
-"""What multiplies or shifts each channel goes into the convolution or dense layer before it."""
+"""What multiplies or shifts each channel goes into the convolution, dense layer or normalization before it."""
 from __future__ import annotations
 
 import numpy as np
@@ -14,7 +14,8 @@ _WEIGHTED = ("Conv", "ConvTranspose", "Dense")
 def fold_channel_factors(graph: Graph) -> None:
     """Fold BatchNormalization, and Mul, Div, Add and Sub by constants of a number a channel, into constant weights.
 
-    The folded weights are computed in float64 and rounded once.
+    Those of a BatchNormalization along the last axis take factors of one axis. The folded
+    weights are computed in float64 and rounded once.
 
     Examples
     --------
@@ -29,6 +30,8 @@ def fold_channel_factors(graph: Graph) -> None:
     rewriter = Rewriter(graph)
     for node in rewriter.nodes():
         while node.op in _WEIGHTED and _fold_next(rewriter, node):
+            pass
+        while node.op == "BatchNormalization" and _fold_into_normalization(rewriter, node):
             pass
     rewriter.finish()
 
@@ -57,18 +60,44 @@ def _fold_next(rewriter: Rewriter, node: Node) -> bool:
     return True
 
 
+def _fold_into_normalization(rewriter: Rewriter, node: Node) -> bool:
+    reader = rewriter.only_reader(node)
+    parameters = [rewriter.constant(name) for name in node.inputs[1:3]]
+    mean = rewriter.constant(node.inputs[3])
+    if node.attributes["axis"] != -1 or reader is None or mean is None or mean.ndim != 1 or any(
+            name and array is None for name, array in zip(node.inputs[1:3], parameters, strict=True)) or (
+            node.attributes.get("activation") or reader.attributes.get("activation")):
+        return False
+    found = _arithmetic(rewriter, node, reader, 1, len(mean), True)
+    if found is None:
+        return False
+    (scale, shift), (gamma, beta) = found, parameters
+    offset = shift if beta is None else beta * scale + shift
+    factors = (scale if gamma is None else gamma * scale, offset)
+    stem = node.name or node.outputs[0]
+    names = [rewriter.add_constant(np.asarray(array, mean.dtype), stem) for array in factors]
+    rewriter.absorb(node, reader)
+    rewriter.set_inputs(node, (node.inputs[0], *names, *node.inputs[3:]))
+    return True
+
+
 def _factors(rewriter: Rewriter, node: Node, reader: Node, ndim: int, channels: int):
     """(scale, shift) of each channel that the reader applies, in float64, or None."""
     last = node.op == "Dense" or node.attributes.get("data_format", "channels_last") == "channels_last"
     if reader.op == "BatchNormalization":
         return _normalization(rewriter, node, reader, ndim, channels, last)
+    return _arithmetic(rewriter, node, reader, 1 if node.op == "Dense" else ndim, channels, last)
+
+
+def _arithmetic(rewriter: Rewriter, node: Node, reader: Node, ndim: int, channels: int, last: bool):
+    """The same of Add, Sub, Mul or Div, on a result of so many axes."""
     if reader.op not in ("Add", "Sub", "Mul", "Div") or reader.inputs[0] == reader.inputs[1]:
         return None
     place = reader.inputs.index(node.outputs[0])
     constant = rewriter.constant(reader.inputs[1 - place])
     if constant is None or (place == 1 and reader.op in ("Sub", "Div")):
         return None
-    values = _of_channels(constant, 1 if node.op == "Dense" else ndim, channels, last)
+    values = _of_channels(constant, ndim, channels, last)
     if values is None:
         return None
     one, zero = np.ones(channels), np.zeros(channels)

@@ -40,16 +40,21 @@ def lp_normalization(node, x):
 
 @operator("LRN")
 def lrn(node, x):
-    """``x / (bias + alpha / size * s) ** beta``, where s sums the squares of ``size`` channels, the second axis."""
+    """``x / (bias + alpha / size * s) ** beta``, where s sums the squares of ``size`` channels.
+
+    Channels are the attribute ``axis``, 1 by default.
+    """
     alpha, beta, bias, size = (node.attributes[name] for name in ("alpha", "beta", "bias", "size"))
+    axis = axis_in(node.attributes.get("axis", 1), x.ndim)
     if x.ndim < 3 or size < 1:
         raise ValueError(f"images and a size of 1 or more are needed; received shape {x.shape} and {size}")
-    before, channels = (size - 1) // 2, x.shape[1]
+    before, channels = (size - 1) // 2, x.shape[axis]
+    every = (slice(None),) * axis
 
     def run(x, y):
         squares, sums = np.square(x), np.zeros_like(x)
         for shift in range(max(-before, 1 - channels), min(size - before, channels)):
             low, high = max(0, -shift), min(channels, channels - shift)
-            sums[:, low:high] += squares[:, low + shift:high + shift]
+            sums[(*every, slice(low, high))] += squares[(*every, slice(low + shift, high + shift))]
         np.copyto(y, x / (x.dtype.type(bias) + x.dtype.type(alpha / size) * sums) ** x.dtype.type(beta))
     return Step((Tensor(x.shape, x.dtype),), run)

@@ -13,6 +13,7 @@ from .constants import fold_constants
 from .dense import recognize_dense
 from .gates import recognize_gates
 from .identities import drop_identities
+from .layout import put_channels_last
 from .padding import fold_padding
 from .residuals import fuse_residuals
 from .sums import recognize_sums
@@ -21,7 +22,7 @@ from .unread import drop_unread
 __all__ = ["PASSES", "optimize"]
 
 PASSES = (drop_unread, fold_constants, drop_identities, recognize_dense, recognize_clips, recognize_gates,
-          recognize_sums, fold_padding, fold_channel_factors, fuse_residuals, fuse_activations)
+          recognize_sums, fold_padding, put_channels_last, fold_channel_factors, fuse_residuals, fuse_activations)
 
 
 def optimize(graph: Graph, passes=PASSES) -> Graph:

@@ -9,7 +9,9 @@ from .. import _args, config
 from .branches import changed
 from .fcn import save_fcn
 from .graph import Graph, Node, Value
+from .inputs import arrays_of
 from .limits import Limits
+from .pictures import blocks, plot_features, plot_kernels, plot_network
 from .plans import Plans, check_shape
 from .profile import Profile, measure
 from .progress import Progress
@@ -85,7 +87,7 @@ class Net:
         ValueError, TypeError
             If inputs do not fit the network, or a layer is not known.
         """
-        arrays = self._arrays(inputs)
+        arrays = arrays_of(self._graph.inputs, inputs)
         if layers is None:
             results = self._plans.run(arrays, self._outputs)
             return results[0] if len(results) == 1 else results
@@ -101,25 +103,6 @@ class Net:
         if unknown:
             raise ValueError(f"`layers` must be some of {self.layers}; received {unknown}")
         return {name: self._graph.layers[name] for name in layers}
-
-    def _arrays(self, inputs) -> list[np.ndarray]:
-        values = self._graph.inputs
-        if len(inputs) == 1 and (isinstance(inputs[0], dict) or len(values) > 1):
-            inputs = self._named(inputs[0])
-        if len(inputs) != len(values):
-            raise ValueError(f"the network takes {len(values)} inputs, {[value.name for value in values]}; "
-                             f"received {len(inputs)}")
-        return [_converted(array, value) for array, value in zip(inputs, values, strict=True)]
-
-    def _named(self, inputs) -> list:
-        """Inputs that were given as one dict or list."""
-        names = [value.name for value in self._graph.inputs]
-        if isinstance(inputs, dict):
-            unknown = set(inputs) ^ set(names)
-            if unknown:
-                raise ValueError(f"the inputs must be {names}; received {list(inputs)}")
-            return [inputs[name] for name in names]
-        return list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
 
     @property
     def outputs(self) -> list[Value]:
@@ -207,6 +190,63 @@ class Net:
         """The layers, with their outputs' shapes and numbers of parameters, as a table that shows itself."""
         return summarize(self._graph, self._plans.shaped([Value(name) for name in self._graph.layers.values()]))
 
+    def plot(self, path) -> None:
+        """Draw the network layer by layer, with shapes and numbers of parameters, into a PNG file.
+
+        Parameters
+        ----------
+        path : path or binary file object
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib, which the extra ``examples`` installs.
+        """
+        plot_network(self._graph, self._plans.shaped, path)
+
+    def plot_features(self, x, path, layers=None) -> None:
+        """Draw each layer's feature maps as a grid, of the first image, into a PNG file.
+
+        Parameters
+        ----------
+        x : array_like, or a dict or list of them
+            As in a call of the network.
+        path : path or binary file object
+        layers : list of str, optional
+            All layers by default. Of a layer 32 maps are shown, of a vector 512 numbers.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib, which the extra ``examples`` installs.
+        ValueError, TypeError
+            If inputs do not fit the network, or a layer is not known.
+        """
+        values = self._graph.inputs
+        arrays = [array[:1] if value.shape[:1] == (None,) else array
+                  for array, value in zip(arrays_of(values, [x]), values, strict=True)]
+        if layers is None:
+            layers = [block.name for block in blocks(self._graph) if block.name in self._graph.layers]
+        _, found = self(*arrays, layers=layers)
+        shown = {value.name: array for value, array in zip(values, arrays, strict=True)}
+        plot_features(self._graph, shown | found, path)
+
+    def plot_kernels(self, path) -> None:
+        """Draw the kernels of the first convolution into a PNG file: in colours where images have three channels.
+
+        Parameters
+        ----------
+        path : path or binary file object
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib, which the extra ``examples`` installs.
+        ValueError
+            If the network has no convolution of constant kernels.
+        """
+        plot_kernels(self._graph, path)
+
     def profile(self, *inputs) -> Profile:
         """The steps that run for these inputs, with the time of each.
 
@@ -221,7 +261,7 @@ class Net:
             A table that shows itself: step, kind, algorithm, output, ms, share, GFLOP/s, and the bytes a step reads
             and writes. Times are the least of up to 30 runs. ``plot(path)`` draws them.
         """
-        arrays = self._arrays(inputs)
+        arrays = arrays_of(self._graph.inputs, inputs)
         plan, _ = self._plans.find([array.shape for array in arrays], self._outputs)
         return measure(plan, plan.workspace(), arrays)
 
@@ -243,7 +283,7 @@ class Net:
             As a call of the network gives them.
         """
         batch_size = _args.integer(batch_size, "batch_size", 1)
-        arrays = self._arrays([x])
+        arrays = arrays_of(self._graph.inputs, [x])
         for array, value in zip(arrays, self._graph.inputs, strict=True):
             check_shape(array.shape, value)
         counts = {len(array) for array in arrays if array.ndim}
@@ -257,14 +297,3 @@ class Net:
                 shown.advance(len(arrays[0][begin:begin + batch_size]))
         outputs = [part[0] if len(part) == 1 else np.concatenate(part) for part in zip(*parts, strict=True)]
         return outputs[0] if len(outputs) == 1 else outputs
-
-
-def _converted(array, value: Value) -> np.ndarray:
-    """An input as a C-contiguous array of its dtype."""
-    if type(array) is not np.ndarray:
-        array = np.asarray(array)
-    if array.dtype != value.dtype:
-        if value.dtype.kind != "f" or array.dtype.kind not in "biuf":
-            raise TypeError(f"input {value.name!r} must be {value.dtype}; received {array.dtype}")
-        array = array.astype(value.dtype)
-    return array if array.flags.c_contiguous else np.array(array, order="C")

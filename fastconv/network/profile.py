@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from .pictures import new_figure
 from .plan import Plan, Workspace
 from .table import Table
 
@@ -39,11 +40,7 @@ class Profile(Table):
         ImportError
             Without matplotlib, which the extra ``examples`` installs.
         """
-        try:
-            from matplotlib.figure import Figure
-        except ImportError:
-            raise ImportError("plots need matplotlib: pip install 'fastconv[examples]'") from None
-        figure = Figure(figsize=(8, 1 + 0.22 * len(self.seconds)), layout="constrained")
+        figure = new_figure(8, 1 + 0.22 * len(self.seconds), layout="constrained")
         axes = figure.subplots()
         axes.barh(range(len(self.seconds)), [1e3 * spent for spent in self.seconds], tick_label=self._names)
         axes.invert_yaxis()

@@ -176,6 +176,40 @@ def test_a_failure_leaves_the_file_as_it_was(tmp_path, monkeypatch, failing):
     assert os.listdir(tmp_path) == ["model.fcn"]
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_weights_in_half_precision(tmp_path, dtype):
+    """The network computes what that of the rounded weights does, in float32."""
+    x = inputs = keras.Input((12, 12, 3))
+    x = L.Conv2DTranspose(16, 3)(L.Conv2D(32, 3, activation="relu", name="first")(x))
+    x = L.Bidirectional(L.LSTM(16))(L.Reshape((12, 192))(x))
+    model = moved(keras.Model(inputs, L.Dense(10)(x)))
+    net = fastconv.from_keras(model)
+    net.save(tmp_path / "whole.fcn")
+    net.astype(dtype).save(tmp_path / "half.fcn")
+    assert (tmp_path / "half.fcn").stat().st_size < 0.65 * (tmp_path / "whole.fcn").stat().st_size
+    half = fastconv.load(tmp_path / "half.fcn")
+    for variable in model.variables:
+        values = np.asarray(variable)
+        if values.ndim > 1:
+            variable.assign(values.astype(dtype if dtype == "float16" else ml_dtypes.bfloat16).astype(np.float32))
+    x = np.random.default_rng(0).random((2, 12, 12, 3), np.float32)
+    wanted = fastconv.from_keras(model)(x)
+    for found in (half, half.astype("float32"), half.astype(dtype)):
+        assert_same_bits([found(x)], [wanted])
+        assert found(x, layers=["first"])[1]["first"].dtype == np.float32
+    assert [row[3] for row in half.summary().rows] == [row[3] for row in net.summary().rows]
+    assert half.astype("float32")._graph.constants.keys() == net._graph.constants.keys()
+
+
+def test_weights_beyond_half_precision():
+    graph = Graph([Value("x", (None, 2), FLOAT)], [Value("y")], [Node("Dense", ("x", "w"), ("y",), {}, "d", "Dense")],
+                  {"w": np.full((2, 2), 1e6, np.float32)})
+    with pytest.raises(ValueError, match=r"'d' \(Dense\) has weights beyond the range of float16"):
+        Net(graph).astype("float16")
+    with pytest.raises(ValueError, match="`dtype`"):
+        Net(graph).astype("int8")
+
+
 def test_paths_that_are_no_files(tmp_path):
     with pytest.raises(ValueError, match="`path`"):
         small([1, 2]).save(tmp_path)

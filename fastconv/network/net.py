@@ -1,14 +1,11 @@
 """A network that is ready to run."""
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from .. import _args, config
-from .branches import changed
+from .. import _args
 from .fcn import save_fcn
-from .graph import Graph, Node, Value
+from .graph import Graph, Value
 from .inputs import arrays_of
 from .limits import Limits
 from .pictures import blocks, plot_features, plot_kernels, plot_network
@@ -17,6 +14,7 @@ from .profile import Profile, measure
 from .progress import Progress
 from .summary import summarize
 from .table import Table
+from .variants import with_precision, with_weights
 
 __all__ = ["Net"]
 
@@ -166,25 +164,25 @@ class Net:
         ------
         ValueError
             If it is none of these.
-
-        Examples
-        --------
-        >>> from fastconv.network import Graph, Node, Value
-        >>> net = Net(Graph([Value("x", (None, 8, 8, 1), np.dtype("float32"))], [Value("y")],
-        ...                 [Node("Conv", ("x", "k"), ("y",))], {"k": np.ones((3, 3, 1, 1), np.float32)}))
-        >>> net.with_precision("high")(np.ones((1, 8, 8, 1)))[0, 0, 0]
-        array([9.], dtype=float32)
         """
-        if precision is not None:
-            _args.choice(precision, "precision", config._PRECISIONS)
+        return Net(with_precision(self._graph, precision), self._limits)
 
-        def change(node: Node) -> Node:
-            if node.op not in ("Conv", "ConvTranspose"):
-                return node
-            return replace(node, attributes=node.attributes | {"precision": precision})
-        graph = self._graph.copy()
-        graph.nodes = [changed(node, change) for node in graph.nodes]
-        return Net(graph, self._limits)
+    def astype(self, dtype: str) -> Net:
+        """The network with kernels and matrices of float32 held in another dtype, as its file has them too.
+
+        It computes in float32 all the same, from the rounded weights. Inputs, results and biases keep their dtypes.
+
+        Parameters
+        ----------
+        dtype : {'float16', 'bfloat16', 'float32'}
+            bfloat16 needs the package ml_dtypes. float32 holds them as numbers of 4 bytes again.
+
+        Raises
+        ------
+        ValueError
+            If it is none of these, or a weight is beyond its range.
+        """
+        return Net(with_weights(self._graph, dtype), self._limits)
 
     def summary(self) -> Table:
         """The layers, with their outputs' shapes and numbers of parameters, as a table that shows itself."""

@@ -36,7 +36,7 @@ def summarize(graph: Graph, values: list[Value]) -> Table:
         nodes = by_name.get(name, [])
         rows.append([name, nodes[0].kind or nodes[0].op if nodes else "", _spelled(value.shape),
                      _parameters(graph, nodes)])
-    weights = [array for array in graph.constants.values() if array.dtype.kind == "f"]
+    weights = [array for array in graph.constants.values() if array.dtype.kind in "fV"]
     total = sum(array.size for array in weights)
     return Table(["layer", "kind", "output", "parameters"], rows,
                  [f"{total:,} parameters, {sum(array.nbytes for array in weights):,} bytes"])
@@ -45,7 +45,7 @@ def summarize(graph: Graph, values: list[Value]) -> Table:
 def _parameters(graph: Graph, nodes: list[Node]) -> int:
     """Numbers in the floats that nodes read, each array once."""
     names = {name for node in nodes for name in node.inputs if name in graph.constants}
-    return sum(math.prod(graph.constants[name].shape) for name in names if graph.constants[name].dtype.kind == "f")
+    return sum(math.prod(graph.constants[name].shape) for name in names if graph.constants[name].dtype.kind in "fV")
 
 
 def _spelled(shape) -> str:

@@ -9,8 +9,8 @@
 
 Names of operators and dtypes come from closed tables. No part of a file is code.
 """
-from .layout import MAGIC
+from .layout import MAGIC, dtype_named
 from .reader import map_fcn, read_fcn
 from .writer import save_fcn
 
-__all__ = ["MAGIC", "map_fcn", "read_fcn", "save_fcn"]
+__all__ = ["MAGIC", "dtype_named", "map_fcn", "read_fcn", "save_fcn"]

@@ -21,8 +21,9 @@ def first_kernels(graph: Graph) -> tuple[Node, np.ndarray]:
     ValueError
         If there is none with constant kernels.
     """
-    found = [(node, graph.constants[node.inputs[1]]) for node in graph.nodes
-             if node.op == "Conv" and node.inputs[1] in graph.constants]
+    known = graph.constants | {node.outputs[0]: graph.constants[node.inputs[0]] for node in graph.nodes
+                               if node.op == "Cast" and node.inputs[0] in graph.constants}
+    found = [(node, known[node.inputs[1]]) for node in graph.nodes if node.op == "Conv" and node.inputs[1] in known]
     if not found:
         raise ValueError("the network has no convolution of constant kernels")
     node, kernel = next(((node, kernel) for node, kernel in found if math.prod(kernel.shape[:-2]) > 1), found[0])

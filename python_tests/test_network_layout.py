@@ -154,6 +154,13 @@ def test_other_graphs_stay():
     assert after.nodes == before.nodes
 
 
+@pytest.mark.parametrize("perm", [(0, 2, 3, 1), (3, 1, 0, 2), (2, 3, 1, 0), (0, 1, 3, 2), (2, 1, 0, 3)])
+def test_transposes_of_few_channels(perm):
+    x = drawn(4, 3, 40, 4)
+    y = Net(graph([("Transpose", "x", "y", {"perm": perm})], {}, shape=x.shape))(x)
+    np.testing.assert_array_equal(y, x.transpose(perm))
+
+
 def test_layers_keep_their_order():
     before = graph([CONV, *BETWEEN["activation"], BACK], {name: CONSTANTS[name] for name in ("k", "k2")})
     before.layers = {"conv": "c", "tanh": "a"}

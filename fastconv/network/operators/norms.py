@@ -50,11 +50,16 @@ def lrn(node, x):
         raise ValueError(f"images and a size of 1 or more are needed; received shape {x.shape} and {size}")
     before, channels = (size - 1) // 2, x.shape[axis]
     every = (slice(None),) * axis
+    shifts = [shift for shift in range(max(-before, 1 - channels), min(size - before, channels)) if shift]
+    cuts = [((*every, slice(max(0, -shift), channels - max(0, shift))),
+             (*every, slice(max(0, shift), channels - max(0, -shift)))) for shift in shifts]
 
     def run(x, y):
-        squares, sums = np.square(x), np.zeros_like(x)
-        for shift in range(max(-before, 1 - channels), min(size - before, channels)):
-            low, high = max(0, -shift), min(channels, channels - shift)
-            sums[(*every, slice(low, high))] += squares[(*every, slice(low + shift, high + shift))]
-        np.copyto(y, x / (x.dtype.type(bias) + x.dtype.type(alpha / size) * sums) ** x.dtype.type(beta))
+        squares = np.square(x)
+        np.copyto(y, squares)
+        for target, source in cuts:
+            np.add(y[target], squares[source], out=y[target])
+        np.multiply(y, x.dtype.type(alpha / size), out=y)
+        np.add(y, x.dtype.type(bias), out=y)
+        np.divide(x, np.power(y, x.dtype.type(beta), out=y), out=y)
     return Step((Tensor(x.shape, x.dtype),), run)

@@ -58,6 +58,8 @@ BETWEEN = {                     # what stands between two convolutions and needs
     "global pools": [("GlobalAveragePool", "c", "b", {}), ("GlobalMaxPool", "c", "d", {}), ("Mul", "b c", "e", {}),
                      ("Add", "e d", "a", {})],
     "normalization": [("BatchNormalization", "c v - v v", "a", {"axis": 1, "epsilon": 1e-3})],
+    "groups": [("GroupNormalization", "c v", "b", {"axis": 1, "groups": -1, "epsilon": 1e-3}),
+               ("GroupNormalization", "b v v", "a", {"axis": -3, "groups": 3, "epsilon": 1e-3})],
     "responses": [("LRN", "c", "a", {"alpha": 0.1, "beta": 0.5, "bias": 1.0, "size": 3})],
     "softmax": [("Softmax", "c", "b", {"axis": 1}), ("Softmax", "b", "d", {"axis": (2, -1)}),
                 ("LogSoftmax", "d", "a", {"axis": -2})],

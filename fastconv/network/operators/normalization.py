@@ -55,8 +55,14 @@ def _as_convolution(node, x: Tensor, axis: int, factor, shift) -> Step:
 
 
 def mean(work: np.ndarray, axes) -> np.ndarray:
-    """The mean along axes, which stay as axes of length 1; NaN of nothing, without NumPy's warning."""
-    return np.add.reduce(work, axes, keepdims=True) / work.dtype.type(math.prod(work.shape[axis] for axis in axes))
+    """The mean along axes, which stay as axes of length 1; NaN of nothing, without NumPy's warning.
+
+    An axis after the other: sums of sums are more accurate than one long sum, and the first one adds long rows.
+    """
+    count = math.prod(work.shape[axis] for axis in axes)
+    for axis in sorted(axes):
+        work = np.add.reduce(work, axis, keepdims=True)
+    return work / work.dtype.type(count)
 
 
 @operator("LayerNormalization")

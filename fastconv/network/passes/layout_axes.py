@@ -12,7 +12,8 @@ __all__ = ["KEEPING", "along_axes", "along_axis", "concat", "extreme_place", "re
            "squeeze", "transpose"]
 
 # What gives as many numbers along its axis as it takes.
-KEEPING = ("Softmax", "LogSoftmax", "Hardmax", "LpNormalization", "LRN", "BatchNormalization")
+KEEPING = ("Softmax", "LogSoftmax", "Hardmax", "LpNormalization", "LRN", "BatchNormalization",
+           "GroupNormalization")
 
 
 def along_axis(layout: Relayout, node: Node, default: int = -1) -> bool:
@@ -64,14 +65,27 @@ def along_axes(layout: Relayout, node: Node) -> bool:
     moved = layout.add_constant(np.array([moved_axis(axis, rank) for axis in chosen], np.int64), node.outputs[0])
     inputs = (layout.twin(others[0], rank), *map(layout.original, others[1:]), moved,
               *map(layout.original, node.inputs[place + 1:]))
-    kept = 1 not in [axis % rank for axis in chosen] or (node.op == "Pad" and not axes and _pads_no_channels(
-        layout.constant(others[1]), rank))
-    layout.move(node, inputs, rank, layout.channels(others[0]) if kept else None)
+    kept = 0 not in [axis % rank for axis in chosen]
+    layout.move(node, inputs, rank, _channels_of_part(layout, node, rank, chosen),
+                layout.batch(others[0]) if kept else None)
     return True
 
 
-def _pads_no_channels(pads: np.ndarray | None, rank: int) -> bool:
-    return pads is not None and pads.size == 2 * rank and not pads.reshape(2, rank)[:, 1].any()
+def _channels_of_part(layout: Relayout, node: Node, rank: int, axes: list[int]) -> int | None:
+    """Channels of what Slice or Pad gives."""
+    channels, place = layout.channels(node.inputs[0]), [axis % rank for axis in axes]
+    if channels is None or 1 not in place:
+        return channels
+    numbers = [None if array is None else array.ravel() for array in map(layout.constant, node.inputs[1:])]
+    at = place.index(1)
+    if node.op == "Pad":
+        pads = numbers[0]
+        return None if pads is None or pads.size != 2 * len(axes) else channels + int(pads[at] + pads[at + len(axes)])
+    steps = numbers[3] if len(numbers) > 3 else np.ones(len(axes), int)
+    if steps is None or any(array is None or array.size != len(axes) for array in (*numbers[:2], steps)) or (
+            steps[at] != 1):
+        return None
+    return len(range(*slice(int(numbers[0][at]), int(numbers[1][at])).indices(channels)))
 
 
 def reduction(layout: Relayout, node: Node) -> bool:

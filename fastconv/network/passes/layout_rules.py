@@ -116,8 +116,8 @@ _BROADCAST = (
     "LessOrEqual", "Equal", "Where", "Sum", "Max", "Min", "Mean")
 
 # What gives as many axes as the largest of its inputs has.
-SAME_RANK = frozenset((*_ELEMENTWISE, *_BROADCAST, *KEEPING, "PRelu", "Resize", "GroupNormalization",
-                       "DepthToSpace", "SpaceToDepth", "Split"))
+SAME_RANK = frozenset((*_ELEMENTWISE, *_BROADCAST, *KEEPING, "PRelu", "Resize", "DepthToSpace", "SpaceToDepth",
+                       "Split"))
 
 RULES: dict[str, Callable[[Relayout, Node], bool]] = {
     **dict.fromkeys(("Conv", "ConvTranspose"), convolution),

@@ -10,6 +10,7 @@ from fastconv.network.passes import (
     constants,
     dense,
     gates,
+    gelu,
     identities,
     padding,
     residuals,
@@ -191,3 +192,16 @@ def test_factors_go_into_normalizations_of_the_last_axis(present):
 def test_sums_of_two_are_additions():
     nodes = [("Sum", "x x", "a", {}), ("Sum", "a x a", "b", {}), ("Sum", "b", "y", {})]
     assert rewritten(graph(nodes, {}, (None, 3)), sums.recognize_sums) == ["Add", "Sum", "Sum"]
+
+
+@pytest.mark.parametrize("before", ["Div x r", "Mul q x"])
+@pytest.mark.parametrize("after", [["Mul x c y", "Mul half y z"], ["Mul c x y", "Div y two z"],
+                                   ["Mul x half y", "Mul y c z"], ["Div x two y", "Mul c y z"]])
+def test_gelu(before, after):
+    constants = {"r": np.sqrt(2), "q": np.sqrt(0.5), "one": 1.0, "half": 0.5, "two": 2.0}
+    rows = [f"{before} a", "Erf a b", "Add b one c", *after]
+    nodes = [(op, " ".join(names[:-1]), names[-1], {}) for op, *names in map(str.split, rows)]
+    assert rewritten(graph(nodes, constants, (None, 5)), gelu.recognize_gelu) == ["Activation"]
+    wrong = constants | {"one": 2.0}
+    assert rewritten(graph(nodes, wrong, (None, 5)), gelu.recognize_gelu) == [node[0] for node in nodes]
+    assert "Erf" in rewritten(graph(nodes, constants, (None, 5), ["z", "c"]), gelu.recognize_gelu)

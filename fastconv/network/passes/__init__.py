@@ -12,6 +12,7 @@ from .clips import recognize_clips
 from .constants import fold_constants
 from .dense import recognize_dense
 from .gates import recognize_gates
+from .gelu import recognize_gelu
 from .identities import drop_identities
 from .layout import put_channels_last
 from .padding import fold_padding
@@ -22,7 +23,8 @@ from .unread import drop_unread
 __all__ = ["PASSES", "optimize"]
 
 PASSES = (drop_unread, fold_constants, drop_identities, recognize_dense, recognize_clips, recognize_gates,
-          recognize_sums, fold_padding, put_channels_last, fold_channel_factors, fuse_residuals, fuse_activations)
+          recognize_gelu, recognize_sums, fold_padding, put_channels_last, fold_channel_factors, fuse_residuals,
+          fuse_activations)
 
 
 def optimize(graph: Graph, passes=PASSES) -> Graph:

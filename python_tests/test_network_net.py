@@ -42,7 +42,7 @@ def test_summary_counts_parameters_as_keras_does(net, model):
     assert rows["first"] == ["first", "Conv2D", "(None, 18, 18, 8)", 224]
     assert sum(row[3] for row in table.rows) == model.count_params()
     assert f"{model.count_params():,} parameters" in repr(table)
-    assert "<td>first</td>" in table._repr_html_()
+    assert "<td>first</td>" in table._repr_html_() and net._repr_html_() == table._repr_html_()
 
 
 def test_profile_tells_each_step(net, x, tmp_path):

@@ -286,3 +286,15 @@ def test_malformed_models_end_in_value_errors():
         except TypeError as error:      # another dtype, or more inputs
             assert str(error).startswith(("input ", "the network "))
     assert min(outcomes.values()) > 100
+
+
+def test_weights_are_held_and_counted_once():
+    """In whatever order their axes are, from initializers and from nodes that are constants."""
+    weights = {"k": drawn(8, 3, 3, 3)}
+    second = helper.make_node("Constant", [], ["l"], "weights", value=numpy_helper.from_array(drawn(4, 8, 1, 1)))
+    nodes = [helper.make_node("Conv", ["x", "k"], ["c"], "first"), second,
+             helper.make_node("Conv", ["c", "l"], ["y"], "second")]
+    net = from_onnx(model(nodes, {"x": (1, 3, 8, 8)}, ["y"], weights).SerializeToString())
+    count = 8 * 3 * 3 * 3 + 4 * 8
+    assert f"{count:,} parameters, {4 * count:,} bytes" in repr(net.summary())
+    assert net.layers == ["first", "second"] and net.nbytes == 4 * count

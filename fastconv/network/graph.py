@@ -122,6 +122,20 @@ class Graph:
             found[value.name].append(None)
         return found
 
+    def drop_unread_constants(self) -> None:
+        """Take away constants that are neither read nor outputs, nor given by a layer.
+
+        Examples
+        --------
+        >>> graph = Graph([], [Value("y")], [Node("Neg", ("a",), ("y",))], {"a": np.ones(2), "b": np.ones(3)})
+        >>> graph.drop_unread_constants()
+        >>> list(graph.constants)
+        ['a']
+        """
+        read = {name for node in self.nodes for name in node.inputs} | {value.name for value in self.outputs}
+        read.update(self.layers.values())
+        self.constants = {name: array for name, array in self.constants.items() if name in read}
+
     def check(self) -> None:
         """Raise a ValueError unless every value has one origin, which comes before its readers."""
         known: set[str] = set()

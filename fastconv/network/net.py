@@ -55,6 +55,9 @@ class Net:
         self._graph, self._limits = state["graph"], state["limits"]
         self._begin()
 
+    def _repr_html_(self):
+        return self.summary()._repr_html_()
+
     @property
     def inputs(self) -> list[Value]:
         """Name, shape (None for free sizes) and dtype of each input, in the file's order."""
@@ -256,8 +259,8 @@ class Net:
         Returns
         -------
         Profile
-            A table that shows itself: step, kind, algorithm, output, ms, share, GFLOP/s, and the bytes a step reads
-            and writes. Times are the least of up to 30 runs. ``plot(path)`` draws them.
+            A table that shows itself, and draws itself by ``plot(path)``: step, kind, algorithm, output, ms (the least
+            of up to 30 runs), share, GFLOP/s, and the bytes a step reads and writes.
         """
         arrays = arrays_of(self._graph.inputs, inputs)
         plan, _ = self._plans.find([array.shape for array in arrays], self._outputs)

@@ -85,6 +85,9 @@ class _Reader:
             graph.check()
         except ValueError as error:
             raise FileError(f"{self._files.source}: {error}") from None
+        # Mappings leave kernels in ONNX's order behind, and values of nodes that are constants.
+        graph.layers = {name: value for name, value in graph.layers.items() if value not in graph.constants}
+        graph.drop_unread_constants()
         return graph
 
     def _read(self, proto: Message) -> None:

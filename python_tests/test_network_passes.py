@@ -14,6 +14,7 @@ from fastconv.network.passes import (
     identities,
     padding,
     residuals,
+    slopes,
     sums,
     unread,
 )
@@ -205,3 +206,20 @@ def test_gelu(before, after):
     wrong = constants | {"one": 2.0}
     assert rewritten(graph(nodes, wrong, (None, 5)), gelu.recognize_gelu) == [node[0] for node in nodes]
     assert "Erf" in rewritten(graph(nodes, constants, (None, 5), ["z", "c"]), gelu.recognize_gelu)
+
+
+@pytest.mark.parametrize("slope", [[0.25, 1.0, 0.5], [0.0, -1.5, 2.0], [np.inf, 0.5, np.nan]])
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_slopes(slope):
+    x = np.array([[1, 0, -0.0], [-2, np.inf, -np.inf], [np.nan, -3, 4], [-1, -1, -1], [-0.0, 2, np.inf]], F32)
+    y = Net(graph([("PRelu", "x s", "y", {})], {"s": slope}, (None, 3)))(x)
+    wanted = np.where(x < 0, x * np.array(slope, F32), x)
+    np.testing.assert_array_equal(y, wanted)
+    zeros = (wanted == 0) & (x == 0)
+    np.testing.assert_array_equal(np.signbit(y[zeros]), np.signbit(wanted[zeros]))
+
+
+def test_a_single_slope_is_a_leaky_rectifier():
+    nodes = [("PRelu", "x one", "a", {}), ("PRelu", "a all", "y", {})]
+    before = graph(nodes, {"one": [[-1.5]], "all": kernel(3)}, (None, 3))
+    assert rewritten(before, slopes.recognize_slopes) == ["Activation", "PRelu"]

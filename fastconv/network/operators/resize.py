@@ -121,7 +121,8 @@ def _along(x: np.ndarray, axis: int, indices: np.ndarray, weights: np.ndarray) -
     for tap in range(indices.shape[1]):
         if not weights[:, tap].any():
             continue
-        part = np.take(x, indices[:, tap], axis) * weights[:, tap].astype(x.dtype).reshape(-1, *behind)
+        part = np.take(x, indices[:, tap], axis)
+        np.multiply(part, weights[:, tap].astype(x.dtype).reshape(-1, *behind), out=part)
         total = part if total is None else np.add(total, part, out=total)
     return np.take(x, indices[:, 0], axis) * x.dtype.type(0) if total is None else total
 

@@ -17,14 +17,15 @@ from .identities import drop_identities
 from .layout import put_channels_last
 from .padding import fold_padding
 from .residuals import fuse_residuals
+from .slopes import recognize_slopes
 from .sums import recognize_sums
 from .unread import drop_unread
 
 __all__ = ["PASSES", "optimize"]
 
 PASSES = (drop_unread, fold_constants, drop_identities, recognize_dense, recognize_clips, recognize_gates,
-          recognize_gelu, recognize_sums, fold_padding, put_channels_last, fold_channel_factors, fuse_residuals,
-          fuse_activations)
+          recognize_gelu, recognize_slopes, recognize_sums, fold_padding, put_channels_last, fold_channel_factors,
+          fuse_residuals, fuse_activations)
 
 
 def optimize(graph: Graph, passes=PASSES) -> Graph:

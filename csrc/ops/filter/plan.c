@@ -105,12 +105,18 @@ double fc_filter_sums_cycles(const fc_filter *f, double work) {
     return arithmetic > moved ? arithmetic : moved;
 }
 
+/* Taps that cancel leave nothing of equal cells where each follows its opposite, not in the order of their rows. */
+static int takes_in_pairs(const fc_filter *f, const fc_filter_taps *known) {
+    return known->cancels && fc_filter_by_sparse.cycles(f, known) >= 0;
+}
+
 static const fc_filter_algorithm *cheapest(const fc_filter *f, const fc_filter_taps *known) {
     const fc_filter_algorithm *best = NULL;
+    const int pairs = takes_in_pairs(f, known);
     double least = 0;
     for (size_t i = 0; i < ALGORITHMS; i++) {
         const double cycles = algorithms[i]->cycles(f, known);
-        if (cycles >= 0 && (!best || cycles < least)) {
+        if (cycles >= 0 && !(pairs && algorithms[i] == &fc_filter_by_direct) && (!best || cycles < least)) {
             best = algorithms[i];
             least = cycles;
         }

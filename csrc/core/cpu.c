@@ -61,10 +61,10 @@ unsigned fc_cpu_features(void) {
 }
 
 /*
- * CPUID does not say it (A. Fog, "The microarchitecture of Intel, AMD and VIA CPUs", 2025): Intel's servers have two units, its other CPUs
+ * CPUID does not say it (A. Fog, "The microarchitecture of Intel, AMD and VIA CPUs"): Intel's servers have two units, its other CPUs
  * one; AMD has had two since family 1Ah.
  */
-static int find_wide_fmas(void) {
+static int described_wide_fmas(void) {
     const unsigned skylake_server = 0x55, ice_lake_server = 0x6a, ice_lake_d = 0x6c, amd_family = 0x1a, avx512_fp16 = 1u << 23;
     unsigned a, b, c, d, most, vendor;
     if (!(fc_cpu_features() & FC_CPU_AVX512) || !__get_cpuid(0, &most, &vendor, &c, &d) || !__get_cpuid(1, &a, &b, &c, &d))
@@ -75,14 +75,6 @@ static int find_wide_fmas(void) {
     if (model == skylake_server || model == ice_lake_server || model == ice_lake_d)
         return 2;
     return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & avx512_fp16) ? 2 : 1;
-}
-
-/* Virtual machines take tens of microseconds to answer CPUID. */
-int fc_cpu_wide_fmas(void) {
-    static int known;           /* every thread that races here writes the same value */
-    if (!known)
-        known = find_wide_fmas();
-    return known;
 }
 
 void fc_cpu_pause(void) { __builtin_ia32_pause(); }
@@ -103,12 +95,12 @@ static size_t described_cache(unsigned level) {
 }
 #elif defined(__aarch64__)
 unsigned fc_cpu_features(void) { return FC_CPU_NEON; }  /* part of the base architecture */
-int fc_cpu_wide_fmas(void) { return 1; }
+static int described_wide_fmas(void) { return 1; }
 void fc_cpu_pause(void) { __asm__ volatile("yield"); }
 static size_t described_cache(unsigned level) { return (void)level, 0; }
 #else
 unsigned fc_cpu_features(void) { return FC_CPU_SCALAR; }
-int fc_cpu_wide_fmas(void) { return 1; }
+static int described_wide_fmas(void) { return 1; }
 void fc_cpu_pause(void) {}
 static size_t described_cache(unsigned level) { return (void)level, 0; }
 #endif
@@ -125,16 +117,24 @@ static size_t cache_size(unsigned level, int name, size_t otherwise) {
 #define _SC_LEVEL3_CACHE_SIZE (-1)
 #endif
 
+/* Found once: virtual machines take tens of microseconds to answer CPUID. */
 static fc_cache_sizes sizes;
-static pthread_once_t sizes_once = PTHREAD_ONCE_INIT;
+static int wide_fmas;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void find_sizes(void) {
+static void find_all(void) {
+    wide_fmas = described_wide_fmas();
     sizes.l3 = cache_size(3, _SC_LEVEL3_CACHE_SIZE, 8u << 20);
     sizes.l2 = cache_size(2, _SC_LEVEL2_CACHE_SIZE, 512u << 10);
     sizes.l1 = cache_size(1, _SC_LEVEL1_DCACHE_SIZE, 32u << 10);
 }
 
 const fc_cache_sizes *fc_caches(void) {
-    pthread_once(&sizes_once, find_sizes);
+    pthread_once(&once, find_all);
     return &sizes;
+}
+
+int fc_cpu_wide_fmas(void) {
+    pthread_once(&once, find_all);
+    return wide_fmas;
 }

@@ -216,25 +216,31 @@ static size_t exact_factor(fc_dtype dtype, const workspace *w, size_t k_h, size_
 
 /*
  * Whether every tap comes from its products with the rounding of the definition: what small taps lose counts where an image meets them alone,
- * and products that cancel leave their own rounding. From the factors as they were written.
+ * and products that cancel leave their own rounding. From the factors as they were written; all: the sum of the taps' sizes.
  */
-static int keep_taps(fc_dtype dtype, const void *kernel, size_t k_h, size_t k_w, size_t rank, size_t most, const void *columns, const void *rows) {
+static int keep_taps(fc_dtype dtype, const void *kernel, size_t k_h, size_t k_w, double all, size_t rank, size_t most, const void *columns, const void *rows) {
     const int is_complex = dtype == FC_C64 || dtype == FC_C128, is_float = dtype == FC_F32 || dtype == FC_C64;
-    const double off = 16 * (is_float ? 0x1p-24 : 0x1p-53), least = is_float ? 0x1p-149 : 0x1p-1074, cancel = 4;
+    const double eps = is_float ? 0x1p-24 : 0x1p-53, off = 16 * eps, least = is_float ? 0x1p-149 : 0x1p-1074, cancel = 4;
+    /* A subnormal digit is nothing beside the kernel, unless all of its taps are about as small. */
+    const double lost = all * eps * eps >= least ? least : 0;
     const size_t step = fc_dtype_size(dtype);
     for (size_t at = 0; at < k_h * k_w; at++) {
         double tap[2] = {0}, sum[2] = {0}, spread = 0;
         read_floats(dtype, (const char *)kernel + at * step, 1, (planes){tap, tap + 1});
+        /* Products of subnormal numbers would be rounded once more. */
+        const double scale = hypot(tap[0], tap[1]) < 0x1p-500 ? 0x1p500 : 1;
         for (size_t r = 0; r < rank; r++) {
             double c[2] = {0}, row[2] = {0};
             read_floats(dtype, (const char *)columns + (at / k_w * most + r) * step, 1, (planes){c, c + 1});
             read_floats(dtype, (const char *)rows + (r * k_w + at % k_w) * step, 1, (planes){row, row + 1});
+            row[0] *= scale;
+            row[1] *= scale;
             sum[0] += c[0] * row[0] - c[1] * row[1];
             sum[1] += is_complex ? c[0] * row[1] + c[1] * row[0] : 0;
             spread += hypot(c[0], c[1]) * hypot(row[0], row[1]);
         }
-        const double size = hypot(tap[0], tap[1]);
-        if (!(hypot(sum[0] - tap[0], sum[1] - tap[1]) <= off * size + least && spread <= cancel * size + least))
+        const double size = hypot(tap[0], tap[1]) * scale, room = lost * scale;
+        if (!(hypot(sum[0] - tap[0] * scale, sum[1] - tap[1] * scale) <= off * size + room && spread <= cancel * size + room))
             return 0;
     }
     return 1;
@@ -253,7 +259,7 @@ static size_t float_factors(fc_dtype dtype, const void *kernel, workspace *w, si
         write_floats(dtype, w->column, k_h, r, most, columns);
         write_floats(dtype, w->row, k_w, r * k_w, 1, rows);
         if (total(&w->rest, k_h * k_w, &pivot) <= enough)
-            return keep_taps(dtype, kernel, k_h, k_w, r + 1, most, columns, rows) ? r + 1 : 0;
+            return keep_taps(dtype, kernel, k_h, k_w, all, r + 1, most, columns, rows) ? r + 1 : 0;
     }
     return 0;
 }

@@ -341,15 +341,18 @@ static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
     return fc_weights_bytes(&panels, &layer->view, bytes);
 }
 
-/* As long as a worker's copy stays in its L2; what is larger comes from L3 to every core alike, unless one core needs it alone: a kernel that
-   lies across is read line after line by panels. */
+/*
+ * As long as a worker's copy stays in its L2; what is larger comes from L3 to every core alike, unless one core needs it alone: a kernel that
+ * lies across is read line after line by panels.
+ */
 static int packs_late(const fc_layer *layer) {
     size_t bytes;
     if (packed_bytes(layer, &bytes) != FC_OK)
         return 0;
+    if (bytes <= fc_caches()->l2 || layer->view.w_out_pitch == 1)
+        return bytes <= fc_caches()->l2;
     const fc_layer own = fc_direct_layer(layer);
-    const fc_direct_plan d = fc_direct_plan_of(&own, FC_DIRECT_LATE);
-    return bytes <= fc_caches()->l2 || (layer->view.w_out_pitch != 1 && d.passing);
+    return fc_direct_plan_of(&own, FC_DIRECT_LATE).passing;
 }
 
 static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {

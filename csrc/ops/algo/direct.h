@@ -46,8 +46,6 @@ typedef struct fc_direct_plan {
 fc_weight_panels fc_direct_weights(const fc_layer *layer);
 /* All but the tiles, which a run looks up. */
 fc_direct_plan fc_direct_plan_of(const fc_layer *layer, fc_direct_form form);
-/* Whether one block holds all pixels. */
-int fc_direct_meets_panels_once(const fc_layer *layer, const fc_direct_plan *plan);
 void fc_direct_find_tiles(const fc_layer *layer, fc_direct_plan *plan);
 /* Estimated cycles of a run. */
 double fc_direct_cost(const fc_layer *layer, const fc_direct_plan *plan);

@@ -97,7 +97,8 @@ static size_t height_for(const fc_layer *layer, size_t vectors) {
     return tile->height;
 }
 
-int fc_direct_meets_panels_once(const fc_layer *layer, const fc_direct_plan *d) { return layer->view.n * (ptrdiff_t)(d->row_blocks * d->col_blocks) == 1; }
+/* Whether one block holds all pixels. */
+static int meets_panels_once(const fc_layer *layer, const fc_direct_plan *d) { return layer->view.n * (ptrdiff_t)(d->row_blocks * d->col_blocks) == 1; }
 
 fc_direct_plan fc_direct_plan_of(const fc_layer *layer, fc_direct_form form) {
     const fc_conv_view *v = &layer->view;
@@ -111,7 +112,7 @@ fc_direct_plan fc_direct_plan_of(const fc_layer *layer, fc_direct_form form) {
     d.kernel_in_l2 = d.weights.panels * d.weights.width * k * d.size <= fc_caches()->l2 / 2;
     plan_runs(layer, &d);
     plan_blocks(layer, &d);
-    d.passing = form == FC_DIRECT_LATE && !d.kernel_in_l2 && fc_direct_meets_panels_once(layer, &d);
+    d.passing = form == FC_DIRECT_LATE && !d.kernel_in_l2 && meets_panels_once(layer, &d);
     const size_t pixel_panels = (size_t)d.rows * fc_parts((size_t)d.cols, d.height);
     d.table_bytes = fc_align_up(pixel_panels * d.height * (size_t)(v->rows.count * v->cols.count) * sizeof(void *));
     d.patch_bytes = d.patched ? fc_align_up(patch_elements(v, d.rows, d.cols, d.pixel_pitch) * d.size) : 0;

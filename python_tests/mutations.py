@@ -1,4 +1,4 @@
-"""Malformed files: bit flips, numbers of extreme size, truncations and splices of a file, drawn from a seed."""
+"""Malformed files: bit flips, numbers of extreme size, truncations and splices of a file, drawn from a seed; places in its JSON."""
 import numpy as np
 
 EXTREMES = [0, 1, 0x7F, 0x80, 0xFF, 2**16 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 1]
@@ -13,6 +13,15 @@ def mutated(data: bytes, seed: int, hot: tuple[int, int] | None = None) -> bytes
         place = int(rng.integers(low, max(min(high, len(changed)), low + 1)))
         KINDS[rng.integers(len(KINDS))](changed, place, rng)
     return bytes(changed)
+
+
+def places(value, found):
+    """Every (container, key) in JSON."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        found.append((value, key))
+        places(item, found)
+    return found
 
 
 def _flip(data, place, rng):

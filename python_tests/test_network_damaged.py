@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers as L
+from mutations import places
 from network_models import moved, saved
 
 import fastconv
@@ -52,15 +53,6 @@ def load_and_run(data):
     except ValueError:
         return False
     return True
-
-
-def places(value, found):
-    """Every (container, key) in JSON."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in items:
-        found.append((value, key))
-        places(item, found)
-    return found
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 import pytest
 from keras import layers as L
-from mutations import mutated
+from mutations import mutated, places
 from network_models import moved
 
 import fastconv
@@ -363,15 +363,6 @@ def test_damaged_bytes(data):
 
 VALUES = [None, 0, -1, 2, 3, 2**31, 2**63, -2**70, 1e308, float("nan"), "", "same_upper", "relu", "Conv", True, [],
           [[]], {}, [1, 2], [[1, 2], [3, 4]], 10**6, "float64"]
-
-
-def places(value, found):
-    """Every (container, key) in JSON."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in items:
-        found.append((value, key))
-        places(item, found)
-    return found
 
 
 @pytest.mark.parametrize("seed", range(4))

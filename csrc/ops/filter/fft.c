@@ -291,10 +291,10 @@ static fc_status run(const fc_filter *f, const fc_filter_taps *known) {
 }
 
 /*
- * Windows of few taps weigh little beside the noise of a block: on an image of noise most outputs of 11 x 11 taps are
- * summed anew, of 15 x 15 hardly any.
+ * Windows of few taps weigh little beside the noise of a block, so that many outputs are summed anew. Measured on images of
+ * noise: 11 x 11 taps take up to twice as long as 17 x 17, 15 x 15 hardly longer. The share of direct sums that this is like.
  */
-static double mended_share(const fc_filter *f) {
+static double summed_anew(const fc_filter *f) {
     static const double MOST = 100, NONE = 220;
     const double taps = (double)f->k_h * (double)f->k_w;
     return fmin(1, fmax(0, (NONE - taps) / (NONE - MOST)));
@@ -304,7 +304,7 @@ static double cycles(const fc_filter *f, const fc_filter_taps *known) {
     fc_fft_cut cut;
     if (!known->finite || !fc_fft_plan(f, &cut))
         return -1;
-    return cut.cycles + mended_share(f) * fc_filter_direct_cycles(f);
+    return cut.cycles + summed_anew(f) * fc_filter_direct_cycles(f);
 }
 
 const fc_filter_algorithm fc_filter_by_fft = {"fft", cycles, run};

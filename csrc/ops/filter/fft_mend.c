@@ -221,19 +221,26 @@ static size_t clear_column(const fc_fft_job *j, const fc_fft_space *s, const fc_
     return found;
 }
 
+/* Marks the lots of a side that the plain sums of tiles leave in doubt; the plain sum that is enough, 0 where none are. */
+static double mark_lots(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side, double weight) {
+    const fc_rect *out = &b->rect[side];
+    const fc_fft_bounds *bounds = &s->bounds[side];
+    memset(bounds->light, HEAVY, j->tiling.light_bytes);
+    if (side_heavy(j, s, b, side, weight))
+        return 0;
+    const double plain = plain_sum(j, bounds, weight);
+    fc_fft_find_light(j->f, &j->tiling, bounds, (size_t)out->rows, (size_t)out->cols, plain);
+    return plain;
+}
+
 int fc_fft_find_lots(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, double weight, size_t share,
                      size_t step) {
     const size_t most = count_lots(j, b) / share / step;
     size_t found = 0;
     for (size_t side = 0; side < j->sides; side++) {
         const fc_rect *out = &b->rect[side];
-        const fc_fft_bounds *bounds = &s->bounds[side];
-        memset(bounds->light, HEAVY, j->tiling.light_bytes);
-        if (side_heavy(j, s, b, side, weight))
-            continue;
-        const double plain = plain_sum(j, bounds, weight);
-        fc_fft_find_light(j->f, &j->tiling, bounds, (size_t)out->rows, (size_t)out->cols, plain);
-        for (ptrdiff_t col = 0; col < out->cols; col += (ptrdiff_t)step * lot_cols(j)) {
+        const double plain = mark_lots(j, s, b, side, weight);
+        for (ptrdiff_t col = 0; plain && col < out->cols; col += (ptrdiff_t)step * lot_cols(j)) {
             if (any_marked(j, s, b, side, col))
                 found += clear_column(j, s, b, side, col, weight, plain);
             if (found > most)
@@ -246,14 +253,9 @@ int fc_fft_find_lots(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *
 int fc_fft_most_clear(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, double weight) {
     size_t marked = 0;
     for (size_t side = 0; side < j->sides; side++) {
-        const fc_rect *out = &b->rect[side];
-        const fc_fft_bounds *bounds = &s->bounds[side];
-        memset(bounds->light, HEAVY, j->tiling.light_bytes);
-        if (side_heavy(j, s, b, side, weight))
-            continue;
-        fc_fft_find_light(j->f, &j->tiling, bounds, (size_t)out->rows, (size_t)out->cols, plain_sum(j, bounds, weight));
+        mark_lots(j, s, b, side, weight);
         for (size_t i = 0; i < j->tiling.light_bytes; i++)
-            marked += bounds->light[i] != HEAVY;
+            marked += s->bounds[side].light[i] != HEAVY;
     }
     return 2 * marked <= count_lots(j, b);
 }

@@ -1,4 +1,4 @@
-"""Malformed files: bit flips, numbers of extreme size, truncations and splices of a file, drawn from a seed; places in its JSON."""
+"""Malformed files: flips, extreme numbers, truncations and splices, drawn from a seed; places in JSON."""
 import numpy as np
 
 EXTREMES = [0, 1, 0x7F, 0x80, 0xFF, 2**16 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 1]

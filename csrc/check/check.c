@@ -12,7 +12,13 @@
 
 enum { GUARD = 256, POISON = 0xa5 };
 
-static struct { uint64_t random; size_t cases, failures; int benching, measuring, reported; char name[256]; const char *variant; } state = {.variant = ""};
+static struct {
+    uint64_t random;
+    size_t cases, failures;
+    int benching, measuring, reported;
+    char name[256];
+    const char *variant;
+} state = {.variant = ""};
 
 static void *allocate(size_t bytes) {
     void *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
@@ -29,13 +35,13 @@ check_buffer check_alloc(size_t bytes, size_t shift) {
     b.data = b.base + GUARD + shift;
     memset(b.base, POISON, GUARD + shift);
     memset(b.data + bytes, POISON, GUARD);
-    memset(b.data, 0xff, bytes);    /* NaN in every float format: an element never written shows */
+    memset(b.data, 0xff, bytes); /* NaN in every float format: an element never written shows */
     return b;
 }
 
 void check_free(check_buffer *b) { free(b->base); }
 
-uint64_t check_random(void) {       /* xorshift64*: Vigna, 2016 */
+uint64_t check_random(void) { /* xorshift64*: Vigna, 2016 */
     state.random ^= state.random >> 12;
     state.random ^= state.random << 25;
     state.random ^= state.random >> 27;
@@ -44,22 +50,32 @@ uint64_t check_random(void) {       /* xorshift64*: Vigna, 2016 */
 size_t check_random_below(size_t n) { return n ? check_random() % n : 0; }
 double check_random_unit(void) { return ((double)(check_random() >> 11) + 0.5) * 0x1p-52 - 1; }
 
-static const double extremes[] = {0.0, -0.0, 1e30, -1e30, 3.4028234e38, -3.4028234e38, 1e-40, -1e-40, 1e-45, 88.8, -88.8, -103.5, 0.5, -0.5, 20, -20};
+static const double extremes[] = {
+    0.0, -0.0, 1e30, -1e30, 3.4028234e38, -3.4028234e38, 1e-40, -1e-40, 1e-45, 88.8, -88.8, -103.5, 0.5, -0.5, 20, -20};
 
-#define FILL(T, F)                                                                             \
-    void check_fill_##F(T *x, size_t n) {                                                      \
-        for (size_t i = 0; i < n; i++)                                                         \
-            x[i] = (T)check_random_unit();                                                     \
-    }                                                                                          \
-    void check_fill_##F##_extremes(T *x, size_t n) {                                           \
-        for (size_t i = 0; i < n; i++)                                                         \
-            switch (check_random_below(8)) {                                                   \
-            case 0: x[i] = (T)extremes[check_random_below(sizeof extremes / 8)]; break;        \
-            case 1: x[i] = check_random_below(4) ? (T)INFINITY : (T)NAN; break;                \
-            case 2: x[i] = -(T)INFINITY; break;                                                \
-            case 3: x[i] = (T)(check_random_unit() * 100); break;                              \
-            default: x[i] = (T)(check_random_unit() * 4);                                      \
-            }                                                                                  \
+#define FILL(T, F)                                                           \
+    void check_fill_##F(T *x, size_t n) {                                    \
+        for (size_t i = 0; i < n; i++)                                       \
+            x[i] = (T)check_random_unit();                                   \
+    }                                                                        \
+    void check_fill_##F##_extremes(T *x, size_t n) {                         \
+        for (size_t i = 0; i < n; i++)                                       \
+            switch (check_random_below(8)) {                                 \
+            case 0:                                                          \
+                x[i] = (T)extremes[check_random_below(sizeof extremes / 8)]; \
+                break;                                                       \
+            case 1:                                                          \
+                x[i] = check_random_below(4) ? (T)INFINITY : (T)NAN;         \
+                break;                                                       \
+            case 2:                                                          \
+                x[i] = -(T)INFINITY;                                         \
+                break;                                                       \
+            case 3:                                                          \
+                x[i] = (T)(check_random_unit() * 100);                       \
+                break;                                                       \
+            default:                                                         \
+                x[i] = (T)(check_random_unit() * 4);                         \
+            }                                                                \
     }
 FILL(float, f32)
 FILL(double, f64)
@@ -86,18 +102,18 @@ static int fail(void) {
     return ++state.failures <= 50;
 }
 
-#define CLOSE(T, F)                                                                                               \
-    void check_close_##F(const T *got, const T *want, size_t n, double tolerance, double scale) {                 \
-        for (size_t i = 0; i < n; i++) {                                                                          \
-            T g, w;                                                                                               \
-            memcpy(&g, got + i, sizeof g);                                                                        \
-            memcpy(&w, want + i, sizeof w);                                                                       \
-            if ((isnan(g) && isnan(w)) || g == w || fabs((double)g - (double)w) <= tolerance * scale)             \
-                continue;                                                                                         \
-            if (fail())                                                                                           \
-                printf("FAIL %s: [%zu] is %.9g, should be %.9g\n", state.name, i, (double)g, (double)w);          \
-            return;                                                                                               \
-        }                                                                                                         \
+#define CLOSE(T, F)                                                                                      \
+    void check_close_##F(const T *got, const T *want, size_t n, double tolerance, double scale) {        \
+        for (size_t i = 0; i < n; i++) {                                                                 \
+            T g, w;                                                                                      \
+            memcpy(&g, got + i, sizeof g);                                                               \
+            memcpy(&w, want + i, sizeof w);                                                              \
+            if ((isnan(g) && isnan(w)) || g == w || fabs((double)g - (double)w) <= tolerance * scale)    \
+                continue;                                                                                \
+            if (fail())                                                                                  \
+                printf("FAIL %s: [%zu] is %.9g, should be %.9g\n", state.name, i, (double)g, (double)w); \
+            return;                                                                                      \
+        }                                                                                                \
     }
 CLOSE(float, f32)
 CLOSE(double, f64)
@@ -135,7 +151,8 @@ static double now(void) {
 int check_benching(void) { return state.benching; }
 int check_measuring(void) { return state.measuring; }
 
-void check_time(const char *slot, const char *isa, const char *parameters, void (*run)(void *), void *context, double work, const char *unit) {
+void check_time(const char *slot, const char *isa, const char *parameters, void (*run)(void *), void *context,
+    double work, const char *unit) {
     double best = INFINITY, begin = now();
     for (size_t repeat = 1; now() - begin < 0.1;) {
         double start = now();
@@ -148,7 +165,8 @@ void check_time(const char *slot, const char *isa, const char *parameters, void 
         }
         best = fmin(best, took / (double)repeat);
     }
-    printf("%-6s%-1s %-22s %-28s %9.2f us %8.2f %s\n", isa, state.variant, slot, parameters, best * 1e6, work / best / 1e9, unit);
+    printf("%-6s%-1s %-22s %-28s %9.2f us %8.2f %s\n", isa, state.variant, slot, parameters, best * 1e6,
+        work / best / 1e9, unit);
 }
 
 static void check_table(const fc_kernels *kernels, const char *isa, const char *variant, uint64_t seed) {
@@ -161,7 +179,8 @@ static void check_table(const fc_kernels *kernels, const char *isa, const char *
     printf("%s%s: %s\n", isa, variant, state.failures == before ? "ok" : "FAILED");
 }
 
-/* An instruction set with extensions is checked twice: with those this CPU has, then without any, under its name and "-". */
+/* An instruction set with extensions is checked twice: with those this CPU has, then without any, under its name and
+ * "-". */
 int main(int argc, char **argv) {
     uint64_t seed = (uint64_t)time(NULL);
     for (int i = 1; i < argc; i++)

@@ -29,53 +29,55 @@ static double scale_of(fc_activation a, double x, long double want, double tiny,
     return isfinite(scale) ? scale : 1;
 }
 
-#define CHECK(T, F, EPS, TINY, FORWARD, GRADIENT, GRADIENT_Y)                                                           \
-    static void compare_##F(fc_activation a, const T *x, const T *got, const long double *want, size_t n, double least) { \
-        for (size_t i = 0; i < n; i++) {                                                                                \
-            T rounded = (T)want[i];                                                                                     \
-            check_close_##F(got + i, &rounded, 1, EPSILONS * EPS, scale_of(a, (double)x[i], want[i], TINY, least));     \
-        }                                                                                                               \
-    }                                                                                                                   \
-    static void forward_##F(const fc_kernels *k, const char *isa, fc_activation a, double alpha, size_t n) {            \
-        size_t shift = check_random_below(64);                                                                          \
-        int in_place = check_random_below(2) == 0;                                                                      \
-        check_buffer x = check_alloc(n * sizeof(T), check_random_below(64)), y = check_alloc(n * sizeof(T), shift);     \
-        T in[MOST];                                                                                                     \
-        long double want[MOST];                                                                                         \
-        check_case(names[a], isa, #F " n %zu alpha %g %s", n, alpha, in_place ? "in place" : "");                       \
-        check_fill_##F##_extremes(in, n);                                                                               \
-        for (size_t i = 0; i < n; i++)                                                                                  \
-            want[i] = fc_ref_activation(a, (T)alpha, in[i]);                                                            \
-        memcpy(in_place ? y.data : x.data, in, n * sizeof(T));                                                          \
-        FORWARD[a](n, alpha, in_place ? y.data : x.data, y.data);                                                       \
-        compare_##F(a, in, (T *)y.data, want, n, 0);                                                                    \
-        check_guards(&x);                                                                                               \
-        check_guards(&y);                                                                                               \
-        check_free(&x);                                                                                                 \
-        check_free(&y);                                                                                                 \
-    }                                                                                                                   \
-    static void gradient_##F(const fc_kernels *k, const char *isa, fc_activation a, double alpha, size_t n, int from_y) { \
-        check_buffer x = check_alloc(n * sizeof(T), check_random_below(64));                                            \
-        check_buffer dy = check_alloc(n * sizeof(T), check_random_below(64)), dx = check_alloc(n * sizeof(T), 4);       \
-        T from[MOST], g[MOST];                                                                                          \
-        long double want[MOST];                                                                                         \
-        check_case(names[a], isa, "gradient%s " #F " n %zu alpha %g", from_y ? " from y" : "", n, alpha);               \
-        check_fill_##F##_extremes(from, n);                                                                             \
-        check_fill_##F(g, n);                                                                                           \
-        for (size_t i = 0; i < n; i++) {                                                                                \
-            if (from_y)                                                                                                 \
-                from[i] = (T)fc_ref_activation(a, (T)alpha, from[i]);                                                   \
-            /* The derivative overflows by itself. */                                                                    \
-            want[i] = g[i] * (T)(from_y ? fc_ref_derivative_from_output : fc_ref_derivative)(a, (T)alpha, from[i]);     \
-        }                                                                                                               \
-        memcpy(x.data, from, n * sizeof(T));                                                                            \
-        memcpy(dy.data, g, n * sizeof(T));                                                                              \
-        (from_y ? GRADIENT_Y : GRADIENT)[a](n, alpha, x.data, dy.data, dx.data);                                        \
-        compare_##F(a, from, (T *)dx.data, want, n, from_y ? 2 : 0);    /* y + alpha, 1 - y: of the size of 1 */            \
-        check_guards(&dx);                                                                                              \
-        check_free(&x);                                                                                                 \
-        check_free(&dy);                                                                                                \
-        check_free(&dx);                                                                                                \
+#define CHECK(T, F, EPS, TINY, FORWARD, GRADIENT, GRADIENT_Y)                                                       \
+    static void compare_##F(                                                                                        \
+        fc_activation a, const T *x, const T *got, const long double *want, size_t n, double least) {               \
+        for (size_t i = 0; i < n; i++) {                                                                            \
+            T rounded = (T)want[i];                                                                                 \
+            check_close_##F(got + i, &rounded, 1, EPSILONS * EPS, scale_of(a, (double)x[i], want[i], TINY, least)); \
+        }                                                                                                           \
+    }                                                                                                               \
+    static void forward_##F(const fc_kernels *k, const char *isa, fc_activation a, double alpha, size_t n) {        \
+        size_t shift = check_random_below(64);                                                                      \
+        int in_place = check_random_below(2) == 0;                                                                  \
+        check_buffer x = check_alloc(n * sizeof(T), check_random_below(64)), y = check_alloc(n * sizeof(T), shift); \
+        T in[MOST];                                                                                                 \
+        long double want[MOST];                                                                                     \
+        check_case(names[a], isa, #F " n %zu alpha %g %s", n, alpha, in_place ? "in place" : "");                   \
+        check_fill_##F##_extremes(in, n);                                                                           \
+        for (size_t i = 0; i < n; i++)                                                                              \
+            want[i] = fc_ref_activation(a, (T)alpha, in[i]);                                                        \
+        memcpy(in_place ? y.data : x.data, in, n * sizeof(T));                                                      \
+        FORWARD[a](n, alpha, in_place ? y.data : x.data, y.data);                                                   \
+        compare_##F(a, in, (T *)y.data, want, n, 0);                                                                \
+        check_guards(&x);                                                                                           \
+        check_guards(&y);                                                                                           \
+        check_free(&x);                                                                                             \
+        check_free(&y);                                                                                             \
+    }                                                                                                               \
+    static void gradient_##F(                                                                                       \
+        const fc_kernels *k, const char *isa, fc_activation a, double alpha, size_t n, int from_y) {                \
+        check_buffer x = check_alloc(n * sizeof(T), check_random_below(64));                                        \
+        check_buffer dy = check_alloc(n * sizeof(T), check_random_below(64)), dx = check_alloc(n * sizeof(T), 4);   \
+        T from[MOST], g[MOST];                                                                                      \
+        long double want[MOST];                                                                                     \
+        check_case(names[a], isa, "gradient%s " #F " n %zu alpha %g", from_y ? " from y" : "", n, alpha);           \
+        check_fill_##F##_extremes(from, n);                                                                         \
+        check_fill_##F(g, n);                                                                                       \
+        for (size_t i = 0; i < n; i++) {                                                                            \
+            if (from_y)                                                                                             \
+                from[i] = (T)fc_ref_activation(a, (T)alpha, from[i]);                                               \
+            /* The derivative overflows by itself. */                                                               \
+            want[i] = g[i] * (T)(from_y ? fc_ref_derivative_from_output : fc_ref_derivative)(a, (T)alpha, from[i]); \
+        }                                                                                                           \
+        memcpy(x.data, from, n * sizeof(T));                                                                        \
+        memcpy(dy.data, g, n * sizeof(T));                                                                          \
+        (from_y ? GRADIENT_Y : GRADIENT)[a](n, alpha, x.data, dy.data, dx.data);                                    \
+        compare_##F(a, from, (T *)dx.data, want, n, from_y ? 2 : 0); /* y + alpha, 1 - y: of the size of 1 */       \
+        check_guards(&dx);                                                                                          \
+        check_free(&x);                                                                                             \
+        check_free(&dy);                                                                                            \
+        check_free(&dx);                                                                                            \
     }
 CHECK(float, f32, FLT_EPSILON, FLT_MIN, k->activate_f32, k->activate_grad_f32, k->activate_grad_y_f32)
 CHECK(double, f64, DBL_EPSILON, DBL_MIN, k->activate_f64, k->activate_grad_f64, k->activate_grad_y_f64)
@@ -90,41 +92,49 @@ static void activations(const fc_kernels *k, const char *isa) {
                 gradient_f32(k, isa, (fc_activation)a, alpha, n, from_y);
                 gradient_f64(k, isa, (fc_activation)a, alpha, n, from_y);
             }
-            check_true((k->activate_grad_y_f32[a] != NULL) == fc_activation_from_output((fc_activation)a, alpha), "from_output");
+            check_true((k->activate_grad_y_f32[a] != NULL) == fc_activation_from_output((fc_activation)a, alpha),
+                "from_output");
         }
 }
 
 static const fc_relu_params rectifiers[] = {
-    {0, 0, -INFINITY, INFINITY}, {0.25, 0, 0, 2}, {0, 1, -INFINITY, INFINITY}, {0, 0.5, 0, 1.5}, {-0.5, -1, 0, 0.75}, {2, -0.25, -INFINITY, INFINITY},
-    {0.125, 3, 0, INFINITY}, {0, 2, 0, 0},
+    {0, 0, -INFINITY, INFINITY},
+    {0.25, 0, 0, 2},
+    {0, 1, -INFINITY, INFINITY},
+    {0, 0.5, 0, 1.5},
+    {-0.5, -1, 0, 0.75},
+    {2, -0.25, -INFINITY, INFINITY},
+    {0.125, 3, 0, INFINITY},
+    {0, 2, 0, 0},
 };
 
-#define RECTIFIER(T, F, EPS, TINY)                                                                                      \
-    static void rectifier_##F(const fc_kernels *k, const char *isa, const fc_relu_params *p, size_t n) {                \
-        check_buffer x = check_alloc(n * sizeof(T), check_random_below(64)), y = check_alloc(n * sizeof(T), 4);         \
-        check_buffer dy = check_alloc(n * sizeof(T), check_random_below(64)), dx = check_alloc(n * sizeof(T), 4);       \
-        T in[MOST], g[MOST];                                                                                            \
-        check_case("relu", isa, #F " n %zu slope %g threshold %g bounds %g,%g", n, p->negative_slope, p->threshold, p->low, p->high); \
-        check_fill_##F##_extremes(in, n);                                                                               \
-        check_fill_##F(g, n);                                                                                           \
-        for (size_t i = 0; i < n; i++)                                                                                  \
-            if (check_random_below(4) == 0)                                                                             \
-                in[i] = (T)(check_random_below(2) ? p->threshold : p->high);                                            \
-        memcpy(x.data, in, n * sizeof(T));                                                                              \
-        memcpy(dy.data, g, n * sizeof(T));                                                                              \
-        k->relu_##F(n, p, x.data, y.data);                                                                              \
-        k->relu_grad_##F(n, p, x.data, dy.data, dx.data);                                                               \
-        for (size_t i = 0; i < n; i++) {                                                                                \
-            const T want = (T)fc_ref_relu(p, in[i]), slope = (T)(g[i] * fc_ref_relu_slope(p, in[i]));                   \
-            check_close_##F((T *)y.data + i, &want, 1, 2 * EPS, isfinite(want) ? fmax(fabs(want), TINY) : 1);           \
-            check_close_##F((T *)dx.data + i, &slope, 1, 0, 1);                                                         \
-        }                                                                                                               \
-        check_guards(&y);                                                                                               \
-        check_guards(&dx);                                                                                              \
-        check_free(&x);                                                                                                 \
-        check_free(&y);                                                                                                 \
-        check_free(&dy);                                                                                                \
-        check_free(&dx);                                                                                                \
+#define RECTIFIER(T, F, EPS, TINY)                                                                                  \
+    static void rectifier_##F(const fc_kernels *k, const char *isa, const fc_relu_params *p, size_t n) {            \
+        check_buffer x = check_alloc(n * sizeof(T), check_random_below(64)), y = check_alloc(n * sizeof(T), 4);     \
+        check_buffer dy = check_alloc(n * sizeof(T), check_random_below(64)), dx = check_alloc(n * sizeof(T), 4);   \
+        T in[MOST], g[MOST];                                                                                        \
+        check_case("relu", isa, #F " n %zu slope %g threshold %g bounds %g,%g", n, p->negative_slope, p->threshold, \
+            p->low, p->high);                                                                                       \
+        check_fill_##F##_extremes(in, n);                                                                           \
+        check_fill_##F(g, n);                                                                                       \
+        for (size_t i = 0; i < n; i++)                                                                              \
+            if (check_random_below(4) == 0)                                                                         \
+                in[i] = (T)(check_random_below(2) ? p->threshold : p->high);                                        \
+        memcpy(x.data, in, n * sizeof(T));                                                                          \
+        memcpy(dy.data, g, n * sizeof(T));                                                                          \
+        k->relu_##F(n, p, x.data, y.data);                                                                          \
+        k->relu_grad_##F(n, p, x.data, dy.data, dx.data);                                                           \
+        for (size_t i = 0; i < n; i++) {                                                                            \
+            const T want = (T)fc_ref_relu(p, in[i]), slope = (T)(g[i] * fc_ref_relu_slope(p, in[i]));               \
+            check_close_##F((T *)y.data + i, &want, 1, 2 * EPS, isfinite(want) ? fmax(fabs(want), TINY) : 1);       \
+            check_close_##F((T *)dx.data + i, &slope, 1, 0, 1);                                                     \
+        }                                                                                                           \
+        check_guards(&y);                                                                                           \
+        check_guards(&dx);                                                                                          \
+        check_free(&x);                                                                                             \
+        check_free(&y);                                                                                             \
+        check_free(&dy);                                                                                            \
+        check_free(&dx);                                                                                            \
     }
 RECTIFIER(float, f32, FLT_EPSILON, FLT_MIN)
 RECTIFIER(double, f64, DBL_EPSILON, DBL_MIN)
@@ -150,51 +160,52 @@ static void reference_softmax_grad(size_t axis, size_t pitch, const double *y, c
 
 enum { ROWS = 3, COLUMNS = 77 };
 
-#define SOFTMAX(T, F, EPS)                                                                                              \
-    static void softmax_##F(const fc_kernels *k, const char *isa, size_t axis, int panel) {                             \
-        const size_t columns = panel ? 1 + check_random_below(COLUMNS) : ROWS, n = axis * columns;                      \
-        const size_t pitch = panel ? columns : 1, step = panel ? 1 : axis;                                              \
-        double x[MOST * COLUMNS], y[MOST * COLUMNS], dy[MOST * COLUMNS], dx[MOST * COLUMNS];                            \
-        T want[MOST * COLUMNS], in[MOST * COLUMNS];                                                                     \
-        check_buffer from = check_alloc(n * sizeof(T), check_random_below(64));                                         \
-        check_buffer by = check_alloc(n * sizeof(T), 4), to = check_alloc(n * sizeof(T), check_random_below(64));       \
-        check_case(panel ? "softmax_panel" : "softmax", isa, #F " axis %zu columns %zu", axis, columns);                \
-        check_fill_##F(in, n);                                                                                          \
-        for (size_t i = 0; i < n; i++) {                                                                                \
-            in[i] *= 30;                                                                                                \
-            x[i] = in[i];                                                                                               \
-            dy[i] = check_random_unit() > 0 ? 1 : -0.5;                                                                 \
-        }                                                                                                               \
-        for (size_t c = 0; c < columns; c++)                                                                            \
-            reference_softmax(axis, pitch, x + c * step, y + c * step);                                                 \
-        memcpy(from.data, in, n * sizeof(T));                                                                           \
-        if (panel)                                                                                                      \
-            k->softmax_panel_##F(axis, pitch, columns, from.data, to.data);                                             \
-        else                                                                                                            \
-            k->softmax_##F(columns, axis, from.data, to.data);                                                          \
-        for (size_t i = 0; i < n; i++) {                                                                                \
-            want[i] = (T)y[i];                                                                                          \
-            check_close_##F((T *)to.data + i, want + i, 1, 8 * EPS, fmax(fabs(y[i]), sizeof(T) == 4 ? FLT_MIN : DBL_MIN));                      \
-            y[i] = (double)want[i];                                                                                     \
-        }                                                                                                               \
-        check_guards(&to);                                                                                              \
-        for (size_t c = 0; c < columns; c++)                                                                            \
-            reference_softmax_grad(axis, pitch, y + c * step, dy + c * step, dx + c * step);                            \
-        for (size_t i = 0; i < n; i++) {                                                                                \
-            memcpy(from.data + i * sizeof(T), want + i, sizeof(T));                                                     \
-            in[i] = (T)dy[i];                                                                                           \
-            memcpy(by.data + i * sizeof(T), in + i, sizeof(T));                                                         \
-            in[i] = (T)dx[i];                                                                                           \
-        }                                                                                                               \
-        if (panel)                                                                                                      \
-            k->softmax_grad_panel_##F(axis, pitch, columns, from.data, by.data, to.data);                               \
-        else                                                                                                            \
-            k->softmax_grad_##F(columns, axis, from.data, by.data, to.data);                                            \
-        check_close_##F((T *)to.data, in, n, (4 + (double)axis) * EPS, 1);                                              \
-        check_guards(&to);                                                                                              \
-        check_free(&from);                                                                                              \
-        check_free(&by);                                                                                                \
-        check_free(&to);                                                                                                \
+#define SOFTMAX(T, F, EPS)                                                                                        \
+    static void softmax_##F(const fc_kernels *k, const char *isa, size_t axis, int panel) {                       \
+        const size_t columns = panel ? 1 + check_random_below(COLUMNS) : ROWS, n = axis * columns;                \
+        const size_t pitch = panel ? columns : 1, step = panel ? 1 : axis;                                        \
+        double x[MOST * COLUMNS], y[MOST * COLUMNS], dy[MOST * COLUMNS], dx[MOST * COLUMNS];                      \
+        T want[MOST * COLUMNS], in[MOST * COLUMNS];                                                               \
+        check_buffer from = check_alloc(n * sizeof(T), check_random_below(64));                                   \
+        check_buffer by = check_alloc(n * sizeof(T), 4), to = check_alloc(n * sizeof(T), check_random_below(64)); \
+        check_case(panel ? "softmax_panel" : "softmax", isa, #F " axis %zu columns %zu", axis, columns);          \
+        check_fill_##F(in, n);                                                                                    \
+        for (size_t i = 0; i < n; i++) {                                                                          \
+            in[i] *= 30;                                                                                          \
+            x[i] = in[i];                                                                                         \
+            dy[i] = check_random_unit() > 0 ? 1 : -0.5;                                                           \
+        }                                                                                                         \
+        for (size_t c = 0; c < columns; c++)                                                                      \
+            reference_softmax(axis, pitch, x + c * step, y + c * step);                                           \
+        memcpy(from.data, in, n * sizeof(T));                                                                     \
+        if (panel)                                                                                                \
+            k->softmax_panel_##F(axis, pitch, columns, from.data, to.data);                                       \
+        else                                                                                                      \
+            k->softmax_##F(columns, axis, from.data, to.data);                                                    \
+        for (size_t i = 0; i < n; i++) {                                                                          \
+            want[i] = (T)y[i];                                                                                    \
+            check_close_##F(                                                                                      \
+                (T *)to.data + i, want + i, 1, 8 * EPS, fmax(fabs(y[i]), sizeof(T) == 4 ? FLT_MIN : DBL_MIN));    \
+            y[i] = (double)want[i];                                                                               \
+        }                                                                                                         \
+        check_guards(&to);                                                                                        \
+        for (size_t c = 0; c < columns; c++)                                                                      \
+            reference_softmax_grad(axis, pitch, y + c * step, dy + c * step, dx + c * step);                      \
+        for (size_t i = 0; i < n; i++) {                                                                          \
+            memcpy(from.data + i * sizeof(T), want + i, sizeof(T));                                               \
+            in[i] = (T)dy[i];                                                                                     \
+            memcpy(by.data + i * sizeof(T), in + i, sizeof(T));                                                   \
+            in[i] = (T)dx[i];                                                                                     \
+        }                                                                                                         \
+        if (panel)                                                                                                \
+            k->softmax_grad_panel_##F(axis, pitch, columns, from.data, by.data, to.data);                         \
+        else                                                                                                      \
+            k->softmax_grad_##F(columns, axis, from.data, by.data, to.data);                                      \
+        check_close_##F((T *)to.data, in, n, (4 + (double)axis) * EPS, 1);                                        \
+        check_guards(&to);                                                                                        \
+        check_free(&from);                                                                                        \
+        check_free(&by);                                                                                          \
+        check_free(&to);                                                                                          \
     }
 SOFTMAX(float, f32, FLT_EPSILON)
 SOFTMAX(double, f64, DBL_EPSILON)
@@ -203,7 +214,12 @@ SOFTMAX(double, f64, DBL_EPSILON)
  * Error of a kernel in units in the last place of the exact result: every float32 with 2^-29 <= |x| < 512, and outside,
  * where the functions are nearly constant or linear, every 97th.
  */
-typedef struct scan { fc_activation_fn *run; double (*exact)(double); double worst[256]; float at[256]; } scan;
+typedef struct scan {
+    fc_activation_fn *run;
+    double (*exact)(double);
+    double worst[256];
+    float at[256];
+} scan;
 
 /* Good to far more digits than float's; fc_ref_activation, in long double, would take hours. */
 static double exact_sigmoid(double x) { return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x)); }
@@ -219,7 +235,7 @@ static void scan_part(void *scan_, size_t part, size_t worker) {
     scan *s = scan_;
     enum { BLOCK = 1 << 12 };
     float x[BLOCK], y[BLOCK];
-    const size_t exponents = part % 128;    /* two of them, biased by 127 */
+    const size_t exponents = part % 128; /* two of them, biased by 127 */
     const uint32_t step = exponents >= 49 && exponents <= 67 ? 1 : 97;
     (void)worker;
     for (uint64_t bits = (uint64_t)part << 24; bits < ((uint64_t)part + 1) << 24; bits += (uint64_t)BLOCK * step) {
@@ -244,9 +260,20 @@ static void scan_part(void *scan_, size_t part, size_t worker) {
 }
 
 static void measure(const fc_kernels *k, const char *isa) {
-    static const struct { fc_activation activation; double (*exact)(double); } functions[] = {
-        {FC_EXPONENTIAL, exp}, {FC_SIGMOID, exact_sigmoid}, {FC_TANH, tanh}, {FC_ELU, exact_elu}, {FC_SELU, exact_selu},
-        {FC_SOFTPLUS, exact_softplus}, {FC_SOFTSIGN, exact_softsign}, {FC_SILU, exact_silu}, {FC_GELU, exact_gelu}, {FC_MISH, exact_mish},
+    static const struct {
+        fc_activation activation;
+        double (*exact)(double);
+    } functions[] = {
+        {FC_EXPONENTIAL, exp},
+        {FC_SIGMOID, exact_sigmoid},
+        {FC_TANH, tanh},
+        {FC_ELU, exact_elu},
+        {FC_SELU, exact_selu},
+        {FC_SOFTPLUS, exact_softplus},
+        {FC_SOFTSIGN, exact_softsign},
+        {FC_SILU, exact_silu},
+        {FC_GELU, exact_gelu},
+        {FC_MISH, exact_mish},
     };
     for (size_t f = 0; f < sizeof functions / sizeof *functions; f++) {
         scan s = {.run = k->activate_f32[functions[f].activation], .exact = functions[f].exact};
@@ -255,12 +282,17 @@ static void measure(const fc_kernels *k, const char *isa) {
         for (size_t part = 1; part < 256; part++)
             if (!(s.worst[part] <= s.worst[worst]))
                 worst = part;
-        printf("%-7s %-22s at most %.3f ulp, at %.9g\n", isa, names[functions[f].activation], s.worst[worst], s.at[worst]);
+        printf(
+            "%-7s %-22s at most %.3f ulp, at %.9g\n", isa, names[functions[f].activation], s.worst[worst], s.at[worst]);
     }
 }
 
 enum { TIMED = 1 << 14 };
-typedef struct timed { fc_activation_fn *forward; fc_activation_grad_fn *gradient; float x[TIMED], dy[TIMED], y[TIMED]; } timed;
+typedef struct timed {
+    fc_activation_fn *forward;
+    fc_activation_grad_fn *gradient;
+    float x[TIMED], dy[TIMED], y[TIMED];
+} timed;
 
 static void run_timed(void *timed_) {
     timed *t = timed_;

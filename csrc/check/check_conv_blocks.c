@@ -5,10 +5,12 @@
 #include "check/check.h"
 #include "kernels/ref/blocks.h"
 
-static void check_transpose(fc_transpose_fn *run, const char *slot, size_t element, const char *isa, size_t rows, size_t length, size_t gap) {
+static void check_transpose(
+    fc_transpose_fn *run, const char *slot, size_t element, const char *isa, size_t rows, size_t length, size_t gap) {
     const size_t pitch = rows + gap;
     const void *from[64];
-    check_buffer src[64], dst = check_alloc(((length - 1) * pitch + rows) * element, element), want = check_alloc(dst.bytes, 0);
+    check_buffer src[64], dst = check_alloc(((length - 1) * pitch + rows) * element, element),
+                          want = check_alloc(dst.bytes, 0);
     check_case(slot, isa, "rows %zu length %zu pitch %zu", rows, length, pitch);
     for (size_t i = 0; i < rows; i++) {
         src[i] = check_alloc(length * element, i % 5 * element);
@@ -28,7 +30,8 @@ static void check_transpose(fc_transpose_fn *run, const char *slot, size_t eleme
 static void check_copy_rows(const fc_kernels *kernels, const char *isa, size_t rows, size_t bytes, size_t gap) {
     const size_t pitch = bytes + gap;
     ptrdiff_t offsets[64];
-    check_buffer src = check_alloc(bytes * 3, 2), dst = check_alloc((rows - 1) * pitch + bytes, 2), want = check_alloc(dst.bytes, 0);
+    check_buffer src = check_alloc(bytes * 3, 2), dst = check_alloc((rows - 1) * pitch + bytes, 2),
+                 want = check_alloc(dst.bytes, 0);
     check_case("copy_rows", isa, "rows %zu bytes %zu pitch %zu", rows, bytes, pitch);
     check_fill_bytes(src.data, src.bytes);
     for (size_t r = 0; r < rows; r++) {
@@ -43,61 +46,64 @@ static void check_copy_rows(const fc_kernels *kernels, const char *isa, size_t r
     check_free(&want);
 }
 
-#define CHECK_TYPED(T, F, LANES_AT_MOST)                                                                                         \
-    static void check_bias_##F(const fc_kernels *kernels, const char *isa, size_t rows, size_t gap) {                            \
-        const size_t cols = 2 * LANES_AT_MOST, pitch = cols + gap;                                                               \
-        check_buffer tile = check_alloc(((rows - 1) * pitch + cols) * sizeof(T), sizeof(T)), want = check_alloc(tile.bytes, 0);  \
-        T bias[2 * LANES_AT_MOST];                                                                                               \
-        check_fill_##F(bias, cols);                                                                                              \
-        for (int by_row = 0; by_row < 2; by_row++) {                                                                             \
-            check_case(by_row ? "bias_rows_" #F : "bias_cols_" #F, isa, "rows %zu pitch %zu", rows, pitch);                      \
-            check_fill_##F((T *)tile.data, tile.bytes / sizeof(T));                                                              \
-            memcpy(want.data, tile.data, tile.bytes);                                                                            \
-            (by_row ? kernels->bias_rows_##F : kernels->bias_cols_##F)(tile.data, pitch, rows, cols, bias);                      \
-            for (size_t r = 0; r < rows; r++)                                                                                    \
-                for (size_t j = 0; j < cols; j++)                                                                                \
-                    ((T *)want.data)[r * pitch + j] += bias[by_row ? r : j];                                                     \
-            check_same_bytes(tile.data, want.data, tile.bytes);                                                                  \
-            check_guards(&tile);                                                                                                 \
-        }                                                                                                                        \
-        check_free(&tile);                                                                                                       \
-        check_free(&want);                                                                                                       \
-    }                                                                                                                            \
-    static void check_accumulate_##F(const fc_kernels *kernels, const char *isa, size_t n) {                                     \
-        check_buffer x = check_alloc(n * sizeof(T), 0), sum = check_alloc(n * sizeof(double), 8), want = check_alloc(sum.bytes, 0); \
-        check_case("accumulate_" #F, isa, "n %zu", n);                                                                           \
-        check_fill_##F((T *)x.data, n);                                                                                          \
-        check_fill_f64((double *)sum.data, n);                                                                                   \
-        for (size_t i = 0; i < n; i++)                                                                                           \
-            ((double *)want.data)[i] = ((double *)sum.data)[i] + (double)((T *)x.data)[i];                                       \
-        kernels->accumulate_##F(x.data, (double *)sum.data, n);                                                                  \
-        check_same_bytes(sum.data, want.data, sum.bytes);                                                                        \
-        check_guards(&sum);                                                                                                      \
-        check_free(&x);                                                                                                          \
-        check_free(&sum);                                                                                                        \
-        check_free(&want);                                                                                                       \
-    }                                                                                                                            \
-    static void check_axpy_##F(const fc_kernels *kernels, const char *isa, size_t n, size_t step) {                              \
-        check_buffer x = check_alloc((n ? (n - 1) * step + 1 : 0) * sizeof(T), sizeof(T));                                       \
-        check_buffer y = check_alloc(n * sizeof(T), sizeof(T)), want = check_alloc(y.bytes, 0);                                  \
-        T w;                                                                                                                     \
-        check_case("axpy_" #F, isa, "n %zu step %zu", n, step);                                                                  \
-        check_fill_##F(&w, 1);                                                                                                   \
-        check_fill_##F((T *)x.data, x.bytes / sizeof(T));                                                                        \
-        check_fill_##F((T *)y.data, n);                                                                                          \
-        for (size_t i = 0; i < n; i++)                                                                                           \
-            ((T *)want.data)[i] = (T)((double)((T *)y.data)[i] + (double)w * (double)((T *)x.data)[i * step]);                   \
-        kernels->axpy_##F(n, &w, x.data, step, y.data);                                                                          \
-        check_close_##F((T *)y.data, (T *)want.data, n, sizeof(T) == 4 ? 0x1p-22 : 0x1p-51, 1);                                  \
-        check_guards(&y);                                                                                                        \
-        check_free(&x);                                                                                                          \
-        check_free(&y);                                                                                                          \
-        check_free(&want);                                                                                                       \
+#define CHECK_TYPED(T, F, LANES_AT_MOST)                                                                       \
+    static void check_bias_##F(const fc_kernels *kernels, const char *isa, size_t rows, size_t gap) {          \
+        const size_t cols = 2 * LANES_AT_MOST, pitch = cols + gap;                                             \
+        check_buffer tile = check_alloc(((rows - 1) * pitch + cols) * sizeof(T), sizeof(T)),                   \
+                     want = check_alloc(tile.bytes, 0);                                                        \
+        T bias[2 * LANES_AT_MOST];                                                                             \
+        check_fill_##F(bias, cols);                                                                            \
+        for (int by_row = 0; by_row < 2; by_row++) {                                                           \
+            check_case(by_row ? "bias_rows_" #F : "bias_cols_" #F, isa, "rows %zu pitch %zu", rows, pitch);    \
+            check_fill_##F((T *)tile.data, tile.bytes / sizeof(T));                                            \
+            memcpy(want.data, tile.data, tile.bytes);                                                          \
+            (by_row ? kernels->bias_rows_##F : kernels->bias_cols_##F)(tile.data, pitch, rows, cols, bias);    \
+            for (size_t r = 0; r < rows; r++)                                                                  \
+                for (size_t j = 0; j < cols; j++)                                                              \
+                    ((T *)want.data)[r * pitch + j] += bias[by_row ? r : j];                                   \
+            check_same_bytes(tile.data, want.data, tile.bytes);                                                \
+            check_guards(&tile);                                                                               \
+        }                                                                                                      \
+        check_free(&tile);                                                                                     \
+        check_free(&want);                                                                                     \
+    }                                                                                                          \
+    static void check_accumulate_##F(const fc_kernels *kernels, const char *isa, size_t n) {                   \
+        check_buffer x = check_alloc(n * sizeof(T), 0), sum = check_alloc(n * sizeof(double), 8),              \
+                     want = check_alloc(sum.bytes, 0);                                                         \
+        check_case("accumulate_" #F, isa, "n %zu", n);                                                         \
+        check_fill_##F((T *)x.data, n);                                                                        \
+        check_fill_f64((double *)sum.data, n);                                                                 \
+        for (size_t i = 0; i < n; i++)                                                                         \
+            ((double *)want.data)[i] = ((double *)sum.data)[i] + (double)((T *)x.data)[i];                     \
+        kernels->accumulate_##F(x.data, (double *)sum.data, n);                                                \
+        check_same_bytes(sum.data, want.data, sum.bytes);                                                      \
+        check_guards(&sum);                                                                                    \
+        check_free(&x);                                                                                        \
+        check_free(&sum);                                                                                      \
+        check_free(&want);                                                                                     \
+    }                                                                                                          \
+    static void check_axpy_##F(const fc_kernels *kernels, const char *isa, size_t n, size_t step) {            \
+        check_buffer x = check_alloc((n ? (n - 1) * step + 1 : 0) * sizeof(T), sizeof(T));                     \
+        check_buffer y = check_alloc(n * sizeof(T), sizeof(T)), want = check_alloc(y.bytes, 0);                \
+        T w;                                                                                                   \
+        check_case("axpy_" #F, isa, "n %zu step %zu", n, step);                                                \
+        check_fill_##F(&w, 1);                                                                                 \
+        check_fill_##F((T *)x.data, x.bytes / sizeof(T));                                                      \
+        check_fill_##F((T *)y.data, n);                                                                        \
+        for (size_t i = 0; i < n; i++)                                                                         \
+            ((T *)want.data)[i] = (T)((double)((T *)y.data)[i] + (double)w * (double)((T *)x.data)[i * step]); \
+        kernels->axpy_##F(n, &w, x.data, step, y.data);                                                        \
+        check_close_##F((T *)y.data, (T *)want.data, n, sizeof(T) == 4 ? 0x1p-22 : 0x1p-51, 1);                \
+        check_guards(&y);                                                                                      \
+        check_free(&x);                                                                                        \
+        check_free(&y);                                                                                        \
+        check_free(&want);                                                                                     \
     }
 CHECK_TYPED(float, f32, 16)
 CHECK_TYPED(double, f64, 8)
 
-static void check_widen(fc_convert_fn *run, const char *slot, float (*reference)(uint16_t), const char *isa, size_t n, uint16_t first) {
+static void check_widen(
+    fc_convert_fn *run, const char *slot, float (*reference)(uint16_t), const char *isa, size_t n, uint16_t first) {
     check_buffer src = check_alloc(n * 2, 2), dst = check_alloc(n * 4, 4), want = check_alloc(n * 4, 0);
     check_case(slot, isa, "n %zu from %u", n, first);
     for (size_t i = 0; i < n; i++) {
@@ -112,12 +118,13 @@ static void check_widen(fc_convert_fn *run, const char *slot, float (*reference)
     check_free(&want);
 }
 
-static void check_narrow(fc_convert_fn *run, const char *slot, uint16_t (*reference)(float), float (*back)(uint16_t), const char *isa, size_t n) {
+static void check_narrow(fc_convert_fn *run, const char *slot, uint16_t (*reference)(float), float (*back)(uint16_t),
+    const char *isa, size_t n) {
     check_buffer src = check_alloc(n * 4, 4), dst = check_alloc(n * 2, 2);
     check_case(slot, isa, "n %zu", n);
     float *x = (float *)src.data;
     check_fill_f32_extremes(x, n);
-    for (size_t i = 0; i < n; i += 3)   /* exact ties and their neighbours in bits */
+    for (size_t i = 0; i < n; i += 3) /* exact ties and their neighbours in bits */
         x[i] = 0.5f * (back((uint16_t)(i * 7)) + back((uint16_t)(i * 7 + 1)));
     run(src.data, dst.data, n);
     for (size_t i = 0; i < n; i++) {

@@ -12,10 +12,10 @@ typedef enum kind { EXACT, BOOLS, F32, F64, LONG } kind;
 typedef struct slot {
     const char *name;
     fc_convolve2d_fn *run, *reference;
-    size_t part, parts;                 /* bytes of a number, numbers an element */
+    size_t part, parts; /* bytes of a number, numbers an element */
     kind kind;
-    int bytes;                          /* the cells are bytes */
-    int dots;                           /* taps lie in rows, step is 1 */
+    int bytes; /* the cells are bytes */
+    int dots;  /* taps lie in rows, step is 1 */
 } slot;
 
 static void fill(const slot *s, void *to, size_t bytes) {
@@ -29,10 +29,17 @@ static void fill(const slot *s, void *to, size_t bytes) {
         float single = (float)x;
         long double wide = x;
         switch (s->kind) {
-        case F32: memcpy(p, &single, sizeof single); break;
-        case F64: memcpy(p, &x, sizeof x); break;
-        case LONG: memcpy(p, &wide, sizeof wide); break;
-        default: *p = check_random() & 1;
+        case F32:
+            memcpy(p, &single, sizeof single);
+            break;
+        case F64:
+            memcpy(p, &x, sizeof x);
+            break;
+        case LONG:
+            memcpy(p, &wide, sizeof wide);
+            break;
+        default:
+            *p = check_random() & 1;
         }
     }
 }
@@ -78,7 +85,9 @@ static void fill_cells(const slot *s, check_buffer *image) {
         spoil(s, image->data, image->bytes);
 }
 
-static size_t misaligned(const slot *s) { return s->kind == LONG ? 16 * check_random_below(4) : check_random_below(64); }
+static size_t misaligned(const slot *s) {
+    return s->kind == LONG ? 16 * check_random_below(4) : check_random_below(64);
+}
 
 static void check_one(const slot *s, const char *isa, size_t k_h, size_t k_w, size_t n_rows, size_t n_cols) {
     const size_t size = s->part * s->parts, sources = n_rows + k_h - 1;
@@ -86,7 +95,8 @@ static void check_one(const slot *s, const char *isa, size_t k_h, size_t k_w, si
     const size_t width = (n_cols + (k_w - 1) * step) * (s->bytes ? 1 : size);
     const size_t gap = check_random_below(5), pitch = n_cols + gap, out_bytes = ((n_rows - 1) * pitch + n_cols) * size;
     check_buffer image = check_alloc(sources * width, misaligned(s)), out = check_alloc(out_bytes, misaligned(s));
-    check_buffer taps = check_alloc(k_h * k_w * size, 0), turned = check_alloc(taps.bytes, 0), want = check_alloc(out_bytes, 0);
+    check_buffer taps = check_alloc(k_h * k_w * size, 0), turned = check_alloc(taps.bytes, 0),
+                 want = check_alloc(out_bytes, 0);
     const void **rows = malloc(sources * sizeof *rows);
     fill_cells(s, &image);
     fill(s, taps.data, taps.bytes);
@@ -97,7 +107,7 @@ static void check_one(const slot *s, const char *isa, size_t k_h, size_t k_w, si
     for (size_t i = 0; i < sources; i++)
         rows[i] = image.data + check_random_below(sources) * width;
     fc_convolve2d_block block = {taps.data, k_h, k_w, step, rows, n_rows, n_cols, 0, out.data, pitch,
-                                 (int)check_random_below(2), (int)check_random_below(2)};
+        (int)check_random_below(2), (int)check_random_below(2)};
     check_case(s->name, isa, "%zux%zu kernel, step %zu, %zux%zu outputs", k_h, k_w, step, n_rows, n_cols);
     s->run(&block);
     block.out = want.data;
@@ -110,8 +120,9 @@ static void check_one(const slot *s, const char *isa, size_t k_h, size_t k_w, si
     s->reference(&block);
     for (size_t r = 0; r < n_rows; r++) {
         compare(s, out.data + r * pitch * size, want.data + r * pitch * size, n_cols, k_h * k_w);
-        if (r + 1 < n_rows)     /* what lies between two rows is nobody's */
-            check_same_bytes(out.data + (r * pitch + n_cols) * size, want.data + (r * pitch + n_cols) * size, gap * size);
+        if (r + 1 < n_rows) /* what lies between two rows is nobody's */
+            check_same_bytes(
+                out.data + (r * pitch + n_cols) * size, want.data + (r * pitch + n_cols) * size, gap * size);
     }
     check_guards(&out);
     check_guards(&image);
@@ -141,8 +152,16 @@ static void check_unfused(fc_convolve2d_fn *run, const char *isa) {
     for (size_t i = 0; i < ROWS + k_h - 1; i++)
         rows[i] = x + i * width;
     check_case("convolve2d_unfused_f32", isa, "%zux%zu kernel, %zu columns, backwards %d", k_h, k_w, n_cols, backwards);
-    run(&(fc_convolve2d_block){.taps = tap, .k_h = k_h, .k_w = k_w, .step = 1, .rows = rows, .n_rows = ROWS, .n_cols = n_cols,
-                               .out = out.data, .out_pitch = n_cols, .backwards = backwards});
+    run(&(fc_convolve2d_block){.taps = tap,
+        .k_h = k_h,
+        .k_w = k_w,
+        .step = 1,
+        .rows = rows,
+        .n_rows = ROWS,
+        .n_cols = n_cols,
+        .out = out.data,
+        .out_pitch = n_cols,
+        .backwards = backwards});
     for (size_t r = 0; r < ROWS; r++)
         for (size_t c = 0; c < n_cols; c++) {
             float sum = 0;
@@ -173,11 +192,12 @@ static ptrdiff_t walk(ptrdiff_t i, ptrdiff_t n, fc_boundary boundary) {
 }
 
 static uint32_t one_output(const fc_convolve2d_params *p, const uint32_t *image, const uint32_t *kernel, uint32_t fill,
-                           ptrdiff_t top, ptrdiff_t left) {
+    ptrdiff_t top, ptrdiff_t left) {
     uint32_t sum = 0;
     for (ptrdiff_t j = 0; j < p->k_h; j++)
         for (ptrdiff_t k = 0; k < p->k_w; k++) {
-            ptrdiff_t y = walk(top + j, p->image_h, p->boundary), x = walk(left + k, p->image_w, p->boundary), cell, tap;
+            ptrdiff_t y = walk(top + j, p->image_h, p->boundary), x = walk(left + k, p->image_w, p->boundary), cell,
+                      tap;
             tap = p->correlate ? j * p->k_w + k : (p->k_h - 1 - j) * p->k_w + p->k_w - 1 - k;
             cell = y * p->image_w + x;
             sum += kernel[tap] * (y < 0 || x < 0 ? fill : image[cell]);
@@ -187,28 +207,32 @@ static uint32_t one_output(const fc_convolve2d_params *p, const uint32_t *image,
 
 /* The whole operation: tasks, staging and borders, with every buffer of exactly its size. */
 static void check_operation(const char *isa, ptrdiff_t image_w) {
-    fc_convolve2d_params p = {
-        FC_U32, 1 + (ptrdiff_t)check_random_below(12), image_w, 1 + (ptrdiff_t)check_random_below(7),
-        1 + (ptrdiff_t)check_random_below(9), (fc_mode)check_random_below(3), (fc_boundary)check_random_below(3),
-        (int)check_random_below(2), FC_FILTER_AUTO};
+    fc_convolve2d_params p = {FC_U32, 1 + (ptrdiff_t)check_random_below(12), image_w,
+        1 + (ptrdiff_t)check_random_below(7), 1 + (ptrdiff_t)check_random_below(9), (fc_mode)check_random_below(3),
+        (fc_boundary)check_random_below(3), (int)check_random_below(2), FC_FILTER_AUTO};
     ptrdiff_t out_h, out_w;
     uint32_t fill = (uint32_t)check_random();
-    check_case("convolve2d", isa, "%tdx%td image, %tdx%td kernel, mode %d, boundary %d, correlate %d", p.image_h, p.image_w,
-               p.k_h, p.k_w, (int)p.mode, (int)p.boundary, p.correlate);
+    check_case("convolve2d", isa, "%tdx%td image, %tdx%td kernel, mode %d, boundary %d, correlate %d", p.image_h,
+        p.image_w, p.k_h, p.k_w, (int)p.mode, (int)p.boundary, p.correlate);
     int fits = p.mode != FC_VALID || (p.k_h <= p.image_h && p.k_w <= p.image_w);
     check_true((fc_convolve2d_output_size(&p, &out_h, &out_w) == FC_OK) == fits, "wrong status");
     if (!fits)
         return;
-    check_buffer image = check_alloc((size_t)(p.image_h * p.image_w) * 4, 0), kernel = check_alloc((size_t)(p.k_h * p.k_w) * 4, 0);
+    check_buffer image = check_alloc((size_t)(p.image_h * p.image_w) * 4, 0),
+                 kernel = check_alloc((size_t)(p.k_h * p.k_w) * 4, 0);
     check_buffer out = check_alloc((size_t)(out_h * out_w) * 4, 0), want = check_alloc(out.bytes, 0);
     check_fill_bytes(image.data, image.bytes);
     check_fill_bytes(kernel.data, kernel.bytes);
-    ptrdiff_t top = p.mode == FC_VALID ? 0 : p.mode == FC_FULL ? 1 - p.k_h : -(p.correlate ? (p.k_h - 1) / 2 : p.k_h / 2);
-    ptrdiff_t left = p.mode == FC_VALID ? 0 : p.mode == FC_FULL ? 1 - p.k_w : -(p.correlate ? (p.k_w - 1) / 2 : p.k_w / 2);
+    ptrdiff_t top = p.mode == FC_VALID ? 0
+        : p.mode == FC_FULL            ? 1 - p.k_h
+                                       : -(p.correlate ? (p.k_h - 1) / 2 : p.k_h / 2);
+    ptrdiff_t left = p.mode == FC_VALID ? 0
+        : p.mode == FC_FULL             ? 1 - p.k_w
+                                        : -(p.correlate ? (p.k_w - 1) / 2 : p.k_w / 2);
     for (ptrdiff_t y = 0; y < out_h; y++)
         for (ptrdiff_t x = 0; x < out_w; x++)
-            ((uint32_t *)want.data)[y * out_w + x] =
-                one_output(&p, (const uint32_t *)image.data, (const uint32_t *)kernel.data, fill, y + top, x + left);
+            ((uint32_t *)want.data)[y * out_w + x] = one_output(
+                &p, (const uint32_t *)image.data, (const uint32_t *)kernel.data, fill, y + top, x + left);
     check_true(fc_convolve2d(&p, image.data, kernel.data, &fill, out.data) == FC_OK, "failed");
     check_same_bytes(out.data, want.data, out.bytes);
     check_guards(&out);
@@ -227,7 +251,10 @@ static void check_operations(const char *isa) {
     fc_set_isa(before);
 }
 
-typedef struct timing { fc_convolve2d_fn *run; fc_convolve2d_block block; } timing;
+typedef struct timing {
+    fc_convolve2d_fn *run;
+    fc_convolve2d_block block;
+} timing;
 static void run_timed(void *context) { ((timing *)context)->run(&((timing *)context)->block); }
 
 static void time_slot(const slot *s, const char *isa, size_t k) {
@@ -267,11 +294,19 @@ void check_convolve2d(const fc_kernels *kernels, const char *isa) {
         SLOT(convolve2d_complex_f64, 8, 2, F64),
         {"convolve2d_u8_b16", kernels->convolve2d_u8_b16, fc_ref_convolve2d_u8_b16, 2, 1, EXACT, 1, 0},
         {"convolve2d_u8_f32", kernels->convolve2d_u8_f32, fc_ref_convolve2d_u8_f32, 4, 1, F32, 1, 0},
-        UNFUSED(f32, 4, 1, F32), UNFUSED(f64, 8, 1, F64),
-        {"convolve2d_complex_unfused_f32", kernels->convolve2d_complex_unfused_f32, fc_ref_convolve2d_complex_f32, 4, 2, F32, 0, 0},
-        {"convolve2d_complex_unfused_f64", kernels->convolve2d_complex_unfused_f64, fc_ref_convolve2d_complex_f64, 8, 2, F64, 0, 0},
+        UNFUSED(f32, 4, 1, F32),
+        UNFUSED(f64, 8, 1, F64),
+        {"convolve2d_complex_unfused_f32", kernels->convolve2d_complex_unfused_f32, fc_ref_convolve2d_complex_f32, 4, 2,
+            F32, 0, 0},
+        {"convolve2d_complex_unfused_f64", kernels->convolve2d_complex_unfused_f64, fc_ref_convolve2d_complex_f64, 8, 2,
+            F64, 0, 0},
         {"convolve2d_unfused_u8_f32", kernels->convolve2d_unfused_u8_f32, fc_ref_convolve2d_u8_f32, 4, 1, F32, 1, 0},
-        DOTS(b8, 1, EXACT), DOTS(b16, 2, EXACT), DOTS(b32, 4, EXACT), DOTS(b64, 8, EXACT), DOTS(f32, 4, F32), DOTS(f64, 8, F64),
+        DOTS(b8, 1, EXACT),
+        DOTS(b16, 2, EXACT),
+        DOTS(b32, 4, EXACT),
+        DOTS(b64, 8, EXACT),
+        DOTS(f32, 4, F32),
+        DOTS(f64, 8, F64),
         SLOT(convolve2d_longdouble, sizeof(long double), 1, LONG),
         SLOT(convolve2d_clongdouble, sizeof(long double), 2, LONG),
     };
@@ -281,12 +316,13 @@ void check_convolve2d(const fc_kernels *kernels, const char *isa) {
     check_operations(isa);
     for (int repeat = 0; repeat < 50; repeat++)
         check_unfused(kernels->convolve2d_unfused_f32, isa);
-    static const size_t kernel_sizes[][2] = {{1, 1}, {1, 7}, {2, 3}, {3, 3}, {3, 1}, {4, 2}, {5, 5}, {9, 4}, {40, 27}, {2, 600}, {70, 33}};
+    static const size_t kernel_sizes[][2] = {
+        {1, 1}, {1, 7}, {2, 3}, {3, 3}, {3, 1}, {4, 2}, {5, 5}, {9, 4}, {40, 27}, {2, 600}, {70, 33}};
     for (size_t i = 0; i < sizeof slots / sizeof *slots; i++) {
         for (size_t k = 0; k < sizeof kernel_sizes / sizeof *kernel_sizes; k++)
             for (size_t repeat = 0; repeat < (k < 8 ? 20 : 2); repeat++)
-                check_one(&slots[i], isa, kernel_sizes[k][0], kernel_sizes[k][1],
-                          1 + check_random_below(10), 1 + check_random_below(repeat < 10 ? 40 : 300));
+                check_one(&slots[i], isa, kernel_sizes[k][0], kernel_sizes[k][1], 1 + check_random_below(10),
+                    1 + check_random_below(repeat < 10 ? 40 : 300));
         if (check_benching())
             for (size_t k = 3; k <= 27; k *= 3)
                 time_slot(&slots[i], isa, k);

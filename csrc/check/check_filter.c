@@ -14,7 +14,7 @@ static size_t size_of(fc_dtype dtype) { return fc_dtype_size(dtype); }
 static void fill(fc_dtype dtype, check_buffer *b, double spread) {
     const size_t size = size_of(dtype), n = b->bytes / size;
     check_fill_bytes(b->data, b->bytes);
-    for (size_t i = 0; i < n && (dtype == FC_U32 || dtype == FC_U64); i++)     /* products that a double holds */
+    for (size_t i = 0; i < n && (dtype == FC_U32 || dtype == FC_U64); i++) /* products that a double holds */
         memset(b->data + i * size + 2, 0, size - 2);
     for (size_t i = 0; i < n && (dtype == FC_F32 || dtype == FC_F64); i++) {
         const double x = check_random_unit() * spread, rounded = check_random_below(3) ? x : rint(x) / 2;
@@ -23,11 +23,16 @@ static void fill(fc_dtype dtype, check_buffer *b, double spread) {
     }
 }
 
-typedef struct widening { const char *name; fc_dtype from, to; fc_convert_fn *run; } widening;
+typedef struct widening {
+    const char *name;
+    fc_dtype from, to;
+    fc_convert_fn *run;
+} widening;
 
 static void check_widening(const widening *w, const char *isa) {
     const size_t n = check_random_below(MOST);
-    check_buffer src = check_alloc(n * size_of(w->from), check_random_below(64)), dst = check_alloc(n * size_of(w->to), check_random_below(64));
+    check_buffer src = check_alloc(n * size_of(w->from), check_random_below(64)),
+                 dst = check_alloc(n * size_of(w->to), check_random_below(64));
     check_case(w->name, isa, "n %zu", n);
     fill(w->from, &src, 1);
     w->run(src.data, dst.data, n);
@@ -40,15 +45,21 @@ static void check_widening(const widening *w, const char *isa) {
     check_free(&dst);
 }
 
-typedef struct narrowing { const char *name; fc_dtype from, to; double spread; fc_narrow_fn *run; } narrowing;
+typedef struct narrowing {
+    const char *name;
+    fc_dtype from, to;
+    double spread;
+    fc_narrow_fn *run;
+} narrowing;
 
 static void check_narrowing(const narrowing *w, const char *isa, double scale) {
     const size_t n = check_random_below(MOST);
     const int sums = size_of(w->from) == 2;
-    check_buffer src = check_alloc(n * size_of(w->from), sums ? 0 : check_random_below(64)), dst = check_alloc(n * size_of(w->to), check_random_below(64));
+    check_buffer src = check_alloc(n * size_of(w->from), sums ? 0 : check_random_below(64)),
+                 dst = check_alloc(n * size_of(w->to), check_random_below(64));
     check_case(w->name, isa, "n %zu scale %g", n, scale);
     fill(w->from, &src, w->spread);
-    for (size_t i = 0; i < n && sums; i++)     /* the contract leaves room for rounding */
+    for (size_t i = 0; i < n && sums; i++) /* the contract leaves room for rounding */
         if (w->from == FC_U16 && ((uint16_t *)src.data)[i] > UINT16_MAX - 128)
             ((uint16_t *)src.data)[i] = UINT16_MAX - 128;
         else if (w->from == FC_I16 && ((int16_t *)src.data)[i] > INT16_MAX - 128)
@@ -57,7 +68,8 @@ static void check_narrowing(const narrowing *w, const char *isa, double scale) {
     w->run(src.data, dst.data, n, &scaling);
     int same = 1;
     for (size_t i = 0; i < n; i++)
-        same &= fc_ref_narrow(w->from, w->to, fc_ref_number(w->from, src.data, i), scale) == fc_ref_number(w->to, dst.data, i);
+        same &= fc_ref_narrow(w->from, w->to, fc_ref_number(w->from, src.data, i), scale) ==
+            fc_ref_number(w->to, dst.data, i);
     check_true(same, "a number differs");
     check_guards(&dst);
     check_free(&src);
@@ -67,10 +79,14 @@ static void check_narrowing(const narrowing *w, const char *isa, double scale) {
 /* Unsigned sums times an integer, any that the contract allows. */
 static void check_multiplied(const fc_kernels *kernels, const char *isa) {
     const size_t n = check_random_below(MOST);
-    const fc_scaling scaling = {.scale = 0.5, .multiplier = (uint16_t)(1 + check_random_below(UINT16_MAX)), .bias = (uint16_t)check_random_below(1 << 15),
-                                .left = (uint8_t)check_random_below(8), .right = (uint8_t)(1 + check_random_below(15))};
+    const fc_scaling scaling = {.scale = 0.5,
+        .multiplier = (uint16_t)(1 + check_random_below(UINT16_MAX)),
+        .bias = (uint16_t)check_random_below(1 << 15),
+        .left = (uint8_t)check_random_below(8),
+        .right = (uint8_t)(1 + check_random_below(15))};
     check_buffer src = check_alloc(n * 2, 0), dst = check_alloc(n, check_random_below(64));
-    check_case("narrow_u16_u8", isa, "n %zu, %u, left %u, right %u", n, scaling.multiplier, scaling.left, scaling.right);
+    check_case(
+        "narrow_u16_u8", isa, "n %zu, %u, left %u, right %u", n, scaling.multiplier, scaling.left, scaling.right);
     check_fill_bytes(src.data, src.bytes);
     kernels->narrow_u16_u8(src.data, dst.data, n, &scaling);
     int same = 1;
@@ -86,7 +102,8 @@ static void check_multiplied(const fc_kernels *kernels, const char *isa) {
 
 static void check_slide(const fc_kernels *kernels, const char *isa) {
     const size_t n = 1 + check_random_below(MOST), k = 1 + check_random_below(40), columns = n + k - 1;
-    check_buffer enter = check_alloc(columns, check_random_below(64)), leave = check_alloc(columns, check_random_below(64));
+    check_buffer enter = check_alloc(columns, check_random_below(64)),
+                 leave = check_alloc(columns, check_random_below(64));
     check_buffer sums = check_alloc(columns * 2, 0), before = check_alloc(columns * 2, 0), out = check_alloc(n * 4, 0);
     const uint16_t *was = (const uint16_t *)before.data, *is = (const uint16_t *)sums.data;
     const int leaves = (int)check_random_below(2);
@@ -157,7 +174,8 @@ static int differs(fc_dtype dtype, double got, double want, double tolerance) {
 
 static void check_sparse(const char *name, fc_dtype dtype, fc_sparse_fn *run, const char *isa) {
     enum { ROWS = 6 };
-    const size_t size = size_of(dtype), n_rows = 1 + check_random_below(ROWS), n_cols = 1 + check_random_below(MOST), n_taps = check_random_below(check_random_below(4) ? 9 : 150);
+    const size_t size = size_of(dtype), n_rows = 1 + check_random_below(ROWS), n_cols = 1 + check_random_below(MOST),
+                 n_taps = check_random_below(check_random_below(4) ? 9 : 150);
     const size_t width = n_cols + 20, gap = check_random_below(4), pitch = n_cols + gap;
     check_buffer image = check_alloc(2 * ROWS * width * size, 0), taps = check_alloc(n_taps * size, 0);
     check_buffer out = check_alloc(((n_rows - 1) * pitch + n_cols) * size, 0);
@@ -177,7 +195,8 @@ static void check_sparse(const char *name, fc_dtype dtype, fc_sparse_fn *run, co
     int same = 1;
     for (size_t r = 0; r < n_rows; r++)
         for (size_t c = 0; c < n_cols; c++)
-            same &= !differs(dtype, fc_ref_number(dtype, out.data, r * pitch + c), fc_ref_sparse(&block, dtype, r, c), tolerance);
+            same &= !differs(
+                dtype, fc_ref_number(dtype, out.data, r * pitch + c), fc_ref_sparse(&block, dtype, r, c), tolerance);
     check_true(same, "a sum differs");
     check_guards(&out);
     check_free(&image);
@@ -186,9 +205,11 @@ static void check_sparse(const char *name, fc_dtype dtype, fc_sparse_fn *run, co
 }
 
 static void check_box(const char *name, fc_dtype dtype, fc_box_columns_fn *run, const char *isa) {
-    const size_t size = size_of(dtype), k = 1 + check_random_below(check_random_below(4) ? 12 : 50), n_rows = 1 + check_random_below(k), n_cols = 1 + check_random_below(80);
+    const size_t size = size_of(dtype), k = 1 + check_random_below(check_random_below(4) ? 12 : 50),
+                 n_rows = 1 + check_random_below(k), n_cols = 1 + check_random_below(80);
     const size_t gap = check_random_below(4), pitch = n_cols + gap, sources = n_rows + k - 1;
-    check_buffer image = check_alloc(sources * n_cols * size, 0), tap = check_alloc(size, 0), temp = check_alloc(k * FC_BOX_WIDTH * size, 0);
+    check_buffer image = check_alloc(sources * n_cols * size, 0), tap = check_alloc(size, 0),
+                 temp = check_alloc(k * FC_BOX_WIDTH * size, 0);
     check_buffer out = check_alloc(((n_rows - 1) * pitch + n_cols) * size, 0);
     const void **rows = malloc(sources * sizeof *rows);
     check_case(name, isa, "k %zu, %zux%zu outputs", k, n_rows, n_cols);
@@ -201,7 +222,8 @@ static void check_box(const char *name, fc_dtype dtype, fc_box_columns_fn *run, 
     int same = 1;
     for (size_t r = 0; r < n_rows; r++)
         for (size_t c = 0; c < n_cols; c++)
-            same &= !differs(dtype, fc_ref_number(dtype, out.data, r * pitch + c), fc_ref_box(&block, dtype, r, c), dtype == FC_F32 ? 1e-5 : 1e-14);
+            same &= !differs(dtype, fc_ref_number(dtype, out.data, r * pitch + c), fc_ref_box(&block, dtype, r, c),
+                dtype == FC_F32 ? 1e-5 : 1e-14);
     check_true(same, "a sum differs");
     check_guards(&out);
     check_guards(&temp);
@@ -213,14 +235,15 @@ static void check_box(const char *name, fc_dtype dtype, fc_box_columns_fn *run, 
 }
 
 void check_filter(const fc_kernels *kernels, const char *isa) {
-    const widening widenings[] = {
-        {"widen_u8", FC_U8, FC_F32, kernels->widen_u8}, {"widen_i8", FC_I8, FC_F32, kernels->widen_i8},
-        {"widen_u16", FC_U16, FC_F32, kernels->widen_u16}, {"widen_i16", FC_I16, FC_F32, kernels->widen_i16},
-        {"widen_i32", FC_I32, FC_F64, kernels->widen_i32}, {"widen_u8_u16", FC_U8, FC_U16, kernels->widen_u8_u16}};
-    const narrowing narrowings[] = {
-        {"narrow_u8", FC_F32, FC_U8, 400, kernels->narrow_u8}, {"narrow_i8", FC_F32, FC_I8, 400, kernels->narrow_i8},
-        {"narrow_u16", FC_F32, FC_U16, 1e5, kernels->narrow_u16}, {"narrow_i16", FC_F32, FC_I16, 1e5, kernels->narrow_i16},
-        {"narrow_i32", FC_F64, FC_I32, 1e10, kernels->narrow_i32}, {"narrow_i16_u8", FC_I16, FC_U8, 1, kernels->narrow_i16_u8},
+    const widening widenings[] = {{"widen_u8", FC_U8, FC_F32, kernels->widen_u8},
+        {"widen_i8", FC_I8, FC_F32, kernels->widen_i8}, {"widen_u16", FC_U16, FC_F32, kernels->widen_u16},
+        {"widen_i16", FC_I16, FC_F32, kernels->widen_i16}, {"widen_i32", FC_I32, FC_F64, kernels->widen_i32},
+        {"widen_u8_u16", FC_U8, FC_U16, kernels->widen_u8_u16}};
+    const narrowing narrowings[] = {{"narrow_u8", FC_F32, FC_U8, 400, kernels->narrow_u8},
+        {"narrow_i8", FC_F32, FC_I8, 400, kernels->narrow_i8}, {"narrow_u16", FC_F32, FC_U16, 1e5, kernels->narrow_u16},
+        {"narrow_i16", FC_F32, FC_I16, 1e5, kernels->narrow_i16},
+        {"narrow_i32", FC_F64, FC_I32, 1e10, kernels->narrow_i32},
+        {"narrow_i16_u8", FC_I16, FC_U8, 1, kernels->narrow_i16_u8},
         {"narrow_u16_u8", FC_U16, FC_U8, 1, kernels->narrow_u16_u8}};
     static const double scales[] = {1, 0.5, 0.0625, 0.00390625, 0.1111111119389534, 3};
     for (size_t repeat = 0; repeat < REPEATS; repeat++) {

@@ -11,7 +11,10 @@
 #include "kernels/body/names.h"
 #include "kernels/body/integer_matrix.h"
 
-typedef struct integer_run { fc_rows_fn *run; fc_rows_block block; } integer_run;
+typedef struct integer_run {
+    fc_rows_fn *run;
+    fc_rows_block block;
+} integer_run;
 
 static void run_rows(void *context) {
     const integer_run *r = context;
@@ -21,12 +24,21 @@ static void run_rows(void *context) {
 static void bench_tile(const fc_rows_tile *tile, const char *slot, const char *isa) {
     enum { LENGTH = 144 };
     char words[64];
-    check_buffer a = check_alloc(4 * LENGTH * tile->height, 0), b = check_alloc(4 * LENGTH * tile->width, 0), c = check_alloc(4 * tile->height * tile->width, 0);
+    check_buffer a = check_alloc(4 * LENGTH * tile->height, 0), b = check_alloc(4 * LENGTH * tile->width, 0),
+                 c = check_alloc(4 * tile->height * tile->width, 0);
     const void *rows[FC_MAX_TILE_HEIGHT];
     for (size_t r = 0; r < tile->height; r++)
         rows[r] = a.data + r * 4 * LENGTH;
-    integer_run run = {tile->run, {.runs = 1, .length = LENGTH, .a = rows, .b = b.data, .b_pitch = tile->width, .c = c.data, .c_pitch = tile->width,
-                                   .rows = tile->height, .cols = tile->width}};
+    integer_run run = {tile->run,
+        {.runs = 1,
+            .length = LENGTH,
+            .a = rows,
+            .b = b.data,
+            .b_pitch = tile->width,
+            .c = c.data,
+            .c_pitch = tile->width,
+            .rows = tile->height,
+            .cols = tile->width}};
     snprintf(words, sizeof words, "%zux%zu k %d", tile->height, tile->width, 4 * LENGTH);
     check_time(slot, isa, words, run_rows, &run, 8.0 * LENGTH * (double)(tile->height * tile->width), "GOP/s");
     check_free(&a);
@@ -34,16 +46,24 @@ static void bench_tile(const fc_rows_tile *tile, const char *slot, const char *i
     check_free(&c);
 }
 
-typedef struct integer_case { size_t runs, length, rows, cols, gap; int started, accumulate, relu, extreme, strided; } integer_case;
+typedef struct integer_case {
+    size_t runs, length, rows, cols, gap;
+    int started, accumulate, relu, extreme, strided;
+} integer_case;
 
-/* Rows that overlap and lie anywhere, gaps in c that must keep their bytes. Extremes: all products of the largest size and one sign. */
-static void check_tile(const fc_rows_tile *tile, const char *slot, int a_signed, const char *isa, const integer_case *x) {
+/* Rows that overlap and lie anywhere, gaps in c that must keep their bytes. Extremes: all products of the largest size
+ * and one sign. */
+static void check_tile(
+    const fc_rows_tile *tile, const char *slot, int a_signed, const char *isa, const integer_case *x) {
     const size_t shift = x->gap % 4, pitch = tile->width + x->gap, k = x->runs * x->length;
-    check_case(slot, isa, "%zux%zu runs %zu of %zu, %zu rows, %zu cols, gap %zu, start %d accumulate %d relu %d extreme %d strided %d",
-               tile->height, tile->width, x->runs, x->length, x->rows, x->cols, x->gap, x->started, x->accumulate, x->relu, x->extreme, x->strided);
+    check_case(slot, isa,
+        "%zux%zu runs %zu of %zu, %zu rows, %zu cols, gap %zu, start %d accumulate %d relu %d extreme %d strided %d",
+        tile->height, tile->width, x->runs, x->length, x->rows, x->cols, x->gap, x->started, x->accumulate, x->relu,
+        x->extreme, x->strided);
     check_buffer a = check_alloc(4 * x->length + 40, shift), start = check_alloc(4 * tile->width, shift);
     check_buffer b = check_alloc(k ? 4 * ((k - 1) * pitch + tile->width) : 0, shift);
-    check_buffer c = check_alloc(4 * ((x->rows - 1) * (x->cols + x->gap) + x->cols), 4 * (x->gap % 3)), want = check_alloc(c.bytes, 0);
+    check_buffer c = check_alloc(4 * ((x->rows - 1) * (x->cols + x->gap) + x->cols), 4 * (x->gap % 3)),
+                 want = check_alloc(c.bytes, 0);
     const void *rows[4 * FC_MAX_TILE_HEIGHT];
     for (size_t i = 0; i < x->runs * tile->height; i++)
         rows[i] = a.data + (x->strided ? i % tile->height * x->gap / 2 : check_random_below(41));
@@ -57,8 +77,18 @@ static void check_tile(const fc_rows_tile *tile, const char *slot, int a_signed,
     check_fill_bytes(c.data, c.bytes);
     check_fill_bytes(start.data, start.bytes);
     memcpy(want.data, c.data, c.bytes);
-    fc_rows_block block = {.runs = x->runs, .length = x->length, .a = rows, .b = b.data, .b_pitch = pitch, .c = c.data, .c_pitch = x->cols + x->gap,
-                           .rows = x->rows, .cols = x->cols, .start = x->started ? start.data : NULL, .accumulate = x->accumulate, .relu = x->relu};
+    fc_rows_block block = {.runs = x->runs,
+        .length = x->length,
+        .a = rows,
+        .b = b.data,
+        .b_pitch = pitch,
+        .c = c.data,
+        .c_pitch = x->cols + x->gap,
+        .rows = x->rows,
+        .cols = x->cols,
+        .start = x->started ? start.data : NULL,
+        .accumulate = x->accumulate,
+        .relu = x->relu};
     tile->run(&block);
     block.c = want.data;
     fc_ref_rows_b8(&block, tile->height, a_signed);
@@ -75,11 +105,19 @@ static void check_tiles(const fc_rows_tile *tiles, const char *slot, int a_signe
     static const size_t lengths[] = {0, 1, 2, 3, 5, 16, 33, 150};
     const size_t n = sizeof lengths / sizeof *lengths;
     for (const fc_rows_tile *tile = tiles; tile->height; tile++) {
-        check_true(tile->height <= FC_MAX_TILE_HEIGHT && tile->width <= FC_MAX_TILE_COLS, "tile larger than the limits in types.h");
+        check_true(tile->height <= FC_MAX_TILE_HEIGHT && tile->width <= FC_MAX_TILE_COLS,
+            "tile larger than the limits in types.h");
         for (size_t i = 0; i < 60; i++) {
-            const integer_case x = {.runs = 1 + i % 4, .length = lengths[i % n], .rows = i % 3 ? 1 + check_random_below(tile->height) : tile->height,
-                                    .cols = i % 2 ? 1 + check_random_below(tile->width) : tile->width, .gap = i % 5, .started = i / 2 % 2,
-                                    .accumulate = i / 3 % 2, .relu = i / 5 % 2, .extreme = i % 7 == 0, .strided = i / 4 % 2};
+            const integer_case x = {.runs = 1 + i % 4,
+                .length = lengths[i % n],
+                .rows = i % 3 ? 1 + check_random_below(tile->height) : tile->height,
+                .cols = i % 2 ? 1 + check_random_below(tile->width) : tile->width,
+                .gap = i % 5,
+                .started = i / 2 % 2,
+                .accumulate = i / 3 % 2,
+                .relu = i / 5 % 2,
+                .extreme = i % 7 == 0,
+                .strided = i / 4 % 2};
             check_tile(tile, slot, a_signed, isa, &x);
         }
         if (check_benching())
@@ -89,11 +127,13 @@ static void check_tiles(const fc_rows_tile *tiles, const char *slot, int a_signe
 
 static int32_t byte_at(const unsigned char *x, int is_signed) { return is_signed ? (int8_t)*x : *x; }
 
-static void check_depthwise_bytes(fc_depthwise_bytes_fn *run, int is_signed, const char *isa, size_t taps, size_t channels) {
+static void check_depthwise_bytes(
+    fc_depthwise_bytes_fn *run, int is_signed, const char *isa, size_t taps, size_t channels) {
     const void *from[32];
     const size_t pitch = channels + taps % 2;
     check_case(is_signed ? "depthwise_i8" : "depthwise_u8", isa, "taps %zu channels %zu", taps, channels);
-    check_buffer x = check_alloc(taps * channels, taps % 5), w = check_alloc(4 * (taps * pitch + channels), 4), y = check_alloc(4 * channels, 4);
+    check_buffer x = check_alloc(taps * channels, taps % 5), w = check_alloc(4 * (taps * pitch + channels), 4),
+                 y = check_alloc(4 * channels, 4);
     check_buffer want = check_alloc(y.bytes, 0);
     check_fill_bytes(x.data, x.bytes);
     check_fill_bytes(w.data, w.bytes);
@@ -104,7 +144,8 @@ static void check_depthwise_bytes(fc_depthwise_bytes_fn *run, int is_signed, con
     for (size_t c = 0; c < channels; c++) {
         uint32_t sum = ((uint32_t *)w.data)[c];
         for (size_t t = 0; t < taps; t++)
-            sum += (uint32_t)(byte_at((const unsigned char *)from[t] + c, is_signed) * ((int32_t *)w.data)[(t + 1) * pitch + c]);
+            sum += (uint32_t)(byte_at((const unsigned char *)from[t] + c, is_signed) *
+                ((int32_t *)w.data)[(t + 1) * pitch + c]);
         ((uint32_t *)want.data)[c] = sum;
     }
     run(taps, from, (int32_t *)w.data, pitch, channels, (int32_t *)y.data);
@@ -118,7 +159,8 @@ static void check_depthwise_bytes(fc_depthwise_bytes_fn *run, int is_signed, con
 
 static void check_axpy_bytes(fc_axpy_fn *run, int is_signed, const char *isa, size_t n, size_t step, int32_t w) {
     check_case(is_signed ? "axpy_i8" : "axpy_u8", isa, "n %zu step %zu w %d", n, step, w);
-    check_buffer x = check_alloc(n ? (n - 1) * step + 1 : 0, n % 3), y = check_alloc(4 * n, 4), want = check_alloc(4 * n, 0);
+    check_buffer x = check_alloc(n ? (n - 1) * step + 1 : 0, n % 3), y = check_alloc(4 * n, 4),
+                 want = check_alloc(4 * n, 0);
     check_fill_bytes(x.data, x.bytes);
     check_fill_bytes(y.data, y.bytes);
     for (size_t i = 0; i < n; i++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Pooling of rows of windows against kernels/ref: few values, so that ties are many, and NaN and infinities among them. */
+/* Pooling of rows of windows against kernels/ref: few values, so that ties are many, and NaN and infinities among them.
+ */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -7,11 +8,16 @@
 #include "check/check.h"
 #include "kernels/ref/pool.h"
 
-typedef struct slot { const char *name; fc_pool_fn *run, *reference; int reads_x, from_on_x, to_on_x, is_double; } slot;
+typedef struct slot {
+    const char *name;
+    fc_pool_fn *run, *reference;
+    int reads_x, from_on_x, to_on_x, is_double;
+} slot;
 
 /* Elements from the first to past the last that `rows` rows of the windows touch. */
 static size_t extent(const fc_pool_span *s, size_t rows) {
-    return (s->lines - 1) * s->x_line + (s->count - 1) * s->step + (rows - 1) * s->row_pitch + (s->cols - 1) * s->col_pitch + s->channels;
+    return (s->lines - 1) * s->x_line + (s->count - 1) * s->step + (rows - 1) * s->row_pitch +
+        (s->cols - 1) * s->col_pitch + s->channels;
 }
 
 static double draw(int special) {
@@ -29,15 +35,18 @@ static void fill(void *x, size_t n, int is_double, int special) {
 }
 
 static void run_case(const slot *slot, const char *isa, const fc_pool_span *s, int special) {
-    const size_t width = slot->is_double ? sizeof(double) : sizeof(float), windows = (s->lines - 1) * s->window_line + s->count * s->channels;
+    const size_t width = slot->is_double ? sizeof(double) : sizeof(float),
+                 windows = (s->lines - 1) * s->window_line + s->count * s->channels;
     const size_t cells = extent(s, s->rows), target = slot->to_on_x ? extent(s, s->grad_end - s->grad_begin) : windows;
     const size_t source = slot->from_on_x ? cells : windows;
     check_buffer x = check_alloc(cells * width, width * check_random_below(8));
     check_buffer from = check_alloc(source * width, width * check_random_below(8));
-    check_buffer got = check_alloc(target * width, width * check_random_below(8)), want = check_alloc(target * width, 0);
-    check_case(slot->name, isa, "window %zux%zu count %zu step %zu pitch %zu,%zu channels %zu rows %zu..%zu met %zu,%zu lines %zu%s", s->rows,
-               s->cols, s->count, s->step, s->row_pitch, s->col_pitch, s->channels, s->grad_begin, s->grad_end, s->met_rows, s->met_cols,
-               s->lines, special ? " special" : "");
+    check_buffer got = check_alloc(target * width, width * check_random_below(8)),
+                 want = check_alloc(target * width, 0);
+    check_case(slot->name, isa,
+        "window %zux%zu count %zu step %zu pitch %zu,%zu channels %zu rows %zu..%zu met %zu,%zu lines %zu%s", s->rows,
+        s->cols, s->count, s->step, s->row_pitch, s->col_pitch, s->channels, s->grad_begin, s->grad_end, s->met_rows,
+        s->met_cols, s->lines, special ? " special" : "");
     fill(x.data, cells, slot->is_double, special);
     fill(from.data, source, slot->is_double, 0);
     fill(got.data, target, slot->is_double, 0);
@@ -56,9 +65,22 @@ static void run_case(const slot *slot, const char *isa, const fc_pool_span *s, i
     check_free(&want);
 }
 
-static const struct { size_t rows, cols, stride; } windows[] = {
-    {1, 1, 1}, {2, 2, 2}, {2, 2, 1}, {3, 3, 2}, {3, 3, 1}, {2, 3, 3}, {1, 4, 5}, {5, 1, 4}, {7, 7, 7}, {2, 2, 3},
-    {2, 8, 3}, {3, 9, 2}, {1, 300, 7},
+static const struct {
+    size_t rows, cols, stride;
+} windows[] = {
+    {1, 1, 1},
+    {2, 2, 2},
+    {2, 2, 1},
+    {3, 3, 2},
+    {3, 3, 1},
+    {2, 3, 3},
+    {1, 4, 5},
+    {5, 1, 4},
+    {7, 7, 7},
+    {2, 2, 3},
+    {2, 8, 3},
+    {3, 9, 2},
+    {1, 300, 7},
 };
 static const size_t channels[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 70};
 static const size_t counts[] = {1, 2, 3, 5, 8, 15, 16, 17, 33, 150};
@@ -67,10 +89,16 @@ static void geometries(const slot *slot, const char *isa) {
     for (size_t w = 0; w < sizeof windows / sizeof *windows; w++)
         for (size_t c = 0; c < sizeof channels / sizeof *channels; c++)
             for (size_t i = 0; i < (channels[c] < 8 ? sizeof counts / sizeof *counts : 4); i++) {
-                const size_t width = ((counts[i] - 1) * windows[w].stride + windows[w].cols + check_random_below(3)) * channels[c];
+                const size_t width = ((counts[i] - 1) * windows[w].stride + windows[w].cols + check_random_below(3)) *
+                    channels[c];
                 fc_pool_span s = {
-                    .rows = windows[w].rows, .cols = windows[w].cols, .row_pitch = width, .col_pitch = channels[c],
-                    .count = counts[i], .step = windows[w].stride * channels[c], .channels = channels[c],
+                    .rows = windows[w].rows,
+                    .cols = windows[w].cols,
+                    .row_pitch = width,
+                    .col_pitch = channels[c],
+                    .count = counts[i],
+                    .step = windows[w].stride * channels[c],
+                    .channels = channels[c],
                 };
                 s.grad_begin = check_random_below(s.rows);
                 s.grad_end = s.grad_begin + 1 + check_random_below(s.rows - s.grad_begin);
@@ -104,10 +132,17 @@ static void bench(const slot *slot, const char *isa) {
     for (int last = 0; last < 2; last++) {
         const size_t c = last ? CHANNELS : 1, width = last ? WIDTH : WIDTH * CHANNELS;
         t.run = slot->run;
-        t.span = (fc_pool_span){.rows = 2, .cols = 2, .row_pitch = width * c, .col_pitch = c, .count = width / 2, .step = 2 * c,
-                                .channels = c, .lines = 1, .grad_end = 2};
+        t.span = (fc_pool_span){.rows = 2,
+            .cols = 2,
+            .row_pitch = width * c,
+            .col_pitch = c,
+            .count = width / 2,
+            .step = 2 * c,
+            .channels = c,
+            .lines = 1,
+            .grad_end = 2};
         check_time(slot->name, isa, last ? "2x2 32 channels, in cache" : "2x2 1 channel, in cache", run_timed, &t,
-                   4.0 * (double)elements * (slot->from_on_x || slot->to_on_x ? 2.25 : 1.25), "GB/s");
+            4.0 * (double)elements * (slot->from_on_x || slot->to_on_x ? 2.25 : 1.25), "GB/s");
     }
 }
 

@@ -15,21 +15,27 @@
 /* A left tile of 16 rows of k, or a right tile of 16 columns. */
 typedef enum side { LEFT, RIGHT } side;
 
-static fc_split_source source_of(side side, fc_dtype dtype, const void *src, size_t tiles, size_t planes, size_t gap, uint16_t *dst) {
+static fc_split_source source_of(
+    side side, fc_dtype dtype, const void *src, size_t tiles, size_t planes, size_t gap, uint16_t *dst) {
     const size_t pitch = tiles * FC_SPLIT_K + gap, wide = FC_SPLIT_ROWS + gap;
-    return side == LEFT ? (fc_split_source){src, dtype, FC_SPLIT_K, pitch, FC_SPLIT_ROWS, tiles, planes, dst}
-                        : (fc_split_source){src, dtype, FC_SPLIT_K * wide, wide, FC_SPLIT_ROWS * wide, tiles, planes, dst};
+    return side == LEFT
+        ? (fc_split_source){src, dtype, FC_SPLIT_K, pitch, FC_SPLIT_ROWS, tiles, planes, dst}
+        : (fc_split_source){src, dtype, FC_SPLIT_K * wide, wide, FC_SPLIT_ROWS * wide, tiles, planes, dst};
 }
 
 static size_t elements_of(side side, size_t tiles, size_t gap) {
-    return side == LEFT ? FC_SPLIT_ROWS * (tiles * FC_SPLIT_K + gap) - gap : FC_SPLIT_K * tiles * (FC_SPLIT_ROWS + gap) - gap;
+    return side == LEFT ? FC_SPLIT_ROWS * (tiles * FC_SPLIT_K + gap) - gap
+                        : FC_SPLIT_K * tiles * (FC_SPLIT_ROWS + gap) - gap;
 }
 
 /* One value at the edge of the range or past it decides the result. */
-static void check_split_planes(const fc_kernels *kernels, const char *isa, side side, fc_dtype dtype, size_t tiles, size_t planes, size_t gap, float one) {
+static void check_split_planes(const fc_kernels *kernels, const char *isa, side side, fc_dtype dtype, size_t tiles,
+    size_t planes, size_t gap, float one) {
     const size_t n = elements_of(side, tiles, gap);
-    check_case("split_rows", isa, "side %d dtype %d tiles %zu planes %zu gap %zu one %g", side, dtype, tiles, planes, gap, (double)one);
-    check_buffer src = check_alloc(n * sizeof(float), 4 * (gap % 3)), dst = check_alloc(tiles * planes * FC_SPLIT_TILE * 2, 2 * gap);
+    check_case("split_rows", isa, "side %d dtype %d tiles %zu planes %zu gap %zu one %g", side, dtype, tiles, planes,
+        gap, (double)one);
+    check_buffer src = check_alloc(n * sizeof(float), 4 * (gap % 3)),
+                 dst = check_alloc(tiles * planes * FC_SPLIT_TILE * 2, 2 * gap);
     check_buffer want = check_alloc(dst.bytes, 0);
     float *x = (float *)src.data;
     check_fill_f32(x, n);
@@ -37,7 +43,7 @@ static void check_split_planes(const fc_kernels *kernels, const char *isa, side 
     x[check_random_below(n / FC_SPLIT_ROWS)] = 0;
     if (x[0] == one)
         x[n - 1] = -0.0f;
-    if (dtype != FC_F32)    /* from the front, so that what is read is still there */
+    if (dtype != FC_F32) /* from the front, so that what is read is still there */
         for (size_t i = 0; i < n; i++)
             ((uint16_t *)src.data)[i] = dtype == FC_F16 ? fc_ref_to_f16(x[i]) : fc_ref_to_bf16(x[i]);
     const fc_split_source got_source = source_of(side, dtype, x, tiles, planes, gap, (uint16_t *)dst.data);
@@ -52,14 +58,18 @@ static void check_split_planes(const fc_kernels *kernels, const char *isa, side 
     check_free(&want);
 }
 
-typedef struct shape { size_t planes, tiles, left, right, gap; int accumulate; } shape;
+typedef struct shape {
+    size_t planes, tiles, left, right, gap;
+    int accumulate;
+} shape;
 
 static check_buffer random_panels(side side, const shape *s, size_t panels, size_t pitch) {
     check_buffer made = check_alloc(((panels - 1) * pitch + s->tiles * s->planes * FC_SPLIT_TILE) * 2, 0);
     check_buffer x = check_alloc(elements_of(side, s->tiles, 0) * sizeof(float), 0);
     for (size_t i = 0; i < panels; i++) {
         check_fill_f32((float *)x.data, x.bytes / sizeof(float));
-        const fc_split_source source = source_of(side, FC_F32, x.data, s->tiles, s->planes, 0, (uint16_t *)made.data + i * pitch);
+        const fc_split_source source = source_of(
+            side, FC_F32, x.data, s->tiles, s->planes, 0, (uint16_t *)made.data + i * pitch);
         fc_ref_split_rows(&source);
     }
     check_free(&x);
@@ -67,21 +77,25 @@ static check_buffer random_panels(side side, const shape *s, size_t panels, size
 }
 
 static void check_product(const fc_split_gemm *gemm, const char *isa, shape s) {
-    check_case("split_gemm", isa, "planes %zu tiles %zu panels %zux%zu gap %zu accumulate %d", s.planes, s.tiles, s.left, s.right, s.gap, s.accumulate);
-    const size_t pitch = s.tiles * s.planes * FC_SPLIT_TILE + 8 * s.gap, rows = s.left * FC_SPLIT_ROWS, cols = s.right * FC_SPLIT_ROWS;
+    check_case("split_gemm", isa, "planes %zu tiles %zu panels %zux%zu gap %zu accumulate %d", s.planes, s.tiles,
+        s.left, s.right, s.gap, s.accumulate);
+    const size_t pitch = s.tiles * s.planes * FC_SPLIT_TILE + 8 * s.gap, rows = s.left * FC_SPLIT_ROWS,
+                 cols = s.right * FC_SPLIT_ROWS;
     const size_t c_pitch = cols + s.gap, n = (rows - 1) * c_pitch + cols;
     check_buffer left = random_panels(LEFT, &s, s.left, pitch), right = random_panels(RIGHT, &s, s.right, pitch);
-    check_buffer c = check_alloc(n * sizeof(float), 4 * (s.gap % 3)), wide = check_alloc(n * sizeof(double), 0), want = check_alloc(c.bytes, 0);
+    check_buffer c = check_alloc(n * sizeof(float), 4 * (s.gap % 3)), wide = check_alloc(n * sizeof(double), 0),
+                 want = check_alloc(c.bytes, 0);
     check_fill_f32((float *)c.data, n);
     for (size_t i = 0; i < n; i++)
         ((double *)wide.data)[i] = (double)((float *)c.data)[i];
-    const fc_split_block block = {s.planes, s.tiles, (uint16_t *)left.data, (uint16_t *)right.data, s.left, s.right, pitch, pitch,
-                                  (float *)c.data, c_pitch, s.accumulate};
+    const fc_split_block block = {s.planes, s.tiles, (uint16_t *)left.data, (uint16_t *)right.data, s.left, s.right,
+        pitch, pitch, (float *)c.data, c_pitch, s.accumulate};
     gemm->run(&block);
     fc_ref_split_gemm(&block, (double *)wide.data, c_pitch);
     for (size_t i = 0; i < n; i++)
         ((float *)want.data)[i] = (float)((double *)wide.data)[i];
-    const double sums = (double)(s.tiles * FC_SPLIT_K * s.planes * (s.planes + 1));     /* twice the products added to one number */
+    const double sums = (double)(s.tiles * FC_SPLIT_K * s.planes *
+        (s.planes + 1)); /* twice the products added to one number */
     check_close_f32((float *)c.data, (float *)want.data, n, 0x1p-23, sums);
     check_guards(&c);
     check_free(&left);
@@ -91,7 +105,11 @@ static void check_product(const fc_split_gemm *gemm, const char *isa, shape s) {
     check_free(&want);
 }
 
-typedef struct bench { const fc_kernels *kernels; fc_split_block block; fc_split_source source; } bench;
+typedef struct bench {
+    const fc_kernels *kernels;
+    fc_split_block block;
+    fc_split_source source;
+} bench;
 static void run_gemm(void *context) { ((bench *)context)->kernels->split_gemm.run(&((bench *)context)->block); }
 static void run_rows(void *context) { ((bench *)context)->kernels->split_rows(&((bench *)context)->source); }
 
@@ -100,13 +118,16 @@ static void bench_all(const fc_kernels *kernels, const char *isa) {
     for (size_t planes = 1; planes <= FC_SPLIT_PLANES; planes++) {
         char words[64];
         const size_t panel = TILES * planes * FC_SPLIT_TILE;
-        check_buffer a = check_alloc(PANELS * panel * 2, 0), b = check_alloc(PANELS * panel * 2, 0), c = check_alloc(64 * 64 * sizeof(float), 0);
+        check_buffer a = check_alloc(PANELS * panel * 2, 0), b = check_alloc(PANELS * panel * 2, 0),
+                     c = check_alloc(64 * 64 * sizeof(float), 0);
         check_buffer x = check_alloc(FC_SPLIT_TILE * TILES * sizeof(float), 0);
         memset(a.data, 0, a.bytes);
         memset(b.data, 0, b.bytes);
         check_fill_f32((float *)x.data, x.bytes / sizeof(float));
-        bench t = {kernels, {planes, TILES, (uint16_t *)a.data, (uint16_t *)b.data, PANELS, PANELS, panel, panel, (float *)c.data, 64, 0},
-                   source_of(LEFT, FC_F32, x.data, TILES, planes, 0, (uint16_t *)a.data)};
+        bench t = {kernels,
+            {planes, TILES, (uint16_t *)a.data, (uint16_t *)b.data, PANELS, PANELS, panel, panel, (float *)c.data, 64,
+                0},
+            source_of(LEFT, FC_F32, x.data, TILES, planes, 0, (uint16_t *)a.data)};
         snprintf(words, sizeof words, "planes %zu k %d", planes, TILES * FC_SPLIT_K);
         check_time("split_gemm", isa, words, run_gemm, &t, 2.0 * 64 * 64 * TILES * FC_SPLIT_K, "GFLOP/s");
         check_time("split_rows", isa, words, run_rows, &t, (double)x.bytes, "GB/s");
@@ -120,11 +141,13 @@ static void bench_all(const fc_kernels *kernels, const char *isa) {
 static void check_products(const fc_split_gemm *gemm, const char *isa) {
     for (size_t planes = 1; planes <= FC_SPLIT_PLANES; planes++)
         for (size_t panels = 0; panels < 9; panels++)
-            check_product(gemm, isa, (shape){planes, 1 + panels % 4, 1 + panels / 3, 1 + panels % 3, panels, (int)(panels + planes) % 2});
+            check_product(gemm, isa,
+                (shape){planes, 1 + panels % 4, 1 + panels / 3, 1 + panels % 3, panels, (int)(panels + planes) % 2});
 }
 
 void check_split(const fc_kernels *kernels, const char *isa) {
-    static const float ones[] = {1, 0x1p-50f, -0x1p50f, 0x1.fffffep-51f, -0x1.000002p50f, 1e-40f, 3e38f, __builtin_inff(), -__builtin_nanf("")};
+    static const float ones[] = {
+        1, 0x1p-50f, -0x1p50f, 0x1.fffffep-51f, -0x1.000002p50f, 1e-40f, 3e38f, __builtin_inff(), -__builtin_nanf("")};
     for (size_t planes = 1; planes <= FC_SPLIT_PLANES; planes++)
         for (size_t i = 0; i < sizeof ones / sizeof *ones; i++)
             check_split_planes(kernels, isa, i % 2 ? LEFT : RIGHT, FC_F32, 1 + i % 3, planes, i % 4, ones[i]);

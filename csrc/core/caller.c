@@ -3,7 +3,7 @@
 
 #include "core/os.h"
 
-enum { ASKED_EVERY = 40 };      /* milliseconds; asking takes Python's lock, for which other threads may wait */
+enum { ASKED_EVERY = 40 }; /* milliseconds; asking takes Python's lock, for which other threads may wait */
 
 static _Thread_local fc_caller *current;
 

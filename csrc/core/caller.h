@@ -9,8 +9,8 @@
 const fc_caller *fc_current_caller(void);
 
 /*
- * Whether the present call should end. Loops ask between pieces of work of less than about 50 ms, return when it says so, and leave their
- * results undefined. What outlives the call must not be made from them.
+ * Whether the present call should end. Loops ask between pieces of work of less than about 50 ms, return when it says
+ * so, and leave their results undefined. What outlives the call must not be made from them.
  */
 int fc_interrupted(void);
 

@@ -20,7 +20,7 @@ static unsigned long long saved_registers(void) {
 /* The kernel gives a process the tile registers when it asks. */
 static int may_use_tiles(void) {
     enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
-    static int answer = -1;     /* every thread that races here writes the same value */
+    static int answer = -1; /* every thread that races here writes the same value */
     if (answer < 0)
         answer = !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA);
     return answer;
@@ -31,7 +31,8 @@ static int may_use_tiles(void) { return 0; }
 
 /* Extensions of AVX-512, from leaf 7. */
 static unsigned avx512_features(unsigned leaf7_c, unsigned leaf7_d, unsigned long long saved) {
-    const unsigned amx_bf16 = 1u << 22, amx_tile = 1u << 24, amx_int8 = 1u << 25, amx = amx_bf16 | amx_tile | amx_int8, avx512_bf16 = 1u << 5;
+    const unsigned amx_bf16 = 1u << 22, amx_tile = 1u << 24, amx_int8 = 1u << 25, amx = amx_bf16 | amx_tile | amx_int8,
+                   avx512_bf16 = 1u << 5;
     const unsigned long long tiles = 3ull << 17;
     unsigned a, b, c, d, features = leaf7_c & bit_AVX512VNNI ? FC_CPU_AVX512_VNNI : 0;
     if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & avx512_bf16))
@@ -61,13 +62,15 @@ unsigned fc_cpu_features(void) {
 }
 
 /*
- * CPUID does not say it (A. Fog, "The microarchitecture of Intel, AMD and VIA CPUs"): Intel's servers have two units, its other CPUs
- * one; AMD has had two since family 1Ah.
+ * CPUID does not say it (A. Fog, "The microarchitecture of Intel, AMD and VIA CPUs"): Intel's servers have two units,
+ * its other CPUs one; AMD has had two since family 1Ah.
  */
 static int described_wide_fmas(void) {
-    const unsigned skylake_server = 0x55, ice_lake_server = 0x6a, ice_lake_d = 0x6c, amd_family = 0x1a, avx512_fp16 = 1u << 23;
+    const unsigned skylake_server = 0x55, ice_lake_server = 0x6a, ice_lake_d = 0x6c, amd_family = 0x1a,
+                   avx512_fp16 = 1u << 23;
     unsigned a, b, c, d, most, vendor;
-    if (!(fc_cpu_features() & FC_CPU_AVX512) || !__get_cpuid(0, &most, &vendor, &c, &d) || !__get_cpuid(1, &a, &b, &c, &d))
+    if (!(fc_cpu_features() & FC_CPU_AVX512) || !__get_cpuid(0, &most, &vendor, &c, &d) ||
+        !__get_cpuid(1, &a, &b, &c, &d))
         return 1;
     const unsigned family = (a >> 8 & 15) + (a >> 20 & 255), model = (a >> 4 & 15) | (a >> 12 & 0xf0);
     if (vendor == signature_AMD_ebx)
@@ -80,8 +83,8 @@ static int described_wide_fmas(void) {
 void fc_cpu_pause(void) { __builtin_ia32_pause(); }
 
 /*
- * Bytes of one data cache of a level, 0 where the CPU does not say. The C library may give the sum of all L3 caches of a socket, and a
- * core reaches but one. Intel's leaf and AMD's have one format.
+ * Bytes of one data cache of a level, 0 where the CPU does not say. The C library may give the sum of all L3 caches of
+ * a socket, and a core reaches but one. Intel's leaf and AMD's have one format.
  */
 static size_t described_cache(unsigned level) {
     const unsigned leaves[] = {4, 0x8000001d}, instructions = 2;
@@ -94,7 +97,7 @@ static size_t described_cache(unsigned level) {
     return 0;
 }
 #elif defined(__aarch64__)
-unsigned fc_cpu_features(void) { return FC_CPU_NEON; }  /* part of the base architecture */
+unsigned fc_cpu_features(void) { return FC_CPU_NEON; } /* part of the base architecture */
 static int described_wide_fmas(void) { return 1; }
 void fc_cpu_pause(void) { __asm__ volatile("yield"); }
 static size_t described_cache(unsigned level) { return (void)level, 0; }

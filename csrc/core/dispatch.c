@@ -25,7 +25,11 @@ enum {
     ISA_COUNT
 };
 
-static const struct { const char *name; unsigned feature; fill_fn *fill; } isas[ISA_COUNT] = {
+static const struct {
+    const char *name;
+    unsigned feature;
+    fill_fn *fill;
+} isas[ISA_COUNT] = {
 #define FC_ISA(word, feature) {#word, feature, fc_fill_##word},
 #define FC_ISA_EXTENSION(word, base, feature)
 #include "kernels/isa.inc"
@@ -34,14 +38,17 @@ static const struct { const char *name; unsigned feature; fill_fn *fill; } isas[
 };
 
 /* Ends with no fill. */
-static const struct { size_t base; unsigned feature; fill_fn *fill; } extensions[] = {
+static const struct {
+    size_t base;
+    unsigned feature;
+    fill_fn *fill;
+} extensions[] = {
 #define FC_ISA(word, feature)
 #define FC_ISA_EXTENSION(word, base, feature) {ISA_##base, feature, fc_fill_##word},
 #include "kernels/isa.inc"
 #undef FC_ISA
 #undef FC_ISA_EXTENSION
-    {0, 0, NULL}
-};
+    {0, 0, NULL}};
 
 static fc_kernels tables[ISA_COUNT], unextended[ISA_COUNT];
 static _Atomic(const fc_kernels *) active;

@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* CPUs that this process may keep busy, at least 1: those of its affinity, no more than the quota of its control groups. */
+/* CPUs that this process may keep busy, at least 1: those of its affinity, no more than the quota of its control
+ * groups. */
 int fc_os_cpus(void);
 
 /* The same quota rounded up to CPUs, or INT_MAX. `proc` and `root` stand for /proc and /sys/fs/cgroup. */
@@ -19,7 +20,8 @@ int64_t fc_os_milliseconds(void);
 /* Keeps the threads off the CPU of the calling thread. *avoided is that CPU from the last call, or -1. */
 void fc_os_avoid_this_cpu(const pthread_t *threads, size_t count, int *avoided);
 
-/* Asks for large pages under a block; tells the system that it may take the pages of a block, whose contents are lost then. */
+/* Asks for large pages under a block; tells the system that it may take the pages of a block, whose contents are lost
+ * then. */
 void fc_os_use_large_pages(void *block, size_t bytes);
 void fc_os_offer_pages(void *block, size_t bytes);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A pool of sleeping workers shared by every caller. OpenMP says how many threads to use (OMP_NUM_THREADS, threadpoolctl), but
- * does not run them: its closing barrier waits for threads that never got a core, and each calling thread keeps a spinning
- * team of its own, which stalls for milliseconds beside another busy pool, as TensorFlow's. Here the caller takes tasks
- * itself and waits only for workers that hold one.
+ * A pool of sleeping workers shared by every caller. OpenMP says how many threads to use (OMP_NUM_THREADS,
+ * threadpoolctl), but does not run them: its closing barrier waits for threads that never got a core, and each calling
+ * thread keeps a spinning team of its own, which stalls for milliseconds beside another busy pool, as TensorFlow's.
+ * Here the caller takes tasks itself and waits only for workers that hold one.
  */
 #include "core/parallel.h"
 
@@ -24,34 +24,37 @@
 
 enum {
     MOST_WORKERS = 1024,
-    WAIT_YIELDS = 50,       /* about 3 ms */
-    SPINS = 3000,           /* about 60 us: ops often follow one another that closely, and waking a sleeper costs as much */
-    LOCK_SPINS = 100,       /* the lock is never held for long */
-    ASLEEP = 40000000,      /* ns */
+    WAIT_YIELDS = 50,  /* about 3 ms */
+    SPINS = 3000,      /* about 60 us: ops often follow one another that closely, and waking a sleeper costs as much */
+    LOCK_SPINS = 100,  /* the lock is never held for long */
+    ASLEEP = 40000000, /* ns */
     SECOND = 1000000000
 };
 
-static _Thread_local int inside_task;   /* work nested in a task stays on its thread */
+static _Thread_local int inside_task; /* work nested in a task stays on its thread */
 
 typedef struct parallel_job {
     fc_task *task;
     void *job;
-    size_t tasks, helpers, joined;  /* joined: workers that have taken part, guarded by the lock */
-    atomic_size_t next, active;     /* active: workers that still do */
-    int *interrupted;               /* the caller's flag, or NULL */
-    fenv_t environment;             /* the caller's rounding and denormal modes hold in every thread */
+    size_t tasks, helpers, joined; /* joined: workers that have taken part, guarded by the lock */
+    atomic_size_t next, active;    /* active: workers that still do */
+    int *interrupted;              /* the caller's flag, or NULL */
+    fenv_t environment;            /* the caller's rounding and denormal modes hold in every thread */
     struct parallel_job *link;
 } parallel_job;
 
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t work, done;
-    parallel_job *jobs;             /* that want more workers */
+    parallel_job *jobs; /* that want more workers */
     size_t workers, sleeping;
-    atomic_size_t posted, waiting;  /* waiting: callers that sleep until their workers are done */
+    atomic_size_t posted, waiting; /* waiting: callers that sleep until their workers are done */
     pthread_t threads[MOST_WORKERS];
-    int avoided;                    /* the CPU that workers were last kept away from, or -1 */
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER, .avoided = -1};
+    int avoided; /* the CPU that workers were last kept away from, or -1 */
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER,
+    .work = PTHREAD_COND_INITIALIZER,
+    .done = PTHREAD_COND_INITIALIZER,
+    .avoided = -1};
 
 /* Caller and workers end together, and one that sleeps over this lock comes back as late as any sleeper. */
 static void lock_pool(void) {
@@ -94,7 +97,8 @@ int fc_inside_task(void) { return inside_task; }
 static void take_tasks(parallel_job *job, size_t worker) {
     const int nested = inside_task;
     inside_task = 1;
-    for (size_t i, taken = 0; (i = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed)) < job->tasks; taken++) {
+    for (size_t i, taken = 0; (i = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed)) < job->tasks;
+        taken++) {
         if (taken && fc_interrupted())
             break;
         job->task(job->job, i, worker);
@@ -137,7 +141,7 @@ static void *work(void *unused) {
         fesetenv(&job->environment);
         take_tasks(job, worker);
         fc_work_for(&own, NULL);
-        atomic_fetch_sub(&job->active, 1);     /* the job may be gone from here on */
+        atomic_fetch_sub(&job->active, 1); /* the job may be gone from here on */
         if (!atomic_load(&pool.waiting))
             continue;
         lock_pool();
@@ -154,7 +158,7 @@ static void grow_pool(size_t workers) {
     if (pool.workers >= workers)
         return;
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);    /* signals stay with the program's own threads */
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals stay with the program's own threads */
     pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
     while (pool.workers < workers && !pthread_create(&pool.threads[pool.workers], &detached, work, NULL))
@@ -165,8 +169,9 @@ static void grow_pool(size_t workers) {
 }
 
 /*
- * Keeps the workers off the caller's CPU. A CPU of a virtual machine that has slept for some milliseconds passes for taken, so
- * the kernel would wake a worker where its caller computes, and the caller would be done before the worker gets a turn.
+ * Keeps the workers off the caller's CPU. A CPU of a virtual machine that has slept for some milliseconds passes for
+ * taken, so the kernel would wake a worker where its caller computes, and the caller would be done before the worker
+ * gets a turn.
  */
 static void avoid_this_cpu(void) { fc_os_avoid_this_cpu(pool.threads, pool.workers, &pool.avoided); }
 
@@ -180,7 +185,7 @@ static void post(parallel_job *job) {
     atomic_fetch_add(&pool.posted, 1);
     const size_t wanted = job->helpers < pool.sleeping ? job->helpers : pool.sleeping;
     unlock_pool();
-    for (size_t i = 0; i < wanted; i++)     /* unlocked: or the worker would wake only to wait for the lock */
+    for (size_t i = 0; i < wanted; i++) /* unlocked: or the worker would wake only to wait for the lock */
         pthread_cond_signal(&pool.work);
 }
 
@@ -211,18 +216,23 @@ static void wait_for_helpers(parallel_job *job) {
     }
     while (atomic_load(&job->active)) {
         lock_pool();
-        atomic_fetch_add(&pool.waiting, 1);     /* before a look at `active`: either the worker sees it or this the worker's end */
+        atomic_fetch_add(
+            &pool.waiting, 1); /* before a look at `active`: either the worker sees it or this the worker's end */
         if (atomic_load(&job->active))
             sleep_a_while();
         atomic_fetch_sub(&pool.waiting, 1);
         unlock_pool();
-        fc_interrupted();                       /* the helpers' tasks see what comes of it */
+        fc_interrupted(); /* the helpers' tasks see what comes of it */
     }
 }
 
 void fc_parallel_for(size_t tasks, size_t workers, fc_task *task, void *job) {
     const fc_caller *caller = fc_current_caller();
-    parallel_job shared = {.task = task, .job = job, .tasks = tasks, .helpers = workers - 1, .interrupted = caller ? caller->ends_with : NULL};
+    parallel_job shared = {.task = task,
+        .job = job,
+        .tasks = tasks,
+        .helpers = workers - 1,
+        .interrupted = caller ? caller->ends_with : NULL};
     if (fc_interrupted())
         return;
     if (workers > 1)

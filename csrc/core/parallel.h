@@ -17,8 +17,8 @@ typedef void fc_task(void *job, size_t task, size_t worker);
 size_t fc_parallel_workers(size_t tasks, double work);
 
 /*
- * Runs task(job, i, worker) for i in [0, tasks) on `workers` threads, which an earlier fc_parallel_workers gave. Where the call is to end
- * early (core/caller.h), tasks are left out, and so are those of all later loops of the call.
+ * Runs task(job, i, worker) for i in [0, tasks) on `workers` threads, which an earlier fc_parallel_workers gave. Where
+ * the call is to end early (core/caller.h), tasks are left out, and so are those of all later loops of the call.
  */
 void fc_parallel_for(size_t tasks, size_t workers, fc_task *task, void *job);
 

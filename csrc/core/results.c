@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory for results, which Python frees when it likes, on any thread. Malloc would give large blocks back to the system, and the next
- * call would pay for fresh pages, which costs more than many an operation. The last blocks freed are kept instead; the pages of all
- * but the latest are offered to the system, which takes them when it runs short.
+ * Memory for results, which Python frees when it likes, on any thread. Malloc would give large blocks back to the
+ * system, and the next call would pay for fresh pages, which costs more than many an operation. The last blocks freed
+ * are kept instead; the pages of all but the latest are offered to the system, which takes them when it runs short.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -15,14 +15,17 @@
 
 enum { KEPT = 16, HUGE_PAGE = 2 << 20, LARGE = 2 * HUGE_PAGE };
 #define MOST_KEPT ((size_t)1 << 30)
-#define NOT_OFFERED ((size_t)256 << 20)     /* offering costs as much as a small operation */
+#define NOT_OFFERED ((size_t)256 << 20) /* offering costs as much as a small operation */
 
 /* Precedes a block, on a line of its own. */
-typedef struct header { _Alignas(FC_ALIGNMENT) size_t bytes; int offered; } header;
+typedef struct header {
+    _Alignas(FC_ALIGNMENT) size_t bytes;
+    int offered;
+} header;
 
 static struct {
     pthread_mutex_t lock;
-    header *kept[KEPT];         /* the latest first */
+    header *kept[KEPT]; /* the latest first */
     size_t count, bytes;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -44,7 +47,8 @@ static header *take_kept(size_t bytes) {
     size_t best = KEPT;
     lock_pool();
     for (size_t i = 0; i < pool.count; i++)
-        if (pool.kept[i]->bytes >= bytes && pool.kept[i]->bytes / 2 <= bytes && (best == KEPT || pool.kept[i]->bytes < pool.kept[best]->bytes))
+        if (pool.kept[i]->bytes >= bytes && pool.kept[i]->bytes / 2 <= bytes &&
+            (best == KEPT || pool.kept[i]->bytes < pool.kept[best]->bytes))
             best = i;
     header *block = best < KEPT ? take(best) : NULL;
     unlock_pool();

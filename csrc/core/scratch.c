@@ -12,7 +12,9 @@
 enum { KEPT = 4 };
 
 /* Precedes a block, on a line of its own. */
-typedef struct header { _Alignas(FC_ALIGNMENT) size_t bytes; } header;
+typedef struct header {
+    _Alignas(FC_ALIGNMENT) size_t bytes;
+} header;
 
 static _Thread_local header *kept[KEPT];
 static pthread_key_t at_thread_end;
@@ -28,7 +30,8 @@ static void make_key(void) { pthread_key_create(&at_thread_end, free_kept); }
 static header *take_kept(size_t bytes) {
     header **best = NULL;
     for (size_t i = 0; i < KEPT; i++)
-        if (kept[i] && kept[i]->bytes >= bytes && kept[i]->bytes / 4 <= bytes && (!best || kept[i]->bytes < (*best)->bytes))
+        if (kept[i] && kept[i]->bytes >= bytes && kept[i]->bytes / 4 <= bytes &&
+            (!best || kept[i]->bytes < (*best)->bytes))
             best = &kept[i];
     header *block = best ? *best : NULL;
     if (best)

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-enum { FC_ALIGNMENT = 64, FC_SCRATCH_KEPT = 64 << 20 };    /* bytes; what a thread keeps of the blocks it freed */
+enum { FC_ALIGNMENT = 64, FC_SCRATCH_KEPT = 64 << 20 }; /* bytes; what a thread keeps of the blocks it freed */
 
 /* bytes of uninitialised memory on a cache line of its own, or NULL. Release with fc_scratch_free, on any thread. */
 void *fc_scratch_alloc(size_t bytes);

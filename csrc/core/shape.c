@@ -12,8 +12,8 @@ fc_status fc_window_span(ptrdiff_t window, ptrdiff_t dilation, ptrdiff_t *span) 
     return FC_OK;
 }
 
-fc_status fc_window_count(ptrdiff_t size, ptrdiff_t window, ptrdiff_t stride, ptrdiff_t dilation,
-                          ptrdiff_t pad_before, ptrdiff_t pad_after, ptrdiff_t *count) {
+fc_status fc_window_count(ptrdiff_t size, ptrdiff_t window, ptrdiff_t stride, ptrdiff_t dilation, ptrdiff_t pad_before,
+    ptrdiff_t pad_after, ptrdiff_t *count) {
     ptrdiff_t span, padded;
     if (size < 0 || stride < 1 || pad_before < 0 || pad_after < 0)
         return FC_BAD_SHAPE;
@@ -25,7 +25,7 @@ fc_status fc_window_count(ptrdiff_t size, ptrdiff_t window, ptrdiff_t stride, pt
 }
 
 fc_status fc_resolve_padding(fc_padding padding, ptrdiff_t size, ptrdiff_t window, ptrdiff_t stride, ptrdiff_t dilation,
-                             ptrdiff_t *before, ptrdiff_t *after) {
+    ptrdiff_t *before, ptrdiff_t *after) {
     ptrdiff_t span;
     if (size < 0 || stride < 1)
         return FC_BAD_SHAPE;
@@ -36,7 +36,7 @@ fc_status fc_resolve_padding(fc_padding padding, ptrdiff_t size, ptrdiff_t windo
     if (padding != FC_PAD_SAME)
         return FC_BAD_ARGUMENT;
     if (!size)
-        return FC_OK;   /* no window: ceil(0 / stride) */
+        return FC_OK; /* no window: ceil(0 / stride) */
     /* Grouped so that no intermediate overflows: the last window starts at the last multiple of stride below size. */
     const ptrdiff_t last = (size - 1) / stride * stride, total = fc_max(span - (size - last), 0);
     *before = total / 2;

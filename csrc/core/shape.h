@@ -8,7 +8,7 @@
 fc_status fc_window_span(ptrdiff_t window, ptrdiff_t dilation, ptrdiff_t *span);
 
 /* Number of window positions along one axis; 0 where the window does not fit. */
-fc_status fc_window_count(ptrdiff_t size, ptrdiff_t window, ptrdiff_t stride, ptrdiff_t dilation,
-                          ptrdiff_t pad_before, ptrdiff_t pad_after, ptrdiff_t *count);
+fc_status fc_window_count(ptrdiff_t size, ptrdiff_t window, ptrdiff_t stride, ptrdiff_t dilation, ptrdiff_t pad_before,
+    ptrdiff_t pad_after, ptrdiff_t *count);
 
 #endif

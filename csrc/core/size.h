@@ -8,11 +8,11 @@
 
 #include "fastconv.h"
 
-#define FC_TRY(call)                              \
-    do {                                          \
-        fc_status fc_try_status = (call);         \
-        if (fc_try_status != FC_OK)               \
-            return fc_try_status;                 \
+#define FC_TRY(call)                      \
+    do {                                  \
+        fc_status fc_try_status = (call); \
+        if (fc_try_status != FC_OK)       \
+            return fc_try_status;         \
     } while (0)
 
 /* *product = the product of count factors, each >= 0; FC_TOO_LARGE beyond PTRDIFF_MAX. */
@@ -38,7 +38,9 @@ static inline ptrdiff_t fc_min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b;
 static inline ptrdiff_t fc_max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 static inline ptrdiff_t fc_ceil_div(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
 static inline size_t fc_least(size_t a, size_t b) { return a < b ? a : b; }
-static inline size_t fc_parts(size_t whole, size_t part) { return (whole + part - 1) / part; }     /* how many parts hold the whole */
+static inline size_t fc_parts(size_t whole, size_t part) {
+    return (whole + part - 1) / part;
+} /* how many parts hold the whole */
 static inline uint64_t fc_gcd(uint64_t a, uint64_t b) {
     while (b) {
         const uint64_t rest = a % b;

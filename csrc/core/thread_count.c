@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How many threads a call may use: what its caller or the process has set, else OpenMP's setting, else the CPUs; never more than
- * OMP_THREAD_LIMIT. OpenMP itself is only asked.
+ * How many threads a call may use: what its caller or the process has set, else OpenMP's setting, else the CPUs; never
+ * more than OMP_THREAD_LIMIT. OpenMP itself is only asked.
  */
 #include "core/thread_count.h"
 
@@ -18,12 +18,14 @@
 #include <omp.h>
 #endif
 
-static atomic_int fixed_threads;        /* 0: none set */
-static atomic_int shared_threads;       /* of calls without a caller of their own; 0: as many as are set */
-static _Thread_local int most_threads;  /* of calls made in this thread; 0: as many as are set */
+static atomic_int fixed_threads;       /* 0: none set */
+static atomic_int shared_threads;      /* of calls without a caller of their own; 0: as many as are set */
+static _Thread_local int most_threads; /* of calls made in this thread; 0: as many as are set */
 
 /* What does not change while the process runs. */
-static struct { int named, cpus, processors, limit; } system_says;
+static struct {
+    int named, cpus, processors, limit;
+} system_says;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* The first number of a list as OMP_NUM_THREADS has it, 0 where there is none. */
@@ -53,7 +55,8 @@ static void ask_system(void) {
 static int default_threads(void) {
 #ifdef _OPENMP
     const int threads = omp_get_max_threads();
-    return !system_says.named && threads == system_says.processors && system_says.cpus < threads ? system_says.cpus : threads;
+    return !system_says.named && threads == system_says.processors && system_says.cpus < threads ? system_says.cpus
+                                                                                                 : threads;
 #else
     return system_says.named ? system_says.named : system_says.cpus;
 #endif
@@ -72,7 +75,8 @@ void fc_share_num_threads(int n) { atomic_store(&shared_threads, n); }
 
 int fc_get_num_threads(void) {
     const fc_caller *caller = fc_current_caller();
-    int threads = caller && caller->threads ? caller->threads : atomic_load_explicit(&shared_threads, memory_order_relaxed);
+    int threads = caller && caller->threads ? caller->threads
+                                            : atomic_load_explicit(&shared_threads, memory_order_relaxed);
     pthread_once(&once, ask_system);
     if (threads <= 0)
         threads = atomic_load_explicit(&fixed_threads, memory_order_relaxed);

@@ -8,8 +8,12 @@ fc_conv2d_params fuzz_conv2d_params(fuzz_input *input) {
     static const unsigned channels[] = {0, 1, 1, 2, 3, 4, 8, 16, 17, 32, 33, 64, 70, 130};
     const unsigned kinds = fuzz_byte(input);
     fc_conv2d_params p = {
-        .dtype = kinds & 3 ? fuzz_float(input) : kinds & 4 ? FC_I8 : FC_U8, .kernel_dtype = kinds & 8 ? FC_I8 : FC_U8,
-        .layout = kinds & 16 ? FC_NCHW : FC_NHWC, .precision = fc_get_precision(),
+        .dtype = kinds & 3 ? fuzz_float(input)
+            : kinds & 4    ? FC_I8
+                           : FC_U8,
+        .kernel_dtype = kinds & 8 ? FC_I8 : FC_U8,
+        .layout = kinds & 16 ? FC_NCHW : FC_NHWC,
+        .precision = fc_get_precision(),
     };
     p.n = fuzz_size(input, 3), p.h = fuzz_size(input, 20), p.w = fuzz_size(input, 20);
     p.c_in = channels[fuzz_below(input, 14)], p.c_out = channels[fuzz_below(input, 14)];
@@ -38,7 +42,12 @@ fc_conv2d_params fuzz_conv2d_params(fuzz_input *input) {
 }
 
 /* The bytes of each array; SIZE_MAX in all where the convolution is refused. */
-typedef struct sizes { fc_status status; int quick; size_t x, kernel, bias, y; ptrdiff_t out_h, out_w; } sizes;
+typedef struct sizes {
+    fc_status status;
+    int quick;
+    size_t x, kernel, bias, y;
+    ptrdiff_t out_h, out_w;
+} sizes;
 
 static fc_dtype result_of(fc_dtype dtype) { return dtype == FC_I8 || dtype == FC_U8 ? FC_I32 : dtype; }
 
@@ -59,8 +68,8 @@ static sizes sizes_of(const fc_conv2d_params *p) {
     const fc_dtype result = result_of(p->dtype);
     s.x = fuzz_bytes(p->dtype, p->n, p->h, p->w, p->c_in), s.y = fuzz_bytes(result, p->n, s.out_h, s.out_w, p->c_out);
     s.kernel = kernel_bytes(p), s.bias = fuzz_bytes(result, p->c_out, 1, 1, 1);
-    s.quick = s.x != SIZE_MAX && s.y != SIZE_MAX && s.kernel != SIZE_MAX && s.bias != SIZE_MAX
-        && fuzz_is_quick(p->n * s.out_h, s.out_w, p->k_h, p->k_w, p->c_in, p->c_out / p->groups);
+    s.quick = s.x != SIZE_MAX && s.y != SIZE_MAX && s.kernel != SIZE_MAX && s.bias != SIZE_MAX &&
+        fuzz_is_quick(p->n * s.out_h, s.out_w, p->k_h, p->k_w, p->c_in, p->c_out / p->groups);
     return s;
 }
 
@@ -81,7 +90,8 @@ void fuzz_prepared(fuzz_input *input) {
     if (kernel_bytes(&p) == SIZE_MAX)
         return;
     const void *kernel = fuzz_buffer(input, kernel_bytes(&p));
-    const void *bias = fuzz_byte(input) & 1 ? fuzz_buffer(input, fuzz_bytes(result_of(p.dtype), p.c_out, 1, 1, 1)) : NULL;
+    const void *bias = fuzz_byte(input) & 1 ? fuzz_buffer(input, fuzz_bytes(result_of(p.dtype), p.c_out, 1, 1, 1))
+                                            : NULL;
     const fc_status status = fuzz_status(fc_conv2d_prepare(&p, kernel, bias, &prepared));
     for (int i = 0; !status && i < PREPARED_RUNS; i++) {
         const sizes s = sizes_of(&p);
@@ -98,10 +108,21 @@ void fuzz_conv2d_pool2d(fuzz_input *input) {
     const fc_conv2d_params p = fuzz_conv2d_params(input);
     const sizes s = sizes_of(&p);
     fc_pool2d_params pool = {
-        .dtype = p.dtype, .layout = p.layout, .mode = fuzz_byte(input) & 1 ? FC_MAX_POOL : FC_AVG_POOL, .n = p.n, .h = s.out_h, .w = s.out_w,
-        .c = p.c_out, .pool_h = fuzz_step(input, 1, 4), .pool_w = fuzz_step(input, 1, 4), .stride_h = fuzz_step(input, 1, 4),
-        .stride_w = fuzz_step(input, 1, 4), .pad_top = fuzz_step(input, 0, 2), .pad_bottom = fuzz_step(input, 0, 2),
-        .pad_left = fuzz_step(input, 0, 2), .pad_right = fuzz_step(input, 0, 2),
+        .dtype = p.dtype,
+        .layout = p.layout,
+        .mode = fuzz_byte(input) & 1 ? FC_MAX_POOL : FC_AVG_POOL,
+        .n = p.n,
+        .h = s.out_h,
+        .w = s.out_w,
+        .c = p.c_out,
+        .pool_h = fuzz_step(input, 1, 4),
+        .pool_w = fuzz_step(input, 1, 4),
+        .stride_h = fuzz_step(input, 1, 4),
+        .stride_w = fuzz_step(input, 1, 4),
+        .pad_top = fuzz_step(input, 0, 2),
+        .pad_bottom = fuzz_step(input, 0, 2),
+        .pad_left = fuzz_step(input, 0, 2),
+        .pad_right = fuzz_step(input, 0, 2),
     };
     ptrdiff_t h = 0, w = 0;
     const fc_status status = s.status ? s.status : fc_pool2d_output_size(&pool, &h, &w);
@@ -120,15 +141,18 @@ void fuzz_conv2d_gradients(fuzz_input *input) {
     const sizes s = sizes_of(&p);
     if (!s.status && !s.quick)
         return;
-    void *x = fuzz_buffer(input, s.x), *kernel = fuzz_buffer(input, s.kernel), *y = fuzz_buffer(input, s.y), *dy = fuzz_buffer(input, s.y);
+    void *x = fuzz_buffer(input, s.x), *kernel = fuzz_buffer(input, s.kernel), *y = fuzz_buffer(input, s.y),
+         *dy = fuzz_buffer(input, s.y);
     void *dx = fuzz_buffer(input, s.x), *dkernel = fuzz_buffer(input, s.kernel), *dbias = fuzz_buffer(input, s.bias);
     const unsigned wanted = fuzz_byte(input);
     if (wanted & 8) {
-        fuzz_status(fc_conv2d_grads(&p, x, kernel, y, dy, wanted & 1 ? dx : NULL, wanted & 2 ? dkernel : NULL, wanted & 4 ? dbias : NULL));
+        fuzz_status(fc_conv2d_grads(
+            &p, x, kernel, y, dy, wanted & 1 ? dx : NULL, wanted & 2 ? dkernel : NULL, wanted & 4 ? dbias : NULL));
         return;
     }
     p.activation = FC_LINEAR;
     fuzz_status(fc_conv2d_input_grad(&p, dy, kernel, dx));
-    fuzz_status(fc_conv2d_kernel_grad(&p, (fc_kernel_grad_id)fuzz_below(input, FC_KERNEL_GRAD_COUNT + 1), x, dy, dkernel));
+    fuzz_status(
+        fc_conv2d_kernel_grad(&p, (fc_kernel_grad_id)fuzz_below(input, FC_KERNEL_GRAD_COUNT + 1), x, dy, dkernel));
     fuzz_status(fc_bias_grad(p.dtype, p.layout, s.status ? -1 : p.n, s.out_h, s.out_w, p.c_out, dy, dbias));
 }

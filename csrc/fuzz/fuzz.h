@@ -8,10 +8,16 @@
 
 #include "fastconv.h"
 
-enum { MOST_BYTES = 1 << 17, MOST_WORK = 1 << 21 };     /* of a buffer, and multiplications: a run takes about a millisecond */
+enum {
+    MOST_BYTES = 1 << 17,
+    MOST_WORK = 1 << 21
+}; /* of a buffer, and multiplications: a run takes about a millisecond */
 
 /* The bytes that are left; zeros follow the last one. */
-typedef struct fuzz_input { const uint8_t *data; size_t size; } fuzz_input;
+typedef struct fuzz_input {
+    const uint8_t *data;
+    size_t size;
+} fuzz_input;
 
 unsigned fuzz_byte(fuzz_input *input);
 /* 0 to n - 1. */
@@ -27,10 +33,11 @@ size_t fuzz_bytes(fc_dtype dtype, ptrdiff_t a, ptrdiff_t b, ptrdiff_t c, ptrdiff
 /* Whether the product of the six is at most MOST_WORK. */
 int fuzz_is_quick(ptrdiff_t a, ptrdiff_t b, ptrdiff_t c, ptrdiff_t d, ptrdiff_t e, ptrdiff_t f);
 
-/* Exactly that many bytes, now and then at an odd address; freed by fuzz_free_all. With SIZE_MAX for a size, one byte. */
+/* Exactly that many bytes, now and then at an odd address; freed by fuzz_free_all. With SIZE_MAX for a size, one byte.
+ */
 void *fuzz_buffer(fuzz_input *input, size_t bytes);
-extern volatile int fuzz_allocates;      /* 1 while memory is for such a buffer, 0 where it is for the library */
-uint64_t fuzz_free_all(void);     /* a hash of what they held */
+extern volatile int fuzz_allocates; /* 1 while memory is for such a buffer, 0 where it is for the library */
+uint64_t fuzz_free_all(void);       /* a hash of what they held */
 
 /* Ends the process where a property does not hold. */
 void fuzz_require(int holds, const char *property);
@@ -45,8 +52,8 @@ void fuzz_require_alike(fc_status planned, fc_status done, const char *property)
 void fuzz_run(const uint8_t *data, size_t size);
 
 typedef void fuzz_operation(fuzz_input *input);
-fuzz_operation fuzz_conv2d, fuzz_prepared, fuzz_conv2d_pool2d, fuzz_conv2d_gradients, fuzz_pool2d, fuzz_convolve2d, fuzz_filter2d,
-    fuzz_dense, fuzz_activation, fuzz_softmax;
+fuzz_operation fuzz_conv2d, fuzz_prepared, fuzz_conv2d_pool2d, fuzz_conv2d_gradients, fuzz_pool2d, fuzz_convolve2d,
+    fuzz_filter2d, fuzz_dense, fuzz_activation, fuzz_softmax;
 
 fc_conv2d_params fuzz_conv2d_params(fuzz_input *input);
 

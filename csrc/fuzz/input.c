@@ -6,12 +6,30 @@
 #include <stdlib.h>
 
 static const ptrdiff_t extremes[] = {
-    PTRDIFF_MAX, PTRDIFF_MAX - 1, PTRDIFF_MAX / 2, PTRDIFF_MAX / 2 + 1, PTRDIFF_MAX / 4, PTRDIFF_MAX / 8 + 1, (ptrdiff_t)1 << 46,
-    (ptrdiff_t)1 << 32, (ptrdiff_t)1 << 31, ((ptrdiff_t)1 << 31) - 1, 1 << 16, 1000, -1, PTRDIFF_MIN, -((ptrdiff_t)1 << 31), 0,
+    PTRDIFF_MAX,
+    PTRDIFF_MAX - 1,
+    PTRDIFF_MAX / 2,
+    PTRDIFF_MAX / 2 + 1,
+    PTRDIFF_MAX / 4,
+    PTRDIFF_MAX / 8 + 1,
+    (ptrdiff_t)1 << 46,
+    (ptrdiff_t)1 << 32,
+    (ptrdiff_t)1 << 31,
+    ((ptrdiff_t)1 << 31) - 1,
+    1 << 16,
+    1000,
+    -1,
+    PTRDIFF_MIN,
+    -((ptrdiff_t)1 << 31),
+    0,
 };
 
 volatile int fuzz_allocates;
-static struct { uint8_t *base[64]; size_t bytes[64], count; int out_of_memory; } buffers;
+static struct {
+    uint8_t *base[64];
+    size_t bytes[64], count;
+    int out_of_memory;
+} buffers;
 
 unsigned fuzz_byte(fuzz_input *input) { return input->size ? (input->size--, *input->data++) : 0; }
 unsigned fuzz_below(fuzz_input *input, unsigned n) { return fuzz_byte(input) % n; }
@@ -70,7 +88,7 @@ void *fuzz_buffer(fuzz_input *input, size_t bytes) {
 }
 
 uint64_t fuzz_free_all(void) {
-    uint64_t hash = 14695981039346656037u;      /* FNV-1a */
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
     for (size_t i = 0; i < buffers.count; i++)
         for (size_t j = 0; j < buffers.bytes[i]; j++)
             hash = (hash ^ buffers.base[i][j]) * 1099511628211u;
@@ -102,8 +120,16 @@ void fuzz_require(int holds, const char *property) {
 }
 
 static fuzz_operation *const operations[] = {
-    fuzz_conv2d, fuzz_prepared, fuzz_conv2d_pool2d, fuzz_conv2d_gradients, fuzz_pool2d, fuzz_convolve2d, fuzz_filter2d, fuzz_dense,
-    fuzz_activation, fuzz_softmax,
+    fuzz_conv2d,
+    fuzz_prepared,
+    fuzz_conv2d_pool2d,
+    fuzz_conv2d_gradients,
+    fuzz_pool2d,
+    fuzz_convolve2d,
+    fuzz_filter2d,
+    fuzz_dense,
+    fuzz_activation,
+    fuzz_softmax,
 };
 
 void fuzz_run(const uint8_t *data, size_t size) {

@@ -5,11 +5,21 @@
 void fuzz_pool2d(fuzz_input *input) {
     const unsigned kinds = fuzz_byte(input);
     const fc_pool2d_params p = {
-        .dtype = fuzz_float(input), .layout = kinds & 1 ? FC_NCHW : FC_NHWC, .mode = kinds & 2 ? FC_MAX_POOL : FC_AVG_POOL,
-        .n = fuzz_size(input, 3), .h = fuzz_size(input, 20), .w = fuzz_size(input, 20), .c = fuzz_size(input, 40),
-        .pool_h = fuzz_step(input, 1, 5), .pool_w = fuzz_step(input, 1, 5), .stride_h = fuzz_step(input, 1, 5),
-        .stride_w = fuzz_step(input, 1, 5), .pad_top = fuzz_step(input, 0, 3), .pad_bottom = fuzz_step(input, 0, 3),
-        .pad_left = fuzz_step(input, 0, 3), .pad_right = fuzz_step(input, 0, 3),
+        .dtype = fuzz_float(input),
+        .layout = kinds & 1 ? FC_NCHW : FC_NHWC,
+        .mode = kinds & 2 ? FC_MAX_POOL : FC_AVG_POOL,
+        .n = fuzz_size(input, 3),
+        .h = fuzz_size(input, 20),
+        .w = fuzz_size(input, 20),
+        .c = fuzz_size(input, 40),
+        .pool_h = fuzz_step(input, 1, 5),
+        .pool_w = fuzz_step(input, 1, 5),
+        .stride_h = fuzz_step(input, 1, 5),
+        .stride_w = fuzz_step(input, 1, 5),
+        .pad_top = fuzz_step(input, 0, 3),
+        .pad_bottom = fuzz_step(input, 0, 3),
+        .pad_left = fuzz_step(input, 0, 3),
+        .pad_right = fuzz_step(input, 0, 3),
     };
     ptrdiff_t h = 0, w = 0;
     const fc_status status = fc_pool2d_output_size(&p, &h, &w);
@@ -30,18 +40,25 @@ static fc_activation activation(fuzz_input *input) { return (fc_activation)fuzz_
 
 void fuzz_dense(fuzz_input *input) {
     const fc_dense_params p = {
-        .dtype = fuzz_float(input), .rows = fuzz_size(input, 40), .inputs = fuzz_size(input, 140), .outputs = fuzz_size(input, 140),
-        .activation = activation(input), .alpha = 0.25,
+        .dtype = fuzz_float(input),
+        .rows = fuzz_size(input, 40),
+        .inputs = fuzz_size(input, 140),
+        .outputs = fuzz_size(input, 140),
+        .activation = activation(input),
+        .alpha = 0.25,
     };
     const size_t x = fuzz_bytes(p.dtype, p.rows, p.inputs, 1, 1), k = fuzz_bytes(p.dtype, p.inputs, p.outputs, 1, 1);
     const size_t y = fuzz_bytes(p.dtype, p.rows, p.outputs, 1, 1), b = fuzz_bytes(p.dtype, p.outputs, 1, 1, 1);
-    if (x == SIZE_MAX || k == SIZE_MAX || y == SIZE_MAX || b == SIZE_MAX || !fuzz_is_quick(p.rows, p.inputs, p.outputs, 1, 1, 1))
+    if (x == SIZE_MAX || k == SIZE_MAX || y == SIZE_MAX || b == SIZE_MAX ||
+        !fuzz_is_quick(p.rows, p.inputs, p.outputs, 1, 1, 1))
         return;
-    void *in = fuzz_buffer(input, x), *kernel = fuzz_buffer(input, k), *out = fuzz_buffer(input, y), *bias = fuzz_buffer(input, b);
+    void *in = fuzz_buffer(input, x), *kernel = fuzz_buffer(input, k), *out = fuzz_buffer(input, y),
+         *bias = fuzz_buffer(input, b);
     const unsigned wanted = fuzz_byte(input);
     void *dy = fuzz_buffer(input, y), *dx = fuzz_buffer(input, x), *dkernel = fuzz_buffer(input, k);
     fuzz_status(fc_dense(&p, in, kernel, wanted & 1 ? bias : NULL, out));
-    fuzz_status(fc_dense_grads(&p, in, kernel, out, dy, wanted & 2 ? dx : NULL, wanted & 4 ? dkernel : NULL, wanted & 8 ? bias : NULL));
+    fuzz_status(fc_dense_grads(
+        &p, in, kernel, out, dy, wanted & 2 ? dx : NULL, wanted & 4 ? dkernel : NULL, wanted & 8 ? bias : NULL));
 }
 
 void fuzz_activation(fuzz_input *input) {
@@ -51,7 +68,8 @@ void fuzz_activation(fuzz_input *input) {
     void *x = fuzz_buffer(input, bytes), *dy = fuzz_buffer(input, bytes), *out = fuzz_buffer(input, bytes);
     const unsigned places = fuzz_byte(input);
     fuzz_status(fc_activate(dtype, which, 0.25, count, x, places & 1 ? x : out));
-    fuzz_status(fc_activate_grad(dtype, which, 0.25, count, places & 2 ? x : NULL, places & 2 ? NULL : x, dy, places & 4 ? dy : out));
+    fuzz_status(fc_activate_grad(
+        dtype, which, 0.25, count, places & 2 ? x : NULL, places & 2 ? NULL : x, dy, places & 4 ? dy : out));
 }
 
 void fuzz_softmax(fuzz_input *input) {

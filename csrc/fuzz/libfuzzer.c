@@ -32,7 +32,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!size)
         return 0;
-    fuzz_require(fc_set_isa(isas[data[0] % (sizeof isas / sizeof *isas)]) == FC_OK, "an instruction set that is compiled in");
+    fuzz_require(
+        fc_set_isa(isas[data[0] % (sizeof isas / sizeof *isas)]) == FC_OK, "an instruction set that is compiled in");
     fc_set_num_threads(1 + data[0] / 16 % 3);
     fuzz_run(data + 1, size - 1);
     fuzz_free_all();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every allocation of a few hundred calls fails in turn: the call ends in FC_OUT_OF_MEMORY, or does without it and is right, the next
- * one is right, and nothing is kept. The linker puts the functions here before the C library's (--wrap). Each try has a thread of its
- * own, as a thread keeps its scratch memory until it ends.
+ * Every allocation of a few hundred calls fails in turn: the call ends in FC_OUT_OF_MEMORY, or does without it and is
+ * right, the next one is right, and nothing is kept. The linker puts the functions here before the C library's
+ * (--wrap). Each try has a thread of its own, as a thread keeps its scratch memory until it ends.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -12,7 +12,9 @@
 
 enum { CALLS = 600, INPUT = 128 };
 
-static struct { long made, held, fails; } memory = {.fails = -1};   /* fails: the number of the allocation that does */
+static struct {
+    long made, held, fails;
+} memory = {.fails = -1}; /* fails: the number of the allocation that does */
 
 int __real_posix_memalign(void **pointer, size_t alignment, size_t bytes);
 void *__real_malloc(size_t bytes);
@@ -40,7 +42,12 @@ void __wrap_free(void *pointer) {
     __real_free(pointer);
 }
 
-typedef struct call { uint8_t bytes[INPUT]; uint64_t hash, hash_after; int ran_out; long allocations; } call;
+typedef struct call {
+    uint8_t bytes[INPUT];
+    uint64_t hash, hash_after;
+    int ran_out;
+    long allocations;
+} call;
 
 static uint64_t run(const call *c) {
     fuzz_run(c->bytes, INPUT);
@@ -83,7 +90,7 @@ static void check(call *c) {
 }
 
 int main(void) {
-    uint64_t random = 88172645463325252u;       /* xorshift64: Marsaglia, 2003 */
+    uint64_t random = 88172645463325252u; /* xorshift64: Marsaglia, 2003 */
     long calls = 0, allocations = 0;
     fc_init();
     fc_set_num_threads(1);

@@ -6,15 +6,38 @@
 
 #include "fastconv.h"
 
-enum { PROGRAM_THREADS = 4, ROUNDS = 6, SIZE = 40, CHANNELS = 24, NUMBERS = SIZE * SIZE * CHANNELS, TAPS = 9 * CHANNELS * CHANNELS };
+enum {
+    PROGRAM_THREADS = 4,
+    ROUNDS = 6,
+    SIZE = 40,
+    CHANNELS = 24,
+    NUMBERS = SIZE * SIZE * CHANNELS,
+    TAPS = 9 * CHANNELS * CHANNELS
+};
 
 static fc_conv2d_prepared *shared;
 static float x[NUMBERS], kernel[TAPS];
 
 static fc_conv2d_params params(fc_conv2d_algorithm algorithm) {
     return (fc_conv2d_params){
-        .dtype = FC_F32, .n = 1, .h = SIZE, .w = SIZE, .c_in = CHANNELS, .c_out = CHANNELS, .k_h = 3, .k_w = 3, .stride_h = 1, .stride_w = 1,
-        .dilation_h = 1, .dilation_w = 1, .pad_top = 1, .pad_bottom = 1, .pad_left = 1, .pad_right = 1, .groups = 1, .algorithm = algorithm,
+        .dtype = FC_F32,
+        .n = 1,
+        .h = SIZE,
+        .w = SIZE,
+        .c_in = CHANNELS,
+        .c_out = CHANNELS,
+        .k_h = 3,
+        .k_w = 3,
+        .stride_h = 1,
+        .stride_w = 1,
+        .dilation_h = 1,
+        .dilation_w = 1,
+        .pad_top = 1,
+        .pad_bottom = 1,
+        .pad_left = 1,
+        .pad_right = 1,
+        .groups = 1,
+        .algorithm = algorithm,
     };
 }
 
@@ -26,13 +49,23 @@ static void require(fc_status status) {
 }
 
 static void *work(void *unused) {
-    static const fc_conv2d_algorithm algorithms[] = {FC_CONV_AUTO, FC_CONV_DIRECT, FC_CONV_PACKED, FC_CONV_PLANAR, FC_CONV_WINOGRAD_4X3, FC_CONV_SPLIT};
+    static const fc_conv2d_algorithm algorithms[] = {
+        FC_CONV_AUTO, FC_CONV_DIRECT, FC_CONV_PACKED, FC_CONV_PLANAR, FC_CONV_WINOGRAD_4X3, FC_CONV_SPLIT};
     float *y = malloc(sizeof x), *dkernel = malloc(sizeof kernel);
     (void)unused;
     for (size_t round = 0; round < ROUNDS; round++) {
         const fc_conv2d_params p = params(algorithms[round]), by_shared = params(FC_CONV_AUTO);
-        const fc_pool2d_params pool = {.dtype = FC_F32, .n = 1, .h = SIZE, .w = SIZE, .c = CHANNELS, .pool_h = 2, .pool_w = 2, .stride_h = 2, .stride_w = 2};
-        const fc_convolve2d_params image = {.dtype = FC_F32, .image_h = SIZE * 4, .image_w = SIZE * 6, .k_h = 9, .k_w = 9, .mode = FC_SAME};
+        const fc_pool2d_params pool = {.dtype = FC_F32,
+            .n = 1,
+            .h = SIZE,
+            .w = SIZE,
+            .c = CHANNELS,
+            .pool_h = 2,
+            .pool_w = 2,
+            .stride_h = 2,
+            .stride_w = 2};
+        const fc_convolve2d_params image = {
+            .dtype = FC_F32, .image_h = SIZE * 4, .image_w = SIZE * 6, .k_h = 9, .k_w = 9, .mode = FC_SAME};
         require(fc_conv2d(&p, x, kernel, NULL, y));
         require(fc_conv2d_run(shared, &by_shared, x, y));
         require(fc_conv2d_input_grad(&by_shared, x, kernel, y));

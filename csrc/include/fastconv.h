@@ -17,21 +17,36 @@
 typedef enum fc_status {
     FC_OK = 0,
     FC_OUT_OF_MEMORY,
-    FC_BAD_SHAPE,       /* a size is negative, zero where it may not be, or inconsistent */
-    FC_TOO_LARGE,       /* a size overflows size_t */
-    FC_BAD_DTYPE,       /* the operation has no kernel for this dtype */
-    FC_BAD_ARGUMENT,    /* an enumerator or a pointer is out of its range */
-    FC_NEEDS_INPUT,     /* the gradient of this activation cannot be had from its output alone */
-    FC_UNKNOWN_ISA,     /* the word names no instruction set fastconv knows */
-    FC_MISSING_ISA      /* known, but not compiled in or not present on this CPU */
+    FC_BAD_SHAPE,    /* a size is negative, zero where it may not be, or inconsistent */
+    FC_TOO_LARGE,    /* a size overflows size_t */
+    FC_BAD_DTYPE,    /* the operation has no kernel for this dtype */
+    FC_BAD_ARGUMENT, /* an enumerator or a pointer is out of its range */
+    FC_NEEDS_INPUT,  /* the gradient of this activation cannot be had from its output alone */
+    FC_UNKNOWN_ISA,  /* the word names no instruction set fastconv knows */
+    FC_MISSING_ISA   /* known, but not compiled in or not present on this CPU */
 } fc_status;
 
 /* A short English text for a status, never NULL. */
 const char *fc_status_text(fc_status status);
 
 typedef enum fc_dtype {
-    FC_BOOL, FC_I8, FC_U8, FC_I16, FC_U16, FC_I32, FC_U32, FC_I64, FC_U64,
-    FC_F16, FC_BF16, FC_F32, FC_F64, FC_LONGDOUBLE, FC_C64, FC_C128, FC_CLONGDOUBLE,
+    FC_BOOL,
+    FC_I8,
+    FC_U8,
+    FC_I16,
+    FC_U16,
+    FC_I32,
+    FC_U32,
+    FC_I64,
+    FC_U64,
+    FC_F16,
+    FC_BF16,
+    FC_F32,
+    FC_F64,
+    FC_LONGDOUBLE,
+    FC_C64,
+    FC_C128,
+    FC_CLONGDOUBLE,
     FC_DTYPE_COUNT
 } fc_dtype;
 
@@ -39,35 +54,37 @@ size_t fc_dtype_size(fc_dtype dtype);
 
 typedef enum fc_layout { FC_NHWC, FC_NCHW } fc_layout;
 
-/* What a float32 result may lose, ||y - exact|| / ||exact|| under kernels of zero mean. An output is within 32 eps (|x| * |kernel|) of a direct
-   sum, or at FC_HIGHEST 8 eps ||its tile's patch|| ||kernel|| of Winograd's; eps = 2^-24, for float64 2^-53. More in docs/design.md. */
+/* What a float32 result may lose, ||y - exact|| / ||exact|| under kernels of zero mean. An output is within 32 eps (|x|
+   * |kernel|) of a direct sum, or at FC_HIGHEST 8 eps ||its tile's patch|| ||kernel|| of Winograd's; eps = 2^-24, for
+   float64 2^-53. More in docs/design.md. */
 typedef enum fc_precision {
-    FC_HIGHEST,         /* <= 1e-6 */
-    FC_HIGH,            /* <= 1e-5 */
-    FC_MEDIUM           /* <= 1e-2 */
+    FC_HIGHEST, /* <= 1e-6 */
+    FC_HIGH,    /* <= 1e-5 */
+    FC_MEDIUM   /* <= 1e-2 */
 } fc_precision;
 
 /* ---------------------------------------------------------------- configuration */
 
 /* Chooses the kernels: reads FASTCONV_ISA, else takes the best the CPU has. Idempotent. */
 fc_status fc_init(void);
-size_t fc_isa_count(void);                      /* instruction sets compiled in, in rising order */
-const char *fc_isa_name(size_t index);          /* NULL past the end */
-int fc_isa_available(size_t index);             /* 1 where this CPU and OS can run it */
+size_t fc_isa_count(void);             /* instruction sets compiled in, in rising order */
+const char *fc_isa_name(size_t index); /* NULL past the end */
+int fc_isa_available(size_t index);    /* 1 where this CPU and OS can run it */
 const char *fc_active_isa(void);
-fc_status fc_set_isa(const char *name);         /* not while other threads compute */
+fc_status fc_set_isa(const char *name); /* not while other threads compute */
 
 /* n >= 1 fixes the number of threads; 0 goes back to OpenMP's own setting. */
 fc_status fc_set_num_threads(int n);
 int fc_get_num_threads(void);
-int fc_limit_threads(int n);                    /* of this thread's calls, 0 for no limit; returns the limit before */
-int fc_get_fixed_threads(void);                 /* what fc_set_num_threads was given last */
+int fc_limit_threads(int n);    /* of this thread's calls, 0 for no limit; returns the limit before */
+int fc_get_fixed_threads(void); /* what fc_set_num_threads was given last */
 const char *fc_openmp_version(void);
 
-/* Memory for a result, on a cache line of its own, or NULL; freed on any thread. The last blocks freed are kept for the next results. */
+/* Memory for a result, on a cache line of its own, or NULL; freed on any thread. The last blocks freed are kept for the
+ * next results. */
 void *fc_result_alloc(size_t bytes);
 void fc_result_free(void *result);
-void fc_release_memory(void);                   /* gives back what is kept */
+void fc_release_memory(void); /* gives back what is kept */
 fc_status fc_set_precision(fc_precision precision);
 fc_precision fc_get_precision(void);
 
@@ -79,33 +96,39 @@ typedef enum fc_boundary { FC_FILL, FC_WRAP, FC_SYMM, FC_REFLECT101, FC_NEAREST 
 
 /* The ids, in the order of ops/filter/list.inc; AUTO is the cheapest that serves. */
 typedef enum fc_filter_algorithm_id {
-    FC_FILTER_AUTO, FC_FILTER_DIRECT, FC_FILTER_SEPARABLE, FC_FILTER_BOX, FC_FILTER_SPARSE, FC_FILTER_FFT, FC_FILTER_COUNT
+    FC_FILTER_AUTO,
+    FC_FILTER_DIRECT,
+    FC_FILTER_SEPARABLE,
+    FC_FILTER_BOX,
+    FC_FILTER_SPARSE,
+    FC_FILTER_FFT,
+    FC_FILTER_COUNT
 } fc_filter_algorithm_id;
-const char *fc_filter_algorithm_name(fc_filter_algorithm_id id);    /* NULL for no id */
+const char *fc_filter_algorithm_name(fc_filter_algorithm_id id); /* NULL for no id */
 
 /* scipy.signal.convolve2d / correlate2d of one image; the caller has applied SciPy's swapping rule. */
 typedef struct fc_convolve2d_params {
-    fc_dtype dtype;                             /* of image, kernel, fillvalue and out alike */
-    ptrdiff_t image_h, image_w, k_h, k_w;       /* all >= 1 */
+    fc_dtype dtype;                       /* of image, kernel, fillvalue and out alike */
+    ptrdiff_t image_h, image_w, k_h, k_w; /* all >= 1 */
     fc_mode mode;
     fc_boundary boundary;
-    int correlate;                              /* 1: do not flip the kernel, conjugate it */
+    int correlate; /* 1: do not flip the kernel, conjugate it */
     fc_filter_algorithm_id algorithm;
 } fc_convolve2d_params;
 
 fc_status fc_convolve2d_output_size(const fc_convolve2d_params *p, ptrdiff_t *out_h, ptrdiff_t *out_w);
 /* fillvalue: one element, read for FC_FILL only; NULL stands for 0. */
-fc_status fc_convolve2d(const fc_convolve2d_params *p, const void *image, const void *kernel,
-                        const void *fillvalue, void *out);
+fc_status fc_convolve2d(
+    const fc_convolve2d_params *p, const void *image, const void *kernel, const void *fillvalue, void *out);
 
 /*
- * Correlation of an image of `channels` numbers a pixel, each channel with the same kernel; the result has the image's size. Sums are
- * taken in `work`; integer results are rounded to nearest, ties to even, and saturated.
+ * Correlation of an image of `channels` numbers a pixel, each channel with the same kernel; the result has the image's
+ * size. Sums are taken in `work`; integer results are rounded to nearest, ties to even, and saturated.
  */
 typedef struct fc_filter2d_params {
-    fc_dtype dtype, work, result;       /* of the image; F32, for 32-bit integers and F64 F64; the image's, or work */
+    fc_dtype dtype, work, result; /* of the image; F32, for 32-bit integers and F64 F64; the image's, or work */
     ptrdiff_t image_h, image_w, channels, k_h, k_w;
-    ptrdiff_t anchor_row, anchor_col;   /* the cell of the kernel that lies on the output's */
+    ptrdiff_t anchor_row, anchor_col; /* the cell of the kernel that lies on the output's */
     fc_boundary boundary;
     fc_filter_algorithm_id algorithm;
 } fc_filter2d_params;
@@ -118,10 +141,10 @@ typedef struct fc_filter_plan {
     fc_filter_algorithm_id algorithm;
     const char *isa;
     int threads;
-    fc_dtype work;                      /* type of the sums */
-    size_t rank;                        /* of the factors found, 0 where there are none */
-    double cycles[FC_FILTER_COUNT];     /* of one core, by algorithm; negative where it does not serve */
-    double flops, bytes;                /* of the direct sum, and of image, kernel and result once each */
+    fc_dtype work;                  /* type of the sums */
+    size_t rank;                    /* of the factors found, 0 where there are none */
+    double cycles[FC_FILTER_COUNT]; /* of one core, by algorithm; negative where it does not serve */
+    double flops, bytes;            /* of the direct sum, and of image, kernel and result once each */
 } fc_filter_plan;
 fc_status fc_plan_convolve2d(const fc_convolve2d_params *p, const void *kernel, fc_filter_plan *plan);
 fc_status fc_plan_filter2d(const fc_filter2d_params *p, const void *kernel, fc_filter_plan *plan);
@@ -133,8 +156,8 @@ typedef enum fc_activation {
     FC_LINEAR,
     FC_RELU,
     FC_RELU6,
-    FC_LEAKY_RELU,      /* alpha: slope for x < 0 */
-    FC_ELU,             /* alpha: scale for x < 0 */
+    FC_LEAKY_RELU, /* alpha: slope for x < 0 */
+    FC_ELU,        /* alpha: scale for x < 0 */
     FC_SELU,
     FC_SIGMOID,
     FC_TANH,
@@ -142,9 +165,9 @@ typedef enum fc_activation {
     FC_SOFTPLUS,
     FC_SOFTSIGN,
     FC_SILU,
-    FC_GELU,            /* erf form */
-    FC_GELU_TANH,       /* tanh form */
-    FC_HARD_SIGMOID,    /* relu6(x + 3) / 6 */
+    FC_GELU,         /* erf form */
+    FC_GELU_TANH,    /* tanh form */
+    FC_HARD_SIGMOID, /* relu6(x + 3) / 6 */
     FC_HARD_SILU,
     FC_MISH,
     FC_ACTIVATION_COUNT
@@ -156,13 +179,14 @@ fc_status fc_activate(fc_dtype dtype, fc_activation activation, double alpha, si
  * dx = dy * f'(x). Pass x, or y = f(x) where the derivative can be had from it
  * (fc_activation_from_output tells), the other NULL. dx may be dy, x or y.
  */
-fc_status fc_activate_grad(fc_dtype dtype, fc_activation activation, double alpha, size_t count,
-                           const void *x, const void *y, const void *dy, void *dx);
+fc_status fc_activate_grad(fc_dtype dtype, fc_activation activation, double alpha, size_t count, const void *x,
+    const void *y, const void *dy, void *dx);
 int fc_activation_from_output(fc_activation activation, double alpha);
 
 /* Softmax over the middle axis of (outer, axis, inner). y may be x; dx may be dy. */
 fc_status fc_softmax(fc_dtype dtype, size_t outer, size_t axis, size_t inner, const void *x, void *y);
-fc_status fc_softmax_grad(fc_dtype dtype, size_t outer, size_t axis, size_t inner, const void *y, const void *dy, void *dx);
+fc_status fc_softmax_grad(
+    fc_dtype dtype, size_t outer, size_t axis, size_t inner, const void *y, const void *dy, void *dx);
 
 /* ---------------------------------------------------------------- pooling */
 
@@ -170,7 +194,7 @@ typedef enum fc_pool_mode { FC_MAX_POOL, FC_AVG_POOL } fc_pool_mode;
 
 /* Padded cells never win a maximum and are not counted in an average. */
 typedef struct fc_pool2d_params {
-    fc_dtype dtype;                             /* F16, BF16, F32, F64 */
+    fc_dtype dtype; /* F16, BF16, F32, F64 */
     fc_layout layout;
     fc_pool_mode mode;
     ptrdiff_t n, h, w, c;
@@ -192,37 +216,39 @@ typedef enum fc_padding { FC_PAD_VALID, FC_PAD_SAME } fc_padding;
 
 /* TensorFlow's VALID and SAME for one axis: the odd cell of SAME goes after. */
 fc_status fc_resolve_padding(fc_padding padding, ptrdiff_t size, ptrdiff_t window, ptrdiff_t stride, ptrdiff_t dilation,
-                             ptrdiff_t *before, ptrdiff_t *after);
+    ptrdiff_t *before, ptrdiff_t *after);
 
 typedef enum fc_conv2d_algorithm {
     FC_CONV_AUTO,
-    FC_CONV_DIRECT,     /* register tiles on pixels read in place */
-    FC_CONV_UNPACKED,   /* the same, the kernel read in place as well: for few pixels */
-    FC_CONV_PLANAR,     /* register tiles with pixels in the lanes, on planes of one channel each */
-    FC_CONV_PACKED,     /* register-tiled implicit GEMM over packed panels */
-    FC_CONV_DEPTHWISE,  /* one input channel a group */
+    FC_CONV_DIRECT,       /* register tiles on pixels read in place */
+    FC_CONV_UNPACKED,     /* the same, the kernel read in place as well: for few pixels */
+    FC_CONV_PLANAR,       /* register tiles with pixels in the lanes, on planes of one channel each */
+    FC_CONV_PACKED,       /* register-tiled implicit GEMM over packed panels */
+    FC_CONV_DEPTHWISE,    /* one input channel a group */
     FC_CONV_WINOGRAD_2X3, /* 2 x 2 pixels at a time, kernel 3 x 3; likewise the others */
     FC_CONV_WINOGRAD_4X3,
     FC_CONV_WINOGRAD_6X3,
     FC_CONV_WINOGRAD_2X5,
     FC_CONV_WINOGRAD_4X5,
-    FC_CONV_SPLIT,      /* float32 as sums of bfloat16: 6, 3 or 1 products by precision */
-    FC_CONV_BFLOAT16,   /* products of bfloat16, summed in float32 */
-    FC_CONV_INTEGER, FC_CONV_INTEGER_DEPTHWISE,     /* int8 and uint8, summed in int32 */
-    FC_CONV_BATCH,      /* register tiles with the images of a batch in the lanes */
+    FC_CONV_SPLIT,    /* float32 as sums of bfloat16: 6, 3 or 1 products by precision */
+    FC_CONV_BFLOAT16, /* products of bfloat16, summed in float32 */
+    FC_CONV_INTEGER,
+    FC_CONV_INTEGER_DEPTHWISE, /* int8 and uint8, summed in int32 */
+    FC_CONV_BATCH,             /* register tiles with the images of a batch in the lanes */
     FC_CONV_ALGORITHM_COUNT
 } fc_conv2d_algorithm;
 
-const char *fc_conv2d_algorithm_name(fc_conv2d_algorithm algorithm);    /* NULL past the last */
-const char *fc_conv2d_algorithm_needs(fc_conv2d_algorithm algorithm);   /* what a layer must be for it, in words */
+const char *fc_conv2d_algorithm_name(fc_conv2d_algorithm algorithm);  /* NULL past the last */
+const char *fc_conv2d_algorithm_needs(fc_conv2d_algorithm algorithm); /* what a layer must be for it, in words */
 
 /*
  * Cross-correlation, as in Keras: x (n,h,w,c_in) or (n,c_in,h,w); kernel (k_h, k_w, c_in/groups, c_out); bias (c_out).
- * The forward pass also takes 8-bit integers: bias and y are int32 then, sums modulo 2^32, the activation FC_LINEAR or FC_RELU.
+ * The forward pass also takes 8-bit integers: bias and y are int32 then, sums modulo 2^32, the activation FC_LINEAR or
+ * FC_RELU.
  */
 typedef struct fc_conv2d_params {
-    fc_dtype dtype;                             /* F16, BF16, F32, F64; I8 or U8, of x */
-    fc_dtype kernel_dtype;                      /* where dtype is I8 or U8, one of these; otherwise not read: it is dtype */
+    fc_dtype dtype;        /* F16, BF16, F32, F64; I8 or U8, of x */
+    fc_dtype kernel_dtype; /* where dtype is I8 or U8, one of these; otherwise not read: it is dtype */
     fc_layout layout;
     ptrdiff_t n, h, w, c_in, c_out;
     ptrdiff_t k_h, k_w;
@@ -230,7 +256,7 @@ typedef struct fc_conv2d_params {
     ptrdiff_t dilation_h, dilation_w;
     ptrdiff_t pad_top, pad_bottom, pad_left, pad_right;
     ptrdiff_t groups;
-    fc_activation activation;                   /* forward, and fc_conv2d_grads */
+    fc_activation activation; /* forward, and fc_conv2d_grads */
     double alpha;
     fc_precision precision;
     fc_conv2d_algorithm algorithm;
@@ -244,29 +270,31 @@ fc_status fc_conv2d(const fc_conv2d_params *p, const void *x, const void *kernel
 /* The ids, in the order of ops/grad/list.inc; AUTO is the cheapest that serves. */
 typedef enum fc_kernel_grad_id {
     FC_KERNEL_GRAD_AUTO,
-    FC_KERNEL_GRAD_PACKED,      /* register tiles over packed panels */
-    FC_KERNEL_GRAD_OUTER,       /* register tiles on x and dy read in place */
-    FC_KERNEL_GRAD_DEPTHWISE,   /* one input and one output channel a group */
-    FC_KERNEL_GRAD_WINOGRAD_3X3_BY_4,   /* tiles of 4 x 4 pixels, kernel 3 x 3; likewise the others */
+    FC_KERNEL_GRAD_PACKED,            /* register tiles over packed panels */
+    FC_KERNEL_GRAD_OUTER,             /* register tiles on x and dy read in place */
+    FC_KERNEL_GRAD_DEPTHWISE,         /* one input and one output channel a group */
+    FC_KERNEL_GRAD_WINOGRAD_3X3_BY_4, /* tiles of 4 x 4 pixels, kernel 3 x 3; likewise the others */
     FC_KERNEL_GRAD_WINOGRAD_3X3_BY_2,
     FC_KERNEL_GRAD_WINOGRAD_5X5_BY_2,
     FC_KERNEL_GRAD_WINOGRAD_2X2_BY_3,
     FC_KERNEL_GRAD_COUNT
 } fc_kernel_grad_id;
-const char *fc_kernel_grad_name(fc_kernel_grad_id id);      /* NULL for no id */
-const char *fc_kernel_grad_needs(fc_kernel_grad_id id);     /* what a layer must be for it, in words */
+const char *fc_kernel_grad_name(fc_kernel_grad_id id);  /* NULL for no id */
+const char *fc_kernel_grad_needs(fc_kernel_grad_id id); /* what a layer must be for it, in words */
 
 fc_status fc_conv2d_input_grad(const fc_conv2d_params *p, const void *dy, const void *kernel, void *dx);
-fc_status fc_conv2d_kernel_grad(const fc_conv2d_params *p, fc_kernel_grad_id id, const void *x, const void *dy, void *dkernel);
+fc_status fc_conv2d_kernel_grad(
+    const fc_conv2d_params *p, fc_kernel_grad_id id, const void *x, const void *dy, void *dkernel);
 /* dbias[c_out] = sum of dy (n, h, w, c_out in p's layout) over n, h, w. */
-fc_status fc_bias_grad(fc_dtype dtype, fc_layout layout, ptrdiff_t n, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c,
-                       const void *dy, void *dbias);
+fc_status fc_bias_grad(
+    fc_dtype dtype, fc_layout layout, ptrdiff_t n, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, const void *dy, void *dbias);
 /*
- * The gradients of fc_conv2d with p's activation, one that fc_activation_from_output names (FC_NEEDS_INPUT for others), and with a
- * bias; NULL for those not wanted. y: what fc_conv2d gave, not read for FC_LINEAR. x is read for dkernel, kernel for dx only.
+ * The gradients of fc_conv2d with p's activation, one that fc_activation_from_output names (FC_NEEDS_INPUT for others),
+ * and with a bias; NULL for those not wanted. y: what fc_conv2d gave, not read for FC_LINEAR. x is read for dkernel,
+ * kernel for dx only.
  */
 fc_status fc_conv2d_grads(const fc_conv2d_params *p, const void *x, const void *kernel, const void *y, const void *dy,
-                          void *dx, void *dkernel, void *dbias);
+    void *dx, void *dkernel, void *dbias);
 
 /* A kernel and bias packed once, for any n, h, w. Owns its memory; immutable, so threads may share it. */
 typedef struct fc_conv2d_prepared fc_conv2d_prepared;
@@ -282,13 +310,13 @@ typedef struct fc_conv2d_plan {
     const char *isa;
     int threads;
     ptrdiff_t out_h, out_w;
-    size_t tile_rows, tile_cols;                /* the micro-kernel's register tile */
-    int pixels_in_rows;                         /* 1: tile rows are pixels, 0: tile columns are */
-    size_t block_pixels, block_k;               /* pixels and reduction length of a cache block */
-    size_t tasks;                               /* independent pieces of work */
-    size_t scratch_bytes;                       /* of all threads, packed kernel included */
-    double cycles;                              /* the estimate it was chosen by, of one core, packing included */
-    double flops, bytes;                        /* multiplications and additions; compulsory memory traffic */
+    size_t tile_rows, tile_cols;  /* the micro-kernel's register tile */
+    int pixels_in_rows;           /* 1: tile rows are pixels, 0: tile columns are */
+    size_t block_pixels, block_k; /* pixels and reduction length of a cache block */
+    size_t tasks;                 /* independent pieces of work */
+    size_t scratch_bytes;         /* of all threads, packed kernel included */
+    double cycles;                /* the estimate it was chosen by, of one core, packing included */
+    double flops, bytes;          /* multiplications and additions; compulsory memory traffic */
 } fc_conv2d_plan;
 
 fc_status fc_plan_conv2d(const fc_conv2d_params *p, fc_conv2d_plan *plan);

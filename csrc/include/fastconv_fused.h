@@ -5,15 +5,23 @@
 
 #include "fastconv.h"
 
-/* fc_conv2d, then pooling of its result, which is never whole in memory. pool: n, h, w, c as the convolution gives them. */
-fc_status fc_conv2d_pool2d(const fc_conv2d_params *conv, const fc_pool2d_params *pool, const void *x, const void *kernel, const void *bias, void *y);
+/* fc_conv2d, then pooling of its result, which is never whole in memory. pool: n, h, w, c as the convolution gives
+ * them. */
+fc_status fc_conv2d_pool2d(const fc_conv2d_params *conv, const fc_pool2d_params *pool, const void *x,
+    const void *kernel, const void *bias, void *y);
 
-/* A batch normalization in inference: (z - mean) / sqrt(variance + epsilon) * gamma + beta, c_out numbers each; gamma, beta: NULL for 1, 0. */
-typedef struct fc_normalization { const void *mean, *variance, *gamma, *beta; double epsilon; } fc_normalization;
-/* y = f(z normalized + added), z the convolution with its bias; added: of y's shape, another tensor, or NULL. F32 and F64. */
-fc_status fc_conv2d_normalized(const fc_conv2d_params *p, const fc_normalization *normalization, const void *x, const void *kernel, const void *bias,
-                               const void *added, void *y);
+/* A batch normalization in inference: (z - mean) / sqrt(variance + epsilon) * gamma + beta, c_out numbers each; gamma,
+ * beta: NULL for 1, 0. */
+typedef struct fc_normalization {
+    const void *mean, *variance, *gamma, *beta;
+    double epsilon;
+} fc_normalization;
+/* y = f(z normalized + added), z the convolution with its bias; added: of y's shape, another tensor, or NULL. F32 and
+ * F64. */
+fc_status fc_conv2d_normalized(const fc_conv2d_params *p, const fc_normalization *normalization, const void *x,
+    const void *kernel, const void *bias, const void *added, void *y);
 /* fc_conv2d_run with a tensor of y's shape, other memory, added before the activation; NULL for none. F32 and F64. */
-fc_status fc_conv2d_run_added(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, const void *added, void *y);
+fc_status fc_conv2d_run_added(
+    const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, const void *added, void *y);
 
 #endif

@@ -4,7 +4,7 @@
 
 /* The numbers, in the order of Activation, Relu and Softmax in fastconv/jax/activations.py. */
 enum { ACTIVATION, ALPHA_BITS, FROM_OUTPUT, ACTIVATION_NUMBERS };
-enum { NEGATIVE_SLOPE, THRESHOLD, LOW, HIGH, RELU_NUMBERS };     /* bits of doubles */
+enum { NEGATIVE_SLOPE, THRESHOLD, LOW, HIGH, RELU_NUMBERS }; /* bits of doubles */
 enum { OUTER, AXIS, INNER, SOFTMAX_NUMBERS };
 
 static void run_activation(call *c) {
@@ -12,8 +12,9 @@ static void run_activation(call *c) {
     const void *x = call_argument(c, count);
     void *y = call_result(c, count);
     if (call_complete(c))
-        call_check(c, c->fc->activate(c->dtype, (fc_activation)c->numbers[ACTIVATION], alpha_of(c->numbers[ALPHA_BITS]),
-                                      count, x, y));
+        call_check(c,
+            c->fc->activate(
+                c->dtype, (fc_activation)c->numbers[ACTIVATION], alpha_of(c->numbers[ALPHA_BITS]), count, x, y));
 }
 
 /* Arguments: the activation's input, or its output where the derivative can be had from that; dy. */
@@ -23,15 +24,17 @@ static void run_activation_grad(call *c) {
     void *dx = call_result(c, count);
     const int from_output = c->numbers[FROM_OUTPUT] != 0;
     if (call_complete(c))
-        call_check(c, c->fc->activate_grad(c->dtype, (fc_activation)c->numbers[ACTIVATION],
-                                           alpha_of(c->numbers[ALPHA_BITS]), count, from_output ? NULL : known,
-                                           from_output ? known : NULL, dy, dx));
+        call_check(c,
+            c->fc->activate_grad(c->dtype, (fc_activation)c->numbers[ACTIVATION], alpha_of(c->numbers[ALPHA_BITS]),
+                count, from_output ? NULL : known, from_output ? known : NULL, dy, dx));
 }
 
 static fc_relu_params relu_params(const call *c) {
     const int64_t *v = c->numbers;
-    return (fc_relu_params){
-        .negative_slope = alpha_of(v[NEGATIVE_SLOPE]), .threshold = alpha_of(v[THRESHOLD]), .low = alpha_of(v[LOW]), .high = alpha_of(v[HIGH])};
+    return (fc_relu_params){.negative_slope = alpha_of(v[NEGATIVE_SLOPE]),
+        .threshold = alpha_of(v[THRESHOLD]),
+        .low = alpha_of(v[LOW]),
+        .high = alpha_of(v[HIGH])};
 }
 
 static void run_relu(call *c) {
@@ -66,8 +69,9 @@ static void run_softmax(call *c) {
     const void *x = call_argument(c, count);
     void *y = call_result(c, count);
     if (call_complete(c) && count)
-        call_check(c, c->fc->softmax(c->dtype, (size_t)c->numbers[OUTER], (size_t)c->numbers[AXIS],
-                                     (size_t)c->numbers[INNER], x, y));
+        call_check(c,
+            c->fc->softmax(
+                c->dtype, (size_t)c->numbers[OUTER], (size_t)c->numbers[AXIS], (size_t)c->numbers[INNER], x, y));
 }
 
 static void run_softmax_grad(call *c) {
@@ -75,8 +79,9 @@ static void run_softmax_grad(call *c) {
     const void *y = call_argument(c, count), *dy = call_argument(c, count);
     void *dx = call_result(c, count);
     if (call_complete(c) && count)
-        call_check(c, c->fc->softmax_grad(c->dtype, (size_t)c->numbers[OUTER], (size_t)c->numbers[AXIS],
-                                          (size_t)c->numbers[INNER], y, dy, dx));
+        call_check(c,
+            c->fc->softmax_grad(
+                c->dtype, (size_t)c->numbers[OUTER], (size_t)c->numbers[AXIS], (size_t)c->numbers[INNER], y, dy, dx));
 }
 
 JAX_HANDLER(activation, ACTIVATION_NUMBERS)

@@ -12,7 +12,8 @@ static const fc_api *connected;
 /* Stands for the data of an empty buffer, which XLA may give as NULL. */
 static char nothing[16];
 
-/* Set before any handler runs; Python calls it right after loading. The reason why the handlers cannot work, or NULL. */
+/* Set before any handler runs; Python calls it right after loading. The reason why the handlers cannot work, or NULL.
+ */
 __attribute__((visibility("default"))) const char *fastconv_jax_connect(const fc_api *api) {
     if (!api || api->size != sizeof(fc_api))
         return "the JAX handlers and fastconv._core come from different builds";
@@ -35,7 +36,7 @@ void call_fail(call *c, int code, const char *format, ...) {
 void call_check(call *c, fc_status status) {
     if (status != FC_OK)
         call_fail(c, status == FC_OUT_OF_MEMORY ? FFI_RESOURCE_EXHAUSTED : FFI_INVALID_ARGUMENT, "%s",
-                  c->fc->status_text(status));
+            c->fc->status_text(status));
 }
 
 size_t buffer_count(const ffi_buffer *buffer) {
@@ -62,7 +63,7 @@ static void *take(call *c, const char *kind, const ffi_buffers *list, int *next,
     const ffi_buffer *buffer = list->buffers[*next];
     if (buffer_count(buffer) != count) {
         call_fail(c, FFI_INVALID_ARGUMENT, "%s %d must have %zu elements; received %zu", kind, *next, count,
-                  buffer_count(buffer));
+            buffer_count(buffer));
         return NULL;
     }
     ++*next;
@@ -78,7 +79,7 @@ void *call_result(call *c, size_t count) { return take(c, "result", &c->frame->r
 int call_complete(call *c) {
     if (!c->error && (c->next_argument < c->argument_count || c->next_result < c->result_count))
         call_fail(c, FFI_INVALID_ARGUMENT, "there are %d arguments and %d results; expected %d and %d",
-                  c->argument_count, c->result_count, c->next_argument, c->next_result);
+            c->argument_count, c->result_count, c->next_argument, c->next_result);
     return !c->error;
 }
 
@@ -101,14 +102,16 @@ static int describe(const ffi_frame *frame) {
         return 0;
     ffi_metadata *metadata = ((const ffi_metadata_extension *)extension)->metadata;
     metadata->version.major = FFI_MAJOR;
-    metadata->version.minor = frame->api->version.minor;    /* what is used here is in all minor versions */
+    metadata->version.minor = frame->api->version.minor; /* what is used here is in all minor versions */
     metadata->traits = 0;
     return 1;
 }
 
 static int dtype_of(int type, fc_dtype *dtype) {
-    static const struct { int type; fc_dtype dtype; } known[] = {
-        {FFI_F16, FC_F16}, {FFI_BF16, FC_BF16}, {FFI_F32, FC_F32}, {FFI_F64, FC_F64}};
+    static const struct {
+        int type;
+        fc_dtype dtype;
+    } known[] = {{FFI_F16, FC_F16}, {FFI_BF16, FC_BF16}, {FFI_F32, FC_F32}, {FFI_F64, FC_F64}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i].type == type) {
             *dtype = known[i].dtype;
@@ -139,9 +142,11 @@ static void read_frame(call *c) {
     }
     read_buffers(c, &frame->arguments, frame->arguments.buffers[0]->dtype);
     read_buffers(c, &frame->results, frame->arguments.buffers[0]->dtype);
-    const ffi_array *numbers = attributes->count == 1 && attributes->types[0] == FFI_ARRAY ? attributes->values[0] : NULL;
+    const ffi_array *numbers = attributes->count == 1 && attributes->types[0] == FFI_ARRAY ? attributes->values[0]
+                                                                                           : NULL;
     if (!numbers || numbers->dtype != FFI_S64 || numbers->count != c->operation->numbers) {
-        call_fail(c, FFI_INVALID_ARGUMENT, "the one attribute must be an array of %zu 64-bit integers", c->operation->numbers);
+        call_fail(c, FFI_INVALID_ARGUMENT, "the one attribute must be an array of %zu 64-bit integers",
+            c->operation->numbers);
         return;
     }
     c->numbers = numbers->data;

@@ -8,9 +8,12 @@ enum { ROWS, INPUTS, OUTPUTS, ACTIVATION, ALPHA_BITS, WANTED, NUMBERS };
 /* The layer and the buffers' sizes; false after a failure. */
 static int geometry(call *c, fc_dense_params *p, layer_sizes *size) {
     const int64_t *v = c->numbers;
-    *p = (fc_dense_params){
-        .dtype = c->dtype, .rows = v[ROWS], .inputs = v[INPUTS], .outputs = v[OUTPUTS],
-        .activation = (fc_activation)v[ACTIVATION], .alpha = alpha_of(v[ALPHA_BITS])};
+    *p = (fc_dense_params){.dtype = c->dtype,
+        .rows = v[ROWS],
+        .inputs = v[INPUTS],
+        .outputs = v[OUTPUTS],
+        .activation = (fc_activation)v[ACTIVATION],
+        .alpha = alpha_of(v[ALPHA_BITS])};
     *size = (layer_sizes){0};
     size_t *const products[3] = {&size->x, &size->kernel, &size->y};
     const int64_t factors[3][2] = {{v[ROWS], v[INPUTS]}, {v[INPUTS], v[OUTPUTS]}, {v[ROWS], v[OUTPUTS]}};

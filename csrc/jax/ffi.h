@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The part of XLA's stable FFI C API (xla/ffi/api/c_api.h, major version 0) that the handlers need, declared here so that
- * the library builds without JAX. Every structure begins with its size as XLA knows it: later versions only append fields.
+ * The part of XLA's stable FFI C API (xla/ffi/api/c_api.h, major version 0) that the handlers need, declared here so
+ * that the library builds without JAX. Every structure begins with its size as XLA knows it: later versions only append
+ * fields.
  */
 #ifndef FC_JAX_FFI_H
 #define FC_JAX_FFI_H
@@ -10,11 +11,11 @@
 #include <stdint.h>
 
 enum { FFI_MAJOR = 0 };
-enum { FFI_INVALID_ARGUMENT = 3, FFI_RESOURCE_EXHAUSTED = 8, FFI_FAILED_PRECONDITION = 9 };     /* of errors */
-enum { FFI_S64 = 5, FFI_F16 = 10, FFI_F32 = 11, FFI_F64 = 12, FFI_BF16 = 16 };                  /* of elements */
-enum { FFI_METADATA = 1 };                      /* an extension: XLA asks what the handler is */
-enum { FFI_BUFFER = 1 };                        /* an argument, a result */
-enum { FFI_ARRAY = 1 };                         /* an attribute */
+enum { FFI_INVALID_ARGUMENT = 3, FFI_RESOURCE_EXHAUSTED = 8, FFI_FAILED_PRECONDITION = 9 }; /* of errors */
+enum { FFI_S64 = 5, FFI_F16 = 10, FFI_F32 = 11, FFI_F64 = 12, FFI_BF16 = 16 };              /* of elements */
+enum { FFI_METADATA = 1 }; /* an extension: XLA asks what the handler is */
+enum { FFI_BUFFER = 1 };   /* an argument, a result */
+enum { FFI_ARRAY = 1 };    /* an attribute */
 
 typedef struct ffi_error ffi_error;
 

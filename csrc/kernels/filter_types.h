@@ -7,29 +7,32 @@
 #include <stdint.h>
 
 /*
- * out[r * out_pitch + c] = sum over j < k_h, k < k_w of taps[k * k_h + j] * rows[r + j][c + k * step], r < n_rows, c < n_cols.
- * Complex taps: a plane of k_h * k_w real parts, then one of imaginary parts. Bool taps: 0 or 0xff.
+ * out[r * out_pitch + c] = sum over j < k_h, k < k_w of taps[k * k_h + j] * rows[r + j][c + k * step], r < n_rows, c <
+ * n_cols. Complex taps: a plane of k_h * k_w real parts, then one of imaginary parts. Bool taps: 0 or 0xff.
  */
 typedef struct fc_convolve2d_block {
     const void *taps;
     size_t k_h, k_w;
-    size_t step;                /* elements between the cells of neighbouring taps */
-    const void *const *rows;    /* n_rows + k_h - 1 of them, each n_cols + (k_w - 1) * step elements */
+    size_t step;             /* elements between the cells of neighbouring taps */
+    const void *const *rows; /* n_rows + k_h - 1 of them, each n_cols + (k_w - 1) * step elements */
     size_t n_rows, n_cols;
-    size_t ahead;               /* further rows that will be read soon: the caches are asked for them */
+    size_t ahead; /* further rows that will be read soon: the caches are asked for them */
     void *out;
     size_t out_pitch;
-    int streams;                /* out is written past the caches where it lies on whole lines; stream_end follows */
-    int backwards;              /* unfused kernels add products from the last tap to the first, not from the first on */
+    int streams;   /* out is written past the caches where it lies on whole lines; stream_end follows */
+    int backwards; /* unfused kernels add products from the last tap to the first, not from the first on */
 } fc_convolve2d_block;
 /*
- * u8_b16, u8_f32: taps and sums of 16 bits or float, rows of bytes. unfused: each product is rounded before it is added, one after the
- * other where taps are no more than 64. dots: taps[j * k_w + k], step 1; no streams, no order.
+ * u8_b16, u8_f32: taps and sums of 16 bits or float, rows of bytes. unfused: each product is rounded before it is
+ * added, one after the other where taps are no more than 64. dots: taps[j * k_w + k], step 1; no streams, no order.
  */
 typedef void fc_convolve2d_fn(const fc_convolve2d_block *block);
 
-/* out[r * out_pitch + c] = sum over t < n_taps of taps[t] * rows[r + places[t].row][c + places[t].offset], r < n_rows, c < n_cols. */
-typedef struct fc_sparse_place { size_t row, offset; } fc_sparse_place;
+/* out[r * out_pitch + c] = sum over t < n_taps of taps[t] * rows[r + places[t].row][c + places[t].offset], r < n_rows,
+ * c < n_cols. */
+typedef struct fc_sparse_place {
+    size_t row, offset;
+} fc_sparse_place;
 typedef struct fc_sparse_block {
     const void *taps;
     const fc_sparse_place *places;
@@ -41,13 +44,14 @@ typedef struct fc_sparse_block {
 } fc_sparse_block;
 typedef void fc_sparse_fn(const fc_sparse_block *block);
 
-/* Sums of windows of equal cells: out[r * out_pitch + c] = *tap * sum over j < k of rows[r + j][c], r < n_rows <= k, c < n_cols. */
+/* Sums of windows of equal cells: out[r * out_pitch + c] = *tap * sum over j < k of rows[r + j][c], r < n_rows <= k, c
+ * < n_cols. */
 typedef struct fc_box_columns {
     size_t k;
-    const void *const *rows;    /* n_rows + k - 1 of them */
+    const void *const *rows; /* n_rows + k - 1 of them */
     size_t n_rows, n_cols;
     const void *tap;
-    void *temp;                 /* k * FC_BOX_WIDTH elements, for the kernel's own use */
+    void *temp; /* k * FC_BOX_WIDTH elements, for the kernel's own use */
     void *out;
     size_t out_pitch;
 } fc_box_columns;
@@ -55,16 +59,21 @@ typedef void fc_box_columns_fn(const fc_box_columns *block);
 enum { FC_BOX_WIDTH = 32 };
 
 /* sums[i] += enter[i] - leave[i], i < n, modulo 2^16; leave may be NULL, then nothing does. */
-typedef void fc_slide_columns_fn(const uint8_t *restrict enter, const uint8_t *restrict leave, uint16_t *restrict sums, size_t n);
+typedef void fc_slide_columns_fn(
+    const uint8_t *restrict enter, const uint8_t *restrict leave, uint16_t *restrict sums, size_t n);
 /* out[i] = tap * (sum over j < k of sums[i + j]), i < n, n at least 1; the sums stay below 2^31. */
 typedef void fc_slide_rows_fn(const uint16_t *sums, size_t k, float tap, float *out, size_t n);
 
 /*
- * dst[i] = src[i] * scale, i < n, rounded to the nearest integer (ties to even) and cut to the range of dst's type; NaN gives the least.
- * From 16 bits to 8: src[i] + 128 stays within 16 bits; with a multiplier other than 0, which is for unsigned sums, right is at least 1
- * and dst[i] what fc_scaled gives, cut to 255.
+ * dst[i] = src[i] * scale, i < n, rounded to the nearest integer (ties to even) and cut to the range of dst's type; NaN
+ * gives the least. From 16 bits to 8: src[i] + 128 stays within 16 bits; with a multiplier other than 0, which is for
+ * unsigned sums, right is at least 1 and dst[i] what fc_scaled gives, cut to 255.
  */
-typedef struct fc_scaling { double scale; uint16_t multiplier, bias; uint8_t left, right; } fc_scaling;
+typedef struct fc_scaling {
+    double scale;
+    uint16_t multiplier, bias;
+    uint8_t left, right;
+} fc_scaling;
 static inline uint16_t fc_scaled(uint16_t x, const fc_scaling *s) {
     return (uint16_t)((uint16_t)(((uint32_t)(uint16_t)(x << s->left) * s->multiplier >> 16) + s->bias) >> s->right);
 }
@@ -73,28 +82,31 @@ typedef void fc_narrow_fn(const void *src, void *dst, size_t n, const fc_scaling
 /* Whether src[i] is finite for every i < n. */
 typedef int fc_finite_fn(const void *src, size_t n);
 
-/* A copy that leaves whole lines of dst in no cache; stream_end makes it seen by other threads, and comes before they may look. */
+/* A copy that leaves whole lines of dst in no cache; stream_end makes it seen by other threads, and comes before they
+ * may look. */
 typedef void fc_stream_fn(void *dst, const void *src, size_t bytes);
 typedef void fc_stream_end_fn(void);
 
 /*
- * Fourier transforms of blocks of complex numbers, rows x cols, powers of two from FC_FFT_LEAST to FC_FFT_MOST, in strips of `lanes` columns: the real
- * part of column c of row r is block[(c / lanes * rows + r) * 2 * lanes + c % lanes], the imaginary part lies `lanes` further.
+ * Fourier transforms of blocks of complex numbers, rows x cols, powers of two from FC_FFT_LEAST to FC_FFT_MOST, in
+ * strips of `lanes` columns: the real part of column c of row r is block[(c / lanes * rows + r) * 2 * lanes + c %
+ * lanes], the imaginary part lies `lanes` further.
  *
- * Twiddles of length n: for each level, of m numbers (n at first) and r = fc_fft_radix(m, radix), the real and imaginary parts of
- * exp(-2 pi i j k / m) for 0 < j < m / r, 0 < k < r, k within j; the next level has m / r numbers.
+ * Twiddles of length n: for each level, of m numbers (n at first) and r = fc_fft_radix(m, radix), the real and
+ * imaginary parts of exp(-2 pi i j k / m) for 0 < j < m / r, 0 < k < r, k within j; the next level has m / r numbers.
  */
 enum { FC_FFT_LEAST = 32, FC_FFT_MOST = 16384 };
-/* Along the columns of `strips` strips from `block` on; forward leaves the order of rows reversed digit by digit, inverse takes it so. */
+/* Along the columns of `strips` strips from `block` on; forward leaves the order of rows reversed digit by digit,
+ * inverse takes it so. */
 typedef struct fc_fft_columns {
     size_t rows;
-    const void *twiddles;           /* of length rows */
+    const void *twiddles; /* of length rows */
     void *block;
     size_t strips;
-    void *const *re, *const *im;    /* the image's or the results' rows; im NULL: re are rows of complex numbers */
-    size_t re_rows, im_rows;        /* of the results; all rows of the image are read */
-    size_t re_cols, im_cols;        /* of rows of re and im, zeros behind them */
-    double re_shift, im_shift;      /* added to each number read, zeros as well, or written; 0 for complex numbers */
+    void *const *re, *const *im; /* the image's or the results' rows; im NULL: re are rows of complex numbers */
+    size_t re_rows, im_rows;     /* of the results; all rows of the image are read */
+    size_t re_cols, im_cols;     /* of rows of re and im, zeros behind them */
+    double re_shift, im_shift;   /* added to each number read, zeros as well, or written; 0 for complex numbers */
 } fc_fft_columns;
 /* 0 where a cell that was read or written is not finite, or could not be told from one. */
 typedef int fc_fft_columns_fn(const fc_fft_columns *columns);
@@ -105,12 +117,13 @@ typedef int fc_fft_columns_fn(const fc_fft_columns *columns);
  */
 typedef struct fc_fft_rows {
     size_t rows, cols;
-    const void *twiddles;           /* of length cols */
+    const void *twiddles; /* of length cols */
     void *block;
-    void *spectrum;                 /* 2 * rows * cols numbers */
-    void *scratch;                  /* 2 * lanes * cols numbers, for filter */
+    void *spectrum; /* 2 * rows * cols numbers */
+    void *scratch;  /* 2 * lanes * cols numbers, for filter */
     size_t first, end;
-    double *energy;                 /* filter adds the squares of the transform's numbers to energy[0], those of the products to energy[1] */
+    double *energy; /* filter adds the squares of the transform's numbers to energy[0], those of the products to
+                       energy[1] */
 } fc_fft_rows;
 typedef void fc_fft_rows_fn(const fc_fft_rows *rows);
 
@@ -119,17 +132,18 @@ typedef void fc_fft_rows_fn(const fc_fft_rows *rows);
  * tiles: sums[c / width] = the sum over r < n_rows and `width` columns of min(|rows[r][c]|, cap), a NaN being cap;
  * c < n_cols, of which the last tile may hold fewer. width is 2 or 4.
  */
-typedef void fc_fft_tiles_fn(const void *const *rows, size_t n_rows, size_t n_cols, size_t width, double cap, void *sums);
+typedef void fc_fft_tiles_fn(
+    const void *const *rows, size_t n_rows, size_t n_cols, size_t width, double cap, void *sums);
 /*
- * sums[u * pitch + v] = sum over i < high, j < wide of min(|rows[u + i][v + j * step]|, cap), a NaN being cap, u < n_rows,
- * v < n_cols; least[u]: the least of row u. Returns the least of all. sums and least may be NULL.
+ * sums[u * pitch + v] = sum over i < high, j < wide of min(|rows[u + i][v + j * step]|, cap), a NaN being cap, u <
+ * n_rows, v < n_cols; least[u]: the least of row u. Returns the least of all. sums and least may be NULL.
  */
 enum { FC_FFT_SHARED = 8, FC_FFT_PAD = 16 };
 typedef struct fc_fft_windows {
-    const void *const *rows;        /* n_rows + high - 1 of n_cols + (wide - 1) * step numbers */
+    const void *const *rows; /* n_rows + high - 1 of n_cols + (wide - 1) * step numbers */
     size_t n_rows, n_cols, high, wide, step;
     double cap;
-    void *temp;                     /* fc_fft_windows_room numbers */
+    void *temp; /* fc_fft_windows_room numbers */
     void *sums;
     size_t pitch;
     double *least;

@@ -8,10 +8,11 @@
 /*
  * The micro-kernel of a reduction over pixels that lie evenly in images, rows and columns:
  *
- *     c[r * width + j] = sum over n < images, i < rows, p < cols of a[at_a(n, i, p) + r] * b[at_b(n, i, p) + j],    r < height, j < outs
+ *     c[r * width + j] = sum over n < images, i < rows, p < cols of a[at_a(n, i, p) + r] * b[at_b(n, i, p) + j],    r <
+ * height, j < outs
  *
- * at_a(n, i, p) = n * a_image + i * a_row + p * a_col, at_b likewise; height and width are the tile's. outs lacks less than a vector of the
- * width; 0 is written beyond it. accumulate: 1 adds to what c holds.
+ * at_a(n, i, p) = n * a_image + i * a_row + p * a_col, at_b likewise; height and width are the tile's. outs lacks less
+ * than a vector of the width; 0 is written beyond it. accumulate: 1 adds to what c holds.
  */
 typedef struct fc_outer_block {
     size_t images, rows, cols;
@@ -22,12 +23,15 @@ typedef struct fc_outer_block {
     int accumulate;
 } fc_outer_block;
 typedef void fc_outer_fn(const fc_outer_block *block);
-typedef struct fc_outer_tile { size_t height, width, vectors; fc_outer_fn *run; } fc_outer_tile;
+typedef struct fc_outer_tile {
+    size_t height, width, vectors;
+    fc_outer_fn *run;
+} fc_outer_tile;
 enum { FC_OUTER_TILES = 16 };
 
 /*
- * sums[t * channels + c] = sum over i < rows, p < cols of x[t * x_tap + i * x_row + p * x_col + c] * dy[i * dy_row + p * dy_col + c],
- * t < taps, c < channels.
+ * sums[t * channels + c] = sum over i < rows, p < cols of x[t * x_tap + i * x_row + p * x_col + c] * dy[i * dy_row + p
+ * * dy_col + c], t < taps, c < channels.
  */
 typedef struct fc_tap_sums {
     size_t taps, rows, cols, channels;

@@ -6,10 +6,12 @@
 #include <stddef.h>
 
 /*
- *     c[r * c_pitch + j] = sum over i < depth of a[r * a_pitch + i] * b[i * b_pitch + j],    r < rows, j < cols, depth > 0
+ *     c[r * c_pitch + j] = sum over i < depth of a[r * a_pitch + i] * b[i * b_pitch + j],    r < rows, j < cols, depth
+ * > 0
  *
- * accumulate: 1 adds to what c holds. b passes by once, some whole rows side by side; c is read and written once for each such group.
- * b_far: 1 where b is in no cache, nor worth a place in one: it is asked for ahead, past the outer caches.
+ * accumulate: 1 adds to what c holds. b passes by once, some whole rows side by side; c is read and written once for
+ * each such group. b_far: 1 where b is in no cache, nor worth a place in one: it is asked for ahead, past the outer
+ * caches.
  */
 typedef struct fc_row_sums {
     size_t rows, cols, depth;
@@ -22,6 +24,6 @@ typedef struct fc_row_sums {
     int accumulate, b_far;
 } fc_row_sums;
 typedef void fc_row_sums_fn(const fc_row_sums *block);
-enum { FC_ROW_SUMS_DEPTH = 8 };     /* a multiple of the rows that any instruction set reads side by side */
+enum { FC_ROW_SUMS_DEPTH = 8 }; /* a multiple of the rows that any instruction set reads side by side */
 
 #endif

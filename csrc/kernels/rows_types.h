@@ -8,15 +8,15 @@
 /*
  * The micro-kernel that reads rows where they lie:
  *
- *     c[r * c_pitch + j] = start[j] + sum over t < runs, i < length of a[t * height + r][i] * b[(t * length + i) * b_pitch + j]
+ *     c[r * c_pitch + j] = start[j] + sum over t < runs, i < length of a[t * height + r][i] * b[(t * length + i) *
+ * b_pitch + j]
  *
- * for r < rows <= height, j < cols <= width; height is the tile's, and every run has `height` pointers, the spare ones to anything
- * readable. start: whole vectors, or NULL for 0; accumulate: 1 adds to what c holds. Then c[..] = c[..] * scale[j] + shift[j], unless scale
- * is NULL, plus added[r * added_pitch + j], unless that is NULL; relu: max(0, .) at the end, NaN stays.
- * b, start, scale and shift are read in whole vectors.
- * chain: additions in one register, after which the chains' sums are added up; 0 for FC_CHAIN.
- * far: 1 where c and what is added are in no near cache; b_far: 1 where b is not; next: NULL, or `height` runs that will be read soon. They are
- * asked for bit by bit meanwhile.
+ * for r < rows <= height, j < cols <= width; height is the tile's, and every run has `height` pointers, the spare ones
+ * to anything readable. start: whole vectors, or NULL for 0; accumulate: 1 adds to what c holds. Then c[..] = c[..] *
+ * scale[j] + shift[j], unless scale is NULL, plus added[r * added_pitch + j], unless that is NULL; relu: max(0, .) at
+ * the end, NaN stays. b, start, scale and shift are read in whole vectors. chain: additions in one register, after
+ * which the chains' sums are added up; 0 for FC_CHAIN. far: 1 where c and what is added are in no near cache; b_far: 1
+ * where b is not; next: NULL, or `height` runs that will be read soon. They are asked for bit by bit meanwhile.
  */
 typedef struct fc_rows_block {
     size_t runs, length;
@@ -33,12 +33,17 @@ typedef struct fc_rows_block {
     size_t added_pitch;
 } fc_rows_block;
 typedef void fc_rows_fn(const fc_rows_block *block);
-typedef struct fc_rows_tile { size_t height, width, vectors; fc_rows_fn *run; } fc_rows_tile;
+typedef struct fc_rows_tile {
+    size_t height, width, vectors;
+    fc_rows_fn *run;
+} fc_rows_tile;
 enum { FC_ROWS_TILES = 16, FC_MAX_TILE_HEIGHT = 16 };
 /*
- * In rows_u8s8, rows_s8u8, matrix_u8s8 and matrix_s8u8 `length` counts groups of four bytes, c and start are int32_t, and with b[..][j] four bytes too
+ * In rows_u8s8, rows_s8u8, matrix_u8s8 and matrix_s8u8 `length` counts groups of four bytes, c and start are int32_t,
+ * and with b[..][j] four bytes too
  *
- *     c[r * c_pitch + j] = start[j] + sum over t < runs, i < length, l < 4 of a[t * height + r][4 * i + l] * b[(t * length + i) * b_pitch + j][l]
+ *     c[r * c_pitch + j] = start[j] + sum over t < runs, i < length, l < 4 of a[t * height + r][4 * i + l] * b[(t *
+ * length + i) * b_pitch + j][l]
  *
  * modulo 2^32.
  */

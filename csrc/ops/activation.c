@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Elementwise activations and gradients: blocks of a fixed length in parallel. Halves go by way of float in cache; so do results that
- * are too large to stay in cache, which then pass it by: their lines need not be read to be written.
+ * Elementwise activations and gradients: blocks of a fixed length in parallel. Halves go by way of float in cache; so
+ * do results that are too large to stay in cache, which then pass it by: their lines need not be read to be written.
  */
 #include "ops/activation.h"
 
@@ -15,9 +15,9 @@
 #include "ops/shares.h"
 
 enum {
-    BLOCK = 8192,           /* elements of a task */
-    HALF_BLOCK = 1024,      /* halves converted at a time: three float blocks on the stack, in L1 */
-    STREAMED_BLOCK = 4096   /* bytes made at a time, then copied past the caches */
+    BLOCK = 8192,         /* elements of a task */
+    HALF_BLOCK = 1024,    /* halves converted at a time: three float blocks on the stack, in L1 */
+    STREAMED_BLOCK = 4096 /* bytes made at a time, then copied past the caches */
 };
 
 typedef struct activation_job {
@@ -25,23 +25,32 @@ typedef struct activation_job {
     double alpha;
     fc_activation_fn *forward;
     fc_activation_grad_fn *gradient;
-    const fc_relu_params *relu;     /* not NULL: these take the place of the two above */
+    const fc_relu_params *relu; /* not NULL: these take the place of the two above */
     fc_relu_fn *relu_forward;
     fc_relu_grad_fn *relu_gradient;
-    fc_convert_fn *widen, *narrow;  /* NULL for float and double */
-    fc_stream_fn *stream;           /* NULL where the result stays in cache */
+    fc_convert_fn *widen, *narrow; /* NULL for float and double */
+    fc_stream_fn *stream;          /* NULL where the result stays in cache */
     fc_stream_end_fn *stream_end;
-    const char *from, *dy;          /* dy: gradients only */
+    const char *from, *dy; /* dy: gradients only */
     char *to;
     fc_shares shares;
 } activation_job;
 
 int fc_activation_from_output(fc_activation activation, double alpha) {
     switch (activation) {
-    case FC_LEAKY_RELU: return alpha >= 0;      /* y tells the sign of x */
-    case FC_ELU: return alpha > 0;
-    case FC_SILU: case FC_GELU: case FC_GELU_TANH: case FC_HARD_SILU: case FC_MISH: case FC_ACTIVATION_COUNT: return 0;
-    default: return activation >= FC_LINEAR && activation < FC_ACTIVATION_COUNT;
+    case FC_LEAKY_RELU:
+        return alpha >= 0; /* y tells the sign of x */
+    case FC_ELU:
+        return alpha > 0;
+    case FC_SILU:
+    case FC_GELU:
+    case FC_GELU_TANH:
+    case FC_HARD_SILU:
+    case FC_MISH:
+    case FC_ACTIVATION_COUNT:
+        return 0;
+    default:
+        return activation >= FC_LINEAR && activation < FC_ACTIVATION_COUNT;
     }
 }
 
@@ -70,7 +79,8 @@ static void stream_block(const activation_job *job, size_t begin, size_t end) {
 static void run_block(void *job_, size_t any, size_t worker) {
     activation_job *job = job_;
     (void)any;
-    size_t begin = fc_share_take(&job->shares, worker) * BLOCK, end = begin + BLOCK < job->count ? begin + BLOCK : job->count;
+    size_t begin = fc_share_take(&job->shares, worker) * BLOCK,
+           end = begin + BLOCK < job->count ? begin + BLOCK : job->count;
     if (job->stream) {
         stream_block(job, begin * job->width, end * job->width);
         return;
@@ -129,8 +139,8 @@ fc_status fc_activate(fc_dtype dtype, fc_activation activation, double alpha, si
     return run(&job, dtype, kernels);
 }
 
-fc_status fc_activate_grad(fc_dtype dtype, fc_activation activation, double alpha, size_t count,
-                           const void *x, const void *y, const void *dy, void *dx) {
+fc_status fc_activate_grad(fc_dtype dtype, fc_activation activation, double alpha, size_t count, const void *x,
+    const void *y, const void *dy, void *dx) {
     const fc_kernels *kernels;
     FC_TRY(check(dtype, activation, &kernels));
     if (!count)
@@ -160,12 +170,15 @@ static double rounded(const fc_kernels *kernels, fc_dtype dtype, double value) {
     return narrow;
 }
 
-static fc_status relu(fc_dtype dtype, const fc_relu_params *params, size_t count, const void *x, const void *dy, void *to) {
+static fc_status relu(
+    fc_dtype dtype, const fc_relu_params *params, size_t count, const void *x, const void *dy, void *to) {
     const fc_kernels *kernels;
     FC_TRY(check(dtype, FC_RELU, &kernels));
     fc_relu_params p = {
-        .negative_slope = params->negative_slope, .threshold = rounded(kernels, dtype, params->threshold),
-        .low = rounded(kernels, dtype, params->low), .high = rounded(kernels, dtype, params->high),
+        .negative_slope = params->negative_slope,
+        .threshold = rounded(kernels, dtype, params->threshold),
+        .low = rounded(kernels, dtype, params->low),
+        .high = rounded(kernels, dtype, params->high),
     };
     if (isnan(p.negative_slope) || !isfinite(p.threshold) || !(p.low <= p.high))
         return FC_BAD_ARGUMENT;
@@ -181,6 +194,7 @@ fc_status fc_relu(fc_dtype dtype, const fc_relu_params *params, size_t count, co
     return relu(dtype, params, count, x, NULL, y);
 }
 
-fc_status fc_relu_grad(fc_dtype dtype, const fc_relu_params *params, size_t count, const void *x, const void *dy, void *dx) {
+fc_status fc_relu_grad(
+    fc_dtype dtype, const fc_relu_params *params, size_t count, const void *x, const void *dy, void *dx) {
     return dy || !count ? relu(dtype, params, count, x, dy, dx) : FC_BAD_ARGUMENT;
 }

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Choosing asks every algorithm for its plan, which takes as long as a small layer; and the layers of a network come again. */
+/* Choosing asks every algorithm for its plan, which takes as long as a small layer; and the layers of a network come
+ * again. */
 #include "ops/choices.h"
 
 #include <stddef.h>
 #include <string.h>
 
-enum { KEPT = 32, SIZES = (offsetof(fc_conv2d_params, groups) - offsetof(fc_conv2d_params, n)) / sizeof(ptrdiff_t) + 1 };
+enum {
+    KEPT = 32,
+    SIZES = (offsetof(fc_conv2d_params, groups) - offsetof(fc_conv2d_params, n)) / sizeof(ptrdiff_t) + 1
+};
 
 typedef struct choice {
     fc_conv2d_params params;
-    const fc_kernels *kernels;      /* NULL where there is none yet */
+    const fc_kernels *kernels; /* NULL where there is none yet */
     fc_occasion occasion;
     int chosen;
 } choice;
@@ -28,14 +32,15 @@ static choice *place_of(const fc_conv2d_params *p) {
 }
 
 static int are_alike(const fc_conv2d_params *a, const fc_conv2d_params *b) {
-    return !memcmp(sizes_of(a), sizes_of(b), SIZES * sizeof(ptrdiff_t)) && a->dtype == b->dtype && a->kernel_dtype == b->kernel_dtype
-        && a->layout == b->layout && a->activation == b->activation && a->alpha == b->alpha && a->precision == b->precision && a->algorithm == b->algorithm;
+    return !memcmp(sizes_of(a), sizes_of(b), SIZES * sizeof(ptrdiff_t)) && a->dtype == b->dtype &&
+        a->kernel_dtype == b->kernel_dtype && a->layout == b->layout && a->activation == b->activation &&
+        a->alpha == b->alpha && a->precision == b->precision && a->algorithm == b->algorithm;
 }
 
 int fc_chosen_before(const fc_layer *layer, fc_occasion occasion) {
     const choice *found = place_of(&layer->params);
-    const int is_it = found->kernels == layer->kernels && found->occasion.computed == occasion.computed && found->occasion.runs == occasion.runs
-        && are_alike(&found->params, &layer->params);
+    const int is_it = found->kernels == layer->kernels && found->occasion.computed == occasion.computed &&
+        found->occasion.runs == occasion.runs && are_alike(&found->params, &layer->params);
     return is_it ? found->chosen : 0;
 }
 

@@ -51,23 +51,30 @@ fc_status fc_layer_make(const fc_conv2d_params *p, fc_layer *layer) {
     return make_layer(p, kernels, layer);
 }
 
-int fc_layer_finishes(const fc_layer *layer, fc_conv2d_algorithm id) { return algorithms[id]->finishes && algorithms[id]->finishes(layer); }
+int fc_layer_finishes(const fc_layer *layer, fc_conv2d_algorithm id) {
+    return algorithms[id]->finishes && algorithms[id]->finishes(layer);
+}
 
-static int packs_late(const fc_layer *layer, fc_conv2d_algorithm id) { return algorithms[id]->packs_late && algorithms[id]->packs_late(layer); }
+static int packs_late(const fc_layer *layer, fc_conv2d_algorithm id) {
+    return algorithms[id]->packs_late && algorithms[id]->packs_late(layer);
+}
 
 static const fc_occasion once = {FC_FORWARD_AND_PACKING, 1};
 
 int fc_layer_reads_across(fc_conv2d_algorithm id) { return algorithms[id]->reads_across; }
 
-/* Cycles that a kernel which lies across adds to one run: those of turning it, or of exchanging its channels in packing. */
+/* Cycles that a kernel which lies across adds to one run: those of turning it, or of exchanging its channels in
+ * packing. */
 static double turning(const fc_layer *layer, fc_conv2d_algorithm id) {
-    const double turned = 2.0, exchanged = 0.25;    /* a byte */
-    const double bytes = (double)fc_view_k(&layer->view) * (double)layer->params.c_out * (double)fc_dtype_size(layer->params.dtype);
+    const double turned = 2.0, exchanged = 0.25; /* a byte */
+    const double bytes = (double)fc_view_k(&layer->view) * (double)layer->params.c_out *
+        (double)fc_dtype_size(layer->params.dtype);
     return (fc_layer_reads_across(id) ? exchanged : turned) * bytes;
 }
 
 static fc_status estimate_packed(const fc_layer *layer, fc_conv2d_algorithm id, fc_occasion occasion, double *cycles) {
-    const double late = 0.5, in_cache = 1.2, in_memory = 2.4;   /* cycles a packed byte; other cores fetch what is not packed late */
+    const double late = 0.5, in_cache = 1.2,
+                 in_memory = 2.4; /* cycles a packed byte; other cores fetch what is not packed late */
     const int packs = occasion.computed != FC_FORWARD;
     size_t bytes = 0;
     if (packs && algorithms[id]->packing) {
@@ -76,7 +83,11 @@ static fc_status estimate_packed(const fc_layer *layer, fc_conv2d_algorithm id, 
     }
     if (packs)
         FC_TRY(algorithms[id]->packed_bytes(layer, &bytes));
-    *cycles = occasion.runs * algorithms[id]->cost(layer) + (packs_late(layer, id) ? late : bytes > fc_caches()->l3 / 2 ? in_memory : in_cache) * (double)bytes;
+    *cycles = occasion.runs * algorithms[id]->cost(layer) +
+        (packs_late(layer, id)                ? late
+                : bytes > fc_caches()->l3 / 2 ? in_memory
+                                              : in_cache) *
+            (double)bytes;
     return FC_OK;
 }
 
@@ -92,7 +103,7 @@ static fc_conv2d_algorithm cheapest(const fc_layer *layer, fc_occasion occasion)
     for (fc_conv2d_algorithm id = FC_CONV_AUTO + 1; id < FC_CONV_ALGORITHM_COUNT; id++) {
         double cost;
         if (!serves(layer, id) || estimate(layer, id, occasion, &cost))
-            continue;   /* too large for this one is not too large for all */
+            continue; /* too large for this one is not too large for all */
         if (best == FC_CONV_AUTO || cost < least) {
             best = id;
             least = cost;
@@ -102,8 +113,8 @@ static fc_conv2d_algorithm cheapest(const fc_layer *layer, fc_occasion occasion)
 }
 
 /*
- * A layer of the same kind with a few outputs and no size of 0: an image too narrow for some algorithm says nothing of others. Algorithms
- * ask of a dilation only whether it is 1.
+ * A layer of the same kind with a few outputs and no size of 0: an image too narrow for some algorithm says nothing of
+ * others. Algorithms ask of a dilation only whether it is 1.
  */
 static fc_status make_stand_in(const fc_layer *layer, fc_layer *stand_in) {
     enum { MORE = 3, DILATED = 2 };
@@ -121,7 +132,8 @@ static fc_status make_stand_in(const fc_layer *layer, fc_layer *stand_in) {
     return make_layer(&p, layer->kernels, stand_in);
 }
 
-/* No outputs, or the bias alone in them: the result is the same whatever is asked for, and the algorithms need not expect such sizes. */
+/* No outputs, or the bias alone in them: the result is the same whatever is asked for, and the algorithms need not
+ * expect such sizes. */
 static fc_status choose_trivial(const fc_layer *layer, fc_conv2d_algorithm *chosen) {
     const fc_conv2d_algorithm wanted = layer->params.algorithm;
     fc_layer stand_in;
@@ -162,7 +174,8 @@ fc_status fc_layer_choose_by_image(const fc_layer *layer, fc_conv2d_algorithm *c
     return choose(&one, (fc_occasion){FC_FORWARD_AND_PACKING, (double)layer->view.n}, chosen);
 }
 
-fc_status fc_layer_pack(const fc_layer *layer, fc_conv2d_algorithm id, const void *kernel, const void *bias, void **packed) {
+fc_status fc_layer_pack(
+    const fc_layer *layer, fc_conv2d_algorithm id, const void *kernel, const void *bias, void **packed) {
     size_t bytes;
     FC_TRY(algorithms[id]->packed_bytes(layer, &bytes));
     *packed = fc_scratch_alloc(bytes);
@@ -171,17 +184,20 @@ fc_status fc_layer_pack(const fc_layer *layer, fc_conv2d_algorithm id, const voi
     algorithms[id]->pack(layer, kernel, bias, *packed);
     if (!fc_interrupted())
         return FC_OK;
-    fc_scratch_free(*packed);   /* half packed: it might be kept */
+    fc_scratch_free(*packed); /* half packed: it might be kept */
     *packed = NULL;
-    return FC_OUT_OF_MEMORY;    /* means nothing: fc_leave tells that the call was ended */
+    return FC_OUT_OF_MEMORY; /* means nothing: fc_leave tells that the call was ended */
 }
 
-fc_status fc_layer_run(const fc_layer *layer, fc_conv2d_algorithm id, const fc_layer_weights *weights, const void *x, void *y) {
-    const fc_epilogue epilogue = {weights->bias != NULL, layer->params.activation, layer->params.alpha, layer->scale, layer->added};
+fc_status fc_layer_run(
+    const fc_layer *layer, fc_conv2d_algorithm id, const fc_layer_weights *weights, const void *x, void *y) {
+    const fc_epilogue epilogue = {
+        weights->bias != NULL, layer->params.activation, layer->params.alpha, layer->scale, layer->added};
     return algorithms[id]->run(layer, weights, x, y, &epilogue);
 }
 
-fc_status fc_layer_run_once(const fc_layer *layer, fc_conv2d_algorithm id, const void *kernel, const void *bias, const void *x, void *y) {
+fc_status fc_layer_run_once(
+    const fc_layer *layer, fc_conv2d_algorithm id, const void *kernel, const void *bias, const void *x, void *y) {
     void *packed = NULL;
     if (fc_layer_is_empty(layer))
         return FC_OK;
@@ -207,7 +223,8 @@ typedef struct packed_kernel {
     void *data;
 } packed_kernel;
 
-/* Which algorithm is best depends on the image, so each is packed when it is first chosen, from a copy of the kernel. */
+/* Which algorithm is best depends on the image, so each is packed when it is first chosen, from a copy of the kernel.
+ */
 struct fc_conv2d_prepared {
     fc_conv2d_params params;
     const fc_kernels *kernels;
@@ -233,9 +250,11 @@ fc_status fc_conv2d_prepare(const fc_conv2d_params *p, const void *kernel, const
         return FC_OUT_OF_MEMORY;
     *made = (fc_conv2d_prepared){.params = *p, .kernels = layer.kernels};
     const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(p->dtype);
-    fc_status status = copy_of(kernel, (ptrdiff_t[]){p->k_h, p->k_w, p->c_in / p->groups, p->c_out, size}, 5, &made->kernel);
+    fc_status status = copy_of(
+        kernel, (ptrdiff_t[]){p->k_h, p->k_w, p->c_in / p->groups, p->c_out, size}, 5, &made->kernel);
     if (!status && bias)
-        status = copy_of(bias, (ptrdiff_t[]){p->c_out, (ptrdiff_t)fc_dtype_size(fc_output_dtype(p->dtype))}, 2, &made->bias);
+        status = copy_of(
+            bias, (ptrdiff_t[]){p->c_out, (ptrdiff_t)fc_dtype_size(fc_output_dtype(p->dtype))}, 2, &made->bias);
     if (status)
         fc_conv2d_free(made);
     else
@@ -271,9 +290,10 @@ void fc_conv2d_free(fc_conv2d_prepared *prepared) {
 }
 
 static int same_kernel(const fc_conv2d_params *a, const fc_conv2d_params *b) {
-    return a->dtype == b->dtype && (!fc_is_integer(a->dtype) || a->kernel_dtype == b->kernel_dtype) && a->layout == b->layout && a->c_in == b->c_in && a->c_out == b->c_out && a->k_h == b->k_h && a->k_w == b->k_w
-        && a->groups == b->groups && a->stride_h == b->stride_h && a->stride_w == b->stride_w
-        && a->dilation_h == b->dilation_h && a->dilation_w == b->dilation_w;
+    return a->dtype == b->dtype && (!fc_is_integer(a->dtype) || a->kernel_dtype == b->kernel_dtype) &&
+        a->layout == b->layout && a->c_in == b->c_in && a->c_out == b->c_out && a->k_h == b->k_h && a->k_w == b->k_w &&
+        a->groups == b->groups && a->stride_h == b->stride_h && a->stride_w == b->stride_w &&
+        a->dilation_h == b->dilation_h && a->dilation_w == b->dilation_w;
 }
 
 static const packed_kernel *find_form(const packed_kernel *packed, const fc_packed_form *form) {
@@ -294,7 +314,8 @@ static const packed_kernel *keep(_Atomic(packed_kernel *) *kept, packed_kernel *
     return found;
 }
 
-static fc_status packed_for(const fc_conv2d_prepared *prepared, const fc_layer *layer, fc_conv2d_algorithm id, const void **packed) {
+static fc_status packed_for(
+    const fc_conv2d_prepared *prepared, const fc_layer *layer, fc_conv2d_algorithm id, const void **packed) {
     _Atomic(packed_kernel *) *kept = &((fc_conv2d_prepared *)prepared)->packed[id];
     const fc_packed_form form = algorithms[id]->form ? algorithms[id]->form(layer) : (fc_packed_form){{0}};
     const packed_kernel *found = find_form(atomic_load(kept), &form);
@@ -315,7 +336,8 @@ static fc_status packed_for(const fc_conv2d_prepared *prepared, const fc_layer *
 }
 
 /* The tensor is added in registers, or else to the linear result. */
-static fc_status run_adding(fc_layer *layer, fc_conv2d_algorithm id, const fc_layer_weights *weights, const void *x, const void *added, void *y) {
+static fc_status run_adding(fc_layer *layer, fc_conv2d_algorithm id, const fc_layer_weights *weights, const void *x,
+    const void *added, void *y) {
     if (!added || fc_layer_finishes(layer, id)) {
         layer->added = added;
         return fc_layer_run(layer, id, weights, x, y);
@@ -331,7 +353,8 @@ fc_status fc_conv2d_run(const fc_conv2d_prepared *prepared, const fc_conv2d_para
     return fc_conv2d_run_added(prepared, p, x, NULL, y);
 }
 
-fc_status fc_conv2d_run_added(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, const void *added, void *y) {
+fc_status fc_conv2d_run_added(
+    const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, const void *added, void *y) {
     fc_layer layer;
     fc_conv2d_algorithm id;
     const void *packed;
@@ -366,11 +389,12 @@ fc_status fc_plan_conv2d(const fc_conv2d_params *p, fc_conv2d_plan *plan) {
     FC_TRY(fc_layer_choose(&layer, &plan->algorithm));
     plan->out_h = layer.view.dst.h;
     plan->out_w = layer.view.dst.w;
-    const double size = (double)fc_dtype_size(p->dtype), outputs = (double)fc_view_pixels(&layer.view) * (double)p->c_out;
+    const double size = (double)fc_dtype_size(p->dtype),
+                 outputs = (double)fc_view_pixels(&layer.view) * (double)p->c_out;
     const double k = (double)fc_view_k(&layer.view);
     plan->flops = 2 * outputs * k;
-    plan->bytes = size * ((double)p->n * (double)p->h * (double)p->w * (double)p->c_in + k * (double)p->c_out)
-        + (double)fc_dtype_size(fc_output_dtype(p->dtype)) * outputs;
+    plan->bytes = size * ((double)p->n * (double)p->h * (double)p->w * (double)p->c_in + k * (double)p->c_out) +
+        (double)fc_dtype_size(fc_output_dtype(p->dtype)) * outputs;
     if (fc_layer_is_empty(&layer))
         return FC_OK;
     FC_TRY(estimate(&layer, plan->algorithm, once, &plan->cycles));

@@ -21,10 +21,13 @@ fc_status fc_layer_choose_by_image(const fc_layer *layer, fc_conv2d_algorithm *c
 /* Whether the layer may have a scale and a tensor added with this algorithm. */
 int fc_layer_finishes(const fc_layer *layer, fc_conv2d_algorithm id);
 /* Allocates *packed; release with fc_scratch_free. */
-fc_status fc_layer_pack(const fc_layer *layer, fc_conv2d_algorithm id, const void *kernel, const void *bias, void **packed);
-fc_status fc_layer_run(const fc_layer *layer, fc_conv2d_algorithm id, const fc_layer_weights *weights, const void *x, void *y);
+fc_status fc_layer_pack(
+    const fc_layer *layer, fc_conv2d_algorithm id, const void *kernel, const void *bias, void **packed);
+fc_status fc_layer_run(
+    const fc_layer *layer, fc_conv2d_algorithm id, const fc_layer_weights *weights, const void *x, void *y);
 /* Packs, where the algorithm does not do so late, and runs. */
-fc_status fc_layer_run_once(const fc_layer *layer, fc_conv2d_algorithm id, const void *kernel, const void *bias, const void *x, void *y);
+fc_status fc_layer_run_once(
+    const fc_layer *layer, fc_conv2d_algorithm id, const void *kernel, const void *bias, const void *x, void *y);
 /* y = f(y + added), f the layer's activation. */
 void fc_layer_add(const fc_layer *layer, const void *added, void *y);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A convolution whose output channels are normalized, and a tensor added. Algorithms that finish their sums so do it in registers. For
- * others the scale goes into a copy of the kernel, or where that has more rows than there are pixels, or something is added, into the result.
+ * A convolution whose output channels are normalized, and a tensor added. Algorithms that finish their sums so do it in
+ * registers. For others the scale goes into a copy of the kernel, or where that has more rows than there are pixels, or
+ * something is added, into the result.
  */
 #include <math.h>
 
@@ -13,46 +14,52 @@
 
 enum { TASK_NUMBERS = 1 << 14 };
 
-typedef struct operands { const void *x, *kernel, *scale, *shift; void *y; } operands;
+typedef struct operands {
+    const void *x, *kernel, *scale, *shift;
+    void *y;
+} operands;
 
 /* scale[c] and shift[c], so that the normalized z is z * scale + shift, z without its bias. */
-#define FIND_SCALE(NAME, T)                                                                                             \
-    static void NAME(size_t n, const fc_normalization *by, const T *bias, T *scale, T *shift) {                         \
-        const T *mean = by->mean, *variance = by->variance, *gamma = by->gamma, *beta = by->beta;                       \
-        for (size_t c = 0; c < n; c++) {                                                                                \
-            const double times = (gamma ? (double)gamma[c] : 1) / sqrt((double)variance[c] + by->epsilon);              \
-            scale[c] = (T)times;                                                                                        \
-            shift[c] = (T)((bias ? (double)bias[c] - mean[c] : -(double)mean[c]) * times + (beta ? (double)beta[c] : 0)); \
-        }                                                                                                               \
+#define FIND_SCALE(NAME, T)                                                                                \
+    static void NAME(size_t n, const fc_normalization *by, const T *bias, T *scale, T *shift) {            \
+        const T *mean = by->mean, *variance = by->variance, *gamma = by->gamma, *beta = by->beta;          \
+        for (size_t c = 0; c < n; c++) {                                                                   \
+            const double times = (gamma ? (double)gamma[c] : 1) / sqrt((double)variance[c] + by->epsilon); \
+            scale[c] = (T)times;                                                                           \
+            shift[c] = (T)((bias ? (double)bias[c] - mean[c] : -(double)mean[c]) * times +                 \
+                (beta ? (double)beta[c] : 0));                                                             \
+        }                                                                                                  \
     }
 FIND_SCALE(find_scale_f32, fc_any_float)
 FIND_SCALE(find_scale_f64, fc_any_double)
 
-/* to[row][c] = f(from[row][c] * scale[c] + shift[c] + added[row][c]). Planes: a row is a channel of an image, `count` channels of them, and scaled as one. */
+/* to[row][c] = f(from[row][c] * scale[c] + shift[c] + added[row][c]). Planes: a row is a channel of an image, `count`
+ * channels of them, and scaled as one. */
 typedef struct scale_job {
     fc_dtype dtype;
-    size_t rows, length, count, block;              /* block: rows of a task */
+    size_t rows, length, count, block; /* block: rows of a task */
     int planes;
-    const char *from, *scale, *shift, *added;       /* scale: NULL where nothing but `added` changes; shift, added: may be NULL */
+    const char *from, *scale, *shift,
+        *added; /* scale: NULL where nothing but `added` changes; shift, added: may be NULL */
     char *to;
-    fc_activation_fn *activate;                     /* or NULL */
+    fc_activation_fn *activate; /* or NULL */
     double alpha;
 } scale_job;
 
-#define SCALE_ROW(NAME, T)                                                                                              \
-    static void NAME(size_t n, const T *from, const T *scale, const T *shift, const T *added, size_t step, T *to) {     \
-        if (scale && !step) {                                                                                           \
-            const T times = *scale, plus = shift ? *shift : 0;                                                          \
-            for (size_t i = 0; i < n; i++)                                                                              \
-                to[i] = from[i] * times + plus;                                                                         \
-        } else if (scale && shift)                                                                                      \
-            for (size_t i = 0; i < n; i++)                                                                              \
-                to[i] = from[i] * scale[i] + shift[i];                                                                  \
-        else if (scale)                                                                                                 \
-            for (size_t i = 0; i < n; i++)                                                                              \
-                to[i] = from[i] * scale[i];                                                                             \
-        for (size_t i = 0; added && i < n; i++)                                                                         \
-            to[i] += added[i];                                                                                          \
+#define SCALE_ROW(NAME, T)                                                                                          \
+    static void NAME(size_t n, const T *from, const T *scale, const T *shift, const T *added, size_t step, T *to) { \
+        if (scale && !step) {                                                                                       \
+            const T times = *scale, plus = shift ? *shift : 0;                                                      \
+            for (size_t i = 0; i < n; i++)                                                                          \
+                to[i] = from[i] * times + plus;                                                                     \
+        } else if (scale && shift)                                                                                  \
+            for (size_t i = 0; i < n; i++)                                                                          \
+                to[i] = from[i] * scale[i] + shift[i];                                                              \
+        else if (scale)                                                                                             \
+            for (size_t i = 0; i < n; i++)                                                                          \
+                to[i] = from[i] * scale[i];                                                                         \
+        for (size_t i = 0; added && i < n; i++)                                                                     \
+            to[i] += added[i];                                                                                      \
     }
 SCALE_ROW(scale_row_f32, fc_any_float)
 SCALE_ROW(scale_row_f64, fc_any_double)
@@ -60,9 +67,11 @@ SCALE_ROW(scale_row_f64, fc_any_double)
 static void scale_block(void *job_, size_t task, size_t worker) {
     (void)worker;
     const scale_job *job = job_;
-    const size_t first = task * job->block, end = first + fc_least(job->block, job->rows - first), size = fc_dtype_size(job->dtype);
+    const size_t first = task * job->block, end = first + fc_least(job->block, job->rows - first),
+                 size = fc_dtype_size(job->dtype);
     for (size_t row = first; row < end; row++) {
-        const size_t offset = row * job->length * size, channel = job->planes ? row % job->count * size : 0, step = !job->planes;
+        const size_t offset = row * job->length * size, channel = job->planes ? row % job->count * size : 0,
+                     step = !job->planes;
         const void *from = job->from + offset, *scale = job->scale ? job->scale + channel : NULL;
         const void *shift = job->shift ? job->shift + channel : NULL;
         const void *added = job->added ? job->added + offset : NULL;
@@ -84,24 +93,38 @@ static void scale_rows(scale_job *job) {
 static fc_status run_scaling_kernel(const fc_layer *layer, fc_conv2d_algorithm id, const operands *o) {
     const fc_conv2d_params *p = &layer->params;
     size_t bytes;
-    FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)fc_view_k(&layer->view), p->c_out, (ptrdiff_t)fc_dtype_size(p->dtype)}, 3, &bytes));
+    FC_TRY(fc_multiply(
+        (ptrdiff_t[]){(ptrdiff_t)fc_view_k(&layer->view), p->c_out, (ptrdiff_t)fc_dtype_size(p->dtype)}, 3, &bytes));
     void *scaled = fc_scratch_alloc(bytes);
     if (!scaled)
         return FC_OUT_OF_MEMORY;
-    scale_job job = {.dtype = p->dtype, .rows = fc_view_k(&layer->view), .length = (size_t)p->c_out, .from = o->kernel, .scale = o->scale, .to = scaled};
+    scale_job job = {.dtype = p->dtype,
+        .rows = fc_view_k(&layer->view),
+        .length = (size_t)p->c_out,
+        .from = o->kernel,
+        .scale = o->scale,
+        .to = scaled};
     scale_rows(&job);
     const fc_status status = fc_layer_run_once(layer, id, scaled, o->shift, o->x, o->y);
     fc_scratch_free(scaled);
     return status;
 }
 
-static fc_status run_scaling_result(const fc_layer *layer, fc_conv2d_algorithm id, const operands *o, const void *added) {
+static fc_status run_scaling_result(
+    const fc_layer *layer, fc_conv2d_algorithm id, const operands *o, const void *added) {
     const fc_conv2d_params *p = &layer->params;
     const size_t pixels = fc_view_pixels(&layer->view), outs = (size_t)p->c_out;
     fc_layer linear = *layer;
     linear.params.activation = FC_LINEAR;
     FC_TRY(fc_layer_run_once(&linear, id, o->kernel, NULL, o->x, o->y));
-    scale_job job = {.dtype = p->dtype, .planes = p->layout == FC_NCHW, .from = o->y, .scale = o->scale, .shift = o->shift, .added = added, .to = o->y, .count = outs};
+    scale_job job = {.dtype = p->dtype,
+        .planes = p->layout == FC_NCHW,
+        .from = o->y,
+        .scale = o->scale,
+        .shift = o->shift,
+        .added = added,
+        .to = o->y,
+        .count = outs};
     job.activate = fc_activation_kernel(layer->kernels, p->dtype, p->activation);
     job.alpha = p->alpha;
     job.rows = job.planes ? (size_t)p->n * outs : pixels;
@@ -128,11 +151,12 @@ static fc_status run(const fc_layer *layer, fc_conv2d_algorithm id, const operan
         finished.added = added;
         return fc_layer_run_once(&finished, id, o->kernel, o->shift, o->x, o->y);
     }
-    return added || !k || fc_view_pixels(&layer->view) <= k ? run_scaling_result(layer, id, o, added) : run_scaling_kernel(layer, id, o);
+    return added || !k || fc_view_pixels(&layer->view) <= k ? run_scaling_result(layer, id, o, added)
+                                                            : run_scaling_kernel(layer, id, o);
 }
 
-fc_status fc_conv2d_normalized(const fc_conv2d_params *p, const fc_normalization *normalization, const void *x, const void *kernel, const void *bias,
-                               const void *added, void *y) {
+fc_status fc_conv2d_normalized(const fc_conv2d_params *p, const fc_normalization *normalization, const void *x,
+    const void *kernel, const void *bias, const void *added, void *y) {
     fc_layer layer;
     fc_conv2d_algorithm id;
     FC_TRY(fc_layer_make(p, &layer));

@@ -10,8 +10,8 @@ fc_status fc_conv2d_output_size(const fc_conv2d_params *p, ptrdiff_t *out_h, ptr
 }
 
 /*
- * A tensor of one image, or the kernel. Blocks and patches are pieces of them, padding included, and scratch is a small multiple of those
- * a thread: what no address space holds is refused here, and no later size overflows.
+ * A tensor of one image, or the kernel. Blocks and patches are pieces of them, padding included, and scratch is a small
+ * multiple of those a thread: what no address space holds is refused here, and no later size overflows.
  */
 static fc_status check_piece(ptrdiff_t h, ptrdiff_t w, ptrdiff_t inputs, ptrdiff_t outputs) {
     const size_t largest = (size_t)1 << 47;
@@ -22,11 +22,13 @@ static fc_status check_piece(ptrdiff_t h, ptrdiff_t w, ptrdiff_t inputs, ptrdiff
 
 fc_status fc_conv2d_check(const fc_conv2d_params *p, ptrdiff_t *out_h, ptrdiff_t *out_w) {
     const int integers = fc_is_integer(p->dtype);
-    if (integers ? !fc_is_integer(p->kernel_dtype) : p->dtype != FC_F16 && p->dtype != FC_BF16 && p->dtype != FC_F32 && p->dtype != FC_F64)
+    if (integers ? !fc_is_integer(p->kernel_dtype)
+                 : p->dtype != FC_F16 && p->dtype != FC_BF16 && p->dtype != FC_F32 && p->dtype != FC_F64)
         return FC_BAD_DTYPE;
     if (integers && p->activation != FC_LINEAR && p->activation != FC_RELU)
         return FC_BAD_ARGUMENT;
-    if ((p->layout != FC_NHWC && p->layout != FC_NCHW) || p->activation < FC_LINEAR || p->activation >= FC_ACTIVATION_COUNT)
+    if ((p->layout != FC_NHWC && p->layout != FC_NCHW) || p->activation < FC_LINEAR ||
+        p->activation >= FC_ACTIVATION_COUNT)
         return FC_BAD_ARGUMENT;
     if (p->groups < 1 || p->c_in < 0 || p->c_out < 0 || p->c_in % p->groups || p->c_out % p->groups)
         return FC_BAD_SHAPE;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* scipy.signal's convolve2d and correlate2d, as filters. SciPy adds products in the order of the kernel given, from its first tap on. */
+/* scipy.signal's convolve2d and correlate2d, as filters. SciPy adds products in the order of the kernel given, from its
+ * first tap on. */
 #include <string.h>
 
 #include "core/scratch.h"
@@ -27,9 +28,17 @@ static fc_status axis(const fc_convolve2d_params *p, ptrdiff_t image, ptrdiff_t 
 }
 
 static fc_status measure(const fc_convolve2d_params *p, fc_filter *f) {
-    *f = (fc_filter){.image_type = p->dtype, .work = p->dtype, .result = p->dtype, .h = p->image_h, .w = p->image_w, .channels = 1,
-                     .k_h = p->k_h, .k_w = p->k_w, .boundary = p->boundary, .scaling = {.scale = 1},
-                     .backwards = !p->correlate};
+    *f = (fc_filter){.image_type = p->dtype,
+        .work = p->dtype,
+        .result = p->dtype,
+        .h = p->image_h,
+        .w = p->image_w,
+        .channels = 1,
+        .k_h = p->k_h,
+        .k_w = p->k_w,
+        .boundary = p->boundary,
+        .scaling = {.scale = 1},
+        .backwards = !p->correlate};
     FC_TRY(axis(p, p->image_h, p->k_h, &f->out_h, &f->top));
     FC_TRY(axis(p, p->image_w, p->k_w, &f->out_w, &f->left));
     if (p->boundary < FC_FILL || p->boundary > FC_SYMM)
@@ -47,9 +56,10 @@ fc_status fc_convolve2d_output_size(const fc_convolve2d_params *p, ptrdiff_t *ou
     return FC_OK;
 }
 
-#define CONJUGATE(word, type) \
-    if (dtype == word)        \
-        for (size_t i = 0; i < count; i++) ((type *)kernel)[2 * i + 1] = -((type *)kernel)[2 * i + 1];
+#define CONJUGATE(word, type)              \
+    if (dtype == word)                     \
+        for (size_t i = 0; i < count; i++) \
+            ((type *)kernel)[2 * i + 1] = -((type *)kernel)[2 * i + 1];
 
 static void conjugate(fc_dtype dtype, void *kernel, size_t count) {
     CONJUGATE(FC_C64, float)
@@ -60,21 +70,23 @@ static void conjugate(fc_dtype dtype, void *kernel, size_t count) {
 
 /* to[i] = from[count - 1 - i], numbers of `size` bytes. */
 static void reverse(const unsigned char *from, size_t count, size_t size, unsigned char *to) {
-#define REVERSE(bytes)                                                                  \
-    case bytes:                                                                         \
-        for (size_t i = 0; i < count; i++)                                              \
-            memcpy(to + i * bytes, from + (count - 1 - i) * bytes, bytes);              \
+#define REVERSE(bytes)                                                     \
+    case bytes:                                                            \
+        for (size_t i = 0; i < count; i++)                                 \
+            memcpy(to + i * bytes, from + (count - 1 - i) * bytes, bytes); \
         break;
     switch (size) {
-    REVERSE(1) REVERSE(2) REVERSE(4) REVERSE(8)
-    default:
-        for (size_t i = 0; i < count; i++)
-            memcpy(to + i * size, from + (count - 1 - i) * size, size);
+        REVERSE(1)
+        REVERSE(2)
+        REVERSE(4)
+        REVERSE(8) default : for (size_t i = 0; i < count; i++)
+                                 memcpy(to + i * size, from + (count - 1 - i) * size, size);
     }
 #undef REVERSE
 }
 
-/* The kernel that correlates as p asks: turned round for a convolution, conjugated for a correlation; *memory is to be freed. */
+/* The kernel that correlates as p asks: turned round for a convolution, conjugated for a correlation; *memory is to be
+ * freed. */
 static fc_status turned(const fc_convolve2d_params *p, const void *kernel, const void **result, void **memory) {
     const size_t count = (size_t)(p->k_h * p->k_w), size = fc_dtype_size(p->dtype);
     *result = kernel;
@@ -93,7 +105,8 @@ static fc_status turned(const fc_convolve2d_params *p, const void *kernel, const
     return FC_OK;
 }
 
-fc_status fc_convolve2d(const fc_convolve2d_params *p, const void *image, const void *kernel, const void *fillvalue, void *out) {
+fc_status fc_convolve2d(
+    const fc_convolve2d_params *p, const void *image, const void *kernel, const void *fillvalue, void *out) {
     fc_filter f;
     void *memory;
     if (!image || !kernel || !out)

@@ -6,7 +6,9 @@
 #include "ops/grad/bias.h"
 #include "ops/matrix.h"
 
-typedef struct sizes { size_t rows, inputs, outputs; } sizes;
+typedef struct sizes {
+    size_t rows, inputs, outputs;
+} sizes;
 
 static fc_status check(const fc_dense_params *p, sizes *s) {
     const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(p->dtype);
@@ -25,10 +27,24 @@ static fc_status check(const fc_dense_params *p, sizes *s) {
 static int is_half(const fc_dense_params *p) { return p->dtype == FC_F16 || p->dtype == FC_BF16; }
 
 static fc_conv2d_params as_conv2d(const fc_dense_params *p) {
-    return (fc_conv2d_params){
-        .dtype = p->dtype, .layout = FC_NHWC, .n = 1, .h = 1, .w = p->rows, .c_in = p->inputs, .c_out = p->outputs, .k_h = 1, .k_w = 1,
-        .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1, .groups = 1, .activation = p->activation, .alpha = p->alpha,
-        .precision = fc_get_precision(), .algorithm = FC_CONV_AUTO};
+    return (fc_conv2d_params){.dtype = p->dtype,
+        .layout = FC_NHWC,
+        .n = 1,
+        .h = 1,
+        .w = p->rows,
+        .c_in = p->inputs,
+        .c_out = p->outputs,
+        .k_h = 1,
+        .k_w = 1,
+        .stride_h = 1,
+        .stride_w = 1,
+        .dilation_h = 1,
+        .dilation_w = 1,
+        .groups = 1,
+        .activation = p->activation,
+        .alpha = p->alpha,
+        .precision = fc_get_precision(),
+        .algorithm = FC_CONV_AUTO};
 }
 
 fc_status fc_dense(const fc_dense_params *p, const void *x, const void *kernel, const void *bias, void *y) {
@@ -38,23 +54,41 @@ fc_status fc_dense(const fc_dense_params *p, const void *x, const void *kernel, 
         const fc_conv2d_params conv = as_conv2d(p);
         return fc_conv2d(&conv, x, kernel, bias, y);
     }
-    return fc_matrix_product(&(fc_product){
-        .dtype = p->dtype, .rows = s.rows, .cols = s.outputs, .depth = s.inputs, .a = {x, s.inputs, 0}, .b = {kernel, s.outputs, 0},
-        .bias = bias, .activation = p->activation, .alpha = p->alpha, .c = y});
+    return fc_matrix_product(&(fc_product){.dtype = p->dtype,
+        .rows = s.rows,
+        .cols = s.outputs,
+        .depth = s.inputs,
+        .a = {x, s.inputs, 0},
+        .b = {kernel, s.outputs, 0},
+        .bias = bias,
+        .activation = p->activation,
+        .alpha = p->alpha,
+        .c = y});
 }
 
-static fc_status from_dz(const fc_dense_params *p, const sizes *s, const void *x, const void *kernel, const void *dz, void *dx, void *dkernel) {
+static fc_status from_dz(const fc_dense_params *p, const sizes *s, const void *x, const void *kernel, const void *dz,
+    void *dx, void *dkernel) {
     if (dx)
-        FC_TRY(fc_matrix_product(&(fc_product){
-            .dtype = p->dtype, .rows = s->rows, .cols = s->inputs, .depth = s->outputs, .a = {dz, s->outputs, 0}, .b = {kernel, s->outputs, 1}, .c = dx}));
+        FC_TRY(fc_matrix_product(&(fc_product){.dtype = p->dtype,
+            .rows = s->rows,
+            .cols = s->inputs,
+            .depth = s->outputs,
+            .a = {dz, s->outputs, 0},
+            .b = {kernel, s->outputs, 1},
+            .c = dx}));
     if (!dkernel)
         return FC_OK;
-    return fc_matrix_product(&(fc_product){
-        .dtype = p->dtype, .rows = s->inputs, .cols = s->outputs, .depth = s->rows, .a = {x, s->inputs, 1}, .b = {dz, s->outputs, 0}, .c = dkernel});
+    return fc_matrix_product(&(fc_product){.dtype = p->dtype,
+        .rows = s->inputs,
+        .cols = s->outputs,
+        .depth = s->rows,
+        .a = {x, s->inputs, 1},
+        .b = {dz, s->outputs, 0},
+        .c = dkernel});
 }
 
 fc_status fc_dense_grads(const fc_dense_params *p, const void *x, const void *kernel, const void *y, const void *dy,
-                         void *dx, void *dkernel, void *dbias) {
+    void *dx, void *dkernel, void *dbias) {
     sizes s;
     FC_TRY(check(p, &s));
     if (!fc_activation_from_output(p->activation, p->alpha))
@@ -71,7 +105,8 @@ fc_status fc_dense_grads(const fc_dense_params *p, const void *x, const void *ke
     const fc_activation_pass pass = {p->activation, p->alpha, y, dy, dz};
     fc_status status = FC_OK;
     if (dbias)
-        status = fc_bias_grad_of(p->dtype, FC_NHWC, 1, 1, p->rows, p->outputs, linear ? NULL : &pass, linear ? dy : dz, dbias);
+        status = fc_bias_grad_of(
+            p->dtype, FC_NHWC, 1, 1, p->rows, p->outputs, linear ? NULL : &pass, linear ? dy : dz, dbias);
     else if (!linear)
         status = fc_activate_grad(p->dtype, p->activation, p->alpha, count, NULL, y, dy, dz);
     if (status == FC_OK)

@@ -6,7 +6,7 @@
 
 #include "core/dispatch.h"
 
-enum { PIECE = 512 };      /* numbers on the way through float, in L1 */
+enum { PIECE = 512 }; /* numbers on the way through float, in L1 */
 
 static void to_double(fc_convert_fn *widen, const void *src, void *dst, size_t n) {
     float piece[PIECE];
@@ -39,10 +39,16 @@ static void from_double(fc_convert_fn *narrow, const void *src, void *dst, size_
 }
 
 static void f16_to_f64(const void *src, void *dst, size_t n) { to_double(fc_active_kernels()->widen_f16, src, dst, n); }
-static void bf16_to_f64(const void *src, void *dst, size_t n) { to_double(fc_active_kernels()->widen_bf16, src, dst, n); }
+static void bf16_to_f64(const void *src, void *dst, size_t n) {
+    to_double(fc_active_kernels()->widen_bf16, src, dst, n);
+}
 static void f32_to_f64(const void *src, void *dst, size_t n) { to_double(NULL, src, dst, n); }
-static void f64_to_f16(const void *src, void *dst, size_t n) { from_double(fc_active_kernels()->narrow_f16, src, dst, n); }
-static void f64_to_bf16(const void *src, void *dst, size_t n) { from_double(fc_active_kernels()->narrow_bf16, src, dst, n); }
+static void f64_to_f16(const void *src, void *dst, size_t n) {
+    from_double(fc_active_kernels()->narrow_f16, src, dst, n);
+}
+static void f64_to_bf16(const void *src, void *dst, size_t n) {
+    from_double(fc_active_kernels()->narrow_bf16, src, dst, n);
+}
 static void f64_to_f32(const void *src, void *dst, size_t n) { from_double(NULL, src, dst, n); }
 
 fc_convert_fn *fc_to_double(fc_dtype dtype) {

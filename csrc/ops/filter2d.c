@@ -9,22 +9,38 @@
 #include "ops/filter/filter.h"
 
 /* Sums of 8-bit numbers under taps of this much in all stay within 16 bits, even when 128 is added to round them. */
-enum { SIGNED_TAPS = 127, UNSIGNED_TAPS = 256, SCALED_CELLS = 1 << 14 };    /* of images large enough to look for a multiplier */
-enum { SLIDING_TAPS = 100 };     /* equal ones from which slide.c is faster */
+enum {
+    SIGNED_TAPS = 127,
+    UNSIGNED_TAPS = 256,
+    SCALED_CELLS = 1 << 14
+}; /* of images large enough to look for a multiplier */
+enum { SLIDING_TAPS = 100 }; /* equal ones from which slide.c is faster */
 
 static fc_status measure(const fc_filter2d_params *p, fc_filter *f) {
     if (p->anchor_row < 0 || p->anchor_row >= p->k_h || p->anchor_col < 0 || p->anchor_col >= p->k_w)
         return FC_BAD_ARGUMENT;
-    *f = (fc_filter){.image_type = p->dtype, .work = p->work, .result = p->result, .h = p->image_h, .w = p->image_w,
-                     .channels = p->channels, .k_h = p->k_h, .k_w = p->k_w, .top = -p->anchor_row, .left = -p->anchor_col,
-                     .out_h = p->image_h, .out_w = p->image_w, .boundary = p->boundary, .scaling = {.scale = 1}};
+    *f = (fc_filter){.image_type = p->dtype,
+        .work = p->work,
+        .result = p->result,
+        .h = p->image_h,
+        .w = p->image_w,
+        .channels = p->channels,
+        .k_h = p->k_h,
+        .k_w = p->k_w,
+        .top = -p->anchor_row,
+        .left = -p->anchor_col,
+        .out_h = p->image_h,
+        .out_w = p->image_w,
+        .boundary = p->boundary,
+        .scaling = {.scale = 1}};
     FC_TRY(fc_check_tensor(p->work, 1, p->image_h, p->image_w, p->channels));
     return fc_check_tensor(p->work, 1, p->k_h, p->k_w, 1);
 }
 
 /*
- * 8-bit images under kernels of few small integers, or of these times one number as a box or binomial filter's: their sums are exact in
- * 16 bits, of which a vector holds twice as many. Writes the integers; the type of the sums is FC_F32 where the kernel has no such form.
+ * 8-bit images under kernels of few small integers, or of these times one number as a box or binomial filter's: their
+ * sums are exact in 16 bits, of which a vector holds twice as many. Writes the integers; the type of the sums is FC_F32
+ * where the kernel has no such form.
  */
 static fc_dtype small_integers(const fc_filter *f, int16_t *taps, double *scale, float *total) {
     const fc_any_float *kernel = f->kernel;
@@ -56,7 +72,8 @@ static fc_dtype small_integers(const fc_filter *f, int16_t *taps, double *scale,
 /* The integer nearest to the product, ties to even. */
 static float rounded(unsigned x, float scale) { return (float)x * scale + 0x1.8p23f - 0x1.8p23f; }
 
-/* Whether fc_scaled gives for all x <= most what rounding gives, up to 255: both only rise, so it is enough to look where they do. */
+/* Whether fc_scaled gives for all x <= most what rounding gives, up to 255: both only rise, so it is enough to look
+ * where they do. */
 static int agrees(const fc_scaling *s, unsigned most) {
     const float scale = (float)s->scale;
     for (int level = 1; level <= UINT8_MAX && (float)level <= rounded(most, scale); level++) {
@@ -78,8 +95,8 @@ static void find_multiplier(fc_scaling *s, unsigned most) {
         return;
     while (most << (s->left + 1) <= UINT16_MAX)
         s->left++;
-    while (s->right < 15 && ldexp(s->scale, 17 + s->right - s->left) < UINT16_MAX
-           && ldexp(most * s->scale, s->right + 1) + (1 << (s->right + 1)) < UINT16_MAX)
+    while (s->right < 15 && ldexp(s->scale, 17 + s->right - s->left) < UINT16_MAX &&
+        ldexp(most * s->scale, s->right + 1) + (1 << (s->right + 1)) < UINT16_MAX)
         s->right++;
     const double exact = ldexp(s->scale, 16 + s->right - s->left);
     for (int higher = 0; higher < 2 && s->right; higher++)
@@ -99,7 +116,8 @@ static fc_status lower(fc_filter *f, int16_t *value, void **memory) {
     if (f->fill)
         memcpy(&fill, f->fill, sizeof fill);
     *memory = NULL;
-    if (f->image_type != FC_U8 || f->work != FC_F32 || (f->result != FC_U8 && f->result != FC_I16) || count > 4 * UNSIGNED_TAPS)
+    if (f->image_type != FC_U8 || f->work != FC_F32 || (f->result != FC_U8 && f->result != FC_I16) ||
+        count > 4 * UNSIGNED_TAPS)
         return FC_OK;
     if (f->boundary == FC_FILL && (!(fill >= 0 && fill <= UINT8_MAX) || fill != rintf(fill)))
         return FC_OK;
@@ -120,7 +138,8 @@ static fc_status lower(fc_filter *f, int16_t *value, void **memory) {
     return FC_OK;
 }
 
-fc_status fc_filter2d(const fc_filter2d_params *p, const void *image, const void *kernel, const void *value, void *out) {
+fc_status fc_filter2d(
+    const fc_filter2d_params *p, const void *image, const void *kernel, const void *value, void *out) {
     fc_filter f;
     int16_t small_value;
     void *memory;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Matrices of more than a few rows; ops/matrix_vector.c has the others. A task is a block of rows of c by a chunk of panels of columns. It
- * goes through the depth in blocks: packs b's part, which L2 keeps, and multiplies it by a's rows where they lie, or from a copy
- * of them. The cuts depend on the shapes alone.
+ * Matrices of more than a few rows; ops/matrix_vector.c has the others. A task is a block of rows of c by a chunk of
+ * panels of columns. It goes through the depth in blocks: packs b's part, which L2 keeps, and multiplies it by a's rows
+ * where they lie, or from a copy of them. The cuts depend on the shapes alone.
  */
 #include "ops/matrix.h"
 
@@ -18,22 +18,22 @@
 #include "ops/algo/rows.h"
 
 enum {
-    BLOCK_DEPTH = 256,      /* a panel and the rows it meets stay in L1 */
-    MOST_PANELS = 8,        /* a chunk: with BLOCK_DEPTH, a quarter of a small L2 */
-    MOST_ROWS = 160,        /* a block: packing is little beside so many rows */
+    BLOCK_DEPTH = 256, /* a panel and the rows it meets stay in L1 */
+    MOST_PANELS = 8,   /* a chunk: with BLOCK_DEPTH, a quarter of a small L2 */
+    MOST_ROWS = 160,   /* a block: packing is little beside so many rows */
     LEAST_TASKS = 8,
-    SETS_BYTES = 1024       /* rows at a multiple of this share a few sets of L1 */
+    SETS_BYTES = 1024 /* rows at a multiple of this share a few sets of L1 */
 };
 
 typedef struct product_job {
     const fc_product *product;
     const fc_kernels *kernels;
-    fc_activation_fn *activate;     /* NULL where the micro-kernel does it, or there is nothing to do */
+    fc_activation_fn *activate; /* NULL where the micro-kernel does it, or there is nothing to do */
     size_t size, vectors, height, width, panels, block_depth;
     size_t chunk_panels, chunks, block_rows, tasks;
     size_t panel_bytes, worker_bytes;
-    int far, copies_a;              /* c is more than L2 holds; a is read from copies, a_pitch apart */
-    int b_far;                      /* too large to be found in a cache, and not turned */
+    int far, copies_a; /* c is more than L2 holds; a is read from copies, a_pitch apart */
+    int b_far;         /* too large to be found in a cache, and not turned */
     size_t a_pitch;
     char *scratch;
 } product_job;
@@ -46,7 +46,9 @@ typedef struct piece {
     char *packed_b, *copied_a;
 } piece;
 
-static size_t cols_of(const product_job *job, size_t panel) { return fc_least(job->width, job->product->cols - panel * job->width); }
+static size_t cols_of(const product_job *job, size_t panel) {
+    return fc_least(job->width, job->product->cols - panel * job->width);
+}
 
 static void pack_b_panel(const piece *p, size_t panel, char *to) {
     const product_job *job = p->job;
@@ -88,7 +90,8 @@ static void pack_b_rows(const piece *p) {
 static void copy_a(const piece *p) {
     const product_job *job = p->job;
     const fc_matrix *a = &job->product->a;
-    const char *from = (const char *)a->at + (a->turned ? p->depth_begin * a->pitch + p->row : p->row * a->pitch + p->depth_begin) * job->size;
+    const char *from = (const char *)a->at +
+        (a->turned ? p->depth_begin * a->pitch + p->row : p->row * a->pitch + p->depth_begin) * job->size;
     const void *rows[BLOCK_DEPTH];
     for (size_t r = 0; !a->turned && r < p->rows; r++)
         memcpy(p->copied_a + r * job->a_pitch * job->size, from + r * a->pitch * job->size, p->depth * job->size);
@@ -111,12 +114,20 @@ static void multiply_panel(const piece *p, size_t panel, const void *bias) {
     const product_job *job = p->job;
     const fc_product *product = job->product;
     const size_t cols = cols_of(job, panel);
-    const size_t vectors = cols < job->width ? fc_rows_narrowest(job->kernels, product->dtype, job->vectors, cols) : job->vectors;
+    const size_t vectors = cols < job->width ? fc_rows_narrowest(job->kernels, product->dtype, job->vectors, cols)
+                                             : job->vectors;
     const void *rows[FC_MAX_TILE_HEIGHT];
-    fc_rows_block block = {
-        .runs = 1, .length = p->depth, .a = rows, .b = p->packed_b + (panel - p->panel) * job->panel_bytes, .b_pitch = job->width,
-        .c_pitch = product->cols, .cols = cols, .start = p->depth_begin ? NULL : bias, .accumulate = p->depth_begin > 0,
-        .far = job->far, .relu = product->activation == FC_RELU && p->depth_begin + p->depth == product->depth};
+    fc_rows_block block = {.runs = 1,
+        .length = p->depth,
+        .a = rows,
+        .b = p->packed_b + (panel - p->panel) * job->panel_bytes,
+        .b_pitch = job->width,
+        .c_pitch = product->cols,
+        .cols = cols,
+        .start = p->depth_begin ? NULL : bias,
+        .accumulate = p->depth_begin > 0,
+        .far = job->far,
+        .relu = product->activation == FC_RELU && p->depth_begin + p->depth == product->depth};
     const fc_rows_tile *tile = NULL;
     for (size_t row = 0; row < p->rows; row += block.rows) {
         const size_t height = fc_least(p->rows - row, job->height);
@@ -162,7 +173,8 @@ static void activate_piece(const piece *p) {
 static void run_task(void *job_, size_t task, size_t worker) {
     const product_job *job = job_;
     const fc_product *product = job->product;
-    piece p = {.job = job, .row = task / job->chunks * job->block_rows, .panel = task % job->chunks * job->chunk_panels};
+    piece p = {
+        .job = job, .row = task / job->chunks * job->block_rows, .panel = task % job->chunks * job->chunk_panels};
     p.packed_b = job->scratch + worker * job->worker_bytes;
     p.copied_a = p.packed_b + job->chunk_panels * job->panel_bytes;
     p.rows = fc_least(job->block_rows, product->rows - p.row);
@@ -212,9 +224,12 @@ fc_status fc_matrix_product(const fc_product *product) {
     job.height = tile->height;
     job.width = tile->width;
     cut(&job);
-    job.b_far = !product->b.turned && (double)product->depth * (double)product->cols * (double)job.size > (double)fc_caches()->l3 / 2;
+    job.b_far = !product->b.turned &&
+        (double)product->depth * (double)product->cols * (double)job.size > (double)fc_caches()->l3 / 2;
     job.far = product->rows * product->cols > fc_caches()->l2 / job.size;
-    const double moved = (double)job.size * ((double)product->rows * (double)(product->depth + product->cols) + (double)product->depth * (double)product->cols);
+    const double moved = (double)job.size *
+        ((double)product->rows * (double)(product->depth + product->cols) +
+            (double)product->depth * (double)product->cols);
     const double flops = 2.0 * (double)product->rows * (double)product->cols * (double)product->depth;
     const size_t workers = fc_parallel_workers(job.tasks, flops > 4 * moved ? flops : 4 * moved);
     job.scratch = fc_scratch_alloc(workers * job.worker_bytes + FC_ALIGNMENT);

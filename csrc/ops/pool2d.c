@@ -3,10 +3,10 @@
  * Max and average pooling, their gradients and the gradient of the max pool's gradient.
  *
  * An image is n in NHWC (cells of c channels) and a plane of one channel in NCHW. It is cut in strips: of rows of the
- * windows (forward), or of rows of dx (gradients), where each strip runs every window that reaches into it and takes only
- * its own rows, so no two tasks write one element and sums have a fixed order. Halves are widened a strip at a time, and halves
- * and floats to double where many windows add to a cell. Results too large to stay in cache are made a strip at a time, too,
- * and copied past the caches, which saves reading their lines.
+ * windows (forward), or of rows of dx (gradients), where each strip runs every window that reaches into it and takes
+ * only its own rows, so no two tasks write one element and sums have a fixed order. Halves are widened a strip at a
+ * time, and halves and floats to double where many windows add to a cell. Results too large to stay in cache are made a
+ * strip at a time, too, and copied past the caches, which saves reading their lines.
  */
 #include <math.h>
 #include <string.h>
@@ -22,30 +22,32 @@
 #include "ops/shares.h"
 
 enum { STRIP_ELEMENTS = 16384, TASK_ELEMENTS = 32768 }; /* of x */
-#define CELLS_AT_ONCE 1e6   /* of windows, about 5 ms: between two looks for an interrupt */
+#define CELLS_AT_ONCE 1e6                               /* of windows, about 5 ms: between two looks for an interrupt */
 
 /* Rows or columns [begin, end). */
-typedef struct range { ptrdiff_t begin, end; } range;
+typedef struct range {
+    ptrdiff_t begin, end;
+} range;
 
 typedef struct pool_job {
     const fc_pool2d_params *p;
-    fc_pool2d_params own;                   /* p's, a single window's stride, which means nothing, 1 */
+    fc_pool2d_params own; /* p's, a single window's stride, which means nothing, 1 */
     ptrdiff_t out_h, out_w, images, cell;
-    range inner;                            /* columns of windows that lose no cell at the borders */
+    range inner; /* columns of windows that lose no cell at the borders */
     fc_pool_fn *kernel;
-    const char *x, *from;                   /* from: dy or ddx; either may be NULL */
+    const char *x, *from; /* from: dy or ddx; either may be NULL */
     char *to;
-    int from_on_x, gradient;                /* gradient: `to` is dx, else of the windows' shape */
-    ptrdiff_t strip, strips;                /* rows of a strip (of x for a gradient, else of windows), strips of an image */
-    ptrdiff_t units_per_task, units;        /* a unit is a strip of an image */
-    size_t most_lines;                      /* rows of windows that go together */
-    size_t width, kernel_width;             /* bytes of an element, outside and for the kernel */
-    fc_convert_fn *widen, *narrow;          /* NULL where the kernel takes the tensors as they are */
-    fc_stream_fn *stream;                   /* NULL but for gradients that no cache can hold */
+    int from_on_x, gradient;         /* gradient: `to` is dx, else of the windows' shape */
+    ptrdiff_t strip, strips;         /* rows of a strip (of x for a gradient, else of windows), strips of an image */
+    ptrdiff_t units_per_task, units; /* a unit is a strip of an image */
+    size_t most_lines;               /* rows of windows that go together */
+    size_t width, kernel_width;      /* bytes of an element, outside and for the kernel */
+    fc_convert_fn *widen, *narrow;   /* NULL where the kernel takes the tensors as they are */
+    fc_stream_fn *stream;            /* NULL but for gradients that no cache can hold */
     fc_stream_end_fn *stream_end;
     char *scratch;
     fc_shares shares;
-    size_t part, parts;                     /* bytes of a part of a worker's scratch: x and from if widened, to */
+    size_t part, parts; /* bytes of a part of a worker's scratch: x and from if widened, to */
 } pool_job;
 
 /* Cells inside the image of window i along one axis. */
@@ -68,7 +70,7 @@ static range windows_over(range cells, ptrdiff_t count, ptrdiff_t pool, ptrdiff_
 
 /* What one unit works on, in the kernel's dtype: each pointer is to the first row of its range. */
 typedef struct strip {
-    range rows, windows, own;   /* of x; of the windows; of dx, gradients only */
+    range rows, windows, own; /* of x; of the windows; of dx, gradients only */
     const char *x, *from;
     char *to;
 } strip;
@@ -77,7 +79,8 @@ static size_t offset(const pool_job *job, ptrdiff_t row, ptrdiff_t width, ptrdif
     return (size_t)((row * width + column) * job->cell) * job->kernel_width;
 }
 
-/* The rows of the windows of row i: as many as lie in the image; of a gradient, those that the strip owns, and has met before. */
+/* The rows of the windows of row i: as many as lie in the image; of a gradient, those that the strip owns, and has met
+ * before. */
 static fc_pool_span window_rows(const pool_job *job, const strip *s, ptrdiff_t i) {
     const fc_pool2d_params *p = job->p;
     const range rows = window_cells(i, p->h, p->pool_h, p->stride_h, p->pad_top);
@@ -91,14 +94,17 @@ static fc_pool_span window_rows(const pool_job *job, const strip *s, ptrdiff_t i
     return span;
 }
 
-/* From row i on, the rows of windows whose spans are alike; where windows overlap both ways, only whole rows go together, so that sums keep their order. */
+/* From row i on, the rows of windows whose spans are alike; where windows overlap both ways, only whole rows go
+ * together, so that sums keep their order. */
 static fc_pool_span like_lines(const pool_job *job, const strip *s, ptrdiff_t i) {
     const fc_pool2d_params *p = job->p;
     fc_pool_span span = window_rows(job, s, i);
     const int apart = p->stride_h >= p->pool_h || (!job->inner.begin && job->inner.end == job->out_w);
-    for (ptrdiff_t next = i + 1; apart && next < s->windows.end && i * p->stride_h >= p->pad_top && span.lines < job->most_lines; next++) {
+    for (ptrdiff_t next = i + 1;
+        apart && next < s->windows.end && i * p->stride_h >= p->pad_top && span.lines < job->most_lines; next++) {
         const fc_pool_span other = window_rows(job, s, next);
-        if (other.rows != span.rows || other.grad_begin != span.grad_begin || other.grad_end != span.grad_end || other.met_rows != span.met_rows)
+        if (other.rows != span.rows || other.grad_begin != span.grad_begin || other.grad_end != span.grad_end ||
+            other.met_rows != span.met_rows)
             break;
         span.lines++;
     }
@@ -124,7 +130,7 @@ static ptrdiff_t run_lines(const pool_job *job, const strip *s, ptrdiff_t i) {
         span.cols = (size_t)(cols.end - cols.begin);
         span.count = j >= job->inner.begin && j < job->inner.end ? (size_t)(job->inner.end - j) : 1;
         job->kernel(&span, s->x ? s->x + cell : NULL, s->from ? s->from + (job->from_on_x ? cell : window) : NULL,
-                    s->to + (job->gradient ? offset(job, own, p->w, cols.begin) : window));
+            s->to + (job->gradient ? offset(job, own, p->w, cols.begin) : window));
     }
     return (ptrdiff_t)span.lines;
 }
@@ -136,10 +142,12 @@ static size_t elements_before(const pool_job *job, int on_x, ptrdiff_t image, pt
 }
 
 /* The rows of an image for the kernel to read, widened where need be. */
-static const char *input_rows(const pool_job *job, const char *tensor, int on_x, ptrdiff_t image, range rows, char *scratch) {
+static const char *input_rows(
+    const pool_job *job, const char *tensor, int on_x, ptrdiff_t image, range rows, char *scratch) {
     if (!tensor)
         return NULL;
-    const size_t begin = elements_before(job, on_x, image, rows.begin), end = elements_before(job, on_x, image, rows.end);
+    const size_t begin = elements_before(job, on_x, image, rows.begin),
+                 end = elements_before(job, on_x, image, rows.end);
     if (!job->widen)
         return tensor + begin * job->width;
     job->widen(tensor + begin * job->width, scratch, end - begin);
@@ -172,7 +180,8 @@ static void run_unit(const pool_job *job, ptrdiff_t unit, char *scratch) {
         s.rows.end = window_cells(s.windows.end - 1, p->h, p->pool_h, p->stride_h, p->pad_top).end;
     }
     s.x = input_rows(job, job->x, 1, image, s.rows, scratch);
-    s.from = input_rows(job, job->from, job->from_on_x, image, job->from_on_x ? s.rows : s.windows, scratch ? scratch + job->part : NULL);
+    s.from = input_rows(job, job->from, job->from_on_x, image, job->from_on_x ? s.rows : s.windows,
+        scratch ? scratch + job->part : NULL);
 
     const size_t first = elements_before(job, job->gradient, image, target.begin);
     const size_t elements = elements_before(job, job->gradient, image, target.end) - first;
@@ -192,7 +201,8 @@ static void run_unit(const pool_job *job, ptrdiff_t unit, char *scratch) {
 static void run_task(void *job_, size_t any, size_t worker) {
     pool_job *job = job_;
     (void)any;
-    const ptrdiff_t begin = (ptrdiff_t)fc_share_take(&job->shares, worker) * job->units_per_task, end = fc_min(begin + job->units_per_task, job->units);
+    const ptrdiff_t begin = (ptrdiff_t)fc_share_take(&job->shares, worker) * job->units_per_task,
+                    end = fc_min(begin + job->units_per_task, job->units);
     for (ptrdiff_t unit = begin; unit < end; unit++)
         run_unit(job, unit, job->scratch ? job->scratch + worker * job->parts * job->part : NULL);
     if (job->stream)
@@ -202,7 +212,8 @@ static void run_task(void *job_, size_t any, size_t worker) {
 /* Cuts the images in strips of about STRIP_ELEMENTS, high enough that windows across a border of strips are few. */
 static void cut(pool_job *job) {
     const fc_pool2d_params *p = job->p;
-    const ptrdiff_t rows = fc_max(STRIP_ELEMENTS / fc_max(p->w * job->cell, 1), 1), height = job->gradient ? p->h : job->out_h;
+    const ptrdiff_t rows = fc_max(STRIP_ELEMENTS / fc_max(p->w * job->cell, 1), 1),
+                    height = job->gradient ? p->h : job->out_h;
     if (job->gradient) {
         const ptrdiff_t least = p->stride_h < p->pool_h ? 4 * fc_min(p->pool_h, p->h) : 1;
         job->strip = fc_round_up(fc_max(rows, least), fc_min(p->stride_h, p->h));
@@ -248,17 +259,20 @@ fc_status fc_pool2d_output_size(const fc_pool2d_params *p, ptrdiff_t *out_h, ptr
         return FC_BAD_SHAPE;
     FC_TRY(fc_window_count(p->h, p->pool_h, p->stride_h, 1, p->pad_top, p->pad_bottom, out_h));
     FC_TRY(fc_window_count(p->w, p->pool_w, p->stride_w, 1, p->pad_left, p->pad_right, out_w));
-    if ((!p->h && *out_h) || (!p->w && *out_w))     /* windows of padding alone */
+    if ((!p->h && *out_h) || (!p->w && *out_w)) /* windows of padding alone */
         return FC_BAD_SHAPE;
     FC_TRY(fc_check_tensor(p->dtype, p->n, p->h, p->w, p->c));
     return fc_check_tensor(p->dtype, p->n, *out_h, *out_w, p->c);
 }
 
-/* Whether the kernel computes in double: the gradient of a cell that more than PLAIN_WINDOWS windows hold is a long sum. */
+/* Whether the kernel computes in double: the gradient of a cell that more than PLAIN_WINDOWS windows hold is a long
+ * sum. */
 static int is_wide(const fc_pool2d_params *p, int gradient) {
     enum { PLAIN_WINDOWS = 32 };
-    const ptrdiff_t rows = fc_ceil_div(fc_min(p->pool_h, p->h), p->stride_h), cols = fc_ceil_div(fc_min(p->pool_w, p->w), p->stride_w);
-    return p->dtype == FC_F64 || (gradient && (rows > PLAIN_WINDOWS || cols > PLAIN_WINDOWS || rows * cols > PLAIN_WINDOWS));
+    const ptrdiff_t rows = fc_ceil_div(fc_min(p->pool_h, p->h), p->stride_h),
+                    cols = fc_ceil_div(fc_min(p->pool_w, p->w), p->stride_w);
+    return p->dtype == FC_F64 ||
+        (gradient && (rows > PLAIN_WINDOWS || cols > PLAIN_WINDOWS || rows * cols > PLAIN_WINDOWS));
 }
 
 static void choose_conversions(pool_job *job, const fc_kernels *kernels) {
@@ -288,13 +302,16 @@ static fc_status run(pool_job *job, const fc_kernels *kernels) {
         job->stream_end = kernels->stream_end;
     }
     cut(job);
-    const double lines = CELLS_AT_ONCE / fmax((double)p->pool_h * (double)p->pool_w * (double)job->out_w * (double)job->cell, 1);
+    const double lines = CELLS_AT_ONCE /
+        fmax((double)p->pool_h * (double)p->pool_w * (double)job->out_w * (double)job->cell, 1);
     job->most_lines = (size_t)fmin(fmax(lines, 1), CELLS_AT_ONCE);
     const ptrdiff_t room = p->w + p->pad_left - p->pool_w;
     job->inner.begin = fc_ceil_div(p->pad_left, p->stride_w);
     job->inner.end = room < 0 ? 0 : fc_min(room / p->stride_w + 1, job->out_w);
-    const double work = 4.0 * (double)job->width * (cells + windows) + 2 * windows * (double)p->pool_h * (double)p->pool_w;
-    const size_t tasks = (size_t)fc_ceil_div(job->units, job->units_per_task), workers = fc_parallel_workers(tasks, work);
+    const double work = 4.0 * (double)job->width * (cells + windows) +
+        2 * windows * (double)p->pool_h * (double)p->pool_w;
+    const size_t tasks = (size_t)fc_ceil_div(job->units, job->units_per_task),
+                 workers = fc_parallel_workers(tasks, work);
     FC_TRY(allocate(job, workers));
     fc_share_out(&job->shares, tasks, workers);
     fc_parallel_for(tasks, workers, run_task, job);

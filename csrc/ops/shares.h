@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tasks of one parallel loop that move memory: each worker begins with a share of its own, neighbouring tasks and the same ones whenever
- * the loop is run, so that it finds in its L2 what it left there; who is done takes from the others' shares.
+ * Tasks of one parallel loop that move memory: each worker begins with a share of its own, neighbouring tasks and the
+ * same ones whenever the loop is run, so that it finds in its L2 what it left there; who is done takes from the others'
+ * shares.
  */
 #ifndef FC_OPS_SHARES_H
 #define FC_OPS_SHARES_H
@@ -12,7 +13,9 @@
 enum { FC_MOST_SHARES = 16 };
 typedef struct fc_shares {
     size_t count, tasks;
-    struct { _Alignas(64) atomic_size_t next; } part[FC_MOST_SHARES];
+    struct {
+        _Alignas(64) atomic_size_t next;
+    } part[FC_MOST_SHARES];
 } fc_shares;
 
 static inline size_t fc_share_begin(const fc_shares *shares, size_t i) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Softmax over the middle axis of (outer, axis, inner): whole rows where inner is 1, else panels of columns. Rows whose results are
- * together too large to stay in cache are made in L1 and copied past it.
+ * Softmax over the middle axis of (outer, axis, inner): whole rows where inner is 1, else panels of columns. Rows whose
+ * results are together too large to stay in cache are made in L1 and copied past it.
  */
 #include <stdint.h>
 
@@ -13,22 +13,22 @@
 #include "ops/shares.h"
 
 enum {
-    PANEL = 64,             /* columns of a task where inner > 1: whole cache lines of every row */
-    TASK_ELEMENTS = 8192,   /* elements of a task where inner == 1, at least a row */
-    STREAMED_ELEMENTS = 1024    /* made before they are copied past the caches, at least a row */
+    PANEL = 64,              /* columns of a task where inner > 1: whole cache lines of every row */
+    TASK_ELEMENTS = 8192,    /* elements of a task where inner == 1, at least a row */
+    STREAMED_ELEMENTS = 1024 /* made before they are copied past the caches, at least a row */
 };
 
 typedef struct softmax_job {
     const fc_kernels *kernels;
     fc_dtype dtype;
     size_t outer, axis, inner, width;
-    size_t rows, panels;            /* rows of a task; panels of an outer index */
-    const char *from, *dy;          /* x, or y and dy */
+    size_t rows, panels;   /* rows of a task; panels of an outer index */
+    const char *from, *dy; /* x, or y and dy */
     char *to;
-    fc_convert_fn *widen, *narrow;  /* NULL for float and double */
-    size_t streamed_rows;           /* rows copied past the caches at a time, 0 where results stay in them and for halves */
-    char *scratch;                  /* of every worker: for halves from, dy, to, else streamed rows */
-    size_t scratch_floats;          /* of one of the three */
+    fc_convert_fn *widen, *narrow; /* NULL for float and double */
+    size_t streamed_rows;  /* rows copied past the caches at a time, 0 where results stay in them and for halves */
+    char *scratch;         /* of every worker: for halves from, dy, to, else streamed rows */
+    size_t scratch_floats; /* of one of the three */
     fc_shares shares;
 } softmax_job;
 
@@ -40,16 +40,19 @@ static void run_rows(const softmax_job *job, size_t rows, const void *from, cons
         (job->dtype == FC_F64 ? k->softmax_f64 : k->softmax_f32)(rows, job->axis, from, to);
 }
 
-static void run_panel(const softmax_job *job, size_t pitch, size_t columns, const void *from, const void *dy, void *to) {
+static void run_panel(
+    const softmax_job *job, size_t pitch, size_t columns, const void *from, const void *dy, void *to) {
     const fc_kernels *k = job->kernels;
     if (dy)
-        (job->dtype == FC_F64 ? k->softmax_grad_panel_f64 : k->softmax_grad_panel_f32)(job->axis, pitch, columns, from, dy, to);
+        (job->dtype == FC_F64 ? k->softmax_grad_panel_f64 : k->softmax_grad_panel_f32)(
+            job->axis, pitch, columns, from, dy, to);
     else
         (job->dtype == FC_F64 ? k->softmax_panel_f64 : k->softmax_panel_f32)(job->axis, pitch, columns, from, to);
 }
 
 /* rows of float or double, in the worker's scratch and then past the caches. */
-static void stream_rows(const softmax_job *job, size_t rows, const char *from, const char *dy, char *to, char *scratch) {
+static void stream_rows(
+    const softmax_job *job, size_t rows, const char *from, const char *dy, char *to, char *scratch) {
     const size_t bytes = job->axis * job->width;
     for (size_t r = 0; r < rows; r += job->streamed_rows) {
         const size_t some = rows - r < job->streamed_rows ? rows - r : job->streamed_rows;
@@ -62,7 +65,8 @@ static void stream_rows(const softmax_job *job, size_t rows, const char *from, c
 static void rows_task(void *job_, size_t any, size_t worker) {
     softmax_job *job = job_;
     (void)any;
-    size_t begin = fc_share_take(&job->shares, worker) * job->rows, rows = job->outer - begin < job->rows ? job->outer - begin : job->rows;
+    size_t begin = fc_share_take(&job->shares, worker) * job->rows,
+           rows = job->outer - begin < job->rows ? job->outer - begin : job->rows;
     size_t offset = begin * job->axis * job->width, n = rows * job->axis;
     const char *from = job->from + offset, *dy = job->dy ? job->dy + offset : NULL;
     char *to = job->to + offset;
@@ -121,7 +125,8 @@ static fc_status allocate(softmax_job *job, size_t workers) {
     return job->scratch ? FC_OK : FC_OUT_OF_MEMORY;
 }
 
-static fc_status softmax(fc_dtype dtype, size_t outer, size_t axis, size_t inner, const void *from, const void *dy, void *to) {
+static fc_status softmax(
+    fc_dtype dtype, size_t outer, size_t axis, size_t inner, const void *from, const void *dy, void *to) {
     const fc_kernels *kernels;
     if (dtype != FC_F16 && dtype != FC_BF16 && dtype != FC_F32 && dtype != FC_F64)
         return FC_BAD_DTYPE;
@@ -134,11 +139,23 @@ static fc_status softmax(fc_dtype dtype, size_t outer, size_t axis, size_t inner
         return FC_BAD_ARGUMENT;
     FC_TRY(fc_find_kernels(&kernels));
     softmax_job job = {
-        .kernels = kernels, .dtype = dtype, .outer = outer, .axis = axis, .inner = inner, .width = fc_dtype_size(dtype),
-        .from = from, .dy = dy, .to = to,
-        .rows = axis < TASK_ELEMENTS ? TASK_ELEMENTS / axis : 1, .panels = (inner + PANEL - 1) / PANEL,
-        .widen = dtype == FC_F16 ? kernels->widen_f16 : dtype == FC_BF16 ? kernels->widen_bf16 : NULL,
-        .narrow = dtype == FC_F16 ? kernels->narrow_f16 : dtype == FC_BF16 ? kernels->narrow_bf16 : NULL,
+        .kernels = kernels,
+        .dtype = dtype,
+        .outer = outer,
+        .axis = axis,
+        .inner = inner,
+        .width = fc_dtype_size(dtype),
+        .from = from,
+        .dy = dy,
+        .to = to,
+        .rows = axis < TASK_ELEMENTS ? TASK_ELEMENTS / axis : 1,
+        .panels = (inner + PANEL - 1) / PANEL,
+        .widen = dtype == FC_F16 ? kernels->widen_f16
+            : dtype == FC_BF16   ? kernels->widen_bf16
+                                 : NULL,
+        .narrow = dtype == FC_F16 ? kernels->narrow_f16
+            : dtype == FC_BF16    ? kernels->narrow_bf16
+                                  : NULL,
     };
     if (inner == 1 && !job.widen && bytes > fc_caches()->l3 / 3 * (dy ? 2 : 3) && to != from && to != dy)
         job.streamed_rows = axis < STREAMED_ELEMENTS ? STREAMED_ELEMENTS / axis : 1;
@@ -155,6 +172,7 @@ fc_status fc_softmax(fc_dtype dtype, size_t outer, size_t axis, size_t inner, co
     return softmax(dtype, outer, axis, inner, x, NULL, y);
 }
 
-fc_status fc_softmax_grad(fc_dtype dtype, size_t outer, size_t axis, size_t inner, const void *y, const void *dy, void *dx) {
+fc_status fc_softmax_grad(
+    fc_dtype dtype, size_t outer, size_t axis, size_t inner, const void *y, const void *dy, void *dx) {
     return dy || !outer || !axis || !inner ? softmax(dtype, outer, axis, inner, y, dy, dx) : FC_BAD_ARGUMENT;
 }

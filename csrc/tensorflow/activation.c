@@ -86,20 +86,25 @@ static void run_relu_grad(const kernel *base, call *c) {
     void *dx = call_output_over_input(c, 1, &dy, dims, &rank);
     input x = call_input(c, 0);
     if (call_same_shape(c, "x", &x, dims, rank))
-        call_check(c, fc->relu_grad(base->dtype, &((const relu_kernel *)base)->params, count_of(dims, rank), x.data, dy, dx));
+        call_check(
+            c, fc->relu_grad(base->dtype, &((const relu_kernel *)base)->params, count_of(dims, rank), x.data, dy, dx));
 }
 
 static void *create_relu_kernel(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const kernel *, call *)) {
     creation c = creation_begin(ctx, op, run, sizeof(relu_kernel));
     if (creation_ok(&c))
         ((relu_kernel *)c.kernel)->params = (fc_relu_params){
-            .negative_slope = creation_double(&c, "negative_slope_bits"), .threshold = creation_double(&c, "threshold_bits"),
-            .low = creation_double(&c, "low_bits"), .high = creation_double(&c, "high_bits")};
+            .negative_slope = creation_double(&c, "negative_slope_bits"),
+            .threshold = creation_double(&c, "threshold_bits"),
+            .low = creation_double(&c, "low_bits"),
+            .high = creation_double(&c, "high_bits")};
     return creation_end(&c);
 }
 
 static void *create_relu(TF_OpKernelConstruction *ctx) { return create_relu_kernel(ctx, "FastconvRelu", run_relu); }
-static void *create_relu_grad(TF_OpKernelConstruction *ctx) { return create_relu_kernel(ctx, "FastconvReluGrad", run_relu_grad); }
+static void *create_relu_grad(TF_OpKernelConstruction *ctx) {
+    return create_relu_kernel(ctx, "FastconvReluGrad", run_relu_grad);
+}
 
 typedef struct softmax_kernel {
     kernel base;
@@ -159,17 +164,18 @@ static void *create_softmax_grad(TF_OpKernelConstruction *ctx) {
 static const op_spec activation = {
     "FastconvActivation", {"x: T"}, {"y: T"}, {ATTR_T, ATTR_ACTIVATION, ATTR_ALPHA}, shape_as_first, create_activation};
 /* known: the activation's input, or its output if from_output. */
-static const op_spec activation_grad = {
-    "FastconvActivationGrad", {"known: T", "dy: T"}, {"dx: T"},
+static const op_spec activation_grad = {"FastconvActivationGrad", {"known: T", "dy: T"}, {"dx: T"},
     {ATTR_T, ATTR_ACTIVATION, ATTR_ALPHA, "from_output: bool = false"}, shape_as_first, create_activation_grad};
-#define ATTR_RELU "negative_slope_bits: int", "threshold_bits: int", "low_bits: int", "high_bits: int"     /* of doubles */
+#define ATTR_RELU                                                                                      \
+    "negative_slope_bits: int", "threshold_bits: int", "low_bits: int", "high_bits: int" /* of doubles \
+                                                                                          */
 static const op_spec relu = {"FastconvRelu", {"x: T"}, {"y: T"}, {ATTR_T, ATTR_RELU}, shape_as_first, create_relu};
 static const op_spec relu_grad = {
     "FastconvReluGrad", {"x: T", "dy: T"}, {"dx: T"}, {ATTR_T, ATTR_RELU}, shape_as_first, create_relu_grad};
 static const op_spec softmax = {
     "FastconvSoftmax", {"x: T"}, {"y: T"}, {ATTR_T, "axis: int = -1"}, shape_as_first, create_softmax};
-static const op_spec softmax_grad = {
-    "FastconvSoftmaxGrad", {"y: T", "dy: T"}, {"dx: T"}, {ATTR_T, "axis: int = -1"}, shape_as_first,
-    create_softmax_grad};
+static const op_spec softmax_grad = {"FastconvSoftmaxGrad", {"y: T", "dy: T"}, {"dx: T"}, {ATTR_T, "axis: int = -1"},
+    shape_as_first, create_softmax_grad};
 
-const op_spec *const fc_tf_activation_ops[] = {&activation, &activation_grad, &relu, &relu_grad, &softmax, &softmax_grad, NULL};
+const op_spec *const fc_tf_activation_ops[] = {
+    &activation, &activation_grad, &relu, &relu_grad, &softmax, &softmax_grad, NULL};

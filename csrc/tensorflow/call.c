@@ -25,8 +25,8 @@ void call_fail(call *c, TF_Code code, const char *format, ...) {
 
 void call_check(call *c, fc_status status) {
     if (status != FC_OK)
-        call_fail(c, status == FC_OUT_OF_MEMORY ? TF_RESOURCE_EXHAUSTED : TF_INVALID_ARGUMENT, "%s",
-                  fc->status_text(status));
+        call_fail(
+            c, status == FC_OUT_OF_MEMORY ? TF_RESOURCE_EXHAUSTED : TF_INVALID_ARGUMENT, "%s", fc->status_text(status));
 }
 
 static void *data_of(const TF_Tensor *tensor) {
@@ -135,13 +135,13 @@ void dims_of(fc_layout layout, image_size size, int64_t dims[4]) {
 }
 
 fc_status padding_amounts(const window_padding *padding, ptrdiff_t size_h, ptrdiff_t size_w, const ptrdiff_t window[2],
-                          const ptrdiff_t strides[2], const ptrdiff_t dilations[2], ptrdiff_t amounts[4]) {
+    const ptrdiff_t strides[2], const ptrdiff_t dilations[2], ptrdiff_t amounts[4]) {
     if (padding->is_explicit) {
         memcpy(amounts, padding->amounts, sizeof padding->amounts);
         return FC_OK;
     }
-    fc_status status = fc->resolve_padding(padding->mode, size_h, window[0], strides[0], dilations[0],
-                                           &amounts[0], &amounts[1]);
+    fc_status status = fc->resolve_padding(
+        padding->mode, size_h, window[0], strides[0], dilations[0], &amounts[0], &amounts[1]);
     if (status != FC_OK)
         return status;
     return fc->resolve_padding(padding->mode, size_w, window[1], strides[1], dilations[1], &amounts[2], &amounts[3]);
@@ -155,8 +155,8 @@ int call_same_dims(call *c, const char *name, const input *x, const int64_t expe
             const long long received[4] = {x->dims[0], x->dims[1], x->dims[2], x->dims[3]};
             const long long wanted[4] = {expected[0], expected[1], expected[2], expected[3]};
             call_fail(c, TF_INVALID_ARGUMENT,
-                      "`%s` must have shape (%lld, %lld, %lld, %lld); received (%lld, %lld, %lld, %lld)", name,
-                      wanted[0], wanted[1], wanted[2], wanted[3], received[0], received[1], received[2], received[3]);
+                "`%s` must have shape (%lld, %lld, %lld, %lld); received (%lld, %lld, %lld, %lld)", name, wanted[0],
+                wanted[1], wanted[2], wanted[3], received[0], received[1], received[2], received[3]);
             return 0;
         }
     return 1;

@@ -10,7 +10,7 @@ typedef struct conv_kernel {
     ptrdiff_t groups;
     fc_activation activation;
     double alpha;
-    int wanted[3];              /* of all gradients in one op: dx, dkernel, dbias */
+    int wanted[3]; /* of all gradients in one op: dx, dkernel, dbias */
     int has_output_padding;
     ptrdiff_t output_padding[2];
 } conv_kernel;
@@ -23,22 +23,41 @@ static int geometry(call *c, const input *x, const input *kernel, fc_conv2d_para
     image_size size = size_of(k->layout, x->dims);
     ptrdiff_t window[2] = {kernel->dims[0], kernel->dims[1]}, c_out = kernel->dims[3], pad[4], out_h = 0, out_w = 0;
     if (size.c % k->groups || size.c / k->groups != kernel->dims[2] || c_out % k->groups) {
-        call_fail(c, TF_INVALID_ARGUMENT, "`x` has %td channels, which in %td groups do not fit a `kernel` of shape "
-                  "(%td, %td, %td, %td), read as (k_h, k_w, c_in // groups, c_out)", size.c, k->groups, window[0], window[1], (ptrdiff_t)kernel->dims[2], c_out);
+        call_fail(c, TF_INVALID_ARGUMENT,
+            "`x` has %td channels, which in %td groups do not fit a `kernel` of shape "
+            "(%td, %td, %td, %td), read as (k_h, k_w, c_in // groups, c_out)",
+            size.c, k->groups, window[0], window[1], (ptrdiff_t)kernel->dims[2], c_out);
         return 0;
     }
     fc_status status = padding_amounts(&k->padding, size.h, size.w, window, k->strides, k->dilations, pad);
-    *p = (fc_conv2d_params){
-        .dtype = k->base.dtype, .layout = k->layout, .n = size.n, .h = size.h, .w = size.w, .c_in = size.c,
-        .c_out = c_out, .k_h = window[0], .k_w = window[1], .stride_h = k->strides[0], .stride_w = k->strides[1],
-        .dilation_h = k->dilations[0], .dilation_w = k->dilations[1], .pad_top = pad[0], .pad_bottom = pad[1],
-        .pad_left = pad[2], .pad_right = pad[3], .groups = k->groups, .activation = k->activation, .alpha = k->alpha,
-        .precision = fc->get_precision(), .algorithm = FC_CONV_AUTO};
+    *p = (fc_conv2d_params){.dtype = k->base.dtype,
+        .layout = k->layout,
+        .n = size.n,
+        .h = size.h,
+        .w = size.w,
+        .c_in = size.c,
+        .c_out = c_out,
+        .k_h = window[0],
+        .k_w = window[1],
+        .stride_h = k->strides[0],
+        .stride_w = k->strides[1],
+        .dilation_h = k->dilations[0],
+        .dilation_w = k->dilations[1],
+        .pad_top = pad[0],
+        .pad_bottom = pad[1],
+        .pad_left = pad[2],
+        .pad_right = pad[3],
+        .groups = k->groups,
+        .activation = k->activation,
+        .alpha = k->alpha,
+        .precision = fc->get_precision(),
+        .algorithm = FC_CONV_AUTO};
     if (status == FC_OK)
         status = fc->conv2d_output_size(p, &out_h, &out_w);
     if (status != FC_OK)
-        call_fail(c, TF_INVALID_ARGUMENT, "%s: input %td x %td, kernel %td x %td, the first two of (k_h, k_w, c_in // groups, c_out)",
-                  fc->status_text(status), size.h, size.w, window[0], window[1]);
+        call_fail(c, TF_INVALID_ARGUMENT,
+            "%s: input %td x %td, kernel %td x %td, the first two of (k_h, k_w, c_in // groups, c_out)",
+            fc->status_text(status), size.h, size.w, window[0], window[1]);
     dims_of(k->layout, (image_size){size.n, out_h, out_w, c_out}, out);
     return call_ok(c);
 }
@@ -47,13 +66,17 @@ static int geometry(call *c, const input *x, const input *kernel, fc_conv2d_para
 static const void *channels_input(call *c, int index, const char *name, const fc_conv2d_params *p) {
     input b = call_input(c, index);
     if (call_ok(c) && (b.rank != 1 || b.dims[0] != p->c_out))
-        call_fail(c, TF_INVALID_ARGUMENT, "`%s` must have shape (%td,), as many numbers as the kernel, (k_h, k_w, c_in // groups, "
-                  "c_out), has output channels", name, p->c_out);
+        call_fail(c, TF_INVALID_ARGUMENT,
+            "`%s` must have shape (%td,), as many numbers as the kernel, (k_h, k_w, c_in // groups, "
+            "c_out), has output channels",
+            name, p->c_out);
     return b.data;
 }
 
 /* The bias, input 2 where there is one, else NULL. */
-static const void *bias_of(call *c, const fc_conv2d_params *p) { return tf.NumInputs(c->ctx) <= 2 ? NULL : channels_input(c, 2, "bias", p); }
+static const void *bias_of(call *c, const fc_conv2d_params *p) {
+    return tf.NumInputs(c->ctx) <= 2 ? NULL : channels_input(c, 2, "bias", p);
+}
 
 static void run_conv(const kernel *base, call *c) {
     (void)base;
@@ -119,10 +142,21 @@ static void run_conv_pool(const kernel *base, call *c) {
         return;
     image_size size = size_of(p.layout, out);
     call_check(c, padding_amounts(&k->padding, size.h, size.w, k->window, k->strides, no_dilation, pad));
-    const fc_pool2d_params q = {
-        .dtype = p.dtype, .layout = p.layout, .mode = k->mode, .n = size.n, .h = size.h, .w = size.w, .c = size.c,
-        .pool_h = k->window[0], .pool_w = k->window[1], .stride_h = k->strides[0], .stride_w = k->strides[1],
-        .pad_top = pad[0], .pad_bottom = pad[1], .pad_left = pad[2], .pad_right = pad[3]};
+    const fc_pool2d_params q = {.dtype = p.dtype,
+        .layout = p.layout,
+        .mode = k->mode,
+        .n = size.n,
+        .h = size.h,
+        .w = size.w,
+        .c = size.c,
+        .pool_h = k->window[0],
+        .pool_w = k->window[1],
+        .stride_h = k->strides[0],
+        .stride_w = k->strides[1],
+        .pad_top = pad[0],
+        .pad_bottom = pad[1],
+        .pad_left = pad[2],
+        .pad_right = pad[3]};
     if (call_ok(c))
         call_check(c, fc->pool2d_output_size(&q, &out_h, &out_w));
     dims_of(p.layout, (image_size){size.n, out_h, out_w, size.c}, out);
@@ -189,7 +223,8 @@ static void run_grads(const kernel *base, call *c) {
         call_check(c, fc->conv2d_grads(&p, x.data, kernel.data, y.data, dy.data, dx, dkernel, dbias));
 }
 
-/* Height or width of a transposed convolution's result: Keras' rule, as transposed_size() in fastconv/nn/transpose.py. */
+/* Height or width of a transposed convolution's result: Keras' rule, as transposed_size() in fastconv/nn/transpose.py.
+ */
 static ptrdiff_t transposed_size(const conv_kernel *k, int axis, int64_t cells, int64_t taps) {
     const window_padding *padding = &k->padding;
     ptrdiff_t stride = k->strides[axis], reach = ((ptrdiff_t)taps - 1) * k->dilations[axis] + 1, more = 0, end = 0;
@@ -216,9 +251,11 @@ static void run_transpose(const kernel *base, call *c) {
         return;
     image_size size = size_of(k->layout, x.dims);
     if (kernel.dims[3] != size.c)
-        call_fail(c, TF_INVALID_ARGUMENT, "`kernel` must have %td input channels; received shape (%td, %td, %td, %td), read as "
-                  "(k_h, k_w, c_out, c_in)", size.c, (ptrdiff_t)kernel.dims[0], (ptrdiff_t)kernel.dims[1],
-                  (ptrdiff_t)kernel.dims[2], (ptrdiff_t)kernel.dims[3]);
+        call_fail(c, TF_INVALID_ARGUMENT,
+            "`kernel` must have %td input channels; received shape (%td, %td, %td, %td), read as "
+            "(k_h, k_w, c_out, c_in)",
+            size.c, (ptrdiff_t)kernel.dims[0], (ptrdiff_t)kernel.dims[1], (ptrdiff_t)kernel.dims[2],
+            (ptrdiff_t)kernel.dims[3]);
     size.h = transposed_size(k, 0, size.h, kernel.dims[0]);
     size.w = transposed_size(k, 1, size.w, kernel.dims[1]);
     size.c = kernel.dims[2];
@@ -235,7 +272,10 @@ static void run_transpose(const kernel *base, call *c) {
 }
 
 /* What begins with a conv_kernel. */
-union largest { pooled_kernel pooled; normalized_kernel normalized; };
+union largest {
+    pooled_kernel pooled;
+    normalized_kernel normalized;
+};
 
 static creation create_conv_kernel(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const kernel *, call *)) {
     creation c = creation_begin(ctx, op, run, sizeof(union largest));
@@ -325,43 +365,47 @@ static void *create_bias_grad(TF_OpKernelConstruction *ctx) {
 }
 
 /* bias: none or one. */
-static const op_spec conv = {
-    "FastconvConv2D", {"x: T", "kernel: T", "bias: biases * T"}, {"y: T"},
+static const op_spec conv = {"FastconvConv2D", {"x: T", "kernel: T", "bias: biases * T"}, {"y: T"},
     {ATTR_T, "biases: int >= 0", ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS,
-     ATTR_ACTIVATION, ATTR_ALPHA}, shape_window, create_conv};
+        ATTR_ACTIVATION, ATTR_ALPHA},
+    shape_window, create_conv};
 /* gamma, beta, bias, added: none or one each. */
-static const op_spec normalized = {
-    "FastconvConv2DNormalized",
-    {"x: T", "kernel: T", "mean: T", "variance: T", "gamma: gammas * T", "beta: betas * T", "bias: biases * T", "added: addeds * T"}, {"y: T"},
-    {ATTR_T, "gammas: int >= 0", "betas: int >= 0", "biases: int >= 0", "addeds: int >= 0", "epsilon_bits: int", ATTR_STRIDES, ATTR_DILATIONS,
-     ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS, ATTR_ACTIVATION, ATTR_ALPHA}, shape_window, create_normalized};
-static const op_spec conv_pool = {
-    "FastconvConv2DPool2D", {"x: T", "kernel: T", "bias: biases * T"}, {"y: T"},
+static const op_spec normalized = {"FastconvConv2DNormalized",
+    {"x: T", "kernel: T", "mean: T", "variance: T", "gamma: gammas * T", "beta: betas * T", "bias: biases * T",
+        "added: addeds * T"},
+    {"y: T"},
+    {ATTR_T, "gammas: int >= 0", "betas: int >= 0", "biases: int >= 0", "addeds: int >= 0", "epsilon_bits: int",
+        ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS, ATTR_ACTIVATION,
+        ATTR_ALPHA},
+    shape_window, create_normalized};
+static const op_spec conv_pool = {"FastconvConv2DPool2D", {"x: T", "kernel: T", "bias: biases * T"}, {"y: T"},
     {ATTR_T, "biases: int >= 0", ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS,
-     ATTR_ACTIVATION, ATTR_ALPHA, "window: list(int)", "pool_strides: list(int)", "pool_same: bool = false",
-     "average: bool = false"}, shape_window, create_conv_pool};
+        ATTR_ACTIVATION, ATTR_ALPHA, "window: list(int)", "pool_strides: list(int)", "pool_same: bool = false",
+        "average: bool = false"},
+    shape_window, create_conv_pool};
 /* x: only its shape counts, which is known where the graph's is not. */
-static const op_spec input_grad = {
-    "FastconvConv2DInputGrad", {"x: T", "kernel: T", "dy: T"}, {"dx: T"},
-    {ATTR_T, ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS},
-    shape_as_first_image, create_input_grad};
+static const op_spec input_grad = {"FastconvConv2DInputGrad", {"x: T", "kernel: T", "dy: T"}, {"dx: T"},
+    {ATTR_T, ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS}, shape_as_first_image,
+    create_input_grad};
 /* kernel: only its shape counts. */
-static const op_spec kernel_grad = {
-    "FastconvConv2DKernelGrad", {"kernel: T", "x: T", "dy: T"}, {"dkernel: T"},
-    {ATTR_T, ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS},
-    shape_as_first_image, create_kernel_grad};
+static const op_spec kernel_grad = {"FastconvConv2DKernelGrad", {"kernel: T", "x: T", "dy: T"}, {"dkernel: T"},
+    {ATTR_T, ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS}, shape_as_first_image,
+    create_kernel_grad};
 static const op_spec bias_grad = {
     "FastconvBiasGrad", {"dy: T"}, {"dbias: T"}, {ATTR_T, ATTR_FORMAT}, shape_vector, create_bias_grad};
 
 /* kernel: (k_h, k_w, c_out, c_in). */
-static const op_spec transpose = {
-    "FastconvConv2DTranspose", {"x: T", "kernel: T"}, {"y: T"},
+static const op_spec transpose = {"FastconvConv2DTranspose", {"x: T", "kernel: T"}, {"y: T"},
     {ATTR_T, ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS,
-     "has_output_padding: bool = false", "output_padding: list(int) = [0, 0]"}, shape_window, create_transpose};
+        "has_output_padding: bool = false", "output_padding: list(int) = [0, 0]"},
+    shape_window, create_transpose};
 
 /* y: the convolution's output, with an activation only; outputs: those that are wanted. */
-static const op_spec grads = {
-    "FastconvConv2DGrads", {"x: T", "kernel: T", "dy: T", "y: ys * T"}, {"dx: dxs * T", "dkernel: dkernels * T", "dbias: dbiases * T"},
-    {ATTR_T, ATTR_WANTED, ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS, ATTR_ACTIVATION, ATTR_ALPHA}, shape_unknown, create_grads};
+static const op_spec grads = {"FastconvConv2DGrads", {"x: T", "kernel: T", "dy: T", "y: ys * T"},
+    {"dx: dxs * T", "dkernel: dkernels * T", "dbias: dbiases * T"},
+    {ATTR_T, ATTR_WANTED, ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS,
+        ATTR_ACTIVATION, ATTR_ALPHA},
+    shape_unknown, create_grads};
 
-const op_spec *const fc_tf_conv2d_ops[] = {&conv, &normalized, &conv_pool, &input_grad, &kernel_grad, &bias_grad, &grads, &transpose, NULL};
+const op_spec *const fc_tf_conv2d_ops[] = {
+    &conv, &normalized, &conv_pool, &input_grad, &kernel_grad, &bias_grad, &grads, &transpose, NULL};

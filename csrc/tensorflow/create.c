@@ -11,15 +11,19 @@ enum { WORD_SIZE = 32 };
 
 static fc_dtype dtype_of(TF_DataType type) {
     switch (type) {
-    case TF_HALF: return FC_F16;
-    case TF_BFLOAT16: return FC_BF16;
-    case TF_DOUBLE: return FC_F64;
-    default: return FC_F32;
+    case TF_HALF:
+        return FC_F16;
+    case TF_BFLOAT16:
+        return FC_BF16;
+    case TF_DOUBLE:
+        return FC_F64;
+    default:
+        return FC_F32;
     }
 }
 
-creation creation_begin(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const kernel *, call *),
-                        size_t size) {
+creation creation_begin(
+    TF_OpKernelConstruction *ctx, const char *op, void (*run)(const kernel *, call *), size_t size) {
     creation c = {.ctx = ctx, .status = tf.NewStatus(), .kernel = calloc(1, size)};
     if (!c.kernel) {
         tf.SetStatus(c.status, TF_RESOURCE_EXHAUSTED, "fastconv: out of memory");
@@ -86,12 +90,23 @@ static void read_word(creation *c, const char *attr, char word[WORD_SIZE]) {
 }
 
 fc_activation creation_activation(creation *c) {
-    static const char *const names[FC_ACTIVATION_COUNT] = {
-        [FC_LINEAR] = "linear", [FC_RELU] = "relu", [FC_RELU6] = "relu6", [FC_LEAKY_RELU] = "leaky_relu",
-        [FC_ELU] = "elu", [FC_SELU] = "selu", [FC_SIGMOID] = "sigmoid", [FC_TANH] = "tanh",
-        [FC_EXPONENTIAL] = "exponential", [FC_SOFTPLUS] = "softplus", [FC_SOFTSIGN] = "softsign", [FC_SILU] = "silu",
-        [FC_GELU] = "gelu", [FC_GELU_TANH] = "gelu_tanh", [FC_HARD_SIGMOID] = "hard_sigmoid",
-        [FC_HARD_SILU] = "hard_silu", [FC_MISH] = "mish"};
+    static const char *const names[FC_ACTIVATION_COUNT] = {[FC_LINEAR] = "linear",
+        [FC_RELU] = "relu",
+        [FC_RELU6] = "relu6",
+        [FC_LEAKY_RELU] = "leaky_relu",
+        [FC_ELU] = "elu",
+        [FC_SELU] = "selu",
+        [FC_SIGMOID] = "sigmoid",
+        [FC_TANH] = "tanh",
+        [FC_EXPONENTIAL] = "exponential",
+        [FC_SOFTPLUS] = "softplus",
+        [FC_SOFTSIGN] = "softsign",
+        [FC_SILU] = "silu",
+        [FC_GELU] = "gelu",
+        [FC_GELU_TANH] = "gelu_tanh",
+        [FC_HARD_SIGMOID] = "hard_sigmoid",
+        [FC_HARD_SILU] = "hard_silu",
+        [FC_MISH] = "mish"};
     char word[WORD_SIZE];
     read_word(c, "activation", word);
     for (int i = 0; i < FC_ACTIVATION_COUNT; i++)

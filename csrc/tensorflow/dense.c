@@ -6,7 +6,7 @@ typedef struct dense_kernel {
     kernel base;
     fc_activation activation;
     double alpha;
-    int wanted[3];              /* of the gradients: dx, dkernel, dbias */
+    int wanted[3]; /* of the gradients: dx, dkernel, dbias */
 } dense_kernel;
 
 /* The sizes of x (..., inputs) with a kernel (inputs, outputs), and the output's shape, of x's rank. */
@@ -21,9 +21,12 @@ static int sizes(call *c, const input *x, const input *kernel, fc_dense_params *
     for (int i = 0; i < x->rank - 1; i++)
         out[i] = tf.Dim(x->tensor, i);
     out[x->rank - 1] = kernel->dims[1];
-    *p = (fc_dense_params){
-        .dtype = k->base.dtype, .rows = (ptrdiff_t)count_of(out, x->rank - 1), .inputs = kernel->dims[0], .outputs = kernel->dims[1],
-        .activation = k->activation, .alpha = k->alpha};
+    *p = (fc_dense_params){.dtype = k->base.dtype,
+        .rows = (ptrdiff_t)count_of(out, x->rank - 1),
+        .inputs = kernel->dims[0],
+        .outputs = kernel->dims[1],
+        .activation = k->activation,
+        .alpha = k->alpha};
     return 1;
 }
 
@@ -101,12 +104,11 @@ static void *create_dense_grads(TF_OpKernelConstruction *ctx) {
 }
 
 /* bias: none or one. */
-static const op_spec dense = {
-    "FastconvDense", {"x: T", "kernel: T", "bias: biases * T"}, {"y: T"}, {ATTR_T, "biases: int >= 0", ATTR_ACTIVATION, ATTR_ALPHA},
-    shape_unknown, create_dense};
+static const op_spec dense = {"FastconvDense", {"x: T", "kernel: T", "bias: biases * T"}, {"y: T"},
+    {ATTR_T, "biases: int >= 0", ATTR_ACTIVATION, ATTR_ALPHA}, shape_unknown, create_dense};
 /* y: the layer's output, with an activation only; outputs: those that are wanted. */
-static const op_spec dense_grads = {
-    "FastconvDenseGrads", {"x: T", "kernel: T", "dy: T", "y: ys * T"}, {"dx: dxs * T", "dkernel: dkernels * T", "dbias: dbiases * T"},
-    {ATTR_T, ATTR_WANTED, ATTR_ACTIVATION, ATTR_ALPHA}, shape_unknown, create_dense_grads};
+static const op_spec dense_grads = {"FastconvDenseGrads", {"x: T", "kernel: T", "dy: T", "y: ys * T"},
+    {"dx: dxs * T", "dkernel: dkernels * T", "dbias: dbiases * T"}, {ATTR_T, ATTR_WANTED, ATTR_ACTIVATION, ATTR_ALPHA},
+    shape_unknown, create_dense_grads};
 
 const op_spec *const fc_tf_dense_ops[] = {&dense, &dense_grads, NULL};

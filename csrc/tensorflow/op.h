@@ -35,20 +35,20 @@ typedef struct op_spec {
 } op_spec;
 
 /* NULL-terminated lists of the ops of each file. */
-extern const op_spec *const fc_tf_conv2d_ops[], *const fc_tf_pool2d_ops[], *const fc_tf_activation_ops[],
-    *const fc_tf_dense_ops[], *const fc_tf_update_ops[];
+extern const op_spec *const fc_tf_conv2d_ops[],
+    *const fc_tf_pool2d_ops[], *const fc_tf_activation_ops[], *const fc_tf_dense_ops[], *const fc_tf_update_ops[];
 
 #define ATTR_T "T: {half, bfloat16, float, double}"
 #define ATTR_STRIDES "strides: list(int) = [1, 1]"
 #define ATTR_DILATIONS "dilations: list(int) = [1, 1]"
 #define ATTR_PADDING "padding: {'VALID', 'SAME', 'EXPLICIT'} = 'VALID'"
-#define ATTR_EXPLICIT "explicit_paddings: list(int) = []"   /* top, bottom, left, right */
+#define ATTR_EXPLICIT "explicit_paddings: list(int) = []" /* top, bottom, left, right */
 #define ATTR_FORMAT "data_format: {'NHWC', 'NCHW'} = 'NHWC'"
 #define ATTR_GROUPS "groups: int = 1"
 #define ATTR_ACTIVATION "activation: string = 'linear'"
 /* Of an op that gives those gradients that are wanted, from the output y where there is an activation. */
 #define ATTR_WANTED "ys: int >= 0", "dxs: int >= 0", "dkernels: int >= 0", "dbiases: int >= 0"
-#define ATTR_ALPHA "alpha_bits: int = 0"                    /* of a double: TensorFlow's float attributes are float32 */
+#define ATTR_ALPHA "alpha_bits: int = 0" /* of a double: TensorFlow's float attributes are float32 */
 
 /* ---------------------------------------------------------------- creation */
 
@@ -67,7 +67,7 @@ int creation_ok(const creation *c);
 void creation_fail(creation *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int64_t creation_int(creation *c, const char *attr);
 int creation_bool(creation *c, const char *attr);
-double creation_double(creation *c, const char *attr);      /* carried by an integer */
+double creation_double(creation *c, const char *attr); /* carried by an integer */
 double creation_alpha(creation *c);
 fc_activation creation_activation(creation *c);
 /* The attributes of ATTR_WANTED: which of dx, dkernel and dbias are. */
@@ -79,13 +79,13 @@ void creation_ints(creation *c, const char *attr, int count, int64_t minimum, pt
 typedef struct window_padding {
     int is_explicit;
     fc_padding mode;
-    ptrdiff_t amounts[4];                       /* top, bottom, left, right */
+    ptrdiff_t amounts[4]; /* top, bottom, left, right */
 } window_padding;
 
 window_padding creation_padding(creation *c);
 /* The amounts for one call. */
 fc_status padding_amounts(const window_padding *padding, ptrdiff_t size_h, ptrdiff_t size_w, const ptrdiff_t window[2],
-                          const ptrdiff_t strides[2], const ptrdiff_t dilations[2], ptrdiff_t amounts[4]);
+    const ptrdiff_t strides[2], const ptrdiff_t dilations[2], ptrdiff_t amounts[4]);
 
 /* ---------------------------------------------------------------- one run */
 
@@ -100,7 +100,7 @@ struct call {
 typedef struct input {
     const void *data;
     int rank;
-    int64_t dims[4];                            /* the first four */
+    int64_t dims[4]; /* the first four */
     TF_Tensor *tensor;
 } input;
 
@@ -127,7 +127,9 @@ int call_same_dims(call *c, const char *name, const input *x, const int64_t expe
 int is_empty(const int64_t *dims, int rank);
 size_t count_of(const int64_t *dims, int rank);
 
-typedef struct image_size { ptrdiff_t n, h, w, c; } image_size;
+typedef struct image_size {
+    ptrdiff_t n, h, w, c;
+} image_size;
 image_size size_of(fc_layout layout, const int64_t dims[4]);
 void dims_of(fc_layout layout, image_size size, int64_t dims[4]);
 
@@ -137,10 +139,10 @@ void dims_of(fc_layout layout, image_size size, int64_t dims[4]);
  * TensorFlow's C API lets a shape function see the first input's shape and no attribute, so these give what follows
  * from that; fastconv/tensorflow/ops.py checks the other inputs and sets the sizes that depend on strides and padding.
  */
-TF_ShapeFunction shape_as_first;                /* the first input's */
-TF_ShapeFunction shape_as_first_image;          /* the same, with four dimensions */
-TF_ShapeFunction shape_window;                  /* [the first input's batch, ?, ?, ?] */
-TF_ShapeFunction shape_vector;                  /* [?] */
-TF_ShapeFunction shape_unknown;                 /* of every output */
+TF_ShapeFunction shape_as_first;       /* the first input's */
+TF_ShapeFunction shape_as_first_image; /* the same, with four dimensions */
+TF_ShapeFunction shape_window;         /* [the first input's batch, ?, ?, ?] */
+TF_ShapeFunction shape_vector;         /* [?] */
+TF_ShapeFunction shape_unknown;        /* of every output */
 
 #endif

@@ -19,16 +19,27 @@ static int geometry(call *c, const input *x, fc_pool2d_params *p, int64_t pooled
     image_size size = size_of(k->layout, x->dims);
     ptrdiff_t pad[4];
     fc_status status = padding_amounts(&k->padding, size.h, size.w, k->window, k->strides, no_dilation, pad);
-    *p = (fc_pool2d_params){
-        .dtype = k->base.dtype, .layout = k->layout, .mode = k->mode, .n = size.n, .h = size.h, .w = size.w,
-        .c = size.c, .pool_h = k->window[0], .pool_w = k->window[1], .stride_h = k->strides[0],
-        .stride_w = k->strides[1], .pad_top = pad[0], .pad_bottom = pad[1], .pad_left = pad[2], .pad_right = pad[3]};
+    *p = (fc_pool2d_params){.dtype = k->base.dtype,
+        .layout = k->layout,
+        .mode = k->mode,
+        .n = size.n,
+        .h = size.h,
+        .w = size.w,
+        .c = size.c,
+        .pool_h = k->window[0],
+        .pool_w = k->window[1],
+        .stride_h = k->strides[0],
+        .stride_w = k->strides[1],
+        .pad_top = pad[0],
+        .pad_bottom = pad[1],
+        .pad_left = pad[2],
+        .pad_right = pad[3]};
     ptrdiff_t out_h = 0, out_w = 0;
     if (status == FC_OK)
         status = fc->pool2d_output_size(p, &out_h, &out_w);
     if (status != FC_OK)
         call_fail(c, TF_INVALID_ARGUMENT, "%s: input %td x %td, window %td x %td", fc->status_text(status), size.h,
-                  size.w, k->window[0], k->window[1]);
+            size.w, k->window[0], k->window[1]);
     dims_of(k->layout, (image_size){size.n, out_h, out_w, size.c}, pooled);
     return call_ok(c);
 }
@@ -106,17 +117,14 @@ static void *create_grad_grad(TF_OpKernelConstruction *ctx) {
 #define ATTR_WINDOW "window: list(int)"
 #define ATTR_AVERAGE "average: bool = false"
 
-static const op_spec pool = {
-    "FastconvPool2D", {"x: T"}, {"y: T"},
+static const op_spec pool = {"FastconvPool2D", {"x: T"}, {"y: T"},
     {ATTR_T, ATTR_WINDOW, ATTR_STRIDES, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_AVERAGE}, shape_window,
     create_pool};
 /* x: read by max pooling, only its shape counts for average pooling. */
-static const op_spec pool_grad = {
-    "FastconvPool2DGrad", {"x: T", "dy: T"}, {"dx: T"},
+static const op_spec pool_grad = {"FastconvPool2DGrad", {"x: T", "dy: T"}, {"dx: T"},
     {ATTR_T, ATTR_WINDOW, ATTR_STRIDES, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_AVERAGE}, shape_as_first_image,
     create_pool_grad};
-static const op_spec max_pool_grad_grad = {
-    "FastconvMaxPool2DGradGrad", {"x: T", "ddx: T"}, {"ddy: T"},
+static const op_spec max_pool_grad_grad = {"FastconvMaxPool2DGradGrad", {"x: T", "ddx: T"}, {"ddy: T"},
     {ATTR_T, ATTR_WINDOW, ATTR_STRIDES, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT}, shape_window, create_grad_grad};
 
 const op_spec *const fc_tf_pool2d_ops[] = {&pool, &pool_grad, &max_pool_grad_grad, NULL};

@@ -8,8 +8,8 @@
 
 const fc_api *fc;
 
-static atomic_int most_threads;                 /* of an op, as TensorFlow's own; 0: no limit */
-static char failure[MESSAGE_SIZE];              /* why registration failed; empty if it did not */
+static atomic_int most_threads;    /* of an op, as TensorFlow's own; 0: no limit */
+static char failure[MESSAGE_SIZE]; /* why registration failed; empty if it did not */
 
 /* Set before any op runs; Python calls it right after loading. The reason why the ops cannot work, or NULL. */
 __attribute__((visibility("default"))) const char *fastconv_tf_connect(const fc_api *api) {
@@ -23,8 +23,8 @@ __attribute__((visibility("default"))) const char *fastconv_tf_connect(const fc_
 
 __attribute__((visibility("default"))) void fastconv_tf_limit_threads(int n) { atomic_store(&most_threads, n); }
 
-static void add_words(TF_OpDefinitionBuilder *builder, void (*add)(TF_OpDefinitionBuilder *, const char *),
-                      const char *const *words) {
+static void add_words(
+    TF_OpDefinitionBuilder *builder, void (*add)(TF_OpDefinitionBuilder *, const char *), const char *const *words) {
     for (; *words; words++)
         add(builder, *words);
 }
@@ -63,8 +63,8 @@ __attribute__((constructor)) static void register_ops(void) {
         snprintf(failure, sizeof failure, "%s is not in this process: import tensorflow first", missing);
         return;
     }
-    static const op_spec *const *const families[] = {fc_tf_conv2d_ops, fc_tf_pool2d_ops, fc_tf_activation_ops,
-                                                     fc_tf_dense_ops, fc_tf_update_ops};
+    static const op_spec *const *const families[] = {
+        fc_tf_conv2d_ops, fc_tf_pool2d_ops, fc_tf_activation_ops, fc_tf_dense_ops, fc_tf_update_ops};
     TF_Status *status = tf.NewStatus();
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         for (const op_spec *const *op = families[i]; *op && !*failure; op++)

@@ -42,7 +42,9 @@ void shape_window(TF_ShapeInferenceContext *ctx, TF_Status *status) {
         tf.DeleteShapeHandle(all[i]);
 }
 
-void shape_unknown(TF_ShapeInferenceContext *ctx, TF_Status *status) { tf.ShapeInferenceContextSetUnknownShape(ctx, status); }
+void shape_unknown(TF_ShapeInferenceContext *ctx, TF_Status *status) {
+    tf.ShapeInferenceContextSetUnknownShape(ctx, status);
+}
 
 void shape_vector(TF_ShapeInferenceContext *ctx, TF_Status *status) {
     TF_ShapeHandle *unknown = tf.NewShapeHandle(), *vector = tf.NewShapeHandle();

@@ -18,9 +18,9 @@ const char *fc_tf_find_functions(void) {
     void *library = loaded_tensorflow();
     if (!library)
         return "libtensorflow_framework";
-#define FC_TF_FIND(result, name, arguments) \
+#define FC_TF_FIND(result, name, arguments)           \
     *(void **)&tf.name = dlsym(library, "TF_" #name); \
-    if (!tf.name) \
+    if (!tf.name)                                     \
         return "TF_" #name;
     FC_TF_FUNCTIONS(FC_TF_FIND)
 #undef FC_TF_FIND

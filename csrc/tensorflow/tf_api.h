@@ -28,56 +28,56 @@ typedef void TF_ComputeFunction(void *, TF_OpKernelContext *);
 typedef void TF_DeleteFunction(void *);
 
 /* F(result, name without TF_, arguments) */
-#define FC_TF_FUNCTIONS(F) \
-    F(TF_Status *, NewStatus, (void)) \
-    F(void, DeleteStatus, (TF_Status *)) \
-    F(void, SetStatus, (TF_Status *, TF_Code, const char *)) \
-    F(TF_Code, GetCode, (const TF_Status *)) \
-    F(const char *, Message, (const TF_Status *)) \
-    F(TF_OpDefinitionBuilder *, NewOpDefinitionBuilder, (const char *)) \
-    F(void, OpDefinitionBuilderAddInput, (TF_OpDefinitionBuilder *, const char *)) \
-    F(void, OpDefinitionBuilderAddOutput, (TF_OpDefinitionBuilder *, const char *)) \
-    F(void, OpDefinitionBuilderAddAttr, (TF_OpDefinitionBuilder *, const char *)) \
-    F(void, OpDefinitionBuilderSetShapeInferenceFunction, (TF_OpDefinitionBuilder *, TF_ShapeFunction *)) \
-    F(void, RegisterOpDefinition, (TF_OpDefinitionBuilder *, TF_Status *)) \
-    F(TF_KernelBuilder *, NewKernelBuilder, \
-      (const char *, const char *, TF_CreateFunction *, TF_ComputeFunction *, TF_DeleteFunction *)) \
-    F(void, RegisterKernelBuilder, (const char *, TF_KernelBuilder *, TF_Status *)) \
-    F(void, OpKernelConstruction_GetAttrSize, \
-      (TF_OpKernelConstruction *, const char *, int32_t *, int32_t *, TF_Status *)) \
-    F(void, OpKernelConstruction_GetAttrType, (TF_OpKernelConstruction *, const char *, TF_DataType *, TF_Status *)) \
-    F(void, OpKernelConstruction_GetAttrInt64, (TF_OpKernelConstruction *, const char *, int64_t *, TF_Status *)) \
-    F(void, OpKernelConstruction_GetAttrInt64List, \
-      (TF_OpKernelConstruction *, const char *, int64_t *, int, TF_Status *)) \
+#define FC_TF_FUNCTIONS(F)                                                                                             \
+    F(TF_Status *, NewStatus, (void))                                                                                  \
+    F(void, DeleteStatus, (TF_Status *))                                                                               \
+    F(void, SetStatus, (TF_Status *, TF_Code, const char *))                                                           \
+    F(TF_Code, GetCode, (const TF_Status *))                                                                           \
+    F(const char *, Message, (const TF_Status *))                                                                      \
+    F(TF_OpDefinitionBuilder *, NewOpDefinitionBuilder, (const char *))                                                \
+    F(void, OpDefinitionBuilderAddInput, (TF_OpDefinitionBuilder *, const char *))                                     \
+    F(void, OpDefinitionBuilderAddOutput, (TF_OpDefinitionBuilder *, const char *))                                    \
+    F(void, OpDefinitionBuilderAddAttr, (TF_OpDefinitionBuilder *, const char *))                                      \
+    F(void, OpDefinitionBuilderSetShapeInferenceFunction, (TF_OpDefinitionBuilder *, TF_ShapeFunction *))              \
+    F(void, RegisterOpDefinition, (TF_OpDefinitionBuilder *, TF_Status *))                                             \
+    F(TF_KernelBuilder *, NewKernelBuilder,                                                                            \
+        (const char *, const char *, TF_CreateFunction *, TF_ComputeFunction *, TF_DeleteFunction *))                  \
+    F(void, RegisterKernelBuilder, (const char *, TF_KernelBuilder *, TF_Status *))                                    \
+    F(void, OpKernelConstruction_GetAttrSize,                                                                          \
+        (TF_OpKernelConstruction *, const char *, int32_t *, int32_t *, TF_Status *))                                  \
+    F(void, OpKernelConstruction_GetAttrType, (TF_OpKernelConstruction *, const char *, TF_DataType *, TF_Status *))   \
+    F(void, OpKernelConstruction_GetAttrInt64, (TF_OpKernelConstruction *, const char *, int64_t *, TF_Status *))      \
+    F(void, OpKernelConstruction_GetAttrInt64List,                                                                     \
+        (TF_OpKernelConstruction *, const char *, int64_t *, int, TF_Status *))                                        \
     F(void, OpKernelConstruction_GetAttrBool, (TF_OpKernelConstruction *, const char *, unsigned char *, TF_Status *)) \
-    F(void, OpKernelConstruction_GetAttrString, \
-      (TF_OpKernelConstruction *, const char *, char *, size_t, TF_Status *)) \
-    F(void, OpKernelConstruction_Failure, (TF_OpKernelConstruction *, TF_Status *)) \
-    F(void, OpKernelContext_Failure, (TF_OpKernelContext *, TF_Status *)) \
-    F(int, NumInputs, (TF_OpKernelContext *)) \
-    F(void, GetInput, (TF_OpKernelContext *, int, TF_Tensor **, TF_Status *)) \
-    F(TF_Tensor *, AllocateOutput, \
-      (TF_OpKernelContext *, int, TF_DataType, const int64_t *, int, size_t, TF_Status *)) \
-    F(TF_Tensor *, ForwardInputOrAllocateOutput, \
-      (TF_OpKernelContext *, const int *, int, int, const int64_t *, int, int *, TF_Status *)) \
-    F(void *, TensorData, (const TF_Tensor *)) \
-    F(int, NumDims, (const TF_Tensor *)) \
-    F(int64_t, Dim, (const TF_Tensor *, int)) \
-    F(void, DeleteTensor, (TF_Tensor *)) \
-    F(TF_ShapeHandle *, NewShapeHandle, (void)) \
-    F(void, DeleteShapeHandle, (TF_ShapeHandle *)) \
-    F(int64_t, ShapeInferenceContextNumInputs, (TF_ShapeInferenceContext *)) \
-    F(void, ShapeInferenceContextGetInput, (TF_ShapeInferenceContext *, int, TF_ShapeHandle *, TF_Status *)) \
-    F(void, ShapeInferenceContextSetOutput, (TF_ShapeInferenceContext *, int, TF_ShapeHandle *, TF_Status *)) \
-    F(void, ShapeInferenceContextSetUnknownShape, (TF_ShapeInferenceContext *, TF_Status *)) \
-    F(void, ShapeInferenceContextWithRank, \
-      (TF_ShapeInferenceContext *, TF_ShapeHandle *, int64_t, TF_ShapeHandle *, TF_Status *)) \
-    F(void, ShapeInferenceContextSubshape, \
-      (TF_ShapeInferenceContext *, TF_ShapeHandle *, int64_t, int64_t, TF_ShapeHandle *, TF_Status *)) \
-    F(void, ShapeInferenceContextConcatenateShapes, \
-      (TF_ShapeInferenceContext *, TF_ShapeHandle *, TF_ShapeHandle *, TF_ShapeHandle *, TF_Status *))
+    F(void, OpKernelConstruction_GetAttrString,                                                                        \
+        (TF_OpKernelConstruction *, const char *, char *, size_t, TF_Status *))                                        \
+    F(void, OpKernelConstruction_Failure, (TF_OpKernelConstruction *, TF_Status *))                                    \
+    F(void, OpKernelContext_Failure, (TF_OpKernelContext *, TF_Status *))                                              \
+    F(int, NumInputs, (TF_OpKernelContext *))                                                                          \
+    F(void, GetInput, (TF_OpKernelContext *, int, TF_Tensor **, TF_Status *))                                          \
+    F(TF_Tensor *, AllocateOutput,                                                                                     \
+        (TF_OpKernelContext *, int, TF_DataType, const int64_t *, int, size_t, TF_Status *))                           \
+    F(TF_Tensor *, ForwardInputOrAllocateOutput,                                                                       \
+        (TF_OpKernelContext *, const int *, int, int, const int64_t *, int, int *, TF_Status *))                       \
+    F(void *, TensorData, (const TF_Tensor *))                                                                         \
+    F(int, NumDims, (const TF_Tensor *))                                                                               \
+    F(int64_t, Dim, (const TF_Tensor *, int))                                                                          \
+    F(void, DeleteTensor, (TF_Tensor *))                                                                               \
+    F(TF_ShapeHandle *, NewShapeHandle, (void))                                                                        \
+    F(void, DeleteShapeHandle, (TF_ShapeHandle *))                                                                     \
+    F(int64_t, ShapeInferenceContextNumInputs, (TF_ShapeInferenceContext *))                                           \
+    F(void, ShapeInferenceContextGetInput, (TF_ShapeInferenceContext *, int, TF_ShapeHandle *, TF_Status *))           \
+    F(void, ShapeInferenceContextSetOutput, (TF_ShapeInferenceContext *, int, TF_ShapeHandle *, TF_Status *))          \
+    F(void, ShapeInferenceContextSetUnknownShape, (TF_ShapeInferenceContext *, TF_Status *))                           \
+    F(void, ShapeInferenceContextWithRank,                                                                             \
+        (TF_ShapeInferenceContext *, TF_ShapeHandle *, int64_t, TF_ShapeHandle *, TF_Status *))                        \
+    F(void, ShapeInferenceContextSubshape,                                                                             \
+        (TF_ShapeInferenceContext *, TF_ShapeHandle *, int64_t, int64_t, TF_ShapeHandle *, TF_Status *))               \
+    F(void, ShapeInferenceContextConcatenateShapes,                                                                    \
+        (TF_ShapeInferenceContext *, TF_ShapeHandle *, TF_ShapeHandle *, TF_ShapeHandle *, TF_Status *))
 
-#define FC_TF_POINTER(result, name, arguments) result (*name) arguments;
+#define FC_TF_POINTER(result, name, arguments) result(*name) arguments;
 typedef struct fc_tf_functions {
     FC_TF_FUNCTIONS(FC_TF_POINTER)
 } fc_tf_functions;

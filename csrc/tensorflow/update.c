@@ -11,7 +11,8 @@
 
 enum { MOST_HYPER = 5, MOST_SLOTS = 2 };
 
-/* The same operations on wider vectors, chosen when the library is loaded; none is contracted, so the bits are the same. */
+/* The same operations on wider vectors, chosen when the library is loaded; none is contracted, so the bits are the
+ * same. */
 #if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__)
 #define ANY_WIDTH __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
@@ -108,8 +109,13 @@ ANY_WIDTH static void adadelta(const update *u, const float *hyper) {
 }
 
 static const rule rules[] = {
-    {"sgd", 0, 1, sgd}, {"momentum", 1, 2, momentum}, {"nesterov", 1, 2, nesterov}, {"adam", 2, 5, adam},
-    {"rmsprop", 1, 3, rmsprop}, {"rmsprop_momentum", 2, 4, rmsprop_momentum}, {"adadelta", 2, 3, adadelta},
+    {"sgd", 0, 1, sgd},
+    {"momentum", 1, 2, momentum},
+    {"nesterov", 1, 2, nesterov},
+    {"adam", 2, 5, adam},
+    {"rmsprop", 1, 3, rmsprop},
+    {"rmsprop_momentum", 2, 4, rmsprop_momentum},
+    {"adadelta", 2, 3, adadelta},
 };
 
 typedef struct update_kernel {
@@ -179,9 +185,8 @@ static void *create_update(TF_OpKernelConstruction *ctx) {
     return creation_end(&c);
 }
 
-static const op_spec update_op = {
-    "FastconvUpdate", {"variables: N * T", "gradients: N * T", "slots: S * T", "hyper: T"},
-    {"new_variables: N * T", "new_slots: S * T"}, {"T: {float}", "N: int >= 1", "S: int >= 0", "rule: string"},
-    shape_unknown, create_update};
+static const op_spec update_op = {"FastconvUpdate",
+    {"variables: N * T", "gradients: N * T", "slots: S * T", "hyper: T"}, {"new_variables: N * T", "new_slots: S * T"},
+    {"T: {float}", "N: int >= 1", "S: int >= 0", "rule: string"}, shape_unknown, create_update};
 
 const op_spec *const fc_tf_update_ops[] = {&update_op, NULL};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #ifdef __linux__
-#define _GNU_SOURCE     /* sched_getaffinity, pthread_setaffinity_np, sched_getcpu, madvise */
+#define _GNU_SOURCE /* sched_getaffinity, pthread_setaffinity_np, sched_getcpu, madvise */
 #include "core/os.h"
 
 #include <limits.h>
@@ -47,10 +47,12 @@ static int group_quota(const char *folder) {
     if (!read_line(folder, "cpu.cfs_quota_us", line, sizeof line))
         return INT_MAX;
     const long long quota = strtoll(line, NULL, 10);
-    return read_line(folder, "cpu.cfs_period_us", line, sizeof line) ? whole_cpus(quota, strtoll(line, NULL, 10)) : INT_MAX;
+    return read_line(folder, "cpu.cfs_period_us", line, sizeof line) ? whole_cpus(quota, strtoll(line, NULL, 10))
+                                                                     : INT_MAX;
 }
 
-/* The least quota from a group up to the root. Groups above a container's own are not to be seen there, and are passed over. */
+/* The least quota from a group up to the root. Groups above a container's own are not to be seen there, and are passed
+ * over. */
 static int path_quota(const char *root, char *path) {
     char folder[LONGEST_PATH];
     int least = INT_MAX;
@@ -85,7 +87,7 @@ int fc_os_quota(const char *proc, const char *root) {
     FILE *file = fopen(line, "re");
     if (!file)
         return least;
-    while (fgets(line, sizeof line, file)) {    /* number:controllers:path, version 2 without controllers */
+    while (fgets(line, sizeof line, file)) { /* number:controllers:path, version 2 without controllers */
         char *controllers = strchr(line, ':'), *path = controllers ? strchr(controllers + 1, ':') : NULL;
         if (!path)
             continue;
@@ -124,7 +126,8 @@ int fc_os_cpus(void) {
 void fc_os_avoid_this_cpu(const pthread_t *threads, size_t count, int *avoided) {
     const int here = sched_getcpu();
     cpu_set_t others;
-    if (here < 0 || here == *avoided || here >= CPU_SETSIZE || sched_getaffinity(0, sizeof others, &others) || CPU_COUNT(&others) < 2)
+    if (here < 0 || here == *avoided || here >= CPU_SETSIZE || sched_getaffinity(0, sizeof others, &others) ||
+        CPU_COUNT(&others) < 2)
         return;
     CPU_CLR(here, &others);
     for (size_t i = 0; i < count; i++)

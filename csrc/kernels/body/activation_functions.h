@@ -15,17 +15,33 @@ static inline VEC V(inside)(VEC x, T low, T high, VEC value) {
     return V(keep_nan)(x, V(select)(both, value, ZERO));
 }
 
-static inline VEC V(f_linear)(VEC x, VEC alpha) { (void)alpha; return x; }
-static inline VEC V(df_linear)(VEC x, VEC alpha) { (void)alpha; (void)x; return ONE; }
+static inline VEC V(f_linear)(VEC x, VEC alpha) {
+    (void)alpha;
+    return x;
+}
+static inline VEC V(df_linear)(VEC x, VEC alpha) {
+    (void)alpha;
+    (void)x;
+    return ONE;
+}
 static inline VEC V(dfy_linear)(VEC y, VEC alpha) { return V(df_linear)(y, alpha); }
 
 /* The sum turns -0 into 0, the greater of the two in IEEE 754. */
-static inline VEC V(f_relu)(VEC x, VEC alpha) { (void)alpha; return V(add)(V(at_least)(x, 0), ZERO); }
-static inline VEC V(df_relu)(VEC x, VEC alpha) { (void)alpha; return V(keep_nan)(x, V(select)(V(lt)(ZERO, x), ONE, ZERO)); }
+static inline VEC V(f_relu)(VEC x, VEC alpha) {
+    (void)alpha;
+    return V(add)(V(at_least)(x, 0), ZERO);
+}
+static inline VEC V(df_relu)(VEC x, VEC alpha) {
+    (void)alpha;
+    return V(keep_nan)(x, V(select)(V(lt)(ZERO, x), ONE, ZERO));
+}
 static inline VEC V(dfy_relu)(VEC y, VEC alpha) { return V(df_relu)(y, alpha); }
 
 static inline VEC V(f_relu6)(VEC x, VEC alpha) { return V(at_most)(V(f_relu)(x, alpha), 6); }
-static inline VEC V(df_relu6)(VEC x, VEC alpha) { (void)alpha; return V(inside)(x, 0, 6, ONE); }
+static inline VEC V(df_relu6)(VEC x, VEC alpha) {
+    (void)alpha;
+    return V(inside)(x, 0, 6, ONE);
+}
 static inline VEC V(dfy_relu6)(VEC y, VEC alpha) { return V(df_relu6)(y, alpha); }
 
 static inline VEC V(f_leaky_relu)(VEC x, VEC alpha) { return V(select)(V(lt)(x, ZERO), V(mul)(alpha, x), x); }
@@ -45,8 +61,14 @@ static inline VEC V(dfy_elu)(VEC y, VEC alpha) {
 /* Klambauer et al., Self-Normalizing Neural Networks, 2017 */
 #define SELU_SCALE V(set1)((T)1.0507009873554804934193349852946)
 #define SELU_ALPHA V(set1)((T)1.6732632423543772848170429916717)
-static inline VEC V(f_selu)(VEC x, VEC alpha) { (void)alpha; return V(mul)(SELU_SCALE, V(f_elu)(x, SELU_ALPHA)); }
-static inline VEC V(df_selu)(VEC x, VEC alpha) { (void)alpha; return V(mul)(SELU_SCALE, V(df_elu)(x, SELU_ALPHA)); }
+static inline VEC V(f_selu)(VEC x, VEC alpha) {
+    (void)alpha;
+    return V(mul)(SELU_SCALE, V(f_elu)(x, SELU_ALPHA));
+}
+static inline VEC V(df_selu)(VEC x, VEC alpha) {
+    (void)alpha;
+    return V(mul)(SELU_SCALE, V(df_elu)(x, SELU_ALPHA));
+}
 static inline VEC V(dfy_selu)(VEC y, VEC alpha) {
     (void)alpha;
     VEC below = V(add)(y, V(mul)(SELU_SCALE, SELU_ALPHA));
@@ -60,27 +82,57 @@ static inline VEC V(sigmoid_slope)(VEC e) {
     VEC sum = V(add)(ONE, e);
     return V(div)(e, V(mul)(sum, sum));
 }
-static inline VEC V(f_sigmoid)(VEC x, VEC alpha) { (void)alpha; return V(sigmoid)(x); }
-static inline VEC V(df_sigmoid)(VEC x, VEC alpha) { (void)alpha; return V(sigmoid_slope)(V(exp_below)(V(neg)(V(abs)(x)))); }
-static inline VEC V(dfy_sigmoid)(VEC y, VEC alpha) { (void)alpha; return V(mul)(y, V(sub)(ONE, y)); }
+static inline VEC V(f_sigmoid)(VEC x, VEC alpha) {
+    (void)alpha;
+    return V(sigmoid)(x);
+}
+static inline VEC V(df_sigmoid)(VEC x, VEC alpha) {
+    (void)alpha;
+    return V(sigmoid_slope)(V(exp_below)(V(neg)(V(abs)(x))));
+}
+static inline VEC V(dfy_sigmoid)(VEC y, VEC alpha) {
+    (void)alpha;
+    return V(mul)(y, V(sub)(ONE, y));
+}
 
-static inline VEC V(f_tanh)(VEC x, VEC alpha) { (void)alpha; return V(tanh)(x); }
+static inline VEC V(f_tanh)(VEC x, VEC alpha) {
+    (void)alpha;
+    return V(tanh)(x);
+}
 static inline VEC V(df_tanh)(VEC x, VEC alpha) {
     (void)alpha;
     return V(mul)(V(set1)(4), V(sigmoid_slope)(V(exp_below)(V(mul)(V(set1)(-2), V(abs)(x)))));
 }
-static inline VEC V(dfy_tanh)(VEC y, VEC alpha) { (void)alpha; return V(mul)(V(sub)(ONE, y), V(add)(ONE, y)); }
+static inline VEC V(dfy_tanh)(VEC y, VEC alpha) {
+    (void)alpha;
+    return V(mul)(V(sub)(ONE, y), V(add)(ONE, y));
+}
 
-static inline VEC V(f_exponential)(VEC x, VEC alpha) { (void)alpha; return V(exp)(x); }
-static inline VEC V(df_exponential)(VEC x, VEC alpha) { (void)alpha; return V(exp)(x); }
-static inline VEC V(dfy_exponential)(VEC y, VEC alpha) { (void)alpha; return y; }
+static inline VEC V(f_exponential)(VEC x, VEC alpha) {
+    (void)alpha;
+    return V(exp)(x);
+}
+static inline VEC V(df_exponential)(VEC x, VEC alpha) {
+    (void)alpha;
+    return V(exp)(x);
+}
+static inline VEC V(dfy_exponential)(VEC y, VEC alpha) {
+    (void)alpha;
+    return y;
+}
 
 static inline VEC V(f_softplus)(VEC x, VEC alpha) {
     (void)alpha;
     return V(add)(V(at_least)(x, 0), V(log1p)(V(exp_below)(V(neg)(V(abs)(x)))));
 }
-static inline VEC V(df_softplus)(VEC x, VEC alpha) { (void)alpha; return V(sigmoid)(x); }
-static inline VEC V(dfy_softplus)(VEC y, VEC alpha) { (void)alpha; return V(neg)(V(expm1)(V(neg)(y))); }
+static inline VEC V(df_softplus)(VEC x, VEC alpha) {
+    (void)alpha;
+    return V(sigmoid)(x);
+}
+static inline VEC V(dfy_softplus)(VEC y, VEC alpha) {
+    (void)alpha;
+    return V(neg)(V(expm1)(V(neg)(y)));
+}
 
 static inline VEC V(f_softsign)(VEC x, VEC alpha) {
     (void)alpha;
@@ -109,7 +161,8 @@ static inline VEC V(df_silu)(VEC x, VEC alpha) {
     return V(mul)(V(fma)(V(within)(x, FAR), V(sigmoid_slope)(e), V(sigmoid_of)(x, e)), back);
 }
 
-/* x Phi(x) = max(x, 0) - |x| Q(|x|), Q = 1 - Phi; beyond NORMAL_END both that and the density are 0. -0 stays, and is the limit at -inf. */
+/* x Phi(x) = max(x, 0) - |x| Q(|x|), Q = 1 - Phi; beyond NORMAL_END both that and the density are 0. -0 stays, and is
+ * the limit at -inf. */
 #define NORMAL_END BY_TYPE(14.8, 39)
 static inline VEC V(f_gelu)(VEC x, VEC alpha) {
     VEC density, back, a = V(at_most)(V(abs)(x), NORMAL_END), tail = V(normal_tail_of)(a, &density, &back);
@@ -120,17 +173,20 @@ static inline VEC V(f_gelu)(VEC x, VEC alpha) {
 static inline VEC V(df_gelu)(VEC x, VEC alpha) {
     const MASK below = V(lt)(x, ZERO);
     VEC density, back, tail = V(normal_tail_of)(V(at_most)(V(abs)(x), NORMAL_END), &density, &back);
-    VEC rest = V(fma)(V(within)(x, NORMAL_END), V(mul)(V(set1)((T)0.39894228040143267794), density), V(select)(below, tail, V(neg)(tail)));
+    VEC rest = V(fma)(V(within)(x, NORMAL_END), V(mul)(V(set1)((T)0.39894228040143267794), density),
+        V(select)(below, tail, V(neg)(tail)));
     (void)alpha;
     return V(fma)(rest, back, V(select)(below, ZERO, ONE));
 }
 #undef NORMAL_END
 
-/* Hendrycks and Gimpel's approximation x (1 + tanh u) / 2 = x sigmoid(2 u), 2 u = c (x + 0.044715 x^3), c = sqrt(8 / pi) */
+/* Hendrycks and Gimpel's approximation x (1 + tanh u) / 2 = x sigmoid(2 u), 2 u = c (x + 0.044715 x^3), c = sqrt(8 /
+ * pi) */
 #define GELU_C V(set1)((T)1.5957691216057307117)
 static inline VEC V(f_gelu_tanh)(VEC x, VEC alpha) {
     (void)alpha;
-    VEC u = V(mul)(V(mul)(GELU_C, x), V(fma)(V(mul)(x, x), V(set1)((T)0.044715), ONE)), back, e = V(exp_factor)(u, &back);
+    VEC u = V(mul)(V(mul)(GELU_C, x), V(fma)(V(mul)(x, x), V(set1)((T)0.044715), ONE)), back,
+        e = V(exp_factor)(u, &back);
     return V(mul)(V(mul)(V(at_least)(x, -FAR), V(sigmoid_of)(u, e)), back);
 }
 static inline VEC V(df_gelu_tanh)(VEC x_, VEC alpha) {
@@ -145,8 +201,14 @@ static inline VEC V(df_gelu_tanh)(VEC x_, VEC alpha) {
 static inline VEC V(f_hard_sigmoid)(VEC x, VEC alpha) {
     return V(div)(V(f_relu6)(V(add)(x, V(set1)(3)), alpha), V(set1)(6));
 }
-static inline VEC V(df_hard_sigmoid)(VEC x, VEC alpha) { (void)alpha; return V(inside)(x, -3, 3, V(set1)((T)(1.0 / 6))); }
-static inline VEC V(dfy_hard_sigmoid)(VEC y, VEC alpha) { (void)alpha; return V(inside)(y, 0, 1, V(set1)((T)(1.0 / 6))); }
+static inline VEC V(df_hard_sigmoid)(VEC x, VEC alpha) {
+    (void)alpha;
+    return V(inside)(x, -3, 3, V(set1)((T)(1.0 / 6)));
+}
+static inline VEC V(dfy_hard_sigmoid)(VEC y, VEC alpha) {
+    (void)alpha;
+    return V(inside)(y, 0, 1, V(set1)((T)(1.0 / 6)));
+}
 
 static inline VEC V(f_hard_silu)(VEC x, VEC alpha) { return V(mul)(V(at_least)(x, -4), V(f_hard_sigmoid)(x, alpha)); }
 static inline VEC V(df_hard_silu)(VEC x, VEC alpha) {

@@ -8,14 +8,16 @@
  */
 #ifndef FC_KERNELS_COMPENSATED_H
 #define FC_KERNELS_COMPENSATED_H
-enum { SUM_BLOCK = 4 };     /* terms added plainly */
+enum { SUM_BLOCK = 4 }; /* terms added plainly */
 #endif
 
-typedef struct V(long_sum) { VEC high, low; } V(long_sum);
+typedef struct V(long_sum) {
+    VEC high, low;
+} V(long_sum);
 
 static inline V(long_sum) V(long_sum_start)(void) { return (V(long_sum)){V(set1)(0), V(set1)(0)}; }
 
-static inline void V(long_sum_add)(V(long_sum) *s, VEC v) {
+static inline void V(long_sum_add)(V(long_sum) * s, VEC v) {
     const VEC sum = V(add)(s->high, v), part = V(sub)(sum, s->high);
     s->low = V(add)(s->low, V(add)(V(sub)(s->high, V(sub)(sum, part)), V(sub)(v, part)));
     s->high = sum;

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Direct 2-D correlation of a block: a tile of ROWS output rows x VECTORS column vectors stays in registers while its source
- * rows pass by. A source vector, loaded once, serves every output row whose window covers it; `lo` and `hi` are the first and
- * last of them, compile-time constants in each case, so that no tap outside the kernel is ever multiplied.
- * Every output adds its products in the same order, whatever the tile: rows outermost, from the first tap on or, backwards (unfused), from
- * the last.
- * `step` is the distance of neighbouring taps' columns: of complex numbers each part is a column of its own.
- * Tiles are not inlined: next to their caller's variables the loop counters do not fit the registers.
- * Cells are of type SOURCE, and come as T by the words S(load) and S(load_n); unless the includer says otherwise, they are of T.
- * MULTIPLY_ADD is the word fma unless the includer defines it (convolve2d_unfused.h).
+ * Direct 2-D correlation of a block: a tile of ROWS output rows x VECTORS column vectors stays in registers while its
+ * source rows pass by. A source vector, loaded once, serves every output row whose window covers it; `lo` and `hi` are
+ * the first and last of them, compile-time constants in each case, so that no tap outside the kernel is ever
+ * multiplied. Every output adds its products in the same order, whatever the tile: rows outermost, from the first tap
+ * on or, backwards (unfused), from the last. `step` is the distance of neighbouring taps' columns: of complex numbers
+ * each part is a column of its own. Tiles are not inlined: next to their caller's variables the loop counters do not
+ * fit the registers. Cells are of type SOURCE, and come as T by the words S(load) and S(load_n); unless the includer
+ * says otherwise, they are of T. MULTIPLY_ADD is the word fma unless the includer defines it (convolve2d_unfused.h).
  */
 #ifndef SOURCE
 #define SOURCE T
@@ -16,7 +15,7 @@
 #endif
 #ifdef MULTIPLY_ADD
 #define CONVOLVE2D_BACK (how & TYPED(convolve2d_BACKWARDS))
-#define CONVOLVE2D_WHOLE 81     /* few of them are not 0, and their order is what counts */
+#define CONVOLVE2D_WHOLE 81 /* few of them are not 0, and their order is what counts */
 #define CONVOLVE2D_PASS 81
 #else
 #define MULTIPLY_ADD(a, b, c) V(fma)(a, b, c)
@@ -24,71 +23,68 @@
 #define CONVOLVE2D_WHOLE 30
 #define CONVOLVE2D_PASS 24
 #endif
-#define CONVOLVE2D_STEP(LO, HI, VECTORS, LOAD)                                                                        \
-    case LO * 4 + HI:                                                                                                \
-        for (size_t k = 0; k < k_w; k++, x += across, tap += next) {                                                \
-            VEC column[VECTORS];                                                                                     \
-            _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                                \
-                column[v] = V(hold)(LOAD(x + v * LANES));                                                            \
-            _Pragma("GCC unroll 4") for (int r = LO; r <= HI; r++) {                                                 \
-                VEC weight = V(set1)(*(tap - r));                                                                    \
-                _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                            \
-                    sum[r][v] = MULTIPLY_ADD(weight, column[v], sum[r][v]);                                          \
-            }                                                                                                        \
-        }                                                                                                            \
+#define CONVOLVE2D_STEP(LO, HI, VECTORS, LOAD)                                                                  \
+    case LO * 4 + HI:                                                                                           \
+        for (size_t k = 0; k < k_w; k++, x += across, tap += next) {                                            \
+            VEC column[VECTORS];                                                                                \
+            _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++) column[v] = V(hold)(LOAD(x + v * LANES)); \
+            _Pragma("GCC unroll 4") for (int r = LO; r <= HI; r++) {                                            \
+                VEC weight = V(set1)(*(tap - r));                                                               \
+                _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                       \
+                    sum[r][v] = MULTIPLY_ADD(weight, column[v], sum[r][v]);                                     \
+            }                                                                                                   \
+        }                                                                                                       \
         break;
 #define CONVOLVE2D_STEPS_1(VECTORS, LOAD) CONVOLVE2D_STEP(0, 0, VECTORS, LOAD)
-#define CONVOLVE2D_STEPS_4(VECTORS, LOAD)                                                                             \
-    CONVOLVE2D_STEP(0, 0, VECTORS, LOAD) CONVOLVE2D_STEP(0, 1, VECTORS, LOAD) CONVOLVE2D_STEP(0, 2, VECTORS, LOAD)   \
-    CONVOLVE2D_STEP(0, 3, VECTORS, LOAD) CONVOLVE2D_STEP(1, 1, VECTORS, LOAD) CONVOLVE2D_STEP(1, 2, VECTORS, LOAD)   \
-    CONVOLVE2D_STEP(1, 3, VECTORS, LOAD) CONVOLVE2D_STEP(2, 2, VECTORS, LOAD) CONVOLVE2D_STEP(2, 3, VECTORS, LOAD)   \
-    CONVOLVE2D_STEP(3, 3, VECTORS, LOAD)
+#define CONVOLVE2D_STEPS_4(VECTORS, LOAD)                                                                              \
+    CONVOLVE2D_STEP(0, 0, VECTORS, LOAD)                                                                               \
+    CONVOLVE2D_STEP(0, 1, VECTORS, LOAD)                                                                               \
+    CONVOLVE2D_STEP(0, 2, VECTORS, LOAD)                                                                               \
+    CONVOLVE2D_STEP(0, 3, VECTORS, LOAD) CONVOLVE2D_STEP(1, 1, VECTORS, LOAD) CONVOLVE2D_STEP(1, 2, VECTORS, LOAD)     \
+        CONVOLVE2D_STEP(1, 3, VECTORS, LOAD) CONVOLVE2D_STEP(2, 2, VECTORS, LOAD) CONVOLVE2D_STEP(2, 3, VECTORS, LOAD) \
+            CONVOLVE2D_STEP(3, 3, VECTORS, LOAD)
 
-#define CONVOLVE2D_TILE(NAME, ROWS, VECTORS, LOAD, STORE, FOLDS)                                                      \
-    __attribute__((noinline)) static void TYPED(convolve2d_##NAME)(                                                  \
-        const T *taps, size_t tap_pitch, size_t k_h, size_t k_w, const void *const *rows, size_t first, size_t step, \
-        size_t n, T *out, size_t out_pitch, unsigned fold, int how) {                                                \
-        const int back = CONVOLVE2D_BACK;                                                                            \
-        const ptrdiff_t across = back ? -(ptrdiff_t)step : (ptrdiff_t)step;                                          \
-        const ptrdiff_t next = back ? -(ptrdiff_t)tap_pitch : (ptrdiff_t)tap_pitch;                                  \
-        const size_t last = back ? k_w - 1 : 0;                                                                      \
-        VEC sum[ROWS][VECTORS], before[FOLDS ? ROWS : 1][VECTORS];                                                   \
-        unsigned phase = 0, folds[ROWS];                                                                             \
-        (void)fold;                                                                                                  \
-        (void)n;                                                                                                     \
-        (void)how;                                                                                                   \
-        _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++)                                                       \
-            _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                                \
-                sum[r][v] = V(set1)(0);                                                                              \
-        for (unsigned r = 0; FOLDS && r < ROWS; r++)                                                                 \
-            folds[r] = (back ? ROWS - 1 - r : r) % fold;                                                             \
-        if (FOLDS)                                                                                                   \
-            memset(before, 0, sizeof before);                                                                        \
-        for (size_t i = 0; i < k_h + ROWS - 1; i++) {                                                                \
-            const size_t s = back ? k_h + ROWS - 2 - i : i;                                                          \
-            const SOURCE *x = (const SOURCE *)rows[s] + first + last * step;                                         \
-            const T *tap = taps + s + last * tap_pitch;                                                              \
-            size_t lo = s < k_h ? 0 : s - k_h + 1, hi = s < ROWS ? s : ROWS - 1;                                     \
-            switch (lo * 4 + hi) { CONVOLVE2D_STEPS_##ROWS(VECTORS, LOAD) }                                          \
-            if (!FOLDS)                                                                                              \
-                continue;                                                                                            \
-            phase = phase + 1 == fold ? 0 : phase + 1;                                                               \
-            if (phase >= ROWS)                                                                                       \
-                continue;                                                                                            \
-            _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++)                                                   \
-                if (folds[r] == phase)                                                                               \
-                    _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++) {                                      \
-                        before[r % (FOLDS ? ROWS : 1)][v] = V(add)(before[r % (FOLDS ? ROWS : 1)][v], sum[r][v]);    \
-                        sum[r][v] = V(set1)(0);                                                                      \
-                    }                                                                                                \
-        }                                                                                                            \
-        if (FOLDS)                                                                                                   \
-            _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++)                                                   \
-                _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                            \
-                    sum[r][v] = V(add)(before[r % (FOLDS ? ROWS : 1)][v], sum[r][v]);                                \
-        _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++)                                                       \
-            _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                                \
-                STORE(out + (size_t)r * out_pitch + v * LANES, sum[r][v]);                                           \
+#define CONVOLVE2D_TILE(NAME, ROWS, VECTORS, LOAD, STORE, FOLDS)                                                    \
+    __attribute__((noinline)) static void TYPED(convolve2d_##NAME)(const T *taps, size_t tap_pitch, size_t k_h,     \
+        size_t k_w, const void *const *rows, size_t first, size_t step, size_t n, T *out, size_t out_pitch,         \
+        unsigned fold, int how) {                                                                                   \
+        const int back = CONVOLVE2D_BACK;                                                                           \
+        const ptrdiff_t across = back ? -(ptrdiff_t)step : (ptrdiff_t)step;                                         \
+        const ptrdiff_t next = back ? -(ptrdiff_t)tap_pitch : (ptrdiff_t)tap_pitch;                                 \
+        const size_t last = back ? k_w - 1 : 0;                                                                     \
+        VEC sum[ROWS][VECTORS], before[FOLDS ? ROWS : 1][VECTORS];                                                  \
+        unsigned phase = 0, folds[ROWS];                                                                            \
+        (void)fold;                                                                                                 \
+        (void)n;                                                                                                    \
+        (void)how;                                                                                                  \
+        _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++)                                                      \
+            _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++) sum[r][v] = V(set1)(0);                       \
+        for (unsigned r = 0; FOLDS && r < ROWS; r++)                                                                \
+            folds[r] = (back ? ROWS - 1 - r : r) % fold;                                                            \
+        if (FOLDS)                                                                                                  \
+            memset(before, 0, sizeof before);                                                                       \
+        for (size_t i = 0; i < k_h + ROWS - 1; i++) {                                                               \
+            const size_t s = back ? k_h + ROWS - 2 - i : i;                                                         \
+            const SOURCE *x = (const SOURCE *)rows[s] + first + last * step;                                        \
+            const T *tap = taps + s + last * tap_pitch;                                                             \
+            size_t lo = s < k_h ? 0 : s - k_h + 1, hi = s < ROWS ? s : ROWS - 1;                                    \
+            switch (lo * 4 + hi) { CONVOLVE2D_STEPS_##ROWS(VECTORS, LOAD) }                                         \
+            if (!FOLDS)                                                                                             \
+                continue;                                                                                           \
+            phase = phase + 1 == fold ? 0 : phase + 1;                                                              \
+            if (phase >= ROWS)                                                                                      \
+                continue;                                                                                           \
+            _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++) if (folds[r] == phase)                           \
+                _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++) {                                         \
+                before[r % (FOLDS ? ROWS : 1)][v] = V(add)(before[r % (FOLDS ? ROWS : 1)][v], sum[r][v]);           \
+                sum[r][v] = V(set1)(0);                                                                             \
+            }                                                                                                       \
+        }                                                                                                           \
+        if (FOLDS)                                                                                                  \
+            _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++) _Pragma("GCC unroll 4") for (int v = 0;          \
+                v < VECTORS; v++) sum[r][v] = V(add)(before[r % (FOLDS ? ROWS : 1)][v], sum[r][v]);                 \
+        _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++) _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; \
+            v++) STORE(out + (size_t)r * out_pitch + v * LANES, sum[r][v]);                                         \
     }
 
 /*
@@ -97,17 +93,25 @@
  * WHOLE products long, in a pass of column or rows PASS; more are summed in chains of CHAIN and these in GROUPs.
  */
 enum {
-    TYPED(convolve2d_STREAMS) = 1, TYPED(convolve2d_ADDS) = 2, TYPED(convolve2d_BACKWARDS) = 4,
-    TYPED(convolve2d_WHOLE) = CONVOLVE2D_WHOLE, TYPED(convolve2d_PASS) = CONVOLVE2D_PASS, TYPED(convolve2d_CHAIN) = 24,
-    TYPED(convolve2d_GROUP) = 16, TYPED(convolve2d_FACTORS) = 4
+    TYPED(convolve2d_STREAMS) = 1,
+    TYPED(convolve2d_ADDS) = 2,
+    TYPED(convolve2d_BACKWARDS) = 4,
+    TYPED(convolve2d_WHOLE) = CONVOLVE2D_WHOLE,
+    TYPED(convolve2d_PASS) = CONVOLVE2D_PASS,
+    TYPED(convolve2d_CHAIN) = 24,
+    TYPED(convolve2d_GROUP) = 16,
+    TYPED(convolve2d_FACTORS) = 4
 };
 
 /*
- * 3 vectors are what 16 registers hold: 12 sums, 3 columns, a weight. Of 32, more than 4 gain nothing: measured, float32.
- * Both widths are whole complex numbers, even where a vector has one lane.
+ * 3 vectors are what 16 registers hold: 12 sums, 3 columns, a weight. Of 32, more than 4 gain nothing: measured,
+ * float32. Both widths are whole complex numbers, even where a vector has one lane.
  */
 enum {
-    TYPED(convolve2d_WIDE) = LANES < 2 ? 2 : sizeof(VEC) > sizeof(vf32) ? VEC_REGISTERS / 16 : VEC_REGISTERS < 32 ? 3 : 4,
+    TYPED(convolve2d_WIDE) = LANES < 2 ? 2
+        : sizeof(VEC) > sizeof(vf32)   ? VEC_REGISTERS / 16
+        : VEC_REGISTERS < 32           ? 3
+                                       : 4,
     TYPED(convolve2d_NARROW) = LANES < 2 ? 2 : 1
 };
 #define CONVOLVE2D_LOAD_N(p) S(load_n)(p, n)
@@ -141,14 +145,13 @@ CONVOLVE2D_TILE(folded_masked_1, 1, 1, CONVOLVE2D_LOAD_N, CONVOLVE2D_ADD_N, 1)
 
 /* One tile of 4 or 1 rows and a width that TYPED(convolve2d_width) gave; fold: as convolve2d_cut gives it, or 0. */
 static void TYPED(convolve2d_tile)(const T *taps, size_t tap_pitch, size_t k_h, size_t k_w, const void *const *rows,
-                                   size_t n_rows, size_t first, size_t step, size_t width, T *out, size_t out_pitch,
-                                   unsigned fold, int how) {
+    size_t n_rows, size_t first, size_t step, size_t width, T *out, size_t out_pitch, unsigned fold, int how) {
 #define CONVOLVE2D_CALL(NAME) \
     TYPED(convolve2d_##NAME)(taps, tap_pitch, k_h, k_w, rows, first, step, width, out, out_pitch, fold, how)
-#define CONVOLVE2D_RUN(NAME)                                                        \
-    if (fold)                                                                       \
-        n_rows == 4 ? CONVOLVE2D_CALL(folded_##NAME##_4) : CONVOLVE2D_CALL(folded_##NAME##_1);  \
-    else                                                                            \
+#define CONVOLVE2D_RUN(NAME)                                                                   \
+    if (fold)                                                                                  \
+        n_rows == 4 ? CONVOLVE2D_CALL(folded_##NAME##_4) : CONVOLVE2D_CALL(folded_##NAME##_1); \
+    else                                                                                       \
         n_rows == 4 ? CONVOLVE2D_CALL(NAME##_4) : CONVOLVE2D_CALL(NAME##_1);
     if (width == TYPED(convolve2d_WIDE) * LANES) {
         CONVOLVE2D_RUN(wide)
@@ -162,32 +165,38 @@ static void TYPED(convolve2d_tile)(const T *taps, size_t tap_pitch, size_t k_h, 
 }
 
 /* Pieces of a kernel, of rows that a tile folds together, `fold` of them, into at most GROUP sums. */
-typedef struct TYPED(convolve2d_pieces) { size_t h, w, down, count; unsigned fold; } TYPED(convolve2d_pieces);
+typedef struct TYPED(convolve2d_pieces) {
+    size_t h, w, down, count;
+    unsigned fold;
+} TYPED(convolve2d_pieces);
 static inline TYPED(convolve2d_pieces) TYPED(convolve2d_cut)(size_t k_h, size_t k_w) {
     enum { CHAIN = TYPED(convolve2d_CHAIN), GROUP = TYPED(convolve2d_GROUP) };
-    const size_t across = (k_w + CHAIN - 1) / CHAIN, w = (k_w + across - 1) / across, fold = CHAIN / w, h = GROUP * fold;
+    const size_t across = (k_w + CHAIN - 1) / CHAIN, w = (k_w + across - 1) / across, fold = CHAIN / w,
+                 h = GROUP * fold;
     const size_t down = (k_h + h - 1) / h;
     return (TYPED(convolve2d_pieces)){h, w, down, down * across, (unsigned)fold};
 }
 
 /* The same tile as the sum of the pieces from <= piece < end. */
-static void TYPED(convolve2d_some)(const TYPED(convolve2d_pieces) *p, size_t from, size_t end, const T *taps, size_t k_h, size_t k_w,
-                                   const void *const *rows, size_t n_rows, size_t first, size_t step, size_t width, T *out,
-                                   size_t out_pitch, int how) {
+static void TYPED(convolve2d_some)(const TYPED(convolve2d_pieces) * p, size_t from, size_t end, const T *taps,
+    size_t k_h, size_t k_w, const void *const *rows, size_t n_rows, size_t first, size_t step, size_t width, T *out,
+    size_t out_pitch, int how) {
     for (size_t piece = from; piece < end; piece++) {
         const size_t j = piece % p->down * p->h, k = piece / p->down * p->w;
-        TYPED(convolve2d_tile)(taps + k * k_h + j, k_h, k_h - j < p->h ? k_h - j : p->h, k_w - k < p->w ? k_w - k : p->w, rows + j,
-                               n_rows, first + k * step, step, width, out, out_pitch, p->fold,
-                               how | (piece > from ? TYPED(convolve2d_ADDS) : 0));
+        TYPED(convolve2d_tile)(taps + k * k_h + j, k_h, k_h - j < p->h ? k_h - j : p->h,
+            k_w - k < p->w ? k_w - k : p->w, rows + j, n_rows, first + k * step, step, width, out, out_pitch, p->fold,
+            how | (piece > from ? TYPED(convolve2d_ADDS) : 0));
     }
 }
 
 /*
- * The same tile where pieces are many: groups of them added with what their addition rounds off (D. E. Knuth, "The Art of Computer
- * Programming", volume 2, section 4.2.2, theorem B), so that kernels of any size keep to the same error. Beyond infinity nothing was rounded off.
+ * The same tile where pieces are many: groups of them added with what their addition rounds off (D. E. Knuth, "The Art
+ * of Computer Programming", volume 2, section 4.2.2, theorem B), so that kernels of any size keep to the same error.
+ * Beyond infinity nothing was rounded off.
  */
-static void TYPED(convolve2d_many)(const TYPED(convolve2d_pieces) *p, const T *taps, size_t k_h, size_t k_w, const void *const *rows,
-                                   size_t n_rows, size_t first, size_t step, size_t width, T *out, size_t out_pitch, int how) {
+static void TYPED(convolve2d_many)(const TYPED(convolve2d_pieces) * p, const T *taps, size_t k_h, size_t k_w,
+    const void *const *rows, size_t n_rows, size_t first, size_t step, size_t width, T *out, size_t out_pitch,
+    int how) {
     enum { NUMBERS = 4 * TYPED(convolve2d_WIDE) * LANES, GROUP = TYPED(convolve2d_GROUP) };
     T sum[NUMBERS] = {0}, lost[NUMBERS] = {0}, part[NUMBERS];
     for (size_t piece = 0; piece < p->count; piece += GROUP) {
@@ -206,7 +215,7 @@ static void TYPED(convolve2d_many)(const TYPED(convolve2d_pieces) *p, const T *t
 }
 
 static inline void TYPED(convolve2d_any)(const T *taps, size_t k_h, size_t k_w, const void *const *rows, size_t n_rows,
-                                         size_t first, size_t step, size_t width, T *out, size_t out_pitch, int how) {
+    size_t first, size_t step, size_t width, T *out, size_t out_pitch, int how) {
     const int integral = (T)0.5 == 0, pass = k_w == 1 || k_h <= TYPED(convolve2d_FACTORS);
     if (integral || k_h * k_w <= (pass ? TYPED(convolve2d_PASS) : TYPED(convolve2d_WHOLE))) {
         TYPED(convolve2d_tile)(taps, k_h, k_h, k_w, rows, n_rows, first, step, width, out, out_pitch, 0, how);
@@ -248,8 +257,8 @@ static void TYPED(convolve2d)(const fc_convolve2d_block *b) {
             T *out = (T *)b->out + r * b->out_pitch + first;
             const int whole = (uintptr_t)out % 64 == 0 && b->out_pitch % LINE == 0 && width % LINE == 0;
             TYPED(convolve2d_any)(b->taps, b->k_h, b->k_w, b->rows + r, n, first, b->step, width, out, b->out_pitch,
-                                  (b->streams && whole ? TYPED(convolve2d_STREAMS) : 0)
-                                      | (b->backwards ? TYPED(convolve2d_BACKWARDS) : 0));
+                (b->streams && whole ? TYPED(convolve2d_STREAMS) : 0) |
+                    (b->backwards ? TYPED(convolve2d_BACKWARDS) : 0));
         }
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Complex numbers as pairs of real columns: with p = sum of re(tap) * x and q = sum of im(tap) * x over the real columns,
- * the result is (p_re - q_im, p_im + q_re). The taps come as two planes, real parts first.
+ * Complex numbers as pairs of real columns: with p = sum of re(tap) * x and q = sum of im(tap) * x over the real
+ * columns, the result is (p_re - q_im, p_im + q_re). The taps come as two planes, real parts first.
  */
 static void TYPED(convolve2d_complex)(const fc_convolve2d_block *b) {
     enum { COLS = TYPED(convolve2d_WIDE) * LANES };

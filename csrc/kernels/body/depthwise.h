@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Depthwise convolution with channels as lanes; depthwise_planes.h has columns as lanes. Both roll: positions of the input are met in
- * order, each is loaded once and added to all outputs whose window covers it, and the oldest output is stored when its window is
- * complete. With K taps and stride S along the rolling axis, A = ceil(K / S) outputs are open at a time:
+ * Depthwise convolution with channels as lanes; depthwise_planes.h has columns as lanes. Both roll: positions of the
+ * input are met in order, each is loaded once and added to all outputs whose window covers it, and the oldest output is
+ * stored when its window is complete. With K taps and stride S along the rolling axis, A = ceil(K / S) outputs are open
+ * at a time:
  *
  *     acc[r][a], output `step - (A - 1) + a` of output row r, takes tap S * (A - 1 - a) + f from position S * step + f.
  *
- * The first and the last A - 1 steps leave out the outputs that do not exist. An output's sum runs over positions, then over the
- * vectors of a position, here as in the general kernels.
+ * The first and the last A - 1 steps leave out the outputs that do not exist. An output's sum runs over positions, then
+ * over the vectors of a position, here as in the general kernels.
  */
 #define ALWAYS static inline __attribute__((always_inline))
 
-ALWAYS VEC V(relu_of)(VEC v, int relu) { return relu ? V(add)(V(max)(V(set1)(0), v), V(set1)(0)) : v; }     /* -0 becomes 0 */
+ALWAYS VEC V(relu_of)(VEC v, int relu) {
+    return relu ? V(add)(V(max)(V(set1)(0), v), V(set1)(0)) : v;
+} /* -0 becomes 0 */
 ALWAYS VEC V(load_some)(const T *p, size_t n, int tail) { return tail ? V(load_n)(p, n) : V(load)(p); }
 ALWAYS void V(store_some)(T *p, VEC v, size_t n, int tail) {
     if (tail)
@@ -21,98 +24,89 @@ ALWAYS void V(store_some)(T *p, VEC v, size_t n, int tail) {
 }
 
 /* One step of outputs FROM <= a < TO; FETCH fills v[] from the position, ADVANCE goes to the next one. */
-#define ROLL_STEP(K, S, R, FROM, TO, FETCH, ADVANCE)                                                                \
-    _Pragma("GCC unroll 2") for (int f = 0; f < S; f++) {                                                           \
-        if (S * (A - (TO)) + f < K) {                                                                               \
-            VEC v[K + R - 1];                                                                                       \
-            FETCH;                                                                                                  \
-            _Pragma("GCC unroll 8") for (int s = 0; s < K; s++)                                                     \
-                _Pragma("GCC unroll 8") for (int a = (FROM); a < (TO); a++)                                         \
-                    _Pragma("GCC unroll 2") for (int r = 0; r < R; r++)                                             \
-                        if (S * (A - 1 - a) + f < K)                                                                \
-                            acc[r][a] = V(fma)(v[s + r], w[S * (A - 1 - a) + f][s], acc[r][a]);                     \
-        }                                                                                                           \
-        ADVANCE;                                                                                                    \
+#define ROLL_STEP(K, S, R, FROM, TO, FETCH, ADVANCE)                                                 \
+    _Pragma("GCC unroll 2") for (int f = 0; f < S; f++) {                                            \
+        if (S * (A - (TO)) + f < K) {                                                                \
+            VEC v[K + R - 1];                                                                        \
+            FETCH;                                                                                   \
+            _Pragma("GCC unroll 8") for (int s = 0; s < K; s++)                                      \
+                _Pragma("GCC unroll 8") for (int a = (FROM); a < (TO); a++)                          \
+                    _Pragma("GCC unroll 2") for (int r = 0; r < R; r++) if (S * (A - 1 - a) + f < K) \
+                        acc[r][a] = V(fma)(v[s + r], w[S * (A - 1 - a) + f][s], acc[r][a]);          \
+        }                                                                                            \
+        ADVANCE;                                                                                     \
     }
 
-#define ROLL_SHIFT(R)                                                                                               \
-    _Pragma("GCC unroll 2") for (int r = 0; r < R; r++) {                                                           \
-        _Pragma("GCC unroll 8") for (int a = 0; a + 1 < A; a++)                                                     \
-            acc[r][a] = acc[r][a + 1];                                                                              \
-        acc[r][A - 1] = start;                                                                                      \
+#define ROLL_SHIFT(R)                                                                      \
+    _Pragma("GCC unroll 2") for (int r = 0; r < R; r++) {                                  \
+        _Pragma("GCC unroll 8") for (int a = 0; a + 1 < A; a++) acc[r][a] = acc[r][a + 1]; \
+        acc[r][A - 1] = start;                                                             \
     }
 
 /* `outputs` >= A - 1 of them; STORE(r, v) writes the next one of row r, NEXT goes on. */
-#define ROLL(K, S, R, FETCH, ADVANCE, STORE, NEXT)                                                                  \
-    do {                                                                                                            \
-        VEC acc[R][A];                                                                                              \
-        _Pragma("GCC unroll 2") for (int r = 0; r < R; r++)                                                         \
-            _Pragma("GCC unroll 8") for (int a = 0; a < A; a++)                                                     \
-                acc[r][a] = start;                                                                                  \
-        ROLL_FIRST(1, K, S, R, FETCH, ADVANCE)                                                                      \
-        ROLL_FIRST(2, K, S, R, FETCH, ADVANCE)                                                                      \
-        ROLL_FIRST(3, K, S, R, FETCH, ADVANCE)                                                                      \
-        ROLL_FIRST(4, K, S, R, FETCH, ADVANCE)                                                                      \
-        for (size_t i = A - 1; i < outputs; i++) {                                                                  \
-            ROLL_STEP(K, S, R, 0, A, FETCH, ADVANCE)                                                                \
-            ROLL_OUT(R, STORE, NEXT)                                                                                \
-        }                                                                                                           \
-        ROLL_LAST(1, K, S, R, FETCH, ADVANCE, STORE, NEXT)                                                          \
-        ROLL_LAST(2, K, S, R, FETCH, ADVANCE, STORE, NEXT)                                                          \
-        ROLL_LAST(3, K, S, R, FETCH, ADVANCE, STORE, NEXT)                                                          \
-        ROLL_LAST(4, K, S, R, FETCH, ADVANCE, STORE, NEXT)                                                          \
+#define ROLL(K, S, R, FETCH, ADVANCE, STORE, NEXT)                                                              \
+    do {                                                                                                        \
+        VEC acc[R][A];                                                                                          \
+        _Pragma("GCC unroll 2") for (int r = 0; r < R; r++) _Pragma("GCC unroll 8") for (int a = 0; a < A; a++) \
+            acc[r][a] = start;                                                                                  \
+        ROLL_FIRST(1, K, S, R, FETCH, ADVANCE)                                                                  \
+        ROLL_FIRST(2, K, S, R, FETCH, ADVANCE)                                                                  \
+        ROLL_FIRST(3, K, S, R, FETCH, ADVANCE)                                                                  \
+        ROLL_FIRST(4, K, S, R, FETCH, ADVANCE)                                                                  \
+        for (size_t i = A - 1; i < outputs; i++) {                                                              \
+            ROLL_STEP(K, S, R, 0, A, FETCH, ADVANCE)                                                            \
+            ROLL_OUT(R, STORE, NEXT)                                                                            \
+        }                                                                                                       \
+        ROLL_LAST(1, K, S, R, FETCH, ADVANCE, STORE, NEXT)                                                      \
+        ROLL_LAST(2, K, S, R, FETCH, ADVANCE, STORE, NEXT)                                                      \
+        ROLL_LAST(3, K, S, R, FETCH, ADVANCE, STORE, NEXT)                                                      \
+        ROLL_LAST(4, K, S, R, FETCH, ADVANCE, STORE, NEXT)                                                      \
     } while (0)
-#define ROLL_FIRST(E, K, S, R, FETCH, ADVANCE)                                                                      \
-    if (A > E) {                                                                                                    \
-        ROLL_STEP(K, S, R, A - E, A, FETCH, ADVANCE)                                                                \
-        ROLL_SHIFT(R)                                                                                               \
+#define ROLL_FIRST(E, K, S, R, FETCH, ADVANCE)       \
+    if (A > E) {                                     \
+        ROLL_STEP(K, S, R, A - E, A, FETCH, ADVANCE) \
+        ROLL_SHIFT(R)                                \
     }
-#define ROLL_LAST(E, K, S, R, FETCH, ADVANCE, STORE, NEXT)                                                          \
-    if (A > E) {                                                                                                    \
-        ROLL_STEP(K, S, R, 0, A - E, FETCH, ADVANCE)                                                                \
-        ROLL_OUT(R, STORE, NEXT)                                                                                    \
+#define ROLL_LAST(E, K, S, R, FETCH, ADVANCE, STORE, NEXT) \
+    if (A > E) {                                           \
+        ROLL_STEP(K, S, R, 0, A - E, FETCH, ADVANCE)       \
+        ROLL_OUT(R, STORE, NEXT)                           \
     }
-#define ROLL_OUT(R, STORE, NEXT)                                                                                    \
-    _Pragma("GCC unroll 2") for (int r = 0; r < R; r++)                                                             \
-        STORE(r, V(relu_of)(acc[r][0], relu));                                                                      \
-    NEXT;                                                                                                           \
+#define ROLL_OUT(R, STORE, NEXT)                                                               \
+    _Pragma("GCC unroll 2") for (int r = 0; r < R; r++) STORE(r, V(relu_of)(acc[r][0], relu)); \
+    NEXT;                                                                                      \
     ROLL_SHIFT(R)
 
 /* A column of the input: its cells in K + R - 1 rows. */
-#define CELLS_FETCH(K, R)                                                                                           \
-    _Pragma("GCC unroll 8") for (int s = 0; s < K + R - 1; s++)                                                     \
-        v[s] = V(set1)(0);                                                                                          \
-    if ((size_t)x < width)                                                                                          \
-        _Pragma("GCC unroll 8") for (int s = 0; s < K + R - 1; s++)                                                 \
-            v[s] = V(load_some)(at[s] + x, n, tail);                                                                \
-    _Pragma("GCC unroll 8") for (int s = 0; s < K + R - 1; s++)                                                     \
-        __builtin_prefetch(at[s] + x + ahead)
+#define CELLS_FETCH(K, R)                                                                                    \
+    _Pragma("GCC unroll 8") for (int s = 0; s < K + R - 1; s++) v[s] = V(set1)(0);                           \
+    if ((size_t)x < width)                                                                                   \
+        _Pragma("GCC unroll 8") for (int s = 0; s < K + R - 1; s++) v[s] = V(load_some)(at[s] + x, n, tail); \
+    _Pragma("GCC unroll 8") for (int s = 0; s < K + R - 1; s++) __builtin_prefetch(at[s] + x + ahead)
 #define CELLS_STORE(r, value) V(store_some)(y + (r) * y_row, value, n, tail)
 
 /* Dilation, for stride 1 only, is that many interleaved rows. */
-#define CELLS_KERNEL(K, S, R)                                                                                       \
-    ALWAYS void V(cells_##K##_##S##_##R)(const fc_depthwise_cells *b, size_t c, size_t n, int tail) {               \
-        enum { A = (K + S - 1) / S };                                                                               \
-        const ptrdiff_t dilation = S == 1 ? b->dilation : 1, count = (ptrdiff_t)b->count;                           \
-        const VEC start = b->start ? V(load_some)((const T *)b->start + c, n, tail) : V(set1)(0);                   \
-        const int relu = b->relu;                                                                                   \
-        VEC w[K][K];                                                                                                \
-        _Pragma("GCC unroll 8") for (int t = 0; t < K; t++)                                                         \
-            _Pragma("GCC unroll 8") for (int s = 0; s < K; s++)                                                     \
-                w[t][s] = V(load_some)((const T *)b->w + (size_t)(s * K + t) * b->w_pitch + c, n, tail);            \
-        for (ptrdiff_t phase = 0; phase < dilation && phase < count; phase++) {                                     \
-            const size_t outputs = (size_t)((count - phase + dilation - 1) / dilation);                             \
-            const ptrdiff_t y_move = dilation * b->y_pitch, y_row = b->y_row_pitch;                                 \
-            T *y = (T *)b->y + phase * b->y_pitch + c;                                                              \
-            const size_t width = (size_t)(b->width * b->x_pitch);                                                   \
-            const ptrdiff_t move = dilation * b->x_pitch;                                                           \
-            const ptrdiff_t ahead = 6 * move;                                                                       \
-            ptrdiff_t x = (b->first + phase) * b->x_pitch;                                                          \
-            const T *at[K + R - 1];                                                                                 \
-            _Pragma("GCC unroll 8") for (int s = 0; s < K + R - 1; s++)                                             \
-                at[s] = (const T *)b->rows[s] + c;                                                                  \
-            ROLL(K, S, R, CELLS_FETCH(K, R), x += move, CELLS_STORE, y += y_move);                                  \
-        }                                                                                                           \
+#define CELLS_KERNEL(K, S, R)                                                                                   \
+    ALWAYS void V(cells_##K##_##S##_##R)(const fc_depthwise_cells *b, size_t c, size_t n, int tail) {           \
+        enum { A = (K + S - 1) / S };                                                                           \
+        const ptrdiff_t dilation = S == 1 ? b->dilation : 1, count = (ptrdiff_t)b->count;                       \
+        const VEC start = b->start ? V(load_some)((const T *)b->start + c, n, tail) : V(set1)(0);               \
+        const int relu = b->relu;                                                                               \
+        VEC w[K][K];                                                                                            \
+        _Pragma("GCC unroll 8") for (int t = 0; t < K; t++) _Pragma("GCC unroll 8") for (int s = 0; s < K; s++) \
+            w[t][s] = V(load_some)((const T *)b->w + (size_t)(s * K + t) * b->w_pitch + c, n, tail);            \
+        for (ptrdiff_t phase = 0; phase < dilation && phase < count; phase++) {                                 \
+            const size_t outputs = (size_t)((count - phase + dilation - 1) / dilation);                         \
+            const ptrdiff_t y_move = dilation * b->y_pitch, y_row = b->y_row_pitch;                             \
+            T *y = (T *)b->y + phase * b->y_pitch + c;                                                          \
+            const size_t width = (size_t)(b->width * b->x_pitch);                                               \
+            const ptrdiff_t move = dilation * b->x_pitch;                                                       \
+            const ptrdiff_t ahead = 6 * move;                                                                   \
+            ptrdiff_t x = (b->first + phase) * b->x_pitch;                                                      \
+            const T *at[K + R - 1];                                                                             \
+            _Pragma("GCC unroll 8") for (int s = 0; s < K + R - 1; s++) at[s] = (const T *)b->rows[s] + c;      \
+            ROLL(K, S, R, CELLS_FETCH(K, R), x += move, CELLS_STORE, y += y_move);                              \
+        }                                                                                                       \
     }
 CELLS_KERNEL(3, 1, 1)
 CELLS_KERNEL(3, 1, 2)
@@ -152,7 +146,8 @@ ALWAYS void V(cells_any)(const fc_depthwise_cells *b, size_t c, size_t n, int ta
                 }
                 _Pragma("GCC unroll 4") for (int o = 0; o < V(CELLS_AT_ONCE); o++) {
                     const ptrdiff_t x = first + o * b->stride;
-                    const VEC cell = o < outs && x >= 0 && x < b->width ? V(load_some)(row + x * pitch, n, tail) : V(set1)(0);
+                    const VEC cell = o < outs && x >= 0 && x < b->width ? V(load_some)(row + x * pitch, n, tail)
+                                                                        : V(set1)(0);
                     sum[0][o] = V(fma)(cell, w, sum[0][o]);
                 }
             }
@@ -163,25 +158,26 @@ ALWAYS void V(cells_any)(const fc_depthwise_cells *b, size_t c, size_t n, int ta
 }
 
 /*
- * A function each: their registers would not fit into one. Outputs are taken some columns at a time, so that what one vector of channels
- * brought into L1 is still there for the next: cache lines are shared where the tensor is not aligned.
+ * A function each: their registers would not fit into one. Outputs are taken some columns at a time, so that what one
+ * vector of channels brought into L1 is still there for the next: cache lines are shared where the tensor is not
+ * aligned.
  */
 enum { V(CELLS_TILE) = 32 };
-#define CELLS_EACH(name)                                                                                            \
-    static __attribute__((noinline)) void V(each_##name)(const fc_depthwise_cells *whole) {                         \
-        const size_t most = (size_t)whole->dilation * (whole->stride < 2 ? V(CELLS_TILE) : V(CELLS_TILE) / 2);      \
-        const size_t tiles = (whole->count + most - 1) / most, tile = (whole->count + tiles - 1) / tiles;           \
-        fc_depthwise_cells part = *whole, *b = &part;                                                               \
-        for (size_t j = 0; j < whole->count; j += tile) {                                                           \
-            size_t c = 0;                                                                                           \
-            part.first = whole->first + (ptrdiff_t)j * whole->stride;                                               \
-            part.count = whole->count - j < tile ? whole->count - j : tile;                                         \
-            part.y = (T *)whole->y + (ptrdiff_t)j * whole->y_pitch;                                                 \
-            for (; c + LANES <= b->channels; c += LANES)                                                            \
-                V(name)(b, c, LANES, 0);                                                                            \
-            if (c < b->channels)                                                                                    \
-                V(name)(b, c, b->channels - c, 1);                                                                  \
-        }                                                                                                           \
+#define CELLS_EACH(name)                                                                                       \
+    static __attribute__((noinline)) void V(each_##name)(const fc_depthwise_cells *whole) {                    \
+        const size_t most = (size_t)whole->dilation * (whole->stride < 2 ? V(CELLS_TILE) : V(CELLS_TILE) / 2); \
+        const size_t tiles = (whole->count + most - 1) / most, tile = (whole->count + tiles - 1) / tiles;      \
+        fc_depthwise_cells part = *whole, *b = &part;                                                          \
+        for (size_t j = 0; j < whole->count; j += tile) {                                                      \
+            size_t c = 0;                                                                                      \
+            part.first = whole->first + (ptrdiff_t)j * whole->stride;                                          \
+            part.count = whole->count - j < tile ? whole->count - j : tile;                                    \
+            part.y = (T *)whole->y + (ptrdiff_t)j * whole->y_pitch;                                            \
+            for (; c + LANES <= b->channels; c += LANES)                                                       \
+                V(name)(b, c, LANES, 0);                                                                       \
+            if (c < b->channels)                                                                               \
+                V(name)(b, c, b->channels - c, 1);                                                             \
+        }                                                                                                      \
     }
 CELLS_EACH(cells_3_1_1)
 CELLS_EACH(cells_3_1_2)

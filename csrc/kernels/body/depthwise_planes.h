@@ -1,32 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /* Depthwise convolution with the columns of an output row as lanes, rolling down the rows (depthwise.h says how). */
-#define PLANES_FETCH(K)                                                                                             \
-    const T *p = *row + j;                                                                                          \
-    _Pragma("GCC unroll 8") for (int t = 0; t < K; t++)                                                             \
-        v[t] = V(load)(p + offsets[t])
+#define PLANES_FETCH(K)    \
+    const T *p = *row + j; \
+    _Pragma("GCC unroll 8") for (int t = 0; t < K; t++) v[t] = V(load)(p + offsets[t])
 #define PLANES_STORE(r, value) V(store_some)(y, value, n, tail)
 
 /* Dilation, for stride 1 only, is that many interleaved sets of rows. */
-#define PLANES_KERNEL(K, S)                                                                                         \
-    ALWAYS void V(planes_##K##_##S)(const fc_depthwise_planes *b, size_t j, size_t n, int tail) {                   \
-        enum { A = (K + S - 1) / S };                                                                               \
-        const size_t dilation = S == 1 ? b->dilation : 1;                                                           \
-        const VEC start = V(set1)(b->start ? *(const T *)b->start : 0);                                             \
-        const int relu = b->relu;                                                                                   \
-        VEC w[K][K];                                                                                                \
-        ptrdiff_t offsets[K];                                                                                       \
-        _Pragma("GCC unroll 8") for (int s = 0; s < K; s++) {                                                       \
-            offsets[s] = b->offsets[s];                                                                             \
-            _Pragma("GCC unroll 8") for (int t = 0; t < K; t++)                                                     \
-                w[s][t] = V(set1)(((const T *)b->w)[s * K + t]);                                                    \
-        }                                                                                                           \
-        for (size_t phase = 0; phase < dilation && phase < b->count; phase++) {                                     \
-            const size_t outputs = (b->count - phase + dilation - 1) / dilation;                                    \
-            const ptrdiff_t y_move = (ptrdiff_t)dilation * b->y_pitch;                                              \
-            T *y = (T *)b->y + (ptrdiff_t)phase * b->y_pitch + j;                                                   \
-            const T *const *row = (const T *const *)b->rows + phase;                                                \
-            ROLL(K, S, 1, PLANES_FETCH(K), row += dilation, PLANES_STORE, y += y_move);                             \
-        }                                                                                                           \
+#define PLANES_KERNEL(K, S)                                                                                      \
+    ALWAYS void V(planes_##K##_##S)(const fc_depthwise_planes *b, size_t j, size_t n, int tail) {                \
+        enum { A = (K + S - 1) / S };                                                                            \
+        const size_t dilation = S == 1 ? b->dilation : 1;                                                        \
+        const VEC start = V(set1)(b->start ? *(const T *)b->start : 0);                                          \
+        const int relu = b->relu;                                                                                \
+        VEC w[K][K];                                                                                             \
+        ptrdiff_t offsets[K];                                                                                    \
+        _Pragma("GCC unroll 8") for (int s = 0; s < K; s++) {                                                    \
+            offsets[s] = b->offsets[s];                                                                          \
+            _Pragma("GCC unroll 8") for (int t = 0; t < K; t++) w[s][t] = V(set1)(((const T *)b->w)[s * K + t]); \
+        }                                                                                                        \
+        for (size_t phase = 0; phase < dilation && phase < b->count; phase++) {                                  \
+            const size_t outputs = (b->count - phase + dilation - 1) / dilation;                                 \
+            const ptrdiff_t y_move = (ptrdiff_t)dilation * b->y_pitch;                                           \
+            T *y = (T *)b->y + (ptrdiff_t)phase * b->y_pitch + j;                                                \
+            const T *const *row = (const T *const *)b->rows + phase;                                             \
+            ROLL(K, S, 1, PLANES_FETCH(K), row += dilation, PLANES_STORE, y += y_move);                          \
+        }                                                                                                        \
     }
 PLANES_KERNEL(3, 1)
 PLANES_KERNEL(3, 2)
@@ -64,13 +62,13 @@ ALWAYS void V(planes_any)(const fc_depthwise_planes *b, size_t j, size_t n, int 
     }
 }
 
-#define PLANES_EACH(name)                                                                                           \
-    static __attribute__((noinline)) void V(each_##name)(const fc_depthwise_planes *b) {                            \
-        size_t j = 0;                                                                                               \
-        for (; j + LANES <= b->cols; j += LANES)                                                                    \
-            V(name)(b, j, LANES, 0);                                                                                \
-        if (j < b->cols)                                                                                            \
-            V(name)(b, j, b->cols - j, 1);                                                                          \
+#define PLANES_EACH(name)                                                                \
+    static __attribute__((noinline)) void V(each_##name)(const fc_depthwise_planes *b) { \
+        size_t j = 0;                                                                    \
+        for (; j + LANES <= b->cols; j += LANES)                                         \
+            V(name)(b, j, LANES, 0);                                                     \
+        if (j < b->cols)                                                                 \
+            V(name)(b, j, b->cols - j, 1);                                               \
     }
 PLANES_EACH(planes_3_1)
 PLANES_EACH(planes_3_2)
@@ -110,7 +108,8 @@ ALWAYS void V(deinterleave_phase)(size_t n, size_t step, const T *x, T *to) {
             V(store)(to + i, V(even)(V(load)(x + 2 * i), V(load)(x + 2 * i + LANES)));
         if (i < n) {
             const size_t left = 2 * (n - i) - 1, high = left > LANES ? left - LANES : 0;
-            V(store_n)(to + i, V(even)(V(load_n)(x + 2 * i, left - high), V(load_n)(x + 2 * i + (high ? LANES : 0), high)), n - i);
+            V(store_n)(to + i,
+                V(even)(V(load_n)(x + 2 * i, left - high), V(load_n)(x + 2 * i + (high ? LANES : 0), high)), n - i);
         }
         return;
     }

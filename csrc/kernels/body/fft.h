@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The passes of a two-dimensional transform: along columns on strips of the block as they lie; along rows on LANES of them turned to lie in
- * the lanes, forth, times the spectrum and back before they leave L1.
+ * The passes of a two-dimensional transform: along columns on strips of the block as they lie; along rows on LANES of
+ * them turned to lie in the lanes, forth, times the spectrum and back before they leave L1.
  */
 enum { TYPED(fft_TILE) = LANES * TYPED(fft_ROW) };
 
 /* to := from with rows and columns of LANES x LANES complex numbers exchanged; rows are fft_ROW apart in both. */
-#define FFT_ZIP(VECTORS)                                                                                                    \
-    for (int side = 0; side < 2; side++) {                                                                                  \
-        VEC v[VECTORS];                                                                                                     \
-        _Pragma("GCC unroll 16") for (int i = 0; i < VECTORS; i++)                                                          \
-            v[i] = V(load)(from + i * TYPED(fft_ROW) + side * LANES);                                                       \
-        _Pragma("GCC unroll 4") for (int half = VECTORS; half > 1; half /= 2) {                                             \
-            VEC zipped[VECTORS];                                                                                            \
-            _Pragma("GCC unroll 8") for (int i = 0; i < VECTORS / 2; i++) {                                                 \
-                zipped[2 * i] = V(zip_low)(v[i], v[i + VECTORS / 2]);                                                       \
-                zipped[2 * i + 1] = V(zip_high)(v[i], v[i + VECTORS / 2]);                                                  \
-            }                                                                                                               \
-            _Pragma("GCC unroll 16") for (int i = 0; i < VECTORS; i++)                                                      \
-                v[i] = zipped[i];                                                                                           \
-        }                                                                                                                   \
-        _Pragma("GCC unroll 16") for (int i = 0; i < VECTORS; i++)                                                          \
-            V(store)(to + i * TYPED(fft_ROW) + side * LANES, v[i]);                                                         \
+#define FFT_ZIP(VECTORS)                                                                 \
+    for (int side = 0; side < 2; side++) {                                               \
+        VEC v[VECTORS];                                                                  \
+        _Pragma("GCC unroll 16") for (int i = 0; i < VECTORS; i++)                       \
+            v[i] = V(load)(from + i * TYPED(fft_ROW) + side * LANES);                    \
+        _Pragma("GCC unroll 4") for (int half = VECTORS; half > 1; half /= 2) {          \
+            VEC zipped[VECTORS];                                                         \
+            _Pragma("GCC unroll 8") for (int i = 0; i < VECTORS / 2; i++) {              \
+                zipped[2 * i] = V(zip_low)(v[i], v[i + VECTORS / 2]);                    \
+                zipped[2 * i + 1] = V(zip_high)(v[i], v[i + VECTORS / 2]);               \
+            }                                                                            \
+            _Pragma("GCC unroll 16") for (int i = 0; i < VECTORS; i++) v[i] = zipped[i]; \
+        }                                                                                \
+        _Pragma("GCC unroll 16") for (int i = 0; i < VECTORS; i++)                       \
+            V(store)(to + i * TYPED(fft_ROW) + side * LANES, v[i]);                      \
     }
 
 FC_FFT_INLINE void TYPED(fft_turn_tile)(T *to, const T *from) {
@@ -65,7 +64,8 @@ static void TYPED(fft_filter)(const fc_fft_rows *b) {
             T *x = strip + row * TYPED(fft_ROW);
             for (size_t level = 1; level < last; level++)
                 TYPED(fft_forward)(&levels, level, x, part);
-            (levels.radix[last] == 8 ? TYPED(fft_center_8) : TYPED(fft_center_4))(x, part, spectrum + row * TYPED(fft_ROW), energy);
+            (levels.radix[last] == 8 ? TYPED(fft_center_8) : TYPED(fft_center_4))(
+                x, part, spectrum + row * TYPED(fft_ROW), energy);
             for (size_t level = last - 1; level > 0; level--)
                 TYPED(fft_inverse)(&levels, level, x, part);
         }
@@ -91,7 +91,8 @@ static void TYPED(fft_spectrum)(const fc_fft_rows *b) {
 }
 
 /* n <= LANES complex numbers from re and im, shifted, or from re where im is NULL, zeros behind them. */
-FC_FFT_INLINE void TYPED(fft_cells)(const T *re, const T *im, size_t n_re, size_t n_im, VEC re_shift, VEC im_shift, T *to) {
+FC_FFT_INLINE void TYPED(fft_cells)(
+    const T *re, const T *im, size_t n_re, size_t n_im, VEC re_shift, VEC im_shift, T *to) {
     VEC r, i;
     if (im) {
         r = V(add)(V(load_n)(re, n_re), re_shift);
@@ -106,8 +107,10 @@ FC_FFT_INLINE void TYPED(fft_cells)(const T *re, const T *im, size_t n_re, size_
     V(store)(to + LANES, i);
 }
 
-/* The first level of `strips` neighbouring strips straight from the image: its lines serve two of them while they are near. */
-FC_FFT_INLINE void TYPED(fft_first)(const int radix, const fc_fft_columns *b, size_t at, size_t strips, const T *w, T *x) {
+/* The first level of `strips` neighbouring strips straight from the image: its lines serve two of them while they are
+ * near. */
+FC_FFT_INLINE void TYPED(fft_first)(
+    const int radix, const fc_fft_columns *b, size_t at, size_t strips, const T *w, T *x) {
     const T *const *re_rows = (const T *const *)b->re, *const *im_rows = (const T *const *)b->im;
     const size_t part = b->rows / (size_t)radix, step = part * TYPED(fft_ROW), length = b->rows * TYPED(fft_ROW);
     const VEC re_shift = V(set1)((T)b->re_shift), im_shift = V(set1)((T)b->im_shift);
@@ -125,14 +128,18 @@ FC_FFT_INLINE void TYPED(fft_first)(const int radix, const fc_fft_columns *b, si
         }
 }
 
-__attribute__((noinline)) static void TYPED(fft_first_4)(const fc_fft_columns *b, size_t at, size_t strips, const T *w, T *x) {
+__attribute__((noinline)) static void TYPED(fft_first_4)(
+    const fc_fft_columns *b, size_t at, size_t strips, const T *w, T *x) {
     TYPED(fft_first)(4, b, at, strips, w, x);
 }
-__attribute__((noinline)) static void TYPED(fft_first_8)(const fc_fft_columns *b, size_t at, size_t strips, const T *w, T *x) {
+__attribute__((noinline)) static void TYPED(fft_first_8)(
+    const fc_fft_columns *b, size_t at, size_t strips, const T *w, T *x) {
     TYPED(fft_first)(8, b, at, strips, w, x);
 }
 
-static inline size_t TYPED(fft_left)(size_t cols, size_t at) { return cols < at ? 0 : cols - at < LANES ? cols - at : LANES; }
+static inline size_t TYPED(fft_left)(size_t cols, size_t at) {
+    return cols < at ? 0 : cols - at < LANES ? cols - at : LANES;
+}
 
 /* 0 * x added up: 0 where all are finite, else NaN. */
 static int TYPED(fft_finite)(const T *x, size_t count) {
@@ -158,13 +165,13 @@ static int TYPED(fft_forward_columns)(const fc_fft_columns *b) {
         else {
             const size_t n_re = TYPED(fft_left)(b->re_cols, at), n_im = TYPED(fft_left)(b->im_cols, at);
             for (size_t r = 0; r < b->rows; r++)
-                TYPED(fft_cells)((const T *)b->re[r] + (b->im ? at : 2 * at), b->im ? (const T *)b->im[r] + at : NULL, n_re, n_im,
-                                 re_shift, im_shift, strip + r * TYPED(fft_ROW));
+                TYPED(fft_cells)((const T *)b->re[r] + (b->im ? at : 2 * at), b->im ? (const T *)b->im[r] + at : NULL,
+                    n_re, n_im, re_shift, im_shift, strip + r * TYPED(fft_ROW));
             TYPED(fft_forward)(&levels, 0, strip, b->rows);
         }
         for (size_t row = 0; row < n * b->rows; row += part) {
             T *const x = strip + row * TYPED(fft_ROW);
-            if (row % b->rows == 0)     /* the first part holds sums of all rows */
+            if (row % b->rows == 0) /* the first part holds sums of all rows */
                 finite &= TYPED(fft_finite)(x, part * TYPED(fft_ROW));
             for (size_t level = 1; level < levels.count; level++)
                 TYPED(fft_forward)(&levels, level, x, part);
@@ -175,7 +182,8 @@ static int TYPED(fft_forward_columns)(const fc_fft_columns *b) {
 
 /*
  * The last level of a strip straight to the results, in whole vectors; the sum of 0 times each. A vector lies in two
- * lines, the second of which is the next strip's first: the one after is asked for, as every row is on a page of its own.
+ * lines, the second of which is the next strip's first: the one after is asked for, as every row is on a page of its
+ * own.
  */
 FC_FFT_INLINE VEC TYPED(fft_final)(const int radix, const fc_fft_columns *b, size_t at, const T *w, const T *x) {
     const size_t part = b->rows / (size_t)radix, step = part * TYPED(fft_ROW);
@@ -247,7 +255,8 @@ static int TYPED(fft_inverse_columns)(const fc_fft_columns *b) {
             for (size_t level = levels.count - 1; level > 0; level--)
                 TYPED(fft_inverse)(&levels, level, strip + row * TYPED(fft_ROW), part);
         if (b->im && n_re == LANES && (n_im == LANES || !b->im_rows))
-            sum = V(add)(sum, (levels.radix[0] == 8 ? TYPED(fft_final_8) : TYPED(fft_final_4))(b, at, levels.twiddles[0], strip));
+            sum = V(add)(sum,
+                (levels.radix[0] == 8 ? TYPED(fft_final_8) : TYPED(fft_final_4))(b, at, levels.twiddles[0], strip));
         else {
             TYPED(fft_inverse)(&levels, 0, strip, b->rows);
             sum = V(add)(sum, TYPED(fft_put)(b, at, n_re, n_im, strip));
@@ -257,6 +266,6 @@ static int TYPED(fft_inverse_columns)(const fc_fft_columns *b) {
 }
 
 static void TYPED(fft)(fc_fft *fft) {
-    *fft = (fc_fft){LANES, TYPED(fft_MOST), TYPED(fft_forward_columns), TYPED(fft_filter), TYPED(fft_spectrum), TYPED(fft_inverse_columns),
-                    TYPED(fft_tiles), TYPED(fft_windows), TYPED(fft_weigh)};
+    *fft = (fc_fft){LANES, TYPED(fft_MOST), TYPED(fft_forward_columns), TYPED(fft_filter), TYPED(fft_spectrum),
+        TYPED(fft_inverse_columns), TYPED(fft_tiles), TYPED(fft_windows), TYPED(fft_weigh)};
 }

@@ -2,7 +2,8 @@
 /* Lower bounds of what the windows of an image hold, which say how exact the sums of a transform have to be. */
 
 /* Four vectors of columns, of which n[i] lanes exist, summed over the rows and then in pairs of columns. */
-FC_FFT_INLINE void TYPED(fft_tile_lot)(const T *const *rows, size_t n_rows, size_t at, const size_t *n, VEC cap, VEC *pairs) {
+FC_FFT_INLINE void TYPED(fft_tile_lot)(
+    const T *const *rows, size_t n_rows, size_t at, const size_t *n, VEC cap, VEC *pairs) {
     VEC sum[4] = {V(set1)(0), V(set1)(0), V(set1)(0), V(set1)(0)};
     for (size_t r = 0; r < n_rows; r++) {
         const T *x = rows[r] + at;
@@ -15,7 +16,8 @@ FC_FFT_INLINE void TYPED(fft_tile_lot)(const T *const *rows, size_t n_rows, size
         pairs[i] = V(add)(V(even)(sum[2 * i], sum[2 * i + 1]), V(odd)(sum[2 * i], sum[2 * i + 1]));
 }
 
-static void TYPED(fft_tiles)(const void *const *rows_, size_t n_rows, size_t n_cols, size_t width, double cap_, void *sums_) {
+static void TYPED(fft_tiles)(
+    const void *const *rows_, size_t n_rows, size_t n_cols, size_t width, double cap_, void *sums_) {
     const T *const *rows = (const T *const *)rows_;
     const VEC cap = V(set1)((T)cap_);
     T *sums = sums_;
@@ -52,7 +54,7 @@ FC_FFT_INLINE VEC TYPED(fft_counted)(const void *row, size_t c, size_t n, VEC ca
  * not exist are summed of others and not looked at.
  */
 FC_FFT_INLINE void TYPED(fft_window_columns)(const void *const *rows, size_t high, size_t last, size_t c, size_t n,
-                                             VEC cap, const size_t group, T *to, size_t pitch) {
+    VEC cap, const size_t group, T *to, size_t pitch) {
     VEC above[FC_FFT_SHARED], sum = V(set1)(0);
     above[group - 1] = sum;
     _Pragma("GCC unroll 8") for (size_t i = group - 1; i-- > 0;)
@@ -65,8 +67,8 @@ FC_FFT_INLINE void TYPED(fft_window_columns)(const void *const *rows, size_t hig
     }
 }
 
-FC_FFT_INLINE void TYPED(fft_window_group)(const fc_fft_windows *w, size_t first, size_t length, const size_t group,
-                                           T *to, size_t pitch) {
+FC_FFT_INLINE void TYPED(fft_window_group)(
+    const fc_fft_windows *w, size_t first, size_t length, const size_t group, T *to, size_t pitch) {
     const void *const *rows = w->rows + first;
     const size_t high = w->high, last = w->n_rows + high - 2 - first;
     const VEC cap = V(set1)((T)w->cap);
@@ -89,8 +91,8 @@ FC_FFT_INLINE void TYPED(fft_window_group)(const fc_fft_windows *w, size_t first
 FC_FFT_INLINE void TYPED(fft_fours)(const T *columns, size_t step, size_t length, T *fours) {
     for (size_t c = 0; c < length; c += LANES) {
         const T *x = columns + c;
-        V(store)(fours + c, V(add)(V(add)(V(load)(x), V(load)(x + step)),
-                                   V(add)(V(load)(x + 2 * step), V(load)(x + 3 * step))));
+        V(store)(fours + c,
+            V(add)(V(add)(V(load)(x), V(load)(x + step)), V(add)(V(load)(x + 2 * step), V(load)(x + 3 * step))));
     }
 }
 
@@ -149,8 +151,8 @@ static double TYPED(fft_windows)(const fc_fft_windows *w) {
         if (w->wide >= FC_FFT_WIDE)
             TYPED(fft_fours)(columns, w->step, group * pitch, fours);
         for (size_t i = 0; i < group && u + i < w->n_rows; i++) {
-            const VEC found = TYPED(fft_window_row)(w, columns + i * pitch, fours + i * pitch,
-                                                    w->sums ? (T *)w->sums + (u + i) * w->pitch : NULL);
+            const VEC found = TYPED(fft_window_row)(
+                w, columns + i * pitch, fours + i * pitch, w->sums ? (T *)w->sums + (u + i) * w->pitch : NULL);
             if (w->least)
                 w->least[u + i] = TYPED(fft_least)(found);
             least = V(min)(least, found);
@@ -161,12 +163,11 @@ static double TYPED(fft_windows)(const fc_fft_windows *w) {
 
 /* Two vectors of columns from c on, of n_rows rows from r on; n_rows is a constant of each copy. */
 FC_FFT_INLINE VEC TYPED(fft_weigh_rows)(const fc_fft_weigh *b, size_t r, size_t c, const size_t n_rows) {
-    enum { LOOK = 16, MOST = 6 };       /* taps between two looks */
+    enum { LOOK = 16, MOST = 6 }; /* taps between two looks */
     const T *sizes = b->sizes;
     T *sums = (T *)b->sums + r * FC_FFT_LOT + c;
     VEC sum[2 * MOST];
-    _Pragma("GCC unroll 12") for (size_t i = 0; i < 2 * n_rows; i++)
-        sum[i] = V(set1)(0);
+    _Pragma("GCC unroll 12") for (size_t i = 0; i < 2 * n_rows; i++) sum[i] = V(set1)(0);
     VEC least = V(set1)(0);
     for (size_t t = 0; t < b->n_taps; t++) {
         const T *const *rows = (const T *const *)b->rows + r + b->places[t].row;
@@ -179,8 +180,7 @@ FC_FFT_INLINE VEC TYPED(fft_weigh_rows)(const fc_fft_weigh *b, size_t r, size_t 
         if (t % LOOK != LOOK - 1 && t + 1 < b->n_taps)
             continue;
         least = sum[0];
-        _Pragma("GCC unroll 12") for (size_t i = 1; i < 2 * n_rows; i++)
-            least = V(min)(least, sum[i]);
+        _Pragma("GCC unroll 12") for (size_t i = 1; i < 2 * n_rows; i++) least = V(min)(least, sum[i]);
         if (-(double)V(hmax)(V(neg)(least)) >= b->enough)
             break;
     }

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fourier transforms of radix 4 and 8 on rows of LANES complex numbers: a row is a vector of real parts and one of imaginary parts behind
- * it, so lanes never mix. The inverse is the same sums with real and imaginary parts exchanged.
+ * Fourier transforms of radix 4 and 8 on rows of LANES complex numbers: a row is a vector of real parts and one of
+ * imaginary parts behind it, so lanes never mix. The inverse is the same sums with real and imaginary parts exchanged.
  *
- * Levels work in place. Forward, a level of m rows takes rows j, j + m/r, ... apart into r transforms of m/r (decimation in frequency), so
- * that results come out in the order of reversed digits; inverse levels undo that one after the other and need no reordering either.
+ * Levels work in place. Forward, a level of m rows takes rows j, j + m/r, ... apart into r transforms of m/r
+ * (decimation in frequency), so that results come out in the order of reversed digits; inverse levels undo that one
+ * after the other and need no reordering either.
  */
 #ifndef FC_FFT_INLINE
 #define FC_FFT_INLINE static inline __attribute__((always_inline))
 enum { FFT_LEVELS = 16 };
 /* Levels of a transform, from the one over all rows down; the last has no twiddles. */
-typedef struct fft_levels { size_t count, radix[FFT_LEVELS], rows[FFT_LEVELS]; const void *twiddles[FFT_LEVELS]; } fft_levels;
+typedef struct fft_levels {
+    size_t count, radix[FFT_LEVELS], rows[FFT_LEVELS];
+    const void *twiddles[FFT_LEVELS];
+} fft_levels;
 #endif
 
 enum { TYPED(fft_ROW) = 2 * LANES, TYPED(fft_MOST) = VEC_REGISTERS < 32 ? 4 : 8 };
@@ -28,8 +32,10 @@ static fft_levels TYPED(fft_plan)(size_t n, const T *twiddles) {
 }
 
 FC_FFT_INLINE void TYPED(fft_dft4)(VEC *re, VEC *im) {
-    const VEC pr = V(add)(re[0], re[2]), pi = V(add)(im[0], im[2]), qr = V(sub)(re[0], re[2]), qi = V(sub)(im[0], im[2]);
-    const VEC rr = V(add)(re[1], re[3]), ri = V(add)(im[1], im[3]), tr = V(sub)(re[1], re[3]), ti = V(sub)(im[1], im[3]);
+    const VEC pr = V(add)(re[0], re[2]), pi = V(add)(im[0], im[2]), qr = V(sub)(re[0], re[2]),
+              qi = V(sub)(im[0], im[2]);
+    const VEC rr = V(add)(re[1], re[3]), ri = V(add)(im[1], im[3]), tr = V(sub)(re[1], re[3]),
+              ti = V(sub)(im[1], im[3]);
     re[0] = V(add)(pr, rr);
     im[0] = V(add)(pi, ri);
     re[1] = V(add)(qr, ti);
@@ -40,7 +46,8 @@ FC_FFT_INLINE void TYPED(fft_dft4)(VEC *re, VEC *im) {
     im[3] = V(add)(qi, tr);
 }
 
-/* The even results from sums of opposite terms; the odd ones from their differences, turned by eighths, whose factor joins the last additions. */
+/* The even results from sums of opposite terms; the odd ones from their differences, turned by eighths, whose factor
+ * joins the last additions. */
 FC_FFT_INLINE void TYPED(fft_dft8)(VEC *re, VEC *im) {
     VEC ar[4], ai[4], br[4], bi[4];
     _Pragma("GCC unroll 4") for (int k = 0; k < 4; k++) {
@@ -51,8 +58,10 @@ FC_FFT_INLINE void TYPED(fft_dft8)(VEC *re, VEC *im) {
     }
     TYPED(fft_dft4)(ar, ai);
     const VEC half = V(set1)((T)0.70710678118654752440);
-    const VEC pr = V(add)(br[0], bi[2]), pi = V(sub)(bi[0], br[2]), qr = V(sub)(br[0], bi[2]), qi = V(add)(bi[0], br[2]);
-    const VEC dr = V(add)(br[1], bi[1]), di = V(sub)(bi[1], br[1]), er = V(sub)(bi[3], br[3]), ei = V(add)(bi[3], br[3]);
+    const VEC pr = V(add)(br[0], bi[2]), pi = V(sub)(bi[0], br[2]), qr = V(sub)(br[0], bi[2]),
+              qi = V(add)(bi[0], br[2]);
+    const VEC dr = V(add)(br[1], bi[1]), di = V(sub)(bi[1], br[1]), er = V(sub)(bi[3], br[3]),
+              ei = V(add)(bi[3], br[3]);
     const VEC ur = V(add)(dr, er), ui = V(sub)(di, ei), vr = V(sub)(dr, er), vi = V(add)(di, ei);
     _Pragma("GCC unroll 4") for (int k = 0; k < 4; k++) {
         re[2 * k] = ar[k];
@@ -117,7 +126,8 @@ FC_FFT_INLINE void TYPED(fft_butterfly)(const int radix, const int inverse, T *x
 }
 
 /* A level over `rows` rows in groups of m. */
-FC_FFT_INLINE void TYPED(fft_level)(const int radix, const int inverse, T *x, size_t rows, size_t m, const T *twiddles) {
+FC_FFT_INLINE void TYPED(fft_level)(
+    const int radix, const int inverse, T *x, size_t rows, size_t m, const T *twiddles) {
     const size_t part = m / (size_t)radix, step = part * TYPED(fft_ROW);
     for (T *const end = x + rows * TYPED(fft_ROW); x < end; x += m * TYPED(fft_ROW)) {
         const T *w = twiddles;
@@ -127,9 +137,9 @@ FC_FFT_INLINE void TYPED(fft_level)(const int radix, const int inverse, T *x, si
     }
 }
 
-#define FFT_LEVEL(NAME, RADIX, INVERSE)                                                                                    \
-    __attribute__((noinline)) static void TYPED(NAME)(T *x, size_t rows, size_t m, const T *twiddles) {                   \
-        TYPED(fft_level)(RADIX, INVERSE, x, rows, m, twiddles);                                                           \
+#define FFT_LEVEL(NAME, RADIX, INVERSE)                                                                  \
+    __attribute__((noinline)) static void TYPED(NAME)(T * x, size_t rows, size_t m, const T *twiddles) { \
+        TYPED(fft_level)(RADIX, INVERSE, x, rows, m, twiddles);                                          \
     }
 FFT_LEVEL(fft_forward_4, 4, 0)
 FFT_LEVEL(fft_forward_8, 8, 0)
@@ -138,14 +148,17 @@ FFT_LEVEL(fft_inverse_8, 8, 1)
 #undef FFT_LEVEL
 
 static void TYPED(fft_forward)(const fft_levels *levels, size_t level, T *x, size_t rows) {
-    (levels->radix[level] == 8 ? TYPED(fft_forward_8) : TYPED(fft_forward_4))(x, rows, levels->rows[level], levels->twiddles[level]);
+    (levels->radix[level] == 8 ? TYPED(fft_forward_8) : TYPED(fft_forward_4))(
+        x, rows, levels->rows[level], levels->twiddles[level]);
 }
 
 static void TYPED(fft_inverse)(const fft_levels *levels, size_t level, T *x, size_t rows) {
-    (levels->radix[level] == 8 ? TYPED(fft_inverse_8) : TYPED(fft_inverse_4))(x, rows, levels->rows[level], levels->twiddles[level]);
+    (levels->radix[level] == 8 ? TYPED(fft_inverse_8) : TYPED(fft_inverse_4))(
+        x, rows, levels->rows[level], levels->twiddles[level]);
 }
 
-/* The last level forward, a product with the spectrum and the first level back, on rows that stay in registers; adds up squares. */
+/* The last level forward, a product with the spectrum and the first level back, on rows that stay in registers; adds up
+ * squares. */
 FC_FFT_INLINE void TYPED(fft_center)(const int radix, T *x, size_t rows, const T *spectrum, VEC *energy) {
     const size_t group = (size_t)radix * TYPED(fft_ROW);
     VEC before = energy[0], after = energy[1];
@@ -155,7 +168,8 @@ FC_FFT_INLINE void TYPED(fft_center)(const int radix, T *x, size_t rows, const T
         TYPED(fft_dft)(radix, re, im);
         _Pragma("GCC unroll 8") for (int k = 0; k < radix; k++) {
             before = V(fma)(re[k], re[k], V(fma)(im[k], im[k], before));
-            TYPED(fft_turn)(0, re + k, im + k, V(load)(spectrum + k * TYPED(fft_ROW)), V(load)(spectrum + k * TYPED(fft_ROW) + LANES));
+            TYPED(fft_turn)(0, re + k, im + k, V(load)(spectrum + k * TYPED(fft_ROW)),
+                V(load)(spectrum + k * TYPED(fft_ROW) + LANES));
             after = V(fma)(re[k], re[k], V(fma)(im[k], im[k], after));
         }
         TYPED(fft_dft)(radix, im, re);
@@ -165,9 +179,9 @@ FC_FFT_INLINE void TYPED(fft_center)(const int radix, T *x, size_t rows, const T
     energy[1] = after;
 }
 
-#define FFT_CENTER(NAME, RADIX)                                                                                           \
-    __attribute__((noinline)) static void TYPED(NAME)(T *x, size_t rows, const T *spectrum, VEC *energy) {               \
-        TYPED(fft_center)(RADIX, x, rows, spectrum, energy);                                                              \
+#define FFT_CENTER(NAME, RADIX)                                                                             \
+    __attribute__((noinline)) static void TYPED(NAME)(T * x, size_t rows, const T *spectrum, VEC *energy) { \
+        TYPED(fft_center)(RADIX, x, rows, spectrum, energy);                                                \
     }
 FFT_CENTER(fft_center_4, 4)
 FFT_CENTER(fft_center_8, 8)

@@ -12,41 +12,39 @@ static inline void ROWS_B8(_store)(int32_t *row, vi32 sum, size_t at, const fc_r
         vi32_store_n(row + at, sum, n);
 }
 
-#define ROWS_KERNEL(HEIGHT, VECTORS)                                                                     \
-    static void ROWS_B8(_##HEIGHT##x##VECTORS)(const fc_rows_block *block) {                    \
-        const char *const *a = (const char *const *)block->a;                                            \
-        const int32_t *b = block->b, *start = block->start;                                              \
-        int32_t *c = block->c;                                                                           \
-        vi32 sum[HEIGHT][VECTORS];                                                                       \
-        _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) {                                      \
-            vi32 first = start ? vi32_load(start + j * VI32_LANES) : vi32_set1(0);                       \
-            _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++)                                    \
-                sum[r][j] = first;                                                                       \
-        }                                                                                                \
-        for (size_t t = 0; t < block->runs; t++, a += HEIGHT)                                            \
-            for (size_t i = 0; i < block->length; i++, b += block->b_pitch) {                            \
-                vi32 columns[VECTORS];                                                                   \
-                _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                \
-                    columns[j] = vi32_load(b + j * VI32_LANES);                                          \
-                _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++) {                              \
-                    int32_t four;                                                                        \
-                    memcpy(&four, a[r] + 4 * i, sizeof four);                                            \
-                    vi32 row = vi32_set1(four);                                                          \
-                    _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                            \
-                        sum[r][j] = ROWS_DOT(sum[r][j], row, columns[j]);                                \
-                }                                                                                        \
-            }                                                                                            \
-        _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++)                                        \
-            if ((size_t)r < block->rows)                                                                 \
-                _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                \
-                    ROWS_B8(_store)(c + (size_t)r * block->c_pitch, sum[r][j], j * VI32_LANES, block); \
+#define ROWS_KERNEL(HEIGHT, VECTORS)                                                                                  \
+    static void ROWS_B8(_##HEIGHT##x##VECTORS)(const fc_rows_block *block) {                                          \
+        const char *const *a = (const char *const *)block->a;                                                         \
+        const int32_t *b = block->b, *start = block->start;                                                           \
+        int32_t *c = block->c;                                                                                        \
+        vi32 sum[HEIGHT][VECTORS];                                                                                    \
+        _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) {                                                   \
+            vi32 first = start ? vi32_load(start + j * VI32_LANES) : vi32_set1(0);                                    \
+            _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++) sum[r][j] = first;                              \
+        }                                                                                                             \
+        for (size_t t = 0; t < block->runs; t++, a += HEIGHT)                                                         \
+            for (size_t i = 0; i < block->length; i++, b += block->b_pitch) {                                         \
+                vi32 columns[VECTORS];                                                                                \
+                _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) columns[j] = vi32_load(b + j * VI32_LANES); \
+                _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++) {                                           \
+                    int32_t four;                                                                                     \
+                    memcpy(&four, a[r] + 4 * i, sizeof four);                                                         \
+                    vi32 row = vi32_set1(four);                                                                       \
+                    _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                         \
+                        sum[r][j] = ROWS_DOT(sum[r][j], row, columns[j]);                                             \
+                }                                                                                                     \
+            }                                                                                                         \
+        _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++) if ((size_t)r < block->rows)                        \
+            _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                                 \
+                ROWS_B8(_store)(c + (size_t)r * block->c_pitch, sum[r][j], j * VI32_LANES, block);                    \
     }
 
 ROWS_B8_SHAPES(ROWS_KERNEL)
 #undef ROWS_KERNEL
 
 static void ROWS_B8()(fc_rows_tile *tiles) {
-#define ROWS_ROW(HEIGHT, VECTORS) *tiles++ = (fc_rows_tile){HEIGHT, VECTORS * VI32_LANES, VECTORS, ROWS_B8(_##HEIGHT##x##VECTORS)};
+#define ROWS_ROW(HEIGHT, VECTORS) \
+    *tiles++ = (fc_rows_tile){HEIGHT, VECTORS * VI32_LANES, VECTORS, ROWS_B8(_##HEIGHT##x##VECTORS)};
     ROWS_B8_SHAPES(ROWS_ROW)
 #undef ROWS_ROW
     *tiles = (fc_rows_tile){0};

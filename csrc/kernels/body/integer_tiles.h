@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tiles 0-3 hold 16 rows of 16 sums each; a step takes 64 bytes of the rows (tile 4) times as many of 16 columns (tile 5). Rows at
- * one distance from each other, as neighbouring pixels are, are loaded where they lie; others, and what is left of a run, by way of a copy
- * with zeros behind.
+ * Tiles 0-3 hold 16 rows of 16 sums each; a step takes 64 bytes of the rows (tile 4) times as many of 16 columns (tile
+ * 5). Rows at one distance from each other, as neighbouring pixels are, are loaded where they lie; others, and what is
+ * left of a run, by way of a copy with zeros behind.
  */
 static inline void MATRIX(_finish)(const fc_rows_block *block, const int32_t *sums) {
     for (size_t r = 0; r < block->rows; r++) {
@@ -40,13 +40,13 @@ static inline size_t MATRIX(_pitch)(const char *const *a) {
 #define MATRIX_ZERO(TILE) TILE_ZERO(TILE)
 #define MATRIX_START(TILE) TILE_LOAD(TILE, start + 16 * TILE, 0)
 #define MATRIX_STORE(TILE) TILE_STORE(TILE, sums + 16 * TILE, 256)
-#define MATRIX_STEP(TILE)                           \
+#define MATRIX_STEP(TILE)                            \
     TILE_LOAD(5, b + 16 * TILE, 4 * block->b_pitch); \
     MATRIX_DOT(TILE, 4, 5)
-#define MATRIX_LAST(TILE)                                                       \
-    for (size_t l = 0; l < left; l++)                                           \
-        memcpy(columns + 16 * l, b + l * block->b_pitch + 16 * TILE, 64);       \
-    TILE_LOAD(5, columns, 64);                                                  \
+#define MATRIX_LAST(TILE)                                                 \
+    for (size_t l = 0; l < left; l++)                                     \
+        memcpy(columns + 16 * l, b + l * block->b_pitch + 16 * TILE, 64); \
+    TILE_LOAD(5, columns, 64);                                            \
     MATRIX_DOT(TILE, 4, 5)
 
 static void MATRIX(_16x64)(const fc_rows_block *block) {

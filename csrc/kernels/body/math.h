@@ -2,15 +2,15 @@
 /*
  * Elementary functions a vector at a time; no branches, so a lane's bits do not depend on its neighbours. NaN goes
  * through every one. Reductions are Cody and Waite's, polynomials from math_tables.h; nothing needs FMA to be right.
- * Measured over float32 by check --ulp: exp 1.04, or 1.33 without FMA, sigmoid 2.42, tanh 2.50, by table 1.03 ulp at most.
+ * Measured over float32 by check --ulp: exp 1.04, or 1.33 without FMA, sigmoid 2.42, tanh 2.50, by table 1.03 ulp at
+ * most.
  */
 #define BY_TYPE(f, d) ((T)(sizeof(T) == sizeof(float) ? (f) : (d)))
 #define POLYNOMIAL(x, c) V(horner)(x, c, sizeof(c) / sizeof *(c))
 
 static inline __attribute__((always_inline)) VEC V(horner)(VEC x, const T *c, size_t terms) {
     VEC p = V(set1)(c[terms - 1]);
-    _Pragma("GCC unroll 32") for (size_t i = terms - 1; i-- > 0;)
-        p = V(fma)(p, x, V(set1)(c[i]));
+    _Pragma("GCC unroll 32") for (size_t i = terms - 1; i-- > 0;) p = V(fma)(p, x, V(set1)(c[i]));
     return p;
 }
 
@@ -62,8 +62,9 @@ static inline VEC V(exp)(VEC x) { return V(exp_below)(V(at_most)(x, BY_TYPE(89, 
 #define FAR BY_TYPE(120, 760)
 
 /*
- * exp(-|x|) as a factor of a product with x: where it is or comes near to a subnormal number, with few digits, 2^64 (2^128) times that. The
- * whole product times *back then rounds once. What is added to it must be so large that neither counts.
+ * exp(-|x|) as a factor of a product with x: where it is or comes near to a subnormal number, with few digits, 2^64
+ * (2^128) times that. The whole product times *back then rounds once. What is added to it must be so large that neither
+ * counts.
  */
 static inline VEC V(exp_factor)(VEC x, VEC *back) {
     const MASK deep = V(lt)(x, V(set1)(BY_TYPE(-70, -640)));
@@ -103,14 +104,11 @@ static inline VEC V(sigmoid)(VEC x) { return V(sigmoid_of)(x, V(exp_below)(V(neg
 static inline VEC V(by_table)(VEC a, const T table[6][32]) {
     const VEC one = V(set1)(1), begin = V(add)(a, one), distance = V(sub)(a, V(sub)(V(eighths)(begin), one));
     VEC p = V(lookup)(table[5], begin);
-    _Pragma("GCC unroll 8") for (size_t i = 5; i-- > 0;)
-        p = V(fma)(p, distance, V(lookup)(table[i], begin));
+    _Pragma("GCC unroll 8") for (size_t i = 5; i-- > 0;) p = V(fma)(p, distance, V(lookup)(table[i], begin));
     return p;
 }
 
-static inline VEC V(tanh)(VEC x) {
-    return V(copysign)(V(by_table)(V(at_most)(V(abs)(x), (T)14.5), V(tanh_table)), x);
-}
+static inline VEC V(tanh)(VEC x) { return V(copysign)(V(by_table)(V(at_most)(V(abs)(x), (T)14.5), V(tanh_table)), x); }
 #else
 /* With t = exp(-2 |x|) - 1: |tanh x| = -t / (2 + t). */
 static inline VEC V(tanh)(VEC x) {
@@ -119,11 +117,12 @@ static inline VEC V(tanh)(VEC x) {
 }
 #endif
 
-/* exp(-a^2 / 2) for a >= 0, with a^2 as a number of which n times ln2 can be taken away exactly and the small rest; *back as of exp_factor. */
+/* exp(-a^2 / 2) for a >= 0, with a^2 as a number of which n times ln2 can be taken away exactly and the small rest;
+ * *back as of exp_factor. */
 static inline VEC V(normal_density)(VEC a, VEC *back) {
     const MASK deep = V(lt)(V(set1)(BY_TYPE(12, 36)), a);
     VEC n, half = V(set1)((T)-0.5);
-#if V(TABLES)   /* and so with a multiply-add that rounds once */
+#if V(TABLES) /* and so with a multiply-add that rounds once */
     VEC square = V(mul)(a, a), rest = V(fma)(a, a, V(neg)(square));
 #else
     VEC shift = V(set1)(BY_TYPE(0x1.8p15, 0x1.8p32)), high = V(sub)(V(add)(a, shift), shift), low = V(sub)(a, high);
@@ -135,8 +134,8 @@ static inline VEC V(normal_density)(VEC a, VEC *back) {
 }
 
 /*
- * Upper tail of the normal distribution for a >= 0, and its *density times sqrt(2 pi) = exp(-a^2 / 2): good to a few ulp however far
- * out, where it is that times a slow function. Both are to be multiplied by *back.
+ * Upper tail of the normal distribution for a >= 0, and its *density times sqrt(2 pi) = exp(-a^2 / 2): good to a few
+ * ulp however far out, where it is that times a slow function. Both are to be multiplied by *back.
  */
 static inline VEC V(normal_tail_of)(VEC a, VEC *density, VEC *back) {
     *density = V(normal_density)(a, back);

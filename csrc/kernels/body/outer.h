@@ -1,60 +1,63 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The micro-kernel of the kernel's gradient: outer products of numbers that lie together at a pixel, summed over pixels, the whole tile
- * in registers. The order of additions is that of the pixels, in chains (chain.h), whatever the tile.
- * Pixels lie far apart, where the processor's own prefetching sees no stream: they are asked for a few steps ahead.
+ * The micro-kernel of the kernel's gradient: outer products of numbers that lie together at a pixel, summed over
+ * pixels, the whole tile in registers. The order of additions is that of the pixels, in chains (chain.h), whatever the
+ * tile. Pixels lie far apart, where the processor's own prefetching sees no stream: they are asked for a few steps
+ * ahead.
  */
-#define OUTER_KERNEL(ROWS, VECTORS)                                                                                   \
-    static inline __attribute__((always_inline)) void TYPED(outer_sum_##ROWS##x##VECTORS)(const fc_outer_block *g, const int whole) { \
-        enum { AHEAD = 12 };                                                                                          \
-        const size_t last = g->outs - (VECTORS - 1) * LANES;                                                          \
-        T *c = g->c;                                                                                                  \
-        VEC sum[ROWS][VECTORS];                                                                                       \
-        CHAIN_PARTS(ROWS, VECTORS, FC_CHAIN);                                                                         \
-        _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++)                                                       \
-            _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                                 \
-                sum[r][j] = V(set1)(0);                                                                               \
-        for (size_t n = 0; n < g->images; n++)                                                                        \
-            for (size_t i = 0; i < g->rows; i++) {                                                                    \
-                const ANY *a = (const ANY *)g->a + (ptrdiff_t)n * g->a_image + (ptrdiff_t)i * g->a_row;               \
-                const T *b = (const T *)g->b + (ptrdiff_t)n * g->b_image + (ptrdiff_t)i * g->b_row;                   \
-                for (size_t p = 0; p < g->cols;) {                                                                    \
-                    if (!room)                                                                                        \
-                        CHAIN_FOLD(ROWS, VECTORS);                                                                    \
-                    const size_t end = g->cols - p < room ? g->cols : p + room;                                       \
-                    for (room -= end - p; p < end; p++, a += g->a_col, b += g->b_col) {                               \
-                        VEC columns[VECTORS];                                                                         \
-                        __builtin_prefetch(a + AHEAD * g->a_col);                                                     \
-                        _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                     \
-                            __builtin_prefetch(b + AHEAD * g->b_col + j * LANES);                                     \
-                        _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                     \
-                            columns[j] = whole || j < VECTORS - 1 ? V(load)(b + j * LANES) : V(load_n)(b + j * LANES, last);\
-                        _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++) {                                     \
-                            VEC row = V(set1)(a[r]);                                                                  \
-                            _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                 \
-                                sum[r][j] = V(fma)(row, columns[j], sum[r][j]);                                       \
-                        }                                                                                             \
-                    }                                                                                                 \
-                }                                                                                                     \
-            }                                                                                                         \
-        CHAIN_END(ROWS, VECTORS);                                                                                     \
-        _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++)                                                       \
-            _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) {                                               \
-                T *to = c + (r * VECTORS + j) * LANES;                                                                \
-                V(store)(to, g->accumulate ? V(add)(V(load)(to), sum[r][j]) : sum[r][j]);                             \
-            }                                                                                                         \
-    }                                                                                                                 \
-    static void TYPED(outer_##ROWS##x##VECTORS)(const fc_outer_block *g) {                                            \
-        if (g->outs == VECTORS * LANES)                                                                               \
-            TYPED(outer_sum_##ROWS##x##VECTORS)(g, 1);                                                                \
-        else                                                                                                          \
-            TYPED(outer_sum_##ROWS##x##VECTORS)(g, 0);                                                                \
+#define OUTER_KERNEL(ROWS, VECTORS)                                                                     \
+    static inline __attribute__((always_inline)) void TYPED(outer_sum_##ROWS##x##VECTORS)(              \
+        const fc_outer_block *g, const int whole) {                                                     \
+        enum { AHEAD = 12 };                                                                            \
+        const size_t last = g->outs - (VECTORS - 1) * LANES;                                            \
+        T *c = g->c;                                                                                    \
+        VEC sum[ROWS][VECTORS];                                                                         \
+        CHAIN_PARTS(ROWS, VECTORS, FC_CHAIN);                                                           \
+        _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++)                                         \
+            _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) sum[r][j] = V(set1)(0);           \
+        for (size_t n = 0; n < g->images; n++)                                                          \
+            for (size_t i = 0; i < g->rows; i++) {                                                      \
+                const ANY *a = (const ANY *)g->a + (ptrdiff_t)n * g->a_image + (ptrdiff_t)i * g->a_row; \
+                const T *b = (const T *)g->b + (ptrdiff_t)n * g->b_image + (ptrdiff_t)i * g->b_row;     \
+                for (size_t p = 0; p < g->cols;) {                                                      \
+                    if (!room)                                                                          \
+                        CHAIN_FOLD(ROWS, VECTORS);                                                      \
+                    const size_t end = g->cols - p < room ? g->cols : p + room;                         \
+                    for (room -= end - p; p < end; p++, a += g->a_col, b += g->b_col) {                 \
+                        VEC columns[VECTORS];                                                           \
+                        __builtin_prefetch(a + AHEAD * g->a_col);                                       \
+                        _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                       \
+                            __builtin_prefetch(b + AHEAD * g->b_col + j * LANES);                       \
+                        _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                       \
+                            columns[j] = whole || j < VECTORS - 1 ? V(load)(b + j * LANES)              \
+                                                                  : V(load_n)(b + j * LANES, last);     \
+                        _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++) {                       \
+                            VEC row = V(set1)(a[r]);                                                    \
+                            _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                   \
+                                sum[r][j] = V(fma)(row, columns[j], sum[r][j]);                         \
+                        }                                                                               \
+                    }                                                                                   \
+                }                                                                                       \
+            }                                                                                           \
+        CHAIN_END(ROWS, VECTORS);                                                                       \
+        _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++)                                         \
+            _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) {                                 \
+            T *to = c + (r * VECTORS + j) * LANES;                                                      \
+            V(store)(to, g->accumulate ? V(add)(V(load)(to), sum[r][j]) : sum[r][j]);                   \
+        }                                                                                               \
+    }                                                                                                   \
+    static void TYPED(outer_##ROWS##x##VECTORS)(const fc_outer_block *g) {                              \
+        if (g->outs == VECTORS * LANES)                                                                 \
+            TYPED(outer_sum_##ROWS##x##VECTORS)(g, 1);                                                  \
+        else                                                                                            \
+            TYPED(outer_sum_##ROWS##x##VECTORS)(g, 0);                                                  \
     }
 OUTER_SHAPES(OUTER_KERNEL)
 #undef OUTER_KERNEL
 
 static void TYPED(outer)(fc_outer_tile *tiles) {
-#define OUTER_ROW(ROWS, VECTORS) *tiles++ = (fc_outer_tile){ROWS, VECTORS * LANES, VECTORS, TYPED(outer_##ROWS##x##VECTORS)};
+#define OUTER_ROW(ROWS, VECTORS) \
+    *tiles++ = (fc_outer_tile){ROWS, VECTORS * LANES, VECTORS, TYPED(outer_##ROWS##x##VECTORS)};
     OUTER_SHAPES(OUTER_ROW)
 #undef OUTER_ROW
     *tiles = (fc_outer_tile){0};

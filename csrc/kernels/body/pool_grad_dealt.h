@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The max gradient of few channels, for pool_grad.h, of windows 2 cells apart and 2 or 3 wide: lanes are the channels of several
- * windows one after the other, dealt from and to the row by permutations.
+ * The max gradient of few channels, for pool_grad.h, of windows 2 cells apart and 2 or 3 wide: lanes are the channels
+ * of several windows one after the other, dealt from and to the row by permutations.
  */
 #ifdef VEC_PICKS
-typedef struct V(dealt) { size_t windows; VEC numbers, from_row, to_low, to_high, behind, to_last; } V(dealt);
+typedef struct V(dealt) {
+    size_t windows;
+    VEC numbers, from_row, to_low, to_high, behind, to_last;
+} V(dealt);
 
 /* floor(v / c) of small integers */
 ALWAYS VEC V(quotients)(VEC v, size_t c) {
@@ -12,7 +15,8 @@ ALWAYS VEC V(quotients)(VEC v, size_t c) {
     return V(round)(V(sub)(V(mul)(V(add)(v, half), V(set1)(1 / (T)c)), half));
 }
 
-/* In the row, element i of cell number q is that of window q / 2; the even and odd cells' vectors follow one another. */
+/* In the row, element i of cell number q is that of window q / 2; the even and odd cells' vectors follow one another.
+ */
 ALWAYS VEC V(places)(VEC element, size_t c) {
     const VEC q = V(quotients)(element, c), window = V(quotients)(q, 2), odd = V(sub)(q, V(add)(window, window));
     return V(add)(V(sub)(element, V(mul)(V(sub)(q, window), V(set1)((T)c))), V(mul)(odd, V(set1)(LANES)));
@@ -26,15 +30,18 @@ ALWAYS V(dealt) V(deal)(size_t c) {
     const size_t windows = LANES / c;
     const VEC before_last = V(set1)((T)((windows - 1) * c));
     return (V(dealt)){
-        .windows = windows, .numbers = i, .from_row = V(add)(i, V(mul)(V(quotients)(i, c), width)),
-        .to_low = V(places)(i, c), .to_high = V(places)(V(add)(i, V(set1)(LANES)), c),
+        .windows = windows,
+        .numbers = i,
+        .from_row = V(add)(i, V(mul)(V(quotients)(i, c), width)),
+        .to_low = V(places)(i, c),
+        .to_high = V(places)(V(add)(i, V(set1)(LANES)), c),
         .behind = V(add)(i, V(select)(V(lt)(i, width), before_last, V(set1)((T)(LANES - c)))),
         .to_last = V(at_least)(V(sub)(i, before_last), 0),
     };
 }
 
 /* Column k of n lanes' windows; `whole`: all of what is loaded is in the row. */
-ALWAYS VEC V(dealt_cells)(const V(dealt) *d, const T *row, size_t skip, int whole, size_t left) {
+ALWAYS VEC V(dealt_cells)(const V(dealt) * d, const T *row, size_t skip, int whole, size_t left) {
     return V(pick)(V(load_left)(row, skip, whole, left), V(load_left)(row, skip + LANES, whole, left), d->from_row);
 }
 
@@ -45,13 +52,12 @@ ALWAYS void V(ask_ahead)(const fc_pool_span *s, const T *x, T *to) {
 }
 
 /* A group of `windows`; behind[r]: what the last of the group before gives to column 2 of row r. */
-ALWAYS void V(max_grad_group)(const fc_pool_span *s, const V(dealt) *d, size_t rows, size_t cols, size_t windows, int whole,
-                              size_t left, const T *x, const T *from, T *to, VEC *behind) {
+ALWAYS void V(max_grad_group)(const fc_pool_span *s, const V(dealt) * d, size_t rows, size_t cols, size_t windows,
+    int whole, size_t left, const T *x, const T *from, T *to, VEC *behind) {
     const size_t c = s->channels, n = windows * c, width = 2 * n;
     VEC best = V(dealt_cells)(d, x, 0, whole, left), rest = V(load_n)(from, n);
-    _Pragma("GCC unroll 4") for (size_t r = 0; r < rows; r++)
-        _Pragma("GCC unroll 4") for (size_t k = r ? 0 : 1; k < cols; k++)
-            best = V(max)(V(dealt_cells)(d, x + r * s->row_pitch, k * c, whole, left), best);
+    _Pragma("GCC unroll 4") for (size_t r = 0; r < rows; r++) _Pragma("GCC unroll 4") for (size_t k = r ? 0 : 1;
+        k < cols; k++) best = V(max)(V(dealt_cells)(d, x + r * s->row_pitch, k * c, whole, left), best);
     _Pragma("GCC unroll 4") for (size_t r = 0; r < rows; r++) {
         VEC taken[3];
         V(ask_ahead)(s, x + r * s->row_pitch, to + r * s->row_pitch);
@@ -73,7 +79,8 @@ ALWAYS void V(max_grad_group)(const fc_pool_span *s, const V(dealt) *d, size_t r
     }
 }
 
-ALWAYS void V(max_grad_dealt_line)(const fc_pool_span *s, const V(dealt) *d, size_t rows, size_t cols, const T *x, const T *from, T *to) {
+ALWAYS void V(max_grad_dealt_line)(
+    const fc_pool_span *s, const V(dealt) * d, size_t rows, size_t cols, const T *x, const T *from, T *to) {
     const size_t c = s->channels;
     VEC behind[3];
     size_t windows = 0;
@@ -104,12 +111,20 @@ ALWAYS void V(max_grad_dealt)(const fc_pool_span *s, size_t rows, size_t cols, c
 }
 
 ALWAYS int V(can_be_dealt)(const fc_pool_span *s) {
-    return 2 * s->channels <= LANES && s->step == 2 * s->channels && s->rows == s->cols && (s->rows == 2 || s->rows == 3) &&
-           s->met_cols + 2 <= s->cols;
+    return 2 * s->channels <= LANES && s->step == 2 * s->channels && s->rows == s->cols &&
+        (s->rows == 2 || s->rows == 3) && s->met_cols + 2 <= s->cols;
 }
 #else
-ALWAYS int V(can_be_dealt)(const fc_pool_span *s) { (void)s; return 0; }
+ALWAYS int V(can_be_dealt)(const fc_pool_span *s) {
+    (void)s;
+    return 0;
+}
 ALWAYS void V(max_grad_dealt)(const fc_pool_span *s, size_t rows, size_t cols, const T *x, const T *from, T *to) {
-    (void)s; (void)rows; (void)cols; (void)x; (void)from; (void)to;
+    (void)s;
+    (void)rows;
+    (void)cols;
+    (void)x;
+    (void)from;
+    (void)to;
 }
 #endif

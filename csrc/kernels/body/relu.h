@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* The rectifier with a slope, a threshold and bounds, and its gradient: fc_relu_fn and fc_relu_grad_fn of kernels/types.h. */
+/* The rectifier with a slope, a threshold and bounds, and its gradient: fc_relu_fn and fc_relu_grad_fn of
+ * kernels/types.h. */
 
-typedef struct V(relu) { VEC slope, threshold, low, high, least; } V(relu);
+typedef struct V(relu) {
+    VEC slope, threshold, low, high, least;
+} V(relu);
 
 /* least: what x counts as at least. Without a slope that is the threshold, as 0 times an infinity would be NaN. */
 static inline V(relu) V(rectifier_of)(const fc_relu_params *p) {
     const VEC threshold = V(set1)((T)p->threshold);
     const VEC lowest = V(set1)(-BY_TYPE(__builtin_inff(), __builtin_inf()));
-    return (V(relu)){V(set1)((T)p->negative_slope), threshold, V(set1)((T)p->low), V(set1)((T)p->high), p->negative_slope == 0 ? threshold : lowest};
+    return (V(relu)){V(set1)((T)p->negative_slope), threshold, V(set1)((T)p->low), V(set1)((T)p->high),
+        p->negative_slope == 0 ? threshold : lowest};
 }
 
-static inline VEC V(rectified)(const V(relu) *p, VEC x) {
+static inline VEC V(rectified)(const V(relu) * p, VEC x) {
     const VEC below = V(mul)(p->slope, V(sub)(V(max)(p->least, x), p->threshold));
     return V(select)(V(lt)(p->threshold, x), V(min)(p->high, V(max)(p->low, x)), below);
 }
 
-static inline VEC V(rectifier_slope)(const V(relu) *p, VEC x) {
+static inline VEC V(rectifier_slope)(const V(relu) * p, VEC x) {
     const VEC zero = V(set1)(0);
     const MASK outside = M(or)(V(lt)(x, p->low), V(lt)(p->high, x));
     const VEC above = V(select)(outside, zero, V(set1)(1)), rest = V(select)(V(lt)(x, p->threshold), p->slope, zero);

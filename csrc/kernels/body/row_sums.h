@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sums of a matrix' rows. Groups of them are read side by side from end to end, which is what the hardware's prefetchers follow. */
+/* Sums of a matrix' rows. Groups of them are read side by side from end to end, which is what the hardware's
+ * prefetchers follow. */
 #undef ROW_SUMS_GROUP
 #undef ROW_SUMS_VECTORS
 #undef ROW_SUMS_HEIGHT
@@ -9,42 +10,43 @@
 #define ROW_SUMS_HEIGHT (VEC_REGISTERS < 32 ? 2 : 4)
 #define ROW_SUMS_LOW 2
 
-/* Where a step is: rows [k, k + depth) of b over the columns from j on, `vectors` whole ones of them or n < LANES; all but j and n are constants. */
-typedef struct TYPED(row_sums_step) { size_t k, j, n; int depth, vectors; } TYPED(row_sums_step);
+/* Where a step is: rows [k, k + depth) of b over the columns from j on, `vectors` whole ones of them or n < LANES; all
+ * but j and n are constants. */
+typedef struct TYPED(row_sums_step) {
+    size_t k, j, n;
+    int depth, vectors;
+} TYPED(row_sums_step);
 
 /* `height` rows of c from r on: side by side their chains of additions hide each other's latency. */
-static inline __attribute__((always_inline)) void TYPED(row_sums_rows)(const fc_row_sums *g, const TYPED(row_sums_step) *s, VEC (*cells)[ROW_SUMS_VECTORS],
-                                                                       size_t r, int height) {
+static inline __attribute__((always_inline)) void TYPED(row_sums_rows)(
+    const fc_row_sums *g, const TYPED(row_sums_step) * s, VEC (*cells)[ROW_SUMS_VECTORS], size_t r, int height) {
     const int accumulate = g->accumulate || s->k;
     const ANY *a = (const ANY *)g->a + r * g->a_pitch + s->k;
     T *c = (T *)g->c + r * g->c_pitch + s->j;
     VEC sums[ROW_SUMS_HEIGHT][ROW_SUMS_VECTORS];
     _Pragma("GCC unroll 4") for (int h = 0; h < height; h++)
         _Pragma("GCC unroll 2") for (int v = 0; v < s->vectors; v++) {
-            const T *from = c + (size_t)h * g->c_pitch + v * LANES;
-            sums[h][v] = !accumulate ? V(set1)(0) : s->n ? V(load_n)(from, s->n) : V(load)(from);
-        }
+        const T *from = c + (size_t)h * g->c_pitch + v * LANES;
+        sums[h][v] = !accumulate ? V(set1)(0) : s->n ? V(load_n)(from, s->n) : V(load)(from);
+    }
     _Pragma("GCC unroll 8") for (int i = 0; i < s->depth; i++)
         _Pragma("GCC unroll 4") for (int h = 0; h < height; h++) {
-            const VEC factor = V(set1)(a[(size_t)h * g->a_pitch + i]);
-            _Pragma("GCC unroll 2") for (int v = 0; v < s->vectors; v++)
-                sums[h][v] = V(fma)(factor, cells[i][v], sums[h][v]);
-        }
-    _Pragma("GCC unroll 4") for (int h = 0; h < height; h++)
+        const VEC factor = V(set1)(a[(size_t)h * g->a_pitch + i]);
         _Pragma("GCC unroll 2") for (int v = 0; v < s->vectors; v++)
-            if (s->n)
-                V(store_n)(c + (size_t)h * g->c_pitch, sums[h][v], s->n);
-            else
-                V(store)(c + (size_t)h * g->c_pitch + v * LANES, sums[h][v]);
+            sums[h][v] = V(fma)(factor, cells[i][v], sums[h][v]);
+    }
+    _Pragma("GCC unroll 4") for (int h = 0; h < height; h++) _Pragma("GCC unroll 2") for (int v = 0; v < s->vectors;
+        v++) if (s->n) V(store_n)(c + (size_t)h * g->c_pitch, sums[h][v], s->n);
+    else V(store)(c + (size_t)h * g->c_pitch + v * LANES, sums[h][v]);
 }
 
-static inline __attribute__((always_inline)) void TYPED(row_sums_cols)(const fc_row_sums *g, size_t k, int depth, size_t j, int vectors, size_t n) {
+static inline __attribute__((always_inline)) void TYPED(row_sums_cols)(
+    const fc_row_sums *g, size_t k, int depth, size_t j, int vectors, size_t n) {
     const TYPED(row_sums_step) step = {k, j, n, depth, vectors};
     const T *b = (const T *)g->b + k * g->b_pitch + j;
     VEC cells[FC_ROW_SUMS_DEPTH][ROW_SUMS_VECTORS];
-    _Pragma("GCC unroll 8") for (int i = 0; i < depth; i++)
-        _Pragma("GCC unroll 2") for (int v = 0; v < vectors; v++)
-            cells[i][v] = n ? V(load_n)(b + i * g->b_pitch, n) : V(hold)(V(load)(b + i * g->b_pitch + v * LANES));
+    _Pragma("GCC unroll 8") for (int i = 0; i < depth; i++) _Pragma("GCC unroll 2") for (int v = 0; v < vectors; v++)
+        cells[i][v] = n ? V(load_n)(b + i * g->b_pitch, n) : V(hold)(V(load)(b + i * g->b_pitch + v * LANES));
     size_t r = 0;
     for (; r + ROW_SUMS_HEIGHT <= g->rows; r += ROW_SUMS_HEIGHT)
         TYPED(row_sums_rows)(g, &step, cells, r, ROW_SUMS_HEIGHT);
@@ -53,7 +55,8 @@ static inline __attribute__((always_inline)) void TYPED(row_sums_cols)(const fc_
 }
 
 /* Asks for what is read some steps after column j of rows [k, k + depth): past their ends the rows that follow. */
-static inline __attribute__((always_inline)) void TYPED(row_sums_ask)(const fc_row_sums *g, size_t k, int depth, size_t j) {
+static inline __attribute__((always_inline)) void TYPED(row_sums_ask)(
+    const fc_row_sums *g, size_t k, int depth, size_t j) {
     enum { LINE = 64 / sizeof(T), AHEAD = 8 * LINE };
     const T *b = (const T *)g->b + k * g->b_pitch + j + AHEAD;
     if (j + AHEAD >= g->cols) {
@@ -61,16 +64,16 @@ static inline __attribute__((always_inline)) void TYPED(row_sums_ask)(const fc_r
             return;
         b += (size_t)depth * g->b_pitch - g->cols;
     }
-    _Pragma("GCC unroll 8") for (int i = 0; i < depth; i++)
-        _Pragma("GCC unroll 2") for (size_t at = 0; at < ROW_SUMS_VECTORS * LANES; at += LINE)
-            __builtin_prefetch(b + i * g->b_pitch + at, 0, 0);
+    _Pragma("GCC unroll 8") for (int i = 0; i < depth; i++) _Pragma("GCC unroll 2") for (size_t at = 0;
+        at < ROW_SUMS_VECTORS * LANES; at += LINE) __builtin_prefetch(b + i * g->b_pitch + at, 0, 0);
 }
 
 /*
- * All of c's rows, up to ROW_SUMS_LOW, as far as whole vectors go; the columns done. So few instructions for each line of b that the
- * processor looks far enough ahead to wait for many lines at a time.
+ * All of c's rows, up to ROW_SUMS_LOW, as far as whole vectors go; the columns done. So few instructions for each line
+ * of b that the processor looks far enough ahead to wait for many lines at a time.
  */
-static inline __attribute__((always_inline)) size_t TYPED(row_sums_low)(const fc_row_sums *g, size_t k, int depth, int height) {
+static inline __attribute__((always_inline)) size_t TYPED(row_sums_low)(
+    const fc_row_sums *g, size_t k, int depth, int height) {
     const int accumulate = g->accumulate || k;
     T *c = (T *)g->c;
     VEC factors[ROW_SUMS_LOW][FC_ROW_SUMS_DEPTH];
@@ -88,19 +91,20 @@ static inline __attribute__((always_inline)) size_t TYPED(row_sums_low)(const fc
                 sums[h][v] = accumulate ? V(load)(c + h * g->c_pitch + j + v * LANES) : V(set1)(0);
         _Pragma("GCC unroll 8") for (int i = 0; i < depth; i++)
             _Pragma("GCC unroll 2") for (int v = 0; v < ROW_SUMS_VECTORS; v++) {
-                const VEC cell = V(load)(rows[i] + j + v * LANES);
-                _Pragma("GCC unroll 2") for (int h = 0; h < height; h++)
-                    sums[h][v] = V(fma)(factors[h][i], cell, sums[h][v]);
-            }
-        _Pragma("GCC unroll 2") for (int h = 0; h < height; h++)
-            _Pragma("GCC unroll 2") for (int v = 0; v < ROW_SUMS_VECTORS; v++)
-                V(store)(c + h * g->c_pitch + j + v * LANES, sums[h][v]);
+            const VEC cell = V(load)(rows[i] + j + v * LANES);
+            _Pragma("GCC unroll 2") for (int h = 0; h < height; h++)
+                sums[h][v] = V(fma)(factors[h][i], cell, sums[h][v]);
+        }
+        _Pragma("GCC unroll 2") for (int h = 0; h < height; h++) _Pragma("GCC unroll 2") for (int v = 0;
+            v < ROW_SUMS_VECTORS; v++) V(store)(c + h * g->c_pitch + j + v * LANES, sums[h][v]);
     }
     return j;
 }
 
 static inline __attribute__((always_inline)) void TYPED(row_sums_group)(const fc_row_sums *g, size_t k, int depth) {
-    size_t j = g->rows == 1 ? TYPED(row_sums_low)(g, k, depth, 1) : g->rows == 2 ? TYPED(row_sums_low)(g, k, depth, 2) : 0;
+    size_t j = g->rows == 1 ? TYPED(row_sums_low)(g, k, depth, 1)
+        : g->rows == 2      ? TYPED(row_sums_low)(g, k, depth, 2)
+                            : 0;
     for (; j + ROW_SUMS_VECTORS * LANES <= g->cols; j += ROW_SUMS_VECTORS * LANES) {
         if (g->b_far)
             TYPED(row_sums_ask)(g, k, depth, j);

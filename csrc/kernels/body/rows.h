@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The micro-kernel on rows that lie anywhere: nothing is packed but b. Runs of pointers, one a row and a tap, are the indirection of
- * Dukhan, "The Indirect Convolution Algorithm" (2019). The order of additions is that of t, then i, in chains (chain.h), whatever the tile.
+ * The micro-kernel on rows that lie anywhere: nothing is packed but b. Runs of pointers, one a row and a tap, are the
+ * indirection of Dukhan, "The Indirect Convolution Algorithm" (2019). The order of additions is that of t, then i, in
+ * chains (chain.h), whatever the tile.
  */
-static inline VEC TYPED(rows_relu)(VEC x) { return V(add)(V(max)(V(set1)(0), x), V(set1)(0)); }     /* -0 becomes 0 */
+static inline VEC TYPED(rows_relu)(VEC x) { return V(add)(V(max)(V(set1)(0), x), V(set1)(0)); } /* -0 becomes 0 */
 
 /* One vector of a tile that lacks rows or columns. */
 static inline void TYPED(rows_store)(const fc_rows_block *block, size_t r, size_t at, VEC sum) {
@@ -25,21 +26,21 @@ static inline void TYPED(rows_store)(const fc_rows_block *block, size_t r, size_
         V(store_n)(row + at, sum, n);
 }
 
-#define ROWS_STEP(HEIGHT, VECTORS, I)                                                                    \
-    do {                                                                                                 \
-        VEC columns[VECTORS];                                                                            \
-        _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                        \
-            columns[j] = V(load)(b + j * LANES);                                                         \
-        _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++) {                                      \
-            VEC row = V(set1)(a[r][I]);                                                                  \
-            _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                    \
-                sum[r][j] = V(fma)(row, columns[j], sum[r][j]);                                          \
-        }                                                                                                \
-        b += b_pitch;                                                                                    \
+#define ROWS_STEP(HEIGHT, VECTORS, I)                                                                                 \
+    do {                                                                                                              \
+        VEC columns[VECTORS];                                                                                         \
+        _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) columns[j] = V(load)(b + j * LANES);                \
+        _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++) {                                                   \
+            VEC row = V(set1)(a[r][I]);                                                                               \
+            _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) sum[r][j] = V(fma)(row, columns[j], sum[r][j]); \
+        }                                                                                                             \
+        b += b_pitch;                                                                                                 \
     } while (0)
 
-/* A few rows at a time: all at once would fill the queue of misses, and the loads behind them wait. `steps` counts fours of k. */
-static inline void TYPED(rows_ask)(const fc_rows_block *block, size_t height, size_t vectors, size_t steps, size_t i, const T *b) {
+/* A few rows at a time: all at once would fill the queue of misses, and the loads behind them wait. `steps` counts
+ * fours of k. */
+static inline void TYPED(rows_ask)(
+    const fc_rows_block *block, size_t height, size_t vectors, size_t steps, size_t i, const T *b) {
     enum { LINE = 64 / sizeof(T), AT_ONCE = 3, AHEAD = 32 };
     for (size_t r = steps * AT_ONCE; block->far && r < block->rows && r < (steps + 1) * AT_ONCE; r++)
         for (size_t j = 0; j < vectors * LANES; j += LINE) {
@@ -54,63 +55,60 @@ static inline void TYPED(rows_ask)(const fc_rows_block *block, size_t height, si
         __builtin_prefetch((const T *)block->next[r] + i / LINE * LINE);
 }
 
-#define ROWS_EACH(HEIGHT, VECTORS, VALUE)                                                                \
-    _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++)                                            \
-        _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                        \
-            sum[r][j] = VALUE
+#define ROWS_EACH(HEIGHT, VECTORS, VALUE)                     \
+    _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++) \
+        _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) sum[r][j] = VALUE
 
-#define ROWS_KERNEL(HEIGHT, VECTORS)                                                                     \
-    static void TYPED(rows_##HEIGHT##x##VECTORS)(const fc_rows_block *block) {                           \
-        const ANY *const *a = (const ANY *const *)block->a;                                              \
-        const T *b = block->b, *start = block->start;                                                    \
-        const size_t length = block->length, b_pitch = block->b_pitch;                                   \
-        const int asks = block->far || block->b_far || block->next;                                      \
-        size_t steps = 0;                                                                                \
-        VEC sum[HEIGHT][VECTORS];                                                                        \
-        CHAIN_PARTS(HEIGHT, VECTORS, block->chain ? block->chain : FC_CHAIN);                            \
-        _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) {                                      \
-            VEC first = start ? V(load)(start + j * LANES) : V(set1)(0);                                 \
-            _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++)                                    \
-                sum[r][j] = first;                                                                       \
-        }                                                                                                \
-        for (size_t t = 0; t < block->runs; t++, a += HEIGHT)                                            \
-            for (size_t i = 0; i < length;) {                                                            \
-                if (!room)                                                                               \
-                    CHAIN_FOLD(HEIGHT, VECTORS);                                                         \
-                const size_t end = length - i < room ? length : i + room;                                \
-                room -= end - i;                                                                         \
-                for (; i + 4 <= end; i += 4) {                                                           \
-                    if (asks)                                                                            \
-                        TYPED(rows_ask)(block, HEIGHT, VECTORS, steps++, i, b);                          \
-                    ROWS_STEP(HEIGHT, VECTORS, i);                                                       \
-                    ROWS_STEP(HEIGHT, VECTORS, i + 1);                                                   \
-                    ROWS_STEP(HEIGHT, VECTORS, i + 2);                                                   \
-                    ROWS_STEP(HEIGHT, VECTORS, i + 3);                                                   \
-                }                                                                                        \
-                for (; i < end; i++)                                                                     \
-                    ROWS_STEP(HEIGHT, VECTORS, i);                                                       \
-            }                                                                                            \
-        CHAIN_END(HEIGHT, VECTORS);                                                                      \
-        if (block->rows == HEIGHT && block->cols >= VECTORS * LANES) {                                   \
-            T *c = block->c;                                                                             \
-            const T *scale = block->scale, *shift = block->shift, *added = block->added;                 \
-            if (block->accumulate)                                                                       \
-                ROWS_EACH(HEIGHT, VECTORS, V(add)(V(load)(c + (size_t)r * block->c_pitch + j * LANES), sum[r][j])); \
-            if (scale)                                                                                   \
+#define ROWS_KERNEL(HEIGHT, VECTORS)                                                                                   \
+    static void TYPED(rows_##HEIGHT##x##VECTORS)(const fc_rows_block *block) {                                         \
+        const ANY *const *a = (const ANY *const *)block->a;                                                            \
+        const T *b = block->b, *start = block->start;                                                                  \
+        const size_t length = block->length, b_pitch = block->b_pitch;                                                 \
+        const int asks = block->far || block->b_far || block->next;                                                    \
+        size_t steps = 0;                                                                                              \
+        VEC sum[HEIGHT][VECTORS];                                                                                      \
+        CHAIN_PARTS(HEIGHT, VECTORS, block->chain ? block->chain : FC_CHAIN);                                          \
+        _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) {                                                    \
+            VEC first = start ? V(load)(start + j * LANES) : V(set1)(0);                                               \
+            _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++) sum[r][j] = first;                               \
+        }                                                                                                              \
+        for (size_t t = 0; t < block->runs; t++, a += HEIGHT)                                                          \
+            for (size_t i = 0; i < length;) {                                                                          \
+                if (!room)                                                                                             \
+                    CHAIN_FOLD(HEIGHT, VECTORS);                                                                       \
+                const size_t end = length - i < room ? length : i + room;                                              \
+                room -= end - i;                                                                                       \
+                for (; i + 4 <= end; i += 4) {                                                                         \
+                    if (asks)                                                                                          \
+                        TYPED(rows_ask)(block, HEIGHT, VECTORS, steps++, i, b);                                        \
+                    ROWS_STEP(HEIGHT, VECTORS, i);                                                                     \
+                    ROWS_STEP(HEIGHT, VECTORS, i + 1);                                                                 \
+                    ROWS_STEP(HEIGHT, VECTORS, i + 2);                                                                 \
+                    ROWS_STEP(HEIGHT, VECTORS, i + 3);                                                                 \
+                }                                                                                                      \
+                for (; i < end; i++)                                                                                   \
+                    ROWS_STEP(HEIGHT, VECTORS, i);                                                                     \
+            }                                                                                                          \
+        CHAIN_END(HEIGHT, VECTORS);                                                                                    \
+        if (block->rows == HEIGHT && block->cols >= VECTORS * LANES) {                                                 \
+            T *c = block->c;                                                                                           \
+            const T *scale = block->scale, *shift = block->shift, *added = block->added;                               \
+            if (block->accumulate)                                                                                     \
+                ROWS_EACH(HEIGHT, VECTORS, V(add)(V(load)(c + (size_t)r * block->c_pitch + j * LANES), sum[r][j]));    \
+            if (scale)                                                                                                 \
                 ROWS_EACH(HEIGHT, VECTORS, V(fma)(sum[r][j], V(load)(scale + j * LANES), V(load)(shift + j * LANES))); \
-            if (added)                                                                                   \
-                ROWS_EACH(HEIGHT, VECTORS, V(add)(sum[r][j], V(load)(added + (size_t)r * block->added_pitch + j * LANES))); \
-            if (block->relu)                                                                             \
-                ROWS_EACH(HEIGHT, VECTORS, TYPED(rows_relu)(sum[r][j]));                                 \
-            _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++)                                    \
-                _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                \
-                    V(store)(c + (size_t)r * block->c_pitch + j * LANES, sum[r][j]);                     \
-            return;                                                                                      \
-        }                                                                                                \
-        _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++)                                        \
-            if ((size_t)r < block->rows)                                                                 \
-                _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                \
-                    TYPED(rows_store)(block, (size_t)r, j * LANES, sum[r][j]);                           \
+            if (added)                                                                                                 \
+                ROWS_EACH(                                                                                             \
+                    HEIGHT, VECTORS, V(add)(sum[r][j], V(load)(added + (size_t)r * block->added_pitch + j * LANES)));  \
+            if (block->relu)                                                                                           \
+                ROWS_EACH(HEIGHT, VECTORS, TYPED(rows_relu)(sum[r][j]));                                               \
+            _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++) _Pragma("GCC unroll 4") for (int j = 0;          \
+                j < VECTORS; j++) V(store)(c + (size_t)r * block->c_pitch + j * LANES, sum[r][j]);                     \
+            return;                                                                                                    \
+        }                                                                                                              \
+        _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++) if ((size_t)r < block->rows)                         \
+            _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                                  \
+                TYPED(rows_store)(block, (size_t)r, j * LANES, sum[r][j]);                                             \
     }
 
 ROWS_SHAPES(ROWS_KERNEL)
@@ -119,7 +117,8 @@ ROWS_SHAPES(ROWS_KERNEL)
 #undef ROWS_STEP
 
 static void TYPED(rows)(fc_rows_tile *tiles) {
-#define ROWS_ROW(HEIGHT, VECTORS) *tiles++ = (fc_rows_tile){HEIGHT, VECTORS * LANES, VECTORS, TYPED(rows_##HEIGHT##x##VECTORS)};
+#define ROWS_ROW(HEIGHT, VECTORS) \
+    *tiles++ = (fc_rows_tile){HEIGHT, VECTORS * LANES, VECTORS, TYPED(rows_##HEIGHT##x##VECTORS)};
     ROWS_SHAPES(ROWS_ROW)
 #undef ROWS_ROW
     *tiles = (fc_rows_tile){0};

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sums of windows of bytes, each from its neighbour: of integers nothing is lost when what left a window is taken away again. Along a row,
- * the differences of neighbouring windows are added up within a vector, in as many steps as its lanes have bits.
+ * Sums of windows of bytes, each from its neighbour: of integers nothing is lost when what left a window is taken away
+ * again. Along a row, the differences of neighbouring windows are added up within a vector, in as many steps as its
+ * lanes have bits.
  */
-static void FC_NAME(slide_columns)(const uint8_t *restrict enter, const uint8_t *restrict leave, uint16_t *restrict sums, size_t n) {
+static void FC_NAME(slide_columns)(
+    const uint8_t *restrict enter, const uint8_t *restrict leave, uint16_t *restrict sums, size_t n) {
     if (leave)
         for (size_t i = 0; i < n; i++)
             sums[i] = (uint16_t)(sums[i] + enter[i] - leave[i]);

@@ -13,11 +13,14 @@ static inline MASK V(lanes_below)(size_t n) {
 }
 
 /*
- * exp(x - highest) within an ulp or two however far x is from it: the rounding of x - highest alone would cost exp as many ulp as that is
- * large. So n ln2 is taken from x itself, with n from the rounded difference: x - highest - n ln2 = (x - (n + whole) ln2_high) - rest - n ln2_low,
- * where highest = whole * ln2_high + rest, exactly. Where highest is large it is taken from x first, exactly wherever exp is not 0. exp(0) is 1.
+ * exp(x - highest) within an ulp or two however far x is from it: the rounding of x - highest alone would cost exp as
+ * many ulp as that is large. So n ln2 is taken from x itself, with n from the rounded difference: x - highest - n ln2 =
+ * (x - (n + whole) ln2_high) - rest - n ln2_low, where highest = whole * ln2_high + rest, exactly. Where highest is
+ * large it is taken from x first, exactly wherever exp is not 0. exp(0) is 1.
  */
-typedef struct V(shift) { VEC taken, highest, least, whole, rest; } V(shift);
+typedef struct V(shift) {
+    VEC taken, highest, least, whole, rest;
+} V(shift);
 
 static inline V(shift) V(shift_of)(VEC highest) {
     const VEC zero = V(set1)(0), shift = V(set1)(BY_TYPE(0x1.8p23, 0x1.8p52));
@@ -30,36 +33,33 @@ static inline V(shift) V(shift_of)(VEC highest) {
     return s;
 }
 
-static inline __attribute__((always_inline)) VEC V(exp_shifted)(VEC x_, const V(shift) *s) {
+static inline __attribute__((always_inline)) VEC V(exp_shifted)(VEC x_, const V(shift) * s) {
     const VEC shift = V(set1)(BY_TYPE(0x1.8p23, 0x1.8p52)), x = V(max)(s->least, V(sub)(x_, s->taken));
     const VEC n = V(sub)(V(fma)(V(sub)(x, s->highest), V(set1)((T)1.4426950408889634074), shift), shift);
     const VEC left = V(fma)(V(add)(n, s->whole), V(set1)(BY_TYPE(-0.693359375, -0x1.62e42fee00000p-1)), x);
-    const VEC r = V(fma)(n, V(set1)(BY_TYPE(2.12194440054690583e-4, -1.90821492927058770002e-10)), V(sub)(left, s->rest));
+    const VEC r = V(fma)(
+        n, V(set1)(BY_TYPE(2.12194440054690583e-4, -1.90821492927058770002e-10)), V(sub)(left, s->rest));
     return V(exp_of)(r, n);
 }
 
 /* A row of `vectors` vectors, in registers from start to end; the last has n elements. */
-static inline __attribute__((always_inline)) void V(softmax_short)(size_t vectors, size_t n, MASK tail, const T *x, T *y) {
+static inline __attribute__((always_inline)) void V(softmax_short)(
+    size_t vectors, size_t n, MASK tail, const T *x, T *y) {
     const VEC low = V(set1)(-BY_TYPE(__builtin_inff(), __builtin_inf()));
     const size_t last = (vectors - 1) * LANES;
     VEC v[4], highest, sum;
-    _Pragma("GCC unroll 4") for (size_t i = 0; i + 1 < vectors; i++)
-        v[i] = V(load)(x + i * LANES);
+    _Pragma("GCC unroll 4") for (size_t i = 0; i + 1 < vectors; i++) v[i] = V(load)(x + i * LANES);
     v[vectors - 1] = n == LANES ? V(load)(x + last) : V(select)(tail, V(load_n)(x + last, n), low);
     highest = v[0];
-    _Pragma("GCC unroll 4") for (size_t i = 1; i < vectors; i++)
-        highest = V(max)(highest, v[i]);
+    _Pragma("GCC unroll 4") for (size_t i = 1; i < vectors; i++) highest = V(max)(highest, v[i]);
     const V(shift) shift = V(shift_of)(V(set1)(V(hmax)(highest)));
-    _Pragma("GCC unroll 4") for (size_t i = 0; i < vectors; i++)
-        v[i] = V(exp_shifted)(v[i], &shift);
+    _Pragma("GCC unroll 4") for (size_t i = 0; i < vectors; i++) v[i] = V(exp_shifted)(v[i], &shift);
     if (n < LANES)
         v[vectors - 1] = V(select)(tail, v[vectors - 1], V(set1)(0));
     sum = v[0];
-    _Pragma("GCC unroll 4") for (size_t i = 1; i < vectors; i++)
-        sum = V(add)(sum, v[i]);
+    _Pragma("GCC unroll 4") for (size_t i = 1; i < vectors; i++) sum = V(add)(sum, v[i]);
     const VEC scale = V(set1)(1 / V(sum)(sum));
-    _Pragma("GCC unroll 4") for (size_t i = 0; i + 1 < vectors; i++)
-        V(store)(y + i * LANES, V(mul)(v[i], scale));
+    _Pragma("GCC unroll 4") for (size_t i = 0; i + 1 < vectors; i++) V(store)(y + i * LANES, V(mul)(v[i], scale));
     if (n == LANES)
         V(store)(y + last, V(mul)(v[vectors - 1], scale));
     else
@@ -67,7 +67,7 @@ static inline __attribute__((always_inline)) void V(softmax_short)(size_t vector
 }
 
 /* y = exp(x - highest) for n elements, whole vectors; the sums of the lanes. */
-static inline __attribute__((always_inline)) VEC V(softmax_block)(size_t n, const V(shift) *shift, const T *x, T *y) {
+static inline __attribute__((always_inline)) VEC V(softmax_block)(size_t n, const V(shift) * shift, const T *x, T *y) {
     VEC even = V(set1)(0), odd = even;
     for (size_t i = 0; i < n; i += LANES) {
         const VEC e = V(exp_shifted)(V(load)(x + i), shift);
@@ -132,11 +132,14 @@ static void V(softmax_grad_row)(size_t axis, const T *y, const T *dy, T *dx) {
 }
 
 #define ALWAYS static inline __attribute__((always_inline))
-/* Vectors side by side of a panel, so that their chains are computed at once. The gradient has short chains and two panels to keep in L1. */
+/* Vectors side by side of a panel, so that their chains are computed at once. The gradient has short chains and two
+ * panels to keep in L1. */
 enum { V(SIDE) = 4 };
 
 /* Vector i of a row, of which a single one may have fewer than LANES columns. */
-ALWAYS VEC V(load_column)(const T *p, size_t vectors, size_t i, size_t n) { return vectors > 1 ? V(load)(p + i * LANES) : V(load_n)(p, n); }
+ALWAYS VEC V(load_column)(const T *p, size_t vectors, size_t i, size_t n) {
+    return vectors > 1 ? V(load)(p + i * LANES) : V(load_n)(p, n);
+}
 ALWAYS void V(store_column)(T *p, VEC v, size_t vectors, size_t i, size_t n) {
     if (vectors > 1)
         V(store)(p + i * LANES, v);
@@ -151,10 +154,10 @@ ALWAYS void V(softmax_columns)(size_t axis, size_t pitch, size_t vectors, size_t
     V(shift) shift[V(SIDE)];
     V(long_sum) sum[V(SIDE)];
     EACH_VECTOR(i)
-        highest[i] = V(load_column)(x, vectors, i, n);
+    highest[i] = V(load_column)(x, vectors, i, n);
     for (size_t k = 1; k < axis; k++)
         EACH_VECTOR(i)
-            highest[i] = V(max)(V(load_column)(x + k * pitch, vectors, i, n), highest[i]);
+    highest[i] = V(max)(V(load_column)(x + k * pitch, vectors, i, n), highest[i]);
     EACH_VECTOR(i) {
         shift[i] = V(shift_of)(highest[i]);
         sum[i] = V(long_sum_start)();
@@ -162,7 +165,7 @@ ALWAYS void V(softmax_columns)(size_t axis, size_t pitch, size_t vectors, size_t
     for (size_t begin = 0, end; begin < axis; begin = end) {
         VEC part[V(SIDE)];
         EACH_VECTOR(i)
-            part[i] = V(set1)(0);
+        part[i] = V(set1)(0);
         end = axis - begin < SUM_BLOCK ? axis : begin + SUM_BLOCK;
         for (size_t k = begin; k < end; k++)
             EACH_VECTOR(i) {
@@ -171,13 +174,13 @@ ALWAYS void V(softmax_columns)(size_t axis, size_t pitch, size_t vectors, size_t
                 part[i] = V(add)(part[i], e);
             }
         EACH_VECTOR(i)
-            V(long_sum_add)(&sum[i], part[i]);
+        V(long_sum_add)(&sum[i], part[i]);
     }
     EACH_VECTOR(i)
-        scale[i] = V(div)(V(set1)(1), V(long_sum_value)(sum[i]));
+    scale[i] = V(div)(V(set1)(1), V(long_sum_value)(sum[i]));
     for (size_t k = 0; k < axis; k++)
         EACH_VECTOR(i)
-            V(store_column)(y + k * pitch, V(mul)(V(load_column)(y + k * pitch, vectors, i, n), scale[i]), vectors, i, n);
+    V(store_column)(y + k * pitch, V(mul)(V(load_column)(y + k * pitch, vectors, i, n), scale[i]), vectors, i, n);
 }
 
 ALWAYS void V(softmax_grad_columns)(size_t axis, size_t pitch, size_t n, const T *y, const T *dy, T *dx) {
@@ -205,11 +208,20 @@ static void TYPED(softmax)(size_t rows, size_t axis, const void *x, void *y) {
         const T *from = (const T *)x + r * axis;
         T *to = (T *)y + r * axis;
         switch (vectors) {
-        case 1: V(softmax_short)(1, n, tail, from, to); break;
-        case 2: V(softmax_short)(2, n, tail, from, to); break;
-        case 3: V(softmax_short)(3, n, tail, from, to); break;
-        case 4: V(softmax_short)(4, n, tail, from, to); break;
-        default: V(softmax_row)(axis, tail, from, to);
+        case 1:
+            V(softmax_short)(1, n, tail, from, to);
+            break;
+        case 2:
+            V(softmax_short)(2, n, tail, from, to);
+            break;
+        case 3:
+            V(softmax_short)(3, n, tail, from, to);
+            break;
+        case 4:
+            V(softmax_short)(4, n, tail, from, to);
+            break;
+        default:
+            V(softmax_row)(axis, tail, from, to);
         }
     }
 }
@@ -229,7 +241,8 @@ static void TYPED(softmax_panel)(size_t axis, size_t pitch, size_t columns, cons
         V(softmax_columns)(axis, pitch, 1, columns - c < LANES ? columns - c : LANES, x + c, y + c);
 }
 
-static void TYPED(softmax_grad_panel)(size_t axis, size_t pitch, size_t columns, const void *y_, const void *dy_, void *dx_) {
+static void TYPED(softmax_grad_panel)(
+    size_t axis, size_t pitch, size_t columns, const void *y_, const void *dy_, void *dx_) {
     const T *y = y_, *dy = dy_;
     T *dx = dx_;
     size_t c = 0;

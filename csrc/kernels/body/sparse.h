@@ -1,29 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* Kernels most of whose taps are 0: a row of outputs at a time, each of the others' taps with cells of its own. Chains as in convolve2d.h. */
+/* Kernels most of whose taps are 0: a row of outputs at a time, each of the others' taps with cells of its own. Chains
+ * as in convolve2d.h. */
 #ifndef MULTIPLY_ADD
 #define MULTIPLY_ADD(a, b, c) V(fma)(a, b, c)
 #endif
-#define SPARSE_TILE(NAME, VECTORS, LOAD, STORE)                                                                        \
-    static void TYPED(sparse_##NAME)(const fc_sparse_block *b, const void *const *rows, size_t first, size_t n, T *out) {\
-        VEC sum[VECTORS], chain[VECTORS];                                                                              \
-        (void)n;                                                                                                       \
-        _Pragma("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                                                      \
-            sum[v] = V(set1)(0);                                                                                       \
-        for (size_t t = 0, end; t < b->n_taps;) {                                                                      \
-            end = b->n_taps - t < TYPED(convolve2d_CHAIN) ? b->n_taps : t + TYPED(convolve2d_CHAIN);                   \
-            _Pragma("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                                                  \
-                chain[v] = V(set1)(0);                                                                                 \
-            for (; t < end; t++) {                                                                                     \
-                const T *x = (const T *)rows[b->places[t].row] + b->places[t].offset + first;                          \
-                VEC weight = V(set1)(((const T *)b->taps)[t]);                                                         \
-                _Pragma("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                                              \
-                    chain[v] = MULTIPLY_ADD(weight, LOAD(x + v * LANES), chain[v]);                                    \
-            }                                                                                                          \
-            _Pragma("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                                                  \
-                sum[v] = V(add)(sum[v], chain[v]);                                                                     \
-        }                                                                                                              \
-        _Pragma("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                                                      \
-            STORE(out + first + v * LANES, sum[v]);                                                                    \
+#define SPARSE_TILE(NAME, VECTORS, LOAD, STORE)                                                           \
+    static void TYPED(sparse_##NAME)(                                                                     \
+        const fc_sparse_block *b, const void *const *rows, size_t first, size_t n, T *out) {              \
+        VEC sum[VECTORS], chain[VECTORS];                                                                 \
+        (void)n;                                                                                          \
+        _Pragma("GCC unroll 8") for (int v = 0; v < VECTORS; v++) sum[v] = V(set1)(0);                    \
+        for (size_t t = 0, end; t < b->n_taps;) {                                                         \
+            end = b->n_taps - t < TYPED(convolve2d_CHAIN) ? b->n_taps : t + TYPED(convolve2d_CHAIN);      \
+            _Pragma("GCC unroll 8") for (int v = 0; v < VECTORS; v++) chain[v] = V(set1)(0);              \
+            for (; t < end; t++) {                                                                        \
+                const T *x = (const T *)rows[b->places[t].row] + b->places[t].offset + first;             \
+                VEC weight = V(set1)(((const T *)b->taps)[t]);                                            \
+                _Pragma("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                                 \
+                    chain[v] = MULTIPLY_ADD(weight, LOAD(x + v * LANES), chain[v]);                       \
+            }                                                                                             \
+            _Pragma("GCC unroll 8") for (int v = 0; v < VECTORS; v++) sum[v] = V(add)(sum[v], chain[v]);  \
+        }                                                                                                 \
+        _Pragma("GCC unroll 8") for (int v = 0; v < VECTORS; v++) STORE(out + first + v * LANES, sum[v]); \
     }
 #define SPARSE_LOAD_N(p) V(load_n)(p, n)
 #define SPARSE_STORE_N(p, v) V(store_n)(p, v, n)

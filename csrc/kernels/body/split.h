@@ -23,10 +23,12 @@ static inline int FC_NAME(out_of_range)(vf32 top, vf32 low) {
 
 static inline __attribute__((always_inline)) vf32 FC_NAME(load_as)(fc_dtype dtype, const void *src, size_t i) {
     return dtype == FC_F32 ? vf32_load((const float *)src + i)
-         : dtype == FC_F16 ? vf32_load_f16((const uint16_t *)src + i) : vf32_load_bf16((const uint16_t *)src + i);
+        : dtype == FC_F16  ? vf32_load_f16((const uint16_t *)src + i)
+                           : vf32_load_bf16((const uint16_t *)src + i);
 }
 
-static inline __attribute__((always_inline)) int FC_NAME(split_planes)(const fc_split_source *s, fc_dtype dtype, size_t planes) {
+static inline __attribute__((always_inline)) int FC_NAME(split_planes)(
+    const fc_split_source *s, fc_dtype dtype, size_t planes) {
     const uint32_t none = 0xffffffffu;
     float lowest;
     memcpy(&lowest, &none, sizeof lowest);
@@ -36,7 +38,8 @@ static inline __attribute__((always_inline)) int FC_NAME(split_planes)(const fc_
             const size_t row = t * s->tile_pitch + r * s->row_pitch;
             uint16_t *dst = s->dst + (t * planes * FC_SPLIT_ROWS + r) * FC_SPLIT_K;
             for (size_t i = 0; i < FC_SPLIT_ROWS; i += VF32_LANES) {
-                vf32 a = FC_NAME(load_as)(dtype, s->src, row + i), b = FC_NAME(load_as)(dtype, s->src, row + s->pair_pitch + i);
+                vf32 a = FC_NAME(load_as)(dtype, s->src, row + i),
+                     b = FC_NAME(load_as)(dtype, s->src, row + s->pair_pitch + i);
                 top = vf32_most(vf32_most(top, a), b);
                 low = vf32_least(vf32_least(low, a), b);
                 FC_NAME(store_planes)(dst + 2 * i, planes, a, b);
@@ -49,7 +52,8 @@ static int FC_NAME(split_rows)(const fc_split_source *s) {
     if (s->dtype != FC_F32)
         return s->dtype == FC_F16 ? FC_NAME(split_planes)(s, FC_F16, 2) : FC_NAME(split_planes)(s, FC_BF16, 1);
     return s->planes == 1 ? FC_NAME(split_planes)(s, FC_F32, 1)
-         : s->planes == 2 ? FC_NAME(split_planes)(s, FC_F32, 2) : FC_NAME(split_planes)(s, FC_F32, 3);
+        : s->planes == 2  ? FC_NAME(split_planes)(s, FC_F32, 2)
+                          : FC_NAME(split_planes)(s, FC_F32, 3);
 }
 
 #if defined(VEC_TILES)
@@ -70,12 +74,12 @@ static inline vf32 FC_NAME(broadcast_pair)(const uint16_t *pair) {
 }
 
 /* Adds tile a (from its row of the block on) times the tiles b of `panels` panels. */
-static inline __attribute__((always_inline)) void FC_NAME(split_step)(const uint16_t *a, const uint16_t *b, size_t right_pitch, int panels,
-                                                                      vf32 (*sum)[SPLIT_WIDTH]) {
+static inline __attribute__((always_inline)) void FC_NAME(split_step)(
+    const uint16_t *a, const uint16_t *b, size_t right_pitch, int panels, vf32 (*sum)[SPLIT_WIDTH]) {
     for (size_t i = 0; i < FC_SPLIT_ROWS; i++, a += 2, b += FC_SPLIT_K) {
         vf32 right[SPLIT_WIDTH];
-        _Pragma("GCC unroll 16") for (int v = 0; v < panels * SPLIT_VECTORS; v++)
-            right[v] = vf32_load((const float *)(b + (size_t)(v / SPLIT_VECTORS) * right_pitch + v % SPLIT_VECTORS * 2 * VF32_LANES));
+        _Pragma("GCC unroll 16") for (int v = 0; v < panels * SPLIT_VECTORS; v++) right[v] = vf32_load(
+            (const float *)(b + (size_t)(v / SPLIT_VECTORS) * right_pitch + v % SPLIT_VECTORS * 2 * VF32_LANES));
         _Pragma("GCC unroll 16") for (int r = 0; r < SPLIT_HEIGHT; r++) {
             vf32 left = FC_NAME(broadcast_pair)(a + r * FC_SPLIT_K);
             _Pragma("GCC unroll 16") for (int v = 0; v < panels * SPLIT_VECTORS; v++)
@@ -84,21 +88,21 @@ static inline __attribute__((always_inline)) void FC_NAME(split_step)(const uint
     }
 }
 
-static inline __attribute__((always_inline)) void FC_NAME(split_rows_of_block)(const fc_split_block *s, const uint16_t *a, const uint16_t *b,
-                                                                               float *c, int panels) {
+static inline __attribute__((always_inline)) void FC_NAME(split_rows_of_block)(
+    const fc_split_block *s, const uint16_t *a, const uint16_t *b, float *c, int panels) {
     vf32 sum[SPLIT_HEIGHT][SPLIT_WIDTH];
     _Pragma("GCC unroll 16") for (int r = 0; r < SPLIT_HEIGHT; r++)
-        _Pragma("GCC unroll 16") for (int v = 0; v < panels * SPLIT_VECTORS; v++)
-            sum[r][v] = vf32_set1(0);
+        _Pragma("GCC unroll 16") for (int v = 0; v < panels * SPLIT_VECTORS; v++) sum[r][v] = vf32_set1(0);
     for (size_t t = 0; t < s->tiles; t++, a += s->planes * FC_SPLIT_TILE, b += s->planes * FC_SPLIT_TILE)
-        for (size_t order = s->planes; order-- > 0;)    /* the smallest products first */
+        for (size_t order = s->planes; order-- > 0;) /* the smallest products first */
             for (size_t p = 0; p <= order; p++)
-                FC_NAME(split_step)(a + p * FC_SPLIT_TILE, b + (order - p) * FC_SPLIT_TILE, s->right_pitch, panels, sum);
+                FC_NAME(split_step)(
+                    a + p * FC_SPLIT_TILE, b + (order - p) * FC_SPLIT_TILE, s->right_pitch, panels, sum);
     _Pragma("GCC unroll 16") for (int r = 0; r < SPLIT_HEIGHT; r++)
         _Pragma("GCC unroll 16") for (int v = 0; v < panels * SPLIT_VECTORS; v++) {
-            float *to = c + (size_t)r * s->c_pitch + v * VF32_LANES;
-            vf32_store(to, s->accumulate ? vf32_add(vf32_load(to), sum[r][v]) : sum[r][v]);
-        }
+        float *to = c + (size_t)r * s->c_pitch + v * VF32_LANES;
+        vf32_store(to, s->accumulate ? vf32_add(vf32_load(to), sum[r][v]) : sum[r][v]);
+    }
 }
 
 static void FC_NAME(split_product)(const fc_split_block *s) {

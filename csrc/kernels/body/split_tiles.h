@@ -1,38 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The product of split panels on a matrix unit: a block of 2 x 2 result tiles (0-3) from 2 left tiles (4, 5) and 2 right ones (6, 7), the
- * products of a step ordered so that one side stays loaded. At the edges a block has one tile a side.
+ * The product of split panels on a matrix unit: a block of 2 x 2 result tiles (0-3) from 2 left tiles (4, 5) and 2
+ * right ones (6, 7), the products of a step ordered so that one side stays loaded. At the edges a block has one tile a
+ * side.
  */
-#define SPLIT_LOAD_LEFT(p)                                                   \
-    TILE_LOAD(4, a + (p) * FC_SPLIT_TILE, 64);                               \
-    if (two_rows)                                                            \
-        TILE_LOAD(5, a + s->left_pitch + (p) * FC_SPLIT_TILE, 64)
-#define SPLIT_LOAD_RIGHT(p)                                                  \
-    TILE_LOAD(6, b + (p) * FC_SPLIT_TILE, 64);                               \
-    if (two_cols)                                                            \
-        TILE_LOAD(7, b + s->right_pitch + (p) * FC_SPLIT_TILE, 64)
-#define SPLIT_MULTIPLY()                                                     \
-    TILE_DOT_BF16(0, 4, 6);                                                  \
-    if (two_cols)                                                            \
-        TILE_DOT_BF16(1, 4, 7);                                              \
-    if (two_rows)                                                            \
-        TILE_DOT_BF16(2, 5, 6);                                              \
-    if (two_rows && two_cols)                                                \
-        TILE_DOT_BF16(3, 5, 7)
-#define SPLIT_EACH_TILE(DO)                                                  \
-    DO(0, c);                                                                \
-    if (two_cols)                                                            \
-        DO(1, c + FC_SPLIT_ROWS);                                            \
-    if (two_rows)                                                            \
-        DO(2, c + FC_SPLIT_ROWS * s->c_pitch);                               \
-    if (two_rows && two_cols)                                                \
-        DO(3, c + FC_SPLIT_ROWS * s->c_pitch + FC_SPLIT_ROWS)
+#define SPLIT_LOAD_LEFT(p)                     \
+    TILE_LOAD(4, a + (p) * FC_SPLIT_TILE, 64); \
+    if (two_rows)                              \
+    TILE_LOAD(5, a + s->left_pitch + (p) * FC_SPLIT_TILE, 64)
+#define SPLIT_LOAD_RIGHT(p)                    \
+    TILE_LOAD(6, b + (p) * FC_SPLIT_TILE, 64); \
+    if (two_cols)                              \
+    TILE_LOAD(7, b + s->right_pitch + (p) * FC_SPLIT_TILE, 64)
+#define SPLIT_MULTIPLY()        \
+    TILE_DOT_BF16(0, 4, 6);     \
+    if (two_cols)               \
+        TILE_DOT_BF16(1, 4, 7); \
+    if (two_rows)               \
+        TILE_DOT_BF16(2, 5, 6); \
+    if (two_rows && two_cols)   \
+    TILE_DOT_BF16(3, 5, 7)
+#define SPLIT_EACH_TILE(DO)                    \
+    DO(0, c);                                  \
+    if (two_cols)                              \
+        DO(1, c + FC_SPLIT_ROWS);              \
+    if (two_rows)                              \
+        DO(2, c + FC_SPLIT_ROWS * s->c_pitch); \
+    if (two_rows && two_cols)                  \
+    DO(3, c + FC_SPLIT_ROWS * s->c_pitch + FC_SPLIT_ROWS)
 #define SPLIT_ZERO(tile, at) TILE_ZERO(tile)
 #define SPLIT_LOAD(tile, at) TILE_LOAD(tile, at, s->c_pitch * sizeof(float))
 #define SPLIT_STORE(tile, at) TILE_STORE(tile, at, s->c_pitch * sizeof(float))
 
-static inline __attribute__((always_inline)) void FC_NAME(split_tiles)(const fc_split_block *s, const uint16_t *a, const uint16_t *b, float *c,
-                                                                       size_t planes, int two_rows, int two_cols) {
+static inline __attribute__((always_inline)) void FC_NAME(split_tiles)(const fc_split_block *s, const uint16_t *a,
+    const uint16_t *b, float *c, size_t planes, int two_rows, int two_cols) {
     if (s->accumulate) {
         SPLIT_EACH_TILE(SPLIT_LOAD);
     } else {
@@ -96,7 +97,9 @@ static void FC_NAME(split_product)(const fc_split_block *s) {
     TILE_END();
 }
 
-static void FC_NAME(split_gemm)(fc_split_gemm *gemm) { *gemm = (fc_split_gemm){TILE_RATE_BF16, FC_NAME(split_product)}; }
+static void FC_NAME(split_gemm)(fc_split_gemm *gemm) {
+    *gemm = (fc_split_gemm){TILE_RATE_BF16, FC_NAME(split_product)};
+}
 
 #undef SPLIT_LOAD_LEFT
 #undef SPLIT_LOAD_RIGHT

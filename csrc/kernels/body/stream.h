@@ -9,7 +9,8 @@ static void FC_NAME(stream)(void *dst_, const void *src_, size_t bytes) {
     size_t at = head;
     for (; at < bytes - tail; at += LINE)
         for (size_t i = 0; i < STEP; i++)
-            vf32_stream((float *)(dst + at + i * sizeof(vf32)), vf32_load((const float *)(src + at + i * sizeof(vf32))));
+            vf32_stream(
+                (float *)(dst + at + i * sizeof(vf32)), vf32_load((const float *)(src + at + i * sizeof(vf32))));
     memcpy(dst + at, src + at, tail);
 }
 

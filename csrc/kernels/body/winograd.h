@@ -1,28 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The transforms of Winograd's convolution F(m x m, r x r), by the method of Toom and Cook: an n x n patch, n = m + r - 1, and the
- * kernel are polynomials, evaluated at 0, at `pairs` pairs of points +-p and at infinity, multiplied there and interpolated.
- * Evaluations at p and -p share their even and odd parts. Lanes are channels.
+ * The transforms of Winograd's convolution F(m x m, r x r), by the method of Toom and Cook: an n x n patch, n = m + r -
+ * 1, and the kernel are polynomials, evaluated at 0, at `pairs` pairs of points +-p and at infinity, multiplied there
+ * and interpolated. Evaluations at p and -p share their even and odd parts. Lanes are channels.
  *
- * The points are fractions of few bits, so that every constant below is exact in float. They were chosen for the least rounding
- * error among such fractions, after Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep
- * Neural Networks" (2020).
+ * The points are fractions of few bits, so that every constant below is exact in float. They were chosen for the least
+ * rounding error among such fractions, after Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd
+ * Convolution for Deep Neural Networks" (2020).
  */
 #ifndef FC_WINOGRAD_POINTS
 #define FC_WINOGRAD_POINTS
 typedef struct winograd_points {
     double point[3];
-    double all[4];          /* coefficients of the product over all pairs of (x^2 - p^2), from x^0 up in steps of 2 */
-    double others[3][3];    /* of the product over all other pairs */
+    double all[4];       /* coefficients of the product over all pairs of (x^2 - p^2), from x^0 up in steps of 2 */
+    double others[3][3]; /* of the product over all other pairs */
 } winograd_points;
 
-#define WINOGRAD_1(A) {{A}, {-(A) * (A), 1}, {{1}}}
-#define WINOGRAD_2(A, B) {{A, B}, {(A) * (A) * (B) * (B), -(A) * (A) - (B) * (B), 1}, {{-(B) * (B), 1}, {-(A) * (A), 1}}}
+#define WINOGRAD_1(A)               \
+    {                               \
+        {A}, {-(A) * (A), 1}, {{1}} \
+    }
+#define WINOGRAD_2(A, B)                                                                                 \
+    {                                                                                                    \
+        {A, B}, {(A) * (A) * (B) * (B), -(A) * (A) - (B) * (B), 1}, { {-(B) * (B), 1}, {-(A) * (A), 1} } \
+    }
 #define WINOGRAD_PAIR(B, C) {(B) * (B) * (C) * (C), -(B) * (B) - (C) * (C), 1}
-#define WINOGRAD_3(A, B, C)                                                                                                          \
-    {{A, B, C}, {-(A) * (A) * (B) * (B) * (C) * (C), (A) * (A) * (B) * (B) + (A) * (A) * (C) * (C) + (B) * (B) * (C) * (C),          \
-      -(A) * (A) - (B) * (B) - (C) * (C), 1}, {WINOGRAD_PAIR(B, C), WINOGRAD_PAIR(A, C), WINOGRAD_PAIR(A, B)}}
-static const winograd_points winograd_of[] = {{{0}, {0}, {{0}}}, WINOGRAD_1(1.0), WINOGRAD_2(0.625, 1.5), WINOGRAD_3(0.5, 1.0, 2.0)};
+#define WINOGRAD_3(A, B, C)                                                            \
+    {                                                                                  \
+        {A, B, C},                                                                     \
+            {-(A) * (A) * (B) * (B) * (C) * (C),                                       \
+                (A) * (A) * (B) * (B) + (A) * (A) * (C) * (C) + (B) * (B) * (C) * (C), \
+                -(A) * (A) - (B) * (B) - (C) * (C), 1},                                \
+        {                                                                              \
+            WINOGRAD_PAIR(B, C), WINOGRAD_PAIR(A, C), WINOGRAD_PAIR(A, B)              \
+        }                                                                              \
+    }
+static const winograd_points winograd_of[] = {
+    {{0}, {0}, {{0}}}, WINOGRAD_1(1.0), WINOGRAD_2(0.625, 1.5), WINOGRAD_3(0.5, 1.0, 2.0)};
 #undef WINOGRAD_1
 #undef WINOGRAD_2
 #undef WINOGRAD_3
@@ -59,23 +73,27 @@ WINOGRAD_INLINE void TYPED(winograd_evaluate)(const int pairs, const VEC *d, VEC
     const winograd_points *w = &winograd_of[pairs];
     v[0] = TYPED(winograd_combine)(pairs + 1, w->all, d, 2);
     _Pragma("GCC unroll 3") for (int j = 0; j < pairs; j++) {
-        const VEC even = TYPED(winograd_combine)(pairs, w->others[j], d + 2, 2), odd = TYPED(winograd_combine)(pairs, w->others[j], d + 1, 2);
+        const VEC even = TYPED(winograd_combine)(pairs, w->others[j], d + 2, 2),
+                  odd = TYPED(winograd_combine)(pairs, w->others[j], d + 1, 2);
         v[1 + 2 * j] = V(fma)(V(set1)((T)w->point[j]), odd, even);
         v[2 + 2 * j] = V(fma)(V(set1)((T)-w->point[j]), odd, even);
     }
     v[2 * pairs + 1] = TYPED(winograd_combine)(pairs + 1, w->all, d + 1, 2);
 }
 
-typedef struct TYPED(winograd_cells) { const T *const *cells; size_t at, n; } TYPED(winograd_cells);
+typedef struct TYPED(winograd_cells) {
+    const T *const *cells;
+    size_t at, n;
+} TYPED(winograd_cells);
 
-WINOGRAD_INLINE VEC TYPED(winograd_cell)(const TYPED(winograd_cells) *from, const int whole, const int index) {
+WINOGRAD_INLINE VEC TYPED(winograd_cell)(const TYPED(winograd_cells) * from, const int whole, const int index) {
     const T *p = from->cells[index] + from->at;
     return whole ? V(load)(p) : V(load_n)(p, from->n);
 }
 
 /* The same combination of the rows first, first + 2, ... in every column. */
 WINOGRAD_INLINE void TYPED(winograd_columns)(const int whole, const int n, const int count, const double *coefficients,
-                                             const TYPED(winograd_cells) *from, const int first, VEC *sums) {
+    const TYPED(winograd_cells) * from, const int first, VEC *sums) {
     _Pragma("GCC unroll 8") for (int c = 0; c < n; c++) {
         VEC sum = TYPED(winograd_cell)(from, whole, (first + 2 * (count - 1)) * n + c);
         _Pragma("GCC unroll 4") for (int k = count - 2; k >= 0; k--)
@@ -84,18 +102,18 @@ WINOGRAD_INLINE void TYPED(winograd_columns)(const int whole, const int n, const
     }
 }
 
-WINOGRAD_INLINE void TYPED(winograd_store_row)(const int pairs, const int whole, const VEC *sums, T *v, size_t e_pitch, size_t n) {
+WINOGRAD_INLINE void TYPED(winograd_store_row)(
+    const int pairs, const int whole, const VEC *sums, T *v, size_t e_pitch, size_t n) {
     VEC row[8];
     TYPED(winograd_evaluate)(pairs, sums, row);
-    _Pragma("GCC unroll 8") for (int c = 0; c < 2 * pairs + 2; c++)
-        if (whole)
-            V(store)(v + (size_t)c * e_pitch, row[c]);
-        else
-            V(store_n)(v + (size_t)c * e_pitch, row[c], n);
+    _Pragma("GCC unroll 8") for (int c = 0; c < 2 * pairs + 2; c++) if (whole)
+        V(store)(v + (size_t)c * e_pitch, row[c]);
+    else V(store_n)(v + (size_t)c * e_pitch, row[c], n);
 }
 
 /* Row by row of the result, so that what is alive at a time fits the registers. */
-WINOGRAD_INLINE void TYPED(winograd_patch)(const int pairs, const int whole, const TYPED(winograd_cells) *from, T *v, size_t e_pitch) {
+WINOGRAD_INLINE void TYPED(winograd_patch)(
+    const int pairs, const int whole, const TYPED(winograd_cells) * from, T *v, size_t e_pitch) {
     const winograd_points *w = &winograd_of[pairs];
     const int n = 2 * pairs + 2;
     VEC even[8], odd[8];
@@ -116,7 +134,8 @@ WINOGRAD_INLINE void TYPED(winograd_patch)(const int pairs, const int whole, con
     TYPED(winograd_store_row)(pairs, whole, even, v + (size_t)((n - 1) * n) * e_pitch, e_pitch, from->n);
 }
 
-WINOGRAD_INLINE void TYPED(winograd_input)(const int pairs, const void *const *cells, size_t channels, T *v, size_t e_pitch) {
+WINOGRAD_INLINE void TYPED(winograd_input)(
+    const int pairs, const void *const *cells, size_t channels, T *v, size_t e_pitch) {
     TYPED(winograd_cells) from = {(const T *const *)cells, 0, LANES};
     for (; from.at + LANES <= channels; from.at += LANES)
         TYPED(winograd_patch)(pairs, 1, &from, v + from.at, e_pitch);
@@ -145,7 +164,8 @@ WINOGRAD_INLINE void TYPED(winograd_interpolate)(const int pairs, const int m, c
 }
 
 /* One vector of channels of a tile; *bad becomes NaN where a value is not finite. */
-WINOGRAD_INLINE void TYPED(winograd_values)(const int pairs, const int m, const fc_winograd_tile *tile, size_t at, VEC *bad) {
+WINOGRAD_INLINE void TYPED(winograd_values)(
+    const int pairs, const int m, const fc_winograd_tile *tile, size_t at, VEC *bad) {
     const int n = 2 * pairs + 2;
     const T *from = (const T *)tile->values + at;
     const size_t left = tile->channels - at;
@@ -153,11 +173,9 @@ WINOGRAD_INLINE void TYPED(winograd_values)(const int pairs, const int m, const 
     VEC columns[6][8];
     _Pragma("GCC unroll 8") for (int c = 0; c < n; c++) {
         VEC v[8], s[6];
-        _Pragma("GCC unroll 8") for (int r = 0; r < n; r++)
-            v[r] = V(load)(from + (size_t)(r * n + c) * tile->e_pitch);
+        _Pragma("GCC unroll 8") for (int r = 0; r < n; r++) v[r] = V(load)(from + (size_t)(r * n + c) * tile->e_pitch);
         TYPED(winograd_interpolate)(pairs, m, v, s);
-        _Pragma("GCC unroll 6") for (int i = 0; i < m; i++)
-            columns[i][c] = s[i];
+        _Pragma("GCC unroll 6") for (int i = 0; i < m; i++) columns[i][c] = s[i];
     }
     _Pragma("GCC unroll 6") for (int i = 0; i < m; i++) {
         VEC s[6];
@@ -167,7 +185,7 @@ WINOGRAD_INLINE void TYPED(winograd_values)(const int pairs, const int m, const 
             *bad = V(fma)(s[j], zero, *bad);
             VEC y = V(add)(s[j], bias);
             if (tile->relu)
-                y = V(add)(V(max)(zero, y), zero);      /* NaN stays, -0 becomes 0 */
+                y = V(add)(V(max)(zero, y), zero); /* NaN stays, -0 becomes 0 */
             if ((size_t)i >= tile->rows || (size_t)j >= tile->cols)
                 continue;
             if (left >= LANES)
@@ -206,16 +224,15 @@ WINOGRAD_INLINE void TYPED(winograd_spread)(const int pairs, const int r, const 
     u[2 * pairs + 1] = g[r - 1];
 }
 
-WINOGRAD_INLINE void TYPED(winograd_taps)(const int pairs, const int r, const int whole, const TYPED(winograd_cells) *from, T *u, size_t e_pitch) {
+WINOGRAD_INLINE void TYPED(winograd_taps)(
+    const int pairs, const int r, const int whole, const TYPED(winograd_cells) * from, T *u, size_t e_pitch) {
     const int n = 2 * pairs + 2;
     VEC columns[8][5];
     _Pragma("GCC unroll 5") for (int c = 0; c < r; c++) {
         VEC g[5], s[8];
-        _Pragma("GCC unroll 5") for (int t = 0; t < r; t++)
-            g[t] = TYPED(winograd_cell)(from, whole, t * r + c);
+        _Pragma("GCC unroll 5") for (int t = 0; t < r; t++) g[t] = TYPED(winograd_cell)(from, whole, t * r + c);
         TYPED(winograd_spread)(pairs, r, g, s);
-        _Pragma("GCC unroll 8") for (int i = 0; i < n; i++)
-            columns[i][c] = s[i];
+        _Pragma("GCC unroll 8") for (int i = 0; i < n; i++) columns[i][c] = s[i];
     }
     _Pragma("GCC unroll 8") for (int i = 0; i < n; i++) {
         VEC s[8];
@@ -230,7 +247,8 @@ WINOGRAD_INLINE void TYPED(winograd_taps)(const int pairs, const int r, const in
     }
 }
 
-WINOGRAD_INLINE void TYPED(winograd_kernel)(const int pairs, const int r, const void *const *taps, size_t outs, T *u, size_t e_pitch) {
+WINOGRAD_INLINE void TYPED(winograd_kernel)(
+    const int pairs, const int r, const void *const *taps, size_t outs, T *u, size_t e_pitch) {
     TYPED(winograd_cells) from = {(const T *const *)taps, 0, LANES};
     for (; from.at + LANES <= outs; from.at += LANES)
         TYPED(winograd_taps)(pairs, r, 1, &from, u + from.at, e_pitch);
@@ -239,22 +257,24 @@ WINOGRAD_INLINE void TYPED(winograd_kernel)(const int pairs, const int r, const 
         TYPED(winograd_taps)(pairs, r, 0, &from, u + from.at, e_pitch);
 }
 
-#define WINOGRAD_SET(M_, R_)                                                                                                            \
-    static void TYPED(winograd_input_##M_##x##R_)(const void *const *cells, size_t channels, void *v, size_t e_pitch) {                \
-        TYPED(winograd_input)((M_ + R_ - 3) / 2, cells, channels, v, e_pitch);                                                         \
-    }                                                                                                                                  \
-    static int TYPED(winograd_output_##M_##x##R_)(const fc_winograd_tile *tile) {                                                      \
-        return TYPED(winograd_output)((M_ + R_ - 3) / 2, M_, tile);                                                                    \
-    }                                                                                                                                  \
-    static void TYPED(winograd_kernel_##M_##x##R_)(const void *const *taps, size_t outs, void *u, size_t e_pitch) {                    \
-        TYPED(winograd_kernel)((M_ + R_ - 3) / 2, R_, taps, outs, u, e_pitch);                                                         \
+#define WINOGRAD_SET(M_, R_)                                                                                        \
+    static void TYPED(winograd_input_##M_##x##R_)(                                                                  \
+        const void *const *cells, size_t channels, void *v, size_t e_pitch) {                                       \
+        TYPED(winograd_input)((M_ + R_ - 3) / 2, cells, channels, v, e_pitch);                                      \
+    }                                                                                                               \
+    static int TYPED(winograd_output_##M_##x##R_)(const fc_winograd_tile *tile) {                                   \
+        return TYPED(winograd_output)((M_ + R_ - 3) / 2, M_, tile);                                                 \
+    }                                                                                                               \
+    static void TYPED(winograd_kernel_##M_##x##R_)(const void *const *taps, size_t outs, void *u, size_t e_pitch) { \
+        TYPED(winograd_kernel)((M_ + R_ - 3) / 2, R_, taps, outs, u, e_pitch);                                      \
     }
 FC_WINOGRAD_SETS(WINOGRAD_SET)
 #undef WINOGRAD_SET
 
 static void TYPED(winograd)(fc_winograd *sets) {
-#define WINOGRAD_ROW(M_, R_)                                                                                                            \
-    *sets++ = (fc_winograd){M_, R_, TYPED(winograd_input_##M_##x##R_), TYPED(winograd_output_##M_##x##R_), TYPED(winograd_kernel_##M_##x##R_)};
+#define WINOGRAD_ROW(M_, R_)                                                                               \
+    *sets++ = (fc_winograd){M_, R_, TYPED(winograd_input_##M_##x##R_), TYPED(winograd_output_##M_##x##R_), \
+        TYPED(winograd_kernel_##M_##x##R_)};
     FC_WINOGRAD_SETS(WINOGRAD_ROW)
 #undef WINOGRAD_ROW
 }

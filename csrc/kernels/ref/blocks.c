@@ -4,47 +4,48 @@
 #include <math.h>
 #include <string.h>
 
-#define GEMM(T, F, WIDE)                                                                                                   \
-    void fc_ref_gemm_##F(size_t rows, size_t cols, size_t k, const T *a, size_t a_pitch, const T *b, size_t b_pitch, T *c, \
-                         size_t c_pitch, int accumulate) {                                                                 \
-        for (size_t r = 0; r < rows; r++)                                                                                  \
-            for (size_t j = 0; j < cols; j++) {                                                                            \
-                WIDE sum = accumulate ? c[r * c_pitch + j] : 0;                                                            \
-                for (size_t i = 0; i < k; i++)                                                                             \
-                    sum += (WIDE)a[i * a_pitch + r] * b[i * b_pitch + j];                                                  \
-                c[r * c_pitch + j] = (T)sum;                                                                               \
-            }                                                                                                              \
+#define GEMM(T, F, WIDE)                                                                                             \
+    void fc_ref_gemm_##F(size_t rows, size_t cols, size_t k, const T *a, size_t a_pitch, const T *b, size_t b_pitch, \
+        T *c, size_t c_pitch, int accumulate) {                                                                      \
+        for (size_t r = 0; r < rows; r++)                                                                            \
+            for (size_t j = 0; j < cols; j++) {                                                                      \
+                WIDE sum = accumulate ? c[r * c_pitch + j] : 0;                                                      \
+                for (size_t i = 0; i < k; i++)                                                                       \
+                    sum += (WIDE)a[i * a_pitch + r] * b[i * b_pitch + j];                                            \
+                c[r * c_pitch + j] = (T)sum;                                                                         \
+            }                                                                                                        \
     }
 GEMM(float, f32, double)
 GEMM(double, f64, long double)
 
-#define OUTER(T, F, WIDE)                                                                                                  \
-    void fc_ref_outer_##F(size_t height, size_t width, const fc_outer_block *g) {                                          \
-        for (size_t r = 0; r < height; r++)                                                                                \
-            for (size_t j = 0; j < width; j++) {                                                                           \
-                WIDE sum = 0;                                                                                              \
-                for (ptrdiff_t n = 0; n < (ptrdiff_t)g->images; n++)                                                       \
-                    for (ptrdiff_t i = 0; i < (ptrdiff_t)g->rows; i++)                                                     \
-                        for (ptrdiff_t p = 0; p < (ptrdiff_t)g->cols && j < g->outs; p++)                                  \
-                            sum += (WIDE)((const T *)g->a)[n * g->a_image + i * g->a_row + p * g->a_col + (ptrdiff_t)r]    \
-                                * ((const T *)g->b)[n * g->b_image + i * g->b_row + p * g->b_col + (ptrdiff_t)j];          \
-                ((T *)g->c)[r * width + j] = (T)(g->accumulate ? (WIDE)((T *)g->c)[r * width + j] + sum : sum);            \
-            }                                                                                                              \
+#define OUTER(T, F, WIDE)                                                                                             \
+    void fc_ref_outer_##F(size_t height, size_t width, const fc_outer_block *g) {                                     \
+        for (size_t r = 0; r < height; r++)                                                                           \
+            for (size_t j = 0; j < width; j++) {                                                                      \
+                WIDE sum = 0;                                                                                         \
+                for (ptrdiff_t n = 0; n < (ptrdiff_t)g->images; n++)                                                  \
+                    for (ptrdiff_t i = 0; i < (ptrdiff_t)g->rows; i++)                                                \
+                        for (ptrdiff_t p = 0; p < (ptrdiff_t)g->cols && j < g->outs; p++)                             \
+                            sum += (WIDE)((                                                                           \
+                                       const T *)g->a)[n * g->a_image + i * g->a_row + p * g->a_col + (ptrdiff_t)r] * \
+                                ((const T *)g->b)[n * g->b_image + i * g->b_row + p * g->b_col + (ptrdiff_t)j];       \
+                ((T *)g->c)[r * width + j] = (T)(g->accumulate ? (WIDE)((T *)g->c)[r * width + j] + sum : sum);       \
+            }                                                                                                         \
     }
 OUTER(float, f32, double)
 OUTER(double, f64, long double)
 
-#define TAP_SUMS(T, F, WIDE)                                                                                               \
-    void fc_ref_tap_sums_##F(const fc_tap_sums *g) {                                                                       \
-        for (ptrdiff_t t = 0; t < (ptrdiff_t)g->taps; t++)                                                                 \
-            for (ptrdiff_t c = 0; c < (ptrdiff_t)g->channels; c++) {                                                       \
-                WIDE sum = 0;                                                                                              \
-                for (ptrdiff_t i = 0; i < (ptrdiff_t)g->rows; i++)                                                         \
-                    for (ptrdiff_t p = 0; p < (ptrdiff_t)g->cols; p++)                                                     \
-                        sum += (WIDE)((const T *)g->x)[t * g->x_tap + i * g->x_row + p * g->x_col + c]                     \
-                            * ((const T *)g->dy)[i * g->dy_row + p * g->dy_col + c];                                       \
-                ((T *)g->sums)[t * (ptrdiff_t)g->channels + c] = (T)sum;                                                   \
-            }                                                                                                              \
+#define TAP_SUMS(T, F, WIDE)                                                                             \
+    void fc_ref_tap_sums_##F(const fc_tap_sums *g) {                                                     \
+        for (ptrdiff_t t = 0; t < (ptrdiff_t)g->taps; t++)                                               \
+            for (ptrdiff_t c = 0; c < (ptrdiff_t)g->channels; c++) {                                     \
+                WIDE sum = 0;                                                                            \
+                for (ptrdiff_t i = 0; i < (ptrdiff_t)g->rows; i++)                                       \
+                    for (ptrdiff_t p = 0; p < (ptrdiff_t)g->cols; p++)                                   \
+                        sum += (WIDE)((const T *)g->x)[t * g->x_tap + i * g->x_row + p * g->x_col + c] * \
+                            ((const T *)g->dy)[i * g->dy_row + p * g->dy_col + c];                       \
+                ((T *)g->sums)[t * (ptrdiff_t)g->channels + c] = (T)sum;                                 \
+            }                                                                                            \
     }
 TAP_SUMS(float, f32, double)
 TAP_SUMS(double, f64, long double)
@@ -58,7 +59,8 @@ void fc_ref_transpose(size_t element, void *dst, size_t pitch, const void *const
 float fc_ref_from_f16(uint16_t h) {
     int exponent = h >> 10 & 31, fraction = h & 1023;
     float magnitude = exponent == 31 ? (fraction ? NAN : INFINITY)
-        : exponent ? ldexpf((float)(1024 + fraction), exponent - 25) : ldexpf((float)fraction, -24);
+        : exponent                   ? ldexpf((float)(1024 + fraction), exponent - 25)
+                                     : ldexpf((float)fraction, -24);
     return copysignf(magnitude, h & 0x8000 ? -1.0f : 1.0f);
 }
 
@@ -72,7 +74,8 @@ float fc_ref_from_bf16(uint16_t h) {
 /* Magnitudes of either format rise with their bits: bisect, then take the nearer neighbour. */
 static uint16_t nearest(float x, uint16_t infinity, float (*value)(uint16_t)) {
     uint16_t sign = signbit(x) ? 0x8000 : 0, low = 0, high = infinity;
-    double magnitude = fabs((double)x), next = 2 * (double)value((uint16_t)(infinity - 1)) - value((uint16_t)(infinity - 2));
+    double magnitude = fabs((double)x),
+           next = 2 * (double)value((uint16_t)(infinity - 1)) - value((uint16_t)(infinity - 2));
     while (high - low > 1) {
         uint16_t middle = (uint16_t)((low + high) / 2);
         if (value(middle) <= magnitude)

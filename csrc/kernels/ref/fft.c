@@ -18,7 +18,7 @@ void fc_ref_dft(size_t n, int sign, const double *x, double *y) {
         root_of(n, sign < 0 ? (n - t) % n : t, roots + 2 * t, roots + 2 * t + 1);
     for (size_t k = 0; k < n; k++) {
         y[2 * k] = y[2 * k + 1] = 0;
-        for (size_t first = 0; first < n; first += PARTIAL) {   /* shorter sums round less */
+        for (size_t first = 0; first < n; first += PARTIAL) { /* shorter sums round less */
             double re = 0, im = 0;
             for (size_t t = first; t < first + PARTIAL && t < n; t++) {
                 const double *root = roots + 2 * (t * k % n);

@@ -5,11 +5,11 @@
 #include <string.h>
 
 double fc_ref_number(fc_dtype dtype, const void *numbers, size_t i) {
-#define READ(word, type)                                                     \
-    if (dtype == word) {                                                     \
-        type x;                                                              \
-        memcpy(&x, (const char *)numbers + i * sizeof x, sizeof x);          \
-        return (double)x;                                                    \
+#define READ(word, type)                                            \
+    if (dtype == word) {                                            \
+        type x;                                                     \
+        memcpy(&x, (const char *)numbers + i * sizeof x, sizeof x); \
+        return (double)x;                                           \
     }
     READ(FC_U8, uint8_t)
     READ(FC_I8, int8_t)
@@ -25,8 +25,10 @@ double fc_ref_number(fc_dtype dtype, const void *numbers, size_t i) {
 }
 
 double fc_ref_narrow(fc_dtype work, fc_dtype dtype, double x, double scale) {
-    static const double limits[][2] = {
-        [FC_U8] = {0, UINT8_MAX}, [FC_I8] = {INT8_MIN, INT8_MAX}, [FC_U16] = {0, UINT16_MAX}, [FC_I16] = {INT16_MIN, INT16_MAX},
+    static const double limits[][2] = {[FC_U8] = {0, UINT8_MAX},
+        [FC_I8] = {INT8_MIN, INT8_MAX},
+        [FC_U16] = {0, UINT16_MAX},
+        [FC_I16] = {INT16_MIN, INT16_MAX},
         [FC_I32] = {INT32_MIN, INT32_MAX}};
     const double product = work == FC_F64 ? x * scale : (double)((float)x * (float)scale);
     const double least = limits[dtype][0], most = limits[dtype][1];
@@ -36,8 +38,8 @@ double fc_ref_narrow(fc_dtype work, fc_dtype dtype, double x, double scale) {
 double fc_ref_sparse(const fc_sparse_block *block, fc_dtype dtype, size_t row, size_t col) {
     double sum = 0;
     for (size_t t = 0; t < block->n_taps; t++)
-        sum += fc_ref_number(dtype, block->taps, t)
-            * fc_ref_number(dtype, block->rows[row + block->places[t].row], col + block->places[t].offset);
+        sum += fc_ref_number(dtype, block->taps, t) *
+            fc_ref_number(dtype, block->rows[row + block->places[t].row], col + block->places[t].offset);
     return sum;
 }
 

@@ -4,7 +4,8 @@
 
 #include "kernels/types.h"
 
-/* What the slots of numbers.h, sparse.h and box.h compute, an element at a time, in double: exact where that holds the integers. */
+/* What the slots of numbers.h, sparse.h and box.h compute, an element at a time, in double: exact where that holds the
+ * integers. */
 double fc_ref_number(fc_dtype dtype, const void *numbers, size_t i);
 /* x * scale, multiplied in float or double as `work` says, as a number of the integer type dtype. */
 double fc_ref_narrow(fc_dtype work, fc_dtype dtype, double x, double scale);

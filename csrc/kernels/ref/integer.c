@@ -18,7 +18,7 @@ void fc_ref_rows_b8(const fc_rows_block *block, size_t height, int a_signed) {
             for (size_t t = 0; t < block->runs; t++)
                 for (size_t i = 0; i < 4 * block->length; i++)
                     sum += product(((const uint8_t *)block->a[t * height + r])[i],
-                                   b[((t * block->length + i / 4) * block->b_pitch + j) * 4 + i % 4], a_signed);
+                        b[((t * block->length + i / 4) * block->b_pitch + j) * 4 + i % 4], a_signed);
             memcpy(&old, c, sizeof old);
             sum += block->accumulate ? old : 0;
             if (block->relu && sum > INT32_MAX)

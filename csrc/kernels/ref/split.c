@@ -43,15 +43,17 @@ static double product(const fc_split_block *s, const uint16_t *left, const uint1
         for (size_t p = 0; p < s->planes; p++)
             for (size_t q = 0; p + q < s->planes; q++)
                 for (size_t k = 0; k < FC_SPLIT_K; k++)
-                    sum += (double)fc_ref_from_bf16(left[((t * s->planes + p) * FC_SPLIT_ROWS + r) * FC_SPLIT_K + k])
-                         * (double)fc_ref_from_bf16(right[((t * s->planes + q) * FC_SPLIT_ROWS + k / 2) * FC_SPLIT_K + 2 * n + k % 2]);
+                    sum += (double)fc_ref_from_bf16(left[((t * s->planes + p) * FC_SPLIT_ROWS + r) * FC_SPLIT_K + k]) *
+                        (double)fc_ref_from_bf16(
+                            right[((t * s->planes + q) * FC_SPLIT_ROWS + k / 2) * FC_SPLIT_K + 2 * n + k % 2]);
     return sum;
 }
 
 void fc_ref_split_gemm(const fc_split_block *s, double *c, size_t c_pitch) {
     for (size_t i = 0; i < s->left_panels * FC_SPLIT_ROWS; i++)
         for (size_t j = 0; j < s->right_panels * FC_SPLIT_ROWS; j++) {
-            const uint16_t *left = s->left + i / FC_SPLIT_ROWS * s->left_pitch, *right = s->right + j / FC_SPLIT_ROWS * s->right_pitch;
+            const uint16_t *left = s->left + i / FC_SPLIT_ROWS * s->left_pitch,
+                           *right = s->right + j / FC_SPLIT_ROWS * s->right_pitch;
             double *to = c + i * c_pitch + j;
             *to = product(s, left, right, i % FC_SPLIT_ROWS, j % FC_SPLIT_ROWS) + (s->accumulate ? *to : 0);
         }

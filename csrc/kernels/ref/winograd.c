@@ -18,7 +18,8 @@ static void product(const double *points, size_t count, size_t left_out, double 
 }
 
 fc_ref_winograd fc_ref_winograd_matrices(size_t m, size_t r) {
-    static const double four[] = {0, 1, -1}, six[] = {0, 0.625, -0.625, 1.5, -1.5}, eight[] = {0, 0.5, -0.5, 1, -1, 2, -2};
+    static const double four[] = {0, 1, -1}, six[] = {0, 0.625, -0.625, 1.5, -1.5},
+                        eight[] = {0, 0.5, -0.5, 1, -1, 2, -2};
     const size_t n = m + r - 1, last = n - 1;
     const double *points = n == 4 ? four : n == 6 ? six : eight;
     fc_ref_winograd w = {{0}, {0}, {0}};

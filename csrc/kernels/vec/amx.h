@@ -6,7 +6,7 @@
 #include "kernels/vec/avx512.h"
 
 #define VEC_TILES 1
-#define TILE_RATE_BF16 256      /* 512 a cycle, in which these CPUs do two vector FMAs */
+#define TILE_RATE_BF16 256 /* 512 a cycle, in which these CPUs do two vector FMAs */
 #define TILE_BEGIN() amx_configure()
 #define TILE_END() _tile_release()
 #define TILE_ZERO(tile) _tile_zero(tile)
@@ -17,7 +17,11 @@
 #define TILE_DOT_S8U8(sum, a, b) _tile_dpbsud(sum, a, b)
 
 static inline void amx_configure(void) {
-    struct { uint8_t palette, start_row, reserved[14]; uint16_t row_bytes[16]; uint8_t rows[16]; } config = {.palette = 1};
+    struct {
+        uint8_t palette, start_row, reserved[14];
+        uint16_t row_bytes[16];
+        uint8_t rows[16];
+    } config = {.palette = 1};
     for (int i = 0; i < 8; i++) {
         config.row_bytes[i] = 64;
         config.rows[i] = 16;

@@ -12,11 +12,21 @@
 #define VEC_REGISTERS 32
 #define GEMM_F32_SHAPES(X) X(8, 3) X(8, 2) X(6, 4) X(14, 1)
 #define GEMM_F64_SHAPES(X) X(8, 3) X(8, 2) X(6, 4) X(14, 1)
-#define OUTER_SHAPES(X) X(8, 3) X(7, 3) X(6, 3) X(4, 3) X(2, 3) X(1, 3) X(12, 2) X(8, 2) X(4, 2) X(16, 1) X(8, 1) X(6, 1) X(5, 1) X(3, 1) X(1, 1)
-#define PLANES_F32_SHAPES(X) X(8, 3) X(8, 2) X(8, 1) X(6, 4) X(6, 2) X(6, 1) X(14, 1) X(4, 4) X(4, 2) X(4, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
-#define PLANES_F64_SHAPES(X) X(8, 3) X(8, 2) X(8, 1) X(6, 4) X(6, 2) X(6, 1) X(14, 1) X(4, 4) X(4, 2) X(4, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
-#define ROWS_F32_SHAPES(X) X(8, 3) X(4, 3) X(2, 3) X(1, 3) X(8, 2) X(4, 2) X(2, 2) X(1, 2) X(8, 1) X(4, 1) X(2, 1) X(1, 1)
-#define ROWS_F64_SHAPES(X) X(8, 3) X(4, 3) X(2, 3) X(1, 3) X(8, 2) X(4, 2) X(2, 2) X(1, 2) X(8, 1) X(4, 1) X(2, 1) X(1, 1)
+#define OUTER_SHAPES(X) \
+    X(8, 3)             \
+    X(7, 3) X(6, 3) X(4, 3) X(2, 3) X(1, 3) X(12, 2) X(8, 2) X(4, 2) X(16, 1) X(8, 1) X(6, 1) X(5, 1) X(3, 1) X(1, 1)
+#define PLANES_F32_SHAPES(X) \
+    X(8, 3)                  \
+    X(8, 2)                  \
+    X(8, 1) X(6, 4) X(6, 2) X(6, 1) X(14, 1) X(4, 4) X(4, 2) X(4, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
+#define PLANES_F64_SHAPES(X) \
+    X(8, 3)                  \
+    X(8, 2)                  \
+    X(8, 1) X(6, 4) X(6, 2) X(6, 1) X(14, 1) X(4, 4) X(4, 2) X(4, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
+#define ROWS_F32_SHAPES(X) \
+    X(8, 3) X(4, 3) X(2, 3) X(1, 3) X(8, 2) X(4, 2) X(2, 2) X(1, 2) X(8, 1) X(4, 1) X(2, 1) X(1, 1)
+#define ROWS_F64_SHAPES(X) \
+    X(8, 3) X(4, 3) X(2, 3) X(1, 3) X(8, 2) X(4, 2) X(2, 2) X(1, 2) X(8, 1) X(4, 1) X(2, 1) X(1, 1)
 
 typedef float32x4_t vf32;
 typedef float64x2_t vf64;
@@ -24,52 +34,52 @@ typedef uint32x4_t mf32;
 typedef uint64x2_t mf64;
 enum { VF32_LANES = 4, VF64_LANES = 2 };
 
-#define FC_NEON_WORDS(V, M, T, F, U, LANES, MANTISSA, BIAS)                                                        \
-    static inline V V##_load(const T *p) { return vld1q_##F(p); }                                                  \
-    static inline void V##_store(T *p, V v) { vst1q_##F(p, v); }                                                   \
-    static inline V V##_load_n(const T *p, size_t n) {                                                             \
-        T lanes[LANES] = {0};                                                                                      \
-        memcpy(lanes, p, n * sizeof(T));                                                                           \
-        return vld1q_##F(lanes);                                                                                   \
-    }                                                                                                              \
-    static inline void V##_store_n(T *p, V v, size_t n) {                                                          \
-        T lanes[LANES];                                                                                            \
-        vst1q_##F(lanes, v);                                                                                       \
-        memcpy(p, lanes, n * sizeof(T));                                                                           \
-    }                                                                                                              \
-    static inline V V##_set1(T x) { return vdupq_n_##F(x); }                                                       \
-    static inline V V##_add(V a, V b) { return vaddq_##F(a, b); }                                                  \
-    static inline V V##_sub(V a, V b) { return vsubq_##F(a, b); }                                                  \
-    static inline V V##_mul(V a, V b) { return vmulq_##F(a, b); }                                                  \
-    static inline V V##_div(V a, V b) { return vdivq_##F(a, b); }                                                  \
-    static inline V V##_fma(V a, V b, V c) { return vfmaq_##F(c, a, b); }                                          \
-    static inline V V##_fnma(V a, V b, V c) { return vfmsq_##F(c, a, b); }                                         \
-    static inline M V##_lt(V a, V b) { return vcltq_##F(a, b); }                                                   \
-    static inline M V##_eq(V a, V b) { return vceqq_##F(a, b); }                                                   \
-    static inline M M##_and(M a, M b) { return vandq_##U(a, b); }                                                  \
-    static inline M M##_or(M a, M b) { return vorrq_##U(a, b); }                                                   \
-    static inline V V##_select(M m, V a, V b) { return vbslq_##F(m, a, b); }                                       \
-    /* NEON's own maximum returns NaN where unordered; the word returns the second operand. */                     \
-    static inline V V##_max(V a, V b) { return vbslq_##F(vcgtq_##F(a, b), a, b); }                                 \
-    static inline V V##_min(V a, V b) { return vbslq_##F(vcltq_##F(a, b), a, b); }                                 \
-    static inline M V##_isnan(V a) { return veorq_##U(vceqq_##F(a, a), vceqq_##U(vdupq_n_##U(0), vdupq_n_##U(0))); }      \
-    static inline V V##_abs(V v) { return vabsq_##F(v); }                                                          \
-    static inline V V##_neg(V v) { return vnegq_##F(v); }                                                          \
-    static inline V V##_copysign(V a, V s) {                                                                       \
-        return vbslq_##F(vreinterpretq_##U##_##F(vdupq_n_##F((T)-0.0)), s, a);                                     \
-    }                                                                                                              \
-    /* Adding 2^MANTISSA leaves an integer in the low bits of the fraction. */                                     \
-    static inline V V##_pow2i(V n) {                                                                               \
-        V biased = vaddq_##F(n, vdupq_n_##F((T)((1ull << MANTISSA) + BIAS)));                                      \
-        return vreinterpretq_##F##_##U(vshlq_n_##U(vreinterpretq_##U##_##F(biased), MANTISSA));                    \
-    }                                                                                                              \
-    static inline V V##_exponent(V v) {                                                                            \
-        V raw = vcvtq_##F##_##U(vshrq_n_##U(vreinterpretq_##U##_##F(v), MANTISSA));                                \
-        return vsubq_##F(raw, vdupq_n_##F(BIAS));                                                                  \
-    }                                                                                                              \
-    static inline V V##_mantissa(V v) {                                                                            \
-        M fraction = vdupq_n_##U((1ull << MANTISSA) - 1);                                                          \
-        return vbslq_##F(fraction, v, vdupq_n_##F(1));                                                             \
+#define FC_NEON_WORDS(V, M, T, F, U, LANES, MANTISSA, BIAS)                                                          \
+    static inline V V##_load(const T *p) { return vld1q_##F(p); }                                                    \
+    static inline void V##_store(T *p, V v) { vst1q_##F(p, v); }                                                     \
+    static inline V V##_load_n(const T *p, size_t n) {                                                               \
+        T lanes[LANES] = {0};                                                                                        \
+        memcpy(lanes, p, n * sizeof(T));                                                                             \
+        return vld1q_##F(lanes);                                                                                     \
+    }                                                                                                                \
+    static inline void V##_store_n(T *p, V v, size_t n) {                                                            \
+        T lanes[LANES];                                                                                              \
+        vst1q_##F(lanes, v);                                                                                         \
+        memcpy(p, lanes, n * sizeof(T));                                                                             \
+    }                                                                                                                \
+    static inline V V##_set1(T x) { return vdupq_n_##F(x); }                                                         \
+    static inline V V##_add(V a, V b) { return vaddq_##F(a, b); }                                                    \
+    static inline V V##_sub(V a, V b) { return vsubq_##F(a, b); }                                                    \
+    static inline V V##_mul(V a, V b) { return vmulq_##F(a, b); }                                                    \
+    static inline V V##_div(V a, V b) { return vdivq_##F(a, b); }                                                    \
+    static inline V V##_fma(V a, V b, V c) { return vfmaq_##F(c, a, b); }                                            \
+    static inline V V##_fnma(V a, V b, V c) { return vfmsq_##F(c, a, b); }                                           \
+    static inline M V##_lt(V a, V b) { return vcltq_##F(a, b); }                                                     \
+    static inline M V##_eq(V a, V b) { return vceqq_##F(a, b); }                                                     \
+    static inline M M##_and(M a, M b) { return vandq_##U(a, b); }                                                    \
+    static inline M M##_or(M a, M b) { return vorrq_##U(a, b); }                                                     \
+    static inline V V##_select(M m, V a, V b) { return vbslq_##F(m, a, b); }                                         \
+    /* NEON's own maximum returns NaN where unordered; the word returns the second operand. */                       \
+    static inline V V##_max(V a, V b) { return vbslq_##F(vcgtq_##F(a, b), a, b); }                                   \
+    static inline V V##_min(V a, V b) { return vbslq_##F(vcltq_##F(a, b), a, b); }                                   \
+    static inline M V##_isnan(V a) { return veorq_##U(vceqq_##F(a, a), vceqq_##U(vdupq_n_##U(0), vdupq_n_##U(0))); } \
+    static inline V V##_abs(V v) { return vabsq_##F(v); }                                                            \
+    static inline V V##_neg(V v) { return vnegq_##F(v); }                                                            \
+    static inline V V##_copysign(V a, V s) {                                                                         \
+        return vbslq_##F(vreinterpretq_##U##_##F(vdupq_n_##F((T) - 0.0)), s, a);                                     \
+    }                                                                                                                \
+    /* Adding 2^MANTISSA leaves an integer in the low bits of the fraction. */                                       \
+    static inline V V##_pow2i(V n) {                                                                                 \
+        V biased = vaddq_##F(n, vdupq_n_##F((T)((1ull << MANTISSA) + BIAS)));                                        \
+        return vreinterpretq_##F##_##U(vshlq_n_##U(vreinterpretq_##U##_##F(biased), MANTISSA));                      \
+    }                                                                                                                \
+    static inline V V##_exponent(V v) {                                                                              \
+        V raw = vcvtq_##F##_##U(vshrq_n_##U(vreinterpretq_##U##_##F(v), MANTISSA));                                  \
+        return vsubq_##F(raw, vdupq_n_##F(BIAS));                                                                    \
+    }                                                                                                                \
+    static inline V V##_mantissa(V v) {                                                                              \
+        M fraction = vdupq_n_##U((1ull << MANTISSA) - 1);                                                            \
+        return vbslq_##F(fraction, v, vdupq_n_##F(1));                                                               \
     }
 
 FC_NEON_WORDS(vf32, mf32, float, f32, u32, 4, 23, 127)
@@ -106,7 +116,7 @@ static inline void vf32_store_bf16(uint16_t *p, vf32 v) {
 
 static inline void transpose8_b8(uint8_t *dst, size_t pitch, const uint8_t *const *p, size_t k) {
     uint16x4x2_t pairs[4], fours[2][2];
-    for (int i = 0; i < 4; i++) {   /* rows 2i and 2i + 1: their even columns, then their odd ones */
+    for (int i = 0; i < 4; i++) { /* rows 2i and 2i + 1: their even columns, then their odd ones */
         uint8x8x2_t mixed = vtrn_u8(vld1_u8(p[2 * i] + k), vld1_u8(p[2 * i + 1] + k));
         pairs[i].val[0] = vreinterpret_u16_u8(mixed.val[0]);
         pairs[i].val[1] = vreinterpret_u16_u8(mixed.val[1]);
@@ -115,14 +125,16 @@ static inline void transpose8_b8(uint8_t *dst, size_t pitch, const uint8_t *cons
         for (int i = 0; i < 2; i++)
             fours[i][odd] = vtrn_u16(pairs[2 * i].val[odd], pairs[2 * i + 1].val[odd]);
         for (int half = 0; half < 2; half++) {
-            uint32x2x2_t eight = vtrn_u32(vreinterpret_u32_u16(fours[0][odd].val[half]), vreinterpret_u32_u16(fours[1][odd].val[half]));
+            uint32x2x2_t eight = vtrn_u32(
+                vreinterpret_u32_u16(fours[0][odd].val[half]), vreinterpret_u32_u16(fours[1][odd].val[half]));
             vst1_u8(dst + (size_t)(odd + 2 * half) * pitch, vreinterpret_u8_u32(eight.val[0]));
             vst1_u8(dst + (size_t)(odd + 2 * half + 4) * pitch, vreinterpret_u8_u32(eight.val[1]));
         }
     }
 }
 
-static inline void transpose4_b32(uint32_t *dst, size_t pitch, const uint32_t *p0, const uint32_t *p1, const uint32_t *p2, const uint32_t *p3) {
+static inline void transpose4_b32(
+    uint32_t *dst, size_t pitch, const uint32_t *p0, const uint32_t *p1, const uint32_t *p2, const uint32_t *p3) {
     uint32x4x2_t ab = vtrnq_u32(vld1q_u32(p0), vld1q_u32(p1)), cd = vtrnq_u32(vld1q_u32(p2), vld1q_u32(p3));
     vst1q_u32(dst, vcombine_u32(vget_low_u32(ab.val[0]), vget_low_u32(cd.val[0])));
     vst1q_u32(dst + pitch, vcombine_u32(vget_low_u32(ab.val[1]), vget_low_u32(cd.val[1])));
@@ -155,7 +167,9 @@ static inline void vi32_store_n(int32_t *p, vi32 v, size_t n) {
 static inline vi32 vi32_set1(int32_t x) { return vdupq_n_s32(x); }
 static inline vi32 vi32_add(vi32 a, vi32 b) { return vaddq_s32(a, b); }
 static inline vi32 vi32_mul16(vi32 a, vi32 b) { return vmulq_s32(a, b); }
-static inline vi32 vi32_shift_up(vi32 v, int by) { return by == 1 ? vextq_s32(vdupq_n_s32(0), v, 3) : vextq_s32(vdupq_n_s32(0), v, 2); }
+static inline vi32 vi32_shift_up(vi32 v, int by) {
+    return by == 1 ? vextq_s32(vdupq_n_s32(0), v, 3) : vextq_s32(vdupq_n_s32(0), v, 2);
+}
 static inline vi32 vi32_load_u8(const uint8_t *p) {
     uint32_t four;
     memcpy(&four, p, sizeof four);
@@ -191,8 +205,12 @@ static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) {
 #define FC_LANES(u) vreinterpretq_f32_u32(u)
 static inline vf32 vf32_bf16_low(vf32 v) { return FC_LANES(vshlq_n_u32(FC_BITS(v), 16)); }
 static inline vf32 vf32_bf16_high(vf32 v) { return FC_LANES(vandq_u32(FC_BITS(v), vdupq_n_u32(0xffff0000u))); }
-static inline vf32 vf32_bf16_join(vf32 low, vf32 high) { return FC_LANES(vsriq_n_u32(FC_BITS(high), FC_BITS(low), 16)); }
-static inline vf32 vf32_bf16_round(vf32 v) { return vf32_bf16_high(FC_LANES(vaddq_u32(FC_BITS(v), vdupq_n_u32(0x8000)))); }
+static inline vf32 vf32_bf16_join(vf32 low, vf32 high) {
+    return FC_LANES(vsriq_n_u32(FC_BITS(high), FC_BITS(low), 16));
+}
+static inline vf32 vf32_bf16_round(vf32 v) {
+    return vf32_bf16_high(FC_LANES(vaddq_u32(FC_BITS(v), vdupq_n_u32(0x8000))));
+}
 static inline vf32 vf32_most(vf32 top, vf32 v) { return FC_LANES(vmaxq_u32(FC_BITS(top), vshlq_n_u32(FC_BITS(v), 1))); }
 static inline vf32 vf32_least(vf32 low, vf32 v) {
     return FC_LANES(vminq_u32(FC_BITS(low), vsubq_u32(vshlq_n_u32(FC_BITS(v), 1), vdupq_n_u32(1))));
@@ -205,10 +223,22 @@ static inline vf32 vf32_dot_bf16(vf32 sum, vf32 a, vf32 b) {
 
 FC_TRANSPOSE_QUARTERS
 
-static inline vf32 vf32_hold(vf32 v) { __asm__("" : "+w"(v)); return v; }
-static inline vf64 vf64_hold(vf64 v) { __asm__("" : "+w"(v)); return v; }
-static inline float *vf32_opaque(float *p) { __asm__("" : "+r"(p) : : "memory"); return p; }
-static inline double *vf64_opaque(double *p) { __asm__("" : "+r"(p) : : "memory"); return p; }
+static inline vf32 vf32_hold(vf32 v) {
+    __asm__("" : "+w"(v));
+    return v;
+}
+static inline vf64 vf64_hold(vf64 v) {
+    __asm__("" : "+w"(v));
+    return v;
+}
+static inline float *vf32_opaque(float *p) {
+    __asm__("" : "+r"(p) : : "memory");
+    return p;
+}
+static inline double *vf64_opaque(double *p) {
+    __asm__("" : "+r"(p) : : "memory");
+    return p;
+}
 static inline void vf32_stream(float *p, vf32 v) { vf32_store(p, v); }
 static inline void vf64_stream(double *p, vf64 v) { vf64_store(p, v); }
 static inline void vec_stream_end(void) {}

@@ -24,51 +24,51 @@ typedef __m128 mf32;
 typedef __m128d mf64;
 enum { VF32_LANES = 4, VF64_LANES = 2 };
 
-#define FC_SSE2_WORDS(V, M, T, S, INTEGER, LANES, MANTISSA, BIAS)                                                  \
-    static inline V V##_load(const T *p) { return _mm_loadu_##S(p); }                                              \
-    static inline void V##_store(T *p, V v) { _mm_storeu_##S(p, v); }                                              \
-    static inline V V##_load_n(const T *p, size_t n) {                                                             \
-        T lanes[LANES] = {0};                                                                                      \
-        memcpy(lanes, p, n * sizeof(T));                                                                           \
-        return _mm_loadu_##S(lanes);                                                                               \
-    }                                                                                                              \
-    static inline void V##_store_n(T *p, V v, size_t n) {                                                          \
-        T lanes[LANES];                                                                                            \
-        _mm_storeu_##S(lanes, v);                                                                                  \
-        memcpy(p, lanes, n * sizeof(T));                                                                           \
-    }                                                                                                              \
-    static inline V V##_set1(T x) { return _mm_set1_##S(x); }                                                      \
-    static inline V V##_add(V a, V b) { return _mm_add_##S(a, b); }                                                \
-    static inline V V##_sub(V a, V b) { return _mm_sub_##S(a, b); }                                                \
-    static inline V V##_mul(V a, V b) { return _mm_mul_##S(a, b); }                                                \
-    static inline V V##_div(V a, V b) { return _mm_div_##S(a, b); }                                                \
-    static inline V V##_fma(V a, V b, V c) { return _mm_add_##S(_mm_mul_##S(a, b), c); }                           \
-    static inline V V##_fnma(V a, V b, V c) { return _mm_sub_##S(c, _mm_mul_##S(a, b)); }                          \
-    static inline V V##_max(V a, V b) { return _mm_max_##S(a, b); }                                                \
-    static inline V V##_min(V a, V b) { return _mm_min_##S(a, b); }                                                \
-    static inline M V##_lt(V a, V b) { return _mm_cmplt_##S(a, b); }                                               \
-    static inline M V##_eq(V a, V b) { return _mm_cmpeq_##S(a, b); }                                               \
-    static inline M V##_isnan(V a) { return _mm_cmpunord_##S(a, a); }                                              \
-    static inline M M##_and(M a, M b) { return _mm_and_##S(a, b); }                                                \
-    static inline M M##_or(M a, M b) { return _mm_or_##S(a, b); }                                                  \
-    static inline V V##_select(M m, V a, V b) { return _mm_or_##S(_mm_and_##S(m, a), _mm_andnot_##S(m, b)); }      \
-    static inline V V##_abs(V v) { return _mm_andnot_##S(_mm_set1_##S((T)-0.0), v); }                              \
-    static inline V V##_neg(V v) { return _mm_xor_##S(_mm_set1_##S((T)-0.0), v); }                                 \
-    static inline V V##_copysign(V a, V s) { return V##_select(_mm_set1_##S((T)-0.0), s, a); }                     \
-    /* Adding 2^MANTISSA leaves an integer in the low bits of the fraction. */                                     \
-    static inline V V##_pow2i(V n) {                                                                               \
-        V biased = _mm_add_##S(n, _mm_set1_##S((T)((1ull << MANTISSA) + BIAS)));                                   \
-        return _mm_cast##INTEGER##_##S(_mm_slli_epi##LANES##x(_mm_cast##S##_##INTEGER(biased), MANTISSA));         \
-    }                                                                                                              \
-    static inline V V##_exponent(V v) {                                                                            \
-        __m128i raw = _mm_srli_epi##LANES##x(_mm_cast##S##_##INTEGER(v), MANTISSA);                                \
-        V magic = _mm_set1_##S((T)(1ull << MANTISSA));                                                             \
-        V biased = _mm_or_##S(_mm_cast##INTEGER##_##S(raw), magic);                                                \
-        return _mm_sub_##S(biased, _mm_set1_##S((T)((1ull << MANTISSA) + BIAS)));                                  \
-    }                                                                                                              \
-    static inline V V##_mantissa(V v) {                                                                            \
-        V one = _mm_set1_##S(1), fraction = _mm_xor_##S(one, _mm_set1_##S((T)(2.0 - 0x1p-##MANTISSA)));            \
-        return _mm_or_##S(_mm_and_##S(v, fraction), one);                                                          \
+#define FC_SSE2_WORDS(V, M, T, S, INTEGER, LANES, MANTISSA, BIAS)                                             \
+    static inline V V##_load(const T *p) { return _mm_loadu_##S(p); }                                         \
+    static inline void V##_store(T *p, V v) { _mm_storeu_##S(p, v); }                                         \
+    static inline V V##_load_n(const T *p, size_t n) {                                                        \
+        T lanes[LANES] = {0};                                                                                 \
+        memcpy(lanes, p, n * sizeof(T));                                                                      \
+        return _mm_loadu_##S(lanes);                                                                          \
+    }                                                                                                         \
+    static inline void V##_store_n(T *p, V v, size_t n) {                                                     \
+        T lanes[LANES];                                                                                       \
+        _mm_storeu_##S(lanes, v);                                                                             \
+        memcpy(p, lanes, n * sizeof(T));                                                                      \
+    }                                                                                                         \
+    static inline V V##_set1(T x) { return _mm_set1_##S(x); }                                                 \
+    static inline V V##_add(V a, V b) { return _mm_add_##S(a, b); }                                           \
+    static inline V V##_sub(V a, V b) { return _mm_sub_##S(a, b); }                                           \
+    static inline V V##_mul(V a, V b) { return _mm_mul_##S(a, b); }                                           \
+    static inline V V##_div(V a, V b) { return _mm_div_##S(a, b); }                                           \
+    static inline V V##_fma(V a, V b, V c) { return _mm_add_##S(_mm_mul_##S(a, b), c); }                      \
+    static inline V V##_fnma(V a, V b, V c) { return _mm_sub_##S(c, _mm_mul_##S(a, b)); }                     \
+    static inline V V##_max(V a, V b) { return _mm_max_##S(a, b); }                                           \
+    static inline V V##_min(V a, V b) { return _mm_min_##S(a, b); }                                           \
+    static inline M V##_lt(V a, V b) { return _mm_cmplt_##S(a, b); }                                          \
+    static inline M V##_eq(V a, V b) { return _mm_cmpeq_##S(a, b); }                                          \
+    static inline M V##_isnan(V a) { return _mm_cmpunord_##S(a, a); }                                         \
+    static inline M M##_and(M a, M b) { return _mm_and_##S(a, b); }                                           \
+    static inline M M##_or(M a, M b) { return _mm_or_##S(a, b); }                                             \
+    static inline V V##_select(M m, V a, V b) { return _mm_or_##S(_mm_and_##S(m, a), _mm_andnot_##S(m, b)); } \
+    static inline V V##_abs(V v) { return _mm_andnot_##S(_mm_set1_##S((T) - 0.0), v); }                       \
+    static inline V V##_neg(V v) { return _mm_xor_##S(_mm_set1_##S((T) - 0.0), v); }                          \
+    static inline V V##_copysign(V a, V s) { return V##_select(_mm_set1_##S((T) - 0.0), s, a); }              \
+    /* Adding 2^MANTISSA leaves an integer in the low bits of the fraction. */                                \
+    static inline V V##_pow2i(V n) {                                                                          \
+        V biased = _mm_add_##S(n, _mm_set1_##S((T)((1ull << MANTISSA) + BIAS)));                              \
+        return _mm_cast##INTEGER##_##S(_mm_slli_epi##LANES##x(_mm_cast##S##_##INTEGER(biased), MANTISSA));    \
+    }                                                                                                         \
+    static inline V V##_exponent(V v) {                                                                       \
+        __m128i raw = _mm_srli_epi##LANES##x(_mm_cast##S##_##INTEGER(v), MANTISSA);                           \
+        V magic = _mm_set1_##S((T)(1ull << MANTISSA));                                                        \
+        V biased = _mm_or_##S(_mm_cast##INTEGER##_##S(raw), magic);                                           \
+        return _mm_sub_##S(biased, _mm_set1_##S((T)((1ull << MANTISSA) + BIAS)));                             \
+    }                                                                                                         \
+    static inline V V##_mantissa(V v) {                                                                       \
+        V one = _mm_set1_##S(1), fraction = _mm_xor_##S(one, _mm_set1_##S((T)(2.0 - 0x1p-##MANTISSA)));       \
+        return _mm_or_##S(_mm_and_##S(v, fraction), one);                                                     \
     }
 
 /* Shifts are named by element width, the words above by lane count. */
@@ -161,9 +161,13 @@ static inline vi32 vi32_load_u8(const uint8_t *p) {
     memcpy(&four, p, sizeof four);
     return _mm_unpacklo_epi16(_mm_unpacklo_epi8(_mm_cvtsi32_si128(four), _mm_setzero_si128()), _mm_setzero_si128());
 }
-static inline vi32 vi32_load_u16(const uint16_t *p) { return _mm_unpacklo_epi16(_mm_loadl_epi64((const __m128i *)p), _mm_setzero_si128()); }
+static inline vi32 vi32_load_u16(const uint16_t *p) {
+    return _mm_unpacklo_epi16(_mm_loadl_epi64((const __m128i *)p), _mm_setzero_si128());
+}
 typedef __m128i vi16;
-static inline vi16 vi16_load_u8(const uint8_t *p) { return _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)p), _mm_setzero_si128()); }
+static inline vi16 vi16_load_u8(const uint8_t *p) {
+    return _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)p), _mm_setzero_si128());
+}
 static inline vi16 vi16_low_halves(vi32 a, vi32 b) {
     return _mm_packs_epi32(_mm_srai_epi32(_mm_slli_epi32(a, 16), 16), _mm_srai_epi32(_mm_slli_epi32(b, 16), 16));
 }
@@ -193,11 +197,15 @@ static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) {
 #define FC_BITS(v) _mm_castps_si128(v)
 #define FC_LANES(i) _mm_castsi128_ps(i)
 static inline vf32 vf32_bf16_low(vf32 v) { return FC_LANES(_mm_slli_epi32(FC_BITS(v), 16)); }
-static inline vf32 vf32_bf16_high(vf32 v) { return FC_LANES(_mm_and_si128(FC_BITS(v), _mm_set1_epi32((int)0xffff0000))); }
+static inline vf32 vf32_bf16_high(vf32 v) {
+    return FC_LANES(_mm_and_si128(FC_BITS(v), _mm_set1_epi32((int)0xffff0000)));
+}
 static inline vf32 vf32_bf16_join(vf32 low, vf32 high) {
     return _mm_or_ps(FC_LANES(_mm_srli_epi32(FC_BITS(low), 16)), vf32_bf16_high(high));
 }
-static inline vf32 vf32_bf16_round(vf32 v) { return vf32_bf16_high(FC_LANES(_mm_add_epi32(FC_BITS(v), _mm_set1_epi32(0x8000)))); }
+static inline vf32 vf32_bf16_round(vf32 v) {
+    return vf32_bf16_high(FC_LANES(_mm_add_epi32(FC_BITS(v), _mm_set1_epi32(0x8000))));
+}
 /* Whether a > b, lanes as unsigned integers: the sign bit turned round makes the signed comparison one. */
 static inline __m128i above(__m128i a, __m128i b) {
     const __m128i sign = _mm_set1_epi32((int)0x80000000);
@@ -219,10 +227,22 @@ static inline vf32 vf32_dot_bf16(vf32 sum, vf32 a, vf32 b) {
 
 FC_TRANSPOSE_QUARTERS
 
-static inline vf32 vf32_hold(vf32 v) { __asm__("" : "+x"(v)); return v; }
-static inline vf64 vf64_hold(vf64 v) { __asm__("" : "+x"(v)); return v; }
-static inline float *vf32_opaque(float *p) { __asm__("" : "+r"(p) : : "memory"); return p; }
-static inline double *vf64_opaque(double *p) { __asm__("" : "+r"(p) : : "memory"); return p; }
+static inline vf32 vf32_hold(vf32 v) {
+    __asm__("" : "+x"(v));
+    return v;
+}
+static inline vf64 vf64_hold(vf64 v) {
+    __asm__("" : "+x"(v));
+    return v;
+}
+static inline float *vf32_opaque(float *p) {
+    __asm__("" : "+r"(p) : : "memory");
+    return p;
+}
+static inline double *vf64_opaque(double *p) {
+    __asm__("" : "+r"(p) : : "memory");
+    return p;
+}
 static inline void vf32_stream(float *p, vf32 v) { _mm_stream_ps(p, v); }
 static inline void vf64_stream(double *p, vf64 v) { _mm_stream_pd(p, v); }
 static inline void vec_stream_end(void) { _mm_sfence(); }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The tile words in plain C, for the checker: the order of additions and the rounding of the instructions; denormals count as 0. */
+/* The tile words in plain C, for the checker: the order of additions and the rounding of the instructions; denormals
+ * count as 0. */
 #ifndef FC_VEC_TILE_EMULATED_H
 #define FC_VEC_TILE_EMULATED_H
 

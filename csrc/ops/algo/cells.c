@@ -36,14 +36,16 @@ static void load_run(const fc_cells *part, const char *from, size_t cols, char *
 void fc_load_cells(const fc_cells *part, const char *image, char *cells) {
     const fc_tensor_view *t = part->tensor;
     const size_t size = fc_dtype_size(part->dtype), pixel = (size_t)t->c * part->lanes * size;
-    const ptrdiff_t begin = fc_min(fc_max(-part->col, 0), part->cols), end = fc_max(fc_min(t->w - part->col, part->cols), begin);
+    const ptrdiff_t begin = fc_min(fc_max(-part->col, 0), part->cols),
+                    end = fc_max(fc_min(t->w - part->col, part->cols), begin);
     if (part->images < part->lanes)
         memset(cells, 0, (size_t)(part->rows * part->cols) * pixel);
     for (ptrdiff_t i = 0; i < part->rows; i++, cells += (size_t)part->cols * pixel) {
         memset(cells, 0, (size_t)begin * pixel);
         memset(cells + (size_t)end * pixel, 0, (size_t)(part->cols - end) * pixel);
         if (begin < end)
-            load_run(part, image + ((part->row + i) * t->h_pitch + (part->col + begin) * t->w_pitch) * (ptrdiff_t)size, (size_t)(end - begin), cells + (size_t)begin * pixel);
+            load_run(part, image + ((part->row + i) * t->h_pitch + (part->col + begin) * t->w_pitch) * (ptrdiff_t)size,
+                (size_t)(end - begin), cells + (size_t)begin * pixel);
     }
 }
 
@@ -58,7 +60,6 @@ static void deal(const fc_cells *part, const char *cells, size_t pitch, size_t c
         fc_transpose_of(part->kernels, size)(to + at * size, (size_t)part->tensor->n_pitch, rows, n, part->images);
     }
 }
-
 
 void fc_store_cells(const fc_cells *part, const char *cells, char *image) {
     const fc_tensor_view *t = part->tensor;

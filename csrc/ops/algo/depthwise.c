@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One input channel a group, any number of output channels: no reuse between input channels, so memory speed is the aim. */
+/* One input channel a group, any number of output channels: no reuse between input channels, so memory speed is the
+ * aim. */
 #include "ops/algo/depthwise.h"
 
 #include <string.h>
@@ -11,7 +12,9 @@
 #include "ops/algo/pack.h"
 #include "ops/algo/tile.h"
 
-static int is_short(const fc_taps *taps) { return taps->stride <= FC_DEPTHWISE_LONGEST && fc_depthwise_span(taps) <= FC_DEPTHWISE_LONGEST; }
+static int is_short(const fc_taps *taps) {
+    return taps->stride <= FC_DEPTHWISE_LONGEST && fc_depthwise_span(taps) <= FC_DEPTHWISE_LONGEST;
+}
 
 static int serves(const fc_layer *layer) {
     const fc_conv_view *v = &layer->view;
@@ -24,7 +27,11 @@ static ptrdiff_t lanes_of(const fc_layer *layer) {
 }
 
 /* has_cells: channels as lanes. */
-typedef struct way { int has_cells; fc_depthwise_cut (*cut)(const fc_conv_view *view); fc_task *task; } way;
+typedef struct way {
+    int has_cells;
+    fc_depthwise_cut (*cut)(const fc_conv_view *view);
+    fc_task *task;
+} way;
 static const way cells = {1, fc_depthwise_cut_cells, fc_depthwise_cells_task};
 static const way planes = {0, fc_depthwise_cut_planes, fc_depthwise_planes_task};
 static const way turned = {1, fc_depthwise_cut_turned, fc_depthwise_turned_task};
@@ -36,13 +43,14 @@ static const way *way_of(const fc_layer *layer) {
 }
 
 /*
- * The kernel, (taps, channels), and the bias, in the compute type; for NCHW also the kernel as (channels, taps): which of them a run reads
- * depends on its rows, and the bands of a layer have fewer than the whole.
+ * The kernel, (taps, channels), and the bias, in the compute type; for NCHW also the kernel as (channels, taps): which
+ * of them a run reads depends on its rows, and the bands of a layer have fewer than the whole.
  */
 static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
     const fc_conv2d_params *p = &layer->params;
     const ptrdiff_t taps = p->k_h * p->k_w;
-    const ptrdiff_t factors[] = {p->layout == FC_NHWC ? taps + 1 : 2 * taps + 1, p->c_out, (ptrdiff_t)fc_dtype_size(fc_compute_dtype(p->dtype))};
+    const ptrdiff_t factors[] = {
+        p->layout == FC_NHWC ? taps + 1 : 2 * taps + 1, p->c_out, (ptrdiff_t)fc_dtype_size(fc_compute_dtype(p->dtype))};
     return fc_multiply(factors, 3, bytes);
 }
 
@@ -50,7 +58,8 @@ static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
 static void transpose_taps(const fc_layer *layer, const char *kernel, char *packed) {
     enum { AT_ONCE = 16 };
     const fc_conv_view *v = &layer->view;
-    const size_t taps = fc_view_k(v), channels = (size_t)fc_depthwise_channels(v), from = fc_dtype_size(v->dtype), to = fc_depthwise_size(v);
+    const size_t taps = fc_view_k(v), channels = (size_t)fc_depthwise_channels(v), from = fc_dtype_size(v->dtype),
+                 to = fc_depthwise_size(v);
     for (size_t t = 0; t < taps; t++)
         for (size_t c = 0; c < channels; c += AT_ONCE) {
             const size_t count = channels - c < AT_ONCE ? channels - c : AT_ONCE;
@@ -68,7 +77,8 @@ static void pack(const fc_layer *layer, const void *kernel, const void *bias, vo
     if (layer->params.layout == FC_NCHW)
         transpose_taps(layer, kernel, (char *)packed + (taps + 1) * channels * fc_depthwise_size(v));
     if (bias)
-        fc_pack_bias(layer->kernels, v->dtype, bias, channels, channels, (char *)packed + taps * channels * fc_depthwise_size(v));
+        fc_pack_bias(layer->kernels, v->dtype, bias, channels, channels,
+            (char *)packed + taps * channels * fc_depthwise_size(v));
 }
 
 void fc_depthwise_activate(const fc_depthwise_job *job, size_t count, char *y) {
@@ -78,8 +88,10 @@ void fc_depthwise_activate(const fc_depthwise_job *job, size_t count, char *y) {
 }
 
 double fc_depthwise_work(const fc_conv_view *v) {
-    const double outputs = (double)fc_view_pixels(v) * (double)fc_depthwise_channels(v), inputs = (double)(v->n * v->src.h * v->src.w * v->groups);
-    const double flops = 2 * outputs * (double)fc_view_k(v), moved = 4 * (double)fc_dtype_size(v->dtype) * (outputs + inputs);
+    const double outputs = (double)fc_view_pixels(v) * (double)fc_depthwise_channels(v),
+                 inputs = (double)(v->n * v->src.h * v->src.w * v->groups);
+    const double flops = 2 * outputs * (double)fc_view_k(v),
+                 moved = 4 * (double)fc_dtype_size(v->dtype) * (outputs + inputs);
     return flops > moved ? flops : moved;
 }
 
@@ -89,10 +101,15 @@ static double cost(const fc_layer *layer) {
     const way *w = way_of(layer);
     const ptrdiff_t lanes = lanes_of(layer), channels = fc_depthwise_channels(v);
     const int is_staged = w != &cells || v->dst.c > 1 || fc_is_half(v->dtype);
-    const ptrdiff_t row = w->has_cells ? v->dst.w * fc_ceil_div(channels, lanes) : channels * fc_ceil_div(v->dst.w, lanes);
-    const double vectors = (double)(v->n * v->dst.h) * (double)row, staged = (double)(v->n * v->src.h * v->src.w) * (double)channels;
+    const ptrdiff_t row = w->has_cells ? v->dst.w * fc_ceil_div(channels, lanes)
+                                       : channels * fc_ceil_div(v->dst.w, lanes);
+    const double vectors = (double)(v->n * v->dst.h) * (double)row,
+                 staged = (double)(v->n * v->src.h * v->src.w) * (double)channels;
     const double rolled = v->rows.count == v->cols.count && (v->cols.count == 3 || v->cols.count == 5) ? 1 : 1.3;
-    const double each = w == &cells && v->dst.c > 1 ? 2.0 / (double)v->dst.c : w == &planes && v->cols.stride > 2 ? 1.5 : w == &turned ? 0.5 : 4.0 / (double)lanes;
+    const double each = w == &cells && v->dst.c > 1 ? 2.0 / (double)v->dst.c
+        : w == &planes && v->cols.stride > 2        ? 1.5
+        : w == &turned                              ? 0.5
+                                                    : 4.0 / (double)lanes;
     return vectors * (rolled * (double)fc_view_k(v) + 3) + (is_staged ? staged * each : 0);
 }
 
@@ -108,10 +125,17 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
     plan->scratch_bytes = c.shared_bytes + c.workers * c.worker_bytes;
 }
 
-static fc_status run(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+static fc_status run(
+    const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
     const fc_conv_view *v = &layer->view;
     const way *w = way_of(layer);
-    fc_depthwise_job job = {.kernels = layer->kernels, .view = v, .epilogue = epilogue, .cut = w->cut(v), .packed = weights->packed, .x = x, .y = y};
+    fc_depthwise_job job = {.kernels = layer->kernels,
+        .view = v,
+        .epilogue = epilogue,
+        .cut = w->cut(v),
+        .packed = weights->packed,
+        .x = x,
+        .y = y};
     const size_t tap_bytes = (size_t)fc_depthwise_channels(v) * fc_depthwise_size(v);
     if (epilogue->has_bias)
         job.bias = job.packed + fc_view_k(v) * tap_bytes;
@@ -129,6 +153,12 @@ static fc_status run(const fc_layer *layer, const fc_layer_weights *weights, con
 }
 
 const fc_algorithm fc_algorithm_depthwise = {
-    .name = "depthwise", .needs = "one input channel a group, and a window and strides of at most 4096 cells",
-    .serves = serves, .cost = cost, .packed_bytes = packed_bytes, .pack = pack, .run = run, .describe = describe,
+    .name = "depthwise",
+    .needs = "one input channel a group, and a window and strides of at most 4096 cells",
+    .serves = serves,
+    .cost = cost,
+    .packed_bytes = packed_bytes,
+    .pack = pack,
+    .run = run,
+    .describe = describe,
 };

@@ -6,7 +6,8 @@
 #include "core/parallel.h"
 #include "ops/algo/algorithm.h"
 
-/* How the output is cut into tasks: bands of rows, and chunks of output channels or (n, channel) planes. Worker 0's memory follows the shared. */
+/* How the output is cut into tasks: bands of rows, and chunks of output channels or (n, channel) planes. Worker 0's
+ * memory follows the shared. */
 typedef struct fc_depthwise_cut {
     ptrdiff_t band, bands, chunk, chunks;
     size_t tasks, workers, shared_bytes, worker_bytes;
@@ -17,13 +18,13 @@ typedef struct fc_depthwise_job {
     const fc_conv_view *view;
     const fc_epilogue *epilogue;
     fc_depthwise_cut cut;
-    const char *packed, *bias, *x;  /* bias: NULL for none */
+    const char *packed, *bias, *x; /* bias: NULL for none */
     char *y, *scratch;
 } fc_depthwise_job;
 
 enum {
-    FC_DEPTHWISE_TASKS = 16,        /* aimed at, for balance on many cores */
-    FC_DEPTHWISE_LONGEST = 4096     /* cells of a window or a stride along one axis: bounds the scratch */
+    FC_DEPTHWISE_TASKS = 16,    /* aimed at, for balance on many cores */
+    FC_DEPTHWISE_LONGEST = 4096 /* cells of a window or a stride along one axis: bounds the scratch */
 };
 
 static inline ptrdiff_t fc_depthwise_channels(const fc_conv_view *v) { return v->groups * v->dst.c; }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Depthwise convolution of NHWC tensors. The kernels read rows of the image where they lie; a row outside it is one of zeros. Where the
- * image is not what the kernels read (half types, several output channels for one input channel), a ring of rows is converted into
- * scratch.
+ * Depthwise convolution of NHWC tensors. The kernels read rows of the image where they lie; a row outside it is one of
+ * zeros. Where the image is not what the kernels read (half types, several output channels for one input channel), a
+ * ring of rows is converted into scratch.
  */
 #include "ops/algo/depthwise.h"
 
@@ -18,9 +18,12 @@ static int is_staged(const fc_conv_view *v) { return fc_is_half(v->dtype) || v->
 static int has_pairs(const fc_conv_view *v) { return v->rows.stride == 1 && v->rows.step == 1; }
 static ptrdiff_t ring_rows(const fc_conv_view *v) { return fc_depthwise_span(&v->rows) + 1; }
 
-/* One worker's memory: pointers to rows, staged rows, a row widened but not repeated, an output row not yet narrowed. */
+/* One worker's memory: pointers to rows, staged rows, a row widened but not repeated, an output row not yet narrowed.
+ */
 enum piece { ROWS, RING, RAW, RESULT, PIECES };
-typedef struct cells_scratch { size_t at[PIECES + 1]; } cells_scratch;
+typedef struct cells_scratch {
+    size_t at[PIECES + 1];
+} cells_scratch;
 
 static cells_scratch lay_out(const fc_conv_view *v, ptrdiff_t chunk) {
     const size_t size = fc_depthwise_size(v), taps = (size_t)v->rows.count + 1;
@@ -42,15 +45,18 @@ static ptrdiff_t most_channels(const fc_conv_view *v) {
     const ptrdiff_t channels = fc_depthwise_channels(v), m = v->dst.c;
     if (!is_staged(v))
         return channels;
-    const ptrdiff_t fit = (ptrdiff_t)(fc_caches()->l2 / 2) / (ring_rows(v) * v->src.w * (ptrdiff_t)fc_depthwise_size(v) + 1);
+    const ptrdiff_t fit = (ptrdiff_t)(fc_caches()->l2 / 2) /
+        (ring_rows(v) * v->src.w * (ptrdiff_t)fc_depthwise_size(v) + 1);
     return fc_min(fc_max(fc_max(fit, FEWEST_CHANNELS) / m, 1) * m, channels);
 }
 
 fc_depthwise_cut fc_depthwise_cut_cells(const fc_conv_view *v) {
     const ptrdiff_t channels = fc_depthwise_channels(v), m = v->dst.c, rows = v->n * v->dst.h;
-    fc_depthwise_cut c = {.band = fc_min(fc_max(rows / FC_DEPTHWISE_TASKS / 2 * 2, 2), MOST_ROWS), .chunk = most_channels(v)};
+    fc_depthwise_cut c = {
+        .band = fc_min(fc_max(rows / FC_DEPTHWISE_TASKS / 2 * 2, 2), MOST_ROWS), .chunk = most_channels(v)};
     c.bands = fc_ceil_div(v->dst.h, c.band);
-    const ptrdiff_t wanted = fc_ceil_div(FC_DEPTHWISE_TASKS, fc_max(v->n * c.bands, 1)), least = fc_ceil_div(FEWEST_CHANNELS, m) * m;
+    const ptrdiff_t wanted = fc_ceil_div(FC_DEPTHWISE_TASKS, fc_max(v->n * c.bands, 1)),
+                    least = fc_ceil_div(FEWEST_CHANNELS, m) * m;
     if (wanted > 1)
         c.chunk = fc_min(c.chunk, fc_ceil_div(fc_ceil_div(channels, wanted), least) * least);
     c.chunks = fc_ceil_div(channels, c.chunk);
@@ -61,7 +67,8 @@ fc_depthwise_cut fc_depthwise_cut_cells(const fc_conv_view *v) {
     return c;
 }
 
-/* A task: output rows [row, row_end) of image n, output channels [channel, channel + channels). staged: input rows below it are in the ring. */
+/* A task: output rows [row, row_end) of image n, output channels [channel, channel + channels). staged: input rows
+ * below it are in the ring. */
 typedef struct cells_band {
     const fc_depthwise_job *job;
     char *piece[PIECES];
@@ -71,7 +78,8 @@ typedef struct cells_band {
 
 static const char *image_row(const cells_band *b, ptrdiff_t row) {
     const fc_conv_view *v = b->job->view;
-    return b->job->x + (b->n * v->src.n_pitch + row * v->src.h_pitch + b->channel / v->dst.c) * (ptrdiff_t)fc_dtype_size(v->dtype);
+    return b->job->x +
+        (b->n * v->src.n_pitch + row * v->src.h_pitch + b->channel / v->dst.c) * (ptrdiff_t)fc_dtype_size(v->dtype);
 }
 
 static char *ring_row(const cells_band *b, ptrdiff_t row) {
@@ -121,8 +129,10 @@ static void finish_row(const cells_band *b, ptrdiff_t row) {
     const fc_kernels *k = b->job->kernels;
     const int is_half = fc_is_half(v->dtype), is_whole = b->channels == fc_depthwise_channels(v);
     const size_t length = (size_t)(is_whole ? b->channels * v->dst.w : b->channels);
-    char *y = b->job->y + (b->n * v->dst.n_pitch + row * v->dst.h_pitch + b->channel) * (ptrdiff_t)fc_dtype_size(v->dtype);
-    for (ptrdiff_t x = 0; x < (is_whole ? 1 : v->dst.w); x++, y += v->dst.w_pitch * (ptrdiff_t)fc_dtype_size(v->dtype)) {
+    char *y = b->job->y +
+        (b->n * v->dst.n_pitch + row * v->dst.h_pitch + b->channel) * (ptrdiff_t)fc_dtype_size(v->dtype);
+    for (ptrdiff_t x = 0; x < (is_whole ? 1 : v->dst.w);
+        x++, y += v->dst.w_pitch * (ptrdiff_t)fc_dtype_size(v->dtype)) {
         char *cells = is_half ? b->piece[RESULT] + (size_t)x * length * fc_depthwise_size(v) : y;
         fc_depthwise_activate(b->job, length, cells);
         if (is_half)
@@ -137,13 +147,24 @@ static void run_rows(cells_band *b, ptrdiff_t row, ptrdiff_t count) {
     const int is_half = fc_is_half(v->dtype);
     find_rows(b, row * v->rows.stride + v->rows.first, v->rows.step, v->rows.count + count - 1);
     (v->dtype == FC_F64 ? job->kernels->depthwise_cells_f64 : job->kernels->depthwise_cells_f32)(&(fc_depthwise_cells){
-        .k_h = (size_t)v->rows.count, .k_w = (size_t)v->cols.count, .stride = v->cols.stride, .dilation = v->cols.step,
-        .first = v->cols.first, .width = v->src.w, .rows = b->rows, .x_pitch = is_staged(v) ? b->channels : v->src.w_pitch,
-        .w = job->packed + b->channel * size, .w_pitch = (size_t)fc_depthwise_channels(v),
+        .k_h = (size_t)v->rows.count,
+        .k_w = (size_t)v->cols.count,
+        .stride = v->cols.stride,
+        .dilation = v->cols.step,
+        .first = v->cols.first,
+        .width = v->src.w,
+        .rows = b->rows,
+        .x_pitch = is_staged(v) ? b->channels : v->src.w_pitch,
+        .w = job->packed + b->channel * size,
+        .w_pitch = (size_t)fc_depthwise_channels(v),
         .start = job->bias ? job->bias + b->channel * size : NULL,
-        .channels = (size_t)b->channels, .count = (size_t)v->dst.w, .out_rows = (size_t)count,
+        .channels = (size_t)b->channels,
+        .count = (size_t)v->dst.w,
+        .out_rows = (size_t)count,
         .y = is_half ? b->piece[RESULT] : job->y + (b->n * v->dst.n_pitch + row * v->dst.h_pitch + b->channel) * size,
-        .y_pitch = is_half ? b->channels : v->dst.w_pitch, .y_row_pitch = v->dst.h_pitch, .relu = job->epilogue->activation == FC_RELU,
+        .y_pitch = is_half ? b->channels : v->dst.w_pitch,
+        .y_row_pitch = v->dst.h_pitch,
+        .relu = job->epilogue->activation == FC_RELU,
     });
     for (ptrdiff_t r = 0; r < count; r++)
         finish_row(b, row + r);
@@ -154,7 +175,8 @@ void fc_depthwise_cells_task(void *job_, size_t task, size_t worker) {
     const fc_conv_view *v = job->view;
     const fc_depthwise_cut *c = &job->cut;
     const ptrdiff_t chunk = (ptrdiff_t)task % c->chunks, band = (ptrdiff_t)task / c->chunks % c->bands;
-    cells_band b = {.job = job, .n = (ptrdiff_t)task / c->chunks / c->bands, .row = band * c->band, .channel = chunk * c->chunk};
+    cells_band b = {
+        .job = job, .n = (ptrdiff_t)task / c->chunks / c->bands, .row = band * c->band, .channel = chunk * c->chunk};
     const cells_scratch scratch = lay_out(v, c->chunk);
     for (int i = 0; i < PIECES; i++)
         b.piece[i] = job->scratch + c->shared_bytes + worker * c->worker_bytes + scratch.at[i];

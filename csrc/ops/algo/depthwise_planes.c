@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Depthwise convolution of NCHW tensors. The windows in common use read the image where it lies. For others, and at the ends of the tensor, a
- * band of image rows is staged with its padding in L1, in the compute type: padded column X of a row is element X / stride of its phase
- * X % stride, so that neighbouring outputs read neighbouring elements under any tap.
+ * Depthwise convolution of NCHW tensors. The windows in common use read the image where it lies. For others, and at the
+ * ends of the tensor, a band of image rows is staged with its padding in L1, in the compute type: padded column X of a
+ * row is element X / stride of its phase X % stride, so that neighbouring outputs read neighbouring elements under any
+ * tap.
  */
 #include "ops/algo/depthwise.h"
 
@@ -13,13 +14,13 @@
 #include "core/scratch.h"
 #include "core/size.h"
 
-enum { TASK_CYCLES = 16384 };       /* aimed at for a task: some microseconds */
+enum { TASK_CYCLES = 16384 }; /* aimed at for a task: some microseconds */
 
 /* One row as it is staged. */
 typedef struct plane_row {
-    ptrdiff_t stride;               /* 1 where one output leaves the stride without meaning */
-    ptrdiff_t cols;                 /* of the image that any window covers */
-    ptrdiff_t pitch, elements;      /* of a phase, of all */
+    ptrdiff_t stride;          /* 1 where one output leaves the stride without meaning */
+    ptrdiff_t cols;            /* of the image that any window covers */
+    ptrdiff_t pitch, elements; /* of a phase, of all */
 } plane_row;
 
 static plane_row staged_row(const fc_conv_view *v) {
@@ -31,23 +32,31 @@ static plane_row staged_row(const fc_conv_view *v) {
     return r;
 }
 
-static ptrdiff_t rows_of_band(const fc_conv_view *v, ptrdiff_t band) { return (band - 1) * v->rows.stride + fc_depthwise_span(&v->rows); }
+static ptrdiff_t rows_of_band(const fc_conv_view *v, ptrdiff_t band) {
+    return (band - 1) * v->rows.stride + fc_depthwise_span(&v->rows);
+}
 
 /*
- * One worker's memory: a word that says that the pads are zeroed, pointers to the band's rows, the taps' offsets, the phases of a row,
- * a row of zeros and the staged rows, half rows widened, the output not yet narrowed.
+ * One worker's memory: a word that says that the pads are zeroed, pointers to the band's rows, the taps' offsets, the
+ * phases of a row, a row of zeros and the staged rows, half rows widened, the output not yet narrowed.
  */
 enum piece { READY, ROWS, OFFSETS, PHASES, STAGED, WIDE, RESULT, PIECES };
-typedef struct planes_scratch { size_t at[PIECES + 1]; } planes_scratch;
+typedef struct planes_scratch {
+    size_t at[PIECES + 1];
+} planes_scratch;
 
 static planes_scratch lay_out(const fc_conv_view *v, ptrdiff_t band) {
     const plane_row r = staged_row(v);
     const size_t size = fc_depthwise_size(v), rows = (size_t)rows_of_band(v, band);
     const int is_half = fc_is_half(v->dtype);
     const size_t bytes[PIECES] = {
-        [READY] = sizeof(int), [ROWS] = rows * sizeof(void *), [OFFSETS] = (size_t)v->cols.count * sizeof(ptrdiff_t),
-        [PHASES] = (size_t)r.stride * sizeof(void *), [STAGED] = (rows + 1) * (size_t)r.elements * size,
-        [WIDE] = is_half ? rows * (size_t)v->src.w * size : 0, [RESULT] = is_half ? (size_t)(band * v->dst.w) * size : 0,
+        [READY] = sizeof(int),
+        [ROWS] = rows * sizeof(void *),
+        [OFFSETS] = (size_t)v->cols.count * sizeof(ptrdiff_t),
+        [PHASES] = (size_t)r.stride * sizeof(void *),
+        [STAGED] = (rows + 1) * (size_t)r.elements * size,
+        [WIDE] = is_half ? rows * (size_t)v->src.w * size : 0,
+        [RESULT] = is_half ? (size_t)(band * v->dst.w) * size : 0,
     };
     planes_scratch s = {{0}};
     for (int i = 0; i < PIECES; i++)
@@ -106,8 +115,13 @@ static void stage_rows(const planes_band *b, const char *from, ptrdiff_t rows, c
         phases[f] = to + (x % stride * b->layout.pitch + x / stride) * size;
     }
     (v->dtype == FC_F64 ? k->deinterleave_f64 : k->deinterleave_f32)(&(fc_deinterleave){
-        .rows = (size_t)rows, .cols = (size_t)b->layout.cols, .step = (size_t)stride,
-        .x = from, .x_pitch = v->src.h_pitch, .y = phases, .y_pitch = b->layout.elements,
+        .rows = (size_t)rows,
+        .cols = (size_t)b->layout.cols,
+        .step = (size_t)stride,
+        .x = from,
+        .x_pitch = v->src.h_pitch,
+        .y = phases,
+        .y_pitch = b->layout.elements,
     });
 }
 
@@ -123,7 +137,8 @@ static void stage_band(const planes_band *b, const char *plane) {
         rows[s] = b->piece[STAGED] + (row < begin || row >= end ? 0 : row - begin + 1) * row_bytes;
     }
     if (begin < end)
-        stage_rows(b, plane + begin * v->src.h_pitch * (ptrdiff_t)fc_dtype_size(v->dtype), end - begin, b->piece[STAGED] + row_bytes);
+        stage_rows(b, plane + begin * v->src.h_pitch * (ptrdiff_t)fc_dtype_size(v->dtype), end - begin,
+            b->piece[STAGED] + row_bytes);
 }
 
 static void run_plane(const planes_band *b, ptrdiff_t channel, char *y) {
@@ -132,12 +147,22 @@ static void run_plane(const planes_band *b, ptrdiff_t channel, char *y) {
     const size_t size = fc_depthwise_size(v), count = (size_t)(b->rows * v->dst.w);
     const int is_half = fc_is_half(v->dtype);
     char *result = is_half ? b->piece[RESULT] : y;
-    (v->dtype == FC_F64 ? job->kernels->depthwise_planes_f64 : job->kernels->depthwise_planes_f32)(&(fc_depthwise_planes){
-        .k_h = (size_t)v->rows.count, .k_w = (size_t)v->cols.count, .stride = (size_t)v->rows.stride, .dilation = (size_t)v->rows.step,
-        .rows = (const void *const *)b->piece[ROWS], .offsets = (const ptrdiff_t *)b->piece[OFFSETS],
-        .w = job->packed + (size_t)channel * fc_view_k(v) * size, .start = job->bias ? job->bias + (size_t)channel * size : NULL,
-        .count = (size_t)b->rows, .cols = (size_t)v->dst.w, .y = result, .y_pitch = v->dst.w, .relu = job->epilogue->activation == FC_RELU,
-    });
+    (v->dtype == FC_F64 ? job->kernels->depthwise_planes_f64 : job->kernels->depthwise_planes_f32)(
+        &(fc_depthwise_planes){
+            .k_h = (size_t)v->rows.count,
+            .k_w = (size_t)v->cols.count,
+            .stride = (size_t)v->rows.stride,
+            .dilation = (size_t)v->rows.step,
+            .rows = (const void *const *)b->piece[ROWS],
+            .offsets = (const ptrdiff_t *)b->piece[OFFSETS],
+            .w = job->packed + (size_t)channel * fc_view_k(v) * size,
+            .start = job->bias ? job->bias + (size_t)channel * size : NULL,
+            .count = (size_t)b->rows,
+            .cols = (size_t)v->dst.w,
+            .y = result,
+            .y_pitch = v->dst.w,
+            .relu = job->epilogue->activation == FC_RELU,
+        });
     fc_depthwise_activate(job, count, result);
     if (is_half)
         (v->dtype == FC_F16 ? job->kernels->narrow_f16 : job->kernels->narrow_bf16)(result, y, count);
@@ -145,9 +170,10 @@ static void run_plane(const planes_band *b, ptrdiff_t channel, char *y) {
 
 int fc_depthwise_has_common_window(const fc_conv_view *v) {
     const fc_taps *r = &v->rows, *c = &v->cols;
-    const ptrdiff_t widest = 1 << 24;   /* columns that a float counts */
-    return !fc_is_half(v->dtype) && (c->count == 3 || c->count == 5) && c->stride <= 2 && c->step == 1 && r->count == c->count && r->stride == c->stride
-        && r->step == 1 && c->first > -c->count && (v->dst.w - 1) * c->stride + c->first < v->src.w && v->src.w < widest;
+    const ptrdiff_t widest = 1 << 24; /* columns that a float counts */
+    return !fc_is_half(v->dtype) && (c->count == 3 || c->count == 5) && c->stride <= 2 && c->step == 1 &&
+        r->count == c->count && r->stride == c->stride && r->step == 1 && c->first > -c->count &&
+        (v->dst.w - 1) * c->stride + c->first < v->src.w && v->src.w < widest;
 }
 
 /* How many planes of the output from p on, before `end`, one call can make from the image where it lies. */
@@ -155,7 +181,7 @@ static ptrdiff_t planes_in_place(const planes_band *b, ptrdiff_t p, ptrdiff_t en
     const fc_conv_view *v = b->job->view;
     const ptrdiff_t m = v->dst.c, channels = fc_depthwise_channels(v), pitch = v->src.c_pitch;
     if (!pitch || b->rows < v->rows.count || !fc_depthwise_has_common_window(v))
-        return 0;   /* no pitch: an image without rows or columns, all padding */
+        return 0; /* no pitch: an image without rows or columns, all padding */
     const ptrdiff_t beyond = fc_ceil_div(FC_DEPTHWISE_REACH, pitch);
     const ptrdiff_t safe_end = (v->n * v->groups - beyond) * m, image_end = (p / channels + 1) * channels;
     if (p / m < beyond)
@@ -169,11 +195,24 @@ static void run_in_place(const planes_band *b, ptrdiff_t p, ptrdiff_t planes) {
     const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(v->dtype), channel = p % fc_depthwise_channels(v);
     char *y = job->y + (p * v->dst.c_pitch + b->row * v->dst.h_pitch) * size;
     (v->dtype == FC_F64 ? job->kernels->depthwise_image_f64 : job->kernels->depthwise_image_f32)(&(fc_depthwise_image){
-        .k = (size_t)v->rows.count, .stride = (size_t)v->rows.stride, .planes = (size_t)planes, .count = (size_t)b->rows, .cols = (size_t)v->dst.w,
-        .x = job->x + p / v->dst.c * v->src.c_pitch * size, .x_plane = v->dst.c > 1 ? 0 : v->src.c_pitch, .x_pitch = v->src.h_pitch,
-        .first_row = b->row * v->rows.stride + v->rows.first, .height = v->src.h, .first_col = v->cols.first, .width = v->src.w,
-        .w = job->packed + (size_t)channel * fc_view_k(v) * (size_t)size, .start = job->bias ? job->bias + channel * size : NULL,
-        .y = y, .y_plane = v->dst.c_pitch, .y_pitch = v->dst.h_pitch, .relu = job->epilogue->activation == FC_RELU,
+        .k = (size_t)v->rows.count,
+        .stride = (size_t)v->rows.stride,
+        .planes = (size_t)planes,
+        .count = (size_t)b->rows,
+        .cols = (size_t)v->dst.w,
+        .x = job->x + p / v->dst.c * v->src.c_pitch * size,
+        .x_plane = v->dst.c > 1 ? 0 : v->src.c_pitch,
+        .x_pitch = v->src.h_pitch,
+        .first_row = b->row * v->rows.stride + v->rows.first,
+        .height = v->src.h,
+        .first_col = v->cols.first,
+        .width = v->src.w,
+        .w = job->packed + (size_t)channel * fc_view_k(v) * (size_t)size,
+        .start = job->bias ? job->bias + channel * size : NULL,
+        .y = y,
+        .y_plane = v->dst.c_pitch,
+        .y_pitch = v->dst.h_pitch,
+        .relu = job->epilogue->activation == FC_RELU,
     });
     for (ptrdiff_t i = 0; i < planes; i++)
         fc_depthwise_activate(job, (size_t)(b->rows * v->dst.w), y + i * v->dst.c_pitch * size);
@@ -197,7 +236,7 @@ void fc_depthwise_planes_task(void *job_, size_t task, size_t worker) {
             continue;
         }
         prepare(&b);
-        if (staged != p / v->dst.c)     /* the planes of one input channel follow one another */
+        if (staged != p / v->dst.c) /* the planes of one input channel follow one another */
             stage_band(&b, job->x + p / v->dst.c * v->src.c_pitch * size);
         staged = p / v->dst.c;
         run_plane(&b, p % channels, job->y + (p * v->dst.c_pitch + b.row * v->dst.h_pitch) * size);

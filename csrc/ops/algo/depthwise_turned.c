@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Depthwise convolution of NCHW tensors with planes too small to fill vectors with columns: a few planes are turned to channels side
- * by side, in the compute type, convolved there, and their results turned back.
+ * Depthwise convolution of NCHW tensors with planes too small to fill vectors with columns: a few planes are turned to
+ * channels side by side, in the compute type, convolved there, and their results turned back.
  */
 #include "ops/algo/depthwise.h"
 
@@ -12,24 +12,32 @@
 #include "ops/algo/pack.h"
 
 enum {
-    PLANES = 16,                /* turned at once: a cache line of float */
-    TASK_CYCLES = 16384         /* aimed at for a task: some microseconds */
+    PLANES = 16,        /* turned at once: a cache line of float */
+    TASK_CYCLES = 16384 /* aimed at for a task: some microseconds */
 };
 
 static ptrdiff_t pixels_in(const fc_conv_view *v) { return v->src.h * v->src.w; }
 static ptrdiff_t pixels_out(const fc_conv_view *v) { return v->dst.h * v->dst.w; }
 static ptrdiff_t blocks_of(const fc_conv_view *v) { return fc_ceil_div(fc_depthwise_channels(v), PLANES); }
 
-/* One worker's memory: pointers to the rows under a window, and to the turned outputs; those of half types widened, before and after. */
+/* One worker's memory: pointers to the rows under a window, and to the turned outputs; those of half types widened,
+ * before and after. */
 enum piece { ROWS, CELLS, INPUT, OUTPUT, WIDE, RESULT, PIECES };
-typedef struct turned_scratch { size_t at[PIECES + 1]; } turned_scratch;
+typedef struct turned_scratch {
+    size_t at[PIECES + 1];
+} turned_scratch;
 
 static turned_scratch lay_out(const fc_conv_view *v) {
-    const size_t size = fc_depthwise_size(v), in = (size_t)pixels_in(v) * PLANES * size, out = (size_t)pixels_out(v) * PLANES * size;
+    const size_t size = fc_depthwise_size(v), in = (size_t)pixels_in(v) * PLANES * size,
+                 out = (size_t)pixels_out(v) * PLANES * size;
     const int is_half = fc_is_half(v->dtype);
     const size_t bytes[PIECES] = {
-        [ROWS] = (size_t)(v->rows.count + 1) * sizeof(void *), [CELLS] = (size_t)pixels_out(v) * sizeof(void *), [INPUT] = in, [OUTPUT] = out,
-        [WIDE] = is_half ? in : 0, [RESULT] = is_half ? out : 0,
+        [ROWS] = (size_t)(v->rows.count + 1) * sizeof(void *),
+        [CELLS] = (size_t)pixels_out(v) * sizeof(void *),
+        [INPUT] = in,
+        [OUTPUT] = out,
+        [WIDE] = is_half ? in : 0,
+        [RESULT] = is_half ? out : 0,
     };
     turned_scratch s = {{0}};
     for (int i = 0; i < PIECES; i++)
@@ -45,9 +53,11 @@ static double turned_cycles(const fc_conv_view *v, ptrdiff_t lanes) {
 
 /* The same for columns as lanes: vectors of outputs and calls, and staging where the image is not read in place. */
 static double planes_cycles(const fc_conv_view *v, ptrdiff_t lanes) {
-    const double vectors = (double)(v->dst.h * fc_ceil_div(v->dst.w, lanes)), staged = (double)(v->src.h * fc_ceil_div(v->src.w, lanes)), taps = (double)fc_view_k(v);
-    if (fc_depthwise_has_common_window(v))  /* narrow planes go in pairs */
-        return (2 * v->dst.w <= lanes ? 0.5 : 1) * vectors * (v->cols.stride == 1 ? 1.15 * taps + 1 : 2 * taps + 8) + 25;
+    const double vectors = (double)(v->dst.h * fc_ceil_div(v->dst.w, lanes)),
+                 staged = (double)(v->src.h * fc_ceil_div(v->src.w, lanes)), taps = (double)fc_view_k(v);
+    if (fc_depthwise_has_common_window(v)) /* narrow planes go in pairs */
+        return (2 * v->dst.w <= lanes ? 0.5 : 1) * vectors * (v->cols.stride == 1 ? 1.15 * taps + 1 : 2 * taps + 8) +
+            25;
     return vectors * (taps + 6) + (v->cols.stride == 1 ? 6 : 10) * staged + 100;
 }
 
@@ -59,7 +69,8 @@ int fc_depthwise_is_turned(const fc_conv_view *v, ptrdiff_t lanes) {
 }
 
 fc_depthwise_cut fc_depthwise_cut_turned(const fc_conv_view *v) {
-    const ptrdiff_t blocks = v->n * blocks_of(v), cycles = pixels_out(v) * (ptrdiff_t)fc_view_k(v) + PLANES * pixels_in(v);
+    const ptrdiff_t blocks = v->n * blocks_of(v),
+                    cycles = pixels_out(v) * (ptrdiff_t)fc_view_k(v) + PLANES * pixels_in(v);
     fc_depthwise_cut c = {.band = v->dst.h, .bands = 1};
     c.chunk = fc_max(fc_min(TASK_CYCLES / fc_max(cycles, 1), blocks / FC_DEPTHWISE_TASKS), 1);
     c.chunks = fc_ceil_div(blocks, c.chunk);
@@ -104,12 +115,23 @@ static void run_rows(const turned_block *b, ptrdiff_t row, ptrdiff_t count) {
         rows[s] = at < 0 || at >= v->src.h ? job->scratch : b->piece[INPUT] + at * v->src.w * PLANES * size;
     }
     (v->dtype == FC_F64 ? job->kernels->depthwise_cells_f64 : job->kernels->depthwise_cells_f32)(&(fc_depthwise_cells){
-        .k_h = (size_t)v->rows.count, .k_w = (size_t)v->cols.count, .stride = v->cols.stride, .dilation = v->cols.step,
-        .first = v->cols.first, .width = v->src.w, .rows = rows, .x_pitch = PLANES,
-        .w = job->packed + b->channel * size, .w_pitch = (size_t)fc_depthwise_channels(v),
+        .k_h = (size_t)v->rows.count,
+        .k_w = (size_t)v->cols.count,
+        .stride = v->cols.stride,
+        .dilation = v->cols.step,
+        .first = v->cols.first,
+        .width = v->src.w,
+        .rows = rows,
+        .x_pitch = PLANES,
+        .w = job->packed + b->channel * size,
+        .w_pitch = (size_t)fc_depthwise_channels(v),
         .start = job->bias ? job->bias + b->channel * size : NULL,
-        .channels = (size_t)b->count, .count = (size_t)v->dst.w, .out_rows = (size_t)count,
-        .y = b->piece[OUTPUT] + row * v->dst.w * PLANES * size, .y_pitch = PLANES, .y_row_pitch = v->dst.w * PLANES,
+        .channels = (size_t)b->count,
+        .count = (size_t)v->dst.w,
+        .out_rows = (size_t)count,
+        .y = b->piece[OUTPUT] + row * v->dst.w * PLANES * size,
+        .y_pitch = PLANES,
+        .y_row_pitch = v->dst.w * PLANES,
         .relu = job->epilogue->activation == FC_RELU,
     });
 }
@@ -132,7 +154,7 @@ void fc_depthwise_turned_task(void *job_, size_t task, size_t worker) {
     const fc_depthwise_cut *c = &job->cut;
     const turned_scratch scratch = lay_out(v);
     const ptrdiff_t blocks = blocks_of(v), channels = fc_depthwise_channels(v), begin = (ptrdiff_t)task * c->chunk;
-    const ptrdiff_t pair = v->rows.stride == 1 && v->rows.step == 1 ? 2 : 1;    /* neighbours read neighbouring rows */
+    const ptrdiff_t pair = v->rows.stride == 1 && v->rows.step == 1 ? 2 : 1; /* neighbours read neighbouring rows */
     turned_block b = {.job = job};
     for (int i = 0; i < PIECES; i++)
         b.piece[i] = job->scratch + c->shared_bytes + worker * c->worker_bytes + scratch.at[i];

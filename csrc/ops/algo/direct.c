@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The direct algorithm: the micro-kernel reads pixels where they lie, through a table of pointers for each panel of pixels, so that
- * only the kernel is packed. Where pixels are no runs of floats (channels apart, half types) or windows of few channels cross the
- * border, a block's input is copied into a padded patch first. Scratch a thread is one block's patch and table.
+ * The direct algorithm: the micro-kernel reads pixels where they lie, through a table of pointers for each panel of
+ * pixels, so that only the kernel is packed. Where pixels are no runs of floats (channels apart, half types) or windows
+ * of few channels cross the border, a block's input is copied into a padded patch first. Scratch a thread is one
+ * block's patch and table.
  */
 #include <string.h>
 
@@ -20,20 +21,25 @@ typedef struct direct_job {
     const fc_epilogue *epilogue;
     const fc_layer_weights *weights;
     const char *x;
-    char *y, *scratch;      /* the zeros, the biases unless they are packed, then a part a worker */
+    char *y, *scratch; /* the zeros, the biases unless they are packed, then a part a worker */
 } direct_job;
 
 typedef struct block {
     ptrdiff_t image, group;
     fc_pixel_block pixels;
-    size_t first_panel, panels;     /* of output channels */
-    const char *weights, *biases;   /* of the group's first panel; biases NULL where there are none */
-    size_t weights_step;            /* bytes from panel to panel */
-    char *y;                        /* of the block's first pixel, the group's first channel */
+    size_t first_panel, panels;   /* of output channels */
+    const char *weights, *biases; /* of the group's first panel; biases NULL where there are none */
+    size_t weights_step;          /* bytes from panel to panel */
+    char *y;                      /* of the block's first pixel, the group's first channel */
 } block;
 
 /* A worker's part of the scratch, piece by piece. */
-typedef struct space { fc_panels_made *made; fc_pixel_panel *panels; const void **table; char *patch, *raw, *ready, *late; } space;
+typedef struct space {
+    fc_panels_made *made;
+    fc_pixel_panel *panels;
+    const void **table;
+    char *patch, *raw, *ready, *late;
+} space;
 
 static space space_of(const direct_job *job, size_t worker) {
     const fc_direct_plan *d = job->d;
@@ -59,49 +65,64 @@ static void find_weights(const direct_job *job, const space *own, block *at) {
         at->weights = own->late;
         at->weights_step = 0;
     } else {
-        at->weights = (d->form == FC_DIRECT_LATE ? own->late : (const char *)job->weights->packed) + group * group_bytes;
+        at->weights = (d->form == FC_DIRECT_LATE ? own->late : (const char *)job->weights->packed) +
+            group * group_bytes;
     }
-    at->biases = d->form == FC_DIRECT_PACKED ? (const char *)job->weights->packed + (size_t)v->groups * group_bytes : job->scratch + d->zero_bytes;
+    at->biases = d->form == FC_DIRECT_PACKED ? (const char *)job->weights->packed + (size_t)v->groups * group_bytes
+                                             : job->scratch + d->zero_bytes;
     at->biases = job->epilogue->has_bias ? at->biases + group * d->weights.panels * d->weights.width * d->size : NULL;
 }
 
-/* Each worker packs for itself what it needs: panels packed by another would come from that one's cache, at ten times the cost. */
+/* Each worker packs for itself what it needs: panels packed by another would come from that one's cache, at ten times
+ * the cost. */
 static void pack_late(const direct_job *job, const block *at, const space *own) {
     const fc_weight_panels *p = &job->d->weights;
     const fc_conv_view *v = &job->layer->view;
     for (size_t panel = at->first_panel; panel < at->first_panel + at->panels; panel++) {
         char *ready = &own->ready[(size_t)at->group * p->panels + panel];
         if (!*ready)
-            fc_pack_weights_panel(p, job->layer->kernels, v, job->weights->kernel, (size_t)at->group, panel, (char *)at->weights + panel * at->weights_step);
+            fc_pack_weights_panel(p, job->layer->kernels, v, job->weights->kernel, (size_t)at->group, panel,
+                (char *)at->weights + panel * at->weights_step);
         *ready = 1;
     }
 }
 
 /* Over the panel before it. */
 static void pack_passing(const direct_job *job, const block *at, size_t panel) {
-    fc_pack_weights_panel(&job->d->weights, job->layer->kernels, &job->layer->view, job->weights->kernel, (size_t)at->group, panel, (char *)at->weights);
+    fc_pack_weights_panel(&job->d->weights, job->layer->kernels, &job->layer->view, job->weights->kernel,
+        (size_t)at->group, panel, (char *)at->weights);
 }
 
 static block find_block(const direct_job *job, size_t task, const space *own) {
     const fc_direct_plan *d = job->d;
     const fc_conv_view *v = &job->layer->view;
     const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(v->dtype);
-    const size_t chunk = task % d->chunks, col = task / d->chunks % d->col_blocks, row = task / d->chunks / d->col_blocks % d->row_blocks;
+    const size_t chunk = task % d->chunks, col = task / d->chunks % d->col_blocks,
+                 row = task / d->chunks / d->col_blocks % d->row_blocks;
     const size_t plane = task / d->chunks / d->col_blocks / d->row_blocks;
-    block at = {.image = (ptrdiff_t)plane / v->groups, .group = (ptrdiff_t)plane % v->groups, .first_panel = chunk * d->chunk_panels};
-    fc_pixel_block p = {.i = (ptrdiff_t)row * d->rows, .j = (ptrdiff_t)col * d->cols, .patched = d->patched, .zeros = job->scratch, .size = (ptrdiff_t)d->size};
+    block at = {.image = (ptrdiff_t)plane / v->groups,
+        .group = (ptrdiff_t)plane % v->groups,
+        .first_panel = chunk * d->chunk_panels};
+    fc_pixel_block p = {.i = (ptrdiff_t)row * d->rows,
+        .j = (ptrdiff_t)col * d->cols,
+        .patched = d->patched,
+        .zeros = job->scratch,
+        .size = (ptrdiff_t)d->size};
     p.rows = fc_min(d->rows, v->dst.h - p.i);
     p.cols = fc_min(d->cols, v->dst.w - p.j);
     p.source = job->x + (at.image * v->src.n_pitch + at.group * v->src.group_pitch) * size;
     p.patch = fc_patch_of(v, p.i, p.rows, p.j, p.cols, d->pixel_pitch);
     at.pixels = p;
     at.panels = fc_least(d->chunk_panels, d->weights.panels - at.first_panel);
-    at.y = job->y + (at.group * v->dst.group_pitch + at.image * v->dst.n_pitch + p.i * v->dst.h_pitch + p.j * v->dst.w_pitch) * size;
+    at.y = job->y +
+        (at.group * v->dst.group_pitch + at.image * v->dst.n_pitch + p.i * v->dst.h_pitch + p.j * v->dst.w_pitch) *
+            size;
     find_weights(job, own, &at);
     return at;
 }
 
-/* The panel from pixel (i, j) on: up to `height` pixels, within one row unless the block holds whole rows that follow one another in y. */
+/* The panel from pixel (i, j) on: up to `height` pixels, within one row unless the block holds whole rows that follow
+ * one another in y. */
 static fc_pixel_panel panel_at(const direct_job *job, const block *at, ptrdiff_t i, ptrdiff_t j, const void **table) {
     const fc_direct_plan *d = job->d;
     const fc_conv_view *v = &job->layer->view;
@@ -149,7 +170,8 @@ static void begin_and_end(const direct_job *job, const block *at, size_t panel, 
     const size_t offset = panel * d->weights.width * d->size;
     const char *bias = at->biases ? at->biases + offset : NULL;
     b->start = e->scale ? NULL : bias;
-    b->scale = e->scale ? (const char *)e->scale + (size_t)at->group * (size_t)job->layer->view.dst.c * d->size + offset : NULL;
+    b->scale = e->scale ? (const char *)e->scale + (size_t)at->group * (size_t)job->layer->view.dst.c * d->size + offset
+                        : NULL;
     b->shift = bias;
     b->added = e->added ? (const char *)e->added + ((char *)b->c - job->y) : NULL;
     b->added_pitch = b->c_pitch;
@@ -159,7 +181,8 @@ static void begin_and_end(const direct_job *job, const block *at, size_t panel, 
 static void multiply_tile(const direct_job *job, const fc_pixel_panel *p, fc_rows_block b, const fc_rows_tile *tile) {
     const fc_direct_plan *d = job->d;
     const int relu = job->epilogue->activation == FC_RELU;
-    const void *const *next = b.next, *scale = b.scale, *added = b.added, *shifted[FC_MAX_TILE_HEIGHT], *shifted_next[FC_MAX_TILE_HEIGHT];
+    const void *const *next = b.next, *scale = b.scale, *added = b.added, *shifted[FC_MAX_TILE_HEIGHT],
+                      *shifted_next[FC_MAX_TILE_HEIGHT];
     for (size_t first = 0; first < p->runs; first += p->at_once)
         for (size_t piece = 0; piece < d->pieces; piece++) {
             const size_t offset = piece * d->piece;
@@ -187,27 +210,45 @@ static void multiply_tile(const direct_job *job, const fc_pixel_panel *p, fc_row
 }
 
 /* A tile as tile.h takes it, in y or aside. */
-static fc_finished_tile describe_tile(const direct_job *job, const block *at, const fc_pixel_panel *p, size_t o, size_t outs, void *tile, size_t cols) {
+static fc_finished_tile describe_tile(
+    const direct_job *job, const block *at, const fc_pixel_panel *p, size_t o, size_t outs, void *tile, size_t cols) {
     const fc_conv_view *v = &job->layer->view;
     const fc_epilogue *e = job->epilogue;
     return (fc_finished_tile){
-        .view = v, .kernels = job->layer->kernels, .tile = tile, .rows = (size_t)p->count, .cols = cols, .pixels_in_rows = 1,
-        .pixel = (size_t)((at->image * v->dst.h + at->pixels.i + p->i) * v->dst.w + at->pixels.j + p->j), .pixels = (size_t)p->count,
-        .out = o, .outs = outs, .activation = e->activation == FC_RELU ? FC_LINEAR : e->activation, .alpha = e->alpha,
+        .view = v,
+        .kernels = job->layer->kernels,
+        .tile = tile,
+        .rows = (size_t)p->count,
+        .cols = cols,
+        .pixels_in_rows = 1,
+        .pixel = (size_t)((at->image * v->dst.h + at->pixels.i + p->i) * v->dst.w + at->pixels.j + p->j),
+        .pixels = (size_t)p->count,
+        .out = o,
+        .outs = outs,
+        .activation = e->activation == FC_RELU ? FC_LINEAR : e->activation,
+        .alpha = e->alpha,
         .dst = job->y + at->group * v->dst.group_pitch * (ptrdiff_t)fc_dtype_size(v->dtype),
     };
 }
 
-/* Whether this is the tile that brings the panels of a kernel read in place to the caches: rows too far apart for the hardware to foresee them. */
-static int reads_first(const direct_job *job, const fc_pixel_panel *p) { return job->d->form == FC_DIRECT_UNPACKED && !p->i && !p->j; }
+/* Whether this is the tile that brings the panels of a kernel read in place to the caches: rows too far apart for the
+ * hardware to foresee them. */
+static int reads_first(const direct_job *job, const fc_pixel_panel *p) {
+    return job->d->form == FC_DIRECT_UNPACKED && !p->i && !p->j;
+}
 
 /* One tile of pixels times one panel of output channels. next: NULL, or the pixels to ask for meanwhile. */
-static void multiply(const direct_job *job, const block *at, const fc_pixel_panel *p, size_t panel, const fc_pixel_panel *next) {
+static void multiply(
+    const direct_job *job, const block *at, const fc_pixel_panel *p, size_t panel, const fc_pixel_panel *next) {
     const fc_direct_plan *d = job->d;
     const size_t o = panel * d->weights.width, outs = fc_least((size_t)job->layer->view.dst.c - o, d->weights.width);
     const fc_rows_tile *tile = panel + 1 == d->weights.panels ? p->narrow : p->tile;
-    fc_rows_block b = {.b = at->weights + panel * at->weights_step, .b_pitch = d->weights_pitch, .rows = (size_t)p->count, .chain = d->chain,
-                       .b_far = reads_first(job, p), .next = next && next->tile == p->tile ? (const void *const *)next->table : NULL};
+    fc_rows_block b = {.b = at->weights + panel * at->weights_step,
+        .b_pitch = d->weights_pitch,
+        .rows = (size_t)p->count,
+        .chain = d->chain,
+        .b_far = reads_first(job, p),
+        .next = next && next->tile == p->tile ? (const void *const *)next->table : NULL};
     if (d->in_place) {
         b.c = at->y + p->y + o * d->size;
         b.c_pitch = (size_t)job->layer->view.dst.w_pitch;
@@ -230,14 +271,26 @@ static void multiply(const direct_job *job, const block *at, const fc_pixel_pane
     fc_finish_tile(&done);
 }
 
-/* Panels [first, end) of output channels for one tile of pixels, each in one step of k and straight to y: what multiply does, without its detours. */
-static void multiply_panels(const direct_job *job, const block *at, const fc_pixel_panel *p, size_t first, size_t end, const fc_pixel_panel *next) {
+/* Panels [first, end) of output channels for one tile of pixels, each in one step of k and straight to y: what multiply
+ * does, without its detours. */
+static void multiply_panels(const direct_job *job, const block *at, const fc_pixel_panel *p, size_t first, size_t end,
+    const fc_pixel_panel *next) {
     const fc_direct_plan *d = job->d;
     const size_t all = (size_t)job->layer->view.dst.c, width = d->weights.width, step = width * d->size;
     fc_rows_block b = {
-        .runs = p->runs, .length = p->length, .a = (const void *const *)p->table, .b = at->weights + first * at->weights_step, .b_pitch = d->weights_pitch, .chain = d->chain,
-        .c = at->y + p->y + first * step, .c_pitch = (size_t)job->layer->view.dst.w_pitch, .rows = (size_t)p->count, .cols = width,
-        .relu = job->epilogue->activation == FC_RELU, .far = 1, .b_far = reads_first(job, p),
+        .runs = p->runs,
+        .length = p->length,
+        .a = (const void *const *)p->table,
+        .b = at->weights + first * at->weights_step,
+        .b_pitch = d->weights_pitch,
+        .chain = d->chain,
+        .c = at->y + p->y + first * step,
+        .c_pitch = (size_t)job->layer->view.dst.w_pitch,
+        .rows = (size_t)p->count,
+        .cols = width,
+        .relu = job->epilogue->activation == FC_RELU,
+        .far = 1,
+        .b_far = reads_first(job, p),
         .next = next && next->tile == p->tile ? (const void *const *)next->table : NULL,
     };
     for (size_t panel = first; panel < end; panel++) {
@@ -252,12 +305,14 @@ static void multiply_panels(const direct_job *job, const block *at, const fc_pix
     }
 }
 
-/* Kernels that stay in L2 are run through for every tile of pixels, so that x and y are passed over once; of others one panel at a time. */
+/* Kernels that stay in L2 are run through for every tile of pixels, so that x and y are passed over once; of others one
+ * panel at a time. */
 static void multiply_block(const direct_job *job, const block *at, const fc_pixel_panel *panels, size_t count) {
     const fc_direct_plan *d = job->d;
     const size_t end = at->first_panel + at->panels;
     const fc_activation activation = job->epilogue->activation;
-    const int once = job->layer->view.rows.count * job->layer->view.cols.count == 1 && !d->patched;     /* each pixel is read once */
+    const int once = job->layer->view.rows.count * job->layer->view.cols.count == 1 &&
+        !d->patched; /* each pixel is read once */
     const int plain = d->in_place && d->pieces == 1 && (activation == FC_LINEAR || activation == FC_RELU);
     if (!d->kernel_in_l2) {
         for (size_t panel = at->first_panel; panel < end; panel++) {
@@ -300,11 +355,13 @@ fc_layer fc_direct_layer(const fc_layer *layer) {
     return own;
 }
 
-fc_status fc_direct_run(const fc_layer *layer, fc_direct_form form, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+fc_status fc_direct_run(const fc_layer *layer, fc_direct_form form, const fc_layer_weights *weights, const void *x,
+    void *y, const fc_epilogue *epilogue) {
     const fc_layer own = fc_direct_layer(layer);
     fc_direct_plan d = fc_direct_plan_of(&own, form);
     fc_direct_find_tiles(&own, &d);
-    direct_job job = {&own, &d, epilogue, weights, x, y, fc_scratch_alloc(d.zero_bytes + d.bias_bytes + d.workers * d.worker_bytes)};
+    direct_job job = {
+        &own, &d, epilogue, weights, x, y, fc_scratch_alloc(d.zero_bytes + d.bias_bytes + d.workers * d.worker_bytes)};
     if (!job.scratch)
         return FC_OUT_OF_MEMORY;
     memset(job.scratch, 0, d.zero_bytes);
@@ -342,8 +399,8 @@ static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
 }
 
 /*
- * As long as a worker's copy stays in its L2; what is larger comes from L3 to every core alike, unless one core needs it alone: a kernel that
- * lies across is read line after line by panels.
+ * As long as a worker's copy stays in its L2; what is larger comes from L3 to every core alike, unless one core needs
+ * it alone: a kernel that lies across is read line after line by panels.
  */
 static int packs_late(const fc_layer *layer) {
     size_t bytes;
@@ -360,7 +417,8 @@ static void pack(const fc_layer *layer, const void *kernel, const void *bias, vo
     fc_pack_weights(&panels, layer->kernels, &layer->view, kernel, bias, packed);
 }
 
-static fc_status run(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+static fc_status run(
+    const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
     return fc_direct_run(layer, weights->packed ? FC_DIRECT_PACKED : FC_DIRECT_LATE, weights, x, y, epilogue);
 }
 
@@ -371,6 +429,16 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
 }
 
 const fc_algorithm fc_algorithm_direct = {
-    .name = "direct", .needs = "floating-point arrays with input channels", .reads_across = 1, .serves = fc_direct_serves, .cost = cost, .form = form, .packed_bytes = packed_bytes,
-    .pack = pack, .packs_late = packs_late, .finishes = fc_direct_finishes, .run = run, .describe = describe,
+    .name = "direct",
+    .needs = "floating-point arrays with input channels",
+    .reads_across = 1,
+    .serves = fc_direct_serves,
+    .cost = cost,
+    .form = form,
+    .packed_bytes = packed_bytes,
+    .pack = pack,
+    .packs_late = packs_late,
+    .finishes = fc_direct_finishes,
+    .run = run,
+    .describe = describe,
 };

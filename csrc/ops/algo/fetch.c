@@ -8,7 +8,10 @@
 
 enum { TASK_BYTES = 1 << 16 };
 
-typedef struct fetch_job { const char *at; size_t bytes; } fetch_job;
+typedef struct fetch_job {
+    const char *at;
+    size_t bytes;
+} fetch_job;
 
 static void read_lines(void *job_, size_t task, size_t worker) {
     (void)worker;

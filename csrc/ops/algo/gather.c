@@ -14,7 +14,8 @@ void fc_find_origins(const fc_gather *g, size_t pixel, size_t count, size_t pane
     for (size_t i = 0; i < panel; i++)
         at[i] = (fc_origin){NULL, 0, 0};
     for (size_t i = 0; i < count; i++, fc_pixel_next(v, &p))
-        at[i] = (fc_origin){g->src + p.n * v->src.n_pitch * size, p.row * v->rows.stride + v->rows.first, p.col * v->cols.stride + v->cols.first};
+        at[i] = (fc_origin){g->src + p.n * v->src.n_pitch * size, p.row * v->rows.stride + v->rows.first,
+            p.col * v->cols.stride + v->cols.first};
 }
 
 int fc_interior(const fc_conv_view *v, ptrdiff_t col) {
@@ -29,19 +30,22 @@ static ptrdiff_t pixels_before(ptrdiff_t col, ptrdiff_t limit, ptrdiff_t stride,
 
 size_t fc_find_segments(const fc_gather *g, size_t pixel, size_t count, fc_segment *segments) {
     const fc_conv_view *v = g->view;
-    const ptrdiff_t reach = (v->cols.count - 1) * v->cols.step, left = -fc_min(reach, 0), right = v->src.w - fc_max(reach, 0);
+    const ptrdiff_t reach = (v->cols.count - 1) * v->cols.step, left = -fc_min(reach, 0),
+                    right = v->src.w - fc_max(reach, 0);
     fc_run runs[FC_MAX_PANEL];
     size_t found = 0;
     for (size_t r = 0, all = fc_find_runs(v, pixel, count, 0, runs); r < all; r++) {
         const ptrdiff_t n = (ptrdiff_t)runs[r].count, col = runs[r].at.col * v->cols.stride + v->cols.first;
         const ptrdiff_t before = pixels_before(col, left, v->cols.stride, n);
         const ptrdiff_t ends[] = {before, fc_max(pixels_before(col, right, v->cols.stride, n), before), n};
-        fc_origin from = {g->src + runs[r].at.n * v->src.n_pitch * (ptrdiff_t)fc_dtype_size(v->dtype), runs[r].at.row * v->rows.stride + v->rows.first, col};
+        fc_origin from = {g->src + runs[r].at.n * v->src.n_pitch * (ptrdiff_t)fc_dtype_size(v->dtype),
+            runs[r].at.row * v->rows.stride + v->rows.first, col};
         for (ptrdiff_t part = 0, begin = 0; part < 3; begin = ends[part++]) {
             if (ends[part] == begin)
                 continue;
             from.col = col + begin * v->cols.stride;
-            segments[found++] = (fc_segment){runs[r].begin + (size_t)begin, (size_t)(ends[part] - begin), part == 1, from};
+            segments[found++] = (fc_segment){
+                runs[r].begin + (size_t)begin, (size_t)(ends[part] - begin), part == 1, from};
         }
     }
     return found;
@@ -59,5 +63,8 @@ static void copy_one(char *dst, const char *src, size_t size) {
 void fc_gather_element(const fc_conv_view *v, fc_origin at, ptrdiff_t row, ptrdiff_t col, ptrdiff_t c, char *dst) {
     const size_t size = fc_dtype_size(v->dtype);
     int there = at.image && fc_inside(row, v->src.h) && fc_inside(col, v->src.w);
-    copy_one(dst, there ? at.image + (row * v->src.h_pitch + col * v->src.w_pitch + c * v->src.c_pitch) * (ptrdiff_t)size : fc_zeros, size);
+    copy_one(dst,
+        there ? at.image + (row * v->src.h_pitch + col * v->src.w_pitch + c * v->src.c_pitch) * (ptrdiff_t)size
+              : fc_zeros,
+        size);
 }

@@ -9,17 +9,27 @@ enum { FC_ZERO_BYTES = 4096 };
 extern const char fc_zeros[FC_ZERO_BYTES];
 
 /* Where a pixel reads under tap (0, 0); image == NULL for one past the last. */
-typedef struct fc_origin { const char *image; ptrdiff_t row, col; } fc_origin;
+typedef struct fc_origin {
+    const char *image;
+    ptrdiff_t row, col;
+} fc_origin;
 /* The origins of `count` pixels, NULL up to `panel`. */
 void fc_find_origins(const fc_gather *g, size_t pixel, size_t count, size_t panel, fc_origin *at);
 
-/* Pixels that follow one another in one row of the output, either all with every tap column inside the image or none. */
-typedef struct fc_segment { size_t begin, count; int interior; fc_origin from; } fc_segment;
+/* Pixels that follow one another in one row of the output, either all with every tap column inside the image or none.
+ */
+typedef struct fc_segment {
+    size_t begin, count;
+    int interior;
+    fc_origin from;
+} fc_segment;
 /* Cuts at most FC_MAX_PANEL pixels into segments and gives their number. */
 size_t fc_find_segments(const fc_gather *g, size_t pixel, size_t count, fc_segment *segments);
 
 /* k as a tap and a channel, moved along in step with k. */
-typedef struct fc_tap { ptrdiff_t s, t, c; } fc_tap;
+typedef struct fc_tap {
+    ptrdiff_t s, t, c;
+} fc_tap;
 static inline fc_tap fc_tap_at(const fc_conv_view *v, size_t k) {
     const size_t c = (size_t)v->src.c, cols = (size_t)v->cols.count;
     return (fc_tap){(ptrdiff_t)(k / c / cols), (ptrdiff_t)(k / c % cols), (ptrdiff_t)(k % c)};

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * int8 and uint8 in any combination, summed in int32. The instruction multiplies bytes of unlike signedness, so where both sides have
- * the same one x is read as x - 128 or x + 128, by flipping its top bit, and every sum starts at what that is off by:
- * 128 times the sum of its weights. Blocks of output pixels stage what their windows read, padding included, as (cell, channel), so
- * that a row of a window, or at least a tap, is one run of bytes.
+ * int8 and uint8 in any combination, summed in int32. The instruction multiplies bytes of unlike signedness, so where
+ * both sides have the same one x is read as x - 128 or x + 128, by flipping its top bit, and every sum starts at what
+ * that is off by: 128 times the sum of its weights. Blocks of output pixels stage what their windows read, padding
+ * included, as (cell, channel), so that a row of a window, or at least a tap, is one run of bytes.
  */
 #include "ops/algo/integer.h"
 
@@ -15,8 +15,8 @@
 #include "core/size.h"
 
 enum {
-    TASKS = 16,         /* aimed at, for balance on many cores */
-    TILES_AT_LEAST = 4  /* of a block, to reuse a panel of weights */
+    TASKS = 16,        /* aimed at, for balance on many cores */
+    TILES_AT_LEAST = 4 /* of a block, to reuse a panel of weights */
 };
 
 /* Cycles of a tile over runs of `length` groups of four. */
@@ -27,10 +27,13 @@ static double rows_cycles(const fc_rows_tile *tile, size_t length) {
 }
 
 /* A matrix unit takes 16 groups at a time: 16 cycles for each 16 columns. */
-static double matrix_cycles(const fc_rows_tile *tile, size_t length) { return (double)tile->width * (double)fc_parts(length, 16); }
+static double matrix_cycles(const fc_rows_tile *tile, size_t length) {
+    return (double)tile->width * (double)fc_parts(length, 16);
+}
 
 /* Takes the cheapest width of `tiles` if it is cheaper than what the form has. */
-static void offer_tiles(fc_integer_form *form, size_t outs, const fc_rows_tile *tiles, double (*cycles)(const fc_rows_tile *, size_t)) {
+static void offer_tiles(
+    fc_integer_form *form, size_t outs, const fc_rows_tile *tiles, double (*cycles)(const fc_rows_tile *, size_t)) {
     for (const fc_rows_tile *tile = tiles; tile->height;) {
         const fc_rows_tile *first = tile;
         while (tile->width == first->width)
@@ -72,7 +75,8 @@ static fc_packed_form form(const fc_layer *layer) {
 
 static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
     const fc_integer_form f = fc_integer_choose(layer);
-    const ptrdiff_t factors[] = {layer->view.groups, (ptrdiff_t)f.panels, (ptrdiff_t)f.width * 4, (ptrdiff_t)(f.runs * f.length + 1)};
+    const ptrdiff_t factors[] = {
+        layer->view.groups, (ptrdiff_t)f.panels, (ptrdiff_t)f.width * 4, (ptrdiff_t)(f.runs * f.length + 1)};
     return fc_multiply(factors, 4, bytes);
 }
 
@@ -80,7 +84,7 @@ typedef struct pack_job {
     const fc_layer *layer;
     const fc_integer_form *form;
     const uint8_t *kernel;
-    const char *bias;       /* int32_t, at any alignment */
+    const char *bias; /* int32_t, at any alignment */
     uint8_t *packed;
 } pack_job;
 
@@ -99,7 +103,8 @@ static void pack_panel(void *job_, size_t task, size_t worker) {
     const fc_integer_form *f = job->form;
     const fc_conv_view *v = &job->layer->view;
     const size_t group = task / f->panels, panel = task % f->panels, outs = (size_t)v->dst.c, o = panel * f->width;
-    const size_t count = outs - o < f->width ? outs - o : f->width, run = (size_t)v->src.c * (size_t)(f->joined ? v->cols.count : 1);
+    const size_t count = outs - o < f->width ? outs - o : f->width,
+                 run = (size_t)v->src.c * (size_t)(f->joined ? v->cols.count : 1);
     const uint8_t *row = job->kernel + (ptrdiff_t)group * v->w_group_pitch + o;
     uint8_t *to = job->packed + task * panel_bytes(f);
     uint32_t sums[FC_MAX_TILE_COLS] = {0};
@@ -129,7 +134,8 @@ static void pack(const fc_layer *layer, const void *kernel, const void *bias, vo
     const fc_integer_form form = fc_integer_choose(layer);
     pack_job job = {layer, &form, kernel, bias, packed};
     const size_t tasks = (size_t)layer->view.groups * form.panels;
-    fc_parallel_for(tasks, fc_parallel_workers(tasks, 4.0 * (double)tasks * (double)panel_bytes(&form)), pack_panel, &job);
+    fc_parallel_for(
+        tasks, fc_parallel_workers(tasks, 4.0 * (double)tasks * (double)panel_bytes(&form)), pack_panel, &job);
 }
 
 static double multiplications(const fc_layer *layer) {
@@ -145,9 +151,12 @@ static fc_staged_axis choose_axis(const fc_taps *taps, ptrdiff_t outs, double ga
 
 static double stage_axes(const fc_layer *layer, const fc_integer_form *f, fc_integer_cut *cut) {
     const fc_conv_view *v = &layer->view;
-    const double planes_gain = 4;   /* whole rows of a channel transpose that much faster than single cells */
+    const double planes_gain = 4; /* whole rows of a channel transpose that much faster than single cells */
     cut->staged_rows = choose_axis(&v->rows, cut->rows, 1);
-    cut->staged_cols = choose_axis(&v->cols, cut->cols, f->joined && v->cols.step != 1 ? 0 : v->src.c_pitch == 1 ? 1 : planes_gain);
+    cut->staged_cols = choose_axis(&v->cols, cut->cols,
+        f->joined && v->cols.step != 1 ? 0
+            : v->src.c_pitch == 1      ? 1
+                                       : planes_gain);
     return (double)cut->staged_rows.count * (double)cut->staged_cols.count * (double)v->src.c;
 }
 
@@ -156,7 +165,8 @@ static void cut_block(const fc_layer *layer, const fc_integer_form *f, fc_intege
     const fc_conv_view *v = &layer->view;
     const size_t l2 = fc_caches()->l2;
     const ptrdiff_t most = fc_max((ptrdiff_t)(l2 / 16 / (f->runs * sizeof(void *))), FC_MAX_TILE_HEIGHT);
-    const ptrdiff_t h = fc_max(v->dst.h, 1), w = fc_max(v->dst.w, 1), least = fc_ceil_div((ptrdiff_t)(TILES_AT_LEAST * f->tiles->height), w);
+    const ptrdiff_t h = fc_max(v->dst.h, 1), w = fc_max(v->dst.w, 1),
+                    least = fc_ceil_div((ptrdiff_t)(TILES_AT_LEAST * f->tiles->height), w);
     const double share = (double)h * (double)v->n * (double)v->groups / TASKS, budget = (double)l2 / 4;
     cut->cols = w;
     cut->rows = share < (double)h ? fc_min(fc_max((ptrdiff_t)share, least), h) : h;
@@ -172,7 +182,12 @@ static void cut_block(const fc_layer *layer, const fc_integer_form *f, fc_intege
 }
 
 /* A tile of pixels of a block, and the pointers its kernel reads by: [run][height]. */
-typedef struct pixel_tile { ptrdiff_t pixel; size_t rows; const fc_rows_tile *tile; const void **pointers; } pixel_tile;
+typedef struct pixel_tile {
+    ptrdiff_t pixel;
+    size_t rows;
+    const fc_rows_tile *tile;
+    const void **pointers;
+} pixel_tile;
 
 fc_integer_cut fc_integer_cut_layer(const fc_layer *layer, const fc_integer_form *f) {
     const fc_conv_view *v = &layer->view;
@@ -188,8 +203,8 @@ fc_integer_cut fc_integer_cut_layer(const fc_layer *layer, const fc_integer_form
     cut.tasks = blocks * cut.chunks;
     const size_t segments = cut.cols == v->dst.w ? 1 : (size_t)cut.rows;
     cut.tile_bytes = fc_align_up((pixels + 1) * sizeof(pixel_tile));
-    cut.worker_bytes = cut.staged_bytes + cut.tile_bytes
-        + fc_align_up((pixels + segments * FC_MAX_TILE_HEIGHT) * f->runs * sizeof(void *));
+    cut.worker_bytes = cut.staged_bytes + cut.tile_bytes +
+        fc_align_up((pixels + segments * FC_MAX_TILE_HEIGHT) * f->runs * sizeof(void *));
     const double bytes_per_float = 4;
     cut.workers = fc_parallel_workers(cut.tasks, 2 * multiplications(layer) / bytes_per_float);
     return cut;
@@ -211,7 +226,7 @@ typedef struct block {
     fc_staged_axis staged_rows, staged_cols;
     size_t panel0, panel1;
     uint8_t *staged;
-    pixel_tile *tiles;      /* ends with rows == 0 */
+    pixel_tile *tiles; /* ends with rows == 0 */
     const void **pointers;
 } block;
 
@@ -251,11 +266,15 @@ static void point_tile(const integer_job *job, const block *at, const pixel_tile
     const ptrdiff_t taps = job->form->joined ? 1 : v->cols.count;
     const size_t height = tile->tile->height;
     for (size_t r = 0; r < height; r++) {
-        const ptrdiff_t pixel = tile->pixel + (ptrdiff_t)(r < tile->rows ? r : tile->rows - 1), i = pixel / at->cols, j = pixel % at->cols;
+        const ptrdiff_t pixel = tile->pixel + (ptrdiff_t)(r < tile->rows ? r : tile->rows - 1), i = pixel / at->cols,
+                        j = pixel % at->cols;
         const void **to = tile->pointers + r;
         for (ptrdiff_t s = 0; s < v->rows.count; s++)
             for (ptrdiff_t t = 0; t < taps; t++, to += height)
-                *to = at->staged + ((i * rows->out_step + s * rows->tap_step) * cols->count + j * cols->out_step + t * cols->tap_step) * v->src.c;
+                *to = at->staged +
+                    ((i * rows->out_step + s * rows->tap_step) * cols->count + j * cols->out_step +
+                        t * cols->tap_step) *
+                        v->src.c;
     }
 }
 
@@ -280,11 +299,20 @@ static void multiply_tile(const integer_job *job, const block *at, const pixel_t
     const fc_tensor_view *dst = &v->dst;
     const size_t task = (size_t)at->group * f->panels + panel, o = panel * f->width, outs = (size_t)dst->c - o;
     int32_t transposed[FC_MAX_TILE_HEIGHT * FC_MAX_TILE_COLS];
-    int32_t *to = job->dst + at->n * dst->n_pitch + at->group * dst->group_pitch + (at->row + tile->pixel / at->cols) * dst->h_pitch
-        + (at->col + tile->pixel % at->cols) * dst->w_pitch + (ptrdiff_t)o * dst->c_pitch;
-    fc_rows_block b = {.runs = f->runs, .length = f->length, .a = tile->pointers, .b = job->packed + task * panel_bytes(f), .b_pitch = f->width,
-                       .c = to, .c_pitch = (size_t)dst->w_pitch, .rows = tile->rows, .cols = outs < f->width ? outs : f->width,
-                       .start = job->packed + (size_t)v->groups * f->panels * panel_bytes(f) + task * f->width * 4, .relu = job->relu};
+    int32_t *to = job->dst + at->n * dst->n_pitch + at->group * dst->group_pitch +
+        (at->row + tile->pixel / at->cols) * dst->h_pitch + (at->col + tile->pixel % at->cols) * dst->w_pitch +
+        (ptrdiff_t)o * dst->c_pitch;
+    fc_rows_block b = {.runs = f->runs,
+        .length = f->length,
+        .a = tile->pointers,
+        .b = job->packed + task * panel_bytes(f),
+        .b_pitch = f->width,
+        .c = to,
+        .c_pitch = (size_t)dst->w_pitch,
+        .rows = tile->rows,
+        .cols = outs < f->width ? outs : f->width,
+        .start = job->packed + (size_t)v->groups * f->panels * panel_bytes(f) + task * f->width * 4,
+        .relu = job->relu};
     if (dst->c_pitch == 1) {
         tile->tile->run(&b);
         return;
@@ -303,14 +331,15 @@ static void run_block(void *job_, size_t task, size_t worker) {
     const fc_conv_view *v = &job->layer->view;
     const block at = find_block(job, task, worker);
     fc_stage_block(job->layer, &at.staged_rows, &at.staged_cols, job->form->flip,
-                   job->src + at.n * v->src.n_pitch + at.group * v->src.group_pitch, at.row, at.col, at.staged);
+        job->src + at.n * v->src.n_pitch + at.group * v->src.group_pitch, at.row, at.col, at.staged);
     place_tiles(job, &at);
     for (size_t panel = at.panel0; panel < at.panel1; panel++)
         for (const pixel_tile *tile = at.tiles; tile->rows; tile++)
             multiply_tile(job, &at, tile, panel);
 }
 
-static fc_status run(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+static fc_status run(
+    const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
     const fc_integer_form form = fc_integer_choose(layer);
     const fc_integer_cut cut = fc_integer_cut_layer(layer, &form);
     uint8_t *scratch = fc_scratch_alloc(cut.workers * cut.worker_bytes);
@@ -333,7 +362,9 @@ static double cost(const fc_layer *layer) {
     const fc_integer_form f = fc_integer_choose(layer);
     const fc_integer_cut cut = fc_integer_cut_layer(layer, &f);
     const double pixels = (double)v->groups * (double)fc_view_pixels(v), staged_byte = v->src.c_pitch == 1 ? 0.05 : 0.3;
-    return pixels * (f.pixel_cycles + staged_byte * (double)cut.chunks * (double)cut.staged_bytes / ((double)cut.rows * (double)cut.cols));
+    return pixels *
+        (f.pixel_cycles +
+            staged_byte * (double)cut.chunks * (double)cut.staged_bytes / ((double)cut.rows * (double)cut.cols));
 }
 
 static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
@@ -350,6 +381,14 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
 }
 
 const fc_algorithm fc_algorithm_integer = {
-    .name = "integer", .needs = "`x` and `kernel` of int8 or uint8", .integers = 1,
-    .serves = serves, .cost = cost, .form = form, .packed_bytes = packed_bytes, .pack = pack, .run = run, .describe = describe,
+    .name = "integer",
+    .needs = "`x` and `kernel` of int8 or uint8",
+    .integers = 1,
+    .serves = serves,
+    .cost = cost,
+    .form = form,
+    .packed_bytes = packed_bytes,
+    .pack = pack,
+    .run = run,
+    .describe = describe,
 };

@@ -36,8 +36,8 @@ typedef struct integer_depthwise_job {
     const fc_layer *layer;
     const int32_t *packed;
     const uint8_t *x;
-    char *y;                        /* int32_t, like the bias at any alignment */
-    char *scratch;                  /* a row of zeros, then pointers of the taps for each worker */
+    char *y;       /* int32_t, like the bias at any alignment */
+    char *scratch; /* a row of zeros, then pointers of the taps for each worker */
     size_t channels, taps, zero_bytes, worker_bytes;
     int relu;
 } integer_depthwise_job;
@@ -69,9 +69,11 @@ static void nhwc_row(void *job_, size_t task, size_t worker) {
                 const ptrdiff_t row = i * v->rows.stride + v->rows.first + s * v->rows.step;
                 const ptrdiff_t col = j * v->cols.stride + v->cols.first + t * v->cols.step;
                 const int there = row >= 0 && row < v->src.h && col >= 0 && col < v->src.w;
-                *tap++ = there ? job->x + n * v->src.n_pitch + row * v->src.h_pitch + col * v->src.w_pitch : (const void *)job->scratch;
+                *tap++ = there ? job->x + n * v->src.n_pitch + row * v->src.h_pitch + col * v->src.w_pitch
+                               : (const void *)job->scratch;
             }
-        kernel(job->taps, from, job->packed, job->channels, job->channels, (void *)(y + (size_t)(j * v->dst.w_pitch) * SIZE));
+        kernel(job->taps, from, job->packed, job->channels, job->channels,
+            (void *)(y + (size_t)(j * v->dst.w_pitch) * SIZE));
     }
     finish(job, (size_t)v->dst.w * job->channels, y);
 }
@@ -90,7 +92,7 @@ static void nchw_row(const integer_depthwise_job *job, const uint8_t *x, const i
             const ptrdiff_t end = v->src.w > col ? fc_min((v->src.w - col - 1) / stride + 1, v->dst.w) : 0;
             if (begin < end)
                 axpy((size_t)(end - begin), weights + (s * v->cols.count + t) * (ptrdiff_t)job->channels,
-                     x + row * v->src.w + col + begin * stride, (size_t)stride, y + (size_t)begin * SIZE);
+                    x + row * v->src.w + col + begin * stride, (size_t)stride, y + (size_t)begin * SIZE);
         }
     }
 }
@@ -105,7 +107,8 @@ static void nchw_plane(void *job_, size_t task, size_t worker) {
     for (size_t i = 0; i < pixels; i++)
         memcpy(y + i * SIZE, &job->packed[c], SIZE);
     for (ptrdiff_t i = 0; i < v->dst.h; i++)
-        nchw_row(job, job->x + (ptrdiff_t)task * v->src.c_pitch, job->packed + job->channels + c, i, y + (size_t)(i * v->dst.w) * SIZE);
+        nchw_row(job, job->x + (ptrdiff_t)task * v->src.c_pitch, job->packed + job->channels + c, i,
+            y + (size_t)(i * v->dst.w) * SIZE);
     finish(job, pixels, y);
 }
 
@@ -128,14 +131,21 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
     plan->block_k = fc_view_k(v);
     plan->tasks = (size_t)v->n * (size_t)(last ? v->dst.h : v->groups);
     plan->threads = (int)fc_parallel_workers(plan->tasks, 2 * multiplications(v));
-    plan->scratch_bytes = fc_align_up((size_t)v->groups) + (size_t)plan->threads * fc_align_up(fc_view_k(v) * sizeof(void *));
+    plan->scratch_bytes = fc_align_up((size_t)v->groups) +
+        (size_t)plan->threads * fc_align_up(fc_view_k(v) * sizeof(void *));
 }
 
-static fc_status run(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+static fc_status run(
+    const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
     fc_conv2d_plan plan;
     describe(layer, &plan);
-    integer_depthwise_job job = {.layer = layer, .packed = weights->packed, .x = x, .y = y, .channels = (size_t)layer->view.groups,
-                                 .taps = fc_view_k(&layer->view), .relu = epilogue->activation == FC_RELU};
+    integer_depthwise_job job = {.layer = layer,
+        .packed = weights->packed,
+        .x = x,
+        .y = y,
+        .channels = (size_t)layer->view.groups,
+        .taps = fc_view_k(&layer->view),
+        .relu = epilogue->activation == FC_RELU};
     job.zero_bytes = fc_align_up(job.channels);
     job.worker_bytes = fc_align_up(job.taps * sizeof(void *));
     job.scratch = fc_scratch_alloc(plan.scratch_bytes);
@@ -148,6 +158,13 @@ static fc_status run(const fc_layer *layer, const fc_layer_weights *weights, con
 }
 
 const fc_algorithm fc_algorithm_integer_depthwise = {
-    .name = "integer_depthwise", .needs = "`x` and `kernel` of int8 or uint8, one input and one output channel a group", .integers = 1,
-    .serves = serves, .cost = cost, .packed_bytes = packed_bytes, .pack = pack, .run = run, .describe = describe,
+    .name = "integer_depthwise",
+    .needs = "`x` and `kernel` of int8 or uint8, one input and one output channel a group",
+    .integers = 1,
+    .serves = serves,
+    .cost = cost,
+    .packed_bytes = packed_bytes,
+    .pack = pack,
+    .run = run,
+    .describe = describe,
 };

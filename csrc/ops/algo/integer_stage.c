@@ -8,7 +8,8 @@
 fc_staged_axis fc_stage_axis(const fc_taps *taps, ptrdiff_t outs, int apart) {
     if (apart)
         return (fc_staged_axis){outs * taps->count, taps->count, 1, 1};
-    return (fc_staged_axis){(outs - 1) * taps->stride + (taps->count - 1) * taps->step + 1, taps->stride, taps->step, 0};
+    return (fc_staged_axis){
+        (outs - 1) * taps->stride + (taps->count - 1) * taps->step + 1, taps->stride, taps->step, 0};
 }
 
 /* The cell of the image that a staged cell holds, for a block whose first output is `out`. */
@@ -46,11 +47,13 @@ static void stage_cells(const fc_layer *layer, uint8_t flip, const uint8_t *src,
         dst[i] ^= flip;
 }
 
-static void stage_row(const fc_layer *layer, const fc_staged_axis *cols, uint8_t flip, const uint8_t *src, ptrdiff_t col, uint8_t *dst) {
+static void stage_row(
+    const fc_layer *layer, const fc_staged_axis *cols, uint8_t flip, const uint8_t *src, ptrdiff_t col, uint8_t *dst) {
     const fc_conv_view *v = &layer->view;
     const ptrdiff_t c = v->src.c, first = source_of(&v->cols, cols, col, 0);
     if (!cols->apart) {
-        const ptrdiff_t begin = fc_min(fc_max(-first, 0), cols->count), end = fc_max(fc_min(v->src.w - first, cols->count), begin);
+        const ptrdiff_t begin = fc_min(fc_max(-first, 0), cols->count),
+                        end = fc_max(fc_min(v->src.w - first, cols->count), begin);
         memset(dst, flip, (size_t)(begin * c));
         if (begin < end)
             stage_cells(layer, flip, src + (first + begin) * v->src.w_pitch, (size_t)(end - begin), dst + begin * c);
@@ -66,8 +69,8 @@ static void stage_row(const fc_layer *layer, const fc_staged_axis *cols, uint8_t
     }
 }
 
-void fc_stage_block(const fc_layer *layer, const fc_staged_axis *rows, const fc_staged_axis *cols, int flip, const uint8_t *src,
-                    ptrdiff_t row, ptrdiff_t col, uint8_t *dst) {
+void fc_stage_block(const fc_layer *layer, const fc_staged_axis *rows, const fc_staged_axis *cols, int flip,
+    const uint8_t *src, ptrdiff_t row, ptrdiff_t col, uint8_t *dst) {
     const fc_conv_view *v = &layer->view;
     const uint8_t zero = flip ? 0x80 : 0;
     const size_t bytes = (size_t)(cols->count * v->src.c);

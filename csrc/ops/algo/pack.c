@@ -7,7 +7,9 @@
 #include "ops/algo/gather.h"
 
 fc_transpose_fn *fc_transpose_of(const fc_kernels *kernels, size_t element_size) {
-    return element_size == 2 ? kernels->transpose_b16 : element_size == 4 ? kernels->transpose_b32 : kernels->transpose_b64;
+    return element_size == 2 ? kernels->transpose_b16
+        : element_size == 4  ? kernels->transpose_b32
+                             : kernels->transpose_b64;
 }
 
 void fc_widen(const fc_kernels *kernels, fc_dtype dtype, const void *raw, void *dst, size_t count) {
@@ -17,7 +19,7 @@ void fc_widen(const fc_kernels *kernels, fc_dtype dtype, const void *raw, void *
 void fc_copy_elements(void *dst_, const void *src_, size_t bytes) {
     char *dst = dst_;
     const char *src = src_;
-    if (bytes >= 16) {      /* the last 16 overlap what is already there */
+    if (bytes >= 16) { /* the last 16 overlap what is already there */
         for (size_t i = 0; i + 16 < bytes; i += 16)
             memcpy(dst + i, src + i, 16);
         memcpy(dst + bytes - 16, src + bytes - 16, 16);
@@ -37,7 +39,8 @@ void fc_copy_elements(void *dst_, const void *src_, size_t bytes) {
 
 fc_pixel fc_pixel_at(const fc_conv_view *v, size_t pixel) {
     size_t row = pixel / (size_t)v->dst.w;
-    return (fc_pixel){(ptrdiff_t)(row / (size_t)v->dst.h), (ptrdiff_t)(row % (size_t)v->dst.h), (ptrdiff_t)(pixel % (size_t)v->dst.w)};
+    return (fc_pixel){(ptrdiff_t)(row / (size_t)v->dst.h), (ptrdiff_t)(row % (size_t)v->dst.h),
+        (ptrdiff_t)(pixel % (size_t)v->dst.w)};
 }
 
 void fc_pixel_next(const fc_conv_view *v, fc_pixel *at) {
@@ -54,7 +57,8 @@ size_t fc_find_runs(const fc_conv_view *v, size_t pixel, size_t count, int acros
     fc_pixel at = fc_pixel_at(v, pixel);
     size_t found = 0;
     for (size_t begin = 0; begin < count; found++) {
-        size_t left = count - begin, room = (size_t)(across_rows ? (v->dst.h - at.row) * v->dst.w - at.col : v->dst.w - at.col);
+        size_t left = count - begin,
+               room = (size_t)(across_rows ? (v->dst.h - at.row) * v->dst.w - at.col : v->dst.w - at.col);
         runs[found] = (fc_run){begin, left < room ? left : room, at};
         begin += runs[found].count;
         at.col = 0;
@@ -66,7 +70,8 @@ size_t fc_find_runs(const fc_conv_view *v, size_t pixel, size_t count, int acros
     return found;
 }
 
-void fc_pack_output_rows(const fc_gather *g, const char *y, size_t pixel, size_t count, size_t o0, size_t o1, size_t pitch, void *raw, void *dst) {
+void fc_pack_output_rows(const fc_gather *g, const char *y, size_t pixel, size_t count, size_t o0, size_t o1,
+    size_t pitch, void *raw, void *dst) {
     const fc_conv_view *v = g->view;
     const int half = fc_is_half(v->dtype);
     const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(v->dtype);
@@ -74,13 +79,16 @@ void fc_pack_output_rows(const fc_gather *g, const char *y, size_t pixel, size_t
     fc_transpose_fn *transpose = fc_transpose_of(g->kernels, (size_t)size);
     fc_pixel at = fc_pixel_at(v, pixel);
     for (size_t i = 0, run; i < count; i += run) {
-        const char *from = y + (at.n * v->dst.n_pitch + at.row * v->dst.h_pitch + at.col * v->dst.w_pitch + (ptrdiff_t)o0 * v->dst.c_pitch) * size;
+        const char *from = y +
+            (at.n * v->dst.n_pitch + at.row * v->dst.h_pitch + at.col * v->dst.w_pitch +
+                (ptrdiff_t)o0 * v->dst.c_pitch) *
+                size;
         char *to = target + i * pitch * (size_t)size;
         run = 1;
         fc_pixel_next(v, &at);
         if (v->dst.c_pitch == 1) {
             fc_copy_elements(to, from, (o1 - o0) * (size_t)size);
-        } else {    /* NCHW: pixels of one image are neighbours */
+        } else { /* NCHW: pixels of one image are neighbours */
             for (; i + run < count && (at.row || at.col); run++)
                 fc_pixel_next(v, &at);
             for (size_t o = o0; o < o1; o += FC_MAX_PANEL) {
@@ -98,14 +106,17 @@ void fc_pack_output_rows(const fc_gather *g, const char *y, size_t pixel, size_t
         fc_widen(g->kernels, v->dtype, raw, dst, count * pitch);
 }
 
-void fc_pack_weight_panel(const fc_gather *g, const char *weights, size_t o, size_t count, size_t panel, size_t k0, size_t k1, void *raw, void *dst) {
+void fc_pack_weight_panel(const fc_gather *g, const char *weights, size_t o, size_t count, size_t panel, size_t k0,
+    size_t k1, void *raw, void *dst) {
     const fc_conv_view *v = g->view;
     const int half = fc_is_half(v->dtype);
     const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(v->dtype);
     char *target = half ? raw : dst;
     fc_tap at = k1 > k0 ? fc_tap_at(v, k0) : (fc_tap){0, 0, 0};
     for (size_t k = k0, run; k < k1; k += run) {
-        const char *from = weights + (at.s * v->w_row_pitch + at.t * v->w_col_pitch + at.c * v->w_c_pitch + (ptrdiff_t)o * v->w_out_pitch) * size;
+        const char *from = weights +
+            (at.s * v->w_row_pitch + at.t * v->w_col_pitch + at.c * v->w_c_pitch + (ptrdiff_t)o * v->w_out_pitch) *
+                size;
         char *to = target + (k - k0) * panel * (size_t)size;
         run = 1;
         if (v->w_out_pitch == 1) {

@@ -5,7 +5,8 @@
 #include "core/size.h"
 #include "ops/algo/gather.h"
 
-/* `length` elements from k on, of each pixel: transposed into the panel. Runs over FC_ZERO_BYTES are cut, as pixels outside read zeros. */
+/* `length` elements from k on, of each pixel: transposed into the panel. Runs over FC_ZERO_BYTES are cut, as pixels
+ * outside read zeros. */
 static void panel_run(const fc_gather *g, const char *const *from, size_t panel, size_t length, char *dst) {
     const size_t size = fc_dtype_size(g->view->dtype), longest = FC_ZERO_BYTES / size;
     fc_transpose_fn *transpose = fc_transpose_of(g->kernels, size);
@@ -19,7 +20,8 @@ static void panel_run(const fc_gather *g, const char *const *from, size_t panel,
 }
 
 /* Channels contiguous: per tap (per tap row, where neighbouring taps are neighbours in memory) a run along k. */
-static void pixel_panel_by_channels(const fc_gather *g, size_t pixel, size_t count, size_t panel, size_t k0, size_t k1, char *dst) {
+static void pixel_panel_by_channels(
+    const fc_gather *g, size_t pixel, size_t count, size_t panel, size_t k0, size_t k1, char *dst) {
     const fc_conv_view *v = g->view;
     const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(v->dtype);
     const char *from[FC_MAX_PANEL];
@@ -39,14 +41,16 @@ static void pixel_panel_by_channels(const fc_gather *g, size_t pixel, size_t cou
             for (size_t i = 0; i < panel; i++) {
                 ptrdiff_t row = at[i].row + s * v->rows.step, col = at[i].col + t * v->cols.step;
                 int there = at[i].image && fc_inside(row, v->src.h) && fc_inside(col, v->src.w);
-                from[i] = there ? at[i].image + (row * v->src.h_pitch + col * v->src.w_pitch + (ptrdiff_t)begin) * size : NULL;
+                from[i] = there ? at[i].image + (row * v->src.h_pitch + col * v->src.w_pitch + (ptrdiff_t)begin) * size
+                                : NULL;
             }
             panel_run(g, from, panel, end - begin, dst + (k + begin - k0) * panel * (size_t)size);
         }
 }
 
 /* Part of a panel: `taps` taps of one kernel row from `first` on, for the pixels of one segment. */
-static void panel_segment(const fc_gather *g, const fc_segment *s, fc_tap first, size_t taps, const ptrdiff_t *offsets, size_t panel, char *dst) {
+static void panel_segment(const fc_gather *g, const fc_segment *s, fc_tap first, size_t taps, const ptrdiff_t *offsets,
+    size_t panel, char *dst) {
     const fc_conv_view *v = g->view;
     const size_t size = fc_dtype_size(v->dtype), bytes = s->count * size;
     const fc_origin from = s->from;
@@ -55,16 +59,19 @@ static void panel_segment(const fc_gather *g, const fc_segment *s, fc_tap first,
         for (size_t k = 0; k < taps; k++)
             memset(dst + k * panel * size, 0, bytes);
     } else if (s->interior && v->cols.stride * v->src.w_pitch == 1) {
-        g->kernels->copy_rows(dst, panel * size, from.image + (row * v->src.h_pitch + from.col * v->src.w_pitch) * (ptrdiff_t)size, offsets, taps, bytes);
+        g->kernels->copy_rows(dst, panel * size,
+            from.image + (row * v->src.h_pitch + from.col * v->src.w_pitch) * (ptrdiff_t)size, offsets, taps, bytes);
     } else {
         for (size_t k = 0; k < taps; k++, fc_tap_next(v, &first))
             for (size_t i = 0; i < s->count; i++)
-                fc_gather_element(v, from, row, from.col + first.t * v->cols.step + (ptrdiff_t)i * v->cols.stride, first.c, dst + (k * panel + i) * size);
+                fc_gather_element(v, from, row, from.col + first.t * v->cols.step + (ptrdiff_t)i * v->cols.stride,
+                    first.c, dst + (k * panel + i) * size);
     }
 }
 
 /* Channels apart: a row of the panel is one tap and channel. */
-static void pixel_panel_by_rows(const fc_gather *g, size_t pixel, size_t count, size_t panel, size_t k0, size_t k1, char *dst) {
+static void pixel_panel_by_rows(
+    const fc_gather *g, size_t pixel, size_t count, size_t panel, size_t k0, size_t k1, char *dst) {
     const fc_conv_view *v = g->view;
     const size_t size = fc_dtype_size(v->dtype);
     ptrdiff_t offsets[FC_MAX_PANEL];
@@ -84,7 +91,8 @@ static void pixel_panel_by_rows(const fc_gather *g, size_t pixel, size_t count, 
     }
 }
 
-void fc_pack_pixel_panel(const fc_gather *g, size_t pixel, size_t count, size_t panel, size_t k0, size_t k1, void *raw, void *dst) {
+void fc_pack_pixel_panel(
+    const fc_gather *g, size_t pixel, size_t count, size_t panel, size_t k0, size_t k1, void *raw, void *dst) {
     const fc_conv_view *v = g->view;
     const int half = fc_is_half(v->dtype);
     void *target = half ? raw : dst;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The planar algorithm: pixels in the lanes. A block's input is copied once, zero-padded, into planes of one channel each, where a
- * tap of neighbouring pixels is a run that the micro-kernel reads in place. Output pixels are numbered along the plane's rows, so
- * that rows follow one another without tails; the few results between two rows are not stored. Under a stride a plane splits into
- * stride_h * stride_w planes, one a residue of the coordinates, in which neighbouring pixels are neighbours again.
- * Where the kernel is a single tap, the planes of x serve as they lie, and results go straight to y.
- * Scratch a thread: the planes of one block and the results of one block and chunk of output channels, each a share of L2.
+ * The planar algorithm: pixels in the lanes. A block's input is copied once, zero-padded, into planes of one channel
+ * each, where a tap of neighbouring pixels is a run that the micro-kernel reads in place. Output pixels are numbered
+ * along the plane's rows, so that rows follow one another without tails; the few results between two rows are not
+ * stored. Under a stride a plane splits into stride_h * stride_w planes, one a residue of the coordinates, in which
+ * neighbouring pixels are neighbours again. Where the kernel is a single tap, the planes of x serve as they lie, and
+ * results go straight to y. Scratch a thread: the planes of one block and the results of one block and chunk of output
+ * channels, each a share of L2.
  */
 #include <string.h>
 
@@ -17,7 +18,9 @@
 #include "ops/algo/pack.h"
 #include "ops/algo/planar.h"
 
-enum { LONGEST_K = 768 };   /* of one call, in chains (kernels/body/chain.h): a longer list of their sums would lose accuracy */
+enum {
+    LONGEST_K = 768
+}; /* of one call, in chains (kernels/body/chain.h): a longer list of their sums would lose accuracy */
 
 typedef struct planar_job {
     const fc_layer *layer;
@@ -25,28 +28,37 @@ typedef struct planar_job {
     const fc_epilogue *epilogue;
     const fc_layer_weights *weights;
     const char *x;
-    char *y, *scratch;      /* offsets in a block's planes, then in what stands for the end of x, the biases unless they are packed, then a part a worker */
+    char *y, *scratch; /* offsets in a block's planes, then in what stands for the end of x, the biases unless they are
+                          packed, then a part a worker */
 } planar_job;
 
 typedef struct block {
     ptrdiff_t image, group, i, j, rows, cols;
     size_t first_panel, end_panel;
-    const char *x;                  /* the group's first cell that the block reads in place */
-    char *y;                        /* the group's pixel (i, j) */
-    const char *weights, *biases;   /* of the group; biases NULL where there are none */
+    const char *x;                /* the group's first cell that the block reads in place */
+    char *y;                      /* the group's pixel (i, j) */
+    const char *weights, *biases; /* of the group; biases NULL where there are none */
     char *planes, *results;
 } block;
 
 /* Pixels of a block under one tile: `planes` and `offsets` as the micro-kernel takes them. */
-typedef struct span { const fc_planes_tile *tile; size_t pixel, count; const char *planes; const ptrdiff_t *offsets; ptrdiff_t ahead; } span;
+typedef struct span {
+    const fc_planes_tile *tile;
+    size_t pixel, count;
+    const char *planes;
+    const ptrdiff_t *offsets;
+    ptrdiff_t ahead;
+} span;
 
 /* Each worker packs for itself what it needs: panels packed by another would come from that one's cache. */
 static void find_weights(const planar_job *job, char *ready, block *at) {
     const fc_planar_plan *d = job->d;
     const fc_conv_view *v = &job->layer->view;
-    const size_t group = (size_t)at->group, group_bytes = fc_weights_of_group(&d->weights) * d->size, panel_bytes = fc_panel_bytes(&d->weights, v);
+    const size_t group = (size_t)at->group, group_bytes = fc_weights_of_group(&d->weights) * d->size,
+                 panel_bytes = fc_panel_bytes(&d->weights, v);
     char *late = ready + d->ready_bytes + group * group_bytes;
-    const char *biases = d->late ? job->scratch + d->offsets_bytes : (const char *)job->weights->packed + (size_t)v->groups * group_bytes;
+    const char *biases = d->late ? job->scratch + d->offsets_bytes
+                                 : (const char *)job->weights->packed + (size_t)v->groups * group_bytes;
     at->biases = job->epilogue->has_bias ? biases + group * d->weights.panels * d->weights.width * d->size : NULL;
     at->weights = d->late ? late : (const char *)job->weights->packed + group * group_bytes;
     if (!d->late)
@@ -54,7 +66,8 @@ static void find_weights(const planar_job *job, char *ready, block *at) {
     ready += group * d->weights.panels;
     for (size_t panel = at->first_panel; panel < at->end_panel; panel++) {
         if (!ready[panel])
-            fc_pack_weights_panel(&d->weights, job->layer->kernels, v, job->weights->kernel, group, panel, late + panel * panel_bytes);
+            fc_pack_weights_panel(
+                &d->weights, job->layer->kernels, v, job->weights->kernel, group, panel, late + panel * panel_bytes);
         ready[panel] = 1;
     }
 }
@@ -66,9 +79,16 @@ static void multiply(const planar_job *job, const block *at, size_t panel, const
     const char *weights = at->weights + panel * k * width * d->size;
     for (size_t k0 = 0; k0 < k; k0 += LONGEST_K) {
         const fc_planes_block b = {
-            .k = fc_least(k - k0, LONGEST_K), .a = weights + k0 * width * d->size, .b = s->planes, .offsets = s->offsets + k0, .c = c, .c_pitch = c_pitch,
-            .start = at->biases && !k0 ? at->biases + panel * width * d->size : NULL, .accumulate = k0 > 0,
-            .relu = job->epilogue->activation == FC_RELU && k0 + LONGEST_K >= k, .ahead = s->ahead,
+            .k = fc_least(k - k0, LONGEST_K),
+            .a = weights + k0 * width * d->size,
+            .b = s->planes,
+            .offsets = s->offsets + k0,
+            .c = c,
+            .c_pitch = c_pitch,
+            .start = at->biases && !k0 ? at->biases + panel * width * d->size : NULL,
+            .accumulate = k0 > 0,
+            .relu = job->epilogue->activation == FC_RELU && k0 + LONGEST_K >= k,
+            .ahead = s->ahead,
         };
         s->tile->run(&b);
     }
@@ -101,10 +121,12 @@ static void store_results(const planar_job *job, const block *at, size_t o, size
             for (size_t p = 0; p < n; p++) {
                 rows[p] = row + (c + p) * d->run * (size_t)size;
                 if (!together)
-                    fc_copy_elements(to + (ptrdiff_t)(c + p) * v->dst.c_pitch * size, rows[p], (size_t)(at->cols * size));
+                    fc_copy_elements(
+                        to + (ptrdiff_t)(c + p) * v->dst.c_pitch * size, rows[p], (size_t)(at->cols * size));
             }
             if (together)
-                fc_transpose_of(job->layer->kernels, (size_t)size)(to + c * (size_t)size, (size_t)v->dst.w_pitch, rows, n, (size_t)at->cols);
+                fc_transpose_of(job->layer->kernels, (size_t)size)(
+                    to + c * (size_t)size, (size_t)v->dst.w_pitch, rows, n, (size_t)at->cols);
         }
     }
 }
@@ -112,12 +134,14 @@ static void store_results(const planar_job *job, const block *at, size_t o, size
 /* Results of a block aside, a chunk of output channels at a time. */
 static void run_aside(const planar_job *job, const block *at) {
     const fc_planar_plan *d = job->d;
-    const size_t run = fc_planar_run_of(d, at->rows, at->cols), width = d->weights.width, outs = (size_t)job->layer->view.dst.c;
+    const size_t run = fc_planar_run_of(d, at->rows, at->cols), width = d->weights.width,
+                 outs = (size_t)job->layer->view.dst.c;
     for (size_t first = at->first_panel; first < at->end_panel; first += d->chunk_panels) {
         const size_t end = fc_least(first + d->chunk_panels, at->end_panel), o = first * width;
         for (size_t panel = first; panel < end; panel++)
             for (size_t q = 0; q < run; q += d->tile->cols) {
-                const span s = {.tile = d->tile, .planes = at->planes + q * d->size, .offsets = (const ptrdiff_t *)job->scratch};
+                const span s = {
+                    .tile = d->tile, .planes = at->planes + q * d->size, .offsets = (const ptrdiff_t *)job->scratch};
                 multiply(job, at, panel, &s, at->results + ((panel - first) * width * d->run + q) * d->size, d->run);
             }
         store_results(job, at, o, fc_least(outs, end * width) - o, run);
@@ -128,7 +152,8 @@ static void run_aside(const planar_job *job, const block *at) {
 static void multiply_flat(const planar_job *job, const block *at, size_t panel, const span *s) {
     const fc_planar_plan *d = job->d;
     const fc_conv_view *v = &job->layer->view;
-    const size_t width = d->weights.width, o = panel * width, outs = fc_least((size_t)v->dst.c - o, width), y_pitch = (size_t)v->dst.c_pitch;
+    const size_t width = d->weights.width, o = panel * width, outs = fc_least((size_t)v->dst.c - o, width),
+                 y_pitch = (size_t)v->dst.c_pitch;
     char *y = at->y + (o * y_pitch + s->pixel) * d->size;
     const int whole = outs == width && s->count == s->tile->cols;
     char *c = whole ? y : at->results;
@@ -160,10 +185,12 @@ static span next_span(const planar_job *job, const block *at, size_t pixel) {
 /* The pixels that fill no vector, where whole ones would be read past the end of x. */
 static void copy_end(const planar_job *job, const block *at) {
     const fc_planar_plan *d = job->d;
-    const size_t lanes = d->tile->cols / d->tile->vectors, pixels = (size_t)(at->rows * at->cols), count = pixels % lanes;
+    const size_t lanes = d->tile->cols / d->tile->vectors, pixels = (size_t)(at->rows * at->cols),
+                 count = pixels % lanes;
     const char *from = at->x + (pixels - count) * d->size;
     for (size_t c = 0; count && c < d->weights.k; c++)
-        fc_copy_elements(at->planes + c * lanes * d->size, from + (ptrdiff_t)c * job->layer->view.src.c_pitch * (ptrdiff_t)d->size, count * d->size);
+        fc_copy_elements(at->planes + c * lanes * d->size,
+            from + (ptrdiff_t)c * job->layer->view.src.c_pitch * (ptrdiff_t)d->size, count * d->size);
 }
 
 /* Results straight to y: each panel passes over the whole block, so that y is written in long runs. */
@@ -182,11 +209,15 @@ static void run_block(void *job_, size_t task, size_t worker) {
     const planar_job *job = job_;
     const fc_planar_plan *d = job->d;
     const fc_conv_view *v = &job->layer->view;
-    const size_t chunk = task % d->task_chunks, place = task / d->task_chunks, col = place % d->col_blocks, row = place / d->col_blocks % d->row_blocks;
+    const size_t chunk = task % d->task_chunks, place = task / d->task_chunks, col = place % d->col_blocks,
+                 row = place / d->col_blocks % d->row_blocks;
     const size_t plane = place / d->col_blocks / d->row_blocks;
     const ptrdiff_t size = (ptrdiff_t)d->size;
-    block at = {.image = (ptrdiff_t)plane / v->groups, .group = (ptrdiff_t)plane % v->groups, .i = (ptrdiff_t)row * d->rows, .j = (ptrdiff_t)col * d->cols,
-                .first_panel = chunk * d->task_panels};
+    block at = {.image = (ptrdiff_t)plane / v->groups,
+        .group = (ptrdiff_t)plane % v->groups,
+        .i = (ptrdiff_t)row * d->rows,
+        .j = (ptrdiff_t)col * d->cols,
+        .first_panel = chunk * d->task_panels};
     at.end_panel = fc_least(at.first_panel + d->task_panels, d->weights.panels);
     at.rows = fc_min(d->rows, v->dst.h - at.i);
     at.cols = fc_min(d->cols, v->dst.w - at.j);
@@ -195,7 +226,9 @@ static void run_block(void *job_, size_t task, size_t worker) {
     find_weights(job, at.results + d->results_bytes, &at);
     const char *image = job->x + (at.image * v->src.n_pitch + at.group * v->src.group_pitch) * size;
     at.x = image + at.j * size;
-    at.y = job->y + (at.image * v->dst.n_pitch + at.group * v->dst.group_pitch + at.i * v->dst.h_pitch + at.j * v->dst.w_pitch) * size;
+    at.y = job->y +
+        (at.image * v->dst.n_pitch + at.group * v->dst.group_pitch + at.i * v->dst.h_pitch + at.j * v->dst.w_pitch) *
+            size;
     if (!d->in_place) {
         fc_fill_planes(v, job->layer->kernels, &d->planes, image, at.i, at.j, at.planes);
         memset(at.planes + d->planes.elements * d->size, 0, d->tile->cols * d->size);
@@ -213,7 +246,8 @@ static void make_offsets(const fc_layer *layer, const fc_planar_plan *d, ptrdiff
         }
 }
 
-static fc_status run(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+static fc_status run(
+    const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
     const fc_layer own = fc_planar_layer(layer);
     const fc_planar_plan d = fc_planar_plan_of(&own, !weights->packed);
     char *scratch = fc_scratch_alloc(d.offsets_bytes + d.bias_bytes + d.workers * d.worker_bytes);
@@ -224,13 +258,16 @@ static fc_status run(const fc_layer *layer, const fc_layer_weights *weights, con
     if (d.late && weights->bias)
         fc_pack_biases(&d.weights, own.kernels, &own.view, weights->bias, scratch + d.offsets_bytes);
     for (size_t worker = 0; worker < d.workers; worker++)
-        memset(scratch + d.offsets_bytes + d.bias_bytes + worker * d.worker_bytes + d.planes_bytes + d.results_bytes, 0, d.ready_bytes);
+        memset(scratch + d.offsets_bytes + d.bias_bytes + worker * d.worker_bytes + d.planes_bytes + d.results_bytes, 0,
+            d.ready_bytes);
     fc_parallel_for(d.tasks, d.workers, run_block, &job);
     fc_scratch_free(scratch);
     return FC_OK;
 }
 
-static int serves(const fc_layer *layer) { return layer->params.c_in > 0 && (layer->view.dtype == FC_F32 || layer->view.dtype == FC_F64); }
+static int serves(const fc_layer *layer) {
+    return layer->params.c_in > 0 && (layer->view.dtype == FC_F32 || layer->view.dtype == FC_F64);
+}
 
 static fc_planar_plan plan_of(const fc_layer *layer, int late) {
     const fc_layer own = fc_planar_layer(layer);
@@ -276,6 +313,15 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
 }
 
 const fc_algorithm fc_algorithm_planar = {
-    .name = "planar", .needs = "float32 or float64 and at least one input channel", .reads_across = 1, .serves = serves, .cost = cost, .form = form,
-    .packed_bytes = packed_bytes, .pack = pack, .packs_late = packs_late, .run = run, .describe = describe,
+    .name = "planar",
+    .needs = "float32 or float64 and at least one input channel",
+    .reads_across = 1,
+    .serves = serves,
+    .cost = cost,
+    .form = form,
+    .packed_bytes = packed_bytes,
+    .pack = pack,
+    .packs_late = packs_late,
+    .run = run,
+    .describe = describe,
 };

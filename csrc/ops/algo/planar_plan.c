@@ -7,8 +7,8 @@
 #include "ops/algo/planar.h"
 
 enum {
-    TASKS = 16,         /* aimed at, for balance on many cores */
-    LEAST_TILES = 4     /* that a block is not cut below */
+    TASKS = 16,     /* aimed at, for balance on many cores */
+    LEAST_TILES = 4 /* that a block is not cut below */
 };
 
 fc_layer fc_planar_layer(const fc_layer *layer) {
@@ -24,9 +24,11 @@ fc_layer fc_planar_layer(const fc_layer *layer) {
     return own;
 }
 
-/* Cycles of a step of k for one vector of pixels and all channels: FMAs or loads, and never under the FMA's latency a tile. */
+/* Cycles of a step of k for one vector of pixels and all channels: FMAs or loads, and never under the FMA's latency a
+ * tile. */
 static double tile_cycles(const fc_planes_tile *tile, size_t outs) {
-    const double latency = 8, fmas = (double)(tile->rows * tile->vectors), loads = 0.5 * (double)tile->rows + (double)tile->vectors + 0.5;
+    const double latency = 8, fmas = (double)(tile->rows * tile->vectors),
+                 loads = 0.5 * (double)tile->rows + (double)tile->vectors + 0.5;
     const double most = fmas > loads ? fmas : loads;
     return (most > latency ? most : latency) / (double)tile->vectors * (double)fc_parts(outs, tile->rows);
 }
@@ -43,7 +45,8 @@ size_t fc_planar_run_of(const fc_planar_plan *d, ptrdiff_t rows, ptrdiff_t cols)
     return fc_parts((size_t)((rows - 1) * d->planes.pitch + cols), d->tile->cols) * d->tile->cols;
 }
 
-/* Whether lines of as many channels find room in L2 when they lie `pitch` elements apart: strides of high powers of two meet few sets. */
+/* Whether lines of as many channels find room in L2 when they lie `pitch` elements apart: strides of high powers of two
+ * meet few sets. */
 static int fits_sets(ptrdiff_t pitch, ptrdiff_t channels, size_t size) {
     enum { WAYS = 8, LINE = 64 };
     const size_t way = fc_caches()->l2 / WAYS;
@@ -68,10 +71,13 @@ static void plan_rows(const fc_conv_view *v, fc_planar_plan *d, size_t budget) {
     }
 }
 
-/* Blocks of one row are whole tiles, but for the last, as long as they stay in L2: every panel of the kernel passes over all of a block. */
+/* Blocks of one row are whole tiles, but for the last, as long as they stay in L2: every panel of the kernel passes
+ * over all of a block. */
 static void plan_tiles(const fc_conv_view *v, fc_planar_plan *d, size_t budget) {
-    const size_t images = images_of(v), tiles = fc_parts((size_t)v->dst.w, d->tile->cols), fit = budget / (d->weights.k * d->tile->cols);
-    const size_t few = fc_least(fc_parts(TASKS, images), fc_parts(tiles, LEAST_TILES)), many = fc_parts(tiles, fit < LEAST_TILES ? LEAST_TILES : fit);
+    const size_t images = images_of(v), tiles = fc_parts((size_t)v->dst.w, d->tile->cols),
+                 fit = budget / (d->weights.k * d->tile->cols);
+    const size_t few = fc_least(fc_parts(TASKS, images), fc_parts(tiles, LEAST_TILES)),
+                 many = fc_parts(tiles, fit < LEAST_TILES ? LEAST_TILES : fit);
     d->cols = fc_min(d->cols, (ptrdiff_t)(fc_parts(tiles, few > many ? few : many) * d->tile->cols));
     const size_t blocks = images * fc_parts((size_t)v->dst.w, (size_t)d->cols);
     if (blocks < TASKS)
@@ -108,8 +114,9 @@ fc_planar_plan fc_planar_plan_of(const fc_layer *layer, int late) {
     const size_t k = fc_view_k(v), lanes = d.tile->cols / d.tile->vectors;
     d.weights = (fc_weight_panels){d.tile->rows, fc_parts((size_t)v->dst.c, d.tile->rows), k, k};
     const fc_planes whole = fc_planes_of(v, v->dst.h, v->dst.w);
-    d.in_place = k == (size_t)v->src.c && v->dst.h == 1 && v->src.h == 1 && whole.pitch == v->src.w && v->cols.stride == 1 && v->cols.first == 0
-        && v->rows.first == 0 && v->src.w_pitch == 1 && v->dst.w_pitch == 1 && fits_sets(v->src.c_pitch, v->src.c, d.size);
+    d.in_place = k == (size_t)v->src.c && v->dst.h == 1 && v->src.h == 1 && whole.pitch == v->src.w &&
+        v->cols.stride == 1 && v->cols.first == 0 && v->rows.first == 0 && v->src.w_pitch == 1 && v->dst.w_pitch == 1 &&
+        fits_sets(v->src.c_pitch, v->src.c, d.size);
     plan_blocks(layer, &d);
     d.planes_bytes = fc_align_up((d.in_place ? k * lanes : d.planes.elements + d.tile->cols) * d.size);
     d.results_bytes = fc_align_up((d.flat ? 1 : d.chunk_panels) * d.tile->rows * d.run * d.size);
@@ -119,22 +126,28 @@ fc_planar_plan fc_planar_plan_of(const fc_layer *layer, int late) {
     d.bias_bytes = late ? fc_align_up(panels * d.weights.width * d.size) : 0;
     d.worker_bytes = d.planes_bytes + d.results_bytes + d.ready_bytes + fc_align_up(d.late_bytes);
     d.offsets_bytes = fc_align_up(2 * k * sizeof(ptrdiff_t));
-    d.workers = fc_parallel_workers(d.tasks, 2.0 * (double)fc_view_pixels(v) * (double)k * (double)v->dst.c * (double)v->groups);
+    d.workers = fc_parallel_workers(
+        d.tasks, 2.0 * (double)fc_view_pixels(v) * (double)k * (double)v->dst.c * (double)v->groups);
     return d;
 }
 
-/* FMAs and calls on whole vectors of pixels, results straight to y, and the copy into planes unless x is read in place. */
+/* FMAs and calls on whole vectors of pixels, results straight to y, and the copy into planes unless x is read in place.
+ */
 static double flat_cycles(const fc_conv_view *v, const fc_planar_plan *d, double element) {
-    const double call = 25, store = 0.1, outs = (double)v->dst.c, lanes = (double)d->tile->cols / (double)d->tile->vectors;
-    const double blocks = (double)(d->row_blocks * d->col_blocks), pixels = d->in_place ? (double)v->dst.w : blocks * (double)(d->rows * d->cols);
-    const double vectors = __builtin_ceil(pixels / lanes), calls = (double)d->weights.panels * vectors / (double)d->tile->vectors;
+    const double call = 25, store = 0.1, outs = (double)v->dst.c,
+                 lanes = (double)d->tile->cols / (double)d->tile->vectors;
+    const double blocks = (double)(d->row_blocks * d->col_blocks),
+                 pixels = d->in_place ? (double)v->dst.w : blocks * (double)(d->rows * d->cols);
+    const double vectors = __builtin_ceil(pixels / lanes),
+                 calls = (double)d->weights.panels * vectors / (double)d->tile->vectors;
     const double each = (double)d->weights.k * tile_cycles(d->tile, (size_t)v->dst.c) + store * lanes * outs;
     return vectors * each + call * calls + (d->in_place ? 0 : blocks * element * (double)d->planes.elements);
 }
 
 /* FMAs, those between rows included, the copy into planes, and the results written and read once more. */
 static double aside_cycles(const fc_conv_view *v, const fc_planar_plan *d, double element) {
-    const double run = (double)d->run, lanes = (double)d->tile->cols / (double)d->tile->vectors, stores = run * (double)v->dst.c * (v->dst.c_pitch == 1 ? 0.7 : 0.25);
+    const double run = (double)d->run, lanes = (double)d->tile->cols / (double)d->tile->vectors,
+                 stores = run * (double)v->dst.c * (v->dst.c_pitch == 1 ? 0.7 : 0.25);
     const double arithmetic = run / lanes * 1.05 * (double)d->weights.k * tile_cycles(d->tile, (size_t)v->dst.c);
     return (double)(d->row_blocks * d->col_blocks) * (arithmetic + element * (double)d->planes.elements + stores);
 }
@@ -143,6 +156,6 @@ double fc_planar_cost(const fc_layer *layer, const fc_planar_plan *d) {
     const fc_conv_view *v = &layer->view;
     const ptrdiff_t step = v->src.w_pitch * v->cols.stride;
     const double element = v->src.c > 1 && v->src.c_pitch == 1 ? 0.7 : step == 1 ? 0.2 : step == 2 ? 0.4 : 1.5;
-    const double alone = d->tasks == 1 ? 1.8 : 1;    /* a single task leaves every other core idle */
+    const double alone = d->tasks == 1 ? 1.8 : 1; /* a single task leaves every other core idle */
     return alone * (double)images_of(v) * (d->flat ? flat_cycles : aside_cycles)(v, d, element);
 }

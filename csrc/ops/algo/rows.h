@@ -11,7 +11,8 @@ const fc_rows_tile *fc_rows_tiles(const fc_kernels *kernels, fc_dtype dtype);
 /* How many vectors wide the panels of output channels are, so that the fewest lanes idle and the most FMAs overlap. */
 size_t fc_rows_vectors(const fc_kernels *kernels, fc_dtype dtype, size_t outs);
 
-/* The lowest tile of that many vectors that holds `rows` rows, the highest where none does. Its height does not depend on the vectors. */
+/* The lowest tile of that many vectors that holds `rows` rows, the highest where none does. Its height does not depend
+ * on the vectors. */
 const fc_rows_tile *fc_rows_tile_for(const fc_kernels *kernels, fc_dtype dtype, size_t vectors, size_t rows);
 
 /* The least vectors a tile must have for `cols` columns, at most `vectors`. */

@@ -32,12 +32,14 @@ typedef struct pack_job {
 } pack_job;
 
 /* One tile of a panel of the kernel. */
-static int split_weight_tile(const fc_gather *g, const fc_split_blocking *b, const char *weights, size_t o, size_t count, size_t k, size_t k1, uint16_t *dst) {
+static int split_weight_tile(const fc_gather *g, const fc_split_blocking *b, const char *weights, size_t o,
+    size_t count, size_t k, size_t k1, uint16_t *dst) {
     _Alignas(FC_ALIGNMENT) char by_k[FC_SPLIT_TILE * sizeof(float)], by_out[FC_SPLIT_TILE * sizeof(float)];
     const size_t steps = k1 - k < FC_SPLIT_K ? k1 - k : FC_SPLIT_K, size = fc_dtype_size(b->view->dtype);
     fc_pack_weight_panel(g, weights, o, count, FC_SPLIT_PANEL, k, k + steps, NULL, by_k);
     memset(by_k + steps * FC_SPLIT_PANEL * size, 0, (FC_SPLIT_K - steps) * FC_SPLIT_PANEL * size);
-    fc_split_source source = {by_k, b->view->dtype, 0, FC_SPLIT_PANEL, FC_SPLIT_PANEL * FC_SPLIT_ROWS, 1, b->planes, dst};
+    fc_split_source source = {
+        by_k, b->view->dtype, 0, FC_SPLIT_PANEL, FC_SPLIT_PANEL * FC_SPLIT_ROWS, 1, b->planes, dst};
     if (!b->pixels_in_rows) {
         const void *rows[FC_SPLIT_K];
         for (size_t i = 0; i < FC_SPLIT_K; i++)
@@ -63,14 +65,16 @@ static void split_weight_panel(void *job_, size_t task, size_t worker) {
     const size_t panel = task % b->out_panels, group = task / b->out_panels, outs = (size_t)b->view->dst.c;
     const size_t o = panel * FC_SPLIT_PANEL, count = outs - o < FC_SPLIT_PANEL ? outs - o : FC_SPLIT_PANEL;
     const fc_gather gather = {&b->moved, b->kernels, NULL};
-    const char *weights = job->weights + (ptrdiff_t)group * b->view->w_group_pitch * (ptrdiff_t)fc_dtype_size(b->view->dtype);
+    const char *weights = job->weights +
+        (ptrdiff_t)group * b->view->w_group_pitch * (ptrdiff_t)fc_dtype_size(b->view->dtype);
     int out_of_range = 0;
     for (size_t k0 = 0; k0 < b->k; k0 += b->block_k) {
         const size_t k1 = b->k - k0 < b->block_k ? b->k : k0 + b->block_k;
         uint16_t *to = fc_split_planes(b, job->packed, group, k0) + panel * fc_split_panel_elements(b, k1 - k0);
         for (size_t k = k0; k < k1; k += FC_SPLIT_K, to += b->planes * FC_SPLIT_TILE) {
             const size_t from = b->patched ? patched_k(b, k0, k1, k) : k;
-            out_of_range |= split_weight_tile(&gather, b, weights, o, count, from, b->patched ? from + FC_SPLIT_K : k1, to);
+            out_of_range |= split_weight_tile(
+                &gather, b, weights, o, count, from, b->patched ? from + FC_SPLIT_K : k1, to);
         }
     }
     if (out_of_range)
@@ -81,19 +85,22 @@ void fc_split_pack_kernel(const fc_split_blocking *b, const void *kernel, const 
     const fc_conv_view *v = b->view;
     const size_t panels = (size_t)v->groups * b->out_panels, outs = (size_t)v->dst.c;
     pack_job job = {.b = b, .weights = kernel, .packed = packed};
-    fc_parallel_for(panels, fc_parallel_workers(panels, 8.0 * (double)(panels * FC_SPLIT_PANEL * b->k)), split_weight_panel, &job);
+    fc_parallel_for(
+        panels, fc_parallel_workers(panels, 8.0 * (double)(panels * FC_SPLIT_PANEL * b->k)), split_weight_panel, &job);
     packed->kernel = kernel;
     packed->bias = bias;
     packed->out_of_range = atomic_load(&job.out_of_range);
     for (size_t group = 0; bias && group < (size_t)v->groups; group++)
-        fc_pack_bias(b->kernels, v->dtype, (const char *)bias + group * outs * fc_dtype_size(v->dtype), outs, padded_outs(b),
-                     fc_split_bias(b, packed, group));
+        fc_pack_bias(b->kernels, v->dtype, (const char *)bias + group * outs * fc_dtype_size(v->dtype), outs,
+            padded_outs(b), fc_split_bias(b, packed, group));
 }
 
-size_t fc_split_panel_scratch(const fc_split_blocking *b) { return tiles_of(b->block_k) * FC_SPLIT_TILE * fc_dtype_size(b->view->dtype); }
+size_t fc_split_panel_scratch(const fc_split_blocking *b) {
+    return tiles_of(b->block_k) * FC_SPLIT_TILE * fc_dtype_size(b->view->dtype);
+}
 
-int fc_split_pixel_panel(const fc_split_blocking *b, const fc_gather *g, size_t pixel, size_t count, size_t k0, size_t k1,
-                         void *scratch, uint16_t *dst) {
+int fc_split_pixel_panel(const fc_split_blocking *b, const fc_gather *g, size_t pixel, size_t count, size_t k0,
+    size_t k1, void *scratch, uint16_t *dst) {
     const size_t tiles = tiles_of(k1 - k0), pitch = tiles * FC_SPLIT_K, size = fc_dtype_size(b->view->dtype);
     char *panel = scratch;
     fc_split_source source = {panel, b->view->dtype, FC_SPLIT_K, pitch, FC_SPLIT_ROWS, tiles, b->planes, dst};

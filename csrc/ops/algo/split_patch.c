@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Pixels split once for all taps: the patch of the input that a block reads, in planes, from which panels are copied. */
+/* Pixels split once for all taps: the patch of the input that a block reads, in planes, from which panels are copied.
+ */
 #include <string.h>
 
 #include "core/scratch.h"
@@ -8,7 +9,9 @@
 #include "ops/algo/split.h"
 
 /* Elements of FC_SPLIT_PANEL pixels of the patch: [channel / 32][plane][pixel][32]. */
-static size_t group_elements(const fc_split_blocking *b, size_t channels) { return channels / FC_SPLIT_K * b->planes * FC_SPLIT_TILE; }
+static size_t group_elements(const fc_split_blocking *b, size_t channels) {
+    return channels / FC_SPLIT_K * b->planes * FC_SPLIT_TILE;
+}
 
 static size_t taps_of(const fc_split_blocking *b) { return (size_t)(b->view->rows.count * b->view->cols.count); }
 
@@ -31,7 +34,8 @@ size_t fc_split_patch_bytes(const fc_split_blocking *b, const fc_split_patch *pa
     return fc_align_up((groups_of(patch) + 1) * group_elements(b, b->block_k / taps_of(b)) * sizeof(uint16_t));
 }
 
-int fc_split_fill_patch(const fc_split_blocking *b, const fc_split_patch *patch, const char *src, size_t k0, size_t k1, void *scratch) {
+int fc_split_fill_patch(
+    const fc_split_blocking *b, const fc_split_patch *patch, const char *src, size_t k0, size_t k1, void *scratch) {
     const fc_conv_view *v = b->view;
     const size_t size = fc_dtype_size(v->dtype), taps = taps_of(b), c0 = k0 / taps, channels = (k1 - k0) / taps;
     const size_t pitch = (size_t)v->src.w_pitch, elements = group_elements(b, channels), groups = groups_of(patch);
@@ -39,7 +43,8 @@ int fc_split_fill_patch(const fc_split_blocking *b, const fc_split_patch *patch,
     for (size_t i = 0; i < groups; i++) {
         const size_t left = patch->pixels - i * FC_SPLIT_PANEL;
         const char *from = src + ((patch->first + i * FC_SPLIT_PANEL) * pitch + c0) * size;
-        fc_split_source source = {from, v->dtype, FC_SPLIT_K, pitch, FC_SPLIT_ROWS, channels / FC_SPLIT_K, b->planes, patch->planes + i * elements};
+        fc_split_source source = {from, v->dtype, FC_SPLIT_K, pitch, FC_SPLIT_ROWS, channels / FC_SPLIT_K, b->planes,
+            patch->planes + i * elements};
         if (left < FC_SPLIT_PANEL) {
             memset(scratch, 0, FC_SPLIT_PANEL * channels * size);
             for (size_t r = 0; r < left; r++)
@@ -49,13 +54,13 @@ int fc_split_fill_patch(const fc_split_blocking *b, const fc_split_patch *patch,
         }
         out_of_range |= b->kernels->split_rows(&source);
     }
-    memset(patch->planes + groups * elements, 0, elements * sizeof(uint16_t));  /* what pixels outside the image read */
+    memset(patch->planes + groups * elements, 0, elements * sizeof(uint16_t)); /* what pixels outside the image read */
     return out_of_range;
 }
 
 /* Where the pixels of a panel read under a tap, in bytes from the patch's first. */
-static void find_offsets(const fc_split_blocking *b, const fc_split_patch *patch, const fc_pixel *at, size_t count, ptrdiff_t s, ptrdiff_t t,
-                         size_t elements, ptrdiff_t *offsets) {
+static void find_offsets(const fc_split_blocking *b, const fc_split_patch *patch, const fc_pixel *at, size_t count,
+    ptrdiff_t s, ptrdiff_t t, size_t elements, ptrdiff_t *offsets) {
     const fc_conv_view *v = b->view;
     for (size_t r = 0; r < FC_SPLIT_PANEL; r++) {
         const ptrdiff_t row = at[r].row * v->rows.stride + v->rows.first + s * v->rows.step;
@@ -69,7 +74,8 @@ static void find_offsets(const fc_split_blocking *b, const fc_split_patch *patch
     }
 }
 
-void fc_split_patch_panel(const fc_split_blocking *b, const fc_split_patch *patch, size_t pixel, size_t count, size_t k0, size_t k1, uint16_t *dst) {
+void fc_split_patch_panel(const fc_split_blocking *b, const fc_split_patch *patch, size_t pixel, size_t count,
+    size_t k0, size_t k1, uint16_t *dst) {
     const fc_conv_view *v = b->view;
     const size_t elements = group_elements(b, (k1 - k0) / taps_of(b)), row_bytes = FC_SPLIT_K * sizeof(uint16_t);
     fc_pixel at[FC_SPLIT_PANEL] = {fc_pixel_at(v, pixel)};

@@ -46,10 +46,13 @@ char *fc_tile_in_output(const fc_finished_tile *f, size_t *pitch) {
     *pitch = (size_t)(f->pixels_in_rows ? dst->w_pitch : dst->c_pitch);
     if (!one_image || (f->pixels_in_rows ? dst->c_pitch : dst->w_pitch) != 1)
         return NULL;
-    return f->dst + (at.n * dst->n_pitch + within * dst->w_pitch + (ptrdiff_t)f->out * dst->c_pitch) * (ptrdiff_t)fc_dtype_size(f->view->dtype);
+    return f->dst +
+        (at.n * dst->n_pitch + within * dst->w_pitch + (ptrdiff_t)f->out * dst->c_pitch) *
+        (ptrdiff_t)fc_dtype_size(f->view->dtype);
 }
 
-static void store_pixels_in_rows(const fc_finished_tile *f, const char *tile, const fc_run *run, char *to, size_t size) {
+static void store_pixels_in_rows(
+    const fc_finished_tile *f, const char *tile, const fc_run *run, char *to, size_t size) {
     const ptrdiff_t w_pitch = f->view->dst.w_pitch * (ptrdiff_t)size;
     const void *rows[FC_MAX_TILE_ROWS];
     for (size_t i = 0; i < run->count; i++)
@@ -66,7 +69,8 @@ static void store_pixels_in_rows(const fc_finished_tile *f, const char *tile, co
                 memcpy(to + (ptrdiff_t)(o * size) * f->view->dst.c_pitch, (const char *)rows[i] + o * size, size);
 }
 
-static void store_pixels_in_cols(const fc_finished_tile *f, const char *tile, const fc_run *run, char *to, size_t size) {
+static void store_pixels_in_cols(
+    const fc_finished_tile *f, const char *tile, const fc_run *run, char *to, size_t size) {
     const ptrdiff_t c_pitch = f->view->dst.c_pitch * (ptrdiff_t)size, w_pitch = f->view->dst.w_pitch * (ptrdiff_t)size;
     const void *rows[FC_MAX_TILE_ROWS];
     for (size_t o = 0; o < f->outs; o++)
@@ -109,7 +113,8 @@ void fc_finish_tile(const fc_finished_tile *f) {
     const size_t elements = f->rows * f->cols;
     add_bias(f, f->tile, f->cols);
     if (f->activation != FC_LINEAR)
-        fc_activation_kernel(f->kernels, fc_compute_dtype(v->dtype), f->activation)(elements, f->alpha, f->tile, f->tile);
+        fc_activation_kernel(f->kernels, fc_compute_dtype(v->dtype), f->activation)(
+            elements, f->alpha, f->tile, f->tile);
     uint16_t narrow[FC_MAX_TILE_ROWS * FC_MAX_TILE_COLS];
     const char *tile = f->tile;
     if (fc_is_half(v->dtype)) {
@@ -118,9 +123,13 @@ void fc_finish_tile(const fc_finished_tile *f) {
     }
     const size_t size = fc_dtype_size(v->dtype);
     fc_run runs[FC_MAX_PANEL];
-    for (size_t r = 0, found = fc_find_runs(v, f->pixel, f->pixels, v->dst.h_pitch == v->dst.w * v->dst.w_pitch, runs); r < found; r++) {
+    for (size_t r = 0, found = fc_find_runs(v, f->pixel, f->pixels, v->dst.h_pitch == v->dst.w * v->dst.w_pitch, runs);
+        r < found; r++) {
         const fc_pixel at = runs[r].at;
-        char *to = f->dst + (at.n * v->dst.n_pitch + at.row * v->dst.h_pitch + at.col * v->dst.w_pitch + (ptrdiff_t)f->out * v->dst.c_pitch) * (ptrdiff_t)size;
+        char *to = f->dst +
+            (at.n * v->dst.n_pitch + at.row * v->dst.h_pitch + at.col * v->dst.w_pitch +
+                (ptrdiff_t)f->out * v->dst.c_pitch) *
+                (ptrdiff_t)size;
         (f->pixels_in_rows ? store_pixels_in_rows : store_pixels_in_cols)(f, tile, &runs[r], to, size);
     }
 }

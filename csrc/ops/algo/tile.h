@@ -7,7 +7,8 @@
 
 const fc_gemm_tile *fc_gemm_tiles(const fc_kernels *kernels, fc_dtype dtype);
 
-/* Cycles a step of k under a register tile, in units of one FMA: the busier of the FMA and the load ports, never under the FMAs' latency. */
+/* Cycles a step of k under a register tile, in units of one FMA: the busier of the FMA and the load ports, never under
+ * the FMAs' latency. */
 double fc_step_cycles(size_t rows, size_t vectors);
 double fc_tile_cycles(const fc_gemm_tile *tile);
 /* Cycles to store one element of a tile. */
@@ -16,7 +17,8 @@ double fc_store_cycles(const fc_conv_view *view, int pixels_in_rows);
 /* bias in the compute type, 0 from `count` up to `padded`. */
 void fc_pack_bias(const fc_kernels *kernels, fc_dtype dtype, const void *bias, size_t count, size_t padded, void *dst);
 
-/* A tile in the compute type on its way to pixels [pixel, pixel + pixels) and channels [out, out + outs) of dst (of one group). */
+/* A tile in the compute type on its way to pixels [pixel, pixel + pixels) and channels [out, out + outs) of dst (of one
+ * group). */
 typedef struct fc_finished_tile {
     const fc_conv_view *view;
     const fc_kernels *kernels;
@@ -24,7 +26,7 @@ typedef struct fc_finished_tile {
     size_t rows, cols;
     int pixels_in_rows;
     size_t pixel, pixels, out, outs;
-    const void *bias;               /* in the compute type, of the tile's channels, or NULL */
+    const void *bias; /* in the compute type, of the tile's channels, or NULL */
     fc_activation activation;
     double alpha;
     char *dst;

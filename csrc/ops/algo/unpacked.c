@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The direct algorithm with the kernel read in place, too: where there are few pixels, packing would cost more than it saves. */
+/* The direct algorithm with the kernel read in place, too: where there are few pixels, packing would cost more than it
+ * saves. */
 #include "ops/algo/direct.h"
 
 /* Only output channels that fill the vectors of every tile: else the kernel's last row would be read past its end. */
@@ -39,7 +40,8 @@ static int always(const fc_layer *layer) {
     return 1;
 }
 
-static fc_status run(const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+static fc_status run(
+    const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
     return fc_direct_run(layer, FC_DIRECT_UNPACKED, weights, x, y, epilogue);
 }
 
@@ -50,6 +52,14 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
 }
 
 const fc_algorithm fc_algorithm_unpacked = {
-    .name = "unpacked", .needs = "float32 or float64 and output channels a group that fill whole vectors", .serves = serves, .cost = cost,
-    .packed_bytes = nothing_packed, .pack = pack_nothing, .packs_late = always, .finishes = fc_direct_finishes, .run = run, .describe = describe,
+    .name = "unpacked",
+    .needs = "float32 or float64 and output channels a group that fill whole vectors",
+    .serves = serves,
+    .cost = cost,
+    .packed_bytes = nothing_packed,
+    .pack = pack_nothing,
+    .packs_late = always,
+    .finishes = fc_direct_finishes,
+    .run = run,
+    .describe = describe,
 };

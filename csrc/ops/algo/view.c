@@ -30,18 +30,24 @@ fc_status fc_forward_view(const fc_conv2d_params *p, fc_conv_view *view) {
     ptrdiff_t out_h, out_w, c = p->c_in / p->groups;
     FC_TRY(fc_conv2d_output_size(p, &out_h, &out_w));
     *view = (fc_conv_view){
-        .dtype = p->dtype, .n = p->n, .groups = p->groups,
+        .dtype = p->dtype,
+        .n = p->n,
+        .groups = p->groups,
         .src = tensor(p->layout, p->h, p->w, p->c_in, p->groups),
         .dst = tensor(p->layout, out_h, out_w, p->c_out, p->groups),
         .rows = taps(p->k_h, p->pad_top, p->dilation_h, p->stride_h, out_h),
         .cols = taps(p->k_w, p->pad_left, p->dilation_w, p->stride_w, out_w),
-        .w_row_pitch = p->k_w * c * p->c_out, .w_col_pitch = c * p->c_out, .w_c_pitch = p->c_out, .w_out_pitch = 1,
+        .w_row_pitch = p->k_w * c * p->c_out,
+        .w_col_pitch = c * p->c_out,
+        .w_c_pitch = p->c_out,
+        .w_out_pitch = 1,
         .w_group_pitch = p->c_out / p->groups,
     };
     return FC_OK;
 }
 
-fc_conv_view fc_view_band(const fc_conv_view *view, ptrdiff_t n, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t *src_offset, ptrdiff_t *dst_offset) {
+fc_conv_view fc_view_band(const fc_conv_view *view, ptrdiff_t n, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t *src_offset,
+    ptrdiff_t *dst_offset) {
     fc_conv_view band = *view;
     band.n = 1;
     band.dst.h = end - begin;

@@ -6,10 +6,16 @@
 #include "core/scratch.h"
 #include "ops/algo/view.h"
 
-enum { FC_WINOGRAD_PIECE = 8, FC_WINOGRAD_STAGED = 32 };    /* tiles and channels of a piece staged when channels are not adjacent */
+enum {
+    FC_WINOGRAD_PIECE = 8,
+    FC_WINOGRAD_STAGED = 32
+}; /* tiles and channels of a piece staged when channels are not adjacent */
 
 /* Tiles side by side in one image. */
-typedef struct fc_winograd_piece { ptrdiff_t n, row, col; size_t count; } fc_winograd_piece;
+typedef struct fc_winograd_piece {
+    ptrdiff_t n, row, col;
+    size_t count;
+} fc_winograd_piece;
 /* The next tiles of [tile, end). */
 fc_winograd_piece fc_winograd_piece_at(size_t tile_rows, size_t tile_cols, size_t tile, size_t end);
 
@@ -17,12 +23,12 @@ fc_winograd_piece fc_winograd_piece_at(size_t tile_rows, size_t tile_cols, size_
 typedef struct fc_winograd_patches {
     const fc_kernels *kernels;
     const fc_tensor_view *tensor;
-    const char *base;                   /* the first channel of the group */
+    const char *base; /* the first channel of the group */
     size_t size, tile_rows, tile_cols, side, step;
     ptrdiff_t row, col;
-    const char *zeros;                  /* as many as channels */
-    fc_winograd_input_fn *transform;    /* `input` or `kernel` of an fc_winograd */
-    size_t pitch, element;              /* elements between tiles and between the n * n of the result */
+    const char *zeros;               /* as many as channels */
+    fc_winograd_input_fn *transform; /* `input` or `kernel` of an fc_winograd */
+    size_t pitch, element;           /* elements between tiles and between the n * n of the result */
 } fc_winograd_patches;
 
 /* Elements of scratch to stage a piece in, not read where channels are adjacent. */

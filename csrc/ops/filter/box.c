@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernels whose taps are all the same: sums of windows, along the rows and then down the columns, times the tap. A task is a block of
- * columns of a band of rows; it goes down in steps of the kernel's height, and keeps twice that many rows of sums in L2. Bytes are slide.c's.
+ * Kernels whose taps are all the same: sums of windows, along the rows and then down the columns, times the tap. A task
+ * is a block of columns of a band of rows; it goes down in steps of the kernel's height, and keeps twice that many rows
+ * of sums in L2. Bytes are slide.c's.
  *
  * What overflows here and not in the direct sum, where the tap comes first, is found by the result and done again.
  */
@@ -15,25 +16,29 @@
 enum {
     LINE_BYTES = 64,
     TASKS = 16,
-    GROUP = 16,                 /* rows turned at a time */
-    PIECE_BYTES = 16 << 10,     /* of them, turned: they stay in L1 */
-    LONGEST = 1024,             /* sums of this many numbers of one sign keep to the rounding of a plain loop */
-    OPERATIONS = 36             /* on a vector of sums */
+    GROUP = 16,             /* rows turned at a time */
+    PIECE_BYTES = 16 << 10, /* of them, turned: they stay in L1 */
+    LONGEST = 1024,         /* sums of this many numbers of one sign keep to the rounding of a plain loop */
+    OPERATIONS = 36         /* on a vector of sums */
 };
 
 typedef struct job {
     const fc_filter *f;
-    int wide;                       /* double, not float */
+    int wide; /* double, not float */
     fc_transpose_fn *turn;
     fc_box_columns_fn *down;
     const void *taps;
-    ptrdiff_t band, block, ring, piece;     /* rows and columns of a task, rows of sums kept, columns summed at a time */
+    ptrdiff_t band, block, ring, piece; /* rows and columns of a task, rows of sums kept, columns summed at a time */
     size_t bands, blocks, row_bytes;
     size_t ring_bytes, pointer_bytes, line_bytes, stage_bytes, turned_bytes, temp_bytes, sums_bytes, worker_bytes;
     unsigned char *scratch;
 } job;
 
-typedef struct space { unsigned char *ring, *stage, *turned, *summed, *temp, *sums; const void **pointers, **lines; void *direct; } space;
+typedef struct space {
+    unsigned char *ring, *stage, *turned, *summed, *temp, *sums;
+    const void **pointers, **lines;
+    void *direct;
+} space;
 
 static space space_of(const job *j, size_t worker) {
     unsigned char *p = j->scratch + worker * j->worker_bytes;
@@ -53,10 +58,12 @@ static unsigned char *ring_row(const job *j, const space *s, ptrdiff_t row) {
     return s->ring + (size_t)(row % j->ring) * j->row_bytes;
 }
 
-/* Rows of `cols` + k_w - 1 pixels, summed along the row: turned so that their pixels lie below each other, summed down, turned back. */
+/* Rows of `cols` + k_w - 1 pixels, summed along the row: turned so that their pixels lie below each other, summed down,
+ * turned back. */
 static void sum_turned(const job *j, const space *s, size_t rows, ptrdiff_t cols, unsigned char *out) {
     const fc_filter *f = j->f;
-    const size_t channels = (size_t)f->channels, line = GROUP * f->number, k = (size_t)f->k_w, n = (size_t)cols * channels;
+    const size_t channels = (size_t)f->channels, line = GROUP * f->number, k = (size_t)f->k_w,
+                 n = (size_t)cols * channels;
     const double one_f64 = 1;
     const float one_f32 = 1;
     j->turn(s->turned, GROUP, s->pointers, rows, ((size_t)cols + k - 1) * channels);
@@ -65,9 +72,14 @@ static void sum_turned(const job *j, const space *s, size_t rows, ptrdiff_t cols
             count = fc_least(k, (size_t)cols - at);
             for (size_t i = 0; i < count + k - 1; i++)
                 s->lines[i] = s->turned + ((at + i) * channels + c) * line;
-            j->down(&(fc_box_columns){
-                .k = k, .rows = s->lines, .n_rows = count, .n_cols = rows, .tap = j->wide ? (const void *)&one_f64 : &one_f32,
-                .temp = s->temp, .out = s->summed + (at * channels + c) * line, .out_pitch = GROUP * channels});
+            j->down(&(fc_box_columns){.k = k,
+                .rows = s->lines,
+                .n_rows = count,
+                .n_cols = rows,
+                .tap = j->wide ? (const void *)&one_f64 : &one_f32,
+                .temp = s->temp,
+                .out = s->summed + (at * channels + c) * line,
+                .out_pitch = GROUP * channels});
         }
     for (size_t i = 0; i < n; i++)
         s->lines[i] = s->summed + i * line;
@@ -95,9 +107,14 @@ static void sum_columns(const job *j, const space *s, fc_rect task, ptrdiff_t ro
     const fc_rect rect = {task.row + row, task.col, n, task.cols};
     for (ptrdiff_t i = 0; i < n + f->k_h - 1; i++)
         s->pointers[i] = ring_row(j, s, row + i);
-    j->down(&(fc_box_columns){
-        .k = (size_t)f->k_h, .rows = s->pointers, .n_rows = (size_t)n, .n_cols = numbers, .tap = f->kernel, .temp = s->temp,
-        .out = s->sums, .out_pitch = numbers});
+    j->down(&(fc_box_columns){.k = (size_t)f->k_h,
+        .rows = s->pointers,
+        .n_rows = (size_t)n,
+        .n_cols = numbers,
+        .tap = f->kernel,
+        .temp = s->temp,
+        .out = s->sums,
+        .out_pitch = numbers});
     for (ptrdiff_t i = 0; i < n; i++)
         s->pointers[i] = s->sums + (size_t)i * numbers * f->number;
     if (fc_filter_rows_finite(f, s->pointers, (size_t)n, numbers))
@@ -125,13 +142,15 @@ static void run_task(void *job_, size_t index, size_t worker) {
 
 static fc_status cut(const fc_filter *f, job *j) {
     const ptrdiff_t pixel = (ptrdiff_t)f->number * f->channels, line = fc_max(LINE_BYTES / pixel, 1);
-    const ptrdiff_t most = (ptrdiff_t)(fc_caches()->l2 / 2) / pixel / (3 * f->k_h), widest = fc_max(fc_max(most, 2 * f->k_w), 16 * line);
+    const ptrdiff_t most = (ptrdiff_t)(fc_caches()->l2 / 2) / pixel / (3 * f->k_h),
+                    widest = fc_max(fc_max(most, 2 * f->k_w), 16 * line);
     j->block = fc_min(fc_round_up(fc_ceil_div(f->out_w, fc_ceil_div(f->out_w, widest)), line), f->out_w);
     j->blocks = (size_t)fc_ceil_div(f->out_w, j->block);
-    const ptrdiff_t bands = fc_max(TASKS / (ptrdiff_t)j->blocks, 1), band = fc_max(fc_ceil_div(f->out_h, bands), 4 * f->k_h);
+    const ptrdiff_t bands = fc_max(TASKS / (ptrdiff_t)j->blocks, 1),
+                    band = fc_max(fc_ceil_div(f->out_h, bands), 4 * f->k_h);
     j->band = fc_min(fc_round_up(band, f->k_h), f->out_h);
     j->bands = (size_t)fc_ceil_div(f->out_h, j->band);
-    j->ring = fc_round_up(2 * f->k_h, GROUP) + GROUP;   /* whole groups: none goes round its end */
+    j->ring = fc_round_up(2 * f->k_h, GROUP) + GROUP; /* whole groups: none goes round its end */
     j->piece = fc_min(fc_max(PIECE_BYTES / (GROUP * pixel), f->k_w), j->block);
     FC_TRY(fc_multiply((ptrdiff_t[]){j->piece + f->k_w - 1, GROUP, pixel}, 3, &j->turned_bytes));
     FC_TRY(fc_multiply((ptrdiff_t[]){j->piece + f->k_w - 1, f->channels, sizeof(void *)}, 3, &j->line_bytes));
@@ -147,8 +166,8 @@ static fc_status cut(const fc_filter *f, job *j) {
     j->turned_bytes = fc_align_up(j->turned_bytes);
     j->temp_bytes = fc_align_up((size_t)fc_max(f->k_h, f->k_w) * FC_BOX_WIDTH * f->number);
     j->sums_bytes = fc_align_up(j->sums_bytes);
-    j->worker_bytes = j->ring_bytes + j->pointer_bytes + j->line_bytes + j->stage_bytes + 2 * j->turned_bytes + j->temp_bytes
-        + j->sums_bytes + fc_align_up(direct_bytes);
+    j->worker_bytes = j->ring_bytes + j->pointer_bytes + j->line_bytes + j->stage_bytes + 2 * j->turned_bytes +
+        j->temp_bytes + j->sums_bytes + fc_align_up(direct_bytes);
     return FC_OK;
 }
 
@@ -156,12 +175,15 @@ static fc_status run(const fc_filter *f, const fc_filter_taps *known) {
     if (fc_filter_slides(f))
         return fc_filter_slide(f);
     const int wide = f->work == FC_F64;
-    job j = {.f = f, .wide = wide, .turn = wide ? f->kernels->transpose_b64 : f->kernels->transpose_b32,
-             .down = wide ? f->kernels->box_columns_f64 : f->kernels->box_columns_f32};
+    job j = {.f = f,
+        .wide = wide,
+        .turn = wide ? f->kernels->transpose_b64 : f->kernels->transpose_b32,
+        .down = wide ? f->kernels->box_columns_f64 : f->kernels->box_columns_f32};
     (void)known;
     FC_TRY(cut(f, &j));
     const size_t tasks = j.bands * j.blocks, taps_bytes = fc_align_up((size_t)(f->k_h * f->k_w) * f->number);
-    const size_t workers = fc_parallel_workers(tasks, 2 * OPERATIONS * (double)(f->out_h * f->channels) * (double)f->out_w);
+    const size_t workers = fc_parallel_workers(
+        tasks, 2 * OPERATIONS * (double)(f->out_h * f->channels) * (double)f->out_w);
     size_t scratch_bytes;
     FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)workers, (ptrdiff_t)j.worker_bytes}, 2, &scratch_bytes));
     unsigned char *memory = fc_scratch_alloc(taps_bytes + scratch_bytes);

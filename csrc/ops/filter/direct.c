@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Filters by their definition. Tasks are rectangles of output rows and columns. Every tap is multiplied, or, where most are 0 and no
- * cell is infinite or NaN (0 times which is NaN), the others only. separable.c runs its passes on the same rectangles. Where a row of outputs
- * is shorter than a vector and a row of taps is longer, the lanes go along the taps, which are then read where they lie.
+ * Filters by their definition. Tasks are rectangles of output rows and columns. Every tap is multiplied, or, where most
+ * are 0 and no cell is infinite or NaN (0 times which is NaN), the others only. separable.c runs its passes on the same
+ * rectangles. Where a row of outputs is shorter than a vector and a row of taps is longer, the lanes go along the taps,
+ * which are then read where they lie.
  */
 #include <math.h>
 #include <string.h>
@@ -14,33 +15,36 @@
 
 enum {
     LINE_BYTES = 64,
-    SOURCE_BYTES = 256 << 10,       /* source rows of a row of tiles: they stay in L2 */
-    STORED_BYTES = 16 << 10,        /* sums stored at a time: they stay in L1 */
-    TASK_BYTES = 512 << 10,         /* sums of a task, where that leaves TASKS of them */
+    SOURCE_BYTES = 256 << 10, /* source rows of a row of tiles: they stay in L2 */
+    STORED_BYTES = 16 << 10,  /* sums stored at a time: they stay in L1 */
+    TASK_BYTES = 512 << 10,   /* sums of a task, where that leaves TASKS of them */
     TASKS = 8,
-    TASK_FLOPS = 16 << 20,          /* about 0.2 ms: far above the cost of handing out a task */
-    FEW_TAPS = 64,                  /* summed one after the other, in an order that shows where they cancel */
-    MOST_TAPS = 512                 /* that are not 0 */
+    TASK_FLOPS = 16 << 20, /* about 0.2 ms: far above the cost of handing out a task */
+    FEW_TAPS = 64,         /* summed one after the other, in an order that shows where they cancel */
+    MOST_TAPS = 512        /* that are not 0 */
 };
 
 typedef struct job {
     const fc_filter *f;
     const void *taps;
-    const fc_filter_few *few;           /* NULL where all are multiplied */
-    const fc_filter_passes *passes;     /* NULL where all are multiplied at once */
+    const fc_filter_few *few;       /* NULL where all are multiplied */
+    const fc_filter_passes *passes; /* NULL where all are multiplied at once */
     ptrdiff_t band, block;          /* output rows and columns of a task */
     size_t bands, blocks, worker_bytes;
     unsigned char *scratch;
 } job;
 
 /* The parts of a worker's memory for a rectangle of rows x cols outputs. */
-typedef struct parts { size_t rows_bytes, stage_bytes, sums_bytes; } parts;
+typedef struct parts {
+    size_t rows_bytes, stage_bytes, sums_bytes;
+} parts;
 
 static fc_status measure(const fc_filter *f, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t channel, parts *p) {
     const ptrdiff_t sources = rows + f->k_h - 1, taken = channel < 0 ? f->channels : 1;
     FC_TRY(fc_multiply((ptrdiff_t[]){sources, (ptrdiff_t)sizeof(void *)}, 2, &p->rows_bytes));
     FC_TRY(fc_filter_stage_bytes(f, sources, cols + f->k_w - 1, channel, &p->stage_bytes));
-    return fc_multiply((ptrdiff_t[]){fc_min(rows, FC_FILTER_ROWS), cols, taken, (ptrdiff_t)f->number}, 4, &p->sums_bytes);
+    return fc_multiply(
+        (ptrdiff_t[]){fc_min(rows, FC_FILTER_ROWS), cols, taken, (ptrdiff_t)f->number}, 4, &p->sums_bytes);
 }
 
 fc_status fc_filter_direct_bytes(const fc_filter *f, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t channel, size_t *bytes) {
@@ -51,20 +55,35 @@ fc_status fc_filter_direct_bytes(const fc_filter *f, ptrdiff_t rows, ptrdiff_t c
 }
 
 /* By all taps or by few; what cannot be summed in place is stored a few rows at a time, from L1. */
-static void run_sums(const fc_filter *f, const void *taps, const fc_filter_few *few, fc_rect rect, ptrdiff_t channel, const void **rows,
-                     void *place, void *sums) {
+static void run_sums(const fc_filter *f, const void *taps, const fc_filter_few *few, fc_rect rect, ptrdiff_t channel,
+    const void **rows, void *place, void *sums) {
     const size_t taken = channel < 0 ? (size_t)f->channels : 1, cols = (size_t)rect.cols * taken;
     for (ptrdiff_t row = 0, n; row < rect.rows; row += n) {
         n = place ? rect.rows : fc_min(FC_FILTER_ROWS, rect.rows - row);
         void *out = place ? place : sums;
         const size_t pitch = place ? (size_t)f->out_w * taken : cols;
         if (few)
-            few->run(&(fc_sparse_block){.taps = few->taps, .places = few->places, .n_taps = few->count, .rows = rows + row,
-                                        .n_rows = (size_t)n, .n_cols = cols, .out = out, .out_pitch = pitch});
+            few->run(&(fc_sparse_block){.taps = few->taps,
+                .places = few->places,
+                .n_taps = few->count,
+                .rows = rows + row,
+                .n_rows = (size_t)n,
+                .n_cols = cols,
+                .out = out,
+                .out_pitch = pitch});
         else
-            f->run(&(fc_convolve2d_block){.taps = taps, .k_h = (size_t)f->k_h, .k_w = (size_t)f->k_w, .step = taken, .rows = rows + row,
-                                          .n_rows = (size_t)n, .n_cols = cols, .ahead = (size_t)(rect.rows - row - n),
-                                          .out = out, .out_pitch = pitch, .streams = place && f->streams, .backwards = f->backwards});
+            f->run(&(fc_convolve2d_block){.taps = taps,
+                .k_h = (size_t)f->k_h,
+                .k_w = (size_t)f->k_w,
+                .step = taken,
+                .rows = rows + row,
+                .n_rows = (size_t)n,
+                .n_cols = cols,
+                .ahead = (size_t)(rect.rows - row - n),
+                .out = out,
+                .out_pitch = pitch,
+                .streams = place && f->streams,
+                .backwards = f->backwards});
         if (!place)
             fc_filter_store(f, (fc_rect){rect.row + row, rect.col, n, rect.cols}, channel, sums, pitch);
     }
@@ -79,7 +98,8 @@ static void run_piece(const job *j, fc_rect rect, ptrdiff_t channel, const parts
     void *place = channel < 0 || f->channels == 1 ? fc_filter_place(f, rect.row, rect.col) : NULL;
     fc_filter_source(f, source, channel, rows, stage);
     const int needs_finite = j->few || (j->passes && j->passes->rank > 1);
-    const int plain = needs_finite && f->cell == f->number && !fc_filter_rows_finite(f, rows, (size_t)source.rows, (size_t)source.cols * taken);
+    const int plain = needs_finite && f->cell == f->number &&
+        !fc_filter_rows_finite(f, rows, (size_t)source.rows, (size_t)source.cols * taken);
     if (j->passes && !plain)
         fc_filter_pass(f, j->passes, rect, rows, place, sums);
     else
@@ -110,7 +130,8 @@ static void run_task(void *job_, size_t task, size_t worker) {
 static double row_flops(const job *j, ptrdiff_t cols) {
     const fc_filter *f = j->f;
     const double parts = fc_filter_is_complex(f->work) ? 4 : 1;
-    const double taps = j->passes ? (double)j->passes->rank * (double)(f->k_h + f->k_w) : (double)f->k_h * (double)f->k_w;
+    const double taps = j->passes ? (double)j->passes->rank * (double)(f->k_h + f->k_w)
+                                  : (double)f->k_h * (double)f->k_w;
     return 2 * parts * taps * (double)(cols * f->channels);
 }
 
@@ -122,13 +143,17 @@ static ptrdiff_t piece(ptrdiff_t n, ptrdiff_t most, ptrdiff_t step) {
 
 static void cut(job *j) {
     const fc_filter *f = j->f;
-    const ptrdiff_t pixel = (ptrdiff_t)f->number * f->channels, cell = (ptrdiff_t)f->cell * f->channels, line = fc_max(LINE_BYTES / pixel, 1);
+    const ptrdiff_t pixel = (ptrdiff_t)f->number * f->channels, cell = (ptrdiff_t)f->cell * f->channels,
+                    line = fc_max(LINE_BYTES / pixel, 1);
     const int stores = (f->streams || f->narrow) && !j->passes;
-    const ptrdiff_t stored = stores ? STORED_BYTES / (FC_FILTER_ROWS * pixel) : f->out_w, sources = f->k_h + FC_FILTER_ROWS - 1;
-    const ptrdiff_t widest = fc_min(fc_max(SOURCE_BYTES / cell / sources - f->k_w, 16 * line), fc_max(stored, 16 * line));
+    const ptrdiff_t stored = stores ? STORED_BYTES / (FC_FILTER_ROWS * pixel) : f->out_w,
+                    sources = f->k_h + FC_FILTER_ROWS - 1;
+    const ptrdiff_t widest = fc_min(
+        fc_max(SOURCE_BYTES / cell / sources - f->k_w, 16 * line), fc_max(stored, 16 * line));
     j->block = fc_min(piece(f->out_w, widest, 4 * line), f->out_w);
     const ptrdiff_t blocks = fc_ceil_div(f->out_w, j->block), most = fc_max(f->out_h * blocks / TASKS, FC_FILTER_ROWS);
-    const ptrdiff_t rows = fc_min(fc_min(TASK_BYTES / pixel / j->block, most), fc_max(1, (ptrdiff_t)(TASK_FLOPS / row_flops(j, j->block))));
+    const ptrdiff_t rows = fc_min(
+        fc_min(TASK_BYTES / pixel / j->block, most), fc_max(1, (ptrdiff_t)(TASK_FLOPS / row_flops(j, j->block))));
     j->band = fc_min(piece(f->out_h, rows, FC_FILTER_ROWS), f->out_h);
     j->bands = (size_t)fc_ceil_div(f->out_h, j->band);
     j->blocks = (size_t)fc_ceil_div(f->out_w, j->block);
@@ -136,25 +161,38 @@ static void cut(job *j) {
 
 static fc_convolve2d_fn *dots_kernel(const fc_filter *f) {
     switch (f->work) {
-    case FC_I8: case FC_U8: return f->kernels->dots_b8;
-    case FC_I16: case FC_U16: return f->kernels->dots_b16;
-    case FC_I32: case FC_U32: return f->kernels->dots_b32;
-    case FC_I64: case FC_U64: return f->kernels->dots_b64;
-    case FC_F32: return f->kernels->dots_f32;
-    case FC_F64: return f->kernels->dots_f64;
-    default: return NULL;
+    case FC_I8:
+    case FC_U8:
+        return f->kernels->dots_b8;
+    case FC_I16:
+    case FC_U16:
+        return f->kernels->dots_b16;
+    case FC_I32:
+    case FC_U32:
+        return f->kernels->dots_b32;
+    case FC_I64:
+    case FC_U64:
+        return f->kernels->dots_b64;
+    case FC_F32:
+        return f->kernels->dots_f32;
+    case FC_F64:
+        return f->kernels->dots_f64;
+    default:
+        return NULL;
     }
 }
 
 /*
- * Cycles with the lanes along the rows of taps; -1 where lanes along the outputs are faster. A tile of theirs one vector wide waits for
- * its sums: 4 cycles a tap, whatever its height.
+ * Cycles with the lanes along the rows of taps; -1 where lanes along the outputs are faster. A tile of theirs one
+ * vector wide waits for its sums: 4 cycles a tap, whatever its height.
  */
 static double dots_cycles(const fc_filter *f) {
     const double lanes = fc_filter_lanes(f), taps = (double)f->k_h * (double)f->k_w;
-    const double tiles = (double)(f->out_h / FC_FILTER_ROWS + f->out_h % FC_FILTER_ROWS) * ceil((double)f->out_w / lanes);
+    const double tiles = (double)(f->out_h / FC_FILTER_ROWS + f->out_h % FC_FILTER_ROWS) *
+        ceil((double)f->out_w / lanes);
     const double dots = (double)f->out_h * (double)f->out_w * (double)f->k_h * (ceil((double)f->k_w / lanes) + 1);
-    if (taps <= FEW_TAPS || f->channels != 1 || (double)f->out_w >= 2 * lanes || dots >= 4 * taps * tiles || !dots_kernel(f))
+    if (taps <= FEW_TAPS || f->channels != 1 || (double)f->out_w >= 2 * lanes || dots >= 4 * taps * tiles ||
+        !dots_kernel(f))
         return -1;
     return dots;
 }
@@ -208,13 +246,24 @@ const fc_filter_algorithm fc_filter_by_direct = {"direct", direct_cycles, run_di
 
 static fc_sparse_fn *sparse_kernel(const fc_filter *f, int unfused) {
     switch (f->work) {
-    case FC_I8: case FC_U8: return f->kernels->sparse_b8;
-    case FC_I16: case FC_U16: return f->kernels->sparse_b16;
-    case FC_I32: case FC_U32: return f->kernels->sparse_b32;
-    case FC_I64: case FC_U64: return f->kernels->sparse_b64;
-    case FC_F32: return unfused ? f->kernels->sparse_unfused_f32 : f->kernels->sparse_f32;
-    case FC_F64: return unfused ? f->kernels->sparse_unfused_f64 : f->kernels->sparse_f64;
-    default: return NULL;
+    case FC_I8:
+    case FC_U8:
+        return f->kernels->sparse_b8;
+    case FC_I16:
+    case FC_U16:
+        return f->kernels->sparse_b16;
+    case FC_I32:
+    case FC_U32:
+        return f->kernels->sparse_b32;
+    case FC_I64:
+    case FC_U64:
+        return f->kernels->sparse_b64;
+    case FC_F32:
+        return unfused ? f->kernels->sparse_unfused_f32 : f->kernels->sparse_f32;
+    case FC_F64:
+        return unfused ? f->kernels->sparse_unfused_f64 : f->kernels->sparse_f64;
+    default:
+        return NULL;
     }
 }
 
@@ -230,8 +279,8 @@ static void exchange(void *a, void *b, size_t bytes) {
 }
 
 /*
- * Each tap is followed by the one that takes their sum nearest to 0: opposite ones meet, so that equal cells leave nothing of their products,
- * however the sum of several would have been rounded.
+ * Each tap is followed by the one that takes their sum nearest to 0: opposite ones meet, so that equal cells leave
+ * nothing of their products, however the sum of several would have been rounded.
  */
 static void pair_up(const fc_filter *f, fc_filter_few *few) {
     double sum = 0;
@@ -252,8 +301,9 @@ static void find_few(const fc_filter *f, fc_filter_few *few) {
     const size_t count = (size_t)(f->k_h * f->k_w), k_w = (size_t)f->k_w;
     const unsigned char *tap = f->kernel;
     for (size_t i = 0; i < count; i++, tap += f->number) {
-        const int is_zero = f->work == FC_F32 ? *(const float *)tap == 0 : f->work == FC_F64 ? *(const double *)tap == 0
-                                                                                             : !memcmp(tap, zeros, f->number);
+        const int is_zero = f->work == FC_F32 ? *(const float *)tap == 0
+            : f->work == FC_F64               ? *(const double *)tap == 0
+                                              : !memcmp(tap, zeros, f->number);
         if (is_zero)
             continue;
         memcpy((unsigned char *)few->taps + few->count * f->number, tap, f->number);
@@ -280,7 +330,8 @@ static fc_status run_sparse(const fc_filter *f, const fc_filter_taps *known) {
 static double sparse_cycles(const fc_filter *f, const fc_filter_taps *known) {
     if (!known->finite || known->nonzero > MOST_TAPS || !sparse_kernel(f, known->cancels))
         return -1;
-    return fc_filter_sums_cycles(f, known->cancels ? 1.6 * (double)known->nonzero + 2 : 2.2 * (double)known->nonzero + 4);
+    return fc_filter_sums_cycles(
+        f, known->cancels ? 1.6 * (double)known->nonzero + 2 : 2.2 * (double)known->nonzero + 4);
 }
 
 const fc_filter_algorithm fc_filter_by_sparse = {"sparse", sparse_cycles, run_sparse};

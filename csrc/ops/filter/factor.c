@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Factors by elimination with full pivoting (the adaptive cross approximation with the largest pivot: M. Bebendorf, "Approximation of
- * boundary element matrices", Numerische Mathematik 86, 2000), in double. What is left over is held against the rounding of the taps, of all
- * and of each: an outer product of Gaussians, rounded to float, has rank one up to that.
+ * Factors by elimination with full pivoting (the adaptive cross approximation with the largest pivot: M. Bebendorf,
+ * "Approximation of boundary element matrices", Numerische Mathematik 86, 2000), in double. What is left over is held
+ * against the rounding of the taps, of all and of each: an outer product of Gaussians, rounded to float, has rank one
+ * up to that.
  *
- * Kernels of integers, among them floats that are integers times a power of two, have a factor only if it is exact: what
- * was exact by the definition stays so.
+ * Kernels of integers, among them floats that are integers times a power of two, have a factor only if it is exact:
+ * what was exact by the definition stays so.
  */
 #include <float.h>
 #include <math.h>
@@ -29,7 +30,8 @@ size_t fc_factor_most(fc_dtype dtype, double gain) {
 
 static uint64_t magnitude(int64_t x) { return x < 0 ? -(uint64_t)x : (uint64_t)x; }
 
-/* The column and the row whose product is k, all modulo 2^64; 0 where there are none. Taps are read as signed numbers. */
+/* The column and the row whose product is k, all modulo 2^64; 0 where there are none. Taps are read as signed numbers.
+ */
 static int integer_factor(const int64_t *k, size_t k_h, size_t k_w, int64_t *column, int64_t *row) {
     size_t at = 0;
     while (at < k_h * k_w && !k[at])
@@ -43,7 +45,8 @@ static int integer_factor(const int64_t *k, size_t k_h, size_t k_w, int64_t *col
     for (size_t i = 0; i < k_w; i++)
         row[i] = first[i] < 0 ? (int64_t)-(magnitude(first[i]) / common) : (int64_t)(magnitude(first[i]) / common);
     for (size_t j = 0; j < k_h; j++) {
-        column[j] = row[at % k_w] == -1 ? (int64_t)-(uint64_t)k[j * k_w + at % k_w] : k[j * k_w + at % k_w] / row[at % k_w];
+        column[j] = row[at % k_w] == -1 ? (int64_t)-(uint64_t)k[j * k_w + at % k_w]
+                                        : k[j * k_w + at % k_w] / row[at % k_w];
         for (size_t i = 0; i < k_w; i++)
             if ((uint64_t)column[j] * (uint64_t)row[i] != (uint64_t)k[j * k_w + i])
                 return 0;
@@ -51,17 +54,25 @@ static int integer_factor(const int64_t *k, size_t k_h, size_t k_w, int64_t *col
     return 1;
 }
 
-#define INTEGERS(X) X(FC_I8, int8_t) X(FC_U8, uint8_t) X(FC_I16, int16_t) X(FC_U16, uint16_t) X(FC_I32, int32_t) X(FC_U32, uint32_t) \
-                    X(FC_I64, int64_t) X(FC_U64, uint64_t)
+#define INTEGERS(X)   \
+    X(FC_I8, int8_t)  \
+    X(FC_U8, uint8_t) \
+    X(FC_I16, int16_t) X(FC_U16, uint16_t) X(FC_I32, int32_t) X(FC_U32, uint32_t) X(FC_I64, int64_t) X(FC_U64, uint64_t)
 
 static void read_integers(fc_dtype dtype, const void *from, size_t count, int64_t *to) {
-#define READ(word, type) if (dtype == word) for (size_t i = 0; i < count; i++) to[i] = (int64_t)((const type *)from)[i];
+#define READ(word, type)                   \
+    if (dtype == word)                     \
+        for (size_t i = 0; i < count; i++) \
+            to[i] = (int64_t)((const type *)from)[i];
     INTEGERS(READ)
 #undef READ
 }
 
 static void write_integers(fc_dtype dtype, const int64_t *from, size_t count, void *to) {
-#define WRITE(word, type) if (dtype == word) for (size_t i = 0; i < count; i++) ((type *)to)[i] = (type)from[i];
+#define WRITE(word, type)                  \
+    if (dtype == word)                     \
+        for (size_t i = 0; i < count; i++) \
+            ((type *)to)[i] = (type)from[i];
     INTEGERS(WRITE)
 #undef WRITE
 }
@@ -69,7 +80,9 @@ static void write_integers(fc_dtype dtype, const int64_t *from, size_t count, vo
 /* ---------------------------------------------------------------- floating point */
 
 /* Complex matrices as two planes; im is NULL for real ones. */
-typedef struct planes { double *re, *im; } planes;
+typedef struct planes {
+    double *re, *im;
+} planes;
 
 static double size_of(const planes *p, size_t i) { return fabs(p->re[i]) + (p->im ? fabs(p->im[i]) : 0); }
 
@@ -109,7 +122,8 @@ static void eliminate(planes *rest, size_t k_h, size_t k_w, size_t pivot, planes
         rest->im[pivot] = 0;
 }
 
-/* Moves a power of two from the column to the row, so that the column, which comes first, sums to a magnitude between 1/2 and 1. */
+/* Moves a power of two from the column to the row, so that the column, which comes first, sums to a magnitude between
+ * 1/2 and 1. */
 static void balance(planes column, planes row, size_t k_h, size_t k_w) {
     size_t largest;
     int exponent;
@@ -127,20 +141,38 @@ static void balance(planes column, planes row, size_t k_h, size_t k_w) {
 static void write_floats(fc_dtype dtype, planes from, size_t count, size_t at, size_t step, void *to) {
     for (size_t i = 0; i < count; i++, at += step)
         switch (dtype) {
-        case FC_F32: ((float *)to)[at] = (float)from.re[i]; break;
-        case FC_F64: ((double *)to)[at] = from.re[i]; break;
-        case FC_C64: ((float *)to)[2 * at] = (float)from.re[i]; ((float *)to)[2 * at + 1] = (float)from.im[i]; break;
-        default: ((double *)to)[2 * at] = from.re[i]; ((double *)to)[2 * at + 1] = from.im[i];
+        case FC_F32:
+            ((float *)to)[at] = (float)from.re[i];
+            break;
+        case FC_F64:
+            ((double *)to)[at] = from.re[i];
+            break;
+        case FC_C64:
+            ((float *)to)[2 * at] = (float)from.re[i];
+            ((float *)to)[2 * at + 1] = (float)from.im[i];
+            break;
+        default:
+            ((double *)to)[2 * at] = from.re[i];
+            ((double *)to)[2 * at + 1] = from.im[i];
         }
 }
 
 static void read_floats(fc_dtype dtype, const void *from, size_t count, planes to) {
     for (size_t i = 0; i < count; i++)
         switch (dtype) {
-        case FC_F32: to.re[i] = ((const float *)from)[i]; break;
-        case FC_F64: to.re[i] = ((const double *)from)[i]; break;
-        case FC_C64: to.re[i] = ((const float *)from)[2 * i]; to.im[i] = ((const float *)from)[2 * i + 1]; break;
-        default: to.re[i] = ((const double *)from)[2 * i]; to.im[i] = ((const double *)from)[2 * i + 1];
+        case FC_F32:
+            to.re[i] = ((const float *)from)[i];
+            break;
+        case FC_F64:
+            to.re[i] = ((const double *)from)[i];
+            break;
+        case FC_C64:
+            to.re[i] = ((const float *)from)[2 * i];
+            to.im[i] = ((const float *)from)[2 * i + 1];
+            break;
+        default:
+            to.re[i] = ((const double *)from)[2 * i];
+            to.im[i] = ((const double *)from)[2 * i + 1];
         }
 }
 
@@ -178,7 +210,10 @@ static int as_integers(const double *taps, size_t count, int64_t *to, int *shift
     return 1;
 }
 
-typedef struct workspace { planes rest, column, row; int64_t *integers, *integer_column, *integer_row; } workspace;
+typedef struct workspace {
+    planes rest, column, row;
+    int64_t *integers, *integer_column, *integer_row;
+} workspace;
 
 static fc_status make_workspace(size_t k_h, size_t k_w, int is_complex, workspace *w, void **memory) {
     size_t bytes;
@@ -197,7 +232,8 @@ static fc_status make_workspace(size_t k_h, size_t k_w, int is_complex, workspac
 }
 
 /* A float kernel of integers times 2^-shift. */
-static size_t exact_factor(fc_dtype dtype, const workspace *w, size_t k_h, size_t k_w, int shift, size_t most, void *columns, void *rows) {
+static size_t exact_factor(
+    fc_dtype dtype, const workspace *w, size_t k_h, size_t k_w, int shift, size_t most, void *columns, void *rows) {
     if (!integer_factor(w->integers, k_h, k_w, w->integer_column, w->integer_row))
         return 0;
     for (size_t j = 0; j < k_h; j++) {
@@ -215,12 +251,15 @@ static size_t exact_factor(fc_dtype dtype, const workspace *w, size_t k_h, size_
 }
 
 /*
- * Whether every tap comes from its products with the rounding of the definition: what small taps lose counts where an image meets them alone,
- * and products that cancel leave their own rounding. From the factors as they were written; all: the sum of the taps' sizes.
+ * Whether every tap comes from its products with the rounding of the definition: what small taps lose counts where an
+ * image meets them alone, and products that cancel leave their own rounding. From the factors as they were written;
+ * all: the sum of the taps' sizes.
  */
-static int keep_taps(fc_dtype dtype, const void *kernel, size_t k_h, size_t k_w, double all, size_t rank, size_t most, const void *columns, const void *rows) {
+static int keep_taps(fc_dtype dtype, const void *kernel, size_t k_h, size_t k_w, double all, size_t rank, size_t most,
+    const void *columns, const void *rows) {
     const int is_complex = dtype == FC_C64 || dtype == FC_C128, is_float = dtype == FC_F32 || dtype == FC_C64;
-    const double eps = is_float ? 0x1p-24 : 0x1p-53, off = 16 * eps, least = is_float ? 0x1p-149 : 0x1p-1074, cancel = 4;
+    const double eps = is_float ? 0x1p-24 : 0x1p-53, off = 16 * eps, least = is_float ? 0x1p-149 : 0x1p-1074,
+                 cancel = 4;
     /* A subnormal digit is nothing beside the kernel, unless all of its taps are about as small. */
     const double lost = all * eps * eps >= least ? least : 0;
     const size_t step = fc_dtype_size(dtype);
@@ -240,13 +279,15 @@ static int keep_taps(fc_dtype dtype, const void *kernel, size_t k_h, size_t k_w,
             spread += hypot(c[0], c[1]) * hypot(row[0], row[1]);
         }
         const double size = hypot(tap[0], tap[1]) * scale, room = lost * scale;
-        if (!(hypot(sum[0] - tap[0] * scale, sum[1] - tap[1] * scale) <= off * size + room && spread <= cancel * size + room))
+        if (!(hypot(sum[0] - tap[0] * scale, sum[1] - tap[1] * scale) <= off * size + room &&
+                spread <= cancel * size + room))
             return 0;
     }
     return 1;
 }
 
-static size_t float_factors(fc_dtype dtype, const void *kernel, workspace *w, size_t k_h, size_t k_w, size_t most, void *columns, void *rows) {
+static size_t float_factors(
+    fc_dtype dtype, const void *kernel, workspace *w, size_t k_h, size_t k_w, size_t most, void *columns, void *rows) {
     const int is_float = dtype == FC_F32 || dtype == FC_C64;
     size_t pivot;
     const double all = total(&w->rest, k_h * k_w, &pivot), enough = (is_float ? 4 * 0x1p-24 : 32 * 0x1p-53) * all;
@@ -264,7 +305,8 @@ static size_t float_factors(fc_dtype dtype, const void *kernel, workspace *w, si
     return 0;
 }
 
-fc_status fc_factor(fc_dtype dtype, const void *kernel, size_t k_h, size_t k_w, size_t most, void *columns, void *rows, size_t *rank) {
+fc_status fc_factor(
+    fc_dtype dtype, const void *kernel, size_t k_h, size_t k_w, size_t most, void *columns, void *rows, size_t *rank) {
     workspace w;
     void *memory;
     FC_TRY(make_workspace(k_h, k_w, dtype == FC_C64 || dtype == FC_C128, &w, &memory));

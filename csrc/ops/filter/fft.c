@@ -11,8 +11,8 @@
 #include "ops/filter/fft_job.h"
 
 enum { GROUP = FC_FFT_GROUP };
-enum { PROBED = 32, LEAST_PROBES = 3 };     /* one of so many tasks tells whether most are too light */
-static const size_t MOST_BYTES = (size_t)1 << 30;    /* of all workers */
+enum { PROBED = 32, LEAST_PROBES = 3 };           /* one of so many tasks tells whether most are too light */
+static const size_t MOST_BYTES = (size_t)1 << 30; /* of all workers */
 
 static fc_fft_space space_of(const fc_fft_job *j, size_t worker) {
     unsigned char *at = j->spaces + worker * j->space_bytes;
@@ -42,17 +42,22 @@ static fc_fft_blocks blocks_of(const fc_fft_job *j, size_t task) {
         const ptrdiff_t block = (ptrdiff_t)(task / (size_t)f->channels * j->sides + side);
         const ptrdiff_t row = block % j->cut.down * j->cut.out_rows, col = block / j->cut.down * j->cut.out_cols;
         if (col < f->out_w)
-            b.rect[side] = (fc_rect){row, col, fc_min(j->cut.out_rows, f->out_h - row),
-                                     fc_min(j->cut.out_cols, f->out_w - col)};
+            b.rect[side] = (fc_rect){
+                row, col, fc_min(j->cut.out_rows, f->out_h - row), fc_min(j->cut.out_cols, f->out_w - col)};
     }
     return b;
 }
 
 fc_fft_columns fc_fft_columns_of(const fc_fft_job *j, const fc_fft_space *s, size_t col, const ptrdiff_t *cols) {
     return (fc_fft_columns){
-        .rows = j->cut.rows, .twiddles = j->col_twiddles, .block = s->block + 2 * col * j->cut.rows * j->part,
-        .strips = fc_least(GROUP, j->cut.cols) / j->fft->lanes, .re_cols = (size_t)cols[0], .im_cols = (size_t)cols[1],
-        .re = (void *const *)s->rows[0], .im = j->sides == 2 ? (void *const *)s->rows[1] : NULL,
+        .rows = j->cut.rows,
+        .twiddles = j->col_twiddles,
+        .block = s->block + 2 * col * j->cut.rows * j->part,
+        .strips = fc_least(GROUP, j->cut.cols) / j->fft->lanes,
+        .re_cols = (size_t)cols[0],
+        .im_cols = (size_t)cols[1],
+        .re = (void *const *)s->rows[0],
+        .im = j->sides == 2 ? (void *const *)s->rows[1] : NULL,
     };
 }
 
@@ -83,7 +88,7 @@ static void transform_taps(void *job_, size_t task, size_t worker) {
     const fc_filter *f = j->f;
     const fc_fft_space s = space_of(j, worker), first = space_of(j, 0);
     const size_t rows = j->cut.rows, cols = j->cut.cols, from = task * GROUP, width = fc_least(GROUP, cols),
-        row_bytes = width * j->cell;
+                 row_bytes = width * j->cell;
     for (size_t r = 0; r < rows; r++)
         s.rows[0][r] = s.rows[1][r] = j->zeros;
     for (size_t i = 0; i < (size_t)f->k_h; i++) {
@@ -103,8 +108,8 @@ static void transform_taps(void *job_, size_t task, size_t worker) {
 
 static void transform_tap_rows(void *job_, size_t task, size_t worker) {
     const fc_fft_job *j = job_;
-    const fc_fft_rows rows = {j->cut.rows, j->cut.cols, j->row_twiddles, space_of(j, 0).block, j->spectrum, NULL, task,
-                              task + 1, NULL};
+    const fc_fft_rows rows = {
+        j->cut.rows, j->cut.cols, j->row_twiddles, space_of(j, 0).block, j->spectrum, NULL, task, task + 1, NULL};
     (void)worker;
     j->fft->spectrum(&rows);
 }
@@ -134,9 +139,8 @@ static fc_status measure(fc_fft_job *j) {
     j->cells_bytes = fc_align_up(j->cells_bytes);
     j->places_bytes = fc_align_up(j->places_bytes);
     j->sizes_bytes = fc_align_up(j->sizes_bytes);
-    j->space_bytes = j->block_bytes + j->scratch_bytes + FC_ALIGNMENT + j->places_bytes + 2 * j->sizes_bytes
-        + fc_align_up(sizeof(fc_fft_cells))
-        + 2 * (j->pointers_bytes + j->stage_bytes + j->cells_bytes + j->bounds_bytes);
+    j->space_bytes = j->block_bytes + j->scratch_bytes + FC_ALIGNMENT + j->places_bytes + 2 * j->sizes_bytes +
+        fc_align_up(sizeof(fc_fft_cells)) + 2 * (j->pointers_bytes + j->stage_bytes + j->cells_bytes + j->bounds_bytes);
     return FC_OK;
 }
 
@@ -159,15 +163,15 @@ static fc_status open_job(fc_fft_job *j, size_t tasks) {
     j->workers = fc_parallel_workers(tasks, j->cut.cycles * 2 * (double)j->fft->lanes);
     while (j->workers > 1 && j->workers * j->space_bytes > MOST_BYTES)
         j->workers--;
-    FC_TRY(fc_multiply((ptrdiff_t[]){2, (ptrdiff_t)j->cut.rows, (ptrdiff_t)j->cut.cols, (ptrdiff_t)j->part}, 4,
-                       &spectrum_bytes));
+    FC_TRY(fc_multiply(
+        (ptrdiff_t[]){2, (ptrdiff_t)j->cut.rows, (ptrdiff_t)j->cut.cols, (ptrdiff_t)j->part}, 4, &spectrum_bytes));
     FC_TRY(fc_multiply((ptrdiff_t[]){f->k_h, f->k_w, (ptrdiff_t)f->number}, 3, &taps_bytes));
     FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)j->workers, (ptrdiff_t)j->space_bytes}, 2, &spaces_bytes));
     const size_t row_twiddles = fc_align_up(2 * j->cut.cols * j->part),
-        col_twiddles = fc_align_up(2 * j->cut.rows * j->part);
+                 col_twiddles = fc_align_up(2 * j->cut.rows * j->part);
     const size_t zeros = fc_align_up(GROUP * j->cell), taps = fc_align_up(taps_bytes);
-    j->memory = fc_scratch_alloc(row_twiddles + col_twiddles + zeros + taps + fc_align_up(spectrum_bytes)
-                                 + spaces_bytes);
+    j->memory = fc_scratch_alloc(
+        row_twiddles + col_twiddles + zeros + taps + fc_align_up(spectrum_bytes) + spaces_bytes);
     if (!j->memory)
         return FC_OUT_OF_MEMORY;
     j->row_twiddles = j->memory;
@@ -271,8 +275,13 @@ static fc_status run_tasks(fc_fft_job *j, size_t tasks, size_t *list) {
 static fc_status run(const fc_filter *f, const fc_filter_taps *known) {
     const int is_complex = fc_filter_is_complex(f->work);
     fc_fft_taps sizes;
-    fc_fft_job j = {.f = f, .fft = fc_fft_kernels(f), .sizes = &sizes, .sides = is_complex ? 1 : 2,
-                    .part = f->number >> is_complex, .cell = f->number, .ratio = 1};
+    fc_fft_job j = {.f = f,
+        .fft = fc_fft_kernels(f),
+        .sizes = &sizes,
+        .sides = is_complex ? 1 : 2,
+        .part = f->number >> is_complex,
+        .cell = f->number,
+        .ratio = 1};
     (void)known;
     if (!fc_fft_plan(f, &j.cut))
         return FC_BAD_ARGUMENT;
@@ -291,8 +300,9 @@ static fc_status run(const fc_filter *f, const fc_filter_taps *known) {
 }
 
 /*
- * Windows of few taps weigh little beside the noise of a block, so that many outputs are summed anew. Measured on images of
- * noise: 11 x 11 taps take up to twice as long as 17 x 17, 15 x 15 hardly longer. The share of direct sums that this is like.
+ * Windows of few taps weigh little beside the noise of a block, so that many outputs are summed anew. Measured on
+ * images of noise: 11 x 11 taps take up to twice as long as 17 x 17, 15 x 15 hardly longer. The share of direct sums
+ * that this is like.
  */
 static double summed_anew(const fc_filter *f) {
     static const double MOST = 100, NONE = 220;

@@ -15,11 +15,11 @@ enum { FC_FFT_GROUP = 128 };
 /* ---------------------------------------------------------------- fft_plan.c */
 
 typedef struct fc_fft_cut {
-    size_t rows, cols;                  /* cells of a block */
-    ptrdiff_t out_rows, out_cols;       /* outputs of a block, fewer in the last ones */
-    ptrdiff_t down, across;             /* blocks */
-    size_t tasks;                       /* transforms of one channel */
-    double cycles;                      /* of one core, for all channels */
+    size_t rows, cols;            /* cells of a block */
+    ptrdiff_t out_rows, out_cols; /* outputs of a block, fewer in the last ones */
+    ptrdiff_t down, across;       /* blocks */
+    size_t tasks;                 /* transforms of one channel */
+    double cycles;                /* of one core, for all channels */
 } fc_fft_cut;
 
 /* The kernels for the numbers of f, or NULL. */
@@ -37,8 +37,16 @@ void fc_fft_twiddles(size_t n, size_t radix, int is_double, double *octant, void
  */
 enum { FC_FFT_FEW = 1024 };
 /* within the block */
-typedef struct fc_fft_cell { size_t side; ptrdiff_t row, col; unsigned char value[16]; } fc_fft_cell;
-typedef struct fc_fft_cells { double limit; size_t count; fc_fft_cell cells[FC_FFT_FEW]; } fc_fft_cells;
+typedef struct fc_fft_cell {
+    size_t side;
+    ptrdiff_t row, col;
+    unsigned char value[16];
+} fc_fft_cell;
+typedef struct fc_fft_cells {
+    double limit;
+    size_t count;
+    fc_fft_cell cells[FC_FFT_FEW];
+} fc_fft_cells;
 
 /* How many of the numbers (two a complex cell) of a row of cells are larger than the limit or not finite. */
 size_t fc_fft_count_out(const fc_filter *f, const void *row, size_t cols, double limit);
@@ -47,13 +55,12 @@ size_t fc_fft_count_out(const fc_filter *f, const void *row, size_t cols, double
  * rows are copied without them to `copies`, of FC_FFT_GROUP numbers each. 0 where there are too many.
  */
 int fc_fft_take_cells(const fc_filter *f, fc_fft_cells *list, size_t side, ptrdiff_t col, const void **rows,
-                      size_t count, size_t cols, void *copies);
+    size_t count, size_t cols, void *copies);
 /* No window holds more of them: at most as many lie below the highest one that it holds, and near enough beside it. */
 size_t fc_fft_most_together(const fc_fft_cells *list, ptrdiff_t k_h, ptrdiff_t k_w);
 /* Adds what they give to the sums of outputs [0, rows) x [col, col + cols) of the block, FC_FFT_GROUP numbers a row. */
 void fc_fft_add_cells(const fc_filter *f, const fc_fft_cells *list, const void *backwards, size_t side, ptrdiff_t rows,
-                      ptrdiff_t col, ptrdiff_t cols,
-                      void *sums);
+    ptrdiff_t col, ptrdiff_t cols, void *sums);
 /* The kernel with each row backwards, as fc_fft_add_cells reads it. */
 void fc_fft_turn_taps(const fc_filter *f, unsigned char *backwards);
 
@@ -62,11 +69,11 @@ void fc_fft_turn_taps(const fc_filter *f, unsigned char *backwards);
 /* Taps by their size, in quarters of an octave from the largest down; what is far smaller counts as 0. */
 enum { FC_FFT_LOTS = 128 };
 typedef struct fc_fft_taps {
-    double norm, sum, most;             /* square root of the sum of squares, sum of the sizes, the largest */
-    double total;                       /* the sum; 0 of complex ones */
-    size_t lots;                        /* up to the last one that holds taps */
-    int whole;                          /* all of them are whole numbers; never of complex ones */
-    double least[FC_FFT_LOTS];          /* no tap of the lot is smaller */
+    double norm, sum, most;    /* square root of the sum of squares, sum of the sizes, the largest */
+    double total;              /* the sum; 0 of complex ones */
+    size_t lots;               /* up to the last one that holds taps */
+    int whole;                 /* all of them are whole numbers; never of complex ones */
+    double least[FC_FFT_LOTS]; /* no tap of the lot is smaller */
     size_t count[FC_FFT_LOTS];
 } fc_fft_taps;
 
@@ -80,8 +87,8 @@ double fc_fft_plain_sum(const fc_fft_taps *taps, double cap, double least);
  * Places and sizes of taps, the largest first, of at least as many as `least` or of all, as fc_fft_weigh takes them;
  * of how many.
  */
-size_t fc_fft_sort_taps(const fc_filter *f, const fc_fft_taps *taps, size_t least, fc_sparse_place *places,
-                        void *sizes);
+size_t fc_fft_sort_taps(
+    const fc_filter *f, const fc_fft_taps *taps, size_t least, fc_sparse_place *places, void *sizes);
 
 /* ---------------------------------------------------------------- fft_bounds.c */
 
@@ -91,10 +98,10 @@ size_t fc_fft_sort_taps(const fc_filter *f, const fc_fft_taps *taps, size_t leas
  * on, rows x cols of them.
  */
 typedef struct fc_fft_tiling {
-    size_t high, wide, cells;           /* wide: two numbers a complex cell; cells: columns of a tile */
+    size_t high, wide, cells; /* wide: two numbers a complex cell; cells: columns of a tile */
     size_t first_row, first_col, rows, cols;
-    size_t tile_rows, pitch;            /* of a block */
-    size_t lot, lots;                   /* outputs of a lot, FC_FFT_LOT numbers; lots of a row of outputs */
+    size_t tile_rows, pitch; /* of a block */
+    size_t lot, lots;        /* outputs of a lot, FC_FFT_LOT numbers; lots of a row of outputs */
     size_t sums_bytes, temp_bytes, light_bytes;
 } fc_fft_tiling;
 
@@ -115,13 +122,14 @@ void fc_fft_place_bounds(const fc_fft_tiling *t, unsigned char *memory, fc_fft_b
  * columns tell, cells being `share` of the block's, and, where it may matter, whole.
  */
 void fc_fft_survey(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void *const *rows, size_t count,
-                   size_t col, size_t cols, int may_be_whole, double share);
-/* Once all are in: sums and least, for rows x cols outputs; tile_rows: room for as many pointers as a block has rows. */
-void fc_fft_sum_windows(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void **tile_rows, size_t rows,
-                        size_t cols);
+    size_t col, size_t cols, int may_be_whole, double share);
+/* Once all are in: sums and least, for rows x cols outputs; tile_rows: room for as many pointers as a block has rows.
+ */
+void fc_fft_sum_windows(
+    const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void **tile_rows, size_t rows, size_t cols);
 /* Marks the lots of rows x cols outputs with a window whose plain sum is not `enough`. */
-void fc_fft_find_light(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols,
-                       double enough);
+void fc_fft_find_light(
+    const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols, double enough);
 
 /*
  * What the error of sums by a transform of `cells` numbers may be, over its eps, from the energies that fc_fft_rows

@@ -16,9 +16,9 @@
 static const double PROMISE = 30, PROMISE_ADDED = 20;
 /* Products added to a sum, each of which may lose half an eps of it: to one that is 0, and to one of a transform. */
 enum { MOST_ALONE = 60, MOST_ADDED = 20 };
-static const double SURE = 0.25;        /* errors below which sums of whole numbers are rounded; a half would do */
-static const double STANDS_OUT = 8;     /* times what most cells do not pass */
-static const double PEAKED = 2;         /* over the same: the root mean square of blocks where some may */
+static const double SURE = 0.25;    /* errors below which sums of whole numbers are rounded; a half would do */
+static const double STANDS_OUT = 8; /* times what most cells do not pass */
+static const double PEAKED = 2;     /* over the same: the root mean square of blocks where some may */
 /* The larger error of such blocks; and where one tap stands out as well, so that errors add up and are no noise. */
 static const double PEAKED_ERROR = 1.25, PEAKED_TWICE = 4;
 /* every so many columns of lots tell whether a block is worth a transform in float */
@@ -31,9 +31,9 @@ ptrdiff_t fc_fft_source(const fc_fft_job *j, const fc_fft_space *s, const fc_fft
     const fc_rect *out = &b->rect[side];
     const ptrdiff_t cols = out->rows ? fc_fft_group(out->cols + f->k_w - 1, col) : 0;
     if (cols)
-        fc_filter_source(f, (fc_rect){out->row + f->top, out->col + f->left + (ptrdiff_t)col, out->rows + f->k_h - 1,
-                                      cols}, b->channel, s->rows[side],
-                         s->stage[side]);
+        fc_filter_source(f,
+            (fc_rect){out->row + f->top, out->col + f->left + (ptrdiff_t)col, out->rows + f->k_h - 1, cols}, b->channel,
+            s->rows[side], s->stage[side]);
     return cols;
 }
 
@@ -54,8 +54,8 @@ static void widen(const fc_fft_job *j, const void **rows, size_t count, size_t c
 
 /* Of a block's cells, those that the image gives. */
 static double share_of(const fc_fft_job *j, const fc_rect *out) {
-    return (double)(out->rows + j->f->k_h - 1) * (double)(out->cols + j->f->k_w - 1)
-        / ((double)j->cut.rows * (double)j->cut.cols);
+    return (double)(out->rows + j->f->k_h - 1) * (double)(out->cols + j->f->k_w - 1) /
+        ((double)j->cut.rows * (double)j->cut.cols);
 }
 
 /* What the transform takes off the cells of a side. */
@@ -64,18 +64,17 @@ static double middle_of(const fc_fft_space *s, const fc_fft_blocks *b, size_t si
 }
 
 /* Takes a group of columns of a side into its bounds. */
-static void survey(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col,
-                   ptrdiff_t cols) {
+static void survey(
+    const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col, ptrdiff_t cols) {
     if (cols)
-        fc_fft_survey(j->f, &j->tiling, &s->bounds[side], s->rows[side], fc_fft_source_rows(j, b, side),
-                      col, (size_t)cols, j->sizes->whole, share_of(j, &b->rect[side]));
+        fc_fft_survey(j->f, &j->tiling, &s->bounds[side], s->rows[side], fc_fft_source_rows(j, b, side), col,
+            (size_t)cols, j->sizes->whole, share_of(j, &b->rect[side]));
 }
 
 static void sum_windows(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side) {
     const fc_rect *out = &b->rect[side];
     if (out->rows)
-        fc_fft_sum_windows(j->f, &j->tiling, &s->bounds[side], s->rows[side], (size_t)out->rows,
-                           (size_t)out->cols);
+        fc_fft_sum_windows(j->f, &j->tiling, &s->bounds[side], s->rows[side], (size_t)out->rows, (size_t)out->cols);
 }
 
 /*
@@ -93,8 +92,8 @@ static int load(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, fc
                 count = fc_fft_source_rows(j, b, side);
                 if (!taken)
                     survey(j, s, b, side, col, cols[side]);
-                else if (!fc_fft_take_cells(f, taken, side, (ptrdiff_t)col, s->rows[side], count, (size_t)cols[side],
-                                            s->cells[side]))
+                else if (!fc_fft_take_cells(
+                             f, taken, side, (ptrdiff_t)col, s->rows[side], count, (size_t)cols[side], s->cells[side]))
                     return 0;
                 if (j->wide)
                     widen(j, s->rows[side], count, (size_t)cols[side], s->cells[side]);
@@ -126,14 +125,17 @@ static double least_spread(const fc_fft_job *j, const fc_fft_space *s, const fc_
 static double multiply(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, double *mean) {
     double energy[2] = {0, 0};
     const fc_fft_rows rows = {j->cut.rows, j->cut.cols, j->row_twiddles, s->block, j->spectrum, s->scratch, 0,
-                              j->cut.rows / j->fft->lanes, energy};
+        j->cut.rows / j->fft->lanes, energy};
     j->fft->filter(&rows);
     *mean = sqrt(energy[0]) / ((double)j->cut.rows * (double)j->cut.cols);
     const int stands_out = 2 * j->sizes->most > j->sizes->norm;
     const double peaked = *mean > PEAKED * least_spread(j, s, b) ? stands_out ? PEAKED_TWICE : PEAKED_ERROR : 1;
     const double shifted = fmax(fabs(middle_of(s, b, 0)), fabs(middle_of(s, b, 1))) * fabs(j->sizes->total);
-    return j->ratio * (shifted + peaked * fc_fft_error(j->part == sizeof(double), fc_filter_is_complex(j->f->work), j->sizes,
-                                                       (double)j->cut.rows * (double)j->cut.cols, energy));
+    return j->ratio *
+        (shifted +
+            peaked *
+                fc_fft_error(j->part == sizeof(double), fc_filter_is_complex(j->f->work), j->sizes,
+                    (double)j->cut.rows * (double)j->cut.cols, energy));
 }
 
 /* To the nearest whole number; adding 0 makes a negative zero of it positive. */
@@ -163,12 +165,13 @@ static void narrow(const fc_filter *f, unsigned char *sums, size_t rows) {
 }
 
 /* How sums are finished: they are whole numbers, or of no cell but those taken. */
-typedef struct finish { int whole, empty; } finish;
+typedef struct finish {
+    int whole, empty;
+} finish;
 
 /* What is done to a group of sums of a side before it is stored. */
 static void store_group(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col,
-                        ptrdiff_t cols,
-                        const finish *how) {
+    ptrdiff_t cols, const finish *how) {
     const fc_filter *f = j->f;
     const fc_rect *out = &b->rect[side];
     if (how->empty)
@@ -182,8 +185,8 @@ static void store_group(const fc_fft_job *j, const fc_fft_space *s, const fc_fft
     fc_fft_add_cells(f, s->taken, s->backwards, side, out->rows, (ptrdiff_t)col, cols, s->cells[side]);
     if (how->whole)
         round_sums(f, s->cells[side], out->rows, cols);
-    fc_filter_store(f, (fc_rect){out->row, out->col + (ptrdiff_t)col, out->rows, cols}, b->channel, s->cells[side],
-                    FC_FFT_GROUP);
+    fc_filter_store(
+        f, (fc_rect){out->row, out->col + (ptrdiff_t)col, out->rows, cols}, b->channel, s->cells[side], FC_FFT_GROUP);
 }
 
 /* Transforms back, unless all cells were taken, and stores; 0 where sums are not finite. */
@@ -225,7 +228,7 @@ static fc_fft_end run_direct(const fc_fft_job *j, const fc_fft_space *s, const f
         for (ptrdiff_t row = 0; row < out->rows && !fc_interrupted(); row += FC_FFT_DIRECT_ROWS)
             for (ptrdiff_t col = 0; col < out->cols; col += FC_FFT_GROUP) {
                 const fc_rect rect = {out->row + row, out->col + col, fc_min(FC_FFT_DIRECT_ROWS, out->rows - row),
-                                      fc_min(FC_FFT_GROUP, out->cols - col)};
+                    fc_min(FC_FFT_GROUP, out->cols - col)};
                 fc_filter_direct(j->f, j->taps, rect, b->channel, s->block);
             }
     }
@@ -310,7 +313,8 @@ static int leaves_many(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks
     return !fc_fft_heavy(j, s, b, weight) && !fc_fft_find_lots(j, s, b, weight, j->mended_share, SAMPLED_LOTS);
 }
 
-/* Stores, and mends what is too light, where that is a few lots; sums all of them directly where sums are not finite. */
+/* Stores, and mends what is too light, where that is a few lots; sums all of them directly where sums are not finite.
+ */
 static fc_fft_end store_mended(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, double weight) {
     const int again = !s->taken->count;
     if (!fc_fft_find_lots(j, s, b, weight, again ? j->mended_share : FC_FFT_MENDED_SHARE, 1))
@@ -328,8 +332,8 @@ fc_fft_end fc_fft_look(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks
         sum_windows(j, s, b, side);
     }
     const double weight = likely_weight(j, s, b);
-    if (all_whole(j, s, b) || nearly_empty(j, s, b) || fc_fft_heavy(j, s, b, weight)
-        || fc_fft_most_clear(j, s, b, weight))
+    if (all_whole(j, s, b) || nearly_empty(j, s, b) || fc_fft_heavy(j, s, b, weight) ||
+        fc_fft_most_clear(j, s, b, weight))
         return FC_FFT_DONE;
     return leaves_many(j, s, b) ? FC_FFT_LEFT : FC_FFT_SUMMED;
 }

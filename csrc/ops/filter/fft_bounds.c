@@ -20,15 +20,16 @@
  */
 static const double FORTH = 8, BACK = 11;
 enum {
-    NARROW_KERNEL = 20,                 /* numbers in a row of taps, below which tiles are narrower */
-    LARGE_KERNEL = 60,                  /* rows of taps, from which every other row is looked at */
+    NARROW_KERNEL = 20, /* numbers in a row of taps, below which tiles are narrower */
+    LARGE_KERNEL = 60,  /* rows of taps, from which every other row is looked at */
     TALLEST_TILE = 32,
-    AHEAD = 12,                         /* rows that are asked for before they are looked at, of images that no cache holds */
-    SAMPLES = 5, SAMPLED_COLS = 24      /* rows, and numbers of each, that tell what most cells are like */
+    AHEAD = 12, /* rows that are asked for before they are looked at, of images that no cache holds */
+    SAMPLES = 5,
+    SAMPLED_COLS = 24 /* rows, and numbers of each, that tell what most cells are like */
 };
 /* What most cells do not pass, over their mean; and how far the cap may lie above, where many cells are near 0. */
 static const double SAMPLED = 1.5, HIGHEST_CAP = 4;
-static const double FULL = 0.8;         /* share of a block that has to hold cells, for zeros not to outweigh them */
+static const double FULL = 0.8; /* share of a block that has to hold cells, for zeros not to outweigh them */
 
 static int is_single(const fc_filter *f) { return f->work == FC_F32 || f->work == FC_C64; }
 static size_t part_of(const fc_filter *f) { return is_single(f) ? sizeof(float) : sizeof(double); }
@@ -42,21 +43,19 @@ fc_status fc_fft_tile(const fc_filter *f, const fc_fft_cut *cut, fc_fft_tiling *
     t->cols = k_w / cells > t->first_col ? k_w / cells - t->first_col : 0;
     t->tile_rows = fc_parts(cut->rows, high);
     t->pitch = fc_parts(cut->cols, cells);
-    FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)t->tile_rows, (ptrdiff_t)t->pitch, (ptrdiff_t)part_of(f)}, 3,
-                       &t->sums_bytes));
+    FC_TRY(fc_multiply(
+        (ptrdiff_t[]){(ptrdiff_t)t->tile_rows, (ptrdiff_t)t->pitch, (ptrdiff_t)part_of(f)}, 3, &t->sums_bytes));
     t->lot = FC_FFT_LOT / parts;
     t->lots = fc_parts(cut->cols, t->lot);
     t->light_bytes = fc_align_up(t->tile_rows * t->lots);
     const size_t of_tiles = fc_fft_windows_room(t->pitch, t->cols, 1),
-        of_lots = fc_fft_windows_room(FC_FFT_LOT, k_w, parts);
+                 of_lots = fc_fft_windows_room(FC_FFT_LOT, k_w, parts);
     t->temp_bytes = fc_align_up((of_tiles > of_lots ? of_tiles : of_lots) * part_of(f));
     t->sums_bytes = fc_align_up(t->sums_bytes);
     return FC_OK;
 }
 
-size_t fc_fft_bounds_bytes(const fc_fft_tiling *t) {
-    return 2 * t->sums_bytes + t->temp_bytes + t->light_bytes;
-}
+size_t fc_fft_bounds_bytes(const fc_fft_tiling *t) { return 2 * t->sums_bytes + t->temp_bytes + t->light_bytes; }
 
 void fc_fft_place_bounds(const fc_fft_tiling *t, unsigned char *memory, fc_fft_bounds *b) {
     *b = (fc_fft_bounds){.tiles = memory, .whole = 1};
@@ -69,21 +68,24 @@ static const fc_fft *kernels_of(const fc_filter *f) {
     return is_single(f) ? &f->kernels->fft_f32 : &f->kernels->fft_f64;
 }
 
-typedef struct sample { double sum, sizes, squares; int whole; } sample;
+typedef struct sample {
+    double sum, sizes, squares;
+    int whole;
+} sample;
 
 /*
  * Chains of sums side by side, as one would wait for each addition. Adding a number whose last digit is a unit rounds
  * to a whole one.
  */
 enum { CHAINS = 8 };
-#define SAMPLE(T)                                                       \
-    for (size_t i = 0; i < n; i += CHAINS)                              \
-        for (size_t c = 0; c < fc_least(CHAINS, n - i); c++) {          \
-            const double x = (double)((const T *)row)[i + c];           \
-            sums[c] += x;                                               \
-            sizes[c] += fabs(x);                                        \
-            squares[c] += x * x;                                        \
-            fractions += (x + 0x1.8p52) - 0x1.8p52 != x;                \
+#define SAMPLE(T)                                              \
+    for (size_t i = 0; i < n; i += CHAINS)                     \
+        for (size_t c = 0; c < fc_least(CHAINS, n - i); c++) { \
+            const double x = (double)((const T *)row)[i + c];  \
+            sums[c] += x;                                      \
+            sizes[c] += fabs(x);                               \
+            squares[c] += x * x;                               \
+            fractions += (x + 0x1.8p52) - 0x1.8p52 != x;       \
         }
 
 static sample sample_row(const fc_filter *f, const void *row, size_t n) {
@@ -120,10 +122,10 @@ static void insert(double *numbers, size_t n, double x) {
  * What most cells do not pass: a little above the middle one of the means of some rows, rows of zeros left out. The
  * cap lies there, or at the mean weighted by size: where cells are 0 or 1, at 1.
  */
-static void set_cap(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const sample *samples, size_t n,
-                    double cols) {
+static void set_cap(
+    const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const sample *samples, size_t n, double cols) {
     const double most = is_single(f) ? (double)FLT_MAX : DBL_MAX,
-        free = most / (cols * (double)t->high * (double)(t->rows * t->cols + 1));
+                 free = most / (cols * (double)t->high * (double)(t->rows * t->cols + 1));
     double means[SAMPLES], peaks[SAMPLES];
     size_t found = 0;
     for (size_t i = 0; i < SAMPLES; i++) {
@@ -158,7 +160,7 @@ static double middle_of(const fc_filter *f, const sample *samples, size_t n, dou
 
 /* Sets what some of the cells tell, `share` of the block's. */
 static void look_at_some(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void *const *rows,
-                         size_t count, size_t cols, double share) {
+    size_t count, size_t cols, double share) {
     const size_t n = fc_least(cols, SAMPLED_COLS);
     sample samples[SAMPLES];
     double spreads[SAMPLES];
@@ -175,13 +177,13 @@ static void look_at_some(const fc_filter *f, const fc_fft_tiling *t, fc_fft_boun
     b->spread = fmin(spreads[SAMPLES / 2], b->typical);
 }
 
-#define ARE_WHOLE(T, ANY, SHIFT)                                                \
-    {                                                                           \
-        const ANY *x = row;                                                     \
-        int other = 0;                                                          \
-        for (size_t i = 0; i < cols; i++)                                       \
-            other |= (x[i] + (T)SHIFT) - (T)SHIFT != x[i];                      \
-        return !other;                                                          \
+#define ARE_WHOLE(T, ANY, SHIFT)                           \
+    {                                                      \
+        const ANY *x = row;                                \
+        int other = 0;                                     \
+        for (size_t i = 0; i < cols; i++)                  \
+            other |= (x[i] + (T)SHIFT) - (T)SHIFT != x[i]; \
+        return !other;                                     \
     }
 
 /* Adding a number whose last digit is a unit rounds to a whole one. */
@@ -199,8 +201,7 @@ static void prefetch(const unsigned char *row, size_t bytes) {
 }
 
 void fc_fft_survey(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void *const *rows, size_t count,
-                   size_t col,
-                   size_t cols, int may_be_whole, double share) {
+    size_t col, size_t cols, int may_be_whole, double share) {
     const size_t numbers = cols << fc_filter_is_complex(f->work), part = part_of(f);
     const size_t step = 1 + (f->k_h >= LARGE_KERNEL);
     if (!col)
@@ -219,22 +220,29 @@ void fc_fft_survey(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b,
         b->whole = are_whole(f, rows[row], numbers);
 }
 
-void fc_fft_sum_windows(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void **tile_rows, size_t rows,
-                        size_t cols) {
+void fc_fft_sum_windows(
+    const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void **tile_rows, size_t rows, size_t cols) {
     b->least = 0;
     if (!t->rows || !t->cols)
         return;
     const size_t part = part_of(f), n_rows = fc_parts(rows, t->high);
     for (size_t u = 0; u < n_rows + t->rows - 1; u++)
         tile_rows[u] = b->tiles + ((u + t->first_row) * t->pitch + t->first_col) * part;
-    b->least = kernels_of(f)->windows(&(fc_fft_windows){
-        .rows = tile_rows, .n_rows = n_rows, .n_cols = fc_parts(cols, t->cells), .high = t->rows, .wide = t->cols, .step = 1,
-        .cap = INFINITY, .temp = b->temp, .sums = b->sums, .pitch = t->pitch});
+    b->least = kernels_of(f)->windows(&(fc_fft_windows){.rows = tile_rows,
+        .n_rows = n_rows,
+        .n_cols = fc_parts(cols, t->cells),
+        .high = t->rows,
+        .wide = t->cols,
+        .step = 1,
+        .cap = INFINITY,
+        .temp = b->temp,
+        .sums = b->sums,
+        .pitch = t->pitch});
 }
 
 /* Whether one of n sums is not enough. */
-#define ANY_BELOW(T)                                            \
-    for (size_t i = 0; i < n; i++)                              \
+#define ANY_BELOW(T)               \
+    for (size_t i = 0; i < n; i++) \
         below |= !(((const T *)sums)[i] >= (T)enough);
 
 static int any_below(const fc_filter *f, const unsigned char *sums, size_t n, double enough) {
@@ -248,25 +256,25 @@ static int any_below(const fc_filter *f, const unsigned char *sums, size_t n, do
 }
 #undef ANY_BELOW
 
-void fc_fft_find_light(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols,
-                       double enough) {
+void fc_fft_find_light(
+    const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols, double enough) {
     const size_t tiles = t->lot / t->cells, n_cols = fc_parts(cols, t->cells);
     for (size_t u = 0; u < fc_parts(rows, t->high); u++)
         for (size_t lot = 0, v = 0; v < n_cols; lot++, v += tiles)
-            b->light[u * t->lots + lot] = !t->rows || !t->cols
-                || any_below(f, b->sums + (u * t->pitch + v) * part_of(f), fc_least(tiles, n_cols - v), enough);
+            b->light[u * t->lots + lot] = !t->rows || !t->cols ||
+                any_below(f, b->sums + (u * t->pitch + v) * part_of(f), fc_least(tiles, n_cols - v), enough);
 }
 
 double fc_fft_error(int is_double, int is_complex, const fc_fft_taps *taps, double cells, const double *energy) {
     /* Squares below the least normal number may be lost, and as much of each number on the way. */
     const double tiny = is_double ? DBL_MIN : (double)FLT_MIN,
-        eps = is_double ? DBL_EPSILON / 2 : (double)FLT_EPSILON / 2;
+                 eps = is_double ? DBL_EPSILON / 2 : (double)FLT_EPSILON / 2;
     /*
      * Half of the noise is in the real part, half in the imaginary one, whichever of the two blocks the energy came
      * from.
      */
     const double lost = sqrt(cells * tiny), half = is_complex ? 1 : M_SQRT1_2,
-        image = half * (sqrt(energy[0]) + lost) / cells;
+                 image = half * (sqrt(energy[0]) + lost) / cells;
     const double products = fmin(half * (sqrt(energy[1]) + lost), taps->sum * image);
     return FORTH * taps->norm * image + BACK * products + tiny / eps * (4 * sqrt(cells) + cells * image);
 }

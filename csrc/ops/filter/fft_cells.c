@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cells that stand out of their block, whose rounding errors a transform would spread over all of it: infinities, NaN, a few bright ones. Each
- * is taken out and its products with the taps are added to the sums of the windows that cover it.
+ * Cells that stand out of their block, whose rounding errors a transform would spread over all of it: infinities, NaN,
+ * a few bright ones. Each is taken out and its products with the taps are added to the sums of the windows that cover
+ * it.
  */
 #include <math.h>
 #include <string.h>
@@ -17,9 +18,9 @@ static int is_out(const fc_filter *f, const void *numbers, size_t i, double limi
 }
 #undef IS_OUT
 
-#define COUNT(T, ANY)                                                                       \
-    for (size_t i = 0; i < cols; i++)                                                       \
-        count += !(((const ANY *)row)[i] <= (T)limit && ((const ANY *)row)[i] >= (T)-limit);
+#define COUNT(T, ANY)                 \
+    for (size_t i = 0; i < cols; i++) \
+        count += !(((const ANY *)row)[i] <= (T)limit && ((const ANY *)row)[i] >= (T) - limit);
 
 size_t fc_fft_count_out(const fc_filter *f, const void *row, size_t cols, double limit) {
     size_t count = 0;
@@ -33,7 +34,8 @@ size_t fc_fft_count_out(const fc_filter *f, const void *row, size_t cols, double
 }
 #undef COUNT
 
-int fc_fft_take_cells(const fc_filter *f, fc_fft_cells *list, size_t side, ptrdiff_t col, const void **rows, size_t count, size_t cols, void *copies) {
+int fc_fft_take_cells(const fc_filter *f, fc_fft_cells *list, size_t side, ptrdiff_t col, const void **rows,
+    size_t count, size_t cols, void *copies) {
     const int is_complex = fc_filter_is_complex(f->work);
     for (size_t r = 0; r < count; r++) {
         unsigned char *copy = (unsigned char *)copies + r * FC_FFT_GROUP * f->number;
@@ -42,7 +44,8 @@ int fc_fft_take_cells(const fc_filter *f, fc_fft_cells *list, size_t side, ptrdi
         memcpy(copy, rows[r], cols * f->number);
         rows[r] = copy;
         for (size_t c = 0; c < cols; c++) {
-            if (!is_out(f, copy, c << is_complex, list->limit) && !(is_complex && is_out(f, copy, 2 * c + 1, list->limit)))
+            if (!is_out(f, copy, c << is_complex, list->limit) &&
+                !(is_complex && is_out(f, copy, 2 * c + 1, list->limit)))
                 continue;
             if (list->count == FC_FFT_FEW)
                 return 0;
@@ -72,14 +75,14 @@ size_t fc_fft_most_together(const fc_fft_cells *list, ptrdiff_t k_h, ptrdiff_t k
 
 /* sums += x * the taps, of complex numbers; the taps run backwards. */
 static void add_complex(const fc_filter *f, const void *x, const void *last, ptrdiff_t n, void *sums) {
-#define ADD(T)                                                                      \
-    do {                                                                            \
-        const T *a = x, *b = last;                                                  \
-        T *y = sums;                                                                \
-        for (ptrdiff_t i = 0; i < n; i++, b -= 2, y += 2) {                         \
-            y[0] += a[0] * b[0] - a[1] * b[1];                                      \
-            y[1] += a[1] * b[0] + a[0] * b[1];                                      \
-        }                                                                           \
+#define ADD(T)                                              \
+    do {                                                    \
+        const T *a = x, *b = last;                          \
+        T *y = sums;                                        \
+        for (ptrdiff_t i = 0; i < n; i++, b -= 2, y += 2) { \
+            y[0] += a[0] * b[0] - a[1] * b[1];              \
+            y[1] += a[1] * b[0] + a[0] * b[1];              \
+        }                                                   \
     } while (0)
     if (f->work == FC_C64)
         ADD(float);
@@ -88,22 +91,23 @@ static void add_complex(const fc_filter *f, const void *x, const void *last, ptr
 #undef ADD
 }
 
-static void add_cell(const fc_filter *f, const fc_fft_cell *cell, const unsigned char *backwards, ptrdiff_t rows, ptrdiff_t col, ptrdiff_t cols,
-                     unsigned char *sums) {
+static void add_cell(const fc_filter *f, const fc_fft_cell *cell, const unsigned char *backwards, ptrdiff_t rows,
+    ptrdiff_t col, ptrdiff_t cols, unsigned char *sums) {
     const ptrdiff_t x = cell->col - col, first = fc_max(x - f->k_w + 1, 0), n = fc_min(x + 1, cols) - first;
     fc_axpy_fn *axpy = f->work == FC_F32 ? f->kernels->axpy_f32 : f->kernels->axpy_f64;
     for (ptrdiff_t y = fc_max(cell->row - f->k_h + 1, 0); n > 0 && y <= cell->row && y < rows; y++) {
         const ptrdiff_t tap_row = (cell->row - y) * f->k_w;
         unsigned char *to = sums + (size_t)(y * FC_FFT_GROUP + first) * f->number;
         if (fc_filter_is_complex(f->work))
-            add_complex(f, cell->value, (const unsigned char *)f->kernel + (size_t)(tap_row + x - first) * f->number, n, to);
+            add_complex(
+                f, cell->value, (const unsigned char *)f->kernel + (size_t)(tap_row + x - first) * f->number, n, to);
         else
             axpy((size_t)n, cell->value, backwards + (size_t)(tap_row + f->k_w - 1 - x + first) * f->number, 1, to);
     }
 }
 
-void fc_fft_add_cells(const fc_filter *f, const fc_fft_cells *list, const void *backwards, size_t side, ptrdiff_t rows, ptrdiff_t col, ptrdiff_t cols,
-                      void *sums) {
+void fc_fft_add_cells(const fc_filter *f, const fc_fft_cells *list, const void *backwards, size_t side, ptrdiff_t rows,
+    ptrdiff_t col, ptrdiff_t cols, void *sums) {
     for (size_t i = 0; i < list->count; i++)
         if (list->cells[i].side == side)
             add_cell(f, &list->cells[i], backwards, rows, col, cols, sums);
@@ -112,6 +116,6 @@ void fc_fft_add_cells(const fc_filter *f, const fc_fft_cells *list, const void *
 void fc_fft_turn_taps(const fc_filter *f, unsigned char *backwards) {
     for (ptrdiff_t i = 0; i < f->k_h; i++)
         for (ptrdiff_t k = 0; k < f->k_w; k++)
-            memcpy(backwards + (size_t)(i * f->k_w + f->k_w - 1 - k) * f->number, (const unsigned char *)f->kernel + (size_t)(i * f->k_w + k) * f->number,
-                   f->number);
+            memcpy(backwards + (size_t)(i * f->k_w + f->k_w - 1 - k) * f->number,
+                (const unsigned char *)f->kernel + (size_t)(i * f->k_w + k) * f->number, f->number);
 }

@@ -8,8 +8,8 @@
 #include "ops/filter/fft.h"
 
 enum {
-    FC_FFT_DIRECT_ROWS = 32,            /* of a rectangle that is summed directly */
-    FC_FFT_MENDED_SHARE = 2             /* of lots, up to one of so many is mended before all are summed directly */
+    FC_FFT_DIRECT_ROWS = 32, /* of a rectangle that is summed directly */
+    FC_FFT_MENDED_SHARE = 2  /* of lots, up to one of so many is mended before all are summed directly */
 };
 
 /* How a task ended: by its transform, too light for it and summed directly, or left to a transform in double. */
@@ -23,15 +23,15 @@ typedef struct fc_fft_job {
     const fc_fft_taps *sizes;
     /* blocks a task; bytes of a real number of the transform, and of a cell in it */
     size_t sides, part, cell;
-    int wide;                               /* float32 transformed in double */
-    double ratio;                           /* eps of the transform over that of the promise */
+    int wide;     /* float32 transformed in double */
+    double ratio; /* eps of the transform over that of the promise */
     unsigned char *row_twiddles, *col_twiddles, *spectrum, *taps, *zeros, *spaces;
     size_t block_bytes, scratch_bytes, pointers_bytes, stage_bytes, cells_bytes, bounds_bytes, places_bytes,
         sizes_bytes, space_bytes;
-    unsigned char *ends;                    /* of each task; NULL where none may be left */
-    size_t mended_share;                    /* of lots, up to one of so many is light and mended */
-    int sums_slow, sums_left;               /* what a transform would be slow at, or leave, is summed directly */
-    const size_t *list;                     /* the tasks, NULL for all */
+    unsigned char *ends;      /* of each task; NULL where none may be left */
+    size_t mended_share;      /* of lots, up to one of so many is light and mended */
+    int sums_slow, sums_left; /* what a transform would be slow at, or leave, is summed directly */
+    const size_t *list;       /* the tasks, NULL for all */
     size_t workers;
     unsigned char *memory;
 } fc_fft_job;
@@ -42,8 +42,8 @@ typedef struct fc_fft_job {
  */
 typedef struct fc_fft_space {
     unsigned char *block, *scratch;
-    size_t *sorted;                         /* how many places and sizes are there */
-    int *turned;                            /* whether the kernel with its rows backwards is there */
+    size_t *sorted; /* how many places and sizes are there */
+    int *turned;    /* whether the kernel with its rows backwards is there */
     unsigned char *backwards;
     fc_sparse_place *places;
     unsigned char *sizes;
@@ -54,7 +54,10 @@ typedef struct fc_fft_space {
 } fc_fft_space;
 
 /* Outputs of the blocks of a task; a side that has no block has no rows. */
-typedef struct fc_fft_blocks { fc_rect rect[2]; ptrdiff_t channel; } fc_fft_blocks;
+typedef struct fc_fft_blocks {
+    fc_rect rect[2];
+    ptrdiff_t channel;
+} fc_fft_blocks;
 
 /* Columns [col, col + cols) of the group at col of `all`. */
 static inline ptrdiff_t fc_fft_group(ptrdiff_t all, size_t col) {
@@ -85,8 +88,8 @@ int fc_fft_most_clear(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks 
  * Marks the lots of outputs that weigh less, as far as their largest taps tell. 0 as soon as these are more than one
  * of `share`, those whose windows hold nothing but zeros left out. step: looks at every so many columns of lots only.
  */
-int fc_fft_find_lots(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, double weight, size_t share,
-                     size_t step);
+int fc_fft_find_lots(
+    const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, double weight, size_t share, size_t step);
 /* Sums again the outputs of marked lots that do not weigh as much. */
 void fc_fft_mend(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, double weight);
 

@@ -8,8 +8,8 @@
 
 #include "ops/filter/fft_job.h"
 
-enum { FIRST_TAPS = 128 };              /* the largest ones, which tell of most windows that they are heavy */
-static const double ROUNDED = 1.001;    /* what sums may lose */
+enum { FIRST_TAPS = 128 };           /* the largest ones, which tell of most windows that they are heavy */
+static const double ROUNDED = 1.001; /* what sums may lose */
 
 /* Marks of lots: none of their windows is too light, some are, or nothing but zeros is in them. */
 enum { HEAVY, LIGHT, EMPTY };
@@ -33,17 +33,20 @@ static int is_single(const fc_filter *f) { return f->work == FC_F32 || f->work =
 
 /* Sums of up to ROWS rows of FC_FFT_LOT outputs. */
 enum { ROWS = 6 };
-enum { TOGETHER = 32 };                 /* rows of outputs whose plain sums are found together; no tile is higher */
-typedef union sums { float narrow[ROWS * FC_FFT_LOT]; double wide[ROWS * FC_FFT_LOT]; } sums;
+enum { TOGETHER = 32 }; /* rows of outputs whose plain sums are found together; no tile is higher */
+typedef union sums {
+    float narrow[ROWS * FC_FFT_LOT];
+    double wide[ROWS * FC_FFT_LOT];
+} sums;
 
 /* Gives both parts of each complex number the larger sum of the two; the least of them. */
-#define JOIN_PARTS(T, fmax_)                                                        \
-    T *all = (T *)sums, least = all[0] + all[1];                                    \
-    for (size_t i = 0; i < n; i += 2) {                                             \
-        all[i] = all[i + 1] = fmax_(all[i], all[i + 1]);                            \
-        if (all[i] < least)                                                         \
-            least = all[i];                                                         \
-    }                                                                               \
+#define JOIN_PARTS(T, fmax_)                             \
+    T *all = (T *)sums, least = all[0] + all[1];         \
+    for (size_t i = 0; i < n; i += 2) {                  \
+        all[i] = all[i + 1] = fmax_(all[i], all[i + 1]); \
+        if (all[i] < least)                              \
+            least = all[i];                              \
+    }                                                    \
     return (double)least;
 
 static double join_parts_f32(void *sums, size_t n) { JOIN_PARTS(float, fmaxf) }
@@ -54,12 +57,17 @@ static double join_parts_f64(void *sums, size_t n) { JOIN_PARTS(double, fmax) }
  * What the windows of rows of outputs weigh by `many` of the largest taps, or by as many as it takes for `enough`;
  * rows are those of their cells. Complex cells weigh as much as the larger of their parts. Returns the least.
  */
-static double weigh(const fc_fft_job *j, const fc_fft_space *s, const void **rows, size_t count, size_t many,
-                    double enough, sums *to) {
+static double weigh(
+    const fc_fft_job *j, const fc_fft_space *s, const void **rows, size_t count, size_t many, double enough, sums *to) {
     const fc_filter *f = j->f;
     const fc_fft *kernels = is_single(f) ? &f->kernels->fft_f32 : &f->kernels->fft_f64;
-    const double least = kernels->weigh(&(fc_fft_weigh){.rows = rows, .sizes = s->sizes, .places = s->places,
-                                                        .n_taps = many, .n_rows = count, .enough = enough, .sums = to});
+    const double least = kernels->weigh(&(fc_fft_weigh){.rows = rows,
+        .sizes = s->sizes,
+        .places = s->places,
+        .n_taps = many,
+        .n_rows = count,
+        .enough = enough,
+        .sums = to});
     if (!fc_filter_is_complex(f->work))
         return least;
     return (is_single(f) ? join_parts_f32 : join_parts_f64)(to, count * FC_FFT_LOT);
@@ -69,14 +77,16 @@ static double weigh(const fc_fft_job *j, const fc_fft_space *s, const void **row
  * Of the first `cols` outputs of `count` rows: whether some weigh something, but less, and whether some weigh
  * nothing.
  */
-typedef struct verdict { int light, empty; } verdict;
+typedef struct verdict {
+    int light, empty;
+} verdict;
 
-#define JUDGE(T)                                                                    \
-    for (ptrdiff_t r = 0; r < count; r++)                                           \
-        for (ptrdiff_t c = 0; c < numbers; c += step) {                             \
-            const T sum = ((const T *)sums)[r * FC_FFT_LOT + c];                    \
-            found.light |= !(sum >= (T)weight) && sum != 0;                         \
-            found.empty |= sum == 0;                                                \
+#define JUDGE(T)                                                 \
+    for (ptrdiff_t r = 0; r < count; r++)                        \
+        for (ptrdiff_t c = 0; c < numbers; c += step) {          \
+            const T sum = ((const T *)sums)[r * FC_FFT_LOT + c]; \
+            found.light |= !(sum >= (T)weight) && sum != 0;      \
+            found.empty |= sum == 0;                             \
         }
 
 static verdict judge(const fc_filter *f, const void *sums, ptrdiff_t count, ptrdiff_t cols, double weight) {
@@ -112,13 +122,13 @@ static ptrdiff_t lot_cols(const fc_fft_job *j) { return (ptrdiff_t)j->tiling.lot
  * The cells of all windows of a column of lots, next to each other: rows that are a power of two apart would meet in
  * a few sets of L1. Their copies take the place of the sums.
  */
-static void source_lots(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side,
-                        ptrdiff_t col) {
+static void source_lots(
+    const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, ptrdiff_t col) {
     enum { LINE = 64 };
     const fc_filter *f = j->f;
     const fc_rect *out = &b->rect[side];
-    const fc_rect cells = {out->row + f->top, out->col + col + f->left, out->rows + f->k_h - 1,
-                           lot_cols(j) + f->k_w - 1};
+    const fc_rect cells = {
+        out->row + f->top, out->col + col + f->left, out->rows + f->k_h - 1, lot_cols(j) + f->k_w - 1};
     const size_t bytes = (size_t)cells.cols * f->number, pitch = (bytes + LINE - 1) / LINE * LINE | LINE;
     fc_filter_source(f, cells, b->channel, s->rows[side], s->stage[side]);
     for (size_t r = 0; pitch <= FC_FFT_GROUP * j->cell && r < (size_t)cells.rows; r++)
@@ -146,15 +156,15 @@ static int mark_of(const fc_fft_job *j, const fc_fft_space *s, size_t side, fc_r
 static size_t count_lots(const fc_fft_job *j, const fc_fft_blocks *b) {
     size_t all = 0;
     for (size_t side = 0; side < j->sides; side++)
-        all += fc_parts((size_t)b->rect[side].rows, j->tiling.high)
-            * fc_parts((size_t)b->rect[side].cols, j->tiling.lot);
+        all += fc_parts((size_t)b->rect[side].rows, j->tiling.high) *
+            fc_parts((size_t)b->rect[side].cols, j->tiling.lot);
     return all;
 }
 
 /* The lot of outputs at (row, col) of a block. */
 static fc_rect lot_at(const fc_fft_job *j, const fc_rect *out, ptrdiff_t row, ptrdiff_t col) {
-    return (fc_rect){row, col, fc_min((ptrdiff_t)j->tiling.high, out->rows - row),
-                     fc_min(lot_cols(j), out->cols - col)};
+    return (fc_rect){
+        row, col, fc_min((ptrdiff_t)j->tiling.high, out->rows - row), fc_min(lot_cols(j), out->cols - col)};
 }
 
 static unsigned char *light_at(const fc_fft_job *j, const fc_fft_space *s, size_t side, ptrdiff_t row, ptrdiff_t col) {
@@ -169,20 +179,25 @@ static int any_marked(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_b
 }
 
 /* The least plain sum of the windows of each of `count` rows of outputs of a column of lots. */
-static void sum_cells(const fc_fft_job *j, const fc_fft_space *s, size_t side, ptrdiff_t row, ptrdiff_t count,
-                      double *least) {
+static void sum_cells(
+    const fc_fft_job *j, const fc_fft_space *s, size_t side, ptrdiff_t row, ptrdiff_t count, double *least) {
     const fc_filter *f = j->f;
     const fc_fft_bounds *bounds = &s->bounds[side];
     const fc_fft *kernels = is_single(f) ? &f->kernels->fft_f32 : &f->kernels->fft_f64;
-    kernels->windows(&(fc_fft_windows){
-        .rows = s->rows[side] + row, .n_rows = (size_t)count, .n_cols = FC_FFT_LOT, .high = (size_t)f->k_h,
-        .wide = (size_t)f->k_w, .step = fc_filter_is_complex(f->work) ? 2 : 1, .cap = bounds->cap, .temp = bounds->temp,
+    kernels->windows(&(fc_fft_windows){.rows = s->rows[side] + row,
+        .n_rows = (size_t)count,
+        .n_cols = FC_FFT_LOT,
+        .high = (size_t)f->k_h,
+        .wide = (size_t)f->k_w,
+        .step = fc_filter_is_complex(f->work) ? 2 : 1,
+        .cap = bounds->cap,
+        .temp = bounds->temp,
         .least = least});
 }
 
 /* The rows of marked lots from `row` on, as many as are looked at together. */
-static ptrdiff_t count_marked(const fc_fft_job *j, const fc_fft_space *s, const fc_rect *out, size_t side,
-                              ptrdiff_t row, ptrdiff_t col) {
+static ptrdiff_t count_marked(
+    const fc_fft_job *j, const fc_fft_space *s, const fc_rect *out, size_t side, ptrdiff_t row, ptrdiff_t col) {
     ptrdiff_t end = row;
     do
         end = fc_min(end + (ptrdiff_t)j->tiling.high, out->rows);
@@ -199,7 +214,7 @@ static double least_of(const double *numbers, ptrdiff_t n) {
 
 /* Unmarks the lots of a column that are heavy; how many are light then. `plain`: the plain sum that is enough. */
 static size_t clear_column(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side,
-                           ptrdiff_t col, double weight, double plain) {
+    ptrdiff_t col, double weight, double plain) {
     const fc_rect *out = &b->rect[side];
     const ptrdiff_t high = (ptrdiff_t)j->tiling.high;
     size_t found = 0;
@@ -221,7 +236,8 @@ static size_t clear_column(const fc_fft_job *j, const fc_fft_space *s, const fc_
     return found;
 }
 
-/* Marks the lots of a side that the plain sums of tiles leave in doubt; the plain sum that is enough, 0 where none are. */
+/* Marks the lots of a side that the plain sums of tiles leave in doubt; the plain sum that is enough, 0 where none are.
+ */
 static double mark_lots(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side, double weight) {
     const fc_rect *out = &b->rect[side];
     const fc_fft_bounds *bounds = &s->bounds[side];
@@ -233,8 +249,8 @@ static double mark_lots(const fc_fft_job *j, fc_fft_space *s, const fc_fft_block
     return plain;
 }
 
-int fc_fft_find_lots(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, double weight, size_t share,
-                     size_t step) {
+int fc_fft_find_lots(
+    const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, double weight, size_t share, size_t step) {
     const size_t most = count_lots(j, b) / share / step;
     size_t found = 0;
     for (size_t side = 0; side < j->sides; side++) {
@@ -274,8 +290,8 @@ static void store_empty(const fc_fft_job *j, const fc_fft_blocks *b, fc_rect row
 }
 
 /* Of a row of a lot, by all taps; sums tell which windows hold nothing. Small kernels are not asked twice. */
-static verdict judge_row(const fc_fft_job *j, const fc_fft_space *s, size_t side, ptrdiff_t row, ptrdiff_t cols,
-                         double weight, sums *sums) {
+static verdict judge_row(
+    const fc_fft_job *j, const fc_fft_space *s, size_t side, ptrdiff_t row, ptrdiff_t cols, double weight, sums *sums) {
     const size_t all = (size_t)(j->f->k_h * j->f->k_w);
     if (all <= 2 * FIRST_TAPS)
         return (verdict){1, 0};
@@ -284,10 +300,10 @@ static verdict judge_row(const fc_fft_job *j, const fc_fft_space *s, size_t side
 }
 
 /* The rows of a lot that are too light. */
-static void mend_lot(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, fc_rect lot,
-                     double weight) {
+static void mend_lot(
+    const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, fc_rect lot, double weight) {
     const fc_rect there = {b->rect[side].row + lot.row, b->rect[side].col + lot.col, lot.rows, lot.cols};
-    ptrdiff_t light = 0;    /* rows before this one that are summed together */
+    ptrdiff_t light = 0; /* rows before this one that are summed together */
     for (ptrdiff_t row = 0; row <= lot.rows; row++) {
         sums sums;
         verdict found = {0, 0};
@@ -298,8 +314,8 @@ static void mend_lot(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_bl
             continue;
         }
         if (light)
-            fc_filter_direct(j->f, j->taps, (fc_rect){there.row + row - light, there.col, light, lot.cols}, b->channel,
-                             s->block);
+            fc_filter_direct(
+                j->f, j->taps, (fc_rect){there.row + row - light, there.col, light, lot.cols}, b->channel, s->block);
         light = 0;
         if (found.empty)
             store_empty(j, b, (fc_rect){there.row + row, there.col, 1, lot.cols}, &sums);

@@ -7,18 +7,24 @@
 
 const fc_fft *fc_fft_kernels(const fc_filter *f) {
     switch (f->work) {
-    case FC_F32: case FC_C64: return &f->kernels->fft_f32;
-    case FC_F64: case FC_C128: return &f->kernels->fft_f64;
-    default: return NULL;
+    case FC_F32:
+    case FC_C64:
+        return &f->kernels->fft_f32;
+    case FC_F64:
+    case FC_C128:
+        return &f->kernels->fft_f64;
+    default:
+        return NULL;
     }
 }
 
 /*
- * Of one block, all passes; measured with AVX-512 on float and double: what a vector of complex numbers takes, by the levels of both transforms, more
- * where a block and the spectrum leave L2.
+ * Of one block, all passes; measured with AVX-512 on float and double: what a vector of complex numbers takes, by the
+ * levels of both transforms, more where a block and the spectrum leave L2.
  */
 static double block_cycles(const fc_filter *f, const fc_fft *fft, size_t rows, size_t cols) {
-    const double points = (double)rows * (double)cols, part = fc_filter_is_complex(f->work) ? (double)f->number / 2 : (double)f->number;
+    const double points = (double)rows * (double)cols,
+                 part = fc_filter_is_complex(f->work) ? (double)f->number / 2 : (double)f->number;
     const double steps = log2(points), beyond = log2(points * part / (double)fc_caches()->l2);
     return points / (double)fft->lanes * (9.5 * steps + 25 + 50 * fmin(fmax(beyond, 0), 3)) + 3000;
 }
@@ -40,11 +46,13 @@ int fc_fft_plan(const fc_filter *f, fc_fft_cut *best) {
         return 0;
     for (size_t rows = first_power(f->k_h); rows <= FC_FFT_MOST; rows *= 2) {
         for (size_t cols = first_power(f->k_w); cols <= FC_FFT_MOST; cols *= 2) {
-            fc_fft_cut cut = {rows, cols, fc_min((ptrdiff_t)rows - f->k_h + 1, f->out_h), fc_min((ptrdiff_t)cols - f->k_w + 1, f->out_w), 0, 0, 0, 0};
+            fc_fft_cut cut = {rows, cols, fc_min((ptrdiff_t)rows - f->k_h + 1, f->out_h),
+                fc_min((ptrdiff_t)cols - f->k_w + 1, f->out_w), 0, 0, 0, 0};
             cut.down = fc_ceil_div(f->out_h, cut.out_rows);
             cut.across = fc_ceil_div(f->out_w, cut.out_cols);
             cut.tasks = fc_parts((size_t)cut.down * (size_t)cut.across, blocks_a_task);
-            /* One more for the kernel's transform, which takes half of it, and for the last tasks, which do not end together. */
+            /* One more for the kernel's transform, which takes half of it, and for the last tasks, which do not end
+             * together. */
             cut.cycles = ((double)cut.tasks * (double)f->channels + 1) * block_cycles(f, fft, rows, cols) + apart;
             if (best->cycles < 0 || cut.cycles < best->cycles)
                 *best = cut;

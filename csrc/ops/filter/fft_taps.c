@@ -10,10 +10,14 @@ static double size_of(const fc_filter *f, size_t tap) {
     const float *narrow = f->kernel;
     const double *wide = f->kernel;
     switch (f->work) {
-    case FC_F32: return fabs((double)narrow[tap]);
-    case FC_F64: return fabs(wide[tap]);
-    case FC_C64: return hypot((double)narrow[2 * tap], (double)narrow[2 * tap + 1]);
-    default: return hypot(wide[2 * tap], wide[2 * tap + 1]);
+    case FC_F32:
+        return fabs((double)narrow[tap]);
+    case FC_F64:
+        return fabs(wide[tap]);
+    case FC_C64:
+        return hypot((double)narrow[2 * tap], (double)narrow[2 * tap + 1]);
+    default:
+        return hypot(wide[2 * tap], wide[2 * tap + 1]);
     }
 }
 
@@ -50,7 +54,7 @@ static void read_sizes(const fc_filter *f, size_t first, size_t many, double *si
             sizes[i] = size_of(f, first + i);
 }
 
-enum { READ = 64 };     /* sizes at a time */
+enum { READ = 64 }; /* sizes at a time */
 
 static double largest(const fc_filter *f, size_t count) {
     double sizes[READ], most[4] = {0, 0, 0, 0};
@@ -118,8 +122,8 @@ double fc_fft_plain_sum(const fc_fft_taps *taps, double cap, double least) {
     return INFINITY;
 }
 
-size_t fc_fft_sort_taps(const fc_filter *f, const fc_fft_taps *taps, size_t least, fc_sparse_place *places,
-                        void *sizes) {
+size_t fc_fft_sort_taps(
+    const fc_filter *f, const fc_fft_taps *taps, size_t least, fc_sparse_place *places, void *sizes) {
     const int top = quarter_of(taps->most);
     const size_t count = (size_t)(f->k_h * f->k_w);
     size_t next[FC_FFT_LOTS] = {0}, taken = 0, lots = 0;
@@ -136,8 +140,8 @@ size_t fc_fft_sort_taps(const fc_filter *f, const fc_fft_taps *taps, size_t leas
             if (from[i] < smallest)
                 continue;
             const size_t to = next[lot_of(from[i], top)]++, tap = first + i;
-            places[to] = (fc_sparse_place){tap / (size_t)f->k_w,
-                                           (tap % (size_t)f->k_w) << fc_filter_is_complex(f->work)};
+            places[to] = (fc_sparse_place){
+                tap / (size_t)f->k_w, (tap % (size_t)f->k_w) << fc_filter_is_complex(f->work)};
             if (f->work == FC_F32 || f->work == FC_C64)
                 ((float *)sizes)[to] = (float)from[i];
             else

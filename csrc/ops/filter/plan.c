@@ -13,8 +13,8 @@ static const fc_filter_algorithm *const algorithms[] = {
 };
 enum {
     ALGORITHMS = sizeof algorithms / sizeof *algorithms,
-    STREAMED_BYTES = 4 << 20,       /* results of this size are no longer in a cache when they are read */
-    MEMORY_BYTES_A_CYCLE = 6,       /* what a core moves, with the others at work too */
+    STREAMED_BYTES = 4 << 20, /* results of this size are no longer in a cache when they are read */
+    MEMORY_BYTES_A_CYCLE = 6, /* what a core moves, with the others at work too */
     CACHE_BYTES_A_CYCLE = 24
 };
 
@@ -24,32 +24,58 @@ const char *fc_filter_algorithm_name(fc_filter_algorithm_id id) {
 
 static fc_convolve2d_fn *direct_kernel(const fc_kernels *kernels, fc_dtype work) {
     switch (work) {
-    case FC_BOOL: return kernels->convolve2d_bool;
-    case FC_I8: case FC_U8: return kernels->convolve2d_b8;
-    case FC_I16: case FC_U16: return kernels->convolve2d_b16;
-    case FC_I32: case FC_U32: return kernels->convolve2d_b32;
-    case FC_I64: case FC_U64: return kernels->convolve2d_b64;
-    case FC_F32: return kernels->convolve2d_f32;
-    case FC_F64: return kernels->convolve2d_f64;
-    case FC_LONGDOUBLE: return kernels->convolve2d_longdouble;
-    case FC_C64: return kernels->convolve2d_complex_f32;
-    case FC_C128: return kernels->convolve2d_complex_f64;
-    case FC_CLONGDOUBLE: return kernels->convolve2d_clongdouble;
-    default: return NULL;
+    case FC_BOOL:
+        return kernels->convolve2d_bool;
+    case FC_I8:
+    case FC_U8:
+        return kernels->convolve2d_b8;
+    case FC_I16:
+    case FC_U16:
+        return kernels->convolve2d_b16;
+    case FC_I32:
+    case FC_U32:
+        return kernels->convolve2d_b32;
+    case FC_I64:
+    case FC_U64:
+        return kernels->convolve2d_b64;
+    case FC_F32:
+        return kernels->convolve2d_f32;
+    case FC_F64:
+        return kernels->convolve2d_f64;
+    case FC_LONGDOUBLE:
+        return kernels->convolve2d_longdouble;
+    case FC_C64:
+        return kernels->convolve2d_complex_f32;
+    case FC_C128:
+        return kernels->convolve2d_complex_f64;
+    case FC_CLONGDOUBLE:
+        return kernels->convolve2d_clongdouble;
+    default:
+        return NULL;
     }
 }
 
 static fc_status find_conversions(fc_filter *f) {
-#define WIDEN(from, to, slot) if (f->image_type == from && f->work == to) f->widen = f->kernels->slot;
-    WIDEN(FC_U8, FC_F32, widen_u8) WIDEN(FC_I8, FC_F32, widen_i8) WIDEN(FC_U16, FC_F32, widen_u16) WIDEN(FC_I16, FC_F32, widen_i16)
-    WIDEN(FC_I32, FC_F64, widen_i32) WIDEN(FC_U8, FC_I16, widen_u8_u16) WIDEN(FC_U8, FC_U16, widen_u8_u16)
-    WIDEN(FC_F16, FC_F32, widen_f16) WIDEN(FC_BF16, FC_F32, widen_bf16)
+#define WIDEN(from, to, slot)                   \
+    if (f->image_type == from && f->work == to) \
+        f->widen = f->kernels->slot;
+    WIDEN(FC_U8, FC_F32, widen_u8)
+    WIDEN(FC_I8, FC_F32, widen_i8)
+    WIDEN(FC_U16, FC_F32, widen_u16)
+            WIDEN(FC_I16, FC_F32, widen_i16) WIDEN(FC_I32, FC_F64, widen_i32) WIDEN(FC_U8, FC_I16, widen_u8_u16)
+                WIDEN(FC_U8, FC_U16, widen_u8_u16) WIDEN(FC_F16, FC_F32, widen_f16) WIDEN(FC_BF16, FC_F32, widen_bf16)
 #undef WIDEN
-#define NARROW(from, to, slot) if (f->work == from && f->result == to) f->narrow = f->kernels->slot;
-    NARROW(FC_F32, FC_U8, narrow_u8) NARROW(FC_F32, FC_I8, narrow_i8) NARROW(FC_F32, FC_U16, narrow_u16) NARROW(FC_F32, FC_I16, narrow_i16)
-    NARROW(FC_F64, FC_I32, narrow_i32) NARROW(FC_I16, FC_U8, narrow_i16_u8) NARROW(FC_U16, FC_U8, narrow_u16_u8)
+#define NARROW(from, to, slot)              \
+    if (f->work == from && f->result == to) \
+        f->narrow = f->kernels->slot;
+                    NARROW(FC_F32, FC_U8, narrow_u8) NARROW(FC_F32, FC_I8, narrow_i8) NARROW(FC_F32, FC_U16, narrow_u16)
+                        NARROW(FC_F32, FC_I16, narrow_i16) NARROW(FC_F64, FC_I32, narrow_i32)
+                            NARROW(FC_I16, FC_U8, narrow_i16_u8) NARROW(FC_U16, FC_U8, narrow_u16_u8)
 #undef NARROW
-    return (f->image_type != f->work && !f->widen) || (f->work != f->result && !f->narrow) ? FC_BAD_DTYPE : FC_OK;
+                                return (f->image_type != f->work && !f->widen) ||
+            (f->work != f->result && !f->narrow)
+        ? FC_BAD_DTYPE
+        : FC_OK;
 }
 
 /* The kernel that reads bytes as they are, which needs a fill value that is a byte. */
@@ -101,7 +127,8 @@ double fc_filter_lanes(const fc_filter *f) {
 
 double fc_filter_sums_cycles(const fc_filter *f, double work) {
     const double arithmetic = numbers(f) / fc_filter_lanes(f) * work * (fc_filter_is_complex(f->work) ? 2 : 1);
-    const double moved = numbers(f) * (double)(f->image_number + f->out_number) / (f->streams ? MEMORY_BYTES_A_CYCLE : CACHE_BYTES_A_CYCLE);
+    const double moved = numbers(f) * (double)(f->image_number + f->out_number) /
+        (f->streams ? MEMORY_BYTES_A_CYCLE : CACHE_BYTES_A_CYCLE);
     return arithmetic > moved ? arithmetic : moved;
 }
 
@@ -127,10 +154,17 @@ static const fc_filter_algorithm *cheapest(const fc_filter *f, const fc_filter_t
 /* Kernels that round every product, in the order of the taps given. */
 static void unfuse(fc_filter *f) {
     switch (f->work) {
-    case FC_F32: f->run = f->kernels->convolve2d_unfused_f32; break;
-    case FC_F64: f->run = f->kernels->convolve2d_unfused_f64; break;
-    case FC_C64: f->run = f->kernels->convolve2d_complex_unfused_f32; break;
-    default: f->run = f->kernels->convolve2d_complex_unfused_f64;
+    case FC_F32:
+        f->run = f->kernels->convolve2d_unfused_f32;
+        break;
+    case FC_F64:
+        f->run = f->kernels->convolve2d_unfused_f64;
+        break;
+    case FC_C64:
+        f->run = f->kernels->convolve2d_complex_unfused_f32;
+        break;
+    default:
+        f->run = f->kernels->convolve2d_complex_unfused_f64;
     }
     f->sum = f->run;
     f->reads = f->reads ? f->kernels->convolve2d_unfused_u8_f32 : NULL;
@@ -191,8 +225,9 @@ static fc_status explain(fc_filter *f, fc_filter_algorithm_id id, fc_filter_plan
     }
     fc_scratch_free(memory);
     plan->flops = 2 * numbers(f) * (double)f->k_h * (double)f->k_w * (fc_filter_is_complex(f->work) ? 4 : 1);
-    plan->bytes = numbers(f) * (double)f->out_number + (double)(f->h * f->channels) * (double)f->w * (double)f->image_number
-        + (double)f->k_h * (double)f->k_w * (double)f->number;
+    plan->bytes = numbers(f) * (double)f->out_number +
+        (double)(f->h * f->channels) * (double)f->w * (double)f->image_number +
+        (double)f->k_h * (double)f->k_w * (double)f->number;
     return FC_OK;
 }
 

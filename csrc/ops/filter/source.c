@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cells of the image for a kernel: pointers to its rows where nothing else is needed, so that rows above and below it cost nothing; copies of
- * the columns that cross its left or right border, of converted numbers, of single channels.
+ * Cells of the image for a kernel: pointers to its rows where nothing else is needed, so that rows above and below it
+ * cost nothing; copies of the columns that cross its left or right border, of converted numbers, of single channels.
  */
 #include <math.h>
 #include <string.h>
@@ -11,10 +11,11 @@
 #include "ops/filter/filter.h"
 
 enum {
-    CHUNK = 256,                    /* numbers gathered at a time */
+    CHUNK = 256, /* numbers gathered at a time */
     LINE_BYTES = 64,
-    NARROW_BYTES = 1024,            /* pieces below this gain nothing from being read in place */
-    TAP_BYTES = 18                  /* nor do those below this for each tap: columns of their own at the borders take longer than copies */
+    NARROW_BYTES = 1024, /* pieces below this gain nothing from being read in place */
+    TAP_BYTES =
+        18 /* nor do those below this for each tap: columns of their own at the borders take longer than copies */
 };
 
 ptrdiff_t fc_filter_folded(ptrdiff_t i, ptrdiff_t n, fc_boundary boundary) {
@@ -34,32 +35,42 @@ ptrdiff_t fc_filter_folded(ptrdiff_t i, ptrdiff_t n, fc_boundary boundary) {
 
 static void copy_number(unsigned char *to, const unsigned char *from, size_t size) {
     switch (size) {
-    case 1: *to = *from; break;
-    case 2: memcpy(to, from, 2); break;
-    case 4: memcpy(to, from, 4); break;
-    case 8: memcpy(to, from, 8); break;
-    default: memcpy(to, from, size);
+    case 1:
+        *to = *from;
+        break;
+    case 2:
+        memcpy(to, from, 2);
+        break;
+    case 4:
+        memcpy(to, from, 4);
+        break;
+    case 8:
+        memcpy(to, from, 8);
+        break;
+    default:
+        memcpy(to, from, size);
     }
 }
 
 /* to[i] = from[i * step], i < count, numbers of `size` bytes. */
 static void take(const unsigned char *source, size_t step, size_t count, size_t size, unsigned char *target) {
-#define TAKE(bytes)                                                                     \
-    case bytes:                                                                         \
-        for (size_t i = 0; i < count; i++)                                              \
-            memcpy(target + i * bytes, source + i * step * bytes, bytes);               \
+#define TAKE(bytes)                                                       \
+    case bytes:                                                           \
+        for (size_t i = 0; i < count; i++)                                \
+            memcpy(target + i * bytes, source + i * step * bytes, bytes); \
         break;
     switch (size) {
-    TAKE(1) TAKE(2) TAKE(4) TAKE(8)
-    default:
-        for (size_t i = 0; i < count; i++)
-            memcpy(target + i * size, source + i * step * size, size);
+        TAKE(1)
+        TAKE(2)
+        TAKE(4)
+        TAKE(8) default : for (size_t i = 0; i < count; i++) memcpy(target + i * size, source + i * step * size, size);
     }
 #undef TAKE
 }
 
 /* count pixels of an image row from column first on, any of them outside, in the image's type to `to`. */
-static void gather(const fc_filter *f, const unsigned char *row, ptrdiff_t first, ptrdiff_t count, ptrdiff_t channel, unsigned char *to) {
+static void gather(const fc_filter *f, const unsigned char *row, ptrdiff_t first, ptrdiff_t count, ptrdiff_t channel,
+    unsigned char *to) {
     const size_t size = f->image_number, pixel = size * (size_t)f->channels, taken = channel < 0 ? pixel : size;
     row += channel < 0 ? 0 : (size_t)channel * size;
     if (channel >= 0 && first >= 0 && first + count <= f->w) {
@@ -83,7 +94,8 @@ static void fill_numbers(const fc_filter *f, unsigned char *to, size_t count) {
 }
 
 /* Pixels that lie outside the image, or of a single channel, in the type of work. */
-static void stage_scattered(const fc_filter *f, const unsigned char *row, ptrdiff_t first, ptrdiff_t count, ptrdiff_t channel, unsigned char *to) {
+static void stage_scattered(const fc_filter *f, const unsigned char *row, ptrdiff_t first, ptrdiff_t count,
+    ptrdiff_t channel, unsigned char *to) {
     const ptrdiff_t taken = channel < 0 ? f->channels : 1, most = fc_max(CHUNK / taken, 1);
     unsigned char chunk[CHUNK * 16];
     if (!f->widen) {
@@ -92,7 +104,7 @@ static void stage_scattered(const fc_filter *f, const unsigned char *row, ptrdif
     }
     for (ptrdiff_t i = 0; i < count && taken > CHUNK; i++)
         f->widen(row + (size_t)(fc_filter_folded(first + i, f->w, f->boundary) * taken) * f->image_number,
-                 to + (size_t)(i * taken) * f->cell, (size_t)taken);
+            to + (size_t)(i * taken) * f->cell, (size_t)taken);
     if (taken > CHUNK)
         return;
     for (ptrdiff_t done = 0, n; done < count; done += n) {
@@ -103,7 +115,8 @@ static void stage_scattered(const fc_filter *f, const unsigned char *row, ptrdif
 }
 
 /* Pixels [first, first + count) of an image row, border included. */
-static void stage_row(const fc_filter *f, const unsigned char *row, ptrdiff_t first, ptrdiff_t count, ptrdiff_t channel, unsigned char *to) {
+static void stage_row(const fc_filter *f, const unsigned char *row, ptrdiff_t first, ptrdiff_t count, ptrdiff_t channel,
+    unsigned char *to) {
     const ptrdiff_t from = fc_min(fc_max(-first, 0), count), end = fc_max(fc_min(f->w - first, count), from);
     const size_t taken = channel < 0 ? (size_t)f->channels : 1, pixel = taken * f->cell;
     unsigned char *inside = to + (size_t)from * pixel, *behind = to + (size_t)end * pixel;
@@ -154,7 +167,8 @@ void fc_filter_source(const fc_filter *f, fc_rect rect, ptrdiff_t channel, const
             rows[i] = filled;
             continue;
         }
-        const unsigned char *row = (const unsigned char *)f->image + (size_t)fc_filter_folded(y, f->h, f->boundary) * image_row;
+        const unsigned char *row = (const unsigned char *)f->image +
+            (size_t)fc_filter_folded(y, f->h, f->boundary) * image_row;
         if (in_place) {
             rows[i] = row + (size_t)(rect.col * f->channels) * f->image_number;
             continue;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finished sums on their way to the result: rounded to its type, and past the caches where the result is too large for them. A line that is
- * written whole past the caches is not read first, a third of what a filter of few taps moves.
+ * Finished sums on their way to the result: rounded to its type, and past the caches where the result is too large for
+ * them. A line that is written whole past the caches is not read first, a third of what a filter of few taps moves.
  */
 #include <string.h>
 
@@ -36,16 +36,16 @@ static void store_row(const fc_filter *f, const unsigned char *sums, size_t coun
 
 /* to[i * step] = from[i], i < count, numbers of `size` bytes. */
 static void spread(const unsigned char *from, size_t count, size_t size, unsigned char *to, size_t step) {
-#define SPREAD(bytes)                                                                   \
-    case bytes:                                                                         \
-        for (size_t i = 0; i < count; i++)                                              \
-            memcpy(to + i * step * bytes, from + i * bytes, bytes);                     \
+#define SPREAD(bytes)                                               \
+    case bytes:                                                     \
+        for (size_t i = 0; i < count; i++)                          \
+            memcpy(to + i * step * bytes, from + i * bytes, bytes); \
         break;
     switch (size) {
-    SPREAD(1) SPREAD(2) SPREAD(4) SPREAD(8)
-    default:
-        for (size_t i = 0; i < count; i++)
-            memcpy(to + i * step * size, from + i * size, size);
+        SPREAD(1)
+        SPREAD(2)
+        SPREAD(4)
+        SPREAD(8) default : for (size_t i = 0; i < count; i++) memcpy(to + i * step * size, from + i * size, size);
     }
 #undef SPREAD
 }

@@ -10,17 +10,18 @@
 #include "ops/filter/filter.h"
 
 enum {
-    SUMMED = 15 * 15,           /* equal taps from which box.c is always ahead of factors */
-    FACTORED_CYCLES = 4000,     /* of the direct sums, from which looking for factors may pay */
-    LOOK_CYCLES = 6,            /* a tap, for all but its factors */
-    FACTOR_CYCLES = 25,         /* a tap and a factor */
-    FEW = 64,                   /* taps that are looked at in no time */
-    CANCELLING = 12             /* taps other than 0, of which products apart from sums cost little beside moving the image */
+    SUMMED = 15 * 15,       /* equal taps from which box.c is always ahead of factors */
+    FACTORED_CYCLES = 4000, /* of the direct sums, from which looking for factors may pay */
+    LOOK_CYCLES = 6,        /* a tap, for all but its factors */
+    FACTOR_CYCLES = 25,     /* a tap and a factor */
+    FEW = 64,               /* taps that are looked at in no time */
+    CANCELLING = 12 /* taps other than 0, of which products apart from sums cost little beside moving the image */
 };
 
 /*
- * Of one vector. The costs of filters are to one another as on CPUs that multiply and add a vector a cycle: measured on such with AVX-512. So
- * they are with AVX2, whose CPUs do twice as much of everything; with two units for AVX-512, of the arithmetic alone.
+ * Of one vector. The costs of filters are to one another as on CPUs that multiply and add a vector a cycle: measured on
+ * such with AVX-512. So they are with AVX2, whose CPUs do twice as much of everything; with two units for AVX-512, of
+ * the arithmetic alone.
  */
 static double tap_cycles(const fc_filter *f) {
     enum { WIDE_BYTES = 64 };
@@ -50,19 +51,20 @@ int fc_filter_rows_finite(const fc_filter *f, const void *const *rows, size_t co
 int fc_filter_is_complex(fc_dtype dtype) { return dtype == FC_C64 || dtype == FC_C128 || dtype == FC_CLONGDOUBLE; }
 
 /* to[col * rows + row] = from[row * pitch + col] for numbers of `size` bytes, `step` bytes apart in from. */
-static void turn(const unsigned char *from, size_t step, size_t pitch, size_t rows, size_t cols, size_t size, unsigned char *to) {
-#define TURN(bytes)                                                                                         \
-    case bytes:                                                                                             \
-        for (size_t row = 0; row < rows; row++)                                                             \
-            for (size_t col = 0; col < cols; col++)                                                         \
-                memcpy(to + (col * rows + row) * bytes, from + (row * pitch + col) * step, bytes);          \
+static void turn(
+    const unsigned char *from, size_t step, size_t pitch, size_t rows, size_t cols, size_t size, unsigned char *to) {
+#define TURN(bytes)                                                                                \
+    case bytes:                                                                                    \
+        for (size_t row = 0; row < rows; row++)                                                    \
+            for (size_t col = 0; col < cols; col++)                                                \
+                memcpy(to + (col * rows + row) * bytes, from + (row * pitch + col) * step, bytes); \
         break;
     switch (size) {
-    TURN(1) TURN(2) TURN(4) TURN(8)
-    default:
-        for (size_t row = 0; row < rows; row++)
-            for (size_t col = 0; col < cols; col++)
-                memcpy(to + (col * rows + row) * size, from + (row * pitch + col) * step, size);
+        TURN(1)
+        TURN(2)
+        TURN(4)
+        TURN(8) default : for (size_t row = 0; row < rows; row++) for (size_t col = 0; col < cols; col++)
+                              memcpy(to + (col * rows + row) * size, from + (row * pitch + col) * step, size);
     }
 #undef TURN
 }
@@ -82,28 +84,48 @@ void fc_filter_pack_taps(const fc_filter *f, const void *kernel, size_t pitch, s
 /* Of the first `count` taps; 1 for types of which no more is asked. */
 static int all_finite(const fc_filter *f, size_t count) {
     switch (f->work) {
-    case FC_F32: return f->kernels->finite_f32(f->kernel, count);
-    case FC_F64: return f->kernels->finite_f64(f->kernel, count);
-    case FC_C64: return f->kernels->finite_f32(f->kernel, 2 * count);
-    case FC_C128: return f->kernels->finite_f64(f->kernel, 2 * count);
-    default: return 1;
+    case FC_F32:
+        return f->kernels->finite_f32(f->kernel, count);
+    case FC_F64:
+        return f->kernels->finite_f64(f->kernel, count);
+    case FC_C64:
+        return f->kernels->finite_f32(f->kernel, 2 * count);
+    case FC_C128:
+        return f->kernels->finite_f64(f->kernel, 2 * count);
+    default:
+        return 1;
     }
 }
 
-#define COUNT_NONZERO(type) for (size_t i = 0; i < count; i++) found += ((const type *)f->kernel)[i] != 0;
+#define COUNT_NONZERO(type)            \
+    for (size_t i = 0; i < count; i++) \
+        found += ((const type *)f->kernel)[i] != 0;
 static size_t nonzero(const fc_filter *f, size_t count) {
     static const unsigned char zeros[16];
     const unsigned char *tap = f->kernel;
     size_t found = 0;
     switch (f->work) {
-    case FC_BOOL: case FC_I8: case FC_U8: COUNT_NONZERO(uint8_t) break;
-    case FC_I16: case FC_U16: COUNT_NONZERO(uint16_t) break;
-    case FC_I32: case FC_U32: COUNT_NONZERO(uint32_t) break;
-    case FC_I64: case FC_U64: COUNT_NONZERO(uint64_t) break;
-    case FC_F32: COUNT_NONZERO(float) break;
-    case FC_F64: COUNT_NONZERO(double) break;
-    case FC_C64: COUNT_NONZERO(float _Complex) break;
-    case FC_C128: COUNT_NONZERO(double _Complex) break;
+    case FC_BOOL:
+    case FC_I8:
+    case FC_U8:
+        COUNT_NONZERO(uint8_t) break;
+    case FC_I16:
+    case FC_U16:
+        COUNT_NONZERO(uint16_t) break;
+    case FC_I32:
+    case FC_U32:
+        COUNT_NONZERO(uint32_t) break;
+    case FC_I64:
+    case FC_U64:
+        COUNT_NONZERO(uint64_t) break;
+    case FC_F32:
+        COUNT_NONZERO(float) break;
+    case FC_F64:
+        COUNT_NONZERO(double) break;
+    case FC_C64:
+        COUNT_NONZERO(float _Complex) break;
+    case FC_C128:
+        COUNT_NONZERO(double _Complex) break;
     default:
         for (size_t i = 0; i < count; i++, tap += f->number)
             found += memcmp(tap, zeros, sizeof zeros) != 0;
@@ -113,7 +135,8 @@ static size_t nonzero(const fc_filter *f, size_t count) {
 #undef COUNT_NONZERO
 
 static double part_of(const fc_filter *f, size_t i) {
-    return f->work == FC_F32 || f->work == FC_C64 ? (double)((const float *)f->kernel)[i] : ((const double *)f->kernel)[i];
+    return f->work == FC_F32 || f->work == FC_C64 ? (double)((const float *)f->kernel)[i]
+                                                  : ((const double *)f->kernel)[i];
 }
 
 /* Whether the numbers first, first + step, ... below end that are tap i times a power of two, up to sign, sum to 0. */
@@ -129,14 +152,15 @@ static int group_cancels(const fc_filter *f, size_t i, size_t first, size_t step
 }
 
 /*
- * Whether few taps are pairs, or a number times integers, that sum to 0: Haar's, Prewitt's, Sobel's, Scharr's, Laplacians. Then equal cells
- * give equal products, which leave nothing if each of them is rounded.
+ * Whether few taps are pairs, or a number times integers, that sum to 0: Haar's, Prewitt's, Sobel's, Scharr's,
+ * Laplacians. Then equal cells give equal products, which leave nothing if each of them is rounded.
  */
 static int cancels(const fc_filter *f, const fc_filter_taps *taps, size_t count) {
     const size_t step = (size_t)fc_filter_is_complex(f->work) + 1, end = count * step;
     const int is_float = f->work == FC_F32 || f->work == FC_C64;
     double sum[2] = {0, 0}, size = 0;
-    if ((!is_float && f->work != FC_F64 && f->work != FC_C128) || !taps->finite || taps->equal || taps->nonzero > CANCELLING || count > FEW)
+    if ((!is_float && f->work != FC_F64 && f->work != FC_C128) || !taps->finite || taps->equal ||
+        taps->nonzero > CANCELLING || count > FEW)
         return 0;
     for (size_t i = 0; i < end; i++) {
         sum[i % step] += part_of(f, i);
@@ -190,7 +214,8 @@ fc_status fc_filter_know(const fc_filter *f, fc_filter_algorithm_id id, fc_filte
     if (!columns)
         return FC_OUT_OF_MEMORY;
     unsigned char *rows = columns + (size_t)f->k_h * most * f->number;
-    const fc_status status = fc_factor(f->work, f->kernel, (size_t)f->k_h, (size_t)f->k_w, most, columns, rows, &taps->rank);
+    const fc_status status = fc_factor(
+        f->work, f->kernel, (size_t)f->k_h, (size_t)f->k_w, most, columns, rows, &taps->rank);
     if (status) {
         fc_scratch_free(columns);
         return status;

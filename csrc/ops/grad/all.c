@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* All gradients of a convolution with bias and activation; that of the activation is taken in the pass that sums the bias's. */
+/* All gradients of a convolution with bias and activation; that of the activation is taken in the pass that sums the
+ * bias's. */
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/conv2d.h"
 #include "ops/grad/bias.h"
 
-typedef struct output_size { ptrdiff_t h, w; size_t count; } output_size;
+typedef struct output_size {
+    ptrdiff_t h, w;
+    size_t count;
+} output_size;
 
-static fc_status from_dz(const fc_conv2d_params *p, const void *x, const void *kernel, const void *dz, void *dx, void *dkernel) {
+static fc_status from_dz(
+    const fc_conv2d_params *p, const void *x, const void *kernel, const void *dz, void *dx, void *dkernel) {
     fc_conv2d_params plain = *p;
     plain.activation = FC_LINEAR;
-    plain.algorithm = FC_CONV_AUTO;     /* p's is the forward pass's */
+    plain.algorithm = FC_CONV_AUTO; /* p's is the forward pass's */
     if (dx)
         FC_TRY(fc_conv2d_input_grad(&plain, dz, kernel, dx));
     return dkernel ? fc_conv2d_kernel_grad(&plain, FC_KERNEL_GRAD_AUTO, x, dz, dkernel) : FC_OK;
 }
 
-static fc_status through_activation(const fc_conv2d_params *p, output_size out, const void *y, const void *dy, void *dz, void *dbias) {
+static fc_status through_activation(
+    const fc_conv2d_params *p, output_size out, const void *y, const void *dy, void *dz, void *dbias) {
     const fc_activation_pass pass = {p->activation, p->alpha, y, dy, dz};
     if (dbias)
         return fc_bias_grad_of(p->dtype, p->layout, p->n, out.h, out.w, p->c_out, &pass, dz, dbias);
@@ -24,7 +30,7 @@ static fc_status through_activation(const fc_conv2d_params *p, output_size out, 
 }
 
 fc_status fc_conv2d_grads(const fc_conv2d_params *p, const void *x, const void *kernel, const void *y, const void *dy,
-                          void *dx, void *dkernel, void *dbias) {
+    void *dx, void *dkernel, void *dbias) {
     output_size out;
     size_t bytes;
     FC_TRY(fc_conv2d_check(p, &out.h, &out.w));

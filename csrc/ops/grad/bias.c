@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sums of dy over all pixels, a channel each, in double. dy is a matrix: channels_last, a row a pixel with a column a channel;
- * channels_first, a row an image with the columns of a plane together. Rows are added up first, then the columns of a plane. A task
- * has a slice of the rows and a chunk of the columns; the sums of the slices are added in order.
+ * Sums of dy over all pixels, a channel each, in double. dy is a matrix: channels_last, a row a pixel with a column a
+ * channel; channels_first, a row an image with the columns of a plane together. Rows are added up first, then the
+ * columns of a plane. A task has a slice of the rows and a chunk of the columns; the sums of the slices are added in
+ * order.
  */
 #include "ops/grad/bias.h"
 
@@ -15,10 +16,10 @@
 #include "ops/algo/pack.h"
 
 enum {
-    TASK = 16384,       /* numbers of a task, at least, where there are as many */
-    MOST_TASKS = 64,    /* of slices times chunks, where a slice is not all rows */
-    COLUMNS = 2048,     /* of a chunk: as many sums stay in L1 */
-    PIECE = 1024        /* numbers whose dz is written and added while it is in L1 */
+    TASK = 16384,    /* numbers of a task, at least, where there are as many */
+    MOST_TASKS = 64, /* of slices times chunks, where a slice is not all rows */
+    COLUMNS = 2048,  /* of a chunk: as many sums stay in L1 */
+    PIECE = 1024     /* numbers whose dz is written and added while it is in L1 */
 };
 
 typedef struct bias_job {
@@ -30,7 +31,7 @@ typedef struct bias_job {
     size_t slices, batch;       /* batch: rows added side by side, where a chunk is all columns */
     size_t chunks, run, pieces; /* a chunk is `run` channels, or one of the `pieces` of a channel */
     const char *dz;
-    double *sums;               /* [slice][piece][c] */
+    double *sums; /* [slice][piece][c] */
 } bias_job;
 
 /* At most PIECE numbers. */
@@ -53,7 +54,7 @@ static void take_pass(const bias_job *job, size_t at, size_t count) {
     const size_t offset = at * job->size;
     if (pass)
         fc_activate_grad(job->dtype, pass->activation, pass->alpha, count, NULL, (const char *)pass->y + offset,
-                         (const char *)pass->dy + offset, (char *)pass->dz + offset);
+            (const char *)pass->dy + offset, (char *)pass->dz + offset);
 }
 
 /* sums[0] ... sums[width - 1] = the sums over `parts`, a power of two, of such rows. */
@@ -76,14 +77,16 @@ static double total(const fc_kernels *kernels, double *sums, size_t count) {
 static void sum_chunk(void *job_, size_t task, size_t worker) {
     (void)worker;
     const bias_job *job = job_;
-    const size_t slice = task / job->chunks, chunk = task % job->chunks, channel = chunk / job->pieces * job->run, piece = chunk % job->pieces;
+    const size_t slice = task / job->chunks, chunk = task % job->chunks, channel = chunk / job->pieces * job->run,
+                 piece = chunk % job->pieces;
     const size_t channels = fc_least(job->run, job->c - channel), from = job->pixels * piece / job->pieces;
     const size_t of_plane = job->pixels * (piece + 1) / job->pieces - from, columns = channels * of_plane;
     const size_t end = job->rows * (slice + 1) / job->slices;
     double columns_sums[COLUMNS], *sums = job->sums + (slice * job->pieces + piece) * job->c + channel;
     memset(columns_sums, 0, job->batch * columns * sizeof *sums);
     for (size_t row = job->rows * slice / job->slices; row < end; row += job->batch) {
-        const size_t at = row * job->width + channel * job->pixels + from, count = fc_least(end - row, job->batch) * columns;
+        const size_t at = row * job->width + channel * job->pixels + from,
+                     count = fc_least(end - row, job->batch) * columns;
         for (size_t i = 0; i < count; i += PIECE) {
             const size_t n = fc_least(count - i, PIECE);
             take_pass(job, at + i, n);
@@ -116,7 +119,8 @@ static void cut(bias_job *job) {
     job->batch = 1;
     while (job->chunks == 1 && 2 * job->batch * job->width <= PIECE && 2 * job->batch <= job->rows)
         job->batch *= 2;
-    const size_t slices = fc_least(fc_least(fc_parts(job->rows * job->width, TASK), MOST_TASKS) / job->chunks, job->rows);
+    const size_t slices = fc_least(
+        fc_least(fc_parts(job->rows * job->width, TASK), MOST_TASKS) / job->chunks, job->rows);
     job->slices = slices ? slices : 1;
 }
 
@@ -128,7 +132,8 @@ static fc_status run(bias_job *job, char *dbias) {
     job->sums = fc_scratch_alloc(bytes);
     if (!job->sums)
         return FC_OUT_OF_MEMORY;
-    fc_parallel_for(tasks, fc_parallel_workers(tasks, (job->pass ? 48.0 : 16.0) * (double)job->rows * (double)job->width), sum_chunk, job);
+    fc_parallel_for(tasks,
+        fc_parallel_workers(tasks, (job->pass ? 48.0 : 16.0) * (double)job->rows * (double)job->width), sum_chunk, job);
     for (size_t i = 1; i < sums; i++)
         job->kernels->accumulate_f64(job->sums + i * job->c, job->sums, job->c);
     store(job, dbias);
@@ -137,7 +142,7 @@ static fc_status run(bias_job *job, char *dbias) {
 }
 
 fc_status fc_bias_grad_of(fc_dtype dtype, fc_layout layout, ptrdiff_t n, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c,
-                          const fc_activation_pass *pass, const void *dz, void *dbias) {
+    const fc_activation_pass *pass, const void *dz, void *dbias) {
     if (!fc_is_half(dtype) && dtype != FC_F32 && dtype != FC_F64)
         return FC_BAD_DTYPE;
     if (layout != FC_NHWC && layout != FC_NCHW)
@@ -146,7 +151,8 @@ fc_status fc_bias_grad_of(fc_dtype dtype, fc_layout layout, ptrdiff_t n, ptrdiff
     const size_t pixels = (size_t)h * (size_t)w;
     const fc_kernels *kernels;
     FC_TRY(fc_find_kernels(&kernels));
-    bias_job job = {.kernels = kernels, .pass = pass, .dtype = dtype, .size = fc_dtype_size(dtype), .c = (size_t)c, .dz = dz};
+    bias_job job = {
+        .kernels = kernels, .pass = pass, .dtype = dtype, .size = fc_dtype_size(dtype), .c = (size_t)c, .dz = dz};
     job.pixels = layout == FC_NCHW && n && pixels ? pixels : 1;
     job.rows = n && pixels ? (size_t)n * (layout == FC_NCHW ? 1 : pixels) : 0;
     if (!job.c)
@@ -155,6 +161,7 @@ fc_status fc_bias_grad_of(fc_dtype dtype, fc_layout layout, ptrdiff_t n, ptrdiff
     return run(&job, dbias);
 }
 
-fc_status fc_bias_grad(fc_dtype dtype, fc_layout layout, ptrdiff_t n, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, const void *dy, void *dbias) {
+fc_status fc_bias_grad(
+    fc_dtype dtype, fc_layout layout, ptrdiff_t n, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, const void *dy, void *dbias) {
     return fc_bias_grad_of(dtype, layout, n, h, w, c, NULL, dy, dbias);
 }

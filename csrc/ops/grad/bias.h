@@ -12,8 +12,9 @@ typedef struct fc_activation_pass {
     void *dz;
 } fc_activation_pass;
 
-/* dbias[c] = the sum of dz, which `pass` writes first where it is not NULL: while it is in cache. The bits are those of fc_bias_grad of dz. */
+/* dbias[c] = the sum of dz, which `pass` writes first where it is not NULL: while it is in cache. The bits are those of
+ * fc_bias_grad of dz. */
 fc_status fc_bias_grad_of(fc_dtype dtype, fc_layout layout, ptrdiff_t n, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c,
-                          const fc_activation_pass *pass, const void *dz, void *dbias);
+    const fc_activation_pass *pass, const void *dz, void *dbias);
 
 #endif

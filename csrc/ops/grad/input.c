@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dx: a convolution of dy with the kernel turned by half a turn, its channels exchanged. With strides of 1 it is a layer like any other,
- * served by the forward algorithms. Under a stride each residue of the input coordinates meets its own subset of the taps, so that it
- * splits into stride_h * stride_w convolutions with strides of 1 and no zero is multiplied (Dumoulin and Visin, "A guide to convolution
- * arithmetic for deep learning", 2016, section 4); few input channels are scattered instead.
+ * dx: a convolution of dy with the kernel turned by half a turn, its channels exchanged. With strides of 1 it is a
+ * layer like any other, served by the forward algorithms. Under a stride each residue of the input coordinates meets
+ * its own subset of the taps, so that it splits into stride_h * stride_w convolutions with strides of 1 and no zero is
+ * multiplied (Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, section 4); few input
+ * channels are scattered instead.
  */
 #include <string.h>
 
@@ -15,9 +16,12 @@
 #include "ops/grad/scatter.h"
 #include "ops/grad/phase.h"
 
-enum { ZEROS = 256 << 10 };     /* bytes a task */
+enum { ZEROS = 256 << 10 }; /* bytes a task */
 
-typedef struct zeros_job { char *to; size_t bytes; } zeros_job;
+typedef struct zeros_job {
+    char *to;
+    size_t bytes;
+} zeros_job;
 
 static void zero_piece(void *job_, size_t task, size_t worker) {
     (void)worker;
@@ -47,9 +51,11 @@ static fc_conv2d_params turned_params(const fc_conv2d_params *p, const fc_conv_v
 }
 
 /* dx as a forward pass; *served is 0 where no forward layer is like it. */
-static fc_status run_turned(const fc_conv2d_params *p, const fc_conv_view *forward, const void *dy, const void *kernel, void *dx, int *served) {
+static fc_status run_turned(
+    const fc_conv2d_params *p, const fc_conv_view *forward, const void *dy, const void *kernel, void *dx, int *served) {
     const fc_conv2d_params q = turned_params(p, forward);
-    *served = p->stride_h == 1 && p->stride_w == 1 && q.h && q.w && q.pad_top >= 0 && q.pad_bottom >= 0 && q.pad_left >= 0 && q.pad_right >= 0;
+    *served = p->stride_h == 1 && p->stride_w == 1 && q.h && q.w && q.pad_top >= 0 && q.pad_bottom >= 0 &&
+        q.pad_left >= 0 && q.pad_right >= 0;
     if (!*served)
         return FC_OK;
     const fc_tap_subset rows = {0, 1, p->k_h}, cols = {0, 1, p->k_w};
@@ -70,14 +76,16 @@ static fc_status run_turned(const fc_conv2d_params *p, const fc_conv_view *forwa
 }
 
 /* A residue, by an algorithm that stores pixels wherever they lie. */
-static fc_status run_phase(const fc_conv2d_params *p, const fc_phase *phase, const void *dy, const void *kernel, char *dx) {
+static fc_status run_phase(
+    const fc_conv2d_params *p, const fc_phase *phase, const void *dy, const void *kernel, char *dx) {
     fc_layer layer = {.params = *p, .view = phase->view, .kernels = fc_active_kernels()};
     void *turned;
     layer.params.c_in = p->c_out;
     layer.params.c_out = p->c_in;
     layer.params.k_h = phase->rows.count;
     layer.params.k_w = phase->cols.count;
-    const int depthwise = p->layout == FC_NHWC && phase->view.dst.c == 1 && !fc_is_half(p->dtype) && fc_algorithm_depthwise.serves(&layer);
+    const int depthwise = p->layout == FC_NHWC && phase->view.dst.c == 1 && !fc_is_half(p->dtype) &&
+        fc_algorithm_depthwise.serves(&layer);
     dx += phase->offset * (ptrdiff_t)fc_dtype_size(p->dtype);
     if (!depthwise) {
         const void *across = fc_read_across(p, &phase->rows, &phase->cols, kernel, &layer.view);
@@ -91,7 +99,8 @@ static fc_status run_phase(const fc_conv2d_params *p, const fc_phase *phase, con
 
 static int has_taps(const fc_phase *phase) { return phase->rows.count && phase->cols.count; }
 
-static fc_status run_phases(const fc_conv2d_params *p, const fc_conv_view *forward, const void *dy, const void *kernel, char *dx) {
+static fc_status run_phases(
+    const fc_conv2d_params *p, const fc_conv_view *forward, const void *dy, const void *kernel, char *dx) {
     const ptrdiff_t down = fc_min(p->stride_h, p->h), right = fc_min(p->stride_w, p->w);
     int missed = 0;
     for (ptrdiff_t phase = 0; phase < down * right; phase++) {
@@ -112,7 +121,7 @@ fc_status fc_conv2d_input_grad(const fc_conv2d_params *p, const void *dy, const 
     fc_layer layer;
     fc_conv2d_params plain = *p;
     int served;
-    plain.algorithm = FC_CONV_AUTO;     /* p's and the activation are the forward pass's */
+    plain.algorithm = FC_CONV_AUTO; /* p's and the activation are the forward pass's */
     plain.activation = FC_LINEAR;
     FC_TRY(fc_layer_make(&plain, &layer));
     if (fc_is_integer(p->dtype))
@@ -121,12 +130,13 @@ fc_status fc_conv2d_input_grad(const fc_conv2d_params *p, const void *dy, const 
         fill_zeros(p, dx);
         return FC_OK;
     }
-    plain.stride_h = layer.view.rows.stride;    /* 1 for a single window, as the dilation of a single tap */
+    plain.stride_h = layer.view.rows.stride; /* 1 for a single window, as the dilation of a single tap */
     plain.stride_w = layer.view.cols.stride;
     plain.dilation_h = layer.view.rows.step;
     plain.dilation_w = layer.view.cols.step;
     FC_TRY(run_turned(&plain, &layer.view, dy, kernel, dx, &served));
     if (served)
         return FC_OK;
-    return fc_scatter_serves(p) ? fc_scatter_input_grad(&layer, dy, kernel, dx) : run_phases(&plain, &layer.view, dy, kernel, dx);
+    return fc_scatter_serves(p) ? fc_scatter_input_grad(&layer, dy, kernel, dx)
+                                : run_phases(&plain, &layer.view, dy, kernel, dx);
 }

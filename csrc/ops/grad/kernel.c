@@ -49,12 +49,13 @@ static fc_kernel_grad_id choose(const fc_layer *layer) {
     return chosen;
 }
 
-fc_status fc_conv2d_kernel_grad(const fc_conv2d_params *p, fc_kernel_grad_id id, const void *x, const void *dy, void *dkernel) {
+fc_status fc_conv2d_kernel_grad(
+    const fc_conv2d_params *p, fc_kernel_grad_id id, const void *x, const void *dy, void *dkernel) {
     fc_layer layer;
     if (id < FC_KERNEL_GRAD_AUTO || id >= FC_KERNEL_GRAD_COUNT)
         return FC_BAD_ARGUMENT;
     fc_conv2d_params plain = *p;
-    plain.algorithm = FC_CONV_AUTO;     /* p's is the forward pass's */
+    plain.algorithm = FC_CONV_AUTO; /* p's is the forward pass's */
     FC_TRY(fc_layer_make(&plain, &layer));
     if (fc_is_integer(p->dtype))
         return FC_BAD_DTYPE;

@@ -4,7 +4,8 @@
  *
  *     dkernel[s][t][c][o] = sum over the pixels of the output of x under tap (s, t), channel c, times dy[pixel][o],
  *
- * a reduction as long as the batch. ops/grad/kernel.c lists them, asks each what it serves and what it costs, and runs one.
+ * a reduction as long as the batch. ops/grad/kernel.c lists them, asks each what it serves and what it costs, and runs
+ * one.
  */
 #ifndef FC_OPS_GRAD_KERNEL_GRAD_H
 #define FC_OPS_GRAD_KERNEL_GRAD_H
@@ -13,9 +14,9 @@
 
 typedef struct fc_kernel_grad_algorithm {
     const char *name;
-    const char *needs;                      /* what it serves, as the end of "algorithm 'x' needs ..." */
-    int (*serves)(const fc_layer *layer);   /* of floating-point arrays, no size of which is 0 */
-    double (*cost)(const fc_layer *layer);  /* estimated cycles of one core: the cheapest that serves is chosen */
+    const char *needs;                     /* what it serves, as the end of "algorithm 'x' needs ..." */
+    int (*serves)(const fc_layer *layer);  /* of floating-point arrays, no size of which is 0 */
+    double (*cost)(const fc_layer *layer); /* estimated cycles of one core: the cheapest that serves is chosen */
     fc_status (*run)(const fc_layer *layer, const void *x, const void *dy, void *dkernel);
 } fc_kernel_grad_algorithm;
 

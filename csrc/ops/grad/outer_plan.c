@@ -7,8 +7,8 @@
 #include "ops/grad/outer.h"
 
 enum {
-    CHUNK = 512,        /* pixels summed in float: more would lose accuracy */
-    TASKS = 16          /* aimed at, for balance on many cores */
+    CHUNK = 512, /* pixels summed in float: more would lose accuracy */
+    TASKS = 16   /* aimed at, for balance on many cores */
 };
 
 static const fc_outer_tile *tiles_of(const fc_layer *layer) {
@@ -34,14 +34,15 @@ static const fc_outer_tile *best_tile(const fc_layer *layer, size_t run, size_t 
 }
 
 /*
- * A few neighbouring pixels of few output channels lie in one vector of dy. Their taps are a longer run of x, and what belongs to a tap
- * lies in it a stride further for each pixel.
+ * A few neighbouring pixels of few output channels lie in one vector of dy. Their taps are a longer run of x, and what
+ * belongs to a tap lies in it a stride further for each pixel.
  */
 static void choose_fold(const fc_layer *layer, fc_outer_plan *d) {
     const fc_conv_view *v = &layer->view;
     const size_t lanes = d->tile.width / d->tile.vectors, outs = (size_t)v->dst.c, most = lanes / outs;
     double least = run_cycles(&d->tile, (size_t)(v->src.c * v->cols.count), outs);
-    for (ptrdiff_t fold = 2; fold <= fc_min((ptrdiff_t)most, v->dst.w) && v->dst.c_pitch == 1 && v->dst.w_pitch == v->dst.c; fold++) {
+    for (ptrdiff_t fold = 2;
+        fold <= fc_min((ptrdiff_t)most, v->dst.w) && v->dst.c_pitch == 1 && v->dst.w_pitch == v->dst.c; fold++) {
         const size_t run = (size_t)(v->src.c * (v->cols.count + (fold - 1) * v->cols.stride));
         const fc_outer_tile *tile = best_tile(layer, run, lanes);
         const double cycles = run_cycles(tile, run, lanes) / (double)fold;
@@ -57,8 +58,10 @@ static void choose_fold(const fc_layer *layer, fc_outer_plan *d) {
 static void choose_runs(const fc_layer *layer, fc_outer_plan *d) {
     const fc_conv_view *v = &layer->view;
     const size_t c = (size_t)v->src.c, taps = (size_t)v->cols.count, outs = (size_t)v->dst.c;
-    const fc_outer_tile *apart = best_tile(layer, c, outs), *together = v->cols.step == 1 ? best_tile(layer, c * taps, outs) : NULL;
-    d->joined = together && taps > 1 && run_cycles(together, c * taps, outs) < 0.9 * (double)taps * run_cycles(apart, c, outs);
+    const fc_outer_tile *apart = best_tile(layer, c, outs),
+                        *together = v->cols.step == 1 ? best_tile(layer, c * taps, outs) : NULL;
+    d->joined = together && taps > 1 &&
+        run_cycles(together, c * taps, outs) < 0.9 * (double)taps * run_cycles(apart, c, outs);
     d->tile = d->joined ? *together : *apart;
     d->fold = 1;
     if (d->joined)
@@ -89,7 +92,8 @@ static void cut_blocks(const fc_conv_view *v, size_t most, fc_outer_plan *d) {
     d->o_block = fc_least(d->o_block, outs);
     const size_t run = fc_outer_run(v, d);
     d->tiles_a_run = fc_parts(run, d->tile.height);
-    d->block_numbers = (size_t)(v->rows.count * d->runs_a_row) * d->tiles_a_run * fc_parts(d->o_block, d->tile.width) * d->tile.height * d->tile.width;
+    d->block_numbers = (size_t)(v->rows.count * d->runs_a_row) * d->tiles_a_run * fc_parts(d->o_block, d->tile.width) *
+        d->tile.height * d->tile.width;
     d->blocks = (size_t)v->groups * d->c_blocks * d->o_blocks;
 }
 
@@ -105,9 +109,11 @@ static ptrdiff_t pitch_of(size_t numbers, ptrdiff_t stride, size_t size) {
 static void choose_copies(const fc_conv_view *v, fc_outer_plan *d) {
     enum { FEW = 4 };
     const size_t lanes = d->tile.width / d->tile.vectors, taps = (size_t)(v->rows.count * v->cols.count);
-    const int half = fc_is_half(v->dtype), read_often = taps * d->o_block >= FEW * lanes, dy_often = taps * d->c_block >= FEW * lanes;
-    d->x_copied = half || (v->src.c_pitch != 1 && v->src.c > 1) || d->padded || (d->joined && v->src.w_pitch != v->src.c)
-        || v->dst.w % d->fold || (read_often && shares_sets(v->src.w_pitch * v->cols.stride, d->size));
+    const int half = fc_is_half(v->dtype), read_often = taps * d->o_block >= FEW * lanes,
+              dy_often = taps * d->c_block >= FEW * lanes;
+    d->x_copied = half || (v->src.c_pitch != 1 && v->src.c > 1) || d->padded ||
+        (d->joined && v->src.w_pitch != v->src.c) || v->dst.w % d->fold ||
+        (read_often && shares_sets(v->src.w_pitch * v->cols.stride, d->size));
     d->dy_copied = half || (v->dst.c_pitch != 1 && v->dst.c > 1) || (dy_often && shares_sets(v->dst.w_pitch, d->size));
     d->x_pitch = d->joined ? v->src.c : pitch_of(d->c_block, v->cols.stride, d->size);
     d->dy_pitch = pitch_of(d->o_block, 1, d->size);
@@ -126,7 +132,8 @@ static void cut_chunks(const fc_conv_view *v, fc_outer_plan *d) {
     d->chunks = (size_t)(fc_ceil_div(v->n, d->images) * d->bands * d->pieces);
 }
 
-/* Sums of a block stay in L2. A slice is a few chunks at least, or adding it up would cost as much: where that makes few tasks, smaller blocks do. */
+/* Sums of a block stay in L2. A slice is a few chunks at least, or adding it up would cost as much: where that makes
+ * few tasks, smaller blocks do. */
 static void cut_tasks(const fc_conv_view *v, fc_outer_plan *d) {
     enum { LEAST_CHUNKS = 1, LEAST_SUMS = 4096 };
     const size_t slices = d->chunks < LEAST_CHUNKS ? 1 : d->chunks / LEAST_CHUNKS;
@@ -146,8 +153,10 @@ fc_outer_plan fc_outer_plan_of(const fc_layer *layer) {
     choose_copies(v, &d);
     const fc_patch patch = fc_patch_of(v, 0, d.rows, 0, d.cols, 0);
     const size_t pixels = (size_t)(d.images * d.rows * d.cols), half = fc_is_half(v->dtype);
-    const ptrdiff_t beyond = (d.fold - 1) * v->cols.stride * v->src.c;     /* a row's last pixels alone are read as far as whole vectors of pixels */
-    d.patch_bytes = d.x_copied ? fc_align_up((size_t)(d.images * patch.rows * patch.cols * d.x_pitch + beyond) * d.size) : 0;
+    const ptrdiff_t beyond = (d.fold - 1) * v->cols.stride *
+        v->src.c; /* a row's last pixels alone are read as far as whole vectors of pixels */
+    d.patch_bytes = d.x_copied ? fc_align_up((size_t)(d.images * patch.rows * patch.cols * d.x_pitch + beyond) * d.size)
+                               : 0;
     d.dy_bytes = d.dy_copied ? fc_align_up(pixels * (size_t)d.dy_pitch * d.size) : 0;
     const size_t x_raw = (size_t)(v->src.w * d.x_pitch), dy_raw = pixels * (size_t)d.dy_pitch;
     d.worker_bytes = d.patch_bytes + d.dy_bytes + (half ? fc_align_up((x_raw > dy_raw ? x_raw : dy_raw) * 2) : 0);
@@ -159,9 +168,13 @@ double fc_outer_cost(const fc_layer *layer, const fc_outer_plan *d) {
     const double step = 1.05, add = 6, call = 60, a_number = layer->view.src.c_pitch == 1 ? 0.25 : 0.6;
     const fc_conv_view *v = &layer->view;
     const double pixels = (double)fc_view_pixels(v), run = (double)(d->joined ? fc_outer_run(v, d) : (size_t)v->src.c);
-    const double cells = (double)(v->rows.count * d->runs_a_row) * __builtin_ceil(run / (double)d->tile.height) * (double)fc_parts((size_t)v->dst.c, d->tile.width);
-    const double tiles = cells * (step * pixels / (double)d->fold * tile_cycles(&d->tile) + (double)d->chunks * (call + add * (double)(d->tile.height * d->tile.vectors)));
-    const double x_copies = d->x_copied ? (double)(v->n * v->src.h * v->src.w) * (double)v->src.c * (double)d->o_blocks : 0;
+    const double cells = (double)(v->rows.count * d->runs_a_row) * __builtin_ceil(run / (double)d->tile.height) *
+        (double)fc_parts((size_t)v->dst.c, d->tile.width);
+    const double tiles = cells *
+        (step * pixels / (double)d->fold * tile_cycles(&d->tile) +
+            (double)d->chunks * (call + add * (double)(d->tile.height * d->tile.vectors)));
+    const double x_copies = d->x_copied ? (double)(v->n * v->src.h * v->src.w) * (double)v->src.c * (double)d->o_blocks
+                                        : 0;
     const double dy_copies = d->dy_copied ? pixels * (double)v->dst.c * (double)d->c_blocks : 0;
     return (double)v->groups * (tiles + a_number * (x_copies + dy_copies));
 }

@@ -13,7 +13,8 @@
  * Input row q * stride + phase gets dy[o] * kernel[t] wherever o * stride + t * dilation = q * stride + phase + pad.
  * The taps that can meet it are t = first + m * step, and tap m reads dy row q + at - m * dilation / gcd.
  */
-static fc_taps phase_taps(ptrdiff_t taps, ptrdiff_t stride, ptrdiff_t dilation, ptrdiff_t pad, ptrdiff_t phase, fc_tap_subset *subset) {
+static fc_taps phase_taps(
+    ptrdiff_t taps, ptrdiff_t stride, ptrdiff_t dilation, ptrdiff_t pad, ptrdiff_t phase, fc_tap_subset *subset) {
     const ptrdiff_t common = (ptrdiff_t)fc_gcd((uint64_t)stride, (uint64_t)dilation), apart = dilation / common;
     ptrdiff_t t = 0;
     *subset = (fc_tap_subset){.step = stride / common};
@@ -49,15 +50,15 @@ typedef struct turn_job {
     const fc_conv2d_params *p;
     const fc_tap_subset *rows, *cols;
     fc_transpose_fn *transpose;
-    ptrdiff_t size, c, outs;        /* bytes of a number; channels and output channels of a group */
-    ptrdiff_t bands;                /* of input channels */
+    ptrdiff_t size, c, outs; /* bytes of a number; channels and output channels of a group */
+    ptrdiff_t bands;         /* of input channels */
     const char *kernel;
     char *turned;
 } turn_job;
 
 /*
- * dst[o][i] = src[i][o] for `count` rows that lie `pitch` apart. Columns are taken a line at a time, so that the lines they are written to
- * are whole before they leave L1, where rows a power of 2 apart have few places.
+ * dst[o][i] = src[i][o] for `count` rows that lie `pitch` apart. Columns are taken a line at a time, so that the lines
+ * they are written to are whole before they leave L1, where rows a power of 2 apart have few places.
  */
 static void turn_rows(const turn_job *job, const char *src, ptrdiff_t pitch, ptrdiff_t count, char *dst) {
     const ptrdiff_t line = FC_ALIGNMENT / job->size;
@@ -65,13 +66,16 @@ static void turn_rows(const turn_job *job, const char *src, ptrdiff_t pitch, ptr
         const void *rows[FC_MAX_PANEL];
         for (ptrdiff_t i = 0; i < count; i++)
             rows[i] = src + (i * pitch + o) * job->size;
-        job->transpose(dst + o * job->p->c_in * job->size, (size_t)job->p->c_in, rows, (size_t)count, (size_t)fc_min(line, job->outs - o));
+        job->transpose(dst + o * job->p->c_in * job->size, (size_t)job->p->c_in, rows, (size_t)count,
+            (size_t)fc_min(line, job->outs - o));
     }
 }
 
 /* Of one tap, for input channels [c, c + count) of a group. */
-static void turn_channels(const turn_job *job, const char *src, char *dst, ptrdiff_t group, ptrdiff_t c, ptrdiff_t count) {
-    turn_rows(job, src + (c * job->p->c_out + group * job->outs) * job->size, job->p->c_out, count, dst + (group * job->c + c) * job->size);
+static void turn_channels(
+    const turn_job *job, const char *src, char *dst, ptrdiff_t group, ptrdiff_t c, ptrdiff_t count) {
+    turn_rows(job, src + (c * job->p->c_out + group * job->outs) * job->size, job->p->c_out, count,
+        dst + (group * job->c + c) * job->size);
 }
 
 /* One input channel a group: groups take the place of input channels. */
@@ -96,11 +100,18 @@ static void turn_tap(void *job_, size_t task, size_t worker) {
         turn_channels(job, src, dst, group, begin, fc_min(job->c - begin, FC_MAX_PANEL));
 }
 
-fc_status fc_turn_kernel(const fc_conv2d_params *p, const fc_tap_subset *rows, const fc_tap_subset *cols, const void *kernel, void **turned) {
+fc_status fc_turn_kernel(const fc_conv2d_params *p, const fc_tap_subset *rows, const fc_tap_subset *cols,
+    const void *kernel, void **turned) {
     const size_t size = fc_dtype_size(p->dtype);
     turn_job job = {
-        .p = p, .rows = rows, .cols = cols, .transpose = fc_transpose_of(fc_active_kernels(), size), .size = (ptrdiff_t)size,
-        .c = p->c_in / p->groups, .outs = p->c_out / p->groups, .kernel = kernel,
+        .p = p,
+        .rows = rows,
+        .cols = cols,
+        .transpose = fc_transpose_of(fc_active_kernels(), size),
+        .size = (ptrdiff_t)size,
+        .c = p->c_in / p->groups,
+        .outs = p->c_out / p->groups,
+        .kernel = kernel,
     };
     size_t bytes;
     FC_TRY(fc_multiply((ptrdiff_t[]){rows->count, cols->count, job.outs, p->c_in, job.size}, 5, &bytes));
@@ -113,8 +124,10 @@ fc_status fc_turn_kernel(const fc_conv2d_params *p, const fc_tap_subset *rows, c
     return FC_OK;
 }
 
-const void *fc_read_across(const fc_conv2d_params *p, const fc_tap_subset *rows, const fc_tap_subset *cols, const void *kernel, fc_conv_view *view) {
-    const ptrdiff_t tap = p->c_in / p->groups * p->c_out, last_row = rows->first + (rows->count - 1) * rows->step, last_col = cols->first + (cols->count - 1) * cols->step;
+const void *fc_read_across(const fc_conv2d_params *p, const fc_tap_subset *rows, const fc_tap_subset *cols,
+    const void *kernel, fc_conv_view *view) {
+    const ptrdiff_t tap = p->c_in / p->groups * p->c_out, last_row = rows->first + (rows->count - 1) * rows->step,
+                    last_col = cols->first + (cols->count - 1) * cols->step;
     view->w_row_pitch = -rows->step * p->k_w * tap;
     view->w_col_pitch = -cols->step * tap;
     view->w_c_pitch = 1;

@@ -13,18 +13,18 @@ typedef struct winograd_job {
     const fc_layer *layer;
     const char *x, *dy, *zeros;
     char *dkernel, *scratch;
-    char *sums;                         /* [group][block][slice] where there are several slices */
+    char *sums; /* [group][block][slice] where there are several slices */
     atomic_uchar not_finite;
 } winograd_job;
 
 /* A task: input channels [c0, c1), panels [p0, p1), tiles from `first` on. */
 typedef struct winograd_block {
     size_t group, c0, c1, p0, p1, first, end;
-    int last;                           /* of the blocks of rows */
-    fc_tensor_view views[2];            /* its channels of x and of dy */
+    int last;                /* of the blocks of rows */
+    fc_tensor_view views[2]; /* its channels of x and of dy */
     fc_winograd_patches x, dy;
     char *v, *m, *u, *stage;
-    double *sums;                       /* [panel][c][tap][o] */
+    double *sums; /* [panel][c][tap][o] */
 } winograd_block;
 
 static const fc_winograd_rows *rows_of(const fc_winograd_grad_plan *plan, const winograd_block *at, size_t panel) {
@@ -45,8 +45,14 @@ static void place_block(const winograd_job *job, size_t block, winograd_block *a
 static fc_winograd_patches patches_of(const winograd_job *job, const fc_tensor_view *tensor, const char *base) {
     const fc_winograd_grad_plan *plan = job->plan;
     return (fc_winograd_patches){
-        .kernels = job->layer->kernels, .tensor = tensor, .base = base, .size = plan->size, .tile_rows = plan->tile_rows, .tile_cols = plan->tile_cols,
-        .step = plan->set->r, .zeros = job->zeros,
+        .kernels = job->layer->kernels,
+        .tensor = tensor,
+        .base = base,
+        .size = plan->size,
+        .tile_rows = plan->tile_rows,
+        .tile_cols = plan->tile_cols,
+        .step = plan->set->r,
+        .zeros = job->zeros,
     };
 }
 
@@ -56,7 +62,8 @@ static void describe_patches(const winograd_job *job, winograd_block *at) {
     const size_t o = at->p0 * plan->width, size = plan->size;
     at->views[0] = view->src;
     at->views[0].c = (ptrdiff_t)(at->c1 - at->c0);
-    at->x = patches_of(job, &at->views[0], job->x + (at->group * (size_t)view->src.group_pitch + at->c0 * (size_t)view->src.c_pitch) * size);
+    at->x = patches_of(job, &at->views[0],
+        job->x + (at->group * (size_t)view->src.group_pitch + at->c0 * (size_t)view->src.c_pitch) * size);
     at->x.side = plan->n;
     at->x.row = view->rows.first;
     at->x.col = view->cols.first;
@@ -65,7 +72,8 @@ static void describe_patches(const winograd_job *job, winograd_block *at) {
     at->x.element = plan->v_element;
     at->views[1] = view->dst;
     at->views[1].c = (ptrdiff_t)fc_least(plan->outs - o, (at->p1 - at->p0) * plan->width);
-    at->dy = patches_of(job, &at->views[1], job->dy + (at->group * (size_t)view->dst.group_pitch + o * (size_t)view->dst.c_pitch) * size);
+    at->dy = patches_of(job, &at->views[1],
+        job->dy + (at->group * (size_t)view->dst.group_pitch + o * (size_t)view->dst.c_pitch) * size);
     at->dy.side = plan->set->r;
     at->dy.transform = plan->set->kernel;
     at->dy.pitch = plan->m_pitch;
@@ -90,7 +98,12 @@ static void multiply(const winograd_job *job, const winograd_block *at, size_t e
     const fc_winograd_grad_plan *plan = job->plan;
     const size_t size = plan->size;
     fc_outer_block block = {
-        .images = 1, .rows = 1, .cols = tiles, .a_col = (ptrdiff_t)plan->v_pitch, .b_col = (ptrdiff_t)plan->m_pitch, .accumulate = accumulate,
+        .images = 1,
+        .rows = 1,
+        .cols = tiles,
+        .a_col = (ptrdiff_t)plan->v_pitch,
+        .b_col = (ptrdiff_t)plan->m_pitch,
+        .accumulate = accumulate,
     };
     for (size_t p = at->p0; p < at->p1; p++) {
         const fc_winograd_rows *rows = rows_of(plan, at, p);
@@ -124,13 +137,19 @@ static void round_sums(const winograd_job *job, const double *sums, size_t width
 }
 
 /* One input channel of a block under one of its panels: its sums, and where it goes in the kernel. */
-typedef struct winograd_row { size_t width, outs, sums; char *to; } winograd_row;
+typedef struct winograd_row {
+    size_t width, outs, sums;
+    char *to;
+} winograd_row;
 
 static winograd_row row_at(const winograd_job *job, const winograd_block *at, size_t c, size_t panel) {
     const fc_winograd_grad_plan *plan = job->plan;
-    const size_t width = fc_winograd_grad_width(plan, panel), first = panel * plan->width, c_out = (size_t)job->layer->params.c_out;
+    const size_t width = fc_winograd_grad_width(plan, panel), first = panel * plan->width,
+                 c_out = (size_t)job->layer->params.c_out;
     return (winograd_row){
-        width, fc_least(plan->outs - first, width), ((panel - at->p0) * (at->c1 - at->c0) * plan->width + (c - at->c0) * width) * plan->taps,
+        width,
+        fc_least(plan->outs - first, width),
+        ((panel - at->p0) * (at->c1 - at->c0) * plan->width + (c - at->c0) * width) * plan->taps,
         job->dkernel + (c * c_out + at->group * plan->outs + first) * plan->size,
     };
 }
@@ -142,8 +161,13 @@ static int flush_row(const winograd_job *job, const winograd_block *at, size_t c
     const winograd_row row = row_at(job, at, c, panel);
     const size_t side = plan->set->m;
     fc_winograd_tile tile = {
-        .values = at->u + (panel_at(plan, at, panel) + (c - at->c0) * row.width) * plan->size, .e_pitch = plan->u_element, .rows = side, .cols = side,
-        .channels = row.outs, .y = row.to, .col_pitch = plan->c * (size_t)job->layer->params.c_out,
+        .values = at->u + (panel_at(plan, at, panel) + (c - at->c0) * row.width) * plan->size,
+        .e_pitch = plan->u_element,
+        .rows = side,
+        .cols = side,
+        .channels = row.outs,
+        .y = row.to,
+        .col_pitch = plan->c * (size_t)job->layer->params.c_out,
     };
     tile.row_pitch = side * tile.col_pitch;
     if (begins && ends && plan->slices == 1)
@@ -155,7 +179,8 @@ static int flush_row(const winograd_job *job, const winograd_block *at, size_t c
     double *sums = at->sums + row.sums;
     if (begins)
         memset(sums, 0, plan->taps * row.width * sizeof *sums);
-    (plan->size == sizeof(double) ? job->layer->kernels->accumulate_f64 : job->layer->kernels->accumulate_f32)(values, sums, plan->taps * row.width);
+    (plan->size == sizeof(double) ? job->layer->kernels->accumulate_f64 : job->layer->kernels->accumulate_f32)(
+        values, sums, plan->taps * row.width);
     if (ends && plan->slices == 1)
         round_sums(job, sums, row.width, row.outs, row.to);
     return finite;
@@ -211,28 +236,39 @@ static void add_slices(void *job_, size_t task, size_t worker) {
     const size_t block = task / rows_tasks(plan);
     winograd_block at;
     place_block(job, block, &at);
-    const size_t first = at.c0 + task % rows_tasks(plan) * ADDED_TOGETHER, end = fc_least(first + ADDED_TOGETHER, at.c1);
+    const size_t first = at.c0 + task % rows_tasks(plan) * ADDED_TOGETHER,
+                 end = fc_least(first + ADDED_TOGETHER, at.c1);
     char *sums = job->sums + block * plan->slices * plan->sum_bytes;
     for (size_t p = at.p0; p < at.p1; p++)
         for (size_t c = first; c < end; c++) {
             const winograd_row row = row_at(job, &at, c, p);
             double *total = (double *)sums + row.sums;
             for (size_t slice = 1; slice < plan->slices; slice++)
-                job->layer->kernels->accumulate_f64((char *)total + slice * plan->sum_bytes, total, row.width * plan->taps);
+                job->layer->kernels->accumulate_f64(
+                    (char *)total + slice * plan->sum_bytes, total, row.width * plan->taps);
             round_sums(job, total, row.width, row.outs, row.to);
         }
 }
 
 /* An inf or NaN spreads over all sums of its channel: they are computed again as they are defined. */
-fc_status fc_winograd_grad_run(const fc_winograd_grad_plan *plan, const fc_layer *layer, const void *x, const void *dy, void *dkernel) {
-    const size_t blocks = (size_t)layer->view.groups * plan->blocks, tasks = blocks * plan->slices, rows = blocks * rows_tasks(plan);
+fc_status fc_winograd_grad_run(
+    const fc_winograd_grad_plan *plan, const fc_layer *layer, const void *x, const void *dy, void *dkernel) {
+    const size_t blocks = (size_t)layer->view.groups * plan->blocks, tasks = blocks * plan->slices,
+                 rows = blocks * rows_tasks(plan);
     const double numbers = (double)layer->view.groups * (double)plan->elements * (double)plan->c * (double)plan->outs;
-    const size_t workers = fc_parallel_workers(tasks, 2 * numbers * (double)plan->tiles), sum_bytes = plan->slices > 1 ? tasks * plan->sum_bytes : 0;
+    const size_t workers = fc_parallel_workers(tasks, 2 * numbers * (double)plan->tiles),
+                 sum_bytes = plan->slices > 1 ? tasks * plan->sum_bytes : 0;
     char *scratch = fc_scratch_alloc(plan->zero_bytes + sum_bytes + workers * plan->worker_bytes);
     if (!scratch)
         return FC_OUT_OF_MEMORY;
     winograd_job job = {
-        .plan = plan, .layer = layer, .x = x, .dy = dy, .dkernel = dkernel, .zeros = scratch, .sums = scratch + plan->zero_bytes,
+        .plan = plan,
+        .layer = layer,
+        .x = x,
+        .dy = dy,
+        .dkernel = dkernel,
+        .zeros = scratch,
+        .sums = scratch + plan->zero_bytes,
         .scratch = scratch + plan->zero_bytes + sum_bytes,
     };
     memset(scratch, 0, plan->zero_bytes);

@@ -1,4 +1,5 @@
 """Build of the C core (every file of csrc/kernels/isa with its own flags) and of what TensorFlow and JAX load."""
+
 import os
 import platform
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +11,16 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent
 # -g0: the -g of Python's own flags doubles the time and memory of the largest files.
-C_FLAGS = ["-std=gnu11", "-O3", "-g0", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno",
-           "-fno-trapping-math"]
-COMPILER_BYTES = 450 << 20      # of the largest file
+C_FLAGS = [
+    "-std=gnu11",
+    "-O3",
+    "-g0",
+    "-fvisibility=hidden",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+]
+COMPILER_BYTES = 450 << 20  # of the largest file
 OPENMP = [] if os.environ.get("FASTCONV_NO_OPENMP") else ["-fopenmp"]
 
 
@@ -44,7 +52,7 @@ def cpus():
 def memory():
     """Bytes that compilers may fill together: what is available, and the limit of the control group."""
     limits = numbers("/sys/fs/cgroup/memory.max") + numbers("/sys/fs/cgroup/memory/memory.limit_in_bytes")
-    available = numbers("/proc/meminfo")[2:3]       # MemTotal, MemFree, MemAvailable, in KiB
+    available = numbers("/proc/meminfo")[2:3]  # MemTotal, MemFree, MemAvailable, in KiB
     return min(limits + [kib * 1024 for kib in available], default=COMPILER_BYTES * 4)
 
 
@@ -61,26 +69,36 @@ class BuildExt(build_ext):
 
     def build_extension(self, ext):
         jobs = [(source, []) for source in ext.sources if source.endswith(".c")]
-        if ext.name == "fastconv._core":        # first, as they take longest
+        if ext.name == "fastconv._core":  # first, as they take longest
             jobs = [(f"csrc/kernels/isa/{word}.c", flags) for word, flags in isa_flags()] + jobs
         include = ["csrc", "csrc/include", *self.compiler.include_dirs]
 
         def compile_one(job):
             source, flags = job
-            return self.compiler.compile([source], output_dir=self.build_temp, include_dirs=include,
-                                         extra_postargs=C_FLAGS + OPENMP + flags, depends=ext.depends)
+            return self.compiler.compile(
+                [source],
+                output_dir=self.build_temp,
+                include_dirs=include,
+                extra_postargs=C_FLAGS + OPENMP + flags,
+                depends=ext.depends,
+            )
 
         with ThreadPoolExecutor(jobs_at_once()) as pool:
             objects = [o for group in pool.map(compile_one, jobs) for o in group]
-        self.compiler.link_shared_object(objects, self.get_ext_fullpath(ext.name),
-                                         libraries=["m", "dl", *ext.libraries],
-                                         extra_postargs=[*OPENMP, "-lpthread"], target_lang="c")
+        self.compiler.link_shared_object(
+            objects,
+            self.get_ext_fullpath(ext.name),
+            libraries=["m", "dl", *ext.libraries],
+            extra_postargs=[*OPENMP, "-lpthread"],
+            target_lang="c",
+        )
 
 
 headers = [str(p) for pattern in ("**/*.h", "**/*.inc", "**/*.txt") for p in (ROOT / "csrc").glob(pattern)]
 folders = ("core", "core/os", "ops", "ops/algo", "ops/grad", "ops/filter")
-core = Extension("fastconv._core", ["fastconv/_core.pyx", *sources(*folders)],
-                 depends=headers, include_dirs=["csrc/include"])
+core = Extension(
+    "fastconv._core", ["fastconv/_core.pyx", *sources(*folders)], depends=headers, include_dirs=["csrc/include"]
+)
 tensorflow_ops = Extension("fastconv.tensorflow._ops", sources("tensorflow"), depends=headers)
 jax_handlers = Extension("fastconv.jax._ffi", sources("jax"), depends=headers)
 

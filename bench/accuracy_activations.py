@@ -8,6 +8,7 @@ number, d below. The scale is ``abs(f)``; of the derivative of ``x * g(x)`` it i
 passes through 0. gelu's approximation takes exp of a number u that is itself rounded: its scale is ``1 + abs(u)`` times
 that.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -41,8 +42,10 @@ def _exponent(x):
 _PRODUCTS = {
     "silu": (expit, _slope),
     "gelu": (ndtr, lambda x: np.exp(-0.5 * x * x) * 0.39894228040143267794),
-    "gelu_tanh": (lambda x: expit(_exponent(x)),
-                  lambda x: _slope(_exponent(x)) * GELU_C * (1 + 3 * GELU_CUBIC * x * x)),
+    "gelu_tanh": (
+        lambda x: expit(_exponent(x)),
+        lambda x: _slope(_exponent(x)) * GELU_C * (1 + 3 * GELU_CUBIC * x * x),
+    ),
     "hard_silu": (lambda x: np.clip(x + 3, 0, 6) / 6, lambda x: (np.abs(x) < 3) / 6),
 }
 
@@ -65,8 +68,10 @@ _PRODUCTS["mish"] = _mish_gate, _mish_slope
 # f and f'.
 _PLAIN = {
     "elu": (lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))), lambda x: np.exp(np.minimum(x, 0))),
-    "selu": (lambda x: SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0))),
-             lambda x: SELU_SCALE * np.where(x < 0, SELU_ALPHA * np.exp(np.minimum(x, 0)), 1)),
+    "selu": (
+        lambda x: SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0))),
+        lambda x: SELU_SCALE * np.where(x < 0, SELU_ALPHA * np.exp(np.minimum(x, 0)), 1),
+    ),
     "sigmoid": (expit, _slope),
     "tanh": (np.tanh, lambda x: 4 * _slope(2 * x)),
     "exponential": (np.exp, np.exp),
@@ -75,8 +80,10 @@ _PLAIN = {
     "hard_sigmoid": (lambda x: np.clip(x + 3, 0, 6) / 6, lambda x: (np.abs(x) < 3) / 6),
     "relu": (lambda x: np.maximum(x, 0), lambda x: x > 0),
     "relu6": (lambda x: np.clip(x, 0, 6), lambda x: (x > 0) & (x < 6)),
-    "leaky_relu": (lambda x: np.where(x > 0, x, float(np.float32(0.2)) * x),
-                   lambda x: np.where(x > 0, 1, float(np.float32(0.2)))),
+    "leaky_relu": (
+        lambda x: np.where(x > 0, x, float(np.float32(0.2)) * x),
+        lambda x: np.where(x > 0, 1, float(np.float32(0.2))),
+    ),
 }
 NAMES = (*_PLAIN, *_PRODUCTS)
 
@@ -99,7 +106,7 @@ def float32_points(each, seed=0):
     bits = (np.arange(255, dtype=np.uint32)[:, None] << 23) + rng.integers(0, 2**23, (255, each), dtype=np.uint32)
     round_numbers = np.concatenate([np.arange(0, 128, 0.25), np.log(2) * np.arange(0.5, 150)]).astype(np.float32)
     near = round_numbers.view(np.uint32)[:, None] + np.arange(-2, 3).astype(np.uint32)
-    positive = np.concatenate([bits.ravel(), near.ravel()[near.ravel() < 0x7f800000], np.uint32([0, 1, 0x7f7fffff])])
+    positive = np.concatenate([bits.ravel(), near.ravel()[near.ravel() < 0x7F800000], np.uint32([0, 1, 0x7F7FFFFF])])
     dense = rng.uniform(0, 110, 20 * each).astype(np.float32)
     positive = np.concatenate([positive.view(np.float32), dense])
     return np.concatenate([positive, -positive])
@@ -117,7 +124,7 @@ def backward(name, x):
 def worst(got, want, scale):
     """(c, d) of float32 values, those apart that overflow."""
     normal = np.asarray(scale) >= 2.0**-126
-    with np.errstate(all="ignore"):     # where values overflow, which is as it should be
+    with np.errstate(all="ignore"):  # where values overflow, which is as it should be
         error = np.abs(got.astype(np.float64) - want)
         relative = np.where(normal & (np.abs(want) <= float(np.finfo("f").max)), error / (EPS * scale), 0)
         absolute = np.where(normal, 0, error / 2.0**-149)
@@ -150,9 +157,9 @@ def _window_means(x, pool, strides):
     """Of (n, h, w, c), by the sums of all cells above and to the left, in float64."""
     sums = np.pad(x, ((0, 0), (1, 0), (1, 0), (0, 0))).cumsum(1).cumsum(2)
     (top, left), (rows, cols) = strides, pool
-    ends, begins = sums[:, rows::top], sums[:, :sums.shape[1] - rows:top]
+    ends, begins = sums[:, rows::top], sums[:, : sums.shape[1] - rows : top]
     bands = ends - begins
-    return (bands[:, :, cols::left] - bands[:, :, :bands.shape[2] - cols:left]) / (rows * cols)
+    return (bands[:, :, cols::left] - bands[:, :, : bands.shape[2] - cols : left]) / (rows * cols)
 
 
 def _shared(dy, shape, pool, strides):
@@ -161,7 +168,7 @@ def _shared(dy, shape, pool, strides):
     change = np.zeros((shape[0], shape[1] + 1, shape[2] + 1, shape[3]))
     height, width = (dy.shape[1] - 1) * top + 1, (dy.shape[2] - 1) * left + 1
     for row, col, sign in ((0, 0, 1), (0, cols, -1), (rows, 0, -1), (rows, cols, 1)):
-        change[:, row:row + height:top, col:col + width:left] += sign * dy / (rows * cols)
+        change[:, row : row + height : top, col : col + width : left] += sign * dy / (rows * cols)
     return change.cumsum(1).cumsum(2)[:, :-1, :-1]
 
 
@@ -175,25 +182,46 @@ def average(shape, pool, strides, constant=False, seed=0):
     mean, size = (_window_means(v, pool, strides) for v in (wide, np.abs(wide)))
     change, total = (_shared(v, shape, pool, strides) for v in (slope, np.abs(slope)))
     found = fastconv.avg_pool2d_grad(dy, shape, pool, strides=strides)
-    met = total > 1e-9      # no window holds the others
+    met = total > 1e-9  # no window holds the others
     return worst(y, mean, size), worst(found[met], change[met], total[met])
 
 
 # c of the value and of the gradient: twice the worst measured on any instruction set; of a plain sum of 32 terms
 # what it may lose. SUBNORMAL: d of all.
 PROMISED = {
-    "relu": (0, 0), "relu6": (0, 0), "leaky_relu": (2, 0), "hard_sigmoid": (3, 1), "hard_silu": (5, 4),
-    "exponential": (4, 4), "elu": (4, 4), "selu": (6, 8), "sigmoid": (6, 9), "tanh": (6, 10), "softplus": (5, 6),
-    "softsign": (4, 8), "silu": (7, 9), "gelu": (12, 13), "gelu_tanh": (9, 9), "mish": (9, 10),
-    "softmax": (9, 9), "average": (20, 34),
+    "relu": (0, 0),
+    "relu6": (0, 0),
+    "leaky_relu": (2, 0),
+    "hard_sigmoid": (3, 1),
+    "hard_silu": (5, 4),
+    "exponential": (4, 4),
+    "elu": (4, 4),
+    "selu": (6, 8),
+    "sigmoid": (6, 9),
+    "tanh": (6, 10),
+    "softplus": (5, 6),
+    "softsign": (4, 8),
+    "silu": (7, 9),
+    "gelu": (12, 13),
+    "gelu_tanh": (9, 9),
+    "mish": (9, 10),
+    "softmax": (9, 9),
+    "average": (20, 34),
 }
 SUBNORMAL = 5
 SOFTMAXES = [((64, 1000), 1), ((1000, 64), 0), ((40, 10), 1), ((50_000, 3), 0), ((1, 1 << 17), 1)]
 LONG_SOFTMAXES = [((1 << 20, 17), 0), ((1, 1 << 24), 1)]
-POOLINGS = [((1, 40, 40, 20), (3, 3), (1, 1)), ((1, 40, 40, 3), (16, 16), (1, 1)), ((2, 70, 90, 17), (70, 90), (1, 1)),
-            ((1, 100, 200, 1), (90, 190), (3, 2))]
-LONG_POOLINGS = [((1, 1000, 1000, 16), (1000, 1000), (1, 1)), ((1, 1, 1 << 22, 1), (1, 1 << 22), (1, 1)),
-                 ((1, 300, 300, 2), (100, 100), (7, 7))]
+POOLINGS = [
+    ((1, 40, 40, 20), (3, 3), (1, 1)),
+    ((1, 40, 40, 3), (16, 16), (1, 1)),
+    ((2, 70, 90, 17), (70, 90), (1, 1)),
+    ((1, 100, 200, 1), (90, 190), (3, 2)),
+]
+LONG_POOLINGS = [
+    ((1, 1000, 1000, 16), (1000, 1000), (1, 1)),
+    ((1, 1, 1 << 22, 1), (1, 1 << 22), (1, 1)),
+    ((1, 300, 300, 2), (100, 100), (7, 7)),
+]
 
 
 def main():
@@ -213,8 +241,10 @@ def main():
 
 
 def show(isa, name, value, gradient):
-    print(f"{isa:7} {name:40} c {value[0]:6.2f} d {value[1]:6.2f}   gradient c {gradient[0]:6.2f} d {gradient[1]:6.2f}",
-          flush=True)
+    print(
+        f"{isa:7} {name:40} c {value[0]:6.2f} d {value[1]:6.2f}   gradient c {gradient[0]:6.2f} d {gradient[1]:6.2f}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

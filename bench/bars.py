@@ -1,4 +1,5 @@
 """The keras suite as bars: how many times as fast as stock Keras on TensorFlow everyone is, a group a row."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -9,8 +10,13 @@ import rows
 STOCK = "keras-tf"
 # Colour of whoever may be drawn, in the order of the bars; fastconv's are hatched.
 _COLORS = {
-    STOCK: "tab:orange", "keras-jit": "goldenrod", "keras-torch": "tab:red", "keras-jax": "tab:purple",
-    "fastconv-tf": "tab:orange", "fastconv-torch": "tab:red", "fastconv-jax": "tab:purple",
+    STOCK: "tab:orange",
+    "keras-jit": "goldenrod",
+    "keras-torch": "tab:red",
+    "keras-jax": "tab:purple",
+    "fastconv-tf": "tab:orange",
+    "fastconv-torch": "tab:red",
+    "fastconv-jax": "tab:purple",
     "fastconv-numpy": "tab:blue",
 }
 
@@ -21,16 +27,27 @@ def save(results: dict, path: str) -> list[str]:
     if not found:
         return []
     import matplotlib
+
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+
     names = [name for name in _COLORS if any(rows.seconds(row, name) for row in found)]
     figure, axis = plt.subplots(figsize=(11, 2 + 0.16 * len(found) * (len(names) + 1.5)), layout="constrained")
     width = 1 / (len(names) + 1.5)
     for i, name in enumerate(names):
-        bars = [(y + (i - len(names) / 2) * width, rows.seconds(row, STOCK) / seconds)
-                for y, row in enumerate(found) if (seconds := rows.seconds(row, name))]
-        drawn = axis.barh(*zip(*bars, strict=True), height=width, color=_COLORS[name], label=name, edgecolor="white",
-                          hatch="//" if name.startswith("fastconv") else "")
+        bars = [
+            (y + (i - len(names) / 2) * width, rows.seconds(row, STOCK) / seconds)
+            for y, row in enumerate(found)
+            if (seconds := rows.seconds(row, name))
+        ]
+        drawn = axis.barh(
+            *zip(*bars, strict=True),
+            height=width,
+            color=_COLORS[name],
+            label=name,
+            edgecolor="white",
+            hatch="//" if name.startswith("fastconv") else "",
+        )
         axis.bar_label(drawn, fmt="%.2f", fontsize=6, padding=2)
     axis.axvline(1, color="black", linewidth=1)
     axis.margins(x=0.08)

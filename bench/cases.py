@@ -1,4 +1,5 @@
 """What to time: cases read from shapes/*.txt, and the arrays of one case."""
+
 from __future__ import annotations
 
 import math
@@ -13,7 +14,7 @@ SUITES = ("image", "layers", "grads", "pool", "activation", "step", "keras")
 # The operations of the keras suite.
 KERAS = ("fit", "fit_sizes", "evaluate", "predict", "predict_one", "forward", "train_step", "fine_tune", "image_grad")
 SHAPES = Path(__file__).parent / "shapes"
-BATCHES = (1, 8, 32)            # of the layers suite, unless others are asked for
+BATCHES = (1, 8, 32)  # of the layers suite, unless others are asked for
 # How far an answer may be from the float64 reference, in norm, before it is called wrong.
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12, "uint8": 0.0}
 # Of filter2d's rounded integers: the share of cells that fastconv may have one level off (sums of 16 bits are on
@@ -28,6 +29,7 @@ PROMISE_FLOAT64 = 1e-13
 @dataclass(frozen=True)
 class Case:
     """One row: a line of a shapes file, and one of the operations that the line lists."""
+
     suite: str
     name: str
     op: str
@@ -40,8 +42,13 @@ class Case:
         if self.suite != "layers":
             return None
         n, _, _, c = _ints(self.settings["x"])
-        return {"net": self.name.split()[0], "batch": n, "channels": c, "filters": _ints(self.settings["kernel"])[2],
-                "groups": int(self.settings.get("groups", 1))}
+        return {
+            "net": self.name.split()[0],
+            "batch": n,
+            "channels": c,
+            "filters": _ints(self.settings["kernel"])[2],
+            "groups": int(self.settings.get("groups", 1)),
+        }
 
     @property
     def image(self) -> dict | None:
@@ -52,6 +59,7 @@ class Case:
 @dataclass
 class Problem:
     """A case with its arrays (NHWC) and its cost; `bytes` counts every array read or written once."""
+
     op: str
     arrays: dict[str, np.ndarray]
     options: dict = field(default_factory=dict)
@@ -72,7 +80,7 @@ class Problem:
 
     def tolerance(self, precision: str | None = None) -> float:
         """For fastconv at this precision, or (None) for a peer."""
-        if self.op in ("train_step", "fine_tune"):      # it may be a loss behind batch normalisation
+        if self.op in ("train_step", "fine_tune"):  # it may be a loss behind batch normalisation
             return 1e-4
         if self.rounds:
             return LEVELS_OFF if precision is None else CELLS_OFF[self.dtype]
@@ -106,8 +114,13 @@ def _parse_layer(line: str, batch: int, chosen: bool) -> Case:
     name, settings = _settings(line)
     quick = settings.pop("quick", "")
     settings["x"] = f"{batch}x{settings['x']}"
-    return Case("layers", f"{name}, batch {batch}", "layers",
-                bool(quick) and (chosen or str(batch) in quick.split(",")), settings)
+    return Case(
+        "layers",
+        f"{name}, batch {batch}",
+        "layers",
+        bool(quick) and (chosen or str(batch) in quick.split(",")),
+        settings,
+    )
 
 
 def _parse(suite: str, line: str) -> list[Case]:
@@ -116,15 +129,26 @@ def _parse(suite: str, line: str) -> list[Case]:
     ops = settings.pop("op", "").split(",")
     quick = settings.pop("quick", None)
     chosen = ops if quick == "" else (quick or "").split(",")
-    return [Case(suite, f"{name} {op}".rstrip().replace("_", " "), op or suite, quick is not None and op in chosen,
-                 settings) for op in ops]
+    return [
+        Case(
+            suite, f"{name} {op}".rstrip().replace("_", " "), op or suite, quick is not None and op in chosen, settings
+        )
+        for op in ops
+    ]
 
 
 def build(case: Case) -> Problem:
     """The arrays of a case, the same on every call."""
     rng = np.random.default_rng(20)
-    return {"image": _image, "layers": _conv2d, "grads": _conv2d, "pool": _pool, "activation": _activation,
-            "step": _step, "keras": _keras}[case.suite](case, rng)
+    return {
+        "image": _image,
+        "layers": _conv2d,
+        "grads": _conv2d,
+        "pool": _pool,
+        "activation": _activation,
+        "step": _step,
+        "keras": _keras,
+    }[case.suite](case, rng)
 
 
 def _ints(text: str) -> tuple[int, ...]:
@@ -136,7 +160,7 @@ def _aligned(shape: tuple[int, ...]) -> np.ndarray:
     size, line = 4 * math.prod(shape), 64
     buffer = np.empty(size + line, np.uint8)
     start = -buffer.ctypes.data % line
-    return buffer[start:start + size].view(np.float32).reshape(shape)
+    return buffer[start : start + size].view(np.float32).reshape(shape)
 
 
 def aligned_copy(array: np.ndarray) -> np.ndarray:
@@ -152,8 +176,14 @@ def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 def _image(case: Case, rng: np.random.Generator) -> Problem:
     image, kernel, options = images.arrays(case.op, case.settings, rng)
-    return Problem(case.op, {"x": image, "kernel": kernel}, options, flops=2.0 * image.size * kernel.size,
-                   bytes=2.0 * image.nbytes, dtype=case.settings["dtype"])
+    return Problem(
+        case.op,
+        {"x": image, "kernel": kernel},
+        options,
+        flops=2.0 * image.size * kernel.size,
+        bytes=2.0 * image.nbytes,
+        dtype=case.settings["dtype"],
+    )
 
 
 def _padding(word: str, size: int, window: int, stride: int, dilation: int = 1) -> tuple[int, int]:
@@ -171,8 +201,10 @@ def _conv2d(case: Case, rng: np.random.Generator) -> Problem:
     stride, dilation, groups = (int(s.get(key, 1)) for key in ("strides", "dilation", "groups"))
     word = s.get("padding", "valid")
     pads = tuple(_padding(word, size, k, stride, dilation) for size, k in ((h, k_h), (w, k_w)))
-    out_h, out_w = ((size + sum(pad) - (k - 1) * dilation - 1) // stride + 1
-                    for size, k, pad in ((h, k_h, pads[0]), (w, k_w, pads[1])))
+    out_h, out_w = (
+        (size + sum(pad) - (k - 1) * dilation - 1) // stride + 1
+        for size, k, pad in ((h, k_h, pads[0]), (w, k_w, pads[1]))
+    )
     kernel = _normal(rng, (k_h, k_w, c // groups, filters))
     kernel /= np.float32(np.sqrt(k_h * k_w * c // groups))
     arrays = {"x": _normal(rng, (n, h, w, c)), "kernel": kernel}
@@ -180,10 +212,20 @@ def _conv2d(case: Case, rng: np.random.Generator) -> Problem:
     op = {"layers": "conv2d", "input": "conv2d_input_grad", "kernel": "conv2d_kernel_grad"}[case.op]
     if op != "conv2d":
         arrays["dy"] = _normal(rng, y_shape)
-    options = {"strides": stride, "padding": pads if word.isdigit() else word, "pads": pads, "dilation": dilation,
-               "groups": groups}
-    return Problem(op, arrays, options, flops=2.0 * math.prod(y_shape[:3]) * kernel.size,
-                   bytes=4.0 * (arrays["x"].size + kernel.size + math.prod(y_shape)))
+    options = {
+        "strides": stride,
+        "padding": pads if word.isdigit() else word,
+        "pads": pads,
+        "dilation": dilation,
+        "groups": groups,
+    }
+    return Problem(
+        op,
+        arrays,
+        options,
+        flops=2.0 * math.prod(y_shape[:3]) * kernel.size,
+        bytes=4.0 * (arrays["x"].size + kernel.size + math.prod(y_shape)),
+    )
 
 
 def _pool(case: Case, rng: np.random.Generator) -> Problem:
@@ -216,6 +258,7 @@ def _activation(case: Case, rng: np.random.Generator) -> Problem:
 def _step(case: Case, rng: np.random.Generator) -> Problem:
     """The weights of each convolution, and the gradient of the last layer's output."""
     import networks
+
     s = case.settings
     x = shape = _ints(s["x"])
     layers = networks.layers(s["layers"])
@@ -226,7 +269,7 @@ def _step(case: Case, rng: np.random.Generator) -> Problem:
             kernel = _normal(rng, (*layer.window, shape[3], layer.filters))
             kernel /= np.float32(np.sqrt(kernel[..., 0].size))
             arrays |= {f"kernel_{i}": kernel, f"bias_{i}": np.float32(0.1) * _normal(rng, (layer.filters,))}
-            flops += (6.0 if i else 4.0) * math.prod(y[:3]) * kernel.size       # the first layer's x has no gradient
+            flops += (6.0 if i else 4.0) * math.prod(y[:3]) * kernel.size  # the first layer's x has no gradient
         shape = y
     arrays["dy"] = _normal(rng, shape)
     return Problem("step", arrays, {"layers": layers, "layout": s.get("layout", "nhwc")}, flops=flops, images=x[0])

@@ -1,4 +1,5 @@
 """What changed between two result files."""
+
 from __future__ import annotations
 
 import rows
@@ -21,8 +22,11 @@ def change(old: dict, new: dict) -> str:
 def print_comparison(console: Console, old: dict, new: dict) -> None:
     """A table of the rows that both files have."""
     before = {(row["suite"], row["case"]): row for row in old["rows"]}
-    pairs = [(one, row) for row in new["rows"] if (one := before.get((row["suite"], row["case"])))
-             and rows.seconds(row) and rows.seconds(one, rows.ours(row))]
+    pairs = [
+        (one, row)
+        for row in new["rows"]
+        if (one := before.get((row["suite"], row["case"]))) and rows.seconds(row) and rows.seconds(one, rows.ours(row))
+    ]
     for key in ("cpu", "isa", "precision", "threads"):
         if old["machine"].get(key) != new["machine"][key]:
             console.print(f"{key} differs: {old['machine'].get(key)} then, {new['machine'][key]} now", style="yellow")
@@ -35,9 +39,14 @@ def print_comparison(console: Console, old: dict, new: dict) -> None:
     for one, two in pairs:
         verdict = change(one, two)
         times = [rows.seconds(row, rows.ours(two)) for row in (one, two)]
-        table.add_row(two["suite"], two["case"], *(f"{1e3 * t:.4g} ms" for t in times), f"{times[1] / times[0]:.2f}",
-                      *(f"{b[1]:.2f}" if (b := rows.best(row)) else "" for row in (one, two)),
-                      {"faster": "[green]faster[/]", "slower": "[red]slower[/]"}.get(verdict, "[dim]same[/]"))
+        table.add_row(
+            two["suite"],
+            two["case"],
+            *(f"{1e3 * t:.4g} ms" for t in times),
+            f"{times[1] / times[0]:.2f}",
+            *(f"{b[1]:.2f}" if (b := rows.best(row)) else "" for row in (one, two)),
+            {"faster": "[green]faster[/]", "slower": "[red]slower[/]"}.get(verdict, "[dim]same[/]"),
+        )
     console.print(table)
     verdicts = [change(*pair) for pair in pairs]
     counts = f"{verdicts.count('faster')} faster, {verdicts.count('slower')} slower, {verdicts.count('')} the same"

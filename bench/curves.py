@@ -1,4 +1,5 @@
 """The image suite as pictures, one a dtype: time over the size of the kernel, a panel a size and kind of kernel."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -9,11 +10,20 @@ from image_summary import area
 
 # Colour and marker of whoever may be drawn, in the order of the legend.
 _STYLES = {
-    "fastconv": ("black", "o"), "opencv": ("tab:blue", "s"), "opencv-sep": ("tab:cyan", "D"),
-    "opencv-box": ("tab:purple", "P"), "scipy": ("tab:red", "v"), "scipy-fft": ("tab:orange", "^"),
-    "scipy-oa": ("tab:olive", "<"), "ndimage": ("tab:green", "X"), "ndimage-sep": ("limegreen", "p"),
-    "torch-nchw": ("tab:brown", ">"), "tensorflow": ("tab:pink", "1"), "onnxruntime": ("orchid", "2"),
-    "jax": ("tab:gray", "3"), rows.COPY: ("0.3", ""),
+    "fastconv": ("black", "o"),
+    "opencv": ("tab:blue", "s"),
+    "opencv-sep": ("tab:cyan", "D"),
+    "opencv-box": ("tab:purple", "P"),
+    "scipy": ("tab:red", "v"),
+    "scipy-fft": ("tab:orange", "^"),
+    "scipy-oa": ("tab:olive", "<"),
+    "ndimage": ("tab:green", "X"),
+    "ndimage-sep": ("limegreen", "p"),
+    "torch-nchw": ("tab:brown", ">"),
+    "tensorflow": ("tab:pink", "1"),
+    "onnxruntime": ("orchid", "2"),
+    "jax": ("tab:gray", "3"),
+    rows.COPY: ("0.3", ""),
 }
 _KINDS = ("random", "gaussian", "box", "sobel")
 
@@ -46,14 +56,23 @@ def _panels(images: list[dict]) -> dict[tuple[str, str], list[dict]]:
 
 def _draw(panels: dict[tuple[str, str], list[dict]], dtype: str, results: dict, path: str) -> None:
     import matplotlib
+
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+
     sizes = list(dict.fromkeys(size for size, _ in panels))
     kinds = [kind for kind in _KINDS if any(kind == other for _, other in panels)]
     widths = [max(len(part) for (_, other), part in panels.items() if other == kind) + 2.5 for kind in kinds]
     figure, axes = plt.subplots(
-        len(sizes), len(kinds), squeeze=False, sharex="col", sharey="row", layout="constrained", width_ratios=widths,
-        figsize=(max(0.55 * sum(widths), 9), 3.1 * len(sizes) + 1.6))
+        len(sizes),
+        len(kinds),
+        squeeze=False,
+        sharex="col",
+        sharey="row",
+        layout="constrained",
+        width_ratios=widths,
+        figsize=(max(0.55 * sum(widths), 9), 3.1 * len(sizes) + 1.6),
+    )
     for i, size in enumerate(sizes):
         for j, kind in enumerate(kinds):
             if (size, kind) in panels:
@@ -67,11 +86,15 @@ def _draw(panels: dict[tuple[str, str], list[dict]], dtype: str, results: dict, 
         axes[0, j].set_xticks([], minor=True)
         axes[max(i for i, size in enumerate(sizes) if (size, kind) in panels), j].set_xlabel("width of the kernel")
     drawn = {name for part in panels.values() for row in part for name in row["results"]}
-    handles = [plt.Line2D([], [], color=color, marker=marker, label=name, **_line(name))
-               for name, (color, marker) in _STYLES.items() if name in drawn]
+    handles = [
+        plt.Line2D([], [], color=color, marker=marker, label=name, **_line(name))
+        for name, (color, marker) in _STYLES.items()
+        if name in drawn
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 7), frameon=False)
-    figure.suptitle(f"{dtype} images: time over kernel size\n{report.machine_line(results).split('; measured')[0]}",
-                    fontsize=12)
+    figure.suptitle(
+        f"{dtype} images: time over kernel size\n{report.machine_line(results).split('; measured')[0]}", fontsize=12
+    )
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
@@ -97,5 +120,10 @@ def _line(name: str) -> dict:
     if name == "fastconv":
         return {"linewidth": 2.4, "markersize": 6, "zorder": 3}
     faint = name in ("tensorflow", "onnxruntime", "jax")
-    return {"linewidth": 0.8 if faint else 1.3, "markersize": 5, "alpha": 0.85, "zorder": 1 if faint else 2,
-            "linestyle": "--" if name == rows.COPY else ":" if faint else "-"}
+    return {
+        "linewidth": 0.8 if faint else 1.3,
+        "markersize": 5,
+        "alpha": 0.85,
+        "zorder": 1 if faint else 2,
+        "linestyle": "--" if name == rows.COPY else ":" if faint else "-",
+    }

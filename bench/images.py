@@ -1,4 +1,5 @@
 """The rows of the image suite: the products that shapes/image.txt writes, and the image and kernel of one row."""
+
 from __future__ import annotations
 
 from itertools import product
@@ -40,8 +41,13 @@ def _name(settings: dict[str, str]) -> str:
 
 def traits(settings: dict[str, str]) -> dict:
     """What summaries and pictures sort the row by."""
-    return {"size": settings["image"], "kernel": int(settings["kernel"]), "kind": settings["kind"],
-            "border": settings["border"], "channels": int(settings["channels"])}
+    return {
+        "size": settings["image"],
+        "kernel": int(settings["kernel"]),
+        "kind": settings["kind"],
+        "border": settings["border"],
+        "channels": int(settings["channels"]),
+    }
 
 
 def arrays(op: str, settings: dict[str, str], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, dict]:
@@ -59,14 +65,21 @@ def arrays(op: str, settings: dict[str, str], rng: np.random.Generator) -> tuple
         kernel = rng.integers(0, 256, (size, size), dtype)
     elif factors is None:
         kernel = rng.standard_normal((size, size))
-        if integers:        # a mean level and a contrast like the image's: few cells saturate
+        if integers:  # a mean level and a contrast like the image's: few cells saturate
             kernel = (kernel - kernel.mean()) / (2 * size) + 1 / size**2
     else:
         kernel = np.outer(*factors)
     weights = dtype if wraps or not integers else "float32"
-    return image, kernel.astype(weights), {
-        "factors": factors and tuple(factor.astype(weights) for factor in factors), "kind": settings["kind"],
-        "border": settings["border"], "copy": shape[0] * shape[1] >= _COPY_CELLS and size <= _COPY_KERNEL}
+    return (
+        image,
+        kernel.astype(weights),
+        {
+            "factors": factors and tuple(factor.astype(weights) for factor in factors),
+            "kind": settings["kind"],
+            "border": settings["border"],
+            "copy": shape[0] * shape[1] >= _COPY_CELLS and size <= _COPY_KERNEL,
+        },
+    )
 
 
 def _photo(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:

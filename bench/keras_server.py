@@ -3,6 +3,7 @@
 Each line of the standard input is a command in JSON, each line that goes back an answer: ``build`` makes a network,
 writes the file with what is checked and runs it once, ``run`` runs it, ``drop`` lets it go.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -19,8 +20,8 @@ SCRIPTS = str(Path(__file__).parents[1] / "examples" / "networks")
 GRADIENT_IMAGES = 64
 # A learning rate so high that rounding the weights does not show in what a step subtracts from them.
 RATE = 1024.0
-CALLS = 8                       # of fit, each on a batch of another size
-SAMPLED = 2**16                 # numbers of each weight's gradient that are compared
+CALLS = 8  # of fit, each on a batch of another size
+SAMPLED = 2**16  # numbers of each weight's gradient that are compared
 
 
 def weights(model) -> list[np.ndarray]:
@@ -52,6 +53,7 @@ def images(model, count: int) -> tuple[np.ndarray, np.ndarray]:
 def reference(op: str, settings: dict) -> np.ndarray:
     """The answer of stock layers in float64."""
     import keras
+
     before = keras.config.floatx()
     _set_dtype("float64")
     try:
@@ -62,6 +64,7 @@ def reference(op: str, settings: dict) -> np.ndarray:
 
 def _set_dtype(name: str) -> None:
     import keras
+
     keras.config.set_floatx(name)
     keras.config.set_dtype_policy(name)
 
@@ -69,6 +72,7 @@ def _set_dtype(name: str) -> None:
 def channels_last(layer):
     """The layer itself, or one that turns its images: stock TensorFlow has no channels first in float64 on a CPU."""
     import keras
+
     config = layer.get_config()
     if config.get("data_format") != "channels_first":
         return layer
@@ -98,6 +102,7 @@ class Network:
     def build(self, optimizer=None):
         """The model that the script builds, or with another optimizer."""
         import keras
+
         model = self._make()
         if self.kind == "reference":
             given = model
@@ -125,7 +130,7 @@ class Network:
             self._image_gradient = self._image_gradient or image_gradient(model)
             return self._image_gradient(x)
         if self.op == "predict_one":
-            return [model.predict(x[i:i + 1], verbose=0) for i in range(len(x))]
+            return [model.predict(x[i : i + 1], verbose=0) for i in range(len(x))]
         if self.op == "evaluate":
             return model.evaluate(x, y, batch_size=self.batch, verbose=0)
         return model.predict_on_batch(x) if self.op == "forward" else model.predict(x, batch_size=self.batch, verbose=0)
@@ -147,17 +152,19 @@ class Network:
     def _gradients(self) -> np.ndarray:
         """By all weights in one vector, from what a step of plain gradient descent subtracts from them."""
         import keras
+
         model = self.build(keras.optimizers.SGD(RATE))
         before = [keras.ops.convert_to_numpy(variable).copy() for variable in model.trainable_variables]
         model.train_on_batch(self.x[:GRADIENT_IMAGES], self.y[:GRADIENT_IMAGES])
         after = [keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables]
         parts = [np.ravel(one - two) / RATE for one, two in zip(before, after, strict=True)]
-        return np.concatenate([part[::-(-part.size // SAMPLED)] for part in parts])
+        return np.concatenate([part[:: -(-part.size // SAMPLED)] for part in parts])
 
 
 def image_gradient(model):
     """A function that gives the gradient of the first class's score in images, in inference, compiled as usual."""
     import keras
+
     makers = {"tensorflow": _tensorflow_gradient, "torch": _torch_gradient, "jax": _jax_gradient}
     return makers[keras.backend.backend()](model)
 
@@ -171,6 +178,7 @@ def _tensorflow_gradient(model):
             tape.watch(x)
             score = tf.reduce_sum(model(x, training=False)[:, 0])
         return tape.gradient(score, x)
+
     return lambda x: take(tf.constant(x)).numpy()
 
 
@@ -180,16 +188,20 @@ def _torch_gradient(model):
     def take(x):
         x = torch.from_numpy(x).requires_grad_()
         return torch.autograd.grad(model(x, training=False)[:, 0].sum(), x)[0].numpy()
+
     return take
 
 
 def _jax_gradient(model):
     import jax
-    states = [[variable.value for variable in part]
-              for part in (model.trainable_variables, model.non_trainable_variables)]
+
+    states = [
+        [variable.value for variable in part] for part in (model.trainable_variables, model.non_trainable_variables)
+    ]
 
     def score(x, states):
         return model.stateless_call(*states, x, training=False)[0][:, 0].sum()
+
     take = jax.jit(jax.grad(score))
     return lambda x: np.asarray(take(x, states))
 
@@ -199,6 +211,7 @@ def layers_of(kind: str):
     if kind != "fastconv":
         return contextlib.nullcontext()
     import fastconv.keras
+
     fastconv.set_float32_precision(os.environ["BENCH_PRECISION"])
     return fastconv.keras.patched()
 
@@ -218,24 +231,25 @@ def serve(kind: str, reply) -> None:
                 if command["do"] == "run":
                     network.run()
                 else:
-                    network = None      # a case's memory is free before the next one's is taken
+                    network = None  # a case's memory is free before the next one's is taken
                     gc.collect()
                 if command["do"] == "build":
                     network = Network(kind, command["op"], command["settings"])
                     np.save(command["file"], network.answer())
-                    network.run(2 * network.batch)      # compiles
+                    network.run(2 * network.batch)  # compiles
             except Exception as error:
-                reply({"error": first_line(error)})     # this row is lost, not the process
+                reply({"error": first_line(error)})  # this row is lost, not the process
             else:
                 reply({})
 
 
 def main() -> None:
     replies = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)               # whatever a library prints is none
+    os.dup2(2, 1)  # whatever a library prints is none
 
     def reply(content: dict) -> None:
         print(json.dumps(content), file=replies, flush=True)
+
     try:
         serve(sys.argv[1], reply)
     except Exception as error:

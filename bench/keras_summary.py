@@ -1,4 +1,5 @@
 """What the rows of the keras suite come to: a backend's own layers against fastconv's on it, by what is run."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -7,8 +8,11 @@ from statistics import geometric_mean
 import rows
 
 # fastconv on a backend, and what it takes the place of.
-_PAIRS = {"TensorFlow": ("fastconv-tf", "keras-tf"), "torch": ("fastconv-torch", "keras-torch"),
-          "JAX": ("fastconv-jax", "keras-jax")}
+_PAIRS = {
+    "TensorFlow": ("fastconv-tf", "keras-tf"),
+    "torch": ("fastconv-torch", "keras-torch"),
+    "JAX": ("fastconv-jax", "keras-jax"),
+}
 
 
 def grids(found: list[dict]) -> Iterator[tuple[str, list[str], list[list[str]]]]:
@@ -19,16 +23,25 @@ def grids(found: list[dict]) -> Iterator[tuple[str, list[str], list[list[str]]]]
     names = [name for name, pair in _PAIRS.items() if any(_ratio(row, pair) for row in found)]
     heads = ["networks'", "rows", *(head for name in names for head in (f"on {name}", "least"))]
     kinds = dict.fromkeys(map(_kind, found))
-    cells = [[kind, str(len(part)), *(text for name in names for text in _statistics(part, _PAIRS[name]))]
-             for kind in kinds for part in [[row for row in found if _kind(row) == kind]]]
-    yield ("keras: the time of a backend's own layers over fastconv's on that backend, geometric mean and least",
-           heads, cells)
+    cells = [
+        [kind, str(len(part)), *(text for name in names for text in _statistics(part, _PAIRS[name]))]
+        for kind in kinds
+        for part in [[row for row in found if _kind(row) == kind]]
+    ]
+    yield (
+        "keras: the time of a backend's own layers over fastconv's on that backend, geometric mean and least",
+        heads,
+        cells,
+    )
 
 
 def _kind(row: dict) -> str:
     """The operation; forward passes by batch."""
-    return f"{row['op'].replace('_', ' ')}, batch {row['images']}" if row["op"] == "forward" else row["op"].replace(
-        "_", " ")
+    return (
+        f"{row['op'].replace('_', ' ')}, batch {row['images']}"
+        if row["op"] == "forward"
+        else row["op"].replace("_", " ")
+    )
 
 
 def _ratio(row: dict, pair: tuple[str, str]) -> float | None:

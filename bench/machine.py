@@ -1,4 +1,5 @@
 """The machine: what it is, and its peak as measured here."""
+
 from __future__ import annotations
 
 import datetime
@@ -18,11 +19,18 @@ COPY_METHOD = "the fastest copy of 64 MiB, bytes read plus bytes written"
 def describe(threads: int, isa: str, precision: str) -> dict:
     """CPU, settings, date, and the measured peaks that the rows are set against."""
     return {
-        "cpu": _cpu_name(), "isa": isa, "precision": precision, "threads": threads,
-        "date": datetime.date.today().isoformat(), "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0,
-        "system": f"{platform.system()} {platform.machine()}", "python": platform.python_version(),
+        "cpu": _cpu_name(),
+        "isa": isa,
+        "precision": precision,
+        "threads": threads,
+        "date": datetime.date.today().isoformat(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
         "peak_flops": {dtype: _peak_flops(dtype) for dtype in ("float32", "float64")},
-        "copy_bandwidth": _copy_bandwidth(threads), "peak_method": PEAK_METHOD, "copy_method": COPY_METHOD,
+        "copy_bandwidth": _copy_bandwidth(threads),
+        "peak_method": PEAK_METHOD,
+        "copy_method": COPY_METHOD,
     }
 
 
@@ -35,8 +43,11 @@ def measure_again(machine: dict) -> None:
 def _cpu_name() -> str:
     """The model and, where the system says it, the family: cloud machines often shorten the model to the vendor."""
     try:
-        fields = dict(line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
-                      if ":" in line)
+        fields = dict(
+            line.split(":", 1)
+            for line in Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+            if ":" in line
+        )
     except OSError:
         return platform.processor() or platform.machine()
     fields = {key.strip(): value.strip() for key, value in fields.items()}
@@ -48,10 +59,12 @@ def _cpu_name() -> str:
 
 def _peak_flops(dtype: str) -> float:
     """Several sizes: a large product is nearer the peak, a small one is sooner done before another program cuts in."""
+
     def rate(size: int) -> float:
         a = np.ones((size, size), dtype)
         out = np.empty_like(a)
         return 2 * size**3 / _fastest(lambda: np.matmul(a, a, out=out))
+
     return max(rate(size) for size in (384, 768, 1536))
 
 
@@ -62,6 +75,7 @@ def _copy_bandwidth(threads: int, size: int = 2**26) -> float:
 
     def copy(part):
         np.copyto(target[part], source[part])
+
     with ThreadPoolExecutor(threads) as pool:
         return 2 * size / _fastest(lambda: list(pool.map(copy, parts)))
 

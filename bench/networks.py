@@ -4,6 +4,7 @@ A step gives the output and the gradients of all kernels and biases, from the gr
 a step on the first images: so few that no sum lies so near 0, and no two in a window so near each other, that rounding
 decides where a gradient goes.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ _ACTIVATIONS = {"relu": (lambda z: np.maximum(z, 0), lambda y: y > 0), "tanh": (
 @dataclass(frozen=True)
 class Layer:
     """A convolution (with filters) of stride 1, or a pooling whose windows lie side by side."""
+
     kind: str
     window: tuple[int, int]
     padding: str
@@ -27,14 +29,17 @@ class Layer:
     def options(self, shape: tuple[int, ...]) -> dict:
         """As of a row of the layers or pool suite, for an input of this shape."""
         stride = 1 if self.filters else self.window[0]
-        pads = tuple(cases._padding(self.padding, size, k, stride)
-                     for size, k in zip(shape[1:3], self.window, strict=True))
+        pads = tuple(
+            cases._padding(self.padding, size, k, stride) for size, k in zip(shape[1:3], self.window, strict=True)
+        )
         return {"strides": stride, "dilation": 1, "groups": 1, "pool": self.window, "pads": pads}
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         o = self.options(shape)
-        sizes = ((size + sum(pad) - k) // o["strides"] + 1
-                 for size, k, pad in zip(shape[1:3], self.window, o["pads"], strict=True))
+        sizes = (
+            (size + sum(pad) - k) // o["strides"] + 1
+            for size, k, pad in zip(shape[1:3], self.window, o["pads"], strict=True)
+        )
         return shape[0], *sizes, self.filters or shape[3]
 
 
@@ -53,8 +58,10 @@ def layers(text: str) -> list[Layer]:
 def weights(problem: cases.Problem) -> list[tuple[np.ndarray, ...]]:
     """(kernel, bias) of each layer; nothing of a pooling."""
     arrays = problem.arrays
-    return [(arrays[f"kernel_{i}"], arrays[f"bias_{i}"]) if layer.filters else ()
-            for i, layer in enumerate(problem.options["layers"])]
+    return [
+        (arrays[f"kernel_{i}"], arrays[f"bias_{i}"]) if layer.filters else ()
+        for i, layer in enumerate(problem.options["layers"])
+    ]
 
 
 def ends(problem: cases.Problem, nchw: bool) -> list[np.ndarray]:
@@ -72,6 +79,7 @@ def vector(y: np.ndarray, grads: list[np.ndarray], nchw: bool = False) -> np.nda
 def reference(problem: cases.Problem) -> np.ndarray:
     """The answer of a step, from the float64 answers of its layers."""
     from reference import answer
+
     x, dy = (problem.arrays[name][:CHECKED].astype(np.float64) for name in ("x", "dy"))
     chain, kept, grads = [*zip(problem.options["layers"], weights(problem), strict=True)], [], []
     for layer, given in chain:
@@ -100,8 +108,11 @@ def taped(problem: cases.Problem, convolve, pool, nchw: bool = False):
     The layers are `convolve(layer, x, kernel, bias)` and `pool(layer, x)`, on tensors in the layout asked for.
     """
     import tensorflow as tf
-    chain = [(layer, tuple(map(tf.Variable, given)))
-             for layer, given in zip(problem.options["layers"], weights(problem), strict=True)]
+
+    chain = [
+        (layer, tuple(map(tf.Variable, given)))
+        for layer, given in zip(problem.options["layers"], weights(problem), strict=True)
+    ]
     variables = [variable for _, given in chain for variable in given]
 
     @tf.function

@@ -1,4 +1,5 @@
 """The ratios as a picture: every peer's time over fastconv's, a panel a suite. Images and Keras have their own."""
+
 from __future__ import annotations
 
 import report
@@ -8,8 +9,10 @@ import rows
 def save(results: dict, path: str) -> list[str]:
     """Write a PNG (or what the name's ending says) where there is something to draw; the files written."""
     import matplotlib
+
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+
     suites: dict[str, list[dict]] = {}
     for row in results["rows"]:
         if rows.ratios(row) and not _elsewhere(row):
@@ -19,8 +22,15 @@ def save(results: dict, path: str) -> list[str]:
     names = sorted({name for found in suites.values() for row in found for name, _ in rows.ratios(row)})
     styles = {name: (f"C{i % 10}", "osD^vP*X"[i % 8]) for i, name in enumerate(names)}
     heights = [len(found) + 1 for found in suites.values()] or [1]
-    figure, axes = plt.subplots(len(heights), 1, squeeze=False, sharex=True, layout="constrained",
-                                figsize=(11, 2.5 + 0.3 * sum(heights)), gridspec_kw={"height_ratios": heights})
+    figure, axes = plt.subplots(
+        len(heights),
+        1,
+        squeeze=False,
+        sharex=True,
+        layout="constrained",
+        figsize=(11, 2.5 + 0.3 * sum(heights)),
+        gridspec_kw={"height_ratios": heights},
+    )
     for axis, (suite, found) in zip(axes[:, 0], suites.items(), strict=False):
         _panel(axis, suite, found, styles)
     axes[-1, 0].set_xlabel("time of the peer / time of fastconv (right of the line: fastconv is faster)")

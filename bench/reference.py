@@ -1,4 +1,5 @@
 """The right answer of a problem, in float64, by the shortest NumPy that gives it."""
+
 from __future__ import annotations
 
 import math
@@ -11,9 +12,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 def answer(problem: Problem) -> np.ndarray:
     """What every candidate should return."""
-    batched = problem.op == "conv2d"        # its images become float64 one by one
-    arrays = {name: array if batched and name == "x" else array.astype(np.float64)
-              for name, array in problem.arrays.items()}
+    batched = problem.op == "conv2d"  # its images become float64 one by one
+    arrays = {
+        name: array if batched and name == "x" else array.astype(np.float64) for name, array in problem.arrays.items()
+    }
     return _ANSWERS[problem.op](arrays, problem.options, problem)
 
 
@@ -67,7 +69,7 @@ def _rows(x, options, k_h, k_w):
     padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
     out_h = (padded.shape[1] - (k_h - 1) * dilation - 1) // stride + 1
     for i in range(k_h):
-        rows = padded[:, i * dilation:i * dilation + (out_h - 1) * stride + 1:stride]
+        rows = padded[:, i * dilation : i * dilation + (out_h - 1) * stride + 1 : stride]
         yield i, sliding_window_view(rows, (k_w - 1) * dilation + 1, axis=2)[:, :, ::stride, :, ::dilation]
 
 
@@ -89,8 +91,10 @@ def _conv2d_groups(x, kernel, options, groups):
 
 def _conv2d_kernel_grad(arrays, options, problem):
     k_h, k_w = problem.arrays["kernel"].shape[:2]
-    rows = [np.tensordot(windows, arrays["dy"], axes=([0, 1, 2], [0, 1, 2])).transpose(1, 0, 2)
-            for _, windows in _rows(arrays["x"], options, k_h, k_w)]
+    rows = [
+        np.tensordot(windows, arrays["dy"], axes=([0, 1, 2], [0, 1, 2])).transpose(1, 0, 2)
+        for _, windows in _rows(arrays["x"], options, k_h, k_w)
+    ]
     return np.stack(rows)
 
 
@@ -103,13 +107,13 @@ def _conv2d_input_grad(arrays, options, problem):
         products = np.tensordot(dy, kernel[i], axes=([3], [2]))
         for j in range(kernel.shape[1]):
             _tap(padded, i * dilation, j * dilation, stride, dy.shape)[...] += products[:, :, :, j]
-    return padded[:, top:top + h, left:left + w]
+    return padded[:, top : top + h, left : left + w]
 
 
 def _tap(padded, i, j, stride, out_shape):
     """The cells that cell (i, j) of a window meets, over all windows."""
     _, out_h, out_w, _ = out_shape
-    return padded[:, i:i + (out_h - 1) * stride + 1:stride, j:j + (out_w - 1) * stride + 1:stride]
+    return padded[:, i : i + (out_h - 1) * stride + 1 : stride, j : j + (out_w - 1) * stride + 1 : stride]
 
 
 def _pool_taps(x, options, fill):
@@ -154,7 +158,7 @@ def _scatter(x, options, parts):
     for tap, part in zip(taps, parts, strict=True):
         tap += part
     (top, _), (left, _) = options["pads"]
-    return padded[:, top:top + x.shape[1], left:left + x.shape[2]]
+    return padded[:, top : top + x.shape[1], left : left + x.shape[2]]
 
 
 def _erf(x):
@@ -171,11 +175,16 @@ def _softmax(x, axis):
 
 
 _FUNCTIONS = {
-    "relu": lambda x: np.maximum(x, 0), "tanh": np.tanh, "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
-    "gelu": lambda x: 0.5 * x * (1 + _erf(x / math.sqrt(2))), "elu": lambda x: np.where(x > 0, x, np.expm1(x)),
+    "relu": lambda x: np.maximum(x, 0),
+    "tanh": np.tanh,
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "gelu": lambda x: 0.5 * x * (1 + _erf(x / math.sqrt(2))),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(x)),
 }
 _SLOPES = {
-    "relu": lambda x: x > 0, "tanh": lambda x: 1 / np.cosh(x)**2, "sigmoid": lambda x: 1 / (2 + 2 * np.cosh(x)),
+    "relu": lambda x: x > 0,
+    "tanh": lambda x: 1 / np.cosh(x) ** 2,
+    "sigmoid": lambda x: 1 / (2 + 2 * np.cosh(x)),
     "gelu": lambda x: 0.5 * (1 + _erf(x / math.sqrt(2))) + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi),
     "elu": lambda x: np.exp(np.minimum(x, 0)),
 }
@@ -196,18 +205,28 @@ def _activation_grad(arrays, options, problem):
 
 def _keras(arrays, options, problem):
     from peers import keras
+
     return keras.reference(problem)
 
 
 def _step(arrays, options, problem):
     import networks
+
     return networks.reference(problem)
 
 
 _ANSWERS = {
-    "convolve2d": _convolve2d, "filter2d": _filter2d, "conv2d": _conv2d, "conv2d_input_grad": _conv2d_input_grad,
-    "conv2d_kernel_grad": _conv2d_kernel_grad, "max_pool2d": _max_pool2d, "avg_pool2d": _avg_pool2d,
-    "max_pool2d_grad": _max_pool2d_grad, "avg_pool2d_grad": _avg_pool2d_grad, "activation": _activation,
+    "convolve2d": _convolve2d,
+    "filter2d": _filter2d,
+    "conv2d": _conv2d,
+    "conv2d_input_grad": _conv2d_input_grad,
+    "conv2d_kernel_grad": _conv2d_kernel_grad,
+    "max_pool2d": _max_pool2d,
+    "avg_pool2d": _avg_pool2d,
+    "max_pool2d_grad": _max_pool2d_grad,
+    "avg_pool2d_grad": _avg_pool2d_grad,
+    "activation": _activation,
     "activation_grad": _activation_grad,
-    "step": _step, **dict.fromkeys(KERAS, _keras),
+    "step": _step,
+    **dict.fromkeys(KERAS, _keras),
 }

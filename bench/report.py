@@ -1,4 +1,5 @@
 """Rows as text: tables for the terminal and for the README."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -11,10 +12,22 @@ import timing
 from rich.console import Console
 from rich.table import Table
 
-_HEADS = ["case", "fastconv", "images/s", "GFLOP/s", "GB/s", "of peak", "error", "best peer", "ratio",
-          *list(rows.OWN.values())[1:], "x of copy", "other peers"]
+_HEADS = [
+    "case",
+    "fastconv",
+    "images/s",
+    "GFLOP/s",
+    "GB/s",
+    "of peak",
+    "error",
+    "best peer",
+    "ratio",
+    *list(rows.OWN.values())[1:],
+    "x of copy",
+    "other peers",
+]
 _LEFT = ("case", "layers of", "images of", "networks'", "best peer", "other peers")
-BUSY = 0.5                      # load average; the benchmark's own start adds little to it
+BUSY = 0.5  # load average; the benchmark's own start adds little to it
 _TIMES = "\u00d7"
 
 
@@ -42,15 +55,29 @@ def _cells(row: dict, machine: dict) -> list[str]:
     notes = {name: f" ({result['note']})" if result["note"] else "" for name, result in row["results"].items()}
     others = [f"{name} {_ratio(value)}{notes[name]}" for name, value in rows.ratios(row) if best and name != best[0]]
     skipped = [f"{name} skipped (about {_time(value)})" for name, value in row.get("skipped", {}).items()]
-    copies = [f"{value:.2f}{' with out=' * (name == 'fastconv-out')}" for name in rows.OWN
-              if (value := rows.copies(row, name))]
-    further = ["" if name == rows.ours(row) or (value := rows.ratio(row, name)) is None else _ratio(value)
-               for name in list(rows.OWN)[1:]]
-    return [row["case"], _time(rows.seconds(row)), _number(rows.rate(row, "images"), 1),
-            _number(rows.rate(row, "flops")), _number(rows.rate(row, "bytes")),
-            "" if share is None else f"{100 * share:.0f} %", "" if error is None else f"{error:.1e}",
-            best[0] + notes[best[0]] if best else "", _ratio(best[1]) if best else "",
-            *further, ", ".join(copies), ", ".join(others + skipped)]
+    copies = [
+        f"{value:.2f}{' with out=' * (name == 'fastconv-out')}"
+        for name in rows.OWN
+        if (value := rows.copies(row, name))
+    ]
+    further = [
+        "" if name == rows.ours(row) or (value := rows.ratio(row, name)) is None else _ratio(value)
+        for name in list(rows.OWN)[1:]
+    ]
+    return [
+        row["case"],
+        _time(rows.seconds(row)),
+        _number(rows.rate(row, "images"), 1),
+        _number(rows.rate(row, "flops")),
+        _number(rows.rate(row, "bytes")),
+        "" if share is None else f"{100 * share:.0f} %",
+        "" if error is None else f"{error:.1e}",
+        best[0] + notes[best[0]] if best else "",
+        _ratio(best[1]) if best else "",
+        *further,
+        ", ".join(copies),
+        ", ".join(others + skipped),
+    ]
 
 
 def _grids(found: list[dict], machine: dict) -> Iterator[tuple[str, list[str], list[list[str]]]]:
@@ -73,20 +100,24 @@ def machine_line(results: dict) -> str:
     peaks = ", ".join(f"{dtype} {value / 1e9:.0f} GFLOP/s" for dtype, value in machine["peak_flops"].items())
     versions = ", ".join(f"{name} {version}" for name, version in sorted(results["versions"].items()))
     threads = f"{machine['threads']} thread{'s' if machine['threads'] > 1 else ''}"
-    return (f"{machine['cpu']}, {machine['isa']}, float32 precision {machine['precision']}, {threads}; "
-            f"measured peak {peaks}, copy {machine['copy_bandwidth'] / 1e9:.0f} GB/s; "
-            f"Python {machine['python']}, {versions}; {machine['date']}")
+    return (
+        f"{machine['cpu']}, {machine['isa']}, float32 precision {machine['precision']}, {threads}; "
+        f"measured peak {peaks}, copy {machine['copy_bandwidth'] / 1e9:.0f} GB/s; "
+        f"Python {machine['python']}, {versions}; {machine['date']}"
+    )
 
 
 def method(results: dict) -> str:
     """How the figures were obtained."""
     machine = results["machine"]
-    return (f"Times are medians of at most {results['rounds']} interleaved rounds, fewer for slow calls; "
-            f"{timing.SETTLE}. Ratios are a peer's time over fastconv's: above 1, fastconv is faster; those of NCHW "
-            "and of prepared kernels are the best peer's. "
-            f"Peak is {machine['peak_method']} and {machine['copy_method']}; `of peak` is the time these allow for the "
-            "row's arithmetic or memory traffic over the time taken (what stays in cache can pass 100 %). "
-            "Error is the distance to a float64 reference, in norm; of filter2d's integers, the share of cells off.")
+    return (
+        f"Times are medians of at most {results['rounds']} interleaved rounds, fewer for slow calls; "
+        f"{timing.SETTLE}. Ratios are a peer's time over fastconv's: above 1, fastconv is faster; those of NCHW "
+        "and of prepared kernels are the best peer's. "
+        f"Peak is {machine['peak_method']} and {machine['copy_method']}; `of peak` is the time these allow for the "
+        "row's arithmetic or memory traffic over the time taken (what stays in cache can pass 100 %). "
+        "Error is the distance to a float64 reference, in norm; of filter2d's integers, the share of cells off."
+    )
 
 
 def print_tables(console: Console, results: dict) -> None:
@@ -104,8 +135,12 @@ def print_tables(console: Console, results: dict) -> None:
 def _print(console: Console, title: str, heads: list[str], cells: list[list[str]]) -> None:
     table = Table(title=title, title_justify="left", title_style="bold")
     for head in heads:
-        table.add_column(head, justify="left" if head in _LEFT else "right", overflow="fold",
-                         style={"other peers": "dim", "fastconv": "bold"}.get(head))
+        table.add_column(
+            head,
+            justify="left" if head in _LEFT else "right",
+            overflow="fold",
+            style={"other peers": "dim", "fastconv": "bold"}.get(head),
+        )
     for row in cells:
         table.add_row(*row)
     console.print(table)

@@ -1,12 +1,20 @@
 """Figures derived from a row: rates, share of the machine's peak, the best peer."""
+
 from __future__ import annotations
 
 # fastconv's own candidates, and what tables call them.
-OWN = {"fastconv": "NHWC", "fastconv-nchw": "NCHW", "fastconv-prepared": "NHWC prepared",
-       "fastconv-nchw-prepared": "NCHW prepared", "fastconv-out": "with out=",
-       "fastconv-tf": "TensorFlow ops", "fastconv-torch": "on torch", "fastconv-jax": "on JAX",
-       "fastconv-numpy": "on NumPy"}
-COPY = "copy"                   # no library's answer, but what the memory allows
+OWN = {
+    "fastconv": "NHWC",
+    "fastconv-nchw": "NCHW",
+    "fastconv-prepared": "NHWC prepared",
+    "fastconv-nchw-prepared": "NCHW prepared",
+    "fastconv-out": "with out=",
+    "fastconv-tf": "TensorFlow ops",
+    "fastconv-torch": "on torch",
+    "fastconv-jax": "on JAX",
+    "fastconv-numpy": "on NumPy",
+}
+COPY = "copy"  # no library's answer, but what the memory allows
 
 
 def tried(row: dict) -> list[str]:
@@ -84,8 +92,11 @@ def best(row: dict) -> tuple[str, float] | None:
 
 def problems(row: dict) -> list[str]:
     """A line for every candidate that is wrong or failed."""
-    wrong = [f"{name}: wrong answer, error {result['error']:.1e}" for name, result in row["results"].items()
-             if result["wrong"]]
+    wrong = [
+        f"{name}: wrong answer, error {result['error']:.1e}"
+        for name, result in row["results"].items()
+        if result["wrong"]
+    ]
     return wrong + [f"{name}: {text}" for name, text in row["problems"].items()]
 
 

@@ -1,4 +1,5 @@
 """Time fastconv next to every other library that is installed: ``python bench/run.py --help``."""
+
 from __future__ import annotations
 
 import argparse
@@ -18,8 +19,15 @@ QUICK_BUDGET = 45.0
 # What holds the peers to an instruction set, as --isa holds fastconv: oneDNN (TensorFlow, PyTorch), PyTorch's own
 # kernels, XLA, OpenCV, and the OpenBLAS that measures the peak. ONNX Runtime has no such switch; SciPy's filters are
 # compiled for no more.
-CAPPED = {"avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
-                   "OPENBLAS_CORETYPE": "Haswell", "OPENCV_CPU_DISABLE": "AVX512-SKX"}}
+CAPPED = {
+    "avx2": {
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+        "OPENBLAS_CORETYPE": "Haswell",
+        "OPENCV_CPU_DISABLE": "AVX512-SKX",
+    }
+}
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -27,22 +35,33 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="a selection of every suite, under a minute (the default)")
     size.add_argument("--full", action="store_true", help="every case")
-    parser.add_argument("--suite", action="append", metavar="NAME",
-                        help="some of image, layers, grads, pool, activation, step, keras")
+    parser.add_argument(
+        "--suite", action="append", metavar="NAME", help="some of image, layers, grads, pool, activation, step, keras"
+    )
     parser.add_argument("--filter", default="", metavar="TEXT", help="only cases whose name contains this")
     parser.add_argument("--peers", action="append", metavar="A,B", help="only these libraries, or none")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="for every library (default: one a CPU)")
     parser.add_argument("--isa", metavar="NAME", help="run fastconv on this instruction set")
-    parser.add_argument("--precision", choices=("highest", "high", "medium"), default="highest",
-                        help="fastconv.set_float32_precision; its answers are held to the promise")
+    parser.add_argument(
+        "--precision",
+        choices=("highest", "high", "medium"),
+        default="highest",
+        help="fastconv.set_float32_precision; its answers are held to the promise",
+    )
     parser.add_argument("--batch", metavar="N,N", help="the layers suite at these batches (default: 1, 8 and 32)")
-    parser.add_argument("--layout", choices=("nhwc", "nchw"),
-                        help="fastconv's convolution of layers in one layout (default: both); peers keep theirs")
+    parser.add_argument(
+        "--layout",
+        choices=("nhwc", "nchw"),
+        help="fastconv's convolution of layers in one layout (default: both); peers keep theirs",
+    )
     parser.add_argument("--rounds", type=int, metavar="N", help="measurements of each candidate")
     parser.add_argument("--json", metavar="FILE", help="write all results")
-    parser.add_argument("--plot", metavar="FILE.png",
-                        help="draw the ratios; of images, times over kernel sizes, in FILE-float32.png and so on; of "
-                             "the keras suite, bars in FILE-keras.png")
+    parser.add_argument(
+        "--plot",
+        metavar="FILE.png",
+        help="draw the ratios; of images, times over kernel sizes, in FILE-float32.png and so on; of "
+        "the keras suite, bars in FILE-keras.png",
+    )
     parser.add_argument("--roofline", metavar="FILE.png", help="draw every library's rates under the machine's peaks")
     parser.add_argument("--markdown", action="store_true", help="print the README's tables")
     parser.add_argument("--compare", metavar="OLD.json", help="what changed since an earlier --json")
@@ -73,8 +92,15 @@ def _words(values: list[str] | None) -> list[str] | None:
 def _set_environment(threads: int, isa: str | None) -> None:
     """What the libraries read when they are loaded: thread counts, instruction sets, no GPU, less log."""
     count = str(threads)
-    counts = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC", "PJRT_NPROC",
-              "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    counts = (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NPROC",
+        "PJRT_NPROC",
+        "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS",
+    )
     os.environ |= dict.fromkeys(counts, count)
     os.environ |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu", "KERAS_BACKEND": "tensorflow"}
     os.environ |= CAPPED.get(isa or os.environ.get("FASTCONV_ISA"), {})
@@ -89,12 +115,18 @@ def _select(arguments: argparse.Namespace) -> tuple[list, list, list[str]]:
     """(cases, peers to run, names of peers that are not installed)."""
     import cases
     import peers
+
     suites = _words(arguments.suite) or list(cases.SUITES)
     for suite in suites:
         if suite not in cases.SUITES:
             raise ValueError(f"`--suite` must be one of {', '.join(cases.SUITES)}; received {suite!r}")
-    chosen = [case for suite in cases.SUITES if suite in suites for case in cases.load(suite, arguments.batch)
-              if (arguments.full or case.quick) and arguments.filter in case.name]
+    chosen = [
+        case
+        for suite in cases.SUITES
+        if suite in suites
+        for case in cases.load(suite, arguments.batch)
+        if (arguments.full or case.quick) and arguments.filter in case.name
+    ]
     wanted = peers.select(_words(arguments.peers))
     missing = [peer.name for peer in wanted if not peer.installed]
     if any(case.suite == "keras" for case in chosen) and not (find_spec("keras") and find_spec("tensorflow")):
@@ -114,13 +146,20 @@ def _measure(arguments: argparse.Namespace, threads: int) -> dict:
 
     import fastconv
     from fastconv import cpu
+
     start = time.perf_counter()
     end = math.inf if arguments.full else start + QUICK_BUDGET
     chosen, peers, missing = _select(arguments)
     full = {"layers": FULL_LAYERS, "image": FULL_IMAGE}
     efforts = {case.suite: full.get(case.suite, FULL) if arguments.full else QUICK for case in chosen}
-    columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn(),
-               bars.TimeElapsedColumn(), bars.TextColumn("left"), bars.TimeRemainingColumn())
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TimeElapsedColumn(),
+        bars.TextColumn("left"),
+        bars.TimeRemainingColumn(),
+    )
     fastconv.set_float32_precision(arguments.precision)
     bar = bars.Progress(*columns, console=Console(stderr=True))
     with cpu.use_isa(arguments.isa or cpu.active_isa()), bar as progress:
@@ -130,6 +169,7 @@ def _measure(arguments: argparse.Namespace, threads: int) -> dict:
 
         def say(what: str) -> None:
             progress.update(task, description=f"{name}: {what}")
+
         runner = Runner(peers, threads, arguments.precision, arguments.layout, say, arguments.full)
         rows = []
         for case in chosen:
@@ -141,14 +181,21 @@ def _measure(arguments: argparse.Namespace, threads: int) -> dict:
         machine.measure_again(found)
     versions = {"fastconv": fastconv.__version__, "numpy": np.__version__, **runner.versions}
     rounds = arguments.rounds or max((rounds for rounds, *_ in efforts.values()), default=0)
-    return {"machine": found, "rounds": rounds, "seconds": time.perf_counter() - start, "versions": versions,
-            "missing": missing, "rows": rows}
+    return {
+        "machine": found,
+        "rounds": rounds,
+        "seconds": time.perf_counter() - start,
+        "versions": versions,
+        "missing": missing,
+        "rows": rows,
+    }
 
 
 def _show(results: dict, arguments: argparse.Namespace) -> None:
     import compare
     import report
     from rich.console import Console
+
     console = Console(width=None if sys.stdout.isatty() else 170, highlight=False)
     if arguments.markdown:
         print(report.markdown(results))
@@ -162,11 +209,13 @@ def _show(results: dict, arguments: argparse.Namespace) -> None:
         import bars
         import curves
         import plot
+
         for module in (plot, curves, bars):
             for path in module.save(results, arguments.plot):
                 print(f"drawn: {path}", file=sys.stderr)
     if arguments.roofline:
         import roofline
+
         roofline.save(results, arguments.roofline)
 
 
@@ -186,6 +235,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     _show(results, arguments)
     import rows
+
     return int(any(rows.failed(row) for row in results["rows"]))
 
 

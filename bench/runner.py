@@ -1,4 +1,5 @@
 """From a selection of cases and peers to rows: check every candidate's answer, then time those that are right."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -11,14 +12,21 @@ import timing
 from peers import COPY, Candidate, Peer
 from peers import own as own_peers
 
-LONGEST = 1.0                   # seconds: a peer whose image filter is estimated to take more is left out of the row
+LONGEST = 1.0  # seconds: a peer whose image filter is estimated to take more is left out of the row
 
 
 class Runner:
     """Measures one case after another; `peers` are installed, and loaded when a case first needs them."""
 
-    def __init__(self, peers: list[Peer], threads: int, precision: str, layout: str | None,
-                 say: Callable[[str], None], full: bool = True):
+    def __init__(
+        self,
+        peers: list[Peer],
+        threads: int,
+        precision: str,
+        layout: str | None,
+        say: Callable[[str], None],
+        full: bool = True,
+    ):
         self.peers = [peer for peer in peers if full or peer.quick]
         self.full = full
         self.threads = threads
@@ -38,9 +46,21 @@ class Runner:
             peer.announce(problem)
         self.say("reference")
         expected = reference.answer(problem)
-        row = {"suite": case.suite, "case": case.name, "quick": case.quick, "layer": case.layer,
-               "image": case.image, "op": problem.op, "dtype": problem.dtype, "flops": problem.flops,
-               "bytes": problem.bytes, "images": problem.images, "results": {}, "problems": {}, "skipped": {}}
+        row = {
+            "suite": case.suite,
+            "case": case.name,
+            "quick": case.quick,
+            "layer": case.layer,
+            "image": case.image,
+            "op": problem.op,
+            "dtype": problem.dtype,
+            "flops": problem.flops,
+            "bytes": problem.bytes,
+            "images": problem.images,
+            "results": {},
+            "problems": {},
+            "skipped": {},
+        }
         runs = {}
         for peer in everyone:
             self.say(peer.name)
@@ -69,7 +89,7 @@ class Runner:
 
     def _candidate(self, peer: Peer, problem: cases.Problem) -> Candidate | None:
         if peer.module in self._unusable:
-            return None         # said once, in the row that met it first
+            return None  # said once, in the row that met it first
         if peer.module not in self._ready:
             self._unusable.add(peer.module)
             peer.setup(self.threads)

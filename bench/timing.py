@@ -3,6 +3,7 @@
 Libraries keep their worker threads spinning for a while after a call. Before each measurement the process is therefore
 left alone until it uses no CPU any more (`settle`), and a short call is made once untimed to wake its own workers.
 """
+
 from __future__ import annotations
 
 import gc
@@ -14,23 +15,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_watched: set[int] = set()     # processes of the benchmark's own that run candidates
+_watched: set[int] = set()  # processes of the benchmark's own that run candidates
 SETTLE = "before each measurement the process sleeps until no library's threads spin any more"
 
 
 @dataclass(frozen=True)
 class Effort:
     """How long to measure."""
+
     rounds: int
-    slot: float                 # seconds that a measurement lasts at least
-    limit: float                # seconds that one candidate may take in all rounds
-    total: float = math.inf     # seconds that a row may take, after which no further round begins
-    behind: float = math.inf    # a call longer than a slot and so many times slower than the fastest gets one round
+    slot: float  # seconds that a measurement lasts at least
+    limit: float  # seconds that one candidate may take in all rounds
+    total: float = math.inf  # seconds that a row may take, after which no further round begins
+    behind: float = math.inf  # a call longer than a slot and so many times slower than the fastest gets one round
 
 
 @dataclass(frozen=True)
 class Timing:
     """Seconds a call: median and quartiles over the rounds."""
+
     seconds: float
     low: float
     high: float
@@ -90,8 +93,10 @@ def interleaved(runs: dict[str, Callable[[], object]], effort: Effort) -> dict[s
             samples[name] = [once(run)]
         first = {name: found[0] for name, found in samples.items()}
         close = max(effort.slot, effort.behind * min(first.values(), default=1.0))
-        rounds = {name: min(_rounds(seconds, effort), effort.rounds if seconds <= close else 1)
-                  for name, seconds in first.items()}
+        rounds = {
+            name: min(_rounds(seconds, effort), effort.rounds if seconds <= close else 1)
+            for name, seconds in first.items()
+        }
         names = list(runs)
         for index in range(effort.rounds if runs else 0):
             if index and time.perf_counter() > end:

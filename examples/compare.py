@@ -4,6 +4,7 @@ Both are the model that the script's build() makes, with the same weights. Netwo
 in turns, and predict the test images; those for ImageNet do forward passes and training steps on random images.
 KERAS_BACKEND says what both run on.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -22,10 +23,18 @@ from side_by_side import FAST, STOCK, apart, in_turns, print_table, progress_bar
 
 # A name on the command line: the script, and what its build() is given.
 NETWORKS = {
-    "lenet5": ("lenet5", {}), "lenet5-classic": ("lenet5", {"classic": True}), "tanh_lenet": ("tanh_lenet", {}),
-    "mnist_cnn": ("mnist_cnn", {}), "channels_first": ("channels_first", {}), "alexnet": ("alexnet", {}),
-    "alexnet-groups": ("alexnet", {"groups": 2}), "vgg16": ("vgg16", {}), "inception_v3": ("inception_v3", {}),
-    "resnet50": ("resnet50", {}), "resnet50_v2": ("resnet50_v2", {}), "mobilenet_v2": ("mobilenet_v2", {}),
+    "lenet5": ("lenet5", {}),
+    "lenet5-classic": ("lenet5", {"classic": True}),
+    "tanh_lenet": ("tanh_lenet", {}),
+    "mnist_cnn": ("mnist_cnn", {}),
+    "channels_first": ("channels_first", {}),
+    "alexnet": ("alexnet", {}),
+    "alexnet-groups": ("alexnet", {"groups": 2}),
+    "vgg16": ("vgg16", {}),
+    "inception_v3": ("inception_v3", {}),
+    "resnet50": ("resnet50", {}),
+    "resnet50_v2": ("resnet50_v2", {}),
+    "mobilenet_v2": ("mobilenet_v2", {}),
 }
 PREDICTED = 10_000
 
@@ -39,10 +48,11 @@ def compare_training(script, options: argparse.Namespace, settings: dict) -> Non
     results = train(models, data, options.epochs, script.BATCH_SIZE, options.seed)
     predicted = options.images or PREDICTED
     x = x_test[np.arange(predicted) % len(x_test)]
-    predict = in_turns({name: partial(lambda model: model.predict(x, verbose=0), model)
-                        for name, model in models.items()}, options.rounds)
-    print_table([*training_rows(results),
-                 (f"predict {predicted:,} images (s)", "{:.3f}", predict)])
+    predict = in_turns(
+        {name: partial(lambda model: model.predict(x, verbose=0), model) for name, model in models.items()},
+        options.rounds,
+    )
+    print_table([*training_rows(results), (f"predict {predicted:,} images (s)", "{:.3f}", predict)])
     print(f"\n{before}")
     print(f"fastconv: {speed_up(results):.2f}x the speed in training, {predict[STOCK] / predict[FAST]:.2f}x in predict")
 
@@ -61,8 +71,11 @@ def compare_steps(script, options: argparse.Namespace, settings: dict) -> None:
         bar = progress.add_task("", total=len(rows) * len(models) * (options.rounds + 1))
         for title, run in rows.items():
             progress.update(bar, description=title)
-            found[title] = in_turns({name: partial(run, model) for name, model in models.items()}, options.rounds,
-                                    partial(progress.advance, bar))
+            found[title] = in_turns(
+                {name: partial(run, model) for name, model in models.items()},
+                options.rounds,
+                partial(progress.advance, bar),
+            )
     print_table([(title, "{:.3f}", seconds) for title, seconds in found.items()])
     print(f"\n{before}")
     ratios = [f"{seconds[STOCK] / seconds[FAST]:.2f}x ({title[:-4]})" for title, seconds in found.items()]
@@ -74,8 +87,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("network", choices=NETWORKS, metavar="NETWORK", help=", ".join(NETWORKS))
     parser.add_argument("--epochs", type=int, default=2, help="of networks for MNIST (default: %(default)s)")
     parser.add_argument("--images", type=int, help="train on the first so many only")
-    parser.add_argument("--data", metavar="MNIST.NPZ", help="default: FASTCONV_MNIST, Keras' cached copy, or the "
-                        "6000 images shipped with the examples")
+    parser.add_argument(
+        "--data",
+        metavar="MNIST.NPZ",
+        help="default: FASTCONV_MNIST, Keras' cached copy, or the 6000 images shipped with the examples",
+    )
     parser.add_argument("--size", type=int, help="height and width of ImageNet's images (default: the network's own)")
     parser.add_argument("--rounds", type=int, default=3, help="of what is timed in turns (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)

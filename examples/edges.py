@@ -1,4 +1,5 @@
 """Classic 3x3 filters on a photo, with fastconv.filter2d on all colours at once; one picture to look at."""
+
 from __future__ import annotations
 
 import argparse
@@ -45,7 +46,7 @@ def read_photo(path: Path, longest_side: int) -> np.ndarray:
     if image.mode in ("F", "I") or image.mode.startswith("I;16"):
         values = np.nan_to_num(np.asarray(image).astype(np.float64))
         low, high = 0.0, 1.0 if image.mode == "F" else 65535.0
-        if values.min() < low or values.max() > high:   # no range to go by: stretch
+        if values.min() < low or values.max() > high:  # no range to go by: stretch
             low, high = values.min(), values.max()
         image = Image.fromarray(np.uint8((values - low) / (high - low) * 255 + 0.5))
     if "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):

@@ -1,4 +1,5 @@
 """The picture of mnist_lenet.py: what a trained LeNet-5 looks at, what it sees, and what it says."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -20,7 +21,7 @@ def mosaic(tiles: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
     sheet = np.full((rows * (h + gap) - gap, columns * (w + gap) - gap), np.nan, tiles.dtype)
     for i, tile in enumerate(tiles):
         top, left = i // columns * (h + gap), i % columns * (w + gap)
-        sheet[top:top + h, left:left + w] = tile
+        sheet[top : top + h, left : left + w] = tile
     return sheet
 
 
@@ -85,8 +86,13 @@ def show_predictions(figure, x: np.ndarray, y: np.ndarray, probability: np.ndarr
     wrong = np.flatnonzero(said != y)
     wrong = wrong[np.argsort(-probability[wrong, said[wrong]], kind="stable")][:columns]
     chosen = np.concatenate([np.arange(min(len(x), rows * columns - len(wrong))), wrong])
-    figure.suptitle(f"Predictions on the test set; the last {len(wrong)} are its surest mistakes (said / is)",
-                    fontsize=10, color=INK, x=0.01, ha="left")
+    figure.suptitle(
+        f"Predictions on the test set; the last {len(wrong)} are its surest mistakes (said / is)",
+        fontsize=10,
+        color=INK,
+        x=0.01,
+        ha="left",
+    )
     for axes in (grid := figure.subplots(rows, columns).ravel()):
         axes.axis("off")
     for axes, i in zip(grid, chosen, strict=False):
@@ -99,8 +105,9 @@ def show_predictions(figure, x: np.ndarray, y: np.ndarray, probability: np.ndarr
 def draw(model, data: dict[str, np.ndarray], results: dict[str, dict], path: Path) -> None:
     """Write the picture of a trained model to `path`."""
     import keras
+
     digit = data["x_test"][:1]
-    layers = model.layers[0], model.layers[2]       # the two convolutions
+    layers = model.layers[0], model.layers[2]  # the two convolutions
     inside = keras.Model(model.inputs[0], [layer.output for layer in layers])
     first, second = (np.asarray(maps)[0] for maps in inside(digit))
     kernels_1, kernels_2 = (np.asarray(layer.kernel) for layer in layers)

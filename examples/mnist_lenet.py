@@ -3,6 +3,7 @@
 Both models start from the same weights and see the same batches; their epochs alternate, so that both meet the same
 machine. The picture shows what the fastconv model learned.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -21,8 +22,12 @@ from side_by_side import FAST, print_table, speed_up, train, training_rows, twin
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", metavar="MNIST.NPZ", help="images to train on (default: FASTCONV_MNIST, Keras' "
-                        "cached copy, or the 6000 images shipped with this example)")
+    parser.add_argument(
+        "--data",
+        metavar="MNIST.NPZ",
+        help="images to train on (default: FASTCONV_MNIST, Keras' "
+        "cached copy, or the 6000 images shipped with this example)",
+    )
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--seed", type=int, default=1)
@@ -42,15 +47,19 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{len(data['x_train'])} training and {len(data['x_test'])} test images from {path}")
 
     import lenet5
+
     models = twins(lenet5.build, options.seed)
     results = train(models, data, options.epochs, options.batch_size, options.seed)
     print_table(training_rows(results))
-    print(f"\nAn epoch on fastconv takes {1 / speed_up(results):.2f} of stock Keras' time: "
-          f"{speed_up(results):.2f}x the speed.")
+    print(
+        f"\nAn epoch on fastconv takes {1 / speed_up(results):.2f} of stock Keras' time: "
+        f"{speed_up(results):.2f}x the speed."
+    )
     if options.json:
         options.json.write_text(json.dumps({"images": len(data["x_train"]), **results}, indent=1))
 
     from lenet_picture import draw
+
     draw(models[FAST], data, results, options.output)
     print(f"Learned filters, feature maps and predictions: {options.output}")
     return 0

@@ -2,6 +2,7 @@
 
 `python networks/tanh_lenet.py` trains one and saves it as keras_mnist_cnn.h5.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -41,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     digits = np.argmax(net.predict(images, batch_size=options.batch_size), axis=-1)
     seconds = time.perf_counter() - begin
     print(f"{len(images)} images in {seconds:.3f} s, {np.mean(digits == labels):.2%} right")
-    print(net.profile(images[:options.batch_size]))
+    print(net.profile(images[: options.batch_size]))
     return 0
 
 

@@ -1,4 +1,5 @@
 """A network on stock Keras layers and on fastconv's, from equal weights: epochs, predictions and steps in turns."""
+
 from __future__ import annotations
 
 import statistics
@@ -14,12 +15,14 @@ STOCK, FAST = "stock Keras", "fastconv"
 def layers_of(name: str):
     """A context for all that is done with a model: inside fastconv's, Keras has its layers and optimizers' steps."""
     import fastconv.keras
+
     return fastconv.keras.patched() if name == FAST else nullcontext()
 
 
 def twins(build: Callable[[], object], seed: int) -> dict:
     """The model that `build` makes of Keras' layers, and the one it makes of fastconv's, with the same weights."""
     import keras
+
     models = {}
     for name in (STOCK, FAST):
         keras.utils.set_random_seed(seed)
@@ -42,6 +45,7 @@ def apart(models: dict, x: np.ndarray) -> str:
 def warm_up(model, x: np.ndarray, y: np.ndarray, batch_size: int) -> float:
     """Seconds Keras needs to trace and optimise the model's graphs; the model is as it was afterwards."""
     import keras
+
     model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *model.optimizer.variables]
     before = [keras.ops.convert_to_numpy(variable) for variable in variables]
@@ -58,6 +62,7 @@ def warm_up(model, x: np.ndarray, y: np.ndarray, batch_size: int) -> float:
 def progress_bar():
     """A bar of rich with what is being done, how far it is, and the time."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     done = TextColumn("{task.completed}/{task.total}")
     return Progress(TextColumn("{task.description}"), BarColumn(), done, TimeElapsedColumn(), transient=True)
 
@@ -78,7 +83,7 @@ def train(models: dict, data: dict, epochs: int, batch_size: int, seed: int) -> 
     with progress_bar() as progress:
         bar = progress.add_task("tracing", total=len(models) * epochs)
         for name, model in models.items():
-            some = slice(2 * batch_size + len(x) % batch_size)    # whole batches and one like the last of an epoch
+            some = slice(2 * batch_size + len(x) % batch_size)  # whole batches and one like the last of an epoch
             with layers_of(name):
                 results[name]["tracing_seconds"] = warm_up(model, x[some], y[some], batch_size)
         for epoch in range(epochs):
@@ -91,8 +96,11 @@ def train(models: dict, data: dict, epochs: int, batch_size: int, seed: int) -> 
                     logs = model.fit(x, y, batch_size=batch_size, verbose=0, callbacks=[watch]).history
                 results[name]["epoch_seconds"].append(watch.seconds)
                 progress.advance(bar)
-                progress.print(f"epoch {epoch + 1}/{epochs}  {name:<11}  {watch.seconds:6.2f} s  "
-                               f"loss {logs['loss'][0]:.4f}  accuracy {logs['accuracy'][0]:7.2%}", highlight=False)
+                progress.print(
+                    f"epoch {epoch + 1}/{epochs}  {name:<11}  {watch.seconds:6.2f} s  "
+                    f"loss {logs['loss'][0]:.4f}  accuracy {logs['accuracy'][0]:7.2%}",
+                    highlight=False,
+                )
     for name, model in models.items():
         with layers_of(name):
             loss, accuracy = model.evaluate(data["x_test"], data["y_test"], batch_size=1000, verbose=0)
@@ -101,7 +109,7 @@ def train(models: dict, data: dict, epochs: int, batch_size: int, seed: int) -> 
 
 
 def _times(run: Callable[[], object]) -> list[float]:
-    time.sleep(0.05)    # until threads that the other one used no longer look for work
+    time.sleep(0.05)  # until threads that the other one used no longer look for work
     found = []
     while not found or sum(found) < 0.2:
         begin = time.perf_counter()
@@ -140,8 +148,11 @@ def speed_up(results: dict[str, dict]) -> float:
 def training_rows(results: dict[str, dict]) -> list[tuple[str, str, dict[str, float]]]:
     """The figures of `train` for `print_table`."""
     return [
-        ("seconds an epoch (median)", "{:.2f}",
-         {name: statistics.median(result["epoch_seconds"]) for name, result in results.items()}),
+        (
+            "seconds an epoch (median)",
+            "{:.2f}",
+            {name: statistics.median(result["epoch_seconds"]) for name, result in results.items()},
+        ),
         ("tracing, once (s)", "{:.2f}", {name: result["tracing_seconds"] for name, result in results.items()}),
         ("test loss", "{:.4f}", {name: result["test_loss"] for name, result in results.items()}),
         ("test accuracy", "{:.2%}", {name: result["test_accuracy"] for name, result in results.items()}),

@@ -4,6 +4,7 @@ Importing fastconv loads NumPy and the C core, nothing heavier. ``fastconv.keras
 ``fastconv.accelerate``, ``restore``, ``patched``, ``patch_keras`` and ``unpatch_keras``, which are its functions.
 ``fastconv.load`` and ``from_keras`` are those of ``fastconv.network``, which needs neither.
 """
+
 from . import cpu
 
 cpu.choose_isa()
@@ -45,9 +46,11 @@ _NETWORK_NAMES = ("from_keras", "from_onnx", "load")
 def __getattr__(name: str):
     if name in _KERAS_NAMES:
         from . import keras
+
         return getattr(keras, name)
     if name in _NETWORK_NAMES:
         from . import network
+
         return getattr(network, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -2,6 +2,7 @@
 
 The script may be a module (``-m``), a string (``-c``) or standard input (``-``), as Python's own command line has them.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -48,7 +49,7 @@ class _AfterImport(MetaPathFinder):
 
         def exec_module(module):
             execute(module)
-            if action := self._actions.pop(name, None):     # not before: who looks for a spec may not import it
+            if action := self._actions.pop(name, None):  # not before: who looks for a spec may not import it
                 action()
 
         spec.loader.exec_module = exec_module
@@ -66,6 +67,7 @@ def _patch_keras() -> None:
 
 def _patch_scipy() -> None:
     from .image import convolve2d, correlate2d
+
     signal = importlib.import_module("scipy.signal")
     signal.convolve2d, signal.correlate2d = convolve2d, correlate2d
 
@@ -87,22 +89,41 @@ def _log_summary() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m fastconv", formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="python -m fastconv",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="%(prog)s [--verbose] [--no-keras] [--no-scipy] (script.py | -m module | -c command | -) [args ...]",
         description="Run an unchanged Python script with fastconv in place of\n"
-                    "  keras.layers: convolution, pooling, activation and dense layers, and optimizer steps,\n"
-                    "  scipy.signal.convolve2d and correlate2d.")
-    parser.add_argument("-v", "--verbose", action="store_true",
-                        help="say on standard error which layers run on fastconv's kernels, and which do not")
+        "  keras.layers: convolution, pooling, activation and dense layers, and optimizer steps,\n"
+        "  scipy.signal.convolve2d and correlate2d.",
+    )
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="say on standard error which layers run on fastconv's kernels, and which do not",
+    )
     parser.add_argument("--no-keras", dest="keras", action="store_false", help="leave Keras' layers as they are")
     parser.add_argument("--no-scipy", dest="scipy", action="store_false", help="leave scipy.signal as it is")
     parser.add_argument("-V", "--version", action="version", version=f"fastconv {__version__}")
-    parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="module",
-                        help="run a module, as python -m does; the rest are its arguments")
-    parser.add_argument("-c", dest="command", nargs=argparse.REMAINDER, metavar="command",
-                        help="run a string, as python -c does; the rest are its arguments")
-    parser.add_argument("script", nargs=argparse.REMAINDER,
-                        help="the script, or - for one on standard input; the rest are its arguments")
+    parser.add_argument(
+        "-m",
+        dest="module",
+        nargs=argparse.REMAINDER,
+        metavar="module",
+        help="run a module, as python -m does; the rest are its arguments",
+    )
+    parser.add_argument(
+        "-c",
+        dest="command",
+        nargs=argparse.REMAINDER,
+        metavar="command",
+        help="run a string, as python -c does; the rest are its arguments",
+    )
+    parser.add_argument(
+        "script",
+        nargs=argparse.REMAINDER,
+        help="the script, or - for one on standard input; the rest are its arguments",
+    )
     return parser
 
 

@@ -1,4 +1,5 @@
 """Argument checking shared by the NumPy-level functions: every ValueError and TypeError with its argument's name."""
+
 from __future__ import annotations
 
 import math
@@ -11,11 +12,22 @@ import numpy as np
 from . import _core
 
 # The order of fc_dtype in csrc/include/fastconv.h.
-_DTYPE_IDS = {np.dtype(name): i for i, name in enumerate(
-    ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"])}
-_DTYPE_IDS |= {np.dtype(name): i for i, name in [
-    (9, "float16"), (11, "float32"), (12, "float64"), (13, "longdouble"), (14, "complex64"), (15, "complex128"),
-    (16, "clongdouble")]}
+_DTYPE_IDS = {
+    np.dtype(name): i
+    for i, name in enumerate(["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"])
+}
+_DTYPE_IDS |= {
+    np.dtype(name): i
+    for i, name in [
+        (9, "float16"),
+        (11, "float32"),
+        (12, "float64"),
+        (13, "longdouble"),
+        (14, "complex64"),
+        (15, "complex128"),
+        (16, "clongdouble"),
+    ]
+}
 _DTYPE_IDS.setdefault(np.dtype("longlong"), _DTYPE_IDS[np.dtype("int64")])
 _DTYPE_IDS.setdefault(np.dtype("ulonglong"), _DTYPE_IDS[np.dtype("uint64")])
 _BFLOAT16 = 10
@@ -23,7 +35,7 @@ FLOAT_IDS = frozenset((9, _BFLOAT16, 11, 12))
 # A framework, whose dtypes are not NumPy's, gives the number itself.
 _DTYPE_IDS |= {number: number for number in FLOAT_IDS}
 BYTES = (np.dtype("int8"), np.dtype("uint8"))
-_LARGE = 1 << 16    # bytes from which an array's place matters more than the time to find it
+_LARGE = 1 << 16  # bytes from which an array's place matters more than the time to find it
 LAYOUTS = {"channels_last": 0, "channels_first": 1}
 
 
@@ -70,14 +82,17 @@ def kernel_order(kernel_shape, axis: int, c_in: int, groups: int = 1) -> str:
     """The end of a message about a kernel's shape: what it is, how it is read, and whether it fits as in PyTorch."""
     fits = kernel_shape[1] * groups == c_in if axis == 3 else kernel_shape[0] == c_in
     return f"received shape {tuple(kernel_shape)}, read as {KERNEL_ORDERS[axis]}" + (
-        f"; one in PyTorch's order {_TORCH_ORDERS[axis]} goes in transposed by (2, 3, 1, 0)" if fits else "")
+        f"; one in PyTorch's order {_TORCH_ORDERS[axis]} goes in transposed by (2, 3, 1, 0)" if fits else ""
+    )
 
 
 def bias_shape(bias_shape, kernel_shape, axis: int) -> None:
     """Raise unless the bias has a number for each cell of that axis of the kernel, its outputs."""
     if tuple(bias_shape) != (kernel_shape[axis],):
-        raise ValueError(f"`bias` must have shape {(kernel_shape[axis],)}; received {tuple(bias_shape)} with a kernel "
-                         f"of shape {tuple(kernel_shape)}, read as {KERNEL_ORDERS[axis]}")
+        raise ValueError(
+            f"`bias` must have shape {(kernel_shape[axis],)}; received {tuple(bias_shape)} with a kernel "
+            f"of shape {tuple(kernel_shape)}, read as {KERNEL_ORDERS[axis]}"
+        )
 
 
 def buffer(array: np.ndarray | None):
@@ -98,15 +113,22 @@ def output(out, shape: tuple[int, ...], dtype: np.dtype, inputs: tuple[np.ndarra
         return fresh, fresh
     if not isinstance(out, np.ndarray):
         raise TypeError(f"`out` must be a NumPy array; received {type(out).__name__}")
-    array = np.asarray(out)     # a subclass may answer otherwise than its memory is
+    array = np.asarray(out)  # a subclass may answer otherwise than its memory is
     if array.shape != shape:
         raise ValueError(f"`out` must have shape {shape}; received {array.shape}")
     if array.dtype != dtype:
         raise TypeError(f"`out` must have dtype {dtype}; received {array.dtype}")
     if not array.flags.writeable:
         raise ValueError("`out` must be writeable; received a read-only array")
-    direct = array.flags.c_contiguous and array.dtype.isnative and not any(
-        np.may_share_memory(array, x) and not (elementwise and _same_memory(array, x)) for x in inputs if x is not None)
+    direct = (
+        array.flags.c_contiguous
+        and array.dtype.isnative
+        and not any(
+            np.may_share_memory(array, x) and not (elementwise and _same_memory(array, x))
+            for x in inputs
+            if x is not None
+        )
+    )
     return (array if direct else np.empty(shape, dtype)), out
 
 
@@ -143,7 +165,7 @@ def integer(value, name: str, minimum: int) -> int:
 def axes(value, ndim: int) -> tuple[int, ...]:
     """An axis or several of an array, counted from the front, in rising order."""
     given = tuple(value) if isinstance(value, (tuple, list)) else (value,)
-    numbers = [integer(axis, "axis", -2**63) for axis in given]
+    numbers = [integer(axis, "axis", -(2**63)) for axis in given]
     if not all(-ndim <= axis < ndim for axis in numbers):
         raise ValueError(f"`axis` must be in [{-ndim}, {ndim}); received {value!r}")
     found = tuple(sorted({axis % ndim for axis in numbers}))
@@ -221,13 +243,20 @@ def four_sizes(value, name: str) -> tuple[int, int, int, int]:
 Padding = tuple[tuple[int, int], tuple[int, int]]
 
 
-def padding_pairs(padding, size: tuple[int, int], window: tuple[int, int], strides: tuple[int, int],
-                  dilation: tuple[int, int] = (1, 1)) -> Padding:
+def padding_pairs(
+    padding,
+    size: tuple[int, int],
+    window: tuple[int, int],
+    strides: tuple[int, int],
+    dilation: tuple[int, int] = (1, 1),
+) -> Padding:
     """'valid', 'same' or ((top, bottom), (left, right)), as the latter."""
     if isinstance(padding, str):
         mode = ("valid", "same").index(choice(padding.lower(), "padding", ("valid", "same")))
-        return (_core.resolve_padding(mode, size[0], window[0], strides[0], dilation[0]),
-                _core.resolve_padding(mode, size[1], window[1], strides[1], dilation[1]))
+        return (
+            _core.resolve_padding(mode, size[0], window[0], strides[0], dilation[0]),
+            _core.resolve_padding(mode, size[1], window[1], strides[1], dilation[1]),
+        )
     message = f"`padding` must be 'valid', 'same' or ((top, bottom), (left, right)); received {padding!r}"
     try:
         rows, columns = (tuple(axis) for axis in padding)

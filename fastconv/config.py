@@ -1,4 +1,5 @@
 """Process-wide settings: threads, float32 precision, and what this build is."""
+
 from __future__ import annotations
 
 from contextlib import ContextDecorator
@@ -90,7 +91,7 @@ class threads(ContextDecorator):
     1
     """
 
-    _in_force: ClassVar[list[_core.ThreadBlock]] = []     # of all contexts, as they were entered
+    _in_force: ClassVar[list[_core.ThreadBlock]] = []  # of all contexts, as they were entered
     _lock: ClassVar = Lock()
 
     def __init__(self, n: int):
@@ -162,6 +163,7 @@ def show_config() -> dict[str, object]:
         ``float32_precision``.
     """
     from . import __version__
+
     config = {
         "version": __version__,
         "isa": cpu.active_isa(),

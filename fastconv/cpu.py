@@ -1,4 +1,5 @@
 """Instruction sets: what is compiled in, what this CPU runs, which is in use. For tests and benchmarks."""
+
 from __future__ import annotations
 
 import os

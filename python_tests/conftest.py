@@ -56,6 +56,7 @@ def restored_precision():
 def jax_float64():
     """JAX with float64, which it rounds to float32 by default."""
     import jax
+
     before = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", True)
     yield

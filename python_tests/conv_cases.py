@@ -1,4 +1,5 @@
 """Geometries to draw, and what conv2d's tests share."""
+
 import ml_dtypes
 import numpy as np
 from hypothesis import strategies as st
@@ -37,7 +38,13 @@ def geometries(draw):
     padding = draw(st.tuples(pads, pads))
     size = [(k - 1) * d + 1 + draw(st.integers(0, 19)) for k, d in zip(kernel, dilation, strict=True)]
     return {
-        "x": (draw(st.integers(1, 3)), *size, c_in), "kernel": (*kernel, c_in // groups, c_out),
-        "keywords": {"strides": strides, "padding": padding, "dilation_rate": dilation, "groups": groups,
-                     "data_format": draw(st.sampled_from(["channels_last", "channels_first"]))},
+        "x": (draw(st.integers(1, 3)), *size, c_in),
+        "kernel": (*kernel, c_in // groups, c_out),
+        "keywords": {
+            "strides": strides,
+            "padding": padding,
+            "dilation_rate": dilation,
+            "groups": groups,
+            "data_format": draw(st.sampled_from(["channels_last", "channels_first"])),
+        },
     }

@@ -1,4 +1,5 @@
 """conv2d and its gradients in float64, from their definition: a sum over the taps of the kernel."""
+
 import numpy as np
 
 
@@ -42,4 +43,4 @@ def gradients(x, kernel, dy, strides, padding, dilation, groups):
         part = np.einsum("nhwgc,nhwgo->cgo", _grouped(image[:, rows, cols], groups), dy, optimize=True)
         d_kernel[i, j] = part.reshape(kernel[i, j].shape)
     (top, _), (left, _) = padding
-    return d_image[:, top:top + x.shape[1], left:left + x.shape[2]], d_kernel
+    return d_image[:, top : top + x.shape[1], left : left + x.shape[2]], d_kernel

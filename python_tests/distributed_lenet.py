@@ -2,6 +2,7 @@
 
 A step is written out, as TensorFlow's guide to custom training has it: Keras 3 cannot `fit` on several workers.
 """
+
 import json
 import sys
 
@@ -23,6 +24,7 @@ def strategy(kind):
 def losses(spread, images=128, epochs=2):
     import keras
     import lenet5
+
     (x, y), _ = lenet5.prepare(images=images)
     keras.utils.set_random_seed(3)
     with spread.scope():
@@ -45,7 +47,7 @@ def losses(spread, images=128, epochs=2):
 
 
 if __name__ == "__main__":
-    spread = strategy(sys.argv[1])      # before anything else that uses TensorFlow
+    spread = strategy(sys.argv[1])  # before anything else that uses TensorFlow
     sys.path.insert(0, sys.argv[2])
     found, module = losses(spread)
     print(json.dumps({"losses": found, "layers": module, "replicas": spread.num_replicas_in_sync}))

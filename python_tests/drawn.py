@@ -1,4 +1,5 @@
 """Settings of tests over cases that Hypothesis draws, each of which takes a good part of a second."""
+
 import os
 
 from hypothesis import HealthCheck, Phase, settings
@@ -12,5 +13,11 @@ def examples(count: int):
     What fails is not made smaller, which would take minutes.
     """
     wanted = os.environ.get(WANTED)
-    return settings(max_examples=int(wanted or count), derandomize=wanted is None, deadline=None, database=None,
-                    suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
+    return settings(
+        max_examples=int(wanted or count),
+        derandomize=wanted is None,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.generate],
+    )

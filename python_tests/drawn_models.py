@@ -2,6 +2,7 @@
 
 A `Recipe` is numbers only: which tensor of those there are a layer takes is a remainder, so that each is a model.
 """
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -16,6 +17,7 @@ MERGES = ["Add", "Multiply", "Subtract", "Average", "Concatenate"]
 
 class Step(NamedTuple):
     """A layer: its kind, the tensors it takes, counted from the last, and numbers for its arguments."""
+
     kind: str
     first: int
     second: int
@@ -27,7 +29,7 @@ class Recipe(NamedTuple):
     sequential: bool
     inputs: int
     channels_first: bool
-    shape: tuple[int, int, int]     # of an input: height, width, channels
+    shape: tuple[int, int, int]  # of an input: height, width, channels
     steps: tuple[Step, ...]
     outputs: int
     seed: int
@@ -37,13 +39,24 @@ ONCE = ["leaky", "prelu", "softmax", "max", "average"]
 SHARED = ["conv", "depthwise", "separable", "transpose", "norm", "activation", "relu", "dropout", "inner"]
 KINDS = [*SHARED, *ONCE, "conv", "conv", "norm", "activation", "merge", "merge", "merge", "again", "again"]
 _small = st.integers(0, 11)
-_steps = st.builds(Step, st.sampled_from(KINDS), st.sampled_from([0, 0, 0, 1, 2]), _small,
-                   st.tuples(_small, _small, _small), st.sampled_from([False, False, False, True]))
+_steps = st.builds(
+    Step,
+    st.sampled_from(KINDS),
+    st.sampled_from([0, 0, 0, 1, 2]),
+    _small,
+    st.tuples(_small, _small, _small),
+    st.sampled_from([False, False, False, True]),
+)
 recipes = st.builds(
-    Recipe, st.sampled_from([False, False, True]), st.integers(1, 2),
+    Recipe,
+    st.sampled_from([False, False, True]),
+    st.integers(1, 2),
     st.just(False) if keras.backend.backend() == "tensorflow" else st.sampled_from([False, False, True]),
     st.tuples(st.integers(4, 8), st.integers(4, 8), st.integers(1, 3)),
-    st.lists(_steps, min_size=2, max_size=7).map(tuple), st.integers(1, 2), st.integers(0, 2**16))
+    st.lists(_steps, min_size=2, max_size=7).map(tuple),
+    st.integers(1, 2),
+    st.integers(0, 2**16),
+)
 
 
 def _sizes(x, first: bool):
@@ -59,7 +72,7 @@ class _Builder:
         self.layers, self.recipe = layers, recipe
         self.first = recipe.channels_first
         self.format = {"data_format": "channels_first" if self.first else "channels_last"}
-        self.used = []              # layers with the channels that they take
+        self.used = []  # layers with the channels that they take
 
     def layer(self, step: Step, x):
         """The layer that a step puts on x."""
@@ -83,23 +96,27 @@ class _Builder:
         window = self._window(step, h, w)
         if step.second % 5 == 4:
             window |= {"strides": 1, "dilation_rate": 2, "padding": "same"}
-        return self.layers.Conv2D(filters, activation=ACTIVATIONS[step.second % 9], use_bias=step.second % 4 != 1,
-                                  groups=groups, **window)
+        return self.layers.Conv2D(
+            filters, activation=ACTIVATIONS[step.second % 9], use_bias=step.second % 4 != 1, groups=groups, **window
+        )
 
     def depthwise(self, step, h, w, c):
         return self.layers.DepthwiseConv2D(depth_multiplier=1 + step.second % 2, **self._window(step, h, w))
 
     def separable(self, step, h, w, c):
-        return self.layers.SeparableConv2D(2 + step.second % 3, activation=ACTIVATIONS[step.second % 9],
-                                           **self._window(step, h, w))
+        return self.layers.SeparableConv2D(
+            2 + step.second % 3, activation=ACTIVATIONS[step.second % 9], **self._window(step, h, w)
+        )
 
     def transpose(self, step, h, w, c):
-        return self.layers.Conv2DTranspose(2 + step.second % 3, activation=ACTIVATIONS[step.second % 9],
-                                           **self._window(step, h, w))
+        return self.layers.Conv2DTranspose(
+            2 + step.second % 3, activation=ACTIVATIONS[step.second % 9], **self._window(step, h, w)
+        )
 
     def norm(self, step, h, w, c):
-        return self.layers.BatchNormalization(axis=1 if self.first else -1, scale=step.second % 3 != 0,
-                                              center=step.second % 4 != 0)
+        return self.layers.BatchNormalization(
+            axis=1 if self.first else -1, scale=step.second % 3 != 0, center=step.second % 4 != 0
+        )
 
     def activation(self, step, h, w, c):
         return self.layers.Activation(ACTIVATIONS[step.second % 9] or "sigmoid")
@@ -151,8 +168,11 @@ def _merged(builder: _Builder, step: Step, x, nodes):
 def _again(builder: _Builder, step: Step, x):
     """x through a layer that there is already; None without any for its sizes."""
     size = _sizes(x, builder.first)
-    fitting = [layer for layer, kind, seen in builder.used if seen == size or (kind == "conv" and seen[2:] == size[2:]
-                                                                             and min(size[:2]) >= 3)]
+    fitting = [
+        layer
+        for layer, kind, seen in builder.used
+        if seen == size or (kind == "conv" and seen[2:] == size[2:] and min(size[:2]) >= 3)
+    ]
     return fitting[step.second % len(fitting)](x) if fitting else None
 
 
@@ -172,7 +192,7 @@ def _functional(recipe: Recipe, layers):
         if y is not None:
             nodes.append(y)
     last = nodes[-1]
-    for node in nodes[:len(inputs)]:        # Every input has a part in the last tensor.
+    for node in nodes[: len(inputs)]:  # Every input has a part in the last tensor.
         if node.shape == last.shape:
             last = layers.Add()([last, node])
         else:

@@ -1,4 +1,5 @@
 """Filters of images by NumPy in float64, and photos to try them on."""
+
 import numpy as np
 from skimage import data
 
@@ -17,7 +18,7 @@ def correlate(image, kernel, border="reflect101", value=0, anchor=None):
     h, w = image.shape[:2]
     sums = np.zeros(image.shape)
     for (j, i), tap in np.ndenumerate(kernel):
-        sums += tap * padded[j:j + h, i:i + w]
+        sums += tap * padded[j : j + h, i : i + w]
     return sums
 
 

@@ -1,4 +1,5 @@
 """Arrays beside pages that may not be touched: a read or write outside of one ends the process."""
+
 import ctypes
 import mmap
 

@@ -1,4 +1,5 @@
 """fastconv.jax on several devices, next to JAX's own operations; test_jax_devices.py runs this where there are four."""
+
 import functools
 from contextlib import nullcontext
 
@@ -20,30 +21,52 @@ def stock_transpose(x, kernel, bias):
     like = jax.ShapeDtypeStruct((x.shape[0], 2 * x.shape[1] + 1, 2 * x.shape[2] + 1, kernel.shape[2]), x.dtype)
     if jax.typeof(x).manual_axis_type.varying:
         like = jax.typeof(x).update(shape=like.shape)
-        kernel, bias = (jax.lax.pcast(t, tuple(jax.typeof(x).manual_axis_type.varying), to="varying")
-                        for t in (kernel, bias))
+        kernel, bias = (
+            jax.lax.pcast(t, tuple(jax.typeof(x).manual_axis_type.varying), to="varying") for t in (kernel, bias)
+        )
     return jax.linear_transpose(lambda t: stock_conv2d(t, kernel, strides=2), like)(x)[0] + bias
 
 
 # Functions of x, whose first axis is a batch, and of weights: ours and JAX's.
 OPERATIONS = {
-    "conv2d": (lambda x, k, b: fj.conv2d(x, k, b, padding="same", strides=2, activation="tanh"),
-               lambda x, k, b: jnp.tanh(stock_conv2d(x, k, b, padding="same", strides=2)), (KERNEL, BIAS)),
-    "conv2d, gelu": (lambda x, k: fj.conv2d(x, k, activation="gelu"),
-                     lambda x, k: STOCK_ACTIVATIONS["gelu"](stock_conv2d(x, k)), (KERNEL,)),
-    "conv2d, first": (lambda x, k, b: fj.conv2d(jnp.moveaxis(x, 3, 1), k, b, **FIRST),
-                      lambda x, k, b: stock_conv2d(jnp.moveaxis(x, 3, 1), k, b, **FIRST), (KERNEL, BIAS)),
-    "depthwise": (lambda x, k: fj.conv2d(x, k, groups=2), lambda x, k: stock_conv2d(x, k, groups=2),
-                  (KERNEL[:, :, :1],)),
-    "transposed": (lambda x, k, b: fj.conv2d_transpose(x, k, b, strides=2), stock_transpose,
-                   (KERNEL.swapaxes(2, 3), BIAS)),
-    "dense": (lambda x, k, b: fj.dense(x, k, b, activation="sigmoid"),
-              lambda x, k, b: jax.nn.sigmoid(x @ k + b), (MATRIX, BIAS)),
+    "conv2d": (
+        lambda x, k, b: fj.conv2d(x, k, b, padding="same", strides=2, activation="tanh"),
+        lambda x, k, b: jnp.tanh(stock_conv2d(x, k, b, padding="same", strides=2)),
+        (KERNEL, BIAS),
+    ),
+    "conv2d, gelu": (
+        lambda x, k: fj.conv2d(x, k, activation="gelu"),
+        lambda x, k: STOCK_ACTIVATIONS["gelu"](stock_conv2d(x, k)),
+        (KERNEL,),
+    ),
+    "conv2d, first": (
+        lambda x, k, b: fj.conv2d(jnp.moveaxis(x, 3, 1), k, b, **FIRST),
+        lambda x, k, b: stock_conv2d(jnp.moveaxis(x, 3, 1), k, b, **FIRST),
+        (KERNEL, BIAS),
+    ),
+    "depthwise": (
+        lambda x, k: fj.conv2d(x, k, groups=2),
+        lambda x, k: stock_conv2d(x, k, groups=2),
+        (KERNEL[:, :, :1],),
+    ),
+    "transposed": (
+        lambda x, k, b: fj.conv2d_transpose(x, k, b, strides=2),
+        stock_transpose,
+        (KERNEL.swapaxes(2, 3), BIAS),
+    ),
+    "dense": (
+        lambda x, k, b: fj.dense(x, k, b, activation="sigmoid"),
+        lambda x, k, b: jax.nn.sigmoid(x @ k + b),
+        (MATRIX, BIAS),
+    ),
     "max_pool2d": (lambda x: fj.max_pool2d(x, 3, strides=2), lambda x: stock_pool(False, x, 3, 2), ()),
     "avg_pool2d": (lambda x: fj.avg_pool2d(x, padding="same"), lambda x: stock_pool(True, x, padding="same"), ()),
     "tanh": (lambda x: fj.activation(x, "tanh"), jnp.tanh, ()),
-    "relu": (lambda x: fj.relu(x, 0.5, 1.0, 0.25),
-             lambda x: jnp.clip(jnp.where(x > 0.25, x, 0), 0, 1) - 0.5 * jax.nn.relu(0.25 - x), ()),
+    "relu": (
+        lambda x: fj.relu(x, 0.5, 1.0, 0.25),
+        lambda x: jnp.clip(jnp.where(x > 0.25, x, 0), 0, 1) - 0.5 * jax.nn.relu(0.25 - x),
+        (),
+    ),
     "softmax": (fj.softmax, jax.nn.softmax, ()),
     "softmax, two axes": (lambda x: fj.softmax(x, (1, 2)), lambda x: jax.nn.softmax(x, (1, 2)), ()),
 }
@@ -82,9 +105,14 @@ def second_loss(function):
 @PAIRS
 def test_gradients_of_two_orders_within_shard_map(ours, stock, weights):
     """Of what the devices hold together, by parts of x and by weights that are the same on all."""
+
     def gradients(function):
-        total = jax.shard_map(lambda *a: jax.lax.psum(second_loss(function)(*a), "data"), mesh=mesh(2),
-                              in_specs=(P("data"), *(P() for _ in weights)), out_specs=P())
+        total = jax.shard_map(
+            lambda *a: jax.lax.psum(second_loss(function)(*a), "data"),
+            mesh=mesh(2),
+            in_specs=(P("data"), *(P() for _ in weights)),
+            out_specs=P(),
+        )
         return jax.jit(jax.grad(total, tuple(range(1 + len(weights)))))
 
     all_close(gradients(ours)(batch(), *weights), gradients(stock)(batch(), *weights))
@@ -94,8 +122,12 @@ def test_gradients_of_two_orders_within_shard_map(ours, stock, weights):
 @pytest.mark.parametrize("name", ["conv2d", "dense", "tanh"])
 def test_gradients_within_shard_map_are_those_of_the_whole_batch(name, count):
     ours, stock, weights = OPERATIONS[name]
-    total = jax.shard_map(lambda *a: jax.lax.psum(loss(ours)(*a), "data"), mesh=mesh(count),
-                          in_specs=(P("data"), *(P() for _ in weights)), out_specs=P())
+    total = jax.shard_map(
+        lambda *a: jax.lax.psum(loss(ours)(*a), "data"),
+        mesh=mesh(count),
+        in_specs=(P("data"), *(P() for _ in weights)),
+        out_specs=P(),
+    )
     args = batch(), *weights
     places = tuple(range(len(args)))
     all_close(jax.jit(jax.grad(total, places))(*args), jax.grad(loss(stock), places)(*args))
@@ -107,14 +139,19 @@ def test_tangents_and_maps_within_shard_map(ours, stock, weights):
         def local(x, *weights):
             y, dy = jax.jvp(function, (x, *weights), (jnp.cos(x), *weights))
             return y, dy, jax.vmap(lambda t: function(t[None], *weights))(x)
+
         return jax.shard_map(local, mesh=mesh(2), in_specs=(P("data"), *(P() for _ in weights)), out_specs=P("data"))
 
     all_close(jax.jit(moved(ours))(batch(), *weights), jax.jit(moved(stock))(batch(), *weights))
 
 
 def test_shard_map_outside_of_jit():
-    total = jax.shard_map(jax.grad(lambda k, x: jax.lax.psum(loss(fj.conv2d)(x, k), "data")),
-                          mesh=mesh(2), in_specs=(P(), P("data")), out_specs=P())
+    total = jax.shard_map(
+        jax.grad(lambda k, x: jax.lax.psum(loss(fj.conv2d)(x, k), "data")),
+        mesh=mesh(2),
+        in_specs=(P(), P("data")),
+        out_specs=P(),
+    )
     close(total(KERNEL, batch()), jax.jit(jax.grad(loss(stock_conv2d), 1))(batch(), KERNEL))
 
 
@@ -127,18 +164,31 @@ def test_shard_map_refuses_results_that_differ(ours, stock, weights):
 
 
 def test_shard_map_without_its_check():
-    mapped = jax.shard_map(lambda x, k: jax.grad(lambda k: jnp.sum(fj.conv2d(x, k) ** 2))(k)[None], mesh=mesh(2),
-                           in_specs=(P("data"), P()), out_specs=P("data"), check_vma=False)
+    mapped = jax.shard_map(
+        lambda x, k: jax.grad(lambda k: jnp.sum(fj.conv2d(x, k) ** 2))(k)[None],
+        mesh=mesh(2),
+        in_specs=(P("data"), P()),
+        out_specs=P("data"),
+        check_vma=False,
+    )
     expected = [jax.grad(lambda k, x=x: jnp.sum(stock_conv2d(x, k) ** 2))(KERNEL) for x in jnp.split(batch(), 2)]
     close(jax.jit(mapped)(batch(), KERNEL), jnp.stack(expected))
 
 
 def test_exported_shard_map():
     """In JAX's own operations."""
+
     def total(ours):
-        return jax.grad(lambda k, x: jnp.sum(jax.shard_map(
-            lambda x, k: jax.lax.psum(jnp.sum(ours(x, k) ** 2), "data"), mesh=mesh(2),
-            in_specs=(P("data"), P()), out_specs=P())(x, k)))
+        return jax.grad(
+            lambda k, x: jnp.sum(
+                jax.shard_map(
+                    lambda x, k: jax.lax.psum(jnp.sum(ours(x, k) ** 2), "data"),
+                    mesh=mesh(2),
+                    in_specs=(P("data"), P()),
+                    out_specs=P(),
+                )(x, k)
+            )
+        )
 
     args = KERNEL, batch()
     exported = jax.export.export(jax.jit(total(fj.conv2d)))(*args)
@@ -176,6 +226,7 @@ def test_explicit_axes(name, within):
         def both(*args):
             y, pull = jax.vjp(function, *args)
             return y, pull(jnp.cos(y))
+
         return jax.jit(both)
 
     with jax.set_mesh(where) if within else nullcontext():
@@ -224,8 +275,16 @@ def test_one_axis_manual_the_other_not():
     args = placed(batch(), where, ("a", "b")), placed(KERNEL, where)
 
     def total(conv2d):
-        return jax.grad(jax.shard_map(lambda x, k: jax.lax.psum(jnp.sum(conv2d(x, k) ** 2), "a"), mesh=where,
-                                      in_specs=(P("a"), P()), out_specs=P(), axis_names={"a"}), (0, 1))
+        return jax.grad(
+            jax.shard_map(
+                lambda x, k: jax.lax.psum(jnp.sum(conv2d(x, k) ** 2), "a"),
+                mesh=where,
+                in_specs=(P("a"), P()),
+                out_specs=P(),
+                axis_names={"a"},
+            ),
+            (0, 1),
+        )
 
     all_close(jax.jit(total(fj.conv2d))(*args), jax.jit(total(stock_conv2d))(*args))
 

@@ -1,4 +1,5 @@
 """What the tests of fastconv.jax compare with: JAX's own operations, in float64."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,13 +23,20 @@ def all_close(actual, expected, dtype="float64"):
         close(a, e, dtype)
 
 
-def stock_conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1, groups=1,
-                 data_format="channels_last"):
+def stock_conv2d(
+    x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1, groups=1, data_format="channels_last"
+):
     layout = "NHWC" if data_format == "channels_last" else "NCHW"
     pairs = (tuple(v) if np.ndim(v) else (v, v) for v in (strides, dilation_rate))
     y = jax.lax.conv_general_dilated(
-        x, kernel, next(pairs), padding.upper() if isinstance(padding, str) else padding, rhs_dilation=next(pairs),
-        dimension_numbers=(layout, "HWIO", layout), feature_group_count=groups)
+        x,
+        kernel,
+        next(pairs),
+        padding.upper() if isinstance(padding, str) else padding,
+        rhs_dilation=next(pairs),
+        dimension_numbers=(layout, "HWIO", layout),
+        feature_group_count=groups,
+    )
     if bias is None:
         return y
     return y + (bias if layout == "NHWC" else bias[:, None, None])
@@ -57,12 +65,23 @@ def gradients(function, *inputs):
 
 
 STOCK_ACTIVATIONS = {
-    "linear": lambda x: x, "relu": jax.nn.relu, "relu6": jax.nn.relu6,
-    "leaky_relu": lambda x: jax.nn.leaky_relu(x, 0.3), "elu": lambda x: jax.nn.elu(x, 0.3), "selu": jax.nn.selu,
-    "sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh, "exponential": jnp.exp, "softplus": jax.nn.softplus,
-    "softsign": jax.nn.soft_sign, "silu": jax.nn.silu, "gelu": lambda x: jax.nn.gelu(x, approximate=False),
-    "gelu_tanh": lambda x: jax.nn.gelu(x, approximate=True), "hard_sigmoid": jax.nn.hard_sigmoid,
-    "hard_silu": jax.nn.hard_silu, "mish": jax.nn.mish,
+    "linear": lambda x: x,
+    "relu": jax.nn.relu,
+    "relu6": jax.nn.relu6,
+    "leaky_relu": lambda x: jax.nn.leaky_relu(x, 0.3),
+    "elu": lambda x: jax.nn.elu(x, 0.3),
+    "selu": jax.nn.selu,
+    "sigmoid": jax.nn.sigmoid,
+    "tanh": jnp.tanh,
+    "exponential": jnp.exp,
+    "softplus": jax.nn.softplus,
+    "softsign": jax.nn.soft_sign,
+    "silu": jax.nn.silu,
+    "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+    "gelu_tanh": lambda x: jax.nn.gelu(x, approximate=True),
+    "hard_sigmoid": jax.nn.hard_sigmoid,
+    "hard_silu": jax.nn.hard_silu,
+    "mish": jax.nn.mish,
 }
 
 
@@ -72,16 +91,22 @@ def stock_pool(average, x, pool_size=2, strides=None, padding="valid", data_form
         return jnp.moveaxis(stock_pool(average, jnp.moveaxis(x, 1, 3), pool_size, strides, padding), 3, 1)
     window = pool_size if isinstance(pool_size, tuple) else (pool_size, pool_size)
     steps = window if strides is None else (strides, strides)
-    pads = padding if isinstance(padding, tuple) else [
-        (total // 2, total - total // 2) if padding == "same" else (0, 0)
-        for size, k, s in zip(x.shape[1:3], window, steps, strict=True)
-        for total in [max((-(-size // s) - 1) * s + k - size, 0)]]
+    pads = (
+        padding
+        if isinstance(padding, tuple)
+        else [
+            (total // 2, total - total // 2) if padding == "same" else (0, 0)
+            for size, k, s in zip(x.shape[1:3], window, steps, strict=True)
+            for total in [max((-(-size // s) - 1) * s + k - size, 0)]
+        ]
+    )
     out = [(size + sum(pad) - k) // s + 1 for size, pad, k, s in zip(x.shape[1:3], pads, window, steps, strict=True)]
 
     def cells(values, fill):
         full = jnp.pad(values, ((0, 0), *pads, (0, 0)), constant_values=fill)
-        rows, columns = ([slice(i, i + (n - 1) * s + 1, s) for i in range(k)]
-                         for n, k, s in zip(out, window, steps, strict=True))
+        rows, columns = (
+            [slice(i, i + (n - 1) * s + 1, s) for i in range(k)] for n, k, s in zip(out, window, steps, strict=True)
+        )
         return jnp.stack([full[:, a, b] for a in rows for b in columns])
 
     if average:

@@ -3,6 +3,7 @@
 `FASTCONV_EXAMPLES=500 KERAS_BACKEND=torch pytest --hypothesis-seed=1 python_tests/keras_drawn.py` draws 500 others.
 test_keras_backends.py runs this file on each backend.
 """
+
 import keras
 import numpy as np
 import pytest

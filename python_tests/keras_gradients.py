@@ -1,4 +1,5 @@
 """Values and gradients of a Keras layer, by whatever framework Keras runs on; NumPy has values only."""
+
 import keras
 import numpy as np
 
@@ -27,6 +28,7 @@ def _numpy(layer, x, order):
 
 def _tensorflow(layer, x, order):
     import tensorflow as tf
+
     x = tf.constant(x)
     inputs = [x, *(w.value for w in layer.trainable_weights)]
     with tf.GradientTape() as outer:
@@ -44,6 +46,7 @@ def _tensorflow(layer, x, order):
 
 def _torch(layer, x, order):
     import torch
+
     x = torch.tensor(x, requires_grad=True)
     inputs = [x, *(w.value for w in layer.trainable_weights)]
     y = layer(x)
@@ -57,6 +60,7 @@ def _torch(layer, x, order):
 def _jax(layer, x, order):
     import jax
     import jax.numpy as jnp
+
     weights = [w.value for w in layer.trainable_weights]
 
     def call(x, weights):
@@ -71,7 +75,7 @@ def _jax(layer, x, order):
     def again(x, weights):
         return jnp.sum(jnp.cos(jax.grad(loss, has_aux=True)(x, weights)[0]))
 
-    x = jnp.asarray(x, layer.compute_dtype)     # Keras does not convert what JAX differentiates in
+    x = jnp.asarray(x, layer.compute_dtype)  # Keras does not convert what JAX differentiates in
     # Compiled as a whole, which takes less time than to compile operation by operation.
     if order == 1:
         (dx, dweights), y = jax.jit(jax.grad(loss, (0, 1), has_aux=True))(x, weights)

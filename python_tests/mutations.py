@@ -1,4 +1,5 @@
 """Malformed files: flips, extreme numbers, truncations and splices, drawn from a seed; places in JSON."""
+
 import numpy as np
 
 EXTREMES = [0, 1, 0x7F, 0x80, 0xFF, 2**16 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 1]
@@ -32,19 +33,19 @@ def _flip(data, place, rng):
 def _number(data, place, rng):
     size = int(rng.choice([1, 2, 4, 8]))
     value = EXTREMES[rng.integers(len(EXTREMES))] % 256**size
-    data[place:place + size] = value.to_bytes(size, "little")
+    data[place : place + size] = value.to_bytes(size, "little")
 
 
 def _copy(data, place, rng):
     start, size = int(rng.integers(len(data) + 1)), int(rng.integers(1, 65))
-    part = data[start:start + size]
-    data[place:place + len(part)] = part
+    part = data[start : start + size]
+    data[place : place + len(part)] = part
 
 
 def _insert_or_delete(data, place, rng):
     size = int(rng.integers(1, 33))
     if rng.random() < 0.5:
-        del data[place:place + size]
+        del data[place : place + size]
     else:
         data[place:place] = rng.bytes(size)
 

@@ -1,4 +1,5 @@
 """Keras models for the tests of networks: weights are drawn, also those that training moves."""
+
 from __future__ import annotations
 
 import io
@@ -37,8 +38,10 @@ def saved(model, suffix, folder):
 
 def inputs(model, images=3, seed=1):
     rng = np.random.default_rng(seed)
-    return [rng.standard_normal([images if size is None else size for size in tensor.shape]).astype(np.float32)
-            for tensor in model.inputs]
+    return [
+        rng.standard_normal([images if size is None else size for size in tensor.shape]).astype(np.float32)
+        for tensor in model.inputs
+    ]
 
 
 def assert_same(model, net, x, tolerance=1e-5):

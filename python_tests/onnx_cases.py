@@ -1,4 +1,5 @@
 """The test cases that the onnx package brings, and which of them a network is for."""
+
 import os
 import warnings
 from pathlib import Path
@@ -13,22 +14,89 @@ DATA = Path(os.path.dirname(onnx.__file__)) / "backend" / "test" / "data"
 # Operators that no network here has: of transformers, training, signals, text, sequences, trees, random numbers and
 # quantization, control flow, and others that CNNs do without.
 OTHER_OPERATORS = {
-    "AffineGrid", "Attention", "Bernoulli", "BitCast", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr",
-    "BitwiseXor", "BlackmanWindow", "CausalConvWithState", "CenterCropPad", "Col2Im", "Compress", "CumProd", "DFT",
-    "DeformConv", "Det", "EyeLike", "FlexAttention", "GridSample", "HammingWindow", "HannWindow", "ImageDecoder",
-    "LinearAttention", "Loop", "LpPool", "MaxUnpool", "MeanVarianceNormalization", "MelWeightMatrix",
-    "NegativeLogLikelihoodLoss", "NonZero", "Optional", "OptionalGetElement", "OptionalHasElement",
-    "RMSNormalization", "RNN", "RandomUniformLike", "ReverseSequence", "RoiAlign", "RotaryEmbedding", "STFT",
-    "Scan", "Scatter", "ScatterElements", "ScatterND", "SequenceConstruct", "SequenceEmpty", "SequenceAt",
-    "SequenceErase", "SequenceInsert", "SequenceLength", "SequenceMap", "SoftmaxCrossEntropyLoss",
-    "SplitToSequence", "ConcatFromSequence", "SwiGLU", "TensorScatter", "TfIdfVectorizer", "Unique", "ConvInteger",
-    "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "QLinearConv", "QLinearMatMul", "QuantizeLinear",
-    "NonMaxSuppression", "RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit"}
+    "AffineGrid",
+    "Attention",
+    "Bernoulli",
+    "BitCast",
+    "BitShift",
+    "BitwiseAnd",
+    "BitwiseNot",
+    "BitwiseOr",
+    "BitwiseXor",
+    "BlackmanWindow",
+    "CausalConvWithState",
+    "CenterCropPad",
+    "Col2Im",
+    "Compress",
+    "CumProd",
+    "DFT",
+    "DeformConv",
+    "Det",
+    "EyeLike",
+    "FlexAttention",
+    "GridSample",
+    "HammingWindow",
+    "HannWindow",
+    "ImageDecoder",
+    "LinearAttention",
+    "Loop",
+    "LpPool",
+    "MaxUnpool",
+    "MeanVarianceNormalization",
+    "MelWeightMatrix",
+    "NegativeLogLikelihoodLoss",
+    "NonZero",
+    "Optional",
+    "OptionalGetElement",
+    "OptionalHasElement",
+    "RMSNormalization",
+    "RNN",
+    "RandomUniformLike",
+    "ReverseSequence",
+    "RoiAlign",
+    "RotaryEmbedding",
+    "STFT",
+    "Scan",
+    "Scatter",
+    "ScatterElements",
+    "ScatterND",
+    "SequenceConstruct",
+    "SequenceEmpty",
+    "SequenceAt",
+    "SequenceErase",
+    "SequenceInsert",
+    "SequenceLength",
+    "SequenceMap",
+    "SoftmaxCrossEntropyLoss",
+    "SplitToSequence",
+    "ConcatFromSequence",
+    "SwiGLU",
+    "TensorScatter",
+    "TfIdfVectorizer",
+    "Unique",
+    "ConvInteger",
+    "DequantizeLinear",
+    "DynamicQuantizeLinear",
+    "MatMulInteger",
+    "QLinearConv",
+    "QLinearMatMul",
+    "QuantizeLinear",
+    "NonMaxSuppression",
+    "RegexFullMatch",
+    "StringConcat",
+    "StringNormalizer",
+    "StringSplit",
+}
 # Cases of operators that networks have, by a part of their names.
 OTHER_FORMS = {
-    "3d_default": "three spatial axes", "averagepool_3d": "three spatial axes", "maxpool_3d": "three spatial axes",
-    "convtranspose_3d": "three spatial axes", "training_dropout": "training", "training_mode": "training",
-    "maxpool_with_argmax": "indices of maxima", "lstm_with_peepholes": "peepholes",
+    "3d_default": "three spatial axes",
+    "averagepool_3d": "three spatial axes",
+    "maxpool_3d": "three spatial axes",
+    "convtranspose_3d": "three spatial axes",
+    "training_dropout": "training",
+    "training_mode": "training",
+    "maxpool_with_argmax": "indices of maxima",
+    "lstm_with_peepholes": "peepholes",
     "affine_grid": "a condition that is not constant",
 }
 ELEMENTS = {1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13}
@@ -49,8 +117,13 @@ def is_served(case) -> bool:
     types = {value.type.tensor_type.elem_type for value in [*graph.input, *graph.output]}
     types |= {attribute.i for node in graph.node for attribute in node.attribute if attribute.name == "to"}
     old = any(entry.domain == "" and entry.version < 6 for entry in case.model.opset_import)
-    return (not kinds & OTHER_OPERATORS and not others and not old and types <= ELEMENTS
-            and not any(part in case.name for part in OTHER_FORMS))
+    return (
+        not kinds & OTHER_OPERATORS
+        and not others
+        and not old
+        and types <= ELEMENTS
+        and not any(part in case.name for part in OTHER_FORMS)
+    )
 
 
 def as_array(value) -> np.ndarray:

@@ -1,4 +1,5 @@
 """Drawn ONNX models of channels_first images."""
+
 import numpy as np
 from hypothesis import strategies as st
 from onnx import helper
@@ -43,8 +44,16 @@ class Drawing:
         self.add("Conv", (name, self.weight(out, c, taps, taps), self.weight(out)), out, h, w, auto_pad="SAME_UPPER")
 
     def pool(self, name, c, h, w):
-        self.add(self.pick(["MaxPool", "AveragePool"]), (name,), c, (h + 1) // 2, (w + 1) // 2, kernel_shape=[2, 2],
-                 strides=[2, 2], auto_pad="SAME_UPPER")
+        self.add(
+            self.pick(["MaxPool", "AveragePool"]),
+            (name,),
+            c,
+            (h + 1) // 2,
+            (w + 1) // 2,
+            kernel_shape=[2, 2],
+            strides=[2, 2],
+            auto_pad="SAME_UPPER",
+        )
 
     def binary(self, name, c, h, w):
         other = self.pick([value[0] for value in self.values if value[1:] == (c, h, w)])
@@ -52,8 +61,7 @@ class Drawing:
 
     def with_constant(self, name, c, h, w):
         shape = self.pick([(c, 1, 1), (1, c, 1, 1), (h, w), (w,), (), (c, h, 1)])
-        self.add(self.pick(["Add", "Mul", "Sub"]), self.draw(st.permutations(
-            [name, self.weight(*shape)])), c, h, w)
+        self.add(self.pick(["Add", "Mul", "Sub"]), self.draw(st.permutations([name, self.weight(*shape)])), c, h, w)
 
     def unary(self, name, *size):
         self.add(self.pick(["Relu", "Sigmoid", "Neg", "Tanh", "Identity"]), (name,), *size)
@@ -98,8 +106,16 @@ class Drawing:
 
     def upsample(self, name, c, h, w):
         scales = self.constant(np.float32([1, 1, 2 if h < 16 else 1, 1]))
-        self.add("Resize", (name, "", scales), c, 2 * h if h < 16 else h, w, mode="nearest",
-                 coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+        self.add(
+            "Resize",
+            (name, "", scales),
+            c,
+            2 * h if h < 16 else h,
+            w,
+            mode="nearest",
+            coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+        )
 
     def end(self):
         """The outputs: rows of a dense layer of the last images, and some images."""
@@ -110,8 +126,25 @@ class Drawing:
         return [logits, *sorted(self.draw(st.sets(images, max_size=3)))]
 
 
-STEPS = ("conv", "conv", "pool", "binary", "with_constant", "unary", "concat", "split", "cut", "pad", "gate", "norm",
-         "softmax", "reduce", "transpose", "lrn", "upsample")
+STEPS = (
+    "conv",
+    "conv",
+    "pool",
+    "binary",
+    "with_constant",
+    "unary",
+    "concat",
+    "split",
+    "cut",
+    "pad",
+    "gate",
+    "norm",
+    "softmax",
+    "reduce",
+    "transpose",
+    "lrn",
+    "upsample",
+)
 
 
 @st.composite

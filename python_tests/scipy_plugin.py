@@ -1,4 +1,5 @@
 """A pytest plugin: SciPy's own tests with fastconv's convolve2d and correlate2d in the place of scipy.signal's."""
+
 import functools
 import json
 from collections import Counter
@@ -16,6 +17,7 @@ def counted(function):
     def wrapper(*args, **kwargs):
         calls[function.__name__] += 1
         return function(*args, **kwargs)
+
     return wrapper
 
 

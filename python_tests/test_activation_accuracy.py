@@ -1,4 +1,5 @@
 """The promise on each value of activations, softmax and average pooling: docs/design.md's constants hold."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -11,7 +12,8 @@ import pytest
 import fastconv
 
 _spec = importlib.util.spec_from_file_location(
-    "accuracy_activations", Path(__file__).parents[1] / "bench" / "accuracy_activations.py")
+    "accuracy_activations", Path(__file__).parents[1] / "bench" / "accuracy_activations.py"
+)
 accuracy = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(accuracy)
 
@@ -87,7 +89,7 @@ def test_sums_of_terms_that_are_alike(count, dtype, isa):
         assert error(turned(dx), change, size, dtype) <= accuracy.PROMISED["softmax"][1]
     for rows in (1, 4, 7, count):
         cols = count // rows
-        image = terms[:rows * cols].reshape(1, rows, cols, 50)
+        image = terms[: rows * cols].reshape(1, rows, cols, 50)
         mean = image.astype(np.longdouble).mean((1, 2)).ravel()
         y = fastconv.avg_pool2d(image, (rows, cols))
         assert error(y.ravel(), mean, mean, dtype) <= accuracy.PROMISED["average"][0]

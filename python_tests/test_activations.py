@@ -1,4 +1,5 @@
 """Activations and softmax against formulae in float64 and TensorFlow."""
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -30,8 +31,10 @@ FORMULAE = {
     "relu6": (lambda x: np.clip(x, 0, 6), lambda x: (x > 0) & (x < 6)),
     "leaky_relu": (lambda x: np.where(x > 0, x, 0.2 * x), lambda x: np.where(x > 0, 1, 0.2)),
     "elu": (lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))), lambda x: np.exp(np.minimum(x, 0))),
-    "selu": (lambda x: SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0))),
-             lambda x: SELU_SCALE * np.where(x >= 0, 1, SELU_ALPHA * np.exp(np.minimum(x, 0)))),
+    "selu": (
+        lambda x: SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0))),
+        lambda x: SELU_SCALE * np.where(x >= 0, 1, SELU_ALPHA * np.exp(np.minimum(x, 0))),
+    ),
     "sigmoid": (expit, lambda x: expit(x) * expit(-x)),
     "tanh": (np.tanh, lambda x: 4 * expit(2 * x) * expit(-2 * x)),
     "exponential": (np.exp, np.exp),
@@ -42,8 +45,10 @@ FORMULAE = {
     "gelu_tanh": (lambda x: x * expit(gelu_u(x)), gelu_tanh_slope),
     "hard_sigmoid": (lambda x: np.clip(x + 3, 0, 6) / 6, lambda x: (abs(x) < 3) / 6),
     "hard_silu": (lambda x: x * np.clip(x + 3, 0, 6) / 6, lambda x: np.clip(x + 3, 0, 6) / 6 + (abs(x) < 3) * x / 6),
-    "mish": (lambda x: x * np.tanh(np.logaddexp(0, x)),
-             lambda x: np.tanh(np.logaddexp(0, x)) + x * expit(x) / np.cosh(np.logaddexp(0, x)) ** 2),
+    "mish": (
+        lambda x: x * np.tanh(np.logaddexp(0, x)),
+        lambda x: np.tanh(np.logaddexp(0, x)) + x * expit(x) / np.cosh(np.logaddexp(0, x)) ** 2,
+    ),
 }
 NAMES = list(FORMULAE)
 # Results are rounded once to the dtype, half types after float32; float32 and float64 lose a few ulp more.
@@ -115,12 +120,22 @@ def test_gradient_matches_tensorflow(name, rng):
 
 # At -inf, -0, +inf; signs of zeros count.
 LIMITS = {
-    "relu": (0.0, 0.0, np.inf), "relu6": (0.0, 0.0, 6.0), "leaky_relu": (-np.inf, -0.0, np.inf),
-    "elu": (-1.0, -0.0, np.inf), "selu": (-SELU_SCALE * SELU_ALPHA, -0.0, np.inf), "sigmoid": (0.0, 0.5, 1.0),
+    "relu": (0.0, 0.0, np.inf),
+    "relu6": (0.0, 0.0, 6.0),
+    "leaky_relu": (-np.inf, -0.0, np.inf),
+    "elu": (-1.0, -0.0, np.inf),
+    "selu": (-SELU_SCALE * SELU_ALPHA, -0.0, np.inf),
+    "sigmoid": (0.0, 0.5, 1.0),
     "tanh": (-1.0, -0.0, 1.0),
-    "exponential": (0.0, 1.0, np.inf), "softplus": (0.0, np.log(2), np.inf), "softsign": (-1.0, -0.0, 1.0),
-    "silu": (-0.0, -0.0, np.inf), "gelu": (-0.0, -0.0, np.inf), "gelu_tanh": (-0.0, -0.0, np.inf),
-    "hard_sigmoid": (0.0, 0.5, 1.0), "hard_silu": (-0.0, -0.0, np.inf), "mish": (-0.0, -0.0, np.inf),
+    "exponential": (0.0, 1.0, np.inf),
+    "softplus": (0.0, np.log(2), np.inf),
+    "softsign": (-1.0, -0.0, 1.0),
+    "silu": (-0.0, -0.0, np.inf),
+    "gelu": (-0.0, -0.0, np.inf),
+    "gelu_tanh": (-0.0, -0.0, np.inf),
+    "hard_sigmoid": (0.0, 0.5, 1.0),
+    "hard_silu": (-0.0, -0.0, np.inf),
+    "mish": (-0.0, -0.0, np.inf),
 }
 
 
@@ -184,6 +199,7 @@ def test_bits_do_not_depend_on_place_or_threads(name, isa, rng):
 def test_output_gives_the_same_gradient(rng):
     """The kernels that a framework uses where only y is at hand."""
     from fastconv import _core
+
     x, dy = rng.normal(size=(2, 333)) * 2
     for name, number in activations.ACTIVATIONS.items():
         if name is None or not _core.activation_from_output(number, 0.5):
@@ -202,10 +218,10 @@ def test_output_gives_the_same_gradient(rng):
 def test_large_results_are_those_of_small_ones(rng):
     """What a call moves past the caches, a part at a time stays in them."""
     x = rng.standard_normal(9_000_021, dtype=np.float32)
-    target = np.empty(x.size + 1, np.float32)[1:]       # on no cache line's start
+    target = np.empty(x.size + 1, np.float32)[1:]  # on no cache line's start
     fastconv.tanh(x, out=target)
     dx = fastconv.tanh_grad(x, x)
-    rows = x[:70_000 * 128].reshape(70_000, 128)
+    rows = x[: 70_000 * 128].reshape(70_000, 128)
     y = fastconv.softmax(rows)
     dy = fastconv.softmax_grad(y, rows)
     for begin in range(0, x.size, 3_000_000):
@@ -281,24 +297,31 @@ def test_out(dtype, rng):
     np.testing.assert_array_equal(line[1:].reshape(x.shape), y)
 
 
-@pytest.mark.parametrize(("call", "error", "match"), [
-    (lambda x: fastconv.relu("a"), TypeError, "`x`"),
-    (lambda x: fastconv.relu(x.astype(complex)), TypeError, "`x` must be float16, bfloat16, float32 or float64"),
-    (lambda x: fastconv.relu(x, out=np.empty(4)), ValueError, r"`out` must have shape \(3,\); received \(4,\)"),
-    (lambda x: fastconv.relu(x, out=np.empty(3, "f")), TypeError, "`out` must have dtype float64"),
-    (lambda x: fastconv.relu(x, out=[0, 0, 0]), TypeError, "`out` must be a NumPy array"),
-    (lambda x: fastconv.relu_grad(x, x[:2]), ValueError, r"`dy` must have the shape of `x`, \(3,\)"),
-    (lambda x: fastconv.relu_grad(x, x.astype("f")), TypeError, "`dy` must have the dtype of `x`"),
-    (lambda x: fastconv.leaky_relu(x, "steep"), TypeError, "`negative_slope`"),
-    (lambda x: fastconv.elu(x, None), TypeError, "`alpha`"),
-    (lambda x: fastconv.softmax(x, 1), ValueError, r"`axis` must be in \[-1, 1\)"),
-    (lambda x: fastconv.softmax(x, -2), ValueError, "`axis`"),
-    (lambda x: fastconv.softmax(x, 0.5), TypeError, "`axis`"),
-    (lambda x: fastconv.softmax(1.0), ValueError, "`axis`"),
-    (lambda x: fastconv.softmax_grad(x, x[:1]), ValueError, "`dy` must have the shape of `y`"),
-    (lambda x: activations.activation_id("gelo"), ValueError, "`activation` must be one of .*'gelu'.*received 'gelo'"),
-    (lambda x: activations.activation_id(3), ValueError, "`activation`"),
-])
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        (lambda x: fastconv.relu("a"), TypeError, "`x`"),
+        (lambda x: fastconv.relu(x.astype(complex)), TypeError, "`x` must be float16, bfloat16, float32 or float64"),
+        (lambda x: fastconv.relu(x, out=np.empty(4)), ValueError, r"`out` must have shape \(3,\); received \(4,\)"),
+        (lambda x: fastconv.relu(x, out=np.empty(3, "f")), TypeError, "`out` must have dtype float64"),
+        (lambda x: fastconv.relu(x, out=[0, 0, 0]), TypeError, "`out` must be a NumPy array"),
+        (lambda x: fastconv.relu_grad(x, x[:2]), ValueError, r"`dy` must have the shape of `x`, \(3,\)"),
+        (lambda x: fastconv.relu_grad(x, x.astype("f")), TypeError, "`dy` must have the dtype of `x`"),
+        (lambda x: fastconv.leaky_relu(x, "steep"), TypeError, "`negative_slope`"),
+        (lambda x: fastconv.elu(x, None), TypeError, "`alpha`"),
+        (lambda x: fastconv.softmax(x, 1), ValueError, r"`axis` must be in \[-1, 1\)"),
+        (lambda x: fastconv.softmax(x, -2), ValueError, "`axis`"),
+        (lambda x: fastconv.softmax(x, 0.5), TypeError, "`axis`"),
+        (lambda x: fastconv.softmax(1.0), ValueError, "`axis`"),
+        (lambda x: fastconv.softmax_grad(x, x[:1]), ValueError, "`dy` must have the shape of `y`"),
+        (
+            lambda x: activations.activation_id("gelo"),
+            ValueError,
+            "`activation` must be one of .*'gelu'.*received 'gelo'",
+        ),
+        (lambda x: activations.activation_id(3), ValueError, "`activation`"),
+    ],
+)
 def test_errors(call, error, match):
     with pytest.raises(error, match=match):
         call(np.zeros(3))

@@ -1,4 +1,5 @@
 """bench/run.py as a user runs it, on one small case."""
+
 from __future__ import annotations
 
 import importlib
@@ -15,20 +16,48 @@ from numpy.lib.stride_tricks import sliding_window_view
 import fastconv
 
 BENCH = Path(__file__).parents[1] / "bench"
-SMALL = ["--full", "--suite", "activation", "--filter", "LeNet-5 relu", "--peers", "none", "--rounds", "2",
-         "--threads", "1"]
+SMALL = [
+    "--full",
+    "--suite",
+    "activation",
+    "--filter",
+    "LeNet-5 relu",
+    "--peers",
+    "none",
+    "--rounds",
+    "2",
+    "--threads",
+    "1",
+]
 
 
-LAYERS = ["--full", "--suite", "layers", "--filter", "LeNet-5 conv3", "--peers", "none", "--rounds", "1",
-          "--threads", "1"]
+LAYERS = [
+    "--full",
+    "--suite",
+    "layers",
+    "--filter",
+    "LeNet-5 conv3",
+    "--peers",
+    "none",
+    "--rounds",
+    "1",
+    "--threads",
+    "1",
+]
 IMAGES = ["--full", "--suite", "image", "--peers", "none", "--rounds", "1", "--threads", "1"]
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command line on the fastconv that this process has imported."""
     environment = os.environ | {"PYTHONPATH": str(Path(fastconv.__file__).parents[1]), "PYTHONIOENCODING": "utf-8"}
-    return subprocess.run([sys.executable, str(BENCH / "run.py"), *arguments], env=environment, timeout=240,
-                          capture_output=True, text=True, encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, str(BENCH / "run.py"), *arguments],
+        env=environment,
+        timeout=240,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -65,15 +94,20 @@ def test_compare_says_what_changed(results, tmp_path, factor, verdict):
     assert verdict in done.stdout
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["--suite", "images"], "`--suite` must be one of image, layers, grads, pool, activation, step, keras; "
-                            "received 'images'"),
-    (["--peers", "scipy,matlab"], "received 'matlab'"),
-    (["--isa", "sse9"], "received 'sse9'"),
-    (["--batch", "8,0"], "`--batch` must be whole numbers from 1 on, with commas between; received '8,0'"),
-    (["--rounds", "0"], "`--rounds` must be at least 1; received 0"),
-    (["--compare", "nowhere.json"], "received 'nowhere.json'"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--suite", "images"],
+            "`--suite` must be one of image, layers, grads, pool, activation, step, keras; received 'images'",
+        ),
+        (["--peers", "scipy,matlab"], "received 'matlab'"),
+        (["--isa", "sse9"], "received 'sse9'"),
+        (["--batch", "8,0"], "`--batch` must be whole numbers from 1 on, with commas between; received '8,0'"),
+        (["--rounds", "0"], "`--rounds` must be at least 1; received 0"),
+        (["--compare", "nowhere.json"], "received 'nowhere.json'"),
+    ],
+)
 def test_bad_arguments_are_named(arguments, message):
     done = bench(*arguments)
     assert done.returncode == 2
@@ -107,8 +141,21 @@ def test_layout_leaves_the_other_one_out(tmp_path):
 
 def test_steps_of_networks_in_both_layouts(tmp_path):
     path = tmp_path / "step.json"
-    done = bench("--full", "--suite", "step", "--filter", "MNIST", "--peers", "none", "--rounds", "1", "--threads", "1",
-                 "--json", str(path))
+    done = bench(
+        "--full",
+        "--suite",
+        "step",
+        "--filter",
+        "MNIST",
+        "--peers",
+        "none",
+        "--rounds",
+        "1",
+        "--threads",
+        "1",
+        "--json",
+        str(path),
+    )
     assert done.returncode == 0, done.stderr
     found = {row["case"]: row for row in json.loads(path.read_text())["rows"]}
     assert set(found) == {"MNIST-b", "MNIST-c", "MNIST-d"}
@@ -120,8 +167,22 @@ def test_steps_of_networks_in_both_layouts(tmp_path):
 
 def test_networks_of_keras_in_processes_of_their_own(tmp_path):
     path, picture = tmp_path / "keras.json", tmp_path / "networks.png"
-    done = bench("--suite", "keras", "--filter", "LeNet-5 predict", "--peers", "keras-tf", "--rounds", "1",
-                 "--threads", "1", "--json", str(path), "--plot", str(picture))
+    done = bench(
+        "--suite",
+        "keras",
+        "--filter",
+        "LeNet-5 predict",
+        "--peers",
+        "keras-tf",
+        "--rounds",
+        "1",
+        "--threads",
+        "1",
+        "--json",
+        str(path),
+        "--plot",
+        str(picture),
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     (row,) = json.loads(path.read_text())["rows"]
     assert set(row["results"]) == {"fastconv-tf", "keras-tf"} and not row["problems"]
@@ -139,16 +200,22 @@ def _module(monkeypatch, name: str):
 def _row(net: str, batch: int, peers: dict[str, float], **own: float) -> dict:
     """A row whose candidates took these seconds, all with the right answer."""
     times = {name.replace("_", "-"): seconds for name, seconds in own.items()} | peers
-    return {"case": f"{net}, batch {batch}", "problems": {}, "image": None,
-            "layer": {"net": net, "batch": batch, "channels": 64, "filters": 64, "groups": 1},
-            "results": {name: {"seconds": seconds, "error": 1e-7, "wrong": False} for name, seconds in times.items()}}
+    return {
+        "case": f"{net}, batch {batch}",
+        "problems": {},
+        "image": None,
+        "layer": {"net": net, "batch": batch, "channels": 64, "filters": 64, "groups": 1},
+        "results": {name: {"seconds": seconds, "error": 1e-7, "wrong": False} for name, seconds in times.items()},
+    }
 
 
 def test_summary_holds_each_layout_against_the_best_peer_of_any(monkeypatch):
     summary = _module(monkeypatch, "summary")
-    layers = [_row("A", 1, {"torch-nhwc": 4.0, "torch-nchw": 2.0}, fastconv=1.0, fastconv_nchw=4.0),
-              _row("A", 8, {"torch-nhwc": 8.0, "torch-nchw": 9.0}, fastconv=1.0, fastconv_nchw=2.0),
-              _row("B", 1, {"jax": 1.0}, fastconv=1.0, fastconv_nchw=1.0)]
+    layers = [
+        _row("A", 1, {"torch-nhwc": 4.0, "torch-nchw": 2.0}, fastconv=1.0, fastconv_nchw=4.0),
+        _row("A", 8, {"torch-nhwc": 8.0, "torch-nchw": 9.0}, fastconv=1.0, fastconv_nchw=2.0),
+        _row("B", 1, {"jax": 1.0}, fastconv=1.0, fastconv_nchw=1.0),
+    ]
     (_, heads, means), (title, _, behind) = summary.grids(layers)
     assert heads == ["layers of", "rows", "NHWC", "least", "< 1", "NCHW", "least", "< 1"]
     cells = {row[0]: row[1:] for row in means}
@@ -183,8 +250,13 @@ def test_fastconv_is_held_to_its_promise_and_peers_to_one_tolerance(monkeypatch)
 def test_the_float64_reference_of_groups_strides_and_padding(monkeypatch):
     cases, reference = _module(monkeypatch, "cases"), _module(monkeypatch, "reference")
     for groups, filters in ((1, 4), (2, 4), (6, 6)):
-        case = cases.Case("layers", "x", "layers", True, {
-            "x": "2x7x8x6", "kernel": f"3x2x{filters}", "strides": "2", "padding": "1", "groups": str(groups)})
+        case = cases.Case(
+            "layers",
+            "x",
+            "layers",
+            True,
+            {"x": "2x7x8x6", "kernel": f"3x2x{filters}", "strides": "2", "padding": "1", "groups": str(groups)},
+        )
         problem = cases.build(case)
         x, kernel = (problem.arrays[name].astype(float) for name in ("x", "kernel"))
         expected = fastconv.conv2d(x, kernel, strides=2, padding=((1, 1), (1, 1)), groups=groups)
@@ -195,7 +267,16 @@ def test_a_network_lists_each_size_once(monkeypatch):
     cases = _module(monkeypatch, "cases")
     found = cases.load("layers", (1,))
     assert {case.layer["net"] for case in found} == {
-        "LeNet-5", "MNIST-b", "MNIST-c", "MNIST-d", "AlexNet", "VGG16", "GoogLeNet", "ResNet-50", "MobileNetV2"}
+        "LeNet-5",
+        "MNIST-b",
+        "MNIST-c",
+        "MNIST-d",
+        "AlexNet",
+        "VGG16",
+        "GoogLeNet",
+        "ResNet-50",
+        "MobileNetV2",
+    }
     sizes = [(case.layer["net"], *sorted(case.settings.items())) for case in found]
     assert len(set(sizes)) == len(sizes)
     assert {case.layer["batch"] for case in cases.load("layers")} == {1, 8, 32}
@@ -219,8 +300,9 @@ def test_images_run_with_a_summary_and_a_picture_a_dtype(tmp_path):
     assert row["flops"] == 2 * 256**2 * 9**2
     assert set(row["results"]) == {"fastconv"} and row["results"]["fastconv"]["error"] < 1e-13
     assert found["256x256 k31 random uint8 constant"]["results"]["fastconv"]["error"] <= 1e-3
-    assert {file.name for file in tmp_path.glob("*.png")} == {f"times-{dtype}.png" for dtype in ("float32", "float64",
-                                                                                               "uint8")}
+    assert {file.name for file in tmp_path.glob("*.png")} == {
+        f"times-{dtype}.png" for dtype in ("float32", "float64", "uint8")
+    }
 
 
 def test_image_rows_cover_dtypes_sizes_kernels_and_borders(monkeypatch):
@@ -238,30 +320,57 @@ def test_image_rows_cover_dtypes_sizes_kernels_and_borders(monkeypatch):
 
 def test_a_line_of_images_is_a_product_and_quick_must_name_a_row(monkeypatch):
     images = _module(monkeypatch, "images")
-    lines = ["quick: 8x9 k5 box uint8 reflect101 3 channels",
-             "filter2d: dtype=uint8 border=reflect101 channels=1,3 image=8x9 kind=box kernel=3,5"]
+    lines = [
+        "quick: 8x9 k5 box uint8 reflect101 3 channels",
+        "filter2d: dtype=uint8 border=reflect101 channels=1,3 image=8x9 kind=box kernel=3,5",
+    ]
     found = images.rows(lines)
     assert [(name, quick) for name, _, quick, _ in found] == [
-        ("8x9 k3 box uint8 reflect101", False), ("8x9 k5 box uint8 reflect101", False),
-        ("8x9 k3 box uint8 reflect101 3 channels", False), ("8x9 k5 box uint8 reflect101 3 channels", True)]
+        ("8x9 k3 box uint8 reflect101", False),
+        ("8x9 k5 box uint8 reflect101", False),
+        ("8x9 k3 box uint8 reflect101 3 channels", False),
+        ("8x9 k5 box uint8 reflect101 3 channels", True),
+    ]
     with pytest.raises(ValueError, match="no row 8x9 k5 box"):
         images.rows(lines[:1])
 
 
-@pytest.mark.parametrize(("op", "dtype", "kind", "border", "channels"), [
-    ("convolve2d", "float64", "random", "fill", 1), ("convolve2d", "float64", "sobel", "symm", 1),
-    ("convolve2d", "uint8", "random", "fill", 1), ("filter2d", "float64", "gaussian", "constant", 1),
-    ("filter2d", "float64", "sobel", "reflect101", 3), ("filter2d", "uint8", "random", "constant", 3),
-    ("filter2d", "uint8", "sobel", "reflect101", 1), ("filter2d", "uint16", "box", "reflect101", 1)])
+@pytest.mark.parametrize(
+    ("op", "dtype", "kind", "border", "channels"),
+    [
+        ("convolve2d", "float64", "random", "fill", 1),
+        ("convolve2d", "float64", "sobel", "symm", 1),
+        ("convolve2d", "uint8", "random", "fill", 1),
+        ("filter2d", "float64", "gaussian", "constant", 1),
+        ("filter2d", "float64", "sobel", "reflect101", 3),
+        ("filter2d", "uint8", "random", "constant", 3),
+        ("filter2d", "uint8", "sobel", "reflect101", 1),
+        ("filter2d", "uint16", "box", "reflect101", 1),
+    ],
+)
 def test_the_float64_reference_of_images(monkeypatch, op, dtype, kind, border, channels):
     cases, reference = _module(monkeypatch, "cases"), _module(monkeypatch, "reference")
-    problem = cases.build(cases.Case("image", "x", op, True, {
-        "dtype": dtype, "image": "9x14", "kind": kind, "kernel": "5", "border": border, "channels": str(channels),
-        "content": "noise"}))
+    problem = cases.build(
+        cases.Case(
+            "image",
+            "x",
+            op,
+            True,
+            {
+                "dtype": dtype,
+                "image": "9x14",
+                "kind": kind,
+                "kernel": "5",
+                "border": border,
+                "channels": str(channels),
+                "content": "noise",
+            },
+        )
+    )
     image, kernel = (problem.arrays[name].astype(float) for name in ("x", "kernel"))
-    assert image.shape == (9, 14, 3)[:2 if channels == 1 else 3]
+    assert image.shape == (9, 14, 3)[: 2 if channels == 1 else 3]
     mode = {"symm": "symmetric", "reflect101": "reflect"}.get(border, "constant")
-    padded = np.pad(image, [(2, 2), (2, 2), (0, 0)][:image.ndim], mode)
+    padded = np.pad(image, [(2, 2), (2, 2), (0, 0)][: image.ndim], mode)
     windows = sliding_window_view(padded, (5, 5), (0, 1))
     sums = (windows * (kernel[::-1, ::-1] if op == "convolve2d" else kernel)).sum(axis=(-2, -1))
     if dtype == "uint8" and op == "convolve2d":
@@ -302,7 +411,7 @@ def test_a_peer_that_would_take_too_long_is_left_out_and_named(monkeypatch):
     row = run.row(every["16x16 k3 random float32"], timing.Effort(1, 0.001, 0.1))
     assert set(row["skipped"]) == {"scipy", "ndimage"}
     assert set(row["results"]) == {"fastconv", "scipy-fft", "scipy-oa"}
-    (_, heads, cells), = report._grids([row], {"peak_flops": {}, "copy_bandwidth": 1e9})
+    ((_, heads, cells),) = report._grids([row], {"peak_flops": {}, "copy_bandwidth": 1e9})
     assert "scipy skipped (about" in cells[0][heads.index("other peers")]
 
 
@@ -319,15 +428,22 @@ def test_a_call_far_behind_is_timed_once(monkeypatch):
 def _image_row(dtype: str, kernel: int, peers: dict[str, float], **own: float) -> dict:
     kind, op = "random", "filter2d" if dtype == "uint8" else "convolve2d"
     row = _row("A", 1, peers, **own)
-    return row | {"case": f"2048x2048 k{kernel} {kind} {dtype}", "dtype": dtype, "op": op, "layer": None, "image": {
-        "size": "2048x2048", "kernel": kernel, "kind": kind, "border": "fill", "channels": 1}}
+    return row | {
+        "case": f"2048x2048 k{kernel} {kind} {dtype}",
+        "dtype": dtype,
+        "op": op,
+        "layer": None,
+        "image": {"size": "2048x2048", "kernel": kernel, "kind": kind, "border": "fill", "channels": 1},
+    }
 
 
 def test_summary_of_images_by_group_with_copies_and_rows_behind(monkeypatch):
     summary = _module(monkeypatch, "image_summary")
-    found = [_image_row("float32", 3, {"opencv": 4.0, "copy": 0.8}, fastconv=1.0, fastconv_out=0.96),
-             _image_row("float32", 9, {"opencv": 1.0, "scipy": 9.0}, fastconv=1.0),
-             _image_row("uint8", 9, {"opencv": 0.5}, fastconv=1.0)]
+    found = [
+        _image_row("float32", 3, {"opencv": 4.0, "copy": 0.8}, fastconv=1.0, fastconv_out=0.96),
+        _image_row("float32", 9, {"opencv": 1.0, "scipy": 9.0}, fastconv=1.0),
+        _image_row("uint8", 9, {"opencv": 0.5}, fastconv=1.0),
+    ]
     (_, heads, means), (_, copy_heads, copies), (title, _, behind) = summary.grids(found)
     cells = {row[0]: row[1:] for row in means}
     assert heads == ["images of", "rows", "mean", "least", "< 1.05", "< 1"]
@@ -337,8 +453,10 @@ def test_summary_of_images_by_group_with_copies_and_rows_behind(monkeypatch):
     assert copy_heads[2:] == ["plain call", "with out="]
     assert copies == [["2048x2048 k3 random float32", "800 ms", "1.25", "1.20"]]
     assert "2 of 3" in title
-    assert behind == [["2048x2048 k9 random uint8", "0.50", "opencv"],
-                      ["2048x2048 k9 random float32", "1.00", "opencv"]]
+    assert behind == [
+        ["2048x2048 k9 random uint8", "0.50", "opencv"],
+        ["2048x2048 k9 random float32", "1.00", "opencv"],
+    ]
     assert not list(summary.grids([_row("A", 1, {}, fastconv=1.0)]))
 
 

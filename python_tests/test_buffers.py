@@ -1,4 +1,5 @@
 """Memory that is not what it seems: arrays whose shape or dtype lies, any alignment, objects that were never made."""
+
 import copy
 import os
 import pickle
@@ -15,6 +16,7 @@ from fastconv import _core
 
 class Liar(np.ndarray):
     """An array that answers with a shape and dtype of its choice."""
+
     told = None
 
     @property
@@ -72,10 +74,12 @@ def test_the_binding_compares_lengths_with_sizes():
     for wrong in ((X[:, :8], K, bias, y), (X, K[:2], bias, y), (X, K, bias[:4], y), (X, K, bias, y[:, :6])):
         with pytest.raises(ValueError, match=r"a buffer of .* bytes where the sizes make it"):
             geometry.forward(*map(np.ascontiguousarray, wrong))
-    for call in (lambda short: _core.activate(11, 1, 0.0, 9, short, np.empty(9, np.float32)),
-                 lambda short: _core.softmax(11, 1, 9, 1, short, np.empty(9, np.float32)),
-                 lambda short: _core.bias_grad(11, 0, (1, 1, 1, 9), short, np.empty(9, np.float32)),
-                 lambda short: _core.Dense(11, 1, 9, 1).forward(short, np.empty(9, np.float32), None, short[:1])):
+    for call in (
+        lambda short: _core.activate(11, 1, 0.0, 9, short, np.empty(9, np.float32)),
+        lambda short: _core.softmax(11, 1, 9, 1, short, np.empty(9, np.float32)),
+        lambda short: _core.bias_grad(11, 0, (1, 1, 1, 9), short, np.empty(9, np.float32)),
+        lambda short: _core.Dense(11, 1, 9, 1).forward(short, np.empty(9, np.float32), None, short[:1]),
+    ):
         with pytest.raises(ValueError, match="a buffer of 32 bytes where the sizes make it 36"):
             call(np.zeros(8, np.float32))
 
@@ -84,15 +88,17 @@ def test_objects_that_were_never_made():
     y = np.empty(0, np.float32)
     made = _core.Conv2D(11, 0, X.shape, K.shape, (1, 1), (1, 1), ((0, 0), (0, 0)), 1)
     out = np.empty((1, 7, 7, 5), np.float32)
-    for call in (lambda: _core.PreparedConv2D.__new__(_core.PreparedConv2D).run(made, X, out),
-                 lambda: _core.PreparedConv2D.__new__(_core.PreparedConv2D).weights(),
-                 lambda: _core.Conv2D.__new__(_core.Conv2D).forward(y, y, y, y),
-                 lambda: _core.Conv2D.__new__(_core.Conv2D).plan(),
-                 lambda: _core.Conv2D.__new__(_core.Conv2D).grads(y, y, y, y, y, y, y),
-                 lambda: _core.Pool2D.__new__(_core.Pool2D).forward(y, y),
-                 lambda: _core.Dense.__new__(_core.Dense).forward(y, y, y, y),
-                 lambda: _core.Convolve2D.__new__(_core.Convolve2D).run(y, y, None, y),
-                 lambda: _core.Filter2D.__new__(_core.Filter2D).run(y, y, None, y)):
+    for call in (
+        lambda: _core.PreparedConv2D.__new__(_core.PreparedConv2D).run(made, X, out),
+        lambda: _core.PreparedConv2D.__new__(_core.PreparedConv2D).weights(),
+        lambda: _core.Conv2D.__new__(_core.Conv2D).forward(y, y, y, y),
+        lambda: _core.Conv2D.__new__(_core.Conv2D).plan(),
+        lambda: _core.Conv2D.__new__(_core.Conv2D).grads(y, y, y, y, y, y, y),
+        lambda: _core.Pool2D.__new__(_core.Pool2D).forward(y, y),
+        lambda: _core.Dense.__new__(_core.Dense).forward(y, y, y, y),
+        lambda: _core.Convolve2D.__new__(_core.Convolve2D).run(y, y, None, y),
+        lambda: _core.Filter2D.__new__(_core.Filter2D).run(y, y, None, y),
+    ):
         with pytest.raises(ValueError, match="fastconv: "):
             call()
 
@@ -177,9 +183,15 @@ for call in calls:
 """
 
 
-@pytest.mark.parametrize(("isa", "answer"), [("scalar", "done on scalar"),
-                                             ("abacus", "fastconv: unknown instruction set")])
+@pytest.mark.parametrize(
+    ("isa", "answer"), [("scalar", "done on scalar"), ("abacus", "fastconv: unknown instruction set")]
+)
 def test_operations_choose_the_kernels_where_nobody_has(isa, answer):
-    run = subprocess.run([sys.executable, "-c", BEFORE_INIT, _core.__file__], env=os.environ | {"FASTCONV_ISA": isa},
-                         capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [sys.executable, "-c", BEFORE_INIT, _core.__file__],
+        env=os.environ | {"FASTCONV_ISA": isa},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert run.stdout == f"{answer}\n" * 18, run.stderr

@@ -1,4 +1,5 @@
 """conv2d, its gradients and its prepared form against their definition in float64."""
+
 import conv_reference
 import numpy as np
 import pytest
@@ -9,9 +10,17 @@ from hypothesis import strategies as st
 import fastconv
 from fastconv import cpu
 
-ONE_PIXEL = {"x": (3, 1, 1, 2), "kernel": (1, 1, 2, 6), "keywords": {
-    "strides": (1, 1), "padding": ((0, 0), (0, 0)), "dilation_rate": (1, 1), "groups": 1,
-    "data_format": "channels_first"}}
+ONE_PIXEL = {
+    "x": (3, 1, 1, 2),
+    "kernel": (1, 1, 2, 6),
+    "keywords": {
+        "strides": (1, 1),
+        "padding": ((0, 0), (0, 0)),
+        "dilation_rate": (1, 1),
+        "groups": 1,
+        "data_format": "channels_first",
+    },
+}
 
 
 @example(ONE_PIXEL, "float32", "scalar", 0)
@@ -60,9 +69,10 @@ def test_kernel_gradient_error_does_not_grow_with_the_batch(isa, rng):
     assert np.linalg.norm(got - want) <= 1e-6 * np.linalg.norm(want)
 
 
-@pytest.mark.parametrize(("size", "kernel", "stride", "dilation"), [
-    (7, 3, 1, 1), (8, 3, 2, 1), (5, 5, 3, 1), (9, 2, 2, 1), (9, 3, 2, 2), (4, 3, 5, 1),
-])
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "dilation"),
+    [(7, 3, 1, 1), (8, 3, 2, 1), (5, 5, 3, 1), (9, 2, 2, 1), (9, 3, 2, 2), (4, 3, 5, 1)],
+)
 def test_same_padding_puts_the_odd_cell_after(size, kernel, stride, dilation, rng):
     x, k = rng.standard_normal((2, size, size, 3)), rng.standard_normal((kernel, kernel, 3, 4))
     total = max((-(-size // stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
@@ -128,8 +138,12 @@ BAD = [
     ((X, K.astype(float)), {}, TypeError, "`kernel`"),
     ((X, K[:, :, :3]), {}, ValueError, "`kernel`"),
     ((X, np.ones((6, 3, 4, 2), np.float32)), {}, ValueError, "`kernel`"),
-    ((X, np.ones((2, 4, 3, 3), np.float32)), {}, ValueError,
-     r"\(2, 4, 3, 3\), read as \(k_h, k_w, c_in // groups, c_out\); one in PyTorch's order"),
+    (
+        (X, np.ones((2, 4, 3, 3), np.float32)),
+        {},
+        ValueError,
+        r"\(2, 4, 3, 3\), read as \(k_h, k_w, c_in // groups, c_out\); one in PyTorch's order",
+    ),
     ((X, K, np.ones(3, np.float32)), {}, ValueError, r"`bias` must have shape \(2,\).* read as \(k_h, k_w, c_in"),
     ((X, np.ones((0, 3, 4, 2), np.float32)), {}, ValueError, "`kernel`"),
     ((X, K, np.ones(3, np.float32)), {}, ValueError, "`bias`"),

@@ -1,4 +1,5 @@
 """Every forward algorithm by itself, wherever it says that it serves."""
+
 import contextlib
 import itertools
 from concurrent.futures import ThreadPoolExecutor
@@ -25,8 +26,13 @@ def serves(x, kernel, words, algorithm):
     return False
 
 
-@given(geometries(), st.sampled_from(["float32", "float64", "float16"]), st.sampled_from(cpu.available_isas()),
-       st.sampled_from([None, "relu", "tanh"]), st.integers(0, 2**32 - 1))
+@given(
+    geometries(),
+    st.sampled_from(["float32", "float64", "float16"]),
+    st.sampled_from(cpu.available_isas()),
+    st.sampled_from([None, "relu", "tanh"]),
+    st.integers(0, 2**32 - 1),
+)
 @settings(max_examples=120, deadline=None)
 def test_any_geometry(geometry, dtype, isa, activation, seed):
     rng = np.random.default_rng(seed)
@@ -52,17 +58,23 @@ def test_any_geometry(geometry, dtype, isa, activation, seed):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-@pytest.mark.parametrize(("shape", "kernel_shape"), [
-    ((2, 12, 13, 3), (3, 3, 3, 16)), ((1, 14, 19, 24), (3, 3, 24, 40)), ((1, 11, 17, 20), (5, 5, 20, 32)),
-    ((2, 15, 12, 1), (5, 5, 1, 6)), ((1, 9, 9, 40), (1, 1, 40, 32)),
-])
+@pytest.mark.parametrize(
+    ("shape", "kernel_shape"),
+    [
+        ((2, 12, 13, 3), (3, 3, 3, 16)),
+        ((1, 14, 19, 24), (3, 3, 24, 40)),
+        ((1, 11, 17, 20), (5, 5, 20, 32)),
+        ((2, 15, 12, 1), (5, 5, 1, 6)),
+        ((1, 9, 9, 40), (1, 1, 40, 32)),
+    ],
+)
 def test_a_bad_input_reaches_exactly_the_windows_that_cover_it(shape, kernel_shape, data_format, bad, isa, rng):
     x, kernel = rng.standard_normal(shape, dtype=np.float32), rng.standard_normal(kernel_shape, dtype=np.float32)
     row, col, reach = 6, 7, kernel_shape[0] // 2
     x[-1, row, col, 0] = bad
     words = {"padding": "same", "data_format": data_format}
     touched = np.zeros((*shape[:3], kernel_shape[3]), bool)
-    touched[-1, row - reach:row + reach + 1, col - reach:col + reach + 1] = True
+    touched[-1, row - reach : row + reach + 1, col - reach : col + reach + 1] = True
     for name in ("auto", *FLOATS):
         if serves(x, kernel, words, name):
             y = from_layout(fastconv.conv2d(in_layout(x, data_format), kernel, algorithm=name, **words), data_format)
@@ -76,7 +88,7 @@ def test_each_image_is_computed_by_itself(isa, rng):
     for name in chosen:
         whole = fastconv.conv2d(x, kernel, algorithm=name)
         for i in range(5):
-            alone = fastconv.conv2d(x[i:i + 1], kernel, algorithm=name)[0]
+            alone = fastconv.conv2d(x[i : i + 1], kernel, algorithm=name)[0]
             np.testing.assert_array_equal(alone, whole[i], err_msg=name)
 
 
@@ -101,9 +113,18 @@ def test_what_an_algorithm_needs_is_said():
 
 
 def test_a_choice_is_the_same_whatever_was_chosen_before():
-    layers = [{"x_shape": (n, side, side, c), "kernel_shape": (k, k, c, c), "dtype": dtype, "padding": padding,
-               "strides": strides} for n, side, c, k, dtype, padding, strides in itertools.product(
-                   (1, 8), (7, 20), (4, 64), (1, 3, 5), ("float32", "float64"), ("same", "valid"), (1, 2))]
+    layers = [
+        {
+            "x_shape": (n, side, side, c),
+            "kernel_shape": (k, k, c, c),
+            "dtype": dtype,
+            "padding": padding,
+            "strides": strides,
+        }
+        for n, side, c, k, dtype, padding, strides in itertools.product(
+            (1, 8), (7, 20), (4, 64), (1, 3, 5), ("float32", "float64"), ("same", "valid"), (1, 2)
+        )
+    ]
 
     def algorithm(isa, layer):
         with cpu.use_isa(isa):

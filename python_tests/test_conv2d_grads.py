@@ -1,4 +1,5 @@
 """All gradients of a convolution at once, against sums over taps in float64, and the bias's gradient by itself."""
+
 import conv_reference as reference
 import ml_dtypes
 import numpy as np
@@ -11,11 +12,17 @@ import fastconv
 
 # f'(x) as a function of y = f(x).
 SLOPES = {
-    None: np.ones_like, "relu": lambda y: (y > 0) * 1.0, "relu6": lambda y: ((y > 0) & (y < 6)) * 1.0,
-    "leaky_relu": lambda y: np.where(y > 0, 1, 0.2), "elu": lambda y: np.where(y > 0, 1, y + 1),
+    None: np.ones_like,
+    "relu": lambda y: (y > 0) * 1.0,
+    "relu6": lambda y: ((y > 0) & (y < 6)) * 1.0,
+    "leaky_relu": lambda y: np.where(y > 0, 1, 0.2),
+    "elu": lambda y: np.where(y > 0, 1, y + 1),
     "selu": lambda y: np.where(y >= 0, 1.0507009873554805, y + 1.7580993408473766),
-    "sigmoid": lambda y: y * (1 - y), "tanh": lambda y: 1 - y * y, "exponential": lambda y: y,
-    "softplus": lambda y: -np.expm1(-y), "softsign": lambda y: (1 - abs(y)) ** 2,
+    "sigmoid": lambda y: y * (1 - y),
+    "tanh": lambda y: 1 - y * y,
+    "exponential": lambda y: y,
+    "softplus": lambda y: -np.expm1(-y),
+    "softsign": lambda y: (1 - abs(y)) ** 2,
     "hard_sigmoid": lambda y: ((y > 0) & (y < 1)) / 6,
 }
 NAMES = ("dx", "dkernel", "dbias")
@@ -39,8 +46,13 @@ def expected(x, kernel, dz, keywords):
 
 
 @settings(max_examples=60, deadline=None)
-@given(case=geometries(), activation=st.sampled_from(list(SLOPES)), dtype=st.sampled_from(list(DTYPES)),
-       wanted=st.sets(st.sampled_from(NAMES)), seed=st.integers(0, 9))
+@given(
+    case=geometries(),
+    activation=st.sampled_from(list(SLOPES)),
+    dtype=st.sampled_from(list(DTYPES)),
+    wanted=st.sets(st.sampled_from(NAMES)),
+    seed=st.integers(0, 9),
+)
 def test_any_geometry(case, activation, dtype, wanted, seed):
     keywords = case["keywords"]
     given_, (x, kernel, y, dy) = operands(np.random.default_rng(seed), case, dtype, activation)
@@ -74,8 +86,11 @@ def test_one_pass_gives_the_bits_of_separate_ones_on_any_threads(rng, filters, d
     (x, kernel, y, dy), _ = operands(rng, case, dtype, "relu")
     keywords = case["keywords"]
     dz = fastconv.relu_grad(y, dy)
-    apart = (fastconv.conv2d_input_grad(dz, kernel, x.shape, **keywords),
-             fastconv.conv2d_kernel_grad(x, dz, kernel.shape, **keywords), fastconv.conv2d_bias_grad(dz, **keywords))
+    apart = (
+        fastconv.conv2d_input_grad(dz, kernel, x.shape, **keywords),
+        fastconv.conv2d_kernel_grad(x, dz, kernel.shape, **keywords),
+        fastconv.conv2d_bias_grad(dz, **keywords),
+    )
     for count in (1, 2, 3):
         with fastconv.threads(count):
             got = fastconv.conv2d_grads(x, kernel, y, dy, activation="relu", **keywords)
@@ -114,16 +129,19 @@ def test_empty_batches_and_channels():
 X, K, Y = np.ones((1, 5, 5, 4), np.float32), np.ones((3, 3, 4, 2), np.float32), np.ones((1, 3, 3, 2), np.float32)
 
 
-@pytest.mark.parametrize(("arguments", "keywords", "error", "message"), [
-    ((X, K, Y, X), {}, ValueError, "`dy` must have the shape of the output"),
-    ((X, K, X, Y), {"activation": "relu"}, ValueError, "`y` must have the shape of the output"),
-    ((X, K, None, Y), {"activation": "relu"}, TypeError, "`y` must be float16"),
-    ((X, K, Y, Y.astype(float)), {}, TypeError, "`dy` must have the dtype of `x`"),
-    ((X, K, Y.astype(float), Y), {"activation": "relu"}, TypeError, "`y` must have the dtype of `x`"),
-    ((X, K, Y, Y), {"activation": "gelu"}, ValueError, "whose output tells its derivative; received 'gelu'"),
-    ((X, K, Y, Y), {"wanted": ("dx", "dw")}, ValueError, "`wanted` must be one of 'dx', 'dkernel', 'dbias'; rec"),
-    ((X, K[:, :, :3], Y, Y), {}, ValueError, "`kernel`"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "keywords", "error", "message"),
+    [
+        ((X, K, Y, X), {}, ValueError, "`dy` must have the shape of the output"),
+        ((X, K, X, Y), {"activation": "relu"}, ValueError, "`y` must have the shape of the output"),
+        ((X, K, None, Y), {"activation": "relu"}, TypeError, "`y` must be float16"),
+        ((X, K, Y, Y.astype(float)), {}, TypeError, "`dy` must have the dtype of `x`"),
+        ((X, K, Y.astype(float), Y), {"activation": "relu"}, TypeError, "`y` must have the dtype of `x`"),
+        ((X, K, Y, Y), {"activation": "gelu"}, ValueError, "whose output tells its derivative; received 'gelu'"),
+        ((X, K, Y, Y), {"wanted": ("dx", "dw")}, ValueError, "`wanted` must be one of 'dx', 'dkernel', 'dbias'; rec"),
+        ((X, K[:, :, :3], Y, Y), {}, ValueError, "`kernel`"),
+    ],
+)
 def test_bad_arguments_are_named(arguments, keywords, error, message):
     with pytest.raises(error, match=message):
         fastconv.conv2d_grads(*arguments, **keywords)

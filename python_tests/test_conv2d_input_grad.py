@@ -1,4 +1,5 @@
 """Gradients of inputs under kernels that are read where they lie, against sums over taps in float64."""
+
 import conv_reference as reference
 import numpy as np
 import pytest
@@ -36,7 +37,8 @@ def expected(x, kernel, dy, geometry):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "data_format"), [*((dtype, "channels_last") for dtype in DTYPES), ("float32", "channels_first")])
+    ("dtype", "data_format"), [*((dtype, "channels_last") for dtype in DTYPES), ("float32", "channels_first")]
+)
 @pytest.mark.parametrize("layer", LAYERS)
 def test_large_and_small_kernels(rng, layer, dtype, data_format):
     x, kernel, dy, geometry = operands(rng, layer, dtype)
@@ -44,11 +46,18 @@ def test_large_and_small_kernels(rng, layer, dtype, data_format):
     results = []
     for count in (1, 2):
         with fastconv.threads(count):
-            results.append(fastconv.conv2d_input_grad(
-                in_layout(dy, data_format), kernel, shape, data_format=data_format, **geometry))
+            results.append(
+                fastconv.conv2d_input_grad(
+                    in_layout(dy, data_format), kernel, shape, data_format=data_format, **geometry
+                )
+            )
     np.testing.assert_array_equal(*results)
-    close(from_layout(results[0], data_format), expected(x, kernel, dy, geometry),
-          expected(x, abs(kernel), abs(dy), geometry), dtype)
+    close(
+        from_layout(results[0], data_format),
+        expected(x, kernel, dy, geometry),
+        expected(x, abs(kernel), abs(dy), geometry),
+        dtype,
+    )
 
 
 @pytest.mark.parametrize("layer", ["1x1", "3x3", "3x3 of more tiles", "5x5", "strides"])

@@ -1,4 +1,5 @@
 """conv2d of 8-bit integers: exact sums in int32, against the definition in float64, which is exact at these sizes."""
+
 import conv_reference
 import numpy as np
 import pytest
@@ -37,15 +38,27 @@ def geometries(draw):
     padding = draw(st.tuples(pads, pads))
     size = [(k - 1) * d + 1 + draw(st.integers(0, 19)) for k, d in zip(kernel, dilation, strict=True)]
     return {
-        "x": (draw(st.integers(1, 3)), *size, c_in), "kernel": (*kernel, c_in // groups, c_out),
-        "keywords": {"strides": strides, "padding": padding, "dilation_rate": dilation, "groups": groups,
-                     "data_format": draw(st.sampled_from(["channels_last", "channels_first"])),
-                     "activation": draw(st.sampled_from([None, "relu"]))},
+        "x": (draw(st.integers(1, 3)), *size, c_in),
+        "kernel": (*kernel, c_in // groups, c_out),
+        "keywords": {
+            "strides": strides,
+            "padding": padding,
+            "dilation_rate": dilation,
+            "groups": groups,
+            "data_format": draw(st.sampled_from(["channels_last", "channels_first"])),
+            "activation": draw(st.sampled_from([None, "relu"])),
+        },
     }
 
 
-@given(geometries(), st.sampled_from(BYTES), st.sampled_from(BYTES), st.booleans(),
-       st.sampled_from(cpu.available_isas()), st.integers(0, 2**32 - 1))
+@given(
+    geometries(),
+    st.sampled_from(BYTES),
+    st.sampled_from(BYTES),
+    st.booleans(),
+    st.sampled_from(cpu.available_isas()),
+    st.integers(0, 2**32 - 1),
+)
 @settings(max_examples=300, deadline=None)
 def test_any_geometry(geometry, x_dtype, kernel_dtype, biased, isa, seed):
     rng = np.random.default_rng(seed)
@@ -65,19 +78,28 @@ def test_any_geometry(geometry, x_dtype, kernel_dtype, biased, isa, seed):
     np.testing.assert_array_equal(from_layout(y, fmt), want)
 
 
-@pytest.mark.parametrize(("strides", "dilation", "shape", "kernel_shape"), [
-    (1, 1, (1, 5, 3000, 40), (3, 3, 40, 20)),       # rows too long for a block
-    (1, 1, (1, 3000, 5, 40), (3, 3, 40, 20)),
-    (50, 1, (1, 160, 160, 9), (2, 3, 9, 20)),       # windows far apart
-    (1, 20, (1, 60, 60, 3), (3, 3, 3, 20)),         # cells far apart
-    (1, 1, (1, 9, 9, 2000), (3, 3, 2000, 34)),      # long sums
-    (1, 1, (3, 7, 7, 64), (1, 1, 64, 300)),         # few pixels, many outputs
-])
+@pytest.mark.parametrize(
+    ("strides", "dilation", "shape", "kernel_shape"),
+    [
+        (1, 1, (1, 5, 3000, 40), (3, 3, 40, 20)),  # rows too long for a block
+        (1, 1, (1, 3000, 5, 40), (3, 3, 40, 20)),
+        (50, 1, (1, 160, 160, 9), (2, 3, 9, 20)),  # windows far apart
+        (1, 20, (1, 60, 60, 3), (3, 3, 3, 20)),  # cells far apart
+        (1, 1, (1, 9, 9, 2000), (3, 3, 2000, 34)),  # long sums
+        (1, 1, (3, 7, 7, 64), (1, 1, 64, 300)),  # few pixels, many outputs
+    ],
+)
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 def test_blocks(strides, dilation, shape, kernel_shape, data_format, rng):
     x, kernel = random(rng, "int8", shape), random(rng, "int8", kernel_shape)
-    y = fastconv.conv2d(in_layout(x, data_format), kernel, strides=strides, dilation_rate=dilation,
-                        padding=((1, 2), (2, 1)), data_format=data_format)
+    y = fastconv.conv2d(
+        in_layout(x, data_format),
+        kernel,
+        strides=strides,
+        dilation_rate=dilation,
+        padding=((1, 2), (2, 1)),
+        data_format=data_format,
+    )
     want = conv_reference.conv2d(x, kernel, None, (strides,) * 2, ((1, 2), (2, 1)), (dilation,) * 2, 1)
     np.testing.assert_array_equal(from_layout(y, data_format), wrapped(want))
 
@@ -169,16 +191,19 @@ def test_algorithm_by_name(rng):
         fastconv.conv2d(x.astype(np.float32), kernel.astype(np.float32), algorithm="integer")
 
 
-@pytest.mark.parametrize(("change", "error", "message"), [
-    ({"activation": "sigmoid"}, TypeError, "`activation` must be None or 'relu' .* received 'sigmoid'"),
-    ({"bias": np.zeros(5, np.float32)}, TypeError, "`bias` must be int32 .* received dtype float32"),
-    ({"bias": np.zeros(5, np.int64)}, TypeError, "`bias` must be int32 .* received dtype int64"),
-    ({"bias": np.zeros(4, np.int32)}, ValueError, r"`bias` must have shape \(5,\)"),
-    ({"kernel": np.zeros((3, 3, 4), np.int8)}, ValueError, "`kernel` must have 4 dimensions"),
-    ({"x": np.zeros((6, 6, 4), np.int8)}, ValueError, "`x` must have 4 dimensions"),
-    ({"out": np.zeros((1, 4, 4, 5), np.float32)}, TypeError, "`out` must have dtype int32"),
-    ({"kernel": np.zeros((3, 3, 3, 5), np.int8)}, ValueError, "`kernel` must have 4"),
-])
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"activation": "sigmoid"}, TypeError, "`activation` must be None or 'relu' .* received 'sigmoid'"),
+        ({"bias": np.zeros(5, np.float32)}, TypeError, "`bias` must be int32 .* received dtype float32"),
+        ({"bias": np.zeros(5, np.int64)}, TypeError, "`bias` must be int32 .* received dtype int64"),
+        ({"bias": np.zeros(4, np.int32)}, ValueError, r"`bias` must have shape \(5,\)"),
+        ({"kernel": np.zeros((3, 3, 4), np.int8)}, ValueError, "`kernel` must have 4 dimensions"),
+        ({"x": np.zeros((6, 6, 4), np.int8)}, ValueError, "`x` must have 4 dimensions"),
+        ({"out": np.zeros((1, 4, 4, 5), np.float32)}, TypeError, "`out` must have dtype int32"),
+        ({"kernel": np.zeros((3, 3, 3, 5), np.int8)}, ValueError, "`kernel` must have 4"),
+    ],
+)
 def test_bad_arguments(change, error, message):
     words = {"x": np.zeros((1, 6, 6, 4), np.uint8), "kernel": np.zeros((3, 3, 4, 5), np.int8)} | change
     with pytest.raises(error, match=message):

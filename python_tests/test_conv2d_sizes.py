@@ -1,4 +1,5 @@
 """conv2d, its gradients and its fusions over sizes from 0 up; prepared kernels over several sizes."""
+
 import itertools
 
 import conv_reference
@@ -41,8 +42,10 @@ def reference(x, kernel, bias, words):
     """channels_last, in float64; empty where a window does not fit."""
     strides, dilation = words["strides"], words["dilation_rate"]
     padding = padding_of(words["padding"], x.shape[1:3], kernel.shape[:2], strides, dilation)
-    room = [size + sum(pad) - (k - 1) * d - 1
-            for size, pad, k, d in zip(x.shape[1:3], padding, kernel.shape[:2], dilation, strict=True)]
+    room = [
+        size + sum(pad) - (k - 1) * d - 1
+        for size, pad, k, d in zip(x.shape[1:3], padding, kernel.shape[:2], dilation, strict=True)
+    ]
     if min(room) < 0:
         out = [0 if r < 0 else r // s + 1 for r, s in zip(room, strides, strict=True)]
         return np.zeros((x.shape[0], *out, kernel.shape[3]))
@@ -104,13 +107,18 @@ def check_one(name, x, kernel, bias, words, prepared, expected, dtype):
     check(y, want, scale, dtype, words["data_format"], name)
     if name != "auto":
         np.testing.assert_array_equal(prepared(x).view(np.uint8), y.view(np.uint8), err_msg=name)
-    else:       # another algorithm may be cheapest where packing is done
+    else:  # another algorithm may be cheapest where packing is done
         check(prepared(x), want, scale, dtype, words["data_format"], name)
 
 
-@given(layers(), st.lists(IMAGES, min_size=1, max_size=3), st.sampled_from(LAYOUTS),
-       st.sampled_from(["float32", "float32", "float64", "float16", *INTEGERS]),
-       st.sampled_from(cpu.available_isas()), SEEDS)
+@given(
+    layers(),
+    st.lists(IMAGES, min_size=1, max_size=3),
+    st.sampled_from(LAYOUTS),
+    st.sampled_from(["float32", "float32", "float64", "float16", *INTEGERS]),
+    st.sampled_from(cpu.available_isas()),
+    SEEDS,
+)
 @settings(max_examples=120, deadline=None)
 def test_every_algorithm_on_any_sizes(layer, shapes, data_format, dtype, isa, seed):
     """Each prepared kernel is used for all of the shapes, one after another."""
@@ -152,8 +160,15 @@ def test_gradients_on_any_sizes(layer, shape, dtype, data_format, seed):
     assert abs(np.vdot(dkernel, kernel) - np.vdot(want, dy)) <= scale
 
 
-@given(layers(), IMAGES, st.sampled_from(LAYOUTS), st.sampled_from([1, 2, 3]), st.sampled_from([1, 2, 3, *FAR]),
-       st.sampled_from(["valid", "same"]), SEEDS)
+@given(
+    layers(),
+    IMAGES,
+    st.sampled_from(LAYOUTS),
+    st.sampled_from([1, 2, 3]),
+    st.sampled_from([1, 2, 3, *FAR]),
+    st.sampled_from(["valid", "same"]),
+    SEEDS,
+)
 @settings(max_examples=80, deadline=None)
 def test_pooled_on_any_sizes(layer, shape, data_format, pool, stride, padding, seed):
     rng = np.random.default_rng(seed)
@@ -189,8 +204,11 @@ def test_bytes_depthwise_planes_of_one_output(dtype, isa, rng):
 
 def test_a_window_that_does_not_fit_is_an_error_in_pooling_too():
     x = np.ones((1, 2, 9, 4), np.float32)
-    for call in (lambda x: fastconv.conv2d(x, np.ones((3, 3, 4, 4), np.float32)), lambda x: fastconv.max_pool2d(x, 3),
-                 lambda x: fastconv.avg_pool2d(x, 3, strides=1)):
+    for call in (
+        lambda x: fastconv.conv2d(x, np.ones((3, 3, 4, 4), np.float32)),
+        lambda x: fastconv.max_pool2d(x, 3),
+        lambda x: fastconv.avg_pool2d(x, 3, strides=1),
+    ):
         with pytest.raises(ValueError, match="does not fit into `x` of shape"):
             call(x)
         assert call(x[:, :0]).shape[:2] == (1, 0)
@@ -209,21 +227,24 @@ def test_same_padding_of_no_rows_gives_no_rows():
     assert fastconv.conv2d(x, kernel, np.ones(5, np.float32), padding="same").shape == (1, 0, 9, 5)
     assert fastconv.max_pool2d(x, 3, strides=2, padding="same").shape == (1, 0, 5, 4)
     transposed = fastconv.conv2d_transpose(x, np.ones((3, 3, 2, 4), np.float32), np.ones(2, np.float32))
-    np.testing.assert_array_equal(transposed, np.ones((1, 2, 11, 2)))      # windows of no row reach two
+    np.testing.assert_array_equal(transposed, np.ones((1, 2, 11, 2)))  # windows of no row reach two
     dy = np.ones((1, 0, 9, 5), np.float32)
     assert fastconv.conv2d_input_grad(dy, kernel, x.shape, padding="same").shape == x.shape
 
 
-@pytest.mark.parametrize(("call", "argument"), [
-    (lambda x, k: fastconv.conv2d(x, k, padding=((2**62, 2**62), (0, 0))), "overflow"),
-    (lambda x, k: fastconv.conv2d(x, k, padding=((2**40, 2**40), (2**40, 2**40)), strides=2**40), "overflow"),
-    (lambda x, k: fastconv.conv2d(x, k, padding=((2**33, 2**33), (2**33, 2**33))), "overflow"),
-    (lambda x, k: fastconv.conv2d_transpose(x, k, strides=2**31), "overflow"),
-    (lambda x, k: fastconv.conv2d_transpose(x, k, strides=2**61), "`strides`"),
-    (lambda x, k: fastconv.conv2d_transpose(x, k, strides=2**62, padding="same"), "`strides`"),
-    (lambda x, k: fastconv.conv2d_transpose(x, k, dilation_rate=2**62), "`strides`"),
-    (lambda x, k: fastconv.max_pool2d(x, 2**62, padding=((2**62 - 1, 2**62 - 1), (0, 0))), "overflow"),
-])
+@pytest.mark.parametrize(
+    ("call", "argument"),
+    [
+        (lambda x, k: fastconv.conv2d(x, k, padding=((2**62, 2**62), (0, 0))), "overflow"),
+        (lambda x, k: fastconv.conv2d(x, k, padding=((2**40, 2**40), (2**40, 2**40)), strides=2**40), "overflow"),
+        (lambda x, k: fastconv.conv2d(x, k, padding=((2**33, 2**33), (2**33, 2**33))), "overflow"),
+        (lambda x, k: fastconv.conv2d_transpose(x, k, strides=2**31), "overflow"),
+        (lambda x, k: fastconv.conv2d_transpose(x, k, strides=2**61), "`strides`"),
+        (lambda x, k: fastconv.conv2d_transpose(x, k, strides=2**62, padding="same"), "`strides`"),
+        (lambda x, k: fastconv.conv2d_transpose(x, k, dilation_rate=2**62), "`strides`"),
+        (lambda x, k: fastconv.max_pool2d(x, 2**62, padding=((2**62 - 1, 2**62 - 1), (0, 0))), "overflow"),
+    ],
+)
 def test_sizes_beyond_any_memory_are_refused(call, argument):
     with pytest.raises(ValueError, match=argument):
         call(np.ones((1, 5, 5, 4), np.float32), np.ones((3, 3, 4, 4), np.float32))

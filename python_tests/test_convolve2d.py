@@ -1,4 +1,5 @@
 """convolve2d and correlate2d against scipy.signal's."""
+
 import itertools
 import warnings
 
@@ -65,17 +66,25 @@ def test_wide_images_are_cut_in_tasks(ours, scipys, mode, isa, rng):
 def test_more_columns_than_a_task_holds(rng):
     in1, in2 = random_array(rng, (3, 40_000), "int16"), random_array(rng, (3, 4), "int16")
     for boundary in BOUNDARIES:
-        np.testing.assert_array_equal(fastconv.convolve2d(in1, in2, "same", boundary, 7),
-                                      signal.convolve2d(in1, in2, "same", boundary, 7))
+        np.testing.assert_array_equal(
+            fastconv.convolve2d(in1, in2, "same", boundary, 7), signal.convolve2d(in1, in2, "same", boundary, 7)
+        )
 
 
 sizes = st.tuples(st.integers(1, 24), st.integers(1, 40))
 
 
 @settings(deadline=None, max_examples=150)
-@given(shape1=sizes, shape2=sizes, mode=st.sampled_from(MODES), boundary=st.sampled_from(BOUNDARIES),
-       dtype=st.sampled_from(["uint8", "int32", "float64", "complex64"]), pair=st.sampled_from(PAIRS),
-       fillvalue=st.integers(0, 100), seed=st.integers(0, 2**31))
+@given(
+    shape1=sizes,
+    shape2=sizes,
+    mode=st.sampled_from(MODES),
+    boundary=st.sampled_from(BOUNDARIES),
+    dtype=st.sampled_from(["uint8", "int32", "float64", "complex64"]),
+    pair=st.sampled_from(PAIRS),
+    fillvalue=st.integers(0, 100),
+    seed=st.integers(0, 2**31),
+)
 def test_any_geometry(shape1, shape2, mode, boundary, dtype, pair, fillvalue, seed):
     generator = np.random.default_rng(seed)
     in1, in2 = random_array(generator, shape1, dtype), random_array(generator, shape2, dtype)
@@ -164,15 +173,16 @@ def test_nan_and_infinity_stay_within_their_windows(dtype, bad, isa, rng):
         spoiled[row, column] = bad
         got = fastconv.convolve2d(spoiled, in2)
         window = np.zeros(clean.shape, bool)
-        window[row:row + 5, column:column + 4] = True
+        window[row : row + 5, column : column + 4] = True
         assert not np.isfinite(got[window]).any()
         np.testing.assert_array_equal(got[~window], clean[~window])
 
 
 def test_nan_in_kernel_or_fillvalue_as_scipy():
     image, kernel = np.ones((6, 7)), np.zeros((3, 3))
-    np.testing.assert_array_equal(fastconv.convolve2d(image, kernel, fillvalue=np.nan),
-                                  signal.convolve2d(image, kernel, fillvalue=np.nan))
+    np.testing.assert_array_equal(
+        fastconv.convolve2d(image, kernel, fillvalue=np.nan), signal.convolve2d(image, kernel, fillvalue=np.nan)
+    )
     kernel[0, 1] = np.inf
     for function, scipys in PAIRS:
         np.testing.assert_array_equal(function(image, kernel), scipys(image, kernel))
@@ -194,8 +204,14 @@ def test_correlation_conjugates_the_second_input():
 
 def test_layout_of_inputs_does_not_matter(rng):
     in1, in2 = random_array(rng, (40, 60), "float32"), random_array(rng, (6, 8), "float32")
-    views = ((in1.T, in2.T), (in1[::2, ::-3], in2[::-1]), (np.asfortranarray(in1), in2),
-             (in1.astype(">f4"), in2), (in1.astype(">f4"), in2.astype(">f4")), (in1[1:, 1:], in2[:, 1:3]))
+    views = (
+        (in1.T, in2.T),
+        (in1[::2, ::-3], in2[::-1]),
+        (np.asfortranarray(in1), in2),
+        (in1.astype(">f4"), in2),
+        (in1.astype(">f4"), in2.astype(">f4")),
+        (in1[1:, 1:], in2[:, 1:3]),
+    )
     for a, b in views:
         want = fastconv.convolve2d(np.array(a, "f4", order="C"), np.array(b, "f4", order="C"), "same", "symm")
         got = fastconv.convolve2d(a, b, "same", "symm")
@@ -232,25 +248,38 @@ def test_fillvalue(fillvalue):
     for dtype in ("int16", "float32", "complex64"):
         image, kernel = np.ones((2, 3), dtype), np.ones((3, 3), dtype)
         element = np.asarray(fillvalue).astype(dtype).item()
-        np.testing.assert_array_equal(fastconv.convolve2d(image, kernel, fillvalue=fillvalue),
-                                      signal.convolve2d(image, kernel, fillvalue=element))
+        np.testing.assert_array_equal(
+            fastconv.convolve2d(image, kernel, fillvalue=fillvalue), signal.convolve2d(image, kernel, fillvalue=element)
+        )
 
 
 def test_complex_and_large_fillvalues():
     for dtype, fillvalue in (("complex64", 2 - 1j), ("float32", 2**70)):
         ones = np.ones((2, 2), dtype)
-        np.testing.assert_array_equal(fastconv.convolve2d(ones, ones, fillvalue=fillvalue),
-                                      signal.convolve2d(ones, ones, fillvalue=fillvalue))
+        np.testing.assert_array_equal(
+            fastconv.convolve2d(ones, ones, fillvalue=fillvalue), signal.convolve2d(ones, ones, fillvalue=fillvalue)
+        )
     unsigned = np.ones((1, 1), "uint64")
     assert fastconv.convolve2d(unsigned, np.ones((1, 2), "uint64"), fillvalue=2**64 - 2)[0, 0] == 2**64 - 1
 
 
-@pytest.mark.parametrize(("dtype", "fillvalue", "error"), [
-    ("float32", 1j, ValueError), ("int8", 128, ValueError), ("uint8", -1, ValueError), ("int64", 2**70, ValueError),
-    ("int32", np.nan, ValueError), ("int32", np.inf, ValueError), ("float32", [1, 2], ValueError),
-    ("float32", [], ValueError), ("float32", [1, [2]], ValueError), ("float32", "3", TypeError),
-    ("float32", None, TypeError), ("float32", object(), TypeError),
-])
+@pytest.mark.parametrize(
+    ("dtype", "fillvalue", "error"),
+    [
+        ("float32", 1j, ValueError),
+        ("int8", 128, ValueError),
+        ("uint8", -1, ValueError),
+        ("int64", 2**70, ValueError),
+        ("int32", np.nan, ValueError),
+        ("int32", np.inf, ValueError),
+        ("float32", [1, 2], ValueError),
+        ("float32", [], ValueError),
+        ("float32", [1, [2]], ValueError),
+        ("float32", "3", TypeError),
+        ("float32", None, TypeError),
+        ("float32", object(), TypeError),
+    ],
+)
 def test_bad_fillvalue(dtype, fillvalue, error):
     ones = np.ones((2, 2), dtype)
     with pytest.raises(error, match="`fillvalue`"):
@@ -261,9 +290,21 @@ def test_bad_fillvalue(dtype, fillvalue, error):
 
 
 @by_function
-@pytest.mark.parametrize("bad", [3, [1, 2], np.ones((1, 2, 3)), None, [[1, 2], [3]], [["a"]], np.ones((2, 2), object),
-                                 np.ones((2, 2), "M8[s]"), np.zeros((2, 2), "V4")],
-                         ids=["scalar", "1-D", "3-D", "None", "ragged", "strings", "objects", "dates", "void"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        3,
+        [1, 2],
+        np.ones((1, 2, 3)),
+        None,
+        [[1, 2], [3]],
+        [["a"]],
+        np.ones((2, 2), object),
+        np.ones((2, 2), "M8[s]"),
+        np.zeros((2, 2), "V4"),
+    ],
+    ids=["scalar", "1-D", "3-D", "None", "ragged", "strings", "objects", "dates", "void"],
+)
 def test_bad_arrays(ours, scipys, bad):
     good = np.ones((2, 2))
     with pytest.raises(ValueError, match="`in1` must"):
@@ -295,8 +336,18 @@ def test_scipys_synonyms(rng):
 
 
 @by_function
-@pytest.mark.parametrize(("shape1", "shape2"), [((0, 3), (2, 2)), ((2, 2), (0, 3)), ((2, 2), (0, 0)), ((0, 5), (1, 3)),
-                                                ((1, 1), (0, 1)), ((4, 0), (2, 3)), ((3, 2), (3, 0))])
+@pytest.mark.parametrize(
+    ("shape1", "shape2"),
+    [
+        ((0, 3), (2, 2)),
+        ((2, 2), (0, 3)),
+        ((2, 2), (0, 0)),
+        ((0, 5), (1, 3)),
+        ((1, 1), (0, 1)),
+        ((4, 0), (2, 3)),
+        ((3, 2), (3, 0)),
+    ],
+)
 def test_empty_arrays_as_scipy(ours, scipys, shape1, shape2):
     in1, in2 = np.ones(shape1), np.arange(1.0, 1 + np.prod(shape2)).reshape(shape2)
     for mode in MODES:
@@ -326,12 +377,15 @@ def test_out(ours, scipys, dtype, rng):
 
 
 @by_function
-@pytest.mark.parametrize(("out", "error", "message"), [
-    ([[0.0]], TypeError, "`out` must be a NumPy array; received list"),
-    (np.empty((4, 4)), ValueError, r"`out` must have shape \(5, 5\); received \(4, 4\)"),
-    (np.empty((5, 5), "f4"), TypeError, "`out` must have dtype float64; received float32"),
-    (np.broadcast_to(1.0, (5, 5)), ValueError, "`out` must be writeable"),
-])
+@pytest.mark.parametrize(
+    ("out", "error", "message"),
+    [
+        ([[0.0]], TypeError, "`out` must be a NumPy array; received list"),
+        (np.empty((4, 4)), ValueError, r"`out` must have shape \(5, 5\); received \(4, 4\)"),
+        (np.empty((5, 5), "f4"), TypeError, "`out` must have dtype float64; received float32"),
+        (np.broadcast_to(1.0, (5, 5)), ValueError, "`out` must be writeable"),
+    ],
+)
 def test_bad_out(ours, scipys, out, error, message):
     with pytest.raises(error, match=message):
         ours(np.ones((4, 4)), np.ones((2, 2)), out=out)

@@ -1,4 +1,5 @@
 """Dense layers and their gradients against float64."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -27,13 +28,21 @@ def error(a, e) -> float:
 
 
 @settings(max_examples=80, deadline=None)
-@given(rows=st.integers(0, 140), inputs=st.integers(0, 300), outputs=st.integers(0, 140), seed=st.integers(0, 99),
-       dtype=st.sampled_from(("float32", "float64")), activation=st.sampled_from(tuple(ACTIVATIONS)),
-       isa=st.sampled_from(cpu.available_isas()))
+@given(
+    rows=st.integers(0, 140),
+    inputs=st.integers(0, 300),
+    outputs=st.integers(0, 140),
+    seed=st.integers(0, 99),
+    dtype=st.sampled_from(("float32", "float64")),
+    activation=st.sampled_from(tuple(ACTIVATIONS)),
+    isa=st.sampled_from(cpu.available_isas()),
+)
 def test_values_and_gradients(rows, inputs, outputs, seed, dtype, activation, isa):
     rng = np.random.default_rng(seed)
-    x, kernel, bias, dy = (rng.standard_normal(shape).astype(dtype) for shape in (
-        (rows, inputs), (inputs, outputs), (outputs,), (rows, outputs)))
+    x, kernel, bias, dy = (
+        rng.standard_normal(shape).astype(dtype)
+        for shape in ((rows, inputs), (inputs, outputs), (outputs,), (rows, outputs))
+    )
     with cpu.use_isa(isa):
         y = fastconv.dense(x, kernel, bias, activation=activation)
         grads = fastconv.dense_grads(x, kernel, y, dy, activation=activation)
@@ -73,8 +82,11 @@ def test_half_types(rng):
     y = fastconv.dense(x, kernel, activation="relu")
     dy = np.ones_like(y)
     assert y.dtype == np.float16
-    for a, e in zip((y, *fastconv.dense_grads(x, kernel, y, dy, activation="relu")),
-                    expected(x, kernel, np.zeros(6), y, dy, "relu"), strict=True):
+    for a, e in zip(
+        (y, *fastconv.dense_grads(x, kernel, y, dy, activation="relu")),
+        expected(x, kernel, np.zeros(6), y, dy, "relu"),
+        strict=True,
+    ):
         np.testing.assert_allclose(a, e, rtol=2e-3, atol=2e-3)
 
 
@@ -93,12 +105,15 @@ def test_only_what_is_wanted():
     np.testing.assert_array_equal(grads.dkernel, np.full((3, 4), 2.0))
 
 
-@pytest.mark.parametrize("wrong, message", [
-    (dict(kernel=np.ones((4, 4))), "`kernel` must have shape"),
-    (dict(bias=np.ones(3)), "`bias` must have shape"),
-    (dict(activation="softmax"), "`activation` must be one of"),
-    (dict(out=np.ones((2, 5))), "`out`"),
-])
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        (dict(kernel=np.ones((4, 4))), "`kernel` must have shape"),
+        (dict(bias=np.ones(3)), "`bias` must have shape"),
+        (dict(activation="softmax"), "`activation` must be one of"),
+        (dict(out=np.ones((2, 5))), "`out`"),
+    ],
+)
 def test_errors_name_the_argument(wrong, message):
     given = dict(x=np.ones((2, 3)), kernel=np.ones((3, 4))) | wrong
     with pytest.raises(ValueError, match=message):

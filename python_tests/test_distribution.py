@@ -1,4 +1,5 @@
 """tf.distribute on fastconv's layers: two devices and two workers train LeNet-5 as one does on stock layers."""
+
 import json
 import os
 import socket
@@ -19,8 +20,13 @@ NETWORKS = Path(__file__).resolve().parents[1] / "examples" / "networks"
 def start(kind, *options, **environment):
     environment = os.environ | {"PYTHONPATH": str(Path(fastconv.__file__).parents[1])} | environment
     environment.pop("FASTCONV_MNIST", None)
-    return subprocess.Popen([sys.executable, *options, str(SCRIPT), kind, str(NETWORKS)], env=environment, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, *options, str(SCRIPT), kind, str(NETWORKS)],
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def finish(process):
@@ -53,8 +59,15 @@ def test_two_workers(expected):
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         workers = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
-    processes = [start("workers", "-m", "fastconv", TF_CONFIG=json.dumps(
-        {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}})) for index in range(2)]
+    processes = [
+        start(
+            "workers",
+            "-m",
+            "fastconv",
+            TF_CONFIG=json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}),
+        )
+        for index in range(2)
+    ]
     try:
         for process in processes:
             check(finish(process), expected)

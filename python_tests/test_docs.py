@@ -1,4 +1,5 @@
 """The examples of docstrings and of README.md run as they stand."""
+
 import doctest
 import importlib
 import os
@@ -15,9 +16,11 @@ import fastconv
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(fastconv.__file__).parent
 MISSING = [name for name in ("jax", "torch") if find_spec(name) is None]
-MODULES = sorted(".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
-                 for path in PACKAGE.rglob("*.py")
-                 if path.name != "__main__.py" and path.relative_to(PACKAGE).parts[0] not in MISSING)
+MODULES = sorted(
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
+    if path.name != "__main__.py" and path.relative_to(PACKAGE).parts[0] not in MISSING
+)
 BLOCKS = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
@@ -33,6 +36,13 @@ def test_every_public_function_has_a_docstring():
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.splitlines()[0])
 def test_readme(block, tmp_path):
-    process = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, text=True, capture_output=True,
-                             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}, timeout=300, check=False)
+    process = subprocess.run(
+        [sys.executable, "-c", block],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        timeout=300,
+        check=False,
+    )
     assert process.returncode == 0, process.stderr

@@ -1,4 +1,5 @@
 """The examples: LeNet side by side, and edges of pictures of every kind."""
+
 import json
 import os
 import re
@@ -14,14 +15,22 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
 def run(script: str, folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, str(EXAMPLES / script), *arguments], cwd=folder, text=True,
-                          capture_output=True, env={**os.environ, **environment}, timeout=600, check=False)
+    return subprocess.run(
+        [sys.executable, str(EXAMPLES / script), *arguments],
+        cwd=folder,
+        text=True,
+        capture_output=True,
+        env={**os.environ, **environment},
+        timeout=600,
+        check=False,
+    )
 
 
 @pytest.fixture
 def edges(monkeypatch):
     monkeypatch.syspath_prepend(EXAMPLES)
     import edges
+
     return edges
 
 
@@ -29,6 +38,7 @@ def edges(monkeypatch):
 def lenet(monkeypatch):
     monkeypatch.syspath_prepend(EXAMPLES)
     import mnist_lenet
+
     return mnist_lenet
 
 
@@ -36,13 +46,21 @@ def lenet(monkeypatch):
 def mnist(monkeypatch):
     monkeypatch.syspath_prepend(EXAMPLES / "networks")
     import data
+
     return data
 
 
 def test_predict_runs_a_saved_network(tmp_path):
     import keras
-    model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Conv2D(4, 5, name="only"),
-                              keras.layers.GlobalMaxPooling2D(), keras.layers.Dense(10)])
+
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            keras.layers.Conv2D(4, 5, name="only"),
+            keras.layers.GlobalMaxPooling2D(),
+            keras.layers.Dense(10),
+        ]
+    )
     model.save(tmp_path / "model.keras")
     process = run("predict.py", tmp_path, "model.keras")
     assert process.returncode == 0, process.stderr
@@ -93,21 +111,28 @@ def test_mnist_ships_real_images(mnist):
 
 
 def odd_file(path: Path, **changes) -> str:
-    arrays = {"x_train": np.zeros((3, 28, 28), np.uint8), "y_train": np.zeros(3, np.uint8),
-              "x_test": np.zeros((2, 28, 28), np.uint8), "y_test": np.zeros(2, np.uint8)} | changes
+    arrays = {
+        "x_train": np.zeros((3, 28, 28), np.uint8),
+        "y_train": np.zeros(3, np.uint8),
+        "x_test": np.zeros((2, 28, 28), np.uint8),
+        "y_test": np.zeros(2, np.uint8),
+    } | changes
     np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
     return str(path)
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"y_test": None}, "lacks y_test"),
-    ({"x_train": np.zeros((3, 32, 32), np.uint8)}, r"x_train .* shape \(n, 28, 28\); found uint8 \(3, 32"),
-    ({"x_test": np.zeros((2, 28, 28))}, "x_test .* found float64"),
-    ({"x_train": np.zeros((0, 28, 28), np.uint8)}, "x_train .* found"),
-    ({"y_train": np.zeros(2, np.uint8)}, "y_train .* must be 3 integers from 0 to 9"),
-    ({"y_train": np.array([1, 2, 10])}, "y_train .* from 0 to 9"),
-    ({"y_train": np.array([None] * 3, object)}, "cannot be read"),
-])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"y_test": None}, "lacks y_test"),
+        ({"x_train": np.zeros((3, 32, 32), np.uint8)}, r"x_train .* shape \(n, 28, 28\); found uint8 \(3, 32"),
+        ({"x_test": np.zeros((2, 28, 28))}, "x_test .* found float64"),
+        ({"x_train": np.zeros((0, 28, 28), np.uint8)}, "x_train .* found"),
+        ({"y_train": np.zeros(2, np.uint8)}, "y_train .* must be 3 integers from 0 to 9"),
+        ({"y_train": np.array([1, 2, 10])}, "y_train .* from 0 to 9"),
+        ({"y_train": np.array([None] * 3, object)}, "cannot be read"),
+    ],
+)
 def test_mnist_refuses_odd_files(mnist, tmp_path, changes, message):
     with pytest.raises(mnist.DataError, match=message):
         mnist.load(Path(odd_file(tmp_path / "odd.npz", **changes)))
@@ -132,11 +157,14 @@ def test_networks_are_compared_with_stock_keras(tmp_path, network):
     assert re.search(r"fastconv: \S+x ", process.stdout)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["--data", "none.npz"], "none.npz does not exist"),
-    (["--epochs", "0"], "must be at least 1"),
-    (["--output", "no/such/folder.png"], "folder of no/such/folder.png does not exist"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "none.npz"], "none.npz does not exist"),
+        (["--epochs", "0"], "must be at least 1"),
+        (["--output", "no/such/folder.png"], "folder of no/such/folder.png does not exist"),
+    ],
+)
 def test_lenet_says_what_is_wrong_with_its_arguments(lenet, capsys, arguments, message):
     with pytest.raises(SystemExit) as stop:
         lenet.main(arguments)
@@ -167,17 +195,31 @@ def picture(mode: str) -> Image.Image:
     return Image.fromarray(np.uint8(ramp * 255)).convert("RGB").convert(mode)
 
 
-@pytest.mark.parametrize(("mode", "suffix"), [
-    ("1", "png"), ("L", "png"), ("LA", "png"), ("P", "png"), ("P", "gif"), ("RGB", "jpg"), ("RGB", "webp"),
-    ("RGBA", "png"), ("CMYK", "tif"), ("YCbCr", "jpg"), ("I;16", "png"), ("I", "tif"), ("F", "tif"),
-])
+@pytest.mark.parametrize(
+    ("mode", "suffix"),
+    [
+        ("1", "png"),
+        ("L", "png"),
+        ("LA", "png"),
+        ("P", "png"),
+        ("P", "gif"),
+        ("RGB", "jpg"),
+        ("RGB", "webp"),
+        ("RGBA", "png"),
+        ("CMYK", "tif"),
+        ("YCbCr", "jpg"),
+        ("I;16", "png"),
+        ("I", "tif"),
+        ("F", "tif"),
+    ],
+)
 def test_edges_reads_every_mode(edges, tmp_path, mode, suffix):
     path = tmp_path / f"picture.{suffix}"
     picture(mode).save(path)
     photo = edges.read_photo(path, 1000)
     assert photo.shape == (24, 32, 3) and photo.dtype == np.float32
     assert photo.min() >= 0 and photo.max() <= 1
-    assert photo[-4:].mean() - photo[:4].mean() > 0.5       # the ramp still goes from dark to light
+    assert photo[-4:].mean() - photo[:4].mean() > 0.5  # the ramp still goes from dark to light
 
 
 def test_edges_puts_transparent_pixels_on_white(edges, tmp_path):
@@ -187,7 +229,7 @@ def test_edges_puts_transparent_pixels_on_white(edges, tmp_path):
 
 def test_edges_turns_and_shrinks_photos(edges, tmp_path):
     exif = Image.Exif()
-    exif[0x0112] = 6        # the camera lay on its side
+    exif[0x0112] = 6  # the camera lay on its side
     Image.new("RGB", (40, 20), "red").save(tmp_path / "turned.jpg", exif=exif)
     assert edges.read_photo(tmp_path / "turned.jpg", 1000).shape == (40, 20, 3)
     assert edges.read_photo(tmp_path / "turned.jpg", 10).shape == (10, 5, 3)
@@ -202,7 +244,7 @@ def test_edges_of_a_file_given(edges, tmp_path, capsys):
 
 def test_filters_show_what_they_are_named_for(edges):
     photo = np.zeros((9, 9, 3), np.float32)
-    photo[:, 5:] = 1        # one vertical edge
+    photo[:, 5:] = 1  # one vertical edge
     grey = np.full((9, 9, 3), 0.5, np.float32)
     panels = edges.PANELS
     np.testing.assert_array_equal(panels["Sobel y: horizontal edges"](photo), grey)
@@ -212,11 +254,14 @@ def test_filters_show_what_they_are_named_for(edges):
     np.testing.assert_allclose(panels[f"blur, {edges.BLUR_PASSES} times"](grey), grey, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "content", "message"), [
-    ("none.png", None, "does not exist"),
-    ("text.png", b"no picture", "is not a picture Pillow can read"),
-    ("cut.png", b"\x89PNG\r\n\x1a\n", "is not a picture Pillow can read"),
-])
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.png", None, "does not exist"),
+        ("text.png", b"no picture", "is not a picture Pillow can read"),
+        ("cut.png", b"\x89PNG\r\n\x1a\n", "is not a picture Pillow can read"),
+    ],
+)
 def test_edges_says_what_is_wrong_with_a_file(edges, tmp_path, capsys, name, content, message):
     if content is not None:
         (tmp_path / name).write_bytes(content)

@@ -1,4 +1,5 @@
 """What Fourier transforms promise of images, whatever they hold: 32 eps (|x| * |k|) for every output."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -47,7 +48,7 @@ IMAGES = {
 KERNELS = {
     "normal": lambda rng, shape: rng.standard_normal(shape),
     "positive": lambda rng, shape: rng.random(shape),
-    "slanted": lambda rng, shape: np.exp(-np.subtract.outer(*map(np.arange, shape)) ** 2 / 20) / 9,
+    "slanted": lambda rng, shape: np.exp(-(np.subtract.outer(*map(np.arange, shape)) ** 2) / 20) / 9,
     "one tap": lambda rng, shape: spotted(np.zeros(shape), rng, 0.1),
     "spike": lambda rng, shape: spotted(rng.standard_normal(shape), rng, 1e8),
     "columns": lambda rng, shape: rng.standard_normal(shape) * (np.arange(shape[1]) % 2),
@@ -59,7 +60,7 @@ def exact(image, kernel, dtype):
     image, kernel = image.astype(dtype), kernel.astype(dtype)
     result = np.zeros([n + k - 1 for n, k in zip(image.shape, kernel.shape, strict=True)], dtype)
     for (i, k), tap in np.ndenumerate(kernel):
-        result[i:i + image.shape[0], k:k + image.shape[1]] += tap * image
+        result[i : i + image.shape[0], k : k + image.shape[1]] += tap * image
     return result
 
 
@@ -82,9 +83,14 @@ def assert_promise(got, image, kernel):
 @example((90, 170), (12, 11), "photo", "slanted", "float64", 2)
 @example((40, 50), (40, 3), "bright stars", "normal", "complex64", 3)
 @settings(deadline=None, max_examples=60)
-@given(shape=st.tuples(st.integers(1, 150), st.integers(1, 170)),
-       window=st.tuples(st.integers(1, 16), st.integers(1, 16)), image=st.sampled_from([*IMAGES]),
-       kernel=st.sampled_from([*KERNELS]), dtype=st.sampled_from([*WIDE]), seed=st.integers(0, 2**31))
+@given(
+    shape=st.tuples(st.integers(1, 150), st.integers(1, 170)),
+    window=st.tuples(st.integers(1, 16), st.integers(1, 16)),
+    image=st.sampled_from([*IMAGES]),
+    kernel=st.sampled_from([*KERNELS]),
+    dtype=st.sampled_from([*WIDE]),
+    seed=st.integers(0, 2**31),
+)
 def test_every_output(shape, window, image, kernel, dtype, seed):
     rng = np.random.default_rng(seed)
     cells, taps = IMAGES[image](rng, shape).astype(dtype), KERNELS[kernel](rng, window).astype(dtype)
@@ -128,8 +134,9 @@ def test_large_images_most_of_whose_windows_are_light(image, side, rng):
     cells = IMAGES[image](rng, (1760, 1760)).astype("f4")
     taps = rng.standard_normal((side, side)).astype("f4")
     got = fastconv.convolve2d(cells, taps, "same", algorithm="fft")
-    wanted, weight = (signal.fftconvolve(size(cells.astype("f8")), size(taps.astype("f8")), "same")
-                      for size in (np.positive, np.abs))
+    wanted, weight = (
+        signal.fftconvolve(size(cells.astype("f8")), size(taps.astype("f8")), "same") for size in (np.positive, np.abs)
+    )
     assert (abs(got - wanted) <= 32 * 2**-24 * weight + 1e-12).all()
 
 

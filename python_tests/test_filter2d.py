@@ -1,4 +1,5 @@
 """filter2d against NumPy in float64, OpenCV's filter2D and SciPy's ndimage.correlate."""
+
 import cv2
 import ml_dtypes
 import numpy as np
@@ -20,8 +21,12 @@ from scipy import ndimage
 
 import fastconv
 
-OPENCV = {"reflect101": cv2.BORDER_REFLECT_101, "reflect": cv2.BORDER_REFLECT, "nearest": cv2.BORDER_REPLICATE,
-          "constant": cv2.BORDER_CONSTANT}
+OPENCV = {
+    "reflect101": cv2.BORDER_REFLECT_101,
+    "reflect": cv2.BORDER_REFLECT,
+    "nearest": cv2.BORDER_REPLICATE,
+    "constant": cv2.BORDER_CONSTANT,
+}
 NDIMAGE = {"reflect101": "mirror", "reflect": "reflect", "nearest": "nearest", "wrap": "wrap", "constant": "constant"}
 ALL = INTEGERS + FLOATS
 by_border = pytest.mark.parametrize("border", BORDERS)
@@ -30,9 +35,18 @@ by_border = pytest.mark.parametrize("border", BORDERS)
 @by_border
 @pytest.mark.parametrize("dtype", ALL)
 def test_every_dtype_and_border(dtype, border, isa, rng):
-    for shape, size in (((19, 75), (3, 3)), ((30, 41, 3), (5, 5)), ((7, 6), (4, 5)), ((3, 4, 2), (9, 11)),
-                        ((1, 1), (3, 3)), ((1, 1, 4), (2, 4)), ((1, 200), (3, 7)), ((200, 1), (7, 2)),
-                        ((40, 300), (1, 1)), ((33, 80), (13, 15))):
+    for shape, size in (
+        ((19, 75), (3, 3)),
+        ((30, 41, 3), (5, 5)),
+        ((7, 6), (4, 5)),
+        ((3, 4, 2), (9, 11)),
+        ((1, 1), (3, 3)),
+        ((1, 1, 4), (2, 4)),
+        ((1, 200), (3, 7)),
+        ((200, 1), (7, 2)),
+        ((40, 300), (1, 1)),
+        ((33, 80), (13, 15)),
+    ):
         image, kernel = random_image(rng, shape, dtype), rng.uniform(-1, 1, size)
         value = image.flat[0]
         got = fastconv.filter2d(image, kernel, border=border, value=value)
@@ -45,8 +59,12 @@ def test_every_dtype_and_border(dtype, border, isa, rng):
 @by_border
 @pytest.mark.parametrize("dtype", INTEGERS)
 def test_integers_under_integer_kernels_are_exact(dtype, border, isa, rng):
-    for shape, size, largest in (((40, 90), (3, 3), 3), ((21, 33, 3), (5, 5), 1), ((33, 70), (7, 7), 2),
-                                 ((9, 8), (1, 9), 6)):
+    for shape, size, largest in (
+        ((40, 90), (3, 3), 3),
+        ((21, 33, 3), (5, 5), 1),
+        ((33, 70), (7, 7), 2),
+        ((9, 8), (1, 9), 6),
+    ):
         image, kernel = random_image(rng, shape, dtype), rng.integers(-largest, largest + 1, size)
         want = saturated(correlate(image, kernel, border, 5), dtype)
         np.testing.assert_array_equal(fastconv.filter2d(image, kernel, border=border, value=5), want)
@@ -63,7 +81,7 @@ def test_opencv(dtype, border, isa, rng):
         want = cv2.filter2D(image, -1, kernel, borderType=OPENCV[border])
         got = fastconv.filter2d(image, kernel, border=border)
         if image.dtype.kind in "iu":
-            assert_nearly(got, want, share=0.002 if dtype == "uint8" else 0.02)    # both sum 16 bits in float32
+            assert_nearly(got, want, share=0.002 if dtype == "uint8" else 0.02)  # both sum 16 bits in float32
         else:
             np.testing.assert_allclose(got, want, rtol=0, atol=8 * np.finfo(dtype).eps * np.abs(kernel).sum())
 
@@ -99,17 +117,21 @@ def test_nan_and_infinity_under_large_kernels(dtype, bad, isa, rng):
     image[120, 77] = bad
     got = fastconv.filter2d(image, kernel, border="constant")
     window = np.zeros(image.shape, bool)
-    window[120 - 22:120 + 23, 77 - 24:77 + 26] = True
+    window[120 - 22 : 120 + 23, 77 - 24 : 77 + 26] = True
     np.testing.assert_array_equal(np.isfinite(got), ~window)
     assert (got[window] == bad).all() or np.isnan(got[window]).all()
     np.testing.assert_allclose(got[~window], clean[~window], rtol=0, atol=8 * np.finfo(dtype).eps * kernel.size)
 
 
 def test_photos(isa):
-    kernels = {"sharpen": [[0, -1, 0], [-1, 5, -1], [0, -1, 0]], "emboss": [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]],
-               "blur": np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256,
-               "gauss": np.outer(cv2.getGaussianKernel(9, 1.7), cv2.getGaussianKernel(9, 1.7)),
-               "motion": np.eye(11) / 11, "log": ndimage.gaussian_laplace(np.eye(21)[10][:, None] * np.eye(21)[10], 2)}
+    kernels = {
+        "sharpen": [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
+        "emboss": [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]],
+        "blur": np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256,
+        "gauss": np.outer(cv2.getGaussianKernel(9, 1.7), cv2.getGaussianKernel(9, 1.7)),
+        "motion": np.eye(11) / 11,
+        "log": ndimage.gaussian_laplace(np.eye(21)[10][:, None] * np.eye(21)[10], 2),
+    }
     for photo in photos():
         for name, kernel in kernels.items():
             kernel = np.asarray(kernel, "f8")
@@ -134,10 +156,16 @@ sizes = st.integers(1, 40)
 
 
 @settings(deadline=None, max_examples=200)
-@given(shape=st.tuples(sizes, sizes), kernel=st.tuples(st.integers(1, 12), st.integers(1, 12)), data=st.data(),
-       channels=st.sampled_from([None, 1, 2, 3, 4, 5]), dtype=st.sampled_from(ALL),
-       border=st.sampled_from(list(BORDERS)), separable=st.booleans(),
-       seed=st.integers(0, 2**31))
+@given(
+    shape=st.tuples(sizes, sizes),
+    kernel=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    data=st.data(),
+    channels=st.sampled_from([None, 1, 2, 3, 4, 5]),
+    dtype=st.sampled_from(ALL),
+    border=st.sampled_from(list(BORDERS)),
+    separable=st.booleans(),
+    seed=st.integers(0, 2**31),
+)
 def test_any_geometry(shape, kernel, data, channels, dtype, border, separable, seed):
     generator = np.random.default_rng(seed)
     image = random_image(generator, shape if channels is None else (*shape, channels), dtype)
@@ -178,8 +206,12 @@ def test_saturation_and_ties(isa):
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_nan_and_infinity_stay_within_their_windows(dtype, bad, isa, rng):
     image = random_image(rng, (40, 150), dtype)
-    for kernel in (rng.uniform(0.5, 1, (5, 4)), np.outer(rng.uniform(0.5, 1, 7), rng.uniform(0.5, 1, 9)),
-                   np.ones((3, 3)), rng.uniform(0.5, 1, (21, 23))):
+    for kernel in (
+        rng.uniform(0.5, 1, (5, 4)),
+        np.outer(rng.uniform(0.5, 1, 7), rng.uniform(0.5, 1, 9)),
+        np.ones((3, 3)),
+        rng.uniform(0.5, 1, (21, 23)),
+    ):
         clean = fastconv.filter2d(image, kernel, border="constant")
         for row, column in ((0, 0), (39, 149), (7, 40), (13, 77)):
             spoiled = image.copy()

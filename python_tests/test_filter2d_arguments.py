@@ -1,4 +1,5 @@
 """What filter2d takes and refuses: layouts, `out`, empty images, and errors that name the argument."""
+
 import numpy as np
 import pytest
 from filter_reference import BORDERS, correlate, random_image, saturated
@@ -14,8 +15,17 @@ def test_layout_of_the_image_does_not_matter(dtype, rng):
     readonly = image.copy()
     readonly.flags.writeable = False
     unaligned = np.frombuffer(b"x" + image.tobytes(), np.uint8)[1:].view(dtype).reshape(image.shape)
-    views = (image.transpose(1, 0, 2), image[::2, ::-3], np.asfortranarray(image), image[..., 1], image[2:, 3:, ::-1],
-             image.astype(image.dtype.newbyteorder()), readonly, unaligned, np.broadcast_to(image[:1], image.shape))
+    views = (
+        image.transpose(1, 0, 2),
+        image[::2, ::-3],
+        np.asfortranarray(image),
+        image[..., 1],
+        image[2:, 3:, ::-1],
+        image.astype(image.dtype.newbyteorder()),
+        readonly,
+        unaligned,
+        np.broadcast_to(image[:1], image.shape),
+    )
     for view in views:
         want = fastconv.filter2d(np.array(view, dtype, order="C"), KERNEL)
         got = fastconv.filter2d(view, KERNEL)
@@ -28,8 +38,16 @@ def test_kernels_of_any_layout_and_dtype(rng):
     want = fastconv.filter2d(image, KERNEL.astype("f4"))
     wide = np.zeros((6, 9))
     wide[::2, ::3] = KERNEL
-    for kernel in (KERNEL.tolist(), KERNEL.astype("i1"), KERNEL.astype("f8"), KERNEL.astype(">i4"), KERNEL.astype("f2"),
-                   np.asfortranarray(KERNEL), wide[::2, ::3], KERNEL.astype("longdouble")):
+    for kernel in (
+        KERNEL.tolist(),
+        KERNEL.astype("i1"),
+        KERNEL.astype("f8"),
+        KERNEL.astype(">i4"),
+        KERNEL.astype("f2"),
+        np.asfortranarray(KERNEL),
+        wide[::2, ::3],
+        KERNEL.astype("longdouble"),
+    ):
         np.testing.assert_array_equal(fastconv.filter2d(image, kernel), want)
     np.testing.assert_array_equal(fastconv.filter2d(image, [[True, False]]), fastconv.filter2d(image, [[1, 0]]))
 
@@ -61,12 +79,15 @@ def test_out(dtype, rng):
     np.testing.assert_array_equal(memory[1:], want)
 
 
-@pytest.mark.parametrize(("out", "error", "message"), [
-    ([[0.0]], TypeError, "`out` must be a NumPy array; received list"),
-    (np.empty((4, 6)), ValueError, r"`out` must have shape \(4, 5\); received \(4, 6\)"),
-    (np.empty((4, 5), "f4"), TypeError, "`out` must have dtype float64; received float32"),
-    (np.broadcast_to(1.0, (4, 5)), ValueError, "`out` must be writeable"),
-])
+@pytest.mark.parametrize(
+    ("out", "error", "message"),
+    [
+        ([[0.0]], TypeError, "`out` must be a NumPy array; received list"),
+        (np.empty((4, 6)), ValueError, r"`out` must have shape \(4, 5\); received \(4, 6\)"),
+        (np.empty((4, 5), "f4"), TypeError, "`out` must have dtype float64; received float32"),
+        (np.broadcast_to(1.0, (4, 5)), ValueError, "`out` must be writeable"),
+    ],
+)
 def test_bad_out(out, error, message):
     with pytest.raises(error, match=message):
         fastconv.filter2d(np.ones((4, 5)), KERNEL, out=out)
@@ -95,12 +116,24 @@ def test_values_that_are_not_finite():
     assert fastconv.filter2d(np.ones((1, 1), "f4"), [[2, 1, 1]], border="constant", value=-np.inf)[0, 0] == -np.inf
 
 
-@pytest.mark.parametrize(("dtype", "value", "error"), [
-    ("uint8", 256, ValueError), ("uint8", -1, ValueError), ("uint8", 0.5, ValueError), ("int16", np.nan, ValueError),
-    ("int32", 2**31, ValueError), ("int32", np.inf, ValueError), ("float32", 1e39, ValueError),
-    ("float64", "3", TypeError), ("float64", None, TypeError), ("float32", 1j, TypeError), ("uint8", [1, 2], TypeError),
-    ("float32", np.ones(3), TypeError), ("uint8", np.array(1j), TypeError),
-])
+@pytest.mark.parametrize(
+    ("dtype", "value", "error"),
+    [
+        ("uint8", 256, ValueError),
+        ("uint8", -1, ValueError),
+        ("uint8", 0.5, ValueError),
+        ("int16", np.nan, ValueError),
+        ("int32", 2**31, ValueError),
+        ("int32", np.inf, ValueError),
+        ("float32", 1e39, ValueError),
+        ("float64", "3", TypeError),
+        ("float64", None, TypeError),
+        ("float32", 1j, TypeError),
+        ("uint8", [1, 2], TypeError),
+        ("float32", np.ones(3), TypeError),
+        ("uint8", np.array(1j), TypeError),
+    ],
+)
 def test_bad_value(dtype, value, error):
     image = np.ones((2, 2), dtype)
     with pytest.raises(error, match="`value` must"):
@@ -108,24 +141,35 @@ def test_bad_value(dtype, value, error):
     fastconv.filter2d(image, KERNEL, border="wrap", value=value)
 
 
-@pytest.mark.parametrize("dtype", ["bool", "int64", "uint32", "uint64", "complex64", "longdouble", "object", "M8[s]",
-                                   "U1"])
+@pytest.mark.parametrize(
+    "dtype", ["bool", "int64", "uint32", "uint64", "complex64", "longdouble", "object", "M8[s]", "U1"]
+)
 def test_bad_dtypes(dtype):
     with pytest.raises(TypeError, match=r"`image` must be uint8, .* or float64; received dtype"):
         fastconv.filter2d(np.zeros((3, 3), dtype), KERNEL)
 
 
-@pytest.mark.parametrize(("kernel", "error"), [
-    ([1, 2], ValueError), (3, ValueError), (np.ones((2, 2, 2)), ValueError), ([[1, 2], [3]], ValueError),
-    (np.ones((0, 3)), ValueError), ([[1j]], TypeError), ([["a"]], TypeError), ([[None]], TypeError),
-])
+@pytest.mark.parametrize(
+    ("kernel", "error"),
+    [
+        ([1, 2], ValueError),
+        (3, ValueError),
+        (np.ones((2, 2, 2)), ValueError),
+        ([[1, 2], [3]], ValueError),
+        (np.ones((0, 3)), ValueError),
+        ([[1j]], TypeError),
+        ([["a"]], TypeError),
+        ([[None]], TypeError),
+    ],
+)
 def test_bad_kernels(kernel, error):
     with pytest.raises(error, match="`kernel` must"):
         fastconv.filter2d(np.ones((3, 3)), kernel)
 
 
-@pytest.mark.parametrize("image", [3.0, np.ones(3), np.ones((1, 2, 3, 4)), [[1.0], [1.0, 2.0]]],
-                         ids=["scalar", "1-D", "4-D", "ragged"])
+@pytest.mark.parametrize(
+    "image", [3.0, np.ones(3), np.ones((1, 2, 3, 4)), [[1.0], [1.0, 2.0]]], ids=["scalar", "1-D", "4-D", "ragged"]
+)
 def test_bad_images(image):
     with pytest.raises(ValueError, match="`image` must"):
         fastconv.filter2d(image, KERNEL)
@@ -136,7 +180,13 @@ def test_bad_words_and_anchors():
     for border in ("mirror", "fill", None, 4, b"wrap"):
         with pytest.raises(ValueError, match="`border` must be one of 'reflect101', 'reflect', 'nearest'"):
             fastconv.filter2d(image, KERNEL, border=border)
-    for anchor, error in (((3, 0), ValueError), ((0, -1), ValueError), ((1, 2, 3), ValueError), ((0.5, 1), TypeError),
-                          ("01", TypeError), ((None, 1), TypeError)):
+    for anchor, error in (
+        ((3, 0), ValueError),
+        ((0, -1), ValueError),
+        ((1, 2, 3), ValueError),
+        ((0.5, 1), TypeError),
+        ("01", TypeError),
+        ((None, 1), TypeError),
+    ):
         with pytest.raises(error, match="`anchor` must"):
             fastconv.filter2d(image, KERNEL, anchor=anchor)

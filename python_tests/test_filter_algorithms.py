@@ -1,4 +1,5 @@
 """Every algorithm of convolve2d against the definition: any geometry, exactness, bad numbers, threads."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -27,7 +28,7 @@ def numbers(rng, shape, dtype):
 
 def bell(shape, sigma):
     """Two bells are two products of which no tap is the difference."""
-    column, row = (np.exp(-((np.arange(n) - n // 2) / sigma) ** 2 / 2) for n in shape)
+    column, row = (np.exp(-(((np.arange(n) - n // 2) / sigma) ** 2) / 2) for n in shape)
     return np.outer(column, row)
 
 
@@ -39,7 +40,7 @@ def kernel_of(rng, kind, shape, dtype):
     if kind == "two products" and np.dtype(dtype).kind in "fc":
         return (kernel[0, 0] * (bell(shape, rng.uniform(1, 2)) + bell(shape, rng.uniform(3, 6)))).astype(dtype)
     if kind == "two products":
-        return (numbers(rng, (shape[0], 1), dtype) * numbers(rng, (1, shape[1]), dtype) + kernel[:1] * kernel[:, :1])
+        return numbers(rng, (shape[0], 1), dtype) * numbers(rng, (1, shape[1]), dtype) + kernel[:1] * kernel[:, :1]
     if kind == "equal":
         return np.full(shape, kernel[0, 0] or 1, dtype)
     if kind == "few":
@@ -65,17 +66,20 @@ def assert_close(got, want, dtype, usual=0, equal=0):
 @example((1, 1), (20, 20), "equal", "float32", "full", "wrap", False, 0)
 @example((1, 1), (13, 19), "any", "float32", "full", "fill", False, 0)
 @settings(deadline=None, max_examples=120)
-@given(shape=st.tuples(st.integers(1, 70), st.integers(1, 90)),
-       window=st.tuples(st.integers(1, 30), st.integers(1, 30)),
-       kind=st.sampled_from(["any", "product", "two products", "equal", "few"]),
-       dtype=st.sampled_from([*BOUND, "int16", "uint8", "int64"]),
-       mode=st.sampled_from(["full", "same"]), boundary=st.sampled_from(["fill", "wrap", "symm"]),
-       correlate=st.booleans(), seed=st.integers(0, 2**31))
+@given(
+    shape=st.tuples(st.integers(1, 70), st.integers(1, 90)),
+    window=st.tuples(st.integers(1, 30), st.integers(1, 30)),
+    kind=st.sampled_from(["any", "product", "two products", "equal", "few"]),
+    dtype=st.sampled_from([*BOUND, "int16", "uint8", "int64"]),
+    mode=st.sampled_from(["full", "same"]),
+    boundary=st.sampled_from(["fill", "wrap", "symm"]),
+    correlate=st.booleans(),
+    seed=st.integers(0, 2**31),
+)
 def test_any_geometry(shape, window, kind, dtype, mode, boundary, correlate, seed):
     rng = np.random.default_rng(seed)
     image, kernel = numbers(rng, shape, dtype), kernel_of(rng, kind, window, dtype)
-    ours, scipys = ((fastconv.correlate2d, signal.correlate2d) if correlate
-                    else (fastconv.convolve2d, signal.convolve2d))
+    ours, scipys = (fastconv.correlate2d, signal.correlate2d) if correlate else (fastconv.convolve2d, signal.convolve2d)
     wide = WIDE.get(dtype, dtype)
     want = scipys(image.astype(wide), kernel.astype(wide), mode, boundary, 2)
     usual = scipys(abs(image.astype(wide)), abs(kernel.astype(wide)), mode, boundary, 2) / np.sqrt(kernel.size)
@@ -161,13 +165,16 @@ def test_the_plan_finds_what_a_kernel_is_made_of(rng):
     assert "fft" not in fastconv.plan_convolve2d((500, 500), np.ones((3, 3), int), "same")["cycles"]
 
 
-@pytest.mark.parametrize(("arguments", "error", "message"), [
-    (((4, 4), [[1]], "middle"), ValueError, "`mode` must be one of"),
-    (((4, 4), [1]), ValueError, "`in2` must have 2 dimensions"),
-    (((4, 0), [[1]]), ValueError, "`shape` must be at least 1"),
-    (((4, 4, 4), [[1]]), ValueError, "`shape` must be an integer or two integers"),
-    (((2, 2), [[1, 2, 3]], "valid"), ValueError, "`in1` or `in2` must be at least as large"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (((4, 4), [[1]], "middle"), ValueError, "`mode` must be one of"),
+        (((4, 4), [1]), ValueError, "`in2` must have 2 dimensions"),
+        (((4, 0), [[1]]), ValueError, "`shape` must be at least 1"),
+        (((4, 4, 4), [[1]]), ValueError, "`shape` must be an integer or two integers"),
+        (((2, 2), [[1, 2, 3]], "valid"), ValueError, "`in1` or `in2` must be at least as large"),
+    ],
+)
 def test_bad_arguments_of_the_plan(arguments, error, message):
     with pytest.raises(error, match=message):
         fastconv.plan_convolve2d(*arguments)

@@ -1,4 +1,5 @@
 """filter_bank: every image with every kernel, as filter2d has them one by one."""
+
 import cv2
 import numpy as np
 import pytest
@@ -27,8 +28,14 @@ def test_equals_filter2d(dtype, border, isa, rng):
 @pytest.mark.parametrize("border", BORDERS)
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "float32", "float64", "float16"])
 def test_many_maps_of_small_images_equal_filter2d(dtype, border, isa, rng):
-    for shape, bank in (((5, 12, 9), (8, 3, 4)), ((40, 1, 1), (1, 2, 2)), ((3, 28, 30), (11, 6, 6)),
-                        ((4, 20, 31), (8, 9, 7)), ((4, 3, 2), (8, 9, 16)), ((2, 1, 7), (17, 16, 18))):
+    for shape, bank in (
+        ((5, 12, 9), (8, 3, 4)),
+        ((40, 1, 1), (1, 2, 2)),
+        ((3, 28, 30), (11, 6, 6)),
+        ((4, 20, 31), (8, 9, 7)),
+        ((4, 3, 2), (8, 9, 16)),
+        ((2, 1, 7), (17, 16, 18)),
+    ):
         images, kernels = random_image(rng, shape, dtype), rng.uniform(-1, 1, bank)
         maps = fastconv.filter_bank(images, kernels, border=border, value=2)
         scale = np.abs(images.astype("f8")).max() * np.abs(kernels).sum(axis=(1, 2)).max()
@@ -58,9 +65,12 @@ def test_nan_stays_within_its_windows(count, isa, rng):
 
 
 @settings(deadline=None, max_examples=60)
-@given(images=st.tuples(st.integers(0, 5), st.integers(1, 25), st.integers(1, 40)),
-       kernels=st.tuples(st.integers(0, 20), st.integers(1, 8), st.integers(1, 8)),
-       border=st.sampled_from(list(BORDERS)), seed=st.integers(0, 2**31))
+@given(
+    images=st.tuples(st.integers(0, 5), st.integers(1, 25), st.integers(1, 40)),
+    kernels=st.tuples(st.integers(0, 20), st.integers(1, 8), st.integers(1, 8)),
+    border=st.sampled_from(list(BORDERS)),
+    seed=st.integers(0, 2**31),
+)
 def test_any_geometry(images, kernels, border, seed):
     generator = np.random.default_rng(seed)
     stack, bank = generator.integers(-9, 10, images).astype("f8"), generator.integers(-9, 10, kernels)
@@ -79,7 +89,7 @@ def test_gabor_maps_of_a_photo(isa):
     assert maps.dtype == np.float32
     for kernel, feature in zip(bank, maps, strict=True):
         want = cv2.filter2D(photo, cv2.CV_64F, kernel)
-        assert np.linalg.norm(feature - want) <= 3e-6 * np.linalg.norm(want)     # the terms cancel
+        assert np.linalg.norm(feature - want) <= 3e-6 * np.linalg.norm(want)  # the terms cancel
 
 
 def test_one_image_and_layouts(rng):
@@ -120,20 +130,35 @@ def test_empty():
         assert got.shape == (*shape[:-2], bank[0], *shape[-2:])
 
 
-@pytest.mark.parametrize(("images", "kernels", "words", "error", "message"), [
-    (np.ones(3), np.ones((1, 2, 2)), {}, ValueError, r"`images` must have shape \(h, w\) or \(n, h, w\)"),
-    (np.ones((1, 2, 3, 4)), np.ones((1, 2, 2)), {}, ValueError, "`images` must have shape"),
-    (np.ones((3, 3), bool), np.ones((1, 2, 2)), {}, TypeError, "`images` must be uint8"),
-    (np.ones((3, 3)), np.ones((2, 2)), {}, ValueError, r"`kernels` must have shape \(k, kh, kw\)"),
-    (np.ones((3, 3)), [[[1]], [[1, 2]]], {}, ValueError, "`kernels` must"),
-    (np.ones((3, 3)), np.ones((1, 0, 2)), {}, ValueError, "`kernels` must"),
-    (np.ones((3, 3)), np.ones((1, 2, 2), complex), {}, TypeError, "`kernels` must hold real numbers"),
-    (np.ones((3, 3)), np.ones((1, 2, 2)), {"border": "same"}, ValueError, "`border` must be one of"),
-    (np.ones((3, 3)), np.ones((1, 2, 2)), {"out": np.ones((3, 3))}, ValueError, r"`out` must have shape \(1, 3, 3\)"),
-    (np.ones((3, 3), "u1"), np.ones((1, 2, 2)), {"border": "constant", "value": 300}, ValueError, "`value` must fit"),
-    (np.ones((0, 3, 3)), np.ones((1, 2, 2)), {"border": "same"}, ValueError, "`border` must be one of"),
-    (np.ones((0, 3, 3)), np.ones((1, 0, 2)), {}, ValueError, "`kernels` must"),
-])
+@pytest.mark.parametrize(
+    ("images", "kernels", "words", "error", "message"),
+    [
+        (np.ones(3), np.ones((1, 2, 2)), {}, ValueError, r"`images` must have shape \(h, w\) or \(n, h, w\)"),
+        (np.ones((1, 2, 3, 4)), np.ones((1, 2, 2)), {}, ValueError, "`images` must have shape"),
+        (np.ones((3, 3), bool), np.ones((1, 2, 2)), {}, TypeError, "`images` must be uint8"),
+        (np.ones((3, 3)), np.ones((2, 2)), {}, ValueError, r"`kernels` must have shape \(k, kh, kw\)"),
+        (np.ones((3, 3)), [[[1]], [[1, 2]]], {}, ValueError, "`kernels` must"),
+        (np.ones((3, 3)), np.ones((1, 0, 2)), {}, ValueError, "`kernels` must"),
+        (np.ones((3, 3)), np.ones((1, 2, 2), complex), {}, TypeError, "`kernels` must hold real numbers"),
+        (np.ones((3, 3)), np.ones((1, 2, 2)), {"border": "same"}, ValueError, "`border` must be one of"),
+        (
+            np.ones((3, 3)),
+            np.ones((1, 2, 2)),
+            {"out": np.ones((3, 3))},
+            ValueError,
+            r"`out` must have shape \(1, 3, 3\)",
+        ),
+        (
+            np.ones((3, 3), "u1"),
+            np.ones((1, 2, 2)),
+            {"border": "constant", "value": 300},
+            ValueError,
+            "`value` must fit",
+        ),
+        (np.ones((0, 3, 3)), np.ones((1, 2, 2)), {"border": "same"}, ValueError, "`border` must be one of"),
+        (np.ones((0, 3, 3)), np.ones((1, 0, 2)), {}, ValueError, "`kernels` must"),
+    ],
+)
 def test_errors(images, kernels, words, error, message):
     with pytest.raises(error, match=message):
         fastconv.filter_bank(images, kernels, **words)

@@ -1,4 +1,5 @@
 """uint8 images under the kernels that have ways of their own: equal taps, small integers times a number, products."""
+
 import numpy as np
 import pytest
 from filter_reference import BORDERS, assert_nearly, correlate, random_image, saturated
@@ -10,37 +11,48 @@ import fastconv
 
 def box(image, size, border, value):
     """The mean in whole numbers: the exact sum times the tap in float32, as one product."""
-    sums = correlate(correlate(image, np.ones((size[0], 1)), border, value), np.ones((1, size[1])), border,
-                     value * size[0])
+    sums = correlate(
+        correlate(image, np.ones((size[0], 1)), border, value), np.ones((1, size[1])), border, value * size[0]
+    )
     return saturated(np.float32(sums) * np.float32(1 / (size[0] * size[1])), "uint8")
 
 
 @settings(deadline=None, max_examples=60)
-@given(shape=st.tuples(st.integers(1, 140), st.integers(1, 160)),
-       size=st.tuples(st.integers(1, 60), st.integers(1, 60)), channels=st.sampled_from([None, 1, 3]),
-       border=st.sampled_from(list(BORDERS)), seed=st.integers(0, 2**31))
+@given(
+    shape=st.tuples(st.integers(1, 140), st.integers(1, 160)),
+    size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    channels=st.sampled_from([None, 1, 3]),
+    border=st.sampled_from(list(BORDERS)),
+    seed=st.integers(0, 2**31),
+)
 def test_means(shape, size, channels, border, seed):
     image = random_image(np.random.default_rng(seed), shape if channels is None else (*shape, channels), "uint8")
     got = fastconv.box_blur(image, size, border=border, value=7)
     assert_nearly(got, box(image, size, border, 7), share=1e-3)
 
 
-@pytest.mark.parametrize("size", [(3, 3), (5, 5), (2, 3), (1, 7), (9, 9), (15, 15), (16, 16), (31, 31), (101, 101),
-                                  (257, 40), (300, 20)])
+@pytest.mark.parametrize(
+    "size", [(3, 3), (5, 5), (2, 3), (1, 7), (9, 9), (15, 15), (16, 16), (31, 31), (101, 101), (257, 40), (300, 20)]
+)
 def test_means_of_large_images(size, isa, rng):
     for shape in ((310, 333), (130, 140, 3)):
         image = random_image(rng, shape, "uint8")
         image[:40] = 255
         for border in ("reflect101", "constant"):
-            assert_nearly(fastconv.box_blur(image, size, border=border, value=255), box(image, size, border, 255),
-                          share=1e-3)
+            assert_nearly(
+                fastconv.box_blur(image, size, border=border, value=255), box(image, size, border, 255), share=1e-3
+            )
 
 
 @pytest.mark.parametrize("scale", [1 / 7, 1 / 10, 1 / 16, 1 / 100, 0.3, 1.7])
 def test_integers_times_a_number_are_rounded_once(scale, isa, rng):
     image, scale = random_image(rng, (150, 170), "uint8"), np.float32(scale)
-    for taps in (np.outer([1, 2, 1], [1, 2, 1]), np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]), np.ones((3, 5)),
-                 np.array([[0, 1, 0], [1, 3, 1], [0, 1, 0]])):
+    for taps in (
+        np.outer([1, 2, 1], [1, 2, 1]),
+        np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]),
+        np.ones((3, 5)),
+        np.array([[0, 1, 0], [1, 3, 1], [0, 1, 0]]),
+    ):
         kernel = taps.astype("f4") * scale
         want = saturated(np.float32(correlate(image, taps)) * scale, "uint8")
         got = fastconv.filter2d(image, kernel)

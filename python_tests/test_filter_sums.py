@@ -1,4 +1,5 @@
 """What sums of filters keep to: errors of long chains, zeros where taps cancel, few outputs under large kernels."""
+
 import cv2
 import numpy as np
 import pytest
@@ -10,11 +11,17 @@ import fastconv
 
 PREWITT = np.array([[-1, 0, 1]] * 3) / 6
 SCHARR = np.array([[-3, 0, 3], [-10, 0, 10], [-3, 0, 3]]) / 35
-CANCELLING = {"prewitt": PREWITT, "prewitt down": PREWITT.T, "scharr": SCHARR, "scharr down": SCHARR.T,
-              "haar": np.array([[1, -1]]) / np.sqrt(2), "haar down": np.array([[1], [-1]]) / np.sqrt(2),
-              "haar diagonal": np.array([[1, -1], [-1, 1]]) * 0.1,
-              "laplacian": np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]]) * 0.1,
-              "sobel down": np.array([[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]])}
+CANCELLING = {
+    "prewitt": PREWITT,
+    "prewitt down": PREWITT.T,
+    "scharr": SCHARR,
+    "scharr down": SCHARR.T,
+    "haar": np.array([[1, -1]]) / np.sqrt(2),
+    "haar down": np.array([[1], [-1]]) / np.sqrt(2),
+    "haar diagonal": np.array([[1, -1], [-1, 1]]) * 0.1,
+    "laplacian": np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]]) * 0.1,
+    "sobel down": np.array([[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]]),
+}
 EPS = {"float32": 2.0**-24, "float64": 2.0**-53, "complex64": 2.0**-24, "complex128": 2.0**-53}
 by_kernel = pytest.mark.parametrize("name", CANCELLING)
 
@@ -94,6 +101,7 @@ def test_direct_sums_of_cancelling_taps_have_scipys_bits(name, dtype, isa, rng):
 def test_a_photo_keeps_scipys_zeros():
     """Whole numbers in floats, under taps that are not whole."""
     from skimage import data
+
     photo = data.camera().astype("f8")
     for name, kernel in CANCELLING.items():
         zeros = np.count_nonzero(signal.convolve2d(photo, kernel, "valid") == 0)
@@ -119,15 +127,20 @@ def test_a_constant_with_a_bad_cell_is_zero_around_it(isa):
 
 
 @settings(deadline=None, max_examples=60)
-@given(outputs=st.tuples(st.integers(1, 9), st.integers(1, 20)),
-       window=st.tuples(st.integers(1, 40), st.integers(4, 150)),
-       dtype=st.sampled_from(["uint8", "int16", "int32", "int64", "float32", "float64"]), seed=st.integers(0, 2**31))
+@given(
+    outputs=st.tuples(st.integers(1, 9), st.integers(1, 20)),
+    window=st.tuples(st.integers(1, 40), st.integers(4, 150)),
+    dtype=st.sampled_from(["uint8", "int16", "int32", "int64", "float32", "float64"]),
+    seed=st.integers(0, 2**31),
+)
 def test_few_outputs_of_large_kernels(outputs, window, dtype, seed):
     """The gradient of a kernel: the lanes go along the taps."""
     rng = np.random.default_rng(seed)
     shape = tuple(n + k - 1 for n, k in zip(outputs, window, strict=True))
-    image, kernel = (rng.integers(0, 100, n).astype(dtype) if np.dtype(dtype).kind in "iu"
-                     else rng.standard_normal(n).astype(dtype) for n in (shape, window))
+    image, kernel = (
+        rng.integers(0, 100, n).astype(dtype) if np.dtype(dtype).kind in "iu" else rng.standard_normal(n).astype(dtype)
+        for n in (shape, window)
+    )
     for ours, scipys in ((fastconv.convolve2d, signal.convolve2d), (fastconv.correlate2d, signal.correlate2d)):
         got = ours(image, kernel, "valid")
         if np.dtype(dtype).kind in "iu":
@@ -179,14 +192,20 @@ def test_axes_of_sobel_count_from_behind_too(rng):
     np.testing.assert_allclose(fastconv.sobel(image[..., 0], -1, border="reflect"), ndimage.sobel(image[..., 0]))
 
 
-@pytest.mark.parametrize(("name", "arguments", "algorithms"), [
-    ("filter2d", (np.outer([1, 2, 3], [3.5, 1, 0.25]),), ("direct", "separable", "sparse", "fft")),
-    ("gaussian_blur", (1.3,), ("direct", "separable", "fft")),
-    ("box_blur", (5,), ("direct", "box", "separable", "fft")),
-    ("sobel", (0,), ("direct", "separable", "sparse", "fft")), ("sobel", (), ("direct", "separable", "sparse")),
-    ("laplacian", (), ("direct", "sparse", "fft")), ("sharpen", (0.3,), ("direct", "sparse", "fft")),
-    ("unsharp_mask", (1.3,), ("direct", "fft")), ("unsharp_mask", (1.3, 1, 0.1), ("direct", "fft")),
-])
+@pytest.mark.parametrize(
+    ("name", "arguments", "algorithms"),
+    [
+        ("filter2d", (np.outer([1, 2, 3], [3.5, 1, 0.25]),), ("direct", "separable", "sparse", "fft")),
+        ("gaussian_blur", (1.3,), ("direct", "separable", "fft")),
+        ("box_blur", (5,), ("direct", "box", "separable", "fft")),
+        ("sobel", (0,), ("direct", "separable", "sparse", "fft")),
+        ("sobel", (), ("direct", "separable", "sparse")),
+        ("laplacian", (), ("direct", "sparse", "fft")),
+        ("sharpen", (0.3,), ("direct", "sparse", "fft")),
+        ("unsharp_mask", (1.3,), ("direct", "fft")),
+        ("unsharp_mask", (1.3, 1, 0.1), ("direct", "fft")),
+    ],
+)
 def test_filters_by_every_algorithm(name, arguments, algorithms, rng):
     function = getattr(fastconv, name)
     for image in (rng.random((40, 50, 3)), rng.random((40, 50)).astype("f4")):
@@ -208,14 +227,17 @@ def test_filter_bank_by_an_algorithm(rng):
         fastconv.filter_bank(images, kernels, algorithm="box")
 
 
-@pytest.mark.parametrize(("name", "arguments", "words", "message"), [
-    ("gaussian_blur", (1e6,), {}, "`sigma` 1000000.0 with `truncate` 4.0 must give a kernel of at most"),
-    ("gaussian_blur", (1e300,), {"truncate": 1e300}, "`sigma` 1e.300 with `truncate`"),
-    ("gaussian_blur", (1,), {"ksize": 2**31 + 1}, "`ksize` 2147483649 must give a kernel of at most"),
-    ("unsharp_mask", (1e6,), {}, "`sigma` 1000000.0 with"),
-    ("box_blur", (10**6,), {}, "`size` must give a kernel of at most"),
-    ("sobel", (-3,), {}, "`axis` must be"),
-])
+@pytest.mark.parametrize(
+    ("name", "arguments", "words", "message"),
+    [
+        ("gaussian_blur", (1e6,), {}, "`sigma` 1000000.0 with `truncate` 4.0 must give a kernel of at most"),
+        ("gaussian_blur", (1e300,), {"truncate": 1e300}, "`sigma` 1e.300 with `truncate`"),
+        ("gaussian_blur", (1,), {"ksize": 2**31 + 1}, "`ksize` 2147483649 must give a kernel of at most"),
+        ("unsharp_mask", (1e6,), {}, "`sigma` 1000000.0 with"),
+        ("box_blur", (10**6,), {}, "`size` must give a kernel of at most"),
+        ("sobel", (-3,), {}, "`axis` must be"),
+    ],
+)
 def test_kernels_that_would_be_too_large_are_refused(name, arguments, words, message):
     with pytest.raises(ValueError, match=message):
         getattr(fastconv, name)(np.ones((5, 5)), *arguments, **words)

@@ -1,18 +1,10 @@
 """The named filters against OpenCV's and SciPy's."""
+
 import cv2
 import ml_dtypes
 import numpy as np
 import pytest
-from filter_reference import (
-    BORDERS,
-    FLOATS,
-    INTEGERS,
-    assert_nearly,
-    correlate,
-    photos,
-    random_image,
-    saturated,
-)
+from filter_reference import BORDERS, FLOATS, INTEGERS, assert_nearly, correlate, photos, random_image, saturated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
@@ -24,10 +16,24 @@ ALL = INTEGERS + FLOATS
 by_border = pytest.mark.parametrize("border", BORDERS)
 SOBEL = np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]])
 SHARPEN = np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]])
-DERIVATIVES = {"uint8": "int16", "int8": "int16", "uint16": "float32", "int16": "float32", "int32": "float64",
-               "float32": "float32", "float64": "float64", "float16": "float16"}
-FILTERS = {"gaussian_blur": (1.3,), "box_blur": (3,), "sobel": (), "laplacian": (), "sharpen": (),
-           "unsharp_mask": (1.3,)}
+DERIVATIVES = {
+    "uint8": "int16",
+    "int8": "int16",
+    "uint16": "float32",
+    "int16": "float32",
+    "int32": "float64",
+    "float32": "float32",
+    "float64": "float64",
+    "float16": "float16",
+}
+FILTERS = {
+    "gaussian_blur": (1.3,),
+    "box_blur": (3,),
+    "sobel": (),
+    "laplacian": (),
+    "sharpen": (),
+    "unsharp_mask": (1.3,),
+}
 
 
 def relative(got, want):
@@ -46,13 +52,14 @@ def test_gaussian_blur_as_ndimage(sigma, truncate, border, isa, rng):
         assert relative(got, want) <= most
 
 
-@pytest.mark.parametrize(("size", "sigma"), [((3, 3), (0.8, 0.8)), ((9, 5), (2.0, 1.0)), ((31, 31), (5, 5)),
-                                             ((1, 7), (1, 3))])
+@pytest.mark.parametrize(
+    ("size", "sigma"), [((3, 3), (0.8, 0.8)), ((9, 5), (2.0, 1.0)), ((31, 31), (5, 5)), ((1, 7), (1, 3))]
+)
 def test_gaussian_blur_as_opencv(size, sigma, isa, rng):
     for photo in photos():
         want = cv2.GaussianBlur(photo, size[::-1], sigmaX=sigma[1], sigmaY=sigma[0])
         assert_nearly(fastconv.gaussian_blur(photo, sigma, ksize=size), want, share=1)
-        for dtype, most in (("float32", 1e-6), ("float64", 1e-7)):     # OpenCV's own taps round to float32 in parts
+        for dtype, most in (("float32", 1e-6), ("float64", 1e-7)):  # OpenCV's own taps round to float32 in parts
             image = photo.astype(dtype)
             want = cv2.GaussianBlur(image, size[::-1], sigmaX=sigma[1], sigmaY=sigma[0])
             assert relative(fastconv.gaussian_blur(image, sigma, ksize=size), want) <= most
@@ -60,7 +67,7 @@ def test_gaussian_blur_as_opencv(size, sigma, isa, rng):
 
 def test_gaussian_blur_of_integers_is_the_rounded_blur(isa):
     for photo in photos():
-        axes = (2.0, 2.0, 0)[:photo.ndim]
+        axes = (2.0, 2.0, 0)[: photo.ndim]
         want = ndimage.gaussian_filter(photo.astype("f8"), axes, mode="mirror")
         assert_nearly(fastconv.gaussian_blur(photo, 2.0), saturated(want, "uint8"), share=0.0005)
 
@@ -138,8 +145,12 @@ def test_sharpen(dtype, isa, rng):
         sums = correlate(image, np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]]) * (1 - amount) + amount * SHARPEN)
         got = fastconv.sharpen(image, amount)
         assert got.dtype == image.dtype
-        np.testing.assert_allclose(got, saturated(sums, dtype) if dtype in INTEGERS else sums, rtol=0,
-                                   atol=0 if dtype in INTEGERS else 16 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(
+            got,
+            saturated(sums, dtype) if dtype in INTEGERS else sums,
+            rtol=0,
+            atol=0 if dtype in INTEGERS else 16 * np.finfo(dtype).eps,
+        )
     for photo in photos():
         np.testing.assert_array_equal(fastconv.sharpen(photo), cv2.filter2D(photo, -1, SHARPEN.astype("f4")))
 
@@ -172,8 +183,13 @@ def test_half_precision_is_rounded_once(name, rng):
 
 
 @settings(deadline=None, max_examples=60)
-@given(shape=st.tuples(st.integers(1, 30), st.integers(1, 30)), sigma=st.floats(0, 5), truncate=st.floats(0.5, 4),
-       border=st.sampled_from(["reflect101", "nearest", "wrap"]), seed=st.integers(0, 2**31))
+@given(
+    shape=st.tuples(st.integers(1, 30), st.integers(1, 30)),
+    sigma=st.floats(0, 5),
+    truncate=st.floats(0.5, 4),
+    border=st.sampled_from(["reflect101", "nearest", "wrap"]),
+    seed=st.integers(0, 2**31),
+)
 def test_gaussian_blur_of_any_image(shape, sigma, truncate, border, seed):
     image = np.random.default_rng(seed).random(shape)
     kernel = ndimage.gaussian_filter(np.eye(101)[50], sigma, truncate=truncate, mode="constant")
@@ -228,27 +244,30 @@ def test_bad_images_and_borders(name):
         function(np.ones((3, 3), "u1"), *FILTERS[name], border="constant", value=-1)
 
 
-@pytest.mark.parametrize(("name", "arguments", "words", "error", "message"), [
-    ("gaussian_blur", (-1,), {}, ValueError, "`sigma` must be finite and at least 0; received -1"),
-    ("gaussian_blur", (np.nan,), {}, ValueError, "`sigma` must be finite"),
-    ("gaussian_blur", ((1, 2, 3),), {}, ValueError, "`sigma` must be a number or two numbers"),
-    ("gaussian_blur", ("1",), {}, TypeError, "`sigma` must be a real number; received '1'"),
-    ("gaussian_blur", (None,), {}, TypeError, "`sigma` must be a real number"),
-    ("gaussian_blur", (1,), {"truncate": -1}, ValueError, "`truncate` must be finite and at least 0"),
-    ("gaussian_blur", (1,), {"ksize": 4}, ValueError, "`ksize` must be odd; received 4"),
-    ("gaussian_blur", (1,), {"ksize": 0}, ValueError, "`ksize` must be at least 1"),
-    ("gaussian_blur", (1,), {"ksize": 3.0}, TypeError, "`ksize` must be an integer"),
-    ("box_blur", (0,), {}, ValueError, "`size` must be at least 1"),
-    ("box_blur", ((1, 2, 3),), {}, ValueError, "`size` must be an integer or two"),
-    ("box_blur", (2.5,), {}, TypeError, "`size` must be an integer"),
-    ("sobel", (2,), {}, ValueError, "`axis` must be None, 0, 1, -1 or -2; received 2"),
-    ("sobel", (-3,), {}, ValueError, "`axis` must be None, 0, 1, -1 or -2; received -3"),
-    ("sobel", ("x",), {}, TypeError, "`axis` must be an integer"),
-    ("sharpen", (np.inf,), {}, ValueError, "`amount` must be finite"),
-    ("sharpen", (1j,), {}, TypeError, "`amount` must be a real number"),
-    ("unsharp_mask", (1, "1"), {}, TypeError, "`amount` must be a real number"),
-    ("unsharp_mask", (1, 1, -2), {}, ValueError, "`threshold` must be finite and at least 0"),
-])
+@pytest.mark.parametrize(
+    ("name", "arguments", "words", "error", "message"),
+    [
+        ("gaussian_blur", (-1,), {}, ValueError, "`sigma` must be finite and at least 0; received -1"),
+        ("gaussian_blur", (np.nan,), {}, ValueError, "`sigma` must be finite"),
+        ("gaussian_blur", ((1, 2, 3),), {}, ValueError, "`sigma` must be a number or two numbers"),
+        ("gaussian_blur", ("1",), {}, TypeError, "`sigma` must be a real number; received '1'"),
+        ("gaussian_blur", (None,), {}, TypeError, "`sigma` must be a real number"),
+        ("gaussian_blur", (1,), {"truncate": -1}, ValueError, "`truncate` must be finite and at least 0"),
+        ("gaussian_blur", (1,), {"ksize": 4}, ValueError, "`ksize` must be odd; received 4"),
+        ("gaussian_blur", (1,), {"ksize": 0}, ValueError, "`ksize` must be at least 1"),
+        ("gaussian_blur", (1,), {"ksize": 3.0}, TypeError, "`ksize` must be an integer"),
+        ("box_blur", (0,), {}, ValueError, "`size` must be at least 1"),
+        ("box_blur", ((1, 2, 3),), {}, ValueError, "`size` must be an integer or two"),
+        ("box_blur", (2.5,), {}, TypeError, "`size` must be an integer"),
+        ("sobel", (2,), {}, ValueError, "`axis` must be None, 0, 1, -1 or -2; received 2"),
+        ("sobel", (-3,), {}, ValueError, "`axis` must be None, 0, 1, -1 or -2; received -3"),
+        ("sobel", ("x",), {}, TypeError, "`axis` must be an integer"),
+        ("sharpen", (np.inf,), {}, ValueError, "`amount` must be finite"),
+        ("sharpen", (1j,), {}, TypeError, "`amount` must be a real number"),
+        ("unsharp_mask", (1, "1"), {}, TypeError, "`amount` must be a real number"),
+        ("unsharp_mask", (1, 1, -2), {}, ValueError, "`threshold` must be finite and at least 0"),
+    ],
+)
 def test_bad_arguments(name, arguments, words, error, message):
     with pytest.raises(error, match=message):
         getattr(fastconv, name)(np.ones((5, 5)), *arguments, **words)

@@ -1,4 +1,5 @@
 """conv2d_pool2d against conv2d and the pooling functions."""
+
 import numpy as np
 import pytest
 from conv_cases import in_layout
@@ -11,14 +12,26 @@ from fastconv import cpu
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
 
-@given(st.tuples(st.integers(1, 3), st.integers(9, 60), st.integers(9, 40), st.sampled_from([1, 3, 20])),
-       st.sampled_from([1, 6, 33]), st.integers(1, 5), pairs, st.sampled_from(["valid", "same"]), pairs,
-       st.sampled_from([None, (1, 1), (2, 3)]), st.sampled_from(["valid", "same"]), st.sampled_from(["max", "avg"]),
-       st.sampled_from(["channels_last", "channels_first"]), st.sampled_from([np.float32, np.float64, np.float16]),
-       st.sampled_from(cpu.available_isas()), st.sampled_from([None, "relu", "tanh"]), st.integers(0, 2**32 - 1))
+@given(
+    st.tuples(st.integers(1, 3), st.integers(9, 60), st.integers(9, 40), st.sampled_from([1, 3, 20])),
+    st.sampled_from([1, 6, 33]),
+    st.integers(1, 5),
+    pairs,
+    st.sampled_from(["valid", "same"]),
+    pairs,
+    st.sampled_from([None, (1, 1), (2, 3)]),
+    st.sampled_from(["valid", "same"]),
+    st.sampled_from(["max", "avg"]),
+    st.sampled_from(["channels_last", "channels_first"]),
+    st.sampled_from([np.float32, np.float64, np.float16]),
+    st.sampled_from(cpu.available_isas()),
+    st.sampled_from([None, "relu", "tanh"]),
+    st.integers(0, 2**32 - 1),
+)
 @settings(max_examples=150, deadline=None)
-def test_equals_the_two_calls(shape, filters, k, strides, padding, pool_size, pool_strides, pool_padding, pool, fmt,
-                              dtype, isa, activation, seed):
+def test_equals_the_two_calls(
+    shape, filters, k, strides, padding, pool_size, pool_strides, pool_padding, pool, fmt, dtype, isa, activation, seed
+):
     rng = np.random.default_rng(seed)
     x, kernel, bias = (rng.standard_normal(s).astype(dtype) for s in (shape, (k, k, shape[3], filters), (filters,)))
     x = in_layout(x, fmt)
@@ -44,12 +57,18 @@ def test_equals_the_two_calls(shape, filters, k, strides, padding, pool_size, po
     np.testing.assert_allclose(got.astype(np.float64), want.astype(np.float64), rtol=0, atol=bound * scale)
 
 
-@pytest.mark.parametrize("algorithm, shape, kernel_shape, groups", [
-    ("depthwise", (1, 10, 10, 1), (5, 5, 1, 33), 1), ("depthwise", (2, 32, 37, 1), (5, 5, 1, 33), 1),
-    ("depthwise", (1, 16, 13, 3), (5, 5, 1, 18), 3), ("depthwise", (1, 12, 24, 1), (2, 2, 1, 33), 1),
-    ("split", (3, 10, 2, 1), (2, 2, 1, 1), 1), ("split", (2, 7, 1, 64), (3, 1, 64, 40), 1),
-    ("direct", (2, 9, 1, 3), (2, 1, 3, 20), 1),
-])
+@pytest.mark.parametrize(
+    "algorithm, shape, kernel_shape, groups",
+    [
+        ("depthwise", (1, 10, 10, 1), (5, 5, 1, 33), 1),
+        ("depthwise", (2, 32, 37, 1), (5, 5, 1, 33), 1),
+        ("depthwise", (1, 16, 13, 3), (5, 5, 1, 18), 3),
+        ("depthwise", (1, 12, 24, 1), (2, 2, 1, 33), 1),
+        ("split", (3, 10, 2, 1), (2, 2, 1, 1), 1),
+        ("split", (2, 7, 1, 64), (3, 1, 64, 40), 1),
+        ("direct", (2, 9, 1, 3), (2, 1, 3, 20), 1),
+    ],
+)
 def test_bands_read_the_kernel_as_the_whole_packed_it(algorithm, shape, kernel_shape, groups, isa, rng):
     """Planes of a band are smaller than the layer's: down to a pixel, or small enough to be computed another way."""
     x = in_layout(rng.standard_normal(shape, dtype=np.float32), "channels_first")

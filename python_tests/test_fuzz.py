@@ -1,4 +1,5 @@
 """The fuzzer: what it once found, and that it covers every function."""
+
 import json
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import fastconv
 OLD_CASES = Path(__file__).with_name("fuzz").joinpath("old_cases.txt").read_text().splitlines()
 # Functions whose cases have the name of their kind, or that a case of another calls.
 COVERED = {name + ending for name in (*elementwise.NAMES, "relu6") for ending in ("", "_grad")} | {
-    "correlate2d", "plan_conv2d", "plan_convolve2d"}
+    "correlate2d",
+    "plan_conv2d",
+    "plan_convolve2d",
+}
 
 
 @pytest.mark.parametrize("case", OLD_CASES, ids=lambda case: json.loads(case)["function"])

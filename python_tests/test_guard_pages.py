@@ -1,4 +1,5 @@
 """Filters, conv2d and its kernel gradient beside pages that may not be touched: every algorithm, every ISA."""
+
 import os
 import subprocess
 import sys
@@ -111,7 +112,13 @@ print(runs)
 @pytest.mark.parametrize("code", [CONV2D, KERNEL_GRAD, FILTERS], ids=["conv2d", "kernel_grad", "filters"])
 def test_nothing_outside_the_arrays_is_touched(code):
     paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False,
-                          env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)})
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     assert int(done.stdout) > 500

@@ -1,4 +1,5 @@
 """The HDF5 reader against h5py, and on malformed files."""
+
 import io
 
 import h5py
@@ -23,7 +24,8 @@ def written(fill, **options) -> bytes:
 def same(ours, theirs):
     """The same members, attributes and values, all the way down."""
     assert {name: as_ours(value) for name, value in theirs.attrs.items()} == {
-        name: as_ours(value) for name, value in ours.attrs.items()}
+        name: as_ours(value) for name, value in ours.attrs.items()
+    }
     if isinstance(theirs, h5py.Dataset):
         assert isinstance(ours, Dataset) and ours.shape == theirs.shape
         if theirs.dtype != object:
@@ -179,10 +181,21 @@ def circle(root):
     group["x"] = group
 
 
-REFUSED = [(chunked, "chunked"), (compressed, "chunked|compressed"), (external, "another file"), (virtual, "virtual"),
-           (compound, "compound"), (reference, "reference"), (sequences, "variable length"), (committed, "shared"),
-           (unwritten, "never written"), (soft, "soft link"), (external_link, "external link"), (twice, "linked as"),
-           (circle, "linked as")]
+REFUSED = [
+    (chunked, "chunked"),
+    (compressed, "chunked|compressed"),
+    (external, "another file"),
+    (virtual, "virtual"),
+    (compound, "compound"),
+    (reference, "reference"),
+    (sequences, "variable length"),
+    (committed, "shared"),
+    (unwritten, "never written"),
+    (soft, "soft link"),
+    (external_link, "external link"),
+    (twice, "linked as"),
+    (circle, "linked as"),
+]
 
 
 @pytest.mark.parametrize("libver", ["earliest", "latest"])

@@ -1,4 +1,5 @@
 """Signals during a call: what their handlers raise ends it between two tasks, and what they do not raise does not."""
+
 import contextlib
 import gc
 import os
@@ -27,33 +28,49 @@ def floats(*shape):
 
 # Each works for a tenth of a second or more on two threads, so that the signal comes in the midst of it.
 LONG_CALLS = {
-    "convolve2d direct": lambda: partial(fastconv.convolve2d, rng.random((1500, 1500)), rng.random((91, 91)),
-                                         algorithm="direct"),
-    "convolve2d integers": lambda: partial(fastconv.convolve2d, np.arange(10**6).reshape(1000, 1000),
-                                           np.arange(8100).reshape(90, 90) ** 2 % 91),
-    "convolve2d longdouble": lambda: partial(fastconv.convolve2d, rng.random((600, 600)).astype("g"),
-                                             rng.random((61, 61)).astype("g")),
-    "convolve2d fft": lambda: partial(fastconv.convolve2d, rng.random((1500, 1500)) + 1j, rng.random((301, 301)) + 1j,
-                                      algorithm="fft"),
+    "convolve2d direct": lambda: partial(
+        fastconv.convolve2d, rng.random((1500, 1500)), rng.random((91, 91)), algorithm="direct"
+    ),
+    "convolve2d integers": lambda: partial(
+        fastconv.convolve2d, np.arange(10**6).reshape(1000, 1000), np.arange(8100).reshape(90, 90) ** 2 % 91
+    ),
+    "convolve2d longdouble": lambda: partial(
+        fastconv.convolve2d, rng.random((600, 600)).astype("g"), rng.random((61, 61)).astype("g")
+    ),
+    "convolve2d fft": lambda: partial(
+        fastconv.convolve2d, rng.random((1500, 1500)) + 1j, rng.random((301, 301)) + 1j, algorithm="fft"
+    ),
     "filter2d": lambda: partial(fastconv.filter2d, np.ones((3000, 3000, 3), np.uint8), rng.random((31, 31))),
     "conv2d": lambda: partial(fastconv.conv2d, floats(32, 56, 56, 128), floats(5, 5, 128, 128), padding="same"),
-    "conv2d channels_first": lambda: partial(fastconv.conv2d, floats(32, 64, 56, 56), floats(9, 9, 64, 128),
-                                             data_format="channels_first"),
-    "conv2d integers": lambda: partial(fastconv.conv2d, np.ones((64, 56, 56, 128), np.int8),
-                                       np.ones((9, 9, 128, 128), np.int8)),
+    "conv2d channels_first": lambda: partial(
+        fastconv.conv2d, floats(32, 64, 56, 56), floats(9, 9, 64, 128), data_format="channels_first"
+    ),
+    "conv2d integers": lambda: partial(
+        fastconv.conv2d, np.ones((64, 56, 56, 128), np.int8), np.ones((9, 9, 128, 128), np.int8)
+    ),
     "conv2d depthwise": lambda: partial(fastconv.conv2d, floats(16, 112, 112, 64), floats(31, 31, 1, 64), groups=64),
-    "conv2d half": lambda: partial(fastconv.conv2d, floats(16, 56, 56, 128).astype("f2"),
-                                   floats(7, 7, 128, 128).astype("f2")),
+    "conv2d half": lambda: partial(
+        fastconv.conv2d, floats(16, 56, 56, 128).astype("f2"), floats(7, 7, 128, 128).astype("f2")
+    ),
     "conv2d_pool2d": lambda: partial(fastconv.conv2d_pool2d, floats(32, 56, 56, 64), floats(9, 9, 64, 128)),
-    "conv2d_input_grad": lambda: partial(fastconv.conv2d_input_grad, floats(32, 56, 56, 128), floats(7, 7, 128, 128),
-                                         (32, 112, 112, 128), strides=2, padding="same"),
-    "conv2d_kernel_grad": lambda: partial(fastconv.conv2d_kernel_grad, floats(32, 62, 62, 128), floats(32, 56, 56, 128),
-                                          (7, 7, 128, 128)),
+    "conv2d_input_grad": lambda: partial(
+        fastconv.conv2d_input_grad,
+        floats(32, 56, 56, 128),
+        floats(7, 7, 128, 128),
+        (32, 112, 112, 128),
+        strides=2,
+        padding="same",
+    ),
+    "conv2d_kernel_grad": lambda: partial(
+        fastconv.conv2d_kernel_grad, floats(32, 62, 62, 128), floats(32, 56, 56, 128), (7, 7, 128, 128)
+    ),
     "max_pool2d": lambda: partial(fastconv.max_pool2d, floats(8, 224, 224, 64), 61, strides=1),
-    "max_pool2d_grad": lambda: partial(fastconv.max_pool2d_grad, floats(1, 160, 160, 64), floats(1, 100, 100, 64), 61,
-                                       strides=1),
-    "avg_pool2d_grad": lambda: partial(fastconv.avg_pool2d_grad, floats(4, 164, 164, 64), (4, 224, 224, 64), 61,
-                                       strides=1),
+    "max_pool2d_grad": lambda: partial(
+        fastconv.max_pool2d_grad, floats(1, 160, 160, 64), floats(1, 100, 100, 64), 61, strides=1
+    ),
+    "avg_pool2d_grad": lambda: partial(
+        fastconv.avg_pool2d_grad, floats(4, 164, 164, 64), (4, 224, 224, 64), 61, strides=1
+    ),
     "softmax": lambda: partial(fastconv.softmax, rng.random((7000, 8000))),
     "dense": lambda: partial(fastconv.dense, rng.random((3000, 3000)), rng.random((3000, 3000))),
 }
@@ -154,7 +171,7 @@ def test_what_is_computed_in_place_is_not_left_half_done(alarm):
 
     def in_place():
         fastconv.gelu(x, out=x)
-        signal.pause()      # where it was over before the signal came
+        signal.pause()  # where it was over before the signal came
 
     with fastconv.threads(1), pytest.raises(Interrupt) as caught:
         alarm(interrupt, in_place)
@@ -169,7 +186,7 @@ def test_a_handler_may_make_calls_of_its_own(alarm):
 
     def call():
         result = conv2d(x, kernel)
-        while not seen:     # where it was over before the signal came
+        while not seen:  # where it was over before the signal came
             time.sleep(0.01)
         return result
 
@@ -186,7 +203,7 @@ def test_calls_of_other_threads_are_left_alone(alarm):
 
         def wait():
             future.result()
-            signal.pause()      # where it was over before the signal came
+            signal.pause()  # where it was over before the signal came
 
         with pytest.raises(Interrupt):
             alarm(interrupt, wait)
@@ -217,6 +234,7 @@ print(inside, fastconv.relu(np.ones(1))[0])
 
 
 def test_ctrl_c(tmp_path):
-    process = subprocess.run([sys.executable, "-c", SIGINT], cwd=tmp_path, text=True, capture_output=True, timeout=120,
-                             check=False)
+    process = subprocess.run(
+        [sys.executable, "-c", SIGINT], cwd=tmp_path, text=True, capture_output=True, timeout=120, check=False
+    )
     assert (process.stdout, process.returncode) == ("True 1.0\n", 0), process.stderr

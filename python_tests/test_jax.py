@@ -1,4 +1,5 @@
 """fastconv.jax: values and derivatives of two orders, dtypes, errors."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -157,8 +158,9 @@ def test_softmax_over_several_axes(axes):
     all_close(gradients(lambda t: fj.softmax(t, axes), x), gradients(lambda t: jax.nn.softmax(t, tuple(axes)), x))
 
 
-@pytest.mark.parametrize("arguments", [(0.0, None, 0.5), (0.25, 1.5, 0.0), (0.5, 1.0, 0.25), (0.1, None, 0), (0, 6, 0)],
-                         ids=str)
+@pytest.mark.parametrize(
+    "arguments", [(0.0, None, 0.5), (0.25, 1.5, 0.0), (0.5, 1.0, 0.25), (0.1, None, 0), (0, 6, 0)], ids=str
+)
 def test_relu_with_arguments_and_its_derivatives(arguments):
     def stock(x):
         slope, most, threshold = arguments
@@ -177,8 +179,11 @@ def test_relu_with_arguments_and_its_derivatives(arguments):
 
 
 POOLS = {
-    "plain": {}, "overlapping": {"pool_size": 3, "strides": 2}, "same": {"pool_size": (3, 2), "padding": "same"},
-    "gaps": {"pool_size": 2, "strides": 3}, "explicit": {"pool_size": 3, "padding": ((1, 2), (0, 1))},
+    "plain": {},
+    "overlapping": {"pool_size": 3, "strides": 2},
+    "same": {"pool_size": (3, 2), "padding": "same"},
+    "gaps": {"pool_size": 2, "strides": 3},
+    "explicit": {"pool_size": 3, "padding": ((1, 2), (0, 1))},
     "first": {"data_format": "channels_first", "padding": "same"},
 }
 
@@ -213,8 +218,11 @@ def test_max_pool_gradient_goes_to_the_first_of_equals():
 
 
 TRANSPOSED = {
-    "valid": {"strides": 2}, "same": {"strides": (2, 3), "padding": "same"}, "dilated": {"dilation_rate": 2},
-    "extra": {"strides": 3, "output_padding": (1, 2)}, "first": {"strides": 2, "data_format": "channels_first"},
+    "valid": {"strides": 2},
+    "same": {"strides": (2, 3), "padding": "same"},
+    "dilated": {"dilation_rate": 2},
+    "extra": {"strides": 3, "output_padding": (1, 2)},
+    "first": {"strides": 2, "data_format": "channels_first"},
 }
 
 
@@ -252,29 +260,32 @@ def test_empty_batch():
     assert fj.softmax(jnp.zeros([0, 3])).shape == (0, 3)
 
 
-@pytest.mark.parametrize("call, error, words", [
-    (lambda x, k: fj.conv2d(x[0], k), ValueError, "`x` must have 4 dimensions"),
-    (lambda x, k: fj.conv2d(x, k[0]), ValueError, "`kernel` must have 4 dimensions"),
-    (lambda x, k: fj.conv2d(x.astype(int), k), TypeError, "`x` must be float16"),
-    (lambda x, k: fj.conv2d(x, k.astype("float32")), TypeError, "`kernel` must have the dtype"),
-    (lambda x, k: fj.conv2d(x, k, jnp.ones(3)), ValueError, r"`bias` must have shape \(1,\)"),
-    (lambda x, k: fj.conv2d(x, k, strides=0), ValueError, "`strides`"),
-    (lambda x, k: fj.conv2d(x, k, padding="full"), ValueError, "`padding`"),
-    (lambda x, k: fj.conv2d(x, k, activation="wild"), ValueError, "`activation`"),
-    (lambda x, k: fj.conv2d(x, k, activation="elu", alpha="a"), TypeError, "`alpha`"),
-    (lambda x, k: fj.conv2d(x, k, data_format="NHWC"), ValueError, "`data_format`"),
-    (lambda x, k: fj.conv2d(x, k, groups=2), ValueError, "`kernel` must have"),
-    (lambda x, k: fj.conv2d(x, jnp.ones((4, 1, 3, 3))), ValueError, r"read as \(k_h, .*; one in PyTorch's order"),
-    (lambda x, k: fj.conv2d(x, jnp.ones((5, 3, 1, 1))), ValueError, "does not fit into `x`"),
-    (lambda x, k: fj.conv2d_transpose(x, k, padding=((0, 0), (0, 0))), ValueError, "`padding`"),
-    (lambda x, k: fj.conv2d_transpose(x, k, strides=2, output_padding=2), ValueError, "`output_padding`"),
-    (lambda x, k: fj.max_pool2d(x[0]), ValueError, "`x` must have 4 dimensions"),
-    (lambda x, k: fj.avg_pool2d(x, 0), ValueError, "`pool_size`"),
-    (lambda x, k: fj.avg_pool2d(x, 2, padding=((2, 0), (0, 0))), ValueError, "`padding` must be smaller"),
-    (lambda x, k: fj.softmax(x, 4), ValueError, "`axis`"),
-    (lambda x, k: fj.dense(x, k), ValueError, "`kernel` must have 2 dimensions"),
-    (lambda x, k: fj.dense(x, k[0, 0].repeat(2, 0)), ValueError, "`kernel` must have as many rows as `x`"),
-])
+@pytest.mark.parametrize(
+    "call, error, words",
+    [
+        (lambda x, k: fj.conv2d(x[0], k), ValueError, "`x` must have 4 dimensions"),
+        (lambda x, k: fj.conv2d(x, k[0]), ValueError, "`kernel` must have 4 dimensions"),
+        (lambda x, k: fj.conv2d(x.astype(int), k), TypeError, "`x` must be float16"),
+        (lambda x, k: fj.conv2d(x, k.astype("float32")), TypeError, "`kernel` must have the dtype"),
+        (lambda x, k: fj.conv2d(x, k, jnp.ones(3)), ValueError, r"`bias` must have shape \(1,\)"),
+        (lambda x, k: fj.conv2d(x, k, strides=0), ValueError, "`strides`"),
+        (lambda x, k: fj.conv2d(x, k, padding="full"), ValueError, "`padding`"),
+        (lambda x, k: fj.conv2d(x, k, activation="wild"), ValueError, "`activation`"),
+        (lambda x, k: fj.conv2d(x, k, activation="elu", alpha="a"), TypeError, "`alpha`"),
+        (lambda x, k: fj.conv2d(x, k, data_format="NHWC"), ValueError, "`data_format`"),
+        (lambda x, k: fj.conv2d(x, k, groups=2), ValueError, "`kernel` must have"),
+        (lambda x, k: fj.conv2d(x, jnp.ones((4, 1, 3, 3))), ValueError, r"read as \(k_h, .*; one in PyTorch's order"),
+        (lambda x, k: fj.conv2d(x, jnp.ones((5, 3, 1, 1))), ValueError, "does not fit into `x`"),
+        (lambda x, k: fj.conv2d_transpose(x, k, padding=((0, 0), (0, 0))), ValueError, "`padding`"),
+        (lambda x, k: fj.conv2d_transpose(x, k, strides=2, output_padding=2), ValueError, "`output_padding`"),
+        (lambda x, k: fj.max_pool2d(x[0]), ValueError, "`x` must have 4 dimensions"),
+        (lambda x, k: fj.avg_pool2d(x, 0), ValueError, "`pool_size`"),
+        (lambda x, k: fj.avg_pool2d(x, 2, padding=((2, 0), (0, 0))), ValueError, "`padding` must be smaller"),
+        (lambda x, k: fj.softmax(x, 4), ValueError, "`axis`"),
+        (lambda x, k: fj.dense(x, k), ValueError, "`kernel` must have 2 dimensions"),
+        (lambda x, k: fj.dense(x, k[0, 0].repeat(2, 0)), ValueError, "`kernel` must have as many rows as `x`"),
+    ],
+)
 def test_errors_say_what_is_wrong(call, error, words):
     with pytest.raises(error, match=words):
         call(jnp.ones([1, 4, 4, 1]), jnp.ones([3, 3, 1, 1]))

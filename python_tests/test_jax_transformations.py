@@ -1,4 +1,5 @@
 """JAX's transformations of fastconv.jax: mapping, differentiating in both modes, shapes, exported programs."""
+
 import functools
 
 import jax
@@ -29,11 +30,15 @@ MAPPED = {
 
 @pytest.mark.parametrize(("function", "axes"), MAPPED.values(), ids=MAPPED)
 def test_mapping(function, axes):
-    inputs = [random(shape if axis is None else (*shape[:axis], 3, *shape[axis:]), seed=i) for i, (shape, axis) in
-              enumerate(zip([(2, 5, 6, 2), (3, 2, 2, 4), (4,)], axes, strict=True))]
+    inputs = [
+        random(shape if axis is None else (*shape[:axis], 3, *shape[axis:]), seed=i)
+        for i, (shape, axis) in enumerate(zip([(2, 5, 6, 2), (3, 2, 2, 4), (4,)], axes, strict=True))
+    ]
     one = compiled(function)
-    each = [one(*(a if axis is None else jnp.take(a, i, axis) for a, axis in zip(inputs, axes, strict=True)))
-            for i in range(3)]
+    each = [
+        one(*(a if axis is None else jnp.take(a, i, axis) for a, axis in zip(inputs, axes, strict=True)))
+        for i in range(3)
+    ]
     all_close(compiled(jax.vmap(function, axes))(*inputs), jax.tree.map(lambda *parts: jnp.stack(parts), *each))
 
 
@@ -59,19 +64,26 @@ def test_other_transformations():
         return lambda *a: jnp.sum(function(*a)[..., 0] ** 2)
 
     def scanned(function):
-        return lambda *a: jax.lax.scan(lambda total, i: (total + function(i * a[0], *a[1:]), None), 0.0,
-                                       jnp.arange(3.0))[0]
+        return lambda *a: jax.lax.scan(
+            lambda total, i: (total + function(i * a[0], *a[1:]), None), 0.0, jnp.arange(3.0)
+        )[0]
 
-    for transform in (lambda f: jax.hessian(f, 2), lambda f: jax.jacrev(jax.jacrev(f, 2), 2),
-                      lambda f: jax.grad(jax.checkpoint(f), (0, 1, 2)), lambda f: jax.grad(scanned(f), (1, 2)),
-                      lambda f: lambda *a: jax.linearize(f, *a)[1](*a)):
+    for transform in (
+        lambda f: jax.hessian(f, 2),
+        lambda f: jax.jacrev(jax.jacrev(f, 2), 2),
+        lambda f: jax.grad(jax.checkpoint(f), (0, 1, 2)),
+        lambda f: jax.grad(scanned(f), (1, 2)),
+        lambda f: lambda *a: jax.linearize(f, *a)[1](*a),
+    ):
         all_close(compiled(transform(loss(network)))(*inputs), compiled(transform(loss(stock_network)))(*inputs))
 
 
 def test_transposing_a_linear_function():
     x, kernel = random((2, 9, 8, 4)), random((3, 2, 4, 8), seed=1)
-    for ours, stock in ((lambda t: fj.conv2d(t, kernel), lambda t: stock_conv2d(t, kernel)),
-                        (lambda t: fj.avg_pool2d(t, 3), lambda t: stock_pool(True, t, 3))):
+    for ours, stock in (
+        (lambda t: fj.conv2d(t, kernel), lambda t: stock_conv2d(t, kernel)),
+        (lambda t: fj.avg_pool2d(t, 3), lambda t: stock_pool(True, t, 3)),
+    ):
         ct = random(stock(x).shape, seed=4)
         all_close(jax.linear_transpose(ours, x)(ct), jax.linear_transpose(stock, x)(ct))
 
@@ -99,8 +111,9 @@ EVERYTHING = {
     "strided": lambda x, k, b: derivatives(lambda *a: fj.conv2d(*a, padding=((1, 0), (2, 1)), strides=2), x, k),
     "dense": lambda x, k, b: derivatives(lambda *a: fj.dense(*a, activation="relu"), x, k[0, 0], b),
     "transposed": lambda x, k, b: fj.conv2d_transpose(x, jnp.swapaxes(k, 2, 3), strides=2, activation="softplus"),
-    "activations": lambda x, k, b: [derivatives(functools.partial(fj.activation, activation=name, alpha=0.3), x)
-                                    for name in STOCK_ACTIVATIONS],
+    "activations": lambda x, k, b: [
+        derivatives(functools.partial(fj.activation, activation=name, alpha=0.3), x) for name in STOCK_ACTIVATIONS
+    ],
     "first": lambda x, k, b: fj.avg_pool2d(x, 2, data_format="channels_first", padding=((0, 0), (1, 0))),
 }
 

@@ -1,4 +1,5 @@
 """The layers' tests on Keras' other backends, each in a process of its own."""
+
 import os
 import subprocess
 import sys
@@ -8,10 +9,15 @@ from pathlib import Path
 import keras
 import pytest
 
-FILES = [str(Path(__file__).with_name(f"{part}.py"))
-         for part in ("test_keras_layers", "test_keras_models", "test_keras_batchnorm", "keras_drawn")]
-BACKENDS = [name for name in ("tensorflow", "torch", "jax", "numpy")
-            if find_spec(name) is not None and name != keras.backend.backend()]
+FILES = [
+    str(Path(__file__).with_name(f"{part}.py"))
+    for part in ("test_keras_layers", "test_keras_models", "test_keras_batchnorm", "keras_drawn")
+]
+BACKENDS = [
+    name
+    for name in ("tensorflow", "torch", "jax", "numpy")
+    if find_spec(name) is not None and name != keras.backend.backend()
+]
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +33,19 @@ def runs(tmp_path_factory):
 
 def start(backend, folder):
     # JAX spends most of its time compiling what runs once.
-    environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3",
-                                "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    environment = os.environ | {
+        "KERAS_BACKEND": backend,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+    }
     with open(folder / "log", "w") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--tb=short", "--show-capture=no", *FILES],
-            cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

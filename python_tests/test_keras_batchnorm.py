@@ -1,4 +1,5 @@
 """Convolutions that compute the batch normalization after them in inference, on any backend of Keras."""
+
 import keras
 import numpy as np
 import pytest
@@ -23,8 +24,9 @@ NORMALIZATIONS = {
 
 def network(head, after=(), **normalization):
     keras.utils.set_random_seed(0)
-    model = keras.Sequential([
-        keras.Input((12, 12, 4)), head(), LAYERS.BatchNormalization(**normalization), *after], name="net")
+    model = keras.Sequential(
+        [keras.Input((12, 12, 4)), head(), LAYERS.BatchNormalization(**normalization), *after], name="net"
+    )
     keras.utils.set_random_seed(1)
     rng = np.random.default_rng(0)
     for variable in model.variables:
@@ -93,6 +95,7 @@ def test_a_mode_of_its_own_and_two_readers():
 
 def block(x, filters, strides=1, shortcut_first=True):
     """A residual block of He et al. (2016), with a projected shortcut where the shapes differ."""
+
     def shortcut():
         same = x.shape[-1] == filters and strides == 1
         return x if same else LAYERS.BatchNormalization()(LAYERS.Conv2D(filters, 1, strides=strides)(x))
@@ -108,15 +111,28 @@ def mixed(x):
     shared = LAYERS.Conv2D(4, 3, padding="same")
     normalized = [LAYERS.BatchNormalization()(LAYERS.Conv2D(4, 3, padding="same")(x)) for _ in range(6)]
     pooled = LAYERS.GlobalAveragePooling2D(keepdims=True)(x)
-    return LAYERS.Concatenate()([
-        LAYERS.Add()([normalized[0], pooled]), LAYERS.Add()([normalized[1], normalized[1]]),
-        LAYERS.Add()([normalized[2], x, x]), LAYERS.Add()([normalized[3], shared(shared(x))]),
-        LAYERS.ReLU()(LAYERS.Subtract()([x, normalized[4]])), LAYERS.Add()([LAYERS.ReLU()(x), normalized[5]])])
+    return LAYERS.Concatenate()(
+        [
+            LAYERS.Add()([normalized[0], pooled]),
+            LAYERS.Add()([normalized[1], normalized[1]]),
+            LAYERS.Add()([normalized[2], x, x]),
+            LAYERS.Add()([normalized[3], shared(shared(x))]),
+            LAYERS.ReLU()(LAYERS.Subtract()([x, normalized[4]])),
+            LAYERS.Add()([LAYERS.ReLU()(x), normalized[5]]),
+        ]
+    )
 
 
-@pytest.mark.parametrize("build", [
-    lambda x: block(block(x, 4), 4), lambda x: block(block(x, 8, 2), 8), lambda x: block(x, 8, shortcut_first=False),
-    mixed], ids=["identity", "projected", "shortcut last", "mixed"])
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x: block(block(x, 4), 4),
+        lambda x: block(block(x, 8, 2), 8),
+        lambda x: block(x, 8, shortcut_first=False),
+        mixed,
+    ],
+    ids=["identity", "projected", "shortcut last", "mixed"],
+)
 def test_residual_blocks(build):
     model = residual(build)
     expected, predicted = run(model, images(), training=False), model.predict(images(5), verbose=0)
@@ -138,9 +154,16 @@ def residual(build):
 
 
 # Without strides: TensorFlow's own gradient of a strided 1x1 convolution writes out of bounds.
-@pytest.mark.parametrize("build", [
-    lambda x: block(block(x, 4), 4), lambda x: block(block(x, 8), 8), lambda x: block(x, 8, shortcut_first=False),
-    mixed], ids=["identity", "projected", "shortcut last", "mixed"])
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x: block(block(x, 4), 4),
+        lambda x: block(block(x, 8), 8),
+        lambda x: block(x, 8, shortcut_first=False),
+        mixed,
+    ],
+    ids=["identity", "projected", "shortcut last", "mixed"],
+)
 def test_gradients_of_residual_blocks(build):
     model = residual(build)
     expected = gradients(model, images())
@@ -148,8 +171,9 @@ def test_gradients_of_residual_blocks(build):
         np.testing.assert_allclose(actual, grad, atol=2e-5 * max(1, np.abs(grad).max()))
 
 
-@pytest.mark.parametrize("head", [
-    lambda: LAYERS.Conv1D(4, 3, padding="same"), lambda: LAYERS.DepthwiseConv1D(3, padding="same")])
+@pytest.mark.parametrize(
+    "head", [lambda: LAYERS.Conv1D(4, 3, padding="same"), lambda: LAYERS.DepthwiseConv1D(3, padding="same")]
+)
 def test_residual_blocks_of_one_dimension(head):
     x = keras.Input((12, 4))
     start = LAYERS.ReLU()(x)

@@ -2,6 +2,7 @@
 
 ``FASTCONV_EXAMPLES=500 pytest python_tests/test_keras_drawn.py --hypothesis-seed=1`` draws others.
 """
+
 import pytest
 import tensorflow as tf
 from drawn import examples

@@ -2,6 +2,7 @@
 
 ``FASTCONV_EXAMPLES=500 pytest python_tests/test_keras_fit.py --hypothesis-seed=1`` draws others.
 """
+
 from importlib.util import find_spec
 
 import keras
@@ -86,14 +87,21 @@ def cases(draw):
     kind = draw(st.sampled_from(KINDS))
     rows, size = draw(st.integers(1, 60)), draw(st.integers(1, 9))
     return {
-        "kind": kind, "rows": rows, "size": size, "epochs": draw(st.integers(1, 4)),
-        "optimizer": draw(st.sampled_from(sorted(OPTIMIZERS))), "shuffle": draw(st.booleans()),
-        "reshuffle": draw(st.booleans()), "seed": draw(st.sampled_from([None, 3])), "weighted": draw(st.booleans()),
+        "kind": kind,
+        "rows": rows,
+        "size": size,
+        "epochs": draw(st.integers(1, 4)),
+        "optimizer": draw(st.sampled_from(sorted(OPTIMIZERS))),
+        "shuffle": draw(st.booleans()),
+        "reshuffle": draw(st.booleans()),
+        "seed": draw(st.sampled_from([None, 3])),
+        "weighted": draw(st.booleans()),
         "way": draw(st.permutations(["shuffle", "batch", "repeat", "cache", "prefetch", "filter"])),
         "ways": draw(st.integers(0, 6)),
         "steps": draw(st.sampled_from([None, None, 1, 3, 20])),
         "validation": draw(st.sampled_from([None, "split", "data", "steps"])),
-        "late": draw(st.sampled_from([None, 0, 1])), "stop": draw(st.sampled_from([None, None, 1])),
+        "late": draw(st.sampled_from([None, 0, 1])),
+        "stop": draw(st.sampled_from([None, None, 1])),
         "fails": draw(st.sampled_from([None, None, None, 0, 2, 6])),
     }
 
@@ -109,10 +117,12 @@ def dataset(case, given):
     data = tf.data.Dataset.from_tensor_slices(given)
     steps = {
         "shuffle": lambda d: d.shuffle(16, seed=case["seed"], reshuffle_each_iteration=case["reshuffle"]),
-        "repeat": lambda d: d.repeat(2), "cache": lambda d: d.cache(), "prefetch": lambda d: d.prefetch(2),
+        "repeat": lambda d: d.repeat(2),
+        "cache": lambda d: d.cache(),
+        "prefetch": lambda d: d.prefetch(2),
         "filter": lambda d: d.filter(lambda x, *_: tf.reshape(x, [-1])[0] >= 0),
     }
-    chosen = case["way"][:case["ways"]]
+    chosen = case["way"][: case["ways"]]
     for way in [*chosen, *(["batch"] if "batch" not in chosen else [])]:
         data = data.batch(case["size"]) if way == "batch" else steps[way](data)
     return data
@@ -121,16 +131,21 @@ def dataset(case, given):
 def data_of(case):
     """The first arguments of `fit`."""
     given, size = arrays(case["rows"], case["weighted"]), case["size"]
-    batches = [tuple(part[i:i + size] for part in given) for i in range(0, case["rows"], size)]
+    batches = [tuple(part[i : i + size] for part in given) for i in range(0, case["rows"], size)]
     if case["kind"] == "arrays":
-        return {"x": given[0], "y": given[1], "batch_size": size,
-                **({"sample_weight": given[2]} if case["weighted"] else {})}
+        return {
+            "x": given[0],
+            "y": given[1],
+            "batch_size": size,
+            **({"sample_weight": given[2]} if case["weighted"] else {}),
+        }
     if case["kind"] == "dataset":
         return {"x": dataset(case, given)}
     if case["kind"] == "sequence":
         return {"x": Sequence(batches, case["fails"])}
     if case["kind"] == "loader":
         import torch
+
         tensors = [torch.from_numpy(part) for part in given]
         return {"x": torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*tensors), batch_size=size)}
     return {"x": generator(batches, case["fails"])}
@@ -144,8 +159,12 @@ def generator(batches, fails):
 
 
 def keywords(case):
-    given = {"epochs": case["epochs"], "verbose": 0, "steps_per_epoch": case["steps"],
-             "shuffle": case["shuffle"] and case["kind"] == "arrays"}
+    given = {
+        "epochs": case["epochs"],
+        "verbose": 0,
+        "steps_per_epoch": case["steps"],
+        "shuffle": case["shuffle"] and case["kind"] == "arrays",
+    }
     if case["kind"] == "generator" and not case["steps"]:
         given["steps_per_epoch"] = 2
     if case["validation"] == "split" and case["kind"] == "arrays" and case["rows"] > 3:
@@ -167,8 +186,13 @@ def fitted(case):
         found["history"] = model.fit(**data_of(case), **keywords(case), callbacks=[events]).history
     except (Failure, ValueError, tf.errors.OpError) as error:
         found["raised"] = type(error).__name__
-    return found | {"seen": model.seen, "calls": events.calls, "batches": sorted(events.batches),
-                    "iterations": int(model.optimizer.iterations), "weights": model.get_weights()}
+    return found | {
+        "seen": model.seen,
+        "calls": events.calls,
+        "batches": sorted(events.batches),
+        "iterations": int(model.optimizer.iterations),
+        "weights": model.get_weights(),
+    }
 
 
 def assert_alike(actual, expected):
@@ -176,15 +200,32 @@ def assert_alike(actual, expected):
     assert {key: actual.get(key) for key in exact} == {key: expected.get(key) for key in exact}
     assert [call[:-1] for call in actual["calls"]] == [call[:-1] for call in expected["calls"]]
     for name in ("calls", "history", "weights"):
-        numbers = [[leaf for leaf in keras.tree.flatten(found.get(name)) if isinstance(leaf, float | np.ndarray)]
-                   for found in (actual, expected)]
+        numbers = [
+            [leaf for leaf in keras.tree.flatten(found.get(name)) if isinstance(leaf, float | np.ndarray)]
+            for found in (actual, expected)
+        ]
         for a, e in zip(*numbers, strict=True):
             np.testing.assert_allclose(a, e, rtol=1e-4, atol=1e-5)
 
 
-PLAIN = {"kind": "dataset", "rows": 39, "size": 3, "epochs": 4, "optimizer": "adam", "shuffle": True, "reshuffle": True,
-         "seed": 3, "weighted": False, "way": ["shuffle", "batch", "prefetch", "filter"], "ways": 3, "steps": None,
-         "validation": None, "late": None, "stop": None, "fails": None}
+PLAIN = {
+    "kind": "dataset",
+    "rows": 39,
+    "size": 3,
+    "epochs": 4,
+    "optimizer": "adam",
+    "shuffle": True,
+    "reshuffle": True,
+    "seed": 3,
+    "weighted": False,
+    "way": ["shuffle", "batch", "prefetch", "filter"],
+    "ways": 3,
+    "steps": None,
+    "validation": None,
+    "late": None,
+    "stop": None,
+    "fails": None,
+}
 
 
 @pytest.mark.filterwarnings("ignore:.*ran out of data:UserWarning")

@@ -1,4 +1,5 @@
 """Every Keras layer against the stock one, on any backend of Keras: values, gradients, configs, shapes, dtypes."""
+
 import functools
 import logging
 
@@ -72,7 +73,7 @@ LAYERS = {
     "dense": ("Dense", dict(units=4, activation="relu")),
 }
 if BACKEND == "numpy":
-    del LAYERS["softmax, two axes"], LAYERS["softmax, apart"]       # which Keras itself does not compute
+    del LAYERS["softmax, two axes"], LAYERS["softmax, apart"]  # which Keras itself does not compute
 
 
 @pytest.fixture(autouse=True)
@@ -105,8 +106,21 @@ def test_values_and_gradients_are_the_stock_layers(kind, arguments):
         np.testing.assert_allclose(a, e, atol=2e-5, rtol=1e-5)
 
 
-SECOND = ["conv, same, strided", "conv, gelu", "depthwise", "separable", "transpose, same", "average pool", "max pool",
-          "global average", "activation, elu", "relu, all", "prelu", "softmax", "dense"]
+SECOND = [
+    "conv, same, strided",
+    "conv, gelu",
+    "depthwise",
+    "separable",
+    "transpose, same",
+    "average pool",
+    "max pool",
+    "global average",
+    "activation, elu",
+    "relu, all",
+    "prelu",
+    "softmax",
+    "dense",
+]
 
 
 @pytest.mark.parametrize("kind, arguments", [LAYERS[name] for name in SECOND], ids=SECOND)
@@ -144,8 +158,13 @@ def test_every_layer_is_tested():
     assert {kind for kind, _ in LAYERS.values()} == set(STOCK)
 
 
-COMBINED = [dict(groups=2), dict(padding="same", strides=2), dict(groups=4, use_bias=False),
-            dict(strides=2, dilation_rate=2), dict(strides=(1, 2), dilation_rate=(3, 1), padding="same", groups=2)]
+COMBINED = [
+    dict(groups=2),
+    dict(padding="same", strides=2),
+    dict(groups=4, use_bias=False),
+    dict(strides=2, dilation_rate=2),
+    dict(strides=(1, 2), dilation_rate=(3, 1), padding="same", groups=2),
+]
 
 
 @pytest.mark.parametrize("arguments", COMBINED)
@@ -154,45 +173,72 @@ def test_formats_groups_and_dilated_strides_are_native(arguments, data_format, c
     x = images(shape=(2, 9, 8, 4))
     layer = fk.Conv2D(8, 3, activation="relu", data_format=data_format, bias_initializer="random_normal", **arguments)
     given = np.moveaxis(x, 3, 1) if data_format == "channels_first" else x
-    y, = values(layer(given))
+    (y,) = values(layer(given))
     bias = layer.bias.numpy() if layer.use_bias else None
     window = {name: value for name, value in arguments.items() if name != "use_bias"}
-    expected = fastconv.conv2d(given, keras.ops.convert_to_numpy(layer.kernel), bias, activation="relu",
-                               data_format=data_format, **window)
+    expected = fastconv.conv2d(
+        given, keras.ops.convert_to_numpy(layer.kernel), bias, activation="relu", data_format=data_format, **window
+    )
     np.testing.assert_allclose(y, expected, atol=1e-5)
     assert y.shape == layer.compute_output_shape(given.shape)
     assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
     assert not caplog.records
 
 
-@pytest.mark.parametrize("kind, arguments", [
-    ("DepthwiseConv2D", DEPTH | dict(depth_multiplier=2, strides=2, dilation_rate=2)), ("SeparableConv2D", CONV),
-    ("Conv2DTranspose", CONV | dict(strides=2, dilation_rate=2, padding="same")), ("MaxPooling2D", {}),
-    ("Conv1D", CONV | dict(padding="causal")), ("Conv1DTranspose", CONV | dict(strides=2)), ("GlobalMaxPooling2D", {}),
-    ("AveragePooling2D", dict(pool_size=2, padding="same")), ("MaxPooling1D", {}), ("GlobalAveragePooling1D", {})],
-    ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    "kind, arguments",
+    [
+        ("DepthwiseConv2D", DEPTH | dict(depth_multiplier=2, strides=2, dilation_rate=2)),
+        ("SeparableConv2D", CONV),
+        ("Conv2DTranspose", CONV | dict(strides=2, dilation_rate=2, padding="same")),
+        ("MaxPooling2D", {}),
+        ("Conv1D", CONV | dict(padding="causal")),
+        ("Conv1DTranspose", CONV | dict(strides=2)),
+        ("GlobalMaxPooling2D", {}),
+        ("AveragePooling2D", dict(pool_size=2, padding="same")),
+        ("MaxPooling1D", {}),
+        ("GlobalAveragePooling1D", {}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_channels_first_is_channels_last_turned(kind, arguments, caplog):
     x = images(kind)
     last, first = (getattr(fk, kind)(data_format=f, **arguments) for f in ("channels_last", "channels_first"))
-    expected, = values(last(x))
+    (expected,) = values(last(x))
     turned = np.moveaxis(x, -1, 1)
     first.build(turned.shape)
     first.set_weights(last.get_weights())
-    y, = values(first(turned))
+    (y,) = values(first(turned))
     np.testing.assert_allclose(np.moveaxis(y, 1, -1), expected, atol=1e-5)
     assert not caplog.records
 
 
-@pytest.mark.parametrize("arguments", [dict(strides=0), dict(dilation_rate=0, strides=2), dict(dilation_rate="x"),
-                                       dict(strides=2, dilation_rate=(2, 2, 2))], ids=str)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        dict(strides=0),
+        dict(dilation_rate=0, strides=2),
+        dict(dilation_rate="x"),
+        dict(strides=2, dilation_rate=(2, 2, 2)),
+    ],
+    ids=str,
+)
 def test_wrong_arguments_are_keras_errors(arguments):
     with pytest.raises(ValueError, match=r"strides|dilation_rate"):
         fk.Conv2D(4, 3, **arguments)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "float64", "bfloat16"])
-@pytest.mark.parametrize("kind, arguments", [("Conv2D", CONV | dict(activation="relu")), ("DepthwiseConv2D", DEPTH),
-                                             ("Conv2DTranspose", CONV), ("MaxPooling2D", {}), ("PReLU", {})])
+@pytest.mark.parametrize(
+    "kind, arguments",
+    [
+        ("Conv2D", CONV | dict(activation="relu")),
+        ("DepthwiseConv2D", DEPTH),
+        ("Conv2DTranspose", CONV),
+        ("MaxPooling2D", {}),
+        ("PReLU", {}),
+    ],
+)
 def test_dtype_policies(kind, arguments, policy):
     if BACKEND == "jax" and policy == "float64":
         policy = "float32"
@@ -220,6 +266,7 @@ def test_lora_and_own_convolution_op():
         class Doubled(parent):
             def convolution_op(self, inputs, kernel):
                 return super().convolution_op(inputs, kernel * 2)
+
         return Doubled(4, 3, activation="relu")
 
     ours, theirs = doubled(fk.Conv2D), doubled(keras.layers.Conv2D)
@@ -250,8 +297,11 @@ def test_relu_with_arguments_as_a_layers_activation(caplog):
     with caplog.at_level(logging.INFO, "fastconv"):
         for keywords in (dict(max_value=6.0), dict(threshold=0.25, max_value=0.75), dict(negative_slope=0.1)):
             activation = functools.partial(relu, **keywords)
-            for kind, arguments in (("Conv2D", dict(filters=3, kernel_size=2)), ("Dense", dict(units=4)),
-                                    ("Activation", {})):
+            for kind, arguments in (
+                ("Conv2D", dict(filters=3, kernel_size=2)),
+                ("Dense", dict(units=4)),
+                ("Activation", {}),
+            ):
                 stock, fast = twins(kind, arguments | dict(activation=activation), x)
                 for a, e in zip(*(gradients(layer, x) for layer in (fast, stock)), strict=True):
                     np.testing.assert_allclose(a, e, atol=2e-5, rtol=1e-5)
@@ -264,8 +314,10 @@ def test_relu_with_arguments_as_a_layers_activation(caplog):
 def test_masks_of_global_average_pooling_are_keras(caplog):
     x = images("1D")
     mask = np.arange(8)[None] < np.array([[3], [8]])
-    ours, stock = (layer(keras.ops.convert_to_tensor(x), mask=keras.ops.convert_to_tensor(mask))
-                   for layer in (fk.GlobalAveragePooling1D(), STOCK["GlobalAveragePooling1D"]()))
+    ours, stock = (
+        layer(keras.ops.convert_to_tensor(x), mask=keras.ops.convert_to_tensor(mask))
+        for layer in (fk.GlobalAveragePooling1D(), STOCK["GlobalAveragePooling1D"]())
+    )
     np.testing.assert_allclose(*values(ours, stock), atol=1e-6)
 
 

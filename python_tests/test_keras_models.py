@@ -1,4 +1,5 @@
 """Models of fastconv's Keras layers on any backend of Keras: training, accelerate and restore, files, wrappers."""
+
 import keras
 import numpy as np
 import pytest
@@ -16,10 +17,20 @@ def seeded():
 
 
 def sequential(layers):
-    return keras.Sequential([
-        keras.Input((12, 12, 1)), layers.Conv2D(4, 3), layers.ReLU(), layers.MaxPooling2D(2),
-        layers.Conv2D(6, 3, padding="same", activation="tanh"), layers.AveragePooling2D(2), layers.Conv2D(5, 1),
-        layers.Activation("gelu"), keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")])
+    return keras.Sequential(
+        [
+            keras.Input((12, 12, 1)),
+            layers.Conv2D(4, 3),
+            layers.ReLU(),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(6, 3, padding="same", activation="tanh"),
+            layers.AveragePooling2D(2),
+            layers.Conv2D(5, 1),
+            layers.Activation("gelu"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
 
 
 def functional(layers):
@@ -30,8 +41,12 @@ def functional(layers):
     relu = layers.ReLU()
     left, right = relu(first), inner(first)
     shared = layers.Conv2D(4, 3, padding="same")
-    y = keras.layers.Concatenate()([layers.GlobalAveragePooling2D()(relu(shared(shared(left)))),
-                                    layers.GlobalMaxPooling2D()(layers.LeakyReLU(0.1)(right))])
+    y = keras.layers.Concatenate()(
+        [
+            layers.GlobalAveragePooling2D()(relu(shared(shared(left)))),
+            layers.GlobalMaxPooling2D()(layers.LeakyReLU(0.1)(right)),
+        ]
+    )
     return keras.Model(x, keras.layers.Dense(3, activation="softmax")(y))
 
 
@@ -55,9 +70,15 @@ def subclassed(layers):
 
 
 def over_time(layers):
-    return keras.Sequential([
-        keras.Input((3, 4, 4, 1)), keras.layers.TimeDistributed(layers.Conv2D(2, 3, activation="relu")),
-        keras.layers.TimeDistributed(layers.MaxPooling2D()), keras.layers.Flatten(), keras.layers.Dense(3)])
+    return keras.Sequential(
+        [
+            keras.Input((3, 4, 4, 1)),
+            keras.layers.TimeDistributed(layers.Conv2D(2, 3, activation="relu")),
+            keras.layers.TimeDistributed(layers.MaxPooling2D()),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3),
+        ]
+    )
 
 
 NETWORKS = [sequential, functional, subclassed, over_time]
@@ -71,8 +92,11 @@ def digits(network, count=8):
 
 def kinds(model):
     """Where the layers of a model come from."""
-    return {type(layer).__name__: type(layer).__module__.split(".")[0] for layer in model._flatten_layers()
-            if type(layer).__name__ in vars(fk)}
+    return {
+        type(layer).__name__: type(layer).__module__.split(".")[0]
+        for layer in model._flatten_layers()
+        if type(layer).__name__ in vars(fk)
+    }
 
 
 def predict(model, x):
@@ -102,12 +126,18 @@ def test_accelerate_and_restore(network):
 
 def test_an_activation_layer_is_computed_with_the_convolution_before_it(monkeypatch):
     from fastconv.keras import _ops
+
     seen, conv2d = [], _ops.conv2d
-    monkeypatch.setattr(_ops, "conv2d", lambda *args, activation, **more: seen.append(activation) or conv2d(
-        *args, activation=activation, **more))
+    monkeypatch.setattr(
+        _ops,
+        "conv2d",
+        lambda *args, activation, **more: seen.append(activation) or conv2d(*args, activation=activation, **more),
+    )
     monkeypatch.setattr(_ops, "conv2d_pool2d", None)
-    for network, expected in ((sequential, ["relu", "tanh", "linear"]),
-                              (functional, ["linear", "linear", "relu", "linear"])):
+    for network, expected in (
+        (sequential, ["relu", "tanh", "linear"]),
+        (functional, ["linear", "linear", "relu", "linear"]),
+    ):
         x, _ = digits(network)
         model = fk.accelerate(network(LAYERS))
         seen.clear()
@@ -122,7 +152,7 @@ def test_an_activation_layer_is_computed_with_the_convolution_before_it(monkeypa
     assert predict(part, digits(sequential)[0]).min() < 0
 
 
-@pytest.mark.filterwarnings("ignore:Rematerialization:UserWarning")      # Keras' NumPy backend keeps everything
+@pytest.mark.filterwarnings("ignore:Rematerialization:UserWarning")  # Keras' NumPy backend keeps everything
 def test_recomputed_layers_keep_their_own_activation():
     x, _ = digits(sequential)
     with keras.RematScope(mode="full"):
@@ -182,7 +212,7 @@ def test_top_level_names():
 
 
 def fitted(model, x, labels):
-    if BACKEND == "numpy":      # which does not train
+    if BACKEND == "numpy":  # which does not train
         model.compile(loss="sparse_categorical_crossentropy")
         return [model.evaluate(x, labels, verbose=0)]
     model.compile("sgd", "sparse_categorical_crossentropy")

@@ -1,4 +1,5 @@
 """Optimizers' fused update steps against Keras' own."""
+
 import keras
 import numpy as np
 import pytest
@@ -52,11 +53,15 @@ def test_the_fused_step_is_the_stock_step(make, largest, monkeypatch):
 
 
 def test_patching_fuses_and_undoes_it_exactly():
-    before = {(kind, name): vars(kind).get(name) for kind in (K.SGD, K.Adam, K.RMSprop, K.Adadelta)
-              for name in ("update_step", "_backend_update_step")}
+    before = {
+        (kind, name): vars(kind).get(name)
+        for kind in (K.SGD, K.Adam, K.RMSprop, K.Adadelta)
+        for name in ("update_step", "_backend_update_step")
+    }
     with fk.patched():
-        assert all(vars(kind)["update_step"] is not method
-                   for (kind, name), method in before.items() if name == "update_step")
+        assert all(
+            vars(kind)["update_step"] is not method for (kind, name), method in before.items() if name == "update_step"
+        )
         fk.fuse_optimizers()
     assert {key: vars(key[0]).get(key[1]) for key in before} == before
 
@@ -65,8 +70,14 @@ def test_sparse_gradients_keep_the_stock_step():
     fk.fuse_optimizers()
     try:
         keras.utils.set_random_seed(0)
-        model = keras.Sequential([keras.Input((2,), dtype="int32"), keras.layers.Embedding(5, 3),
-                                  keras.layers.Flatten(), keras.layers.Dense(1)])
+        model = keras.Sequential(
+            [
+                keras.Input((2,), dtype="int32"),
+                keras.layers.Embedding(5, 3),
+                keras.layers.Flatten(),
+                keras.layers.Dense(1),
+            ]
+        )
         model.compile("adam", "mse")
         before = model.get_weights()[0]
         model.fit(np.array([[0, 1], [1, 0]]), np.ones((2, 1)), verbose=0)
@@ -106,14 +117,17 @@ def test_variables_of_tensorflow(make):
         fused = train()
     finally:
         fk.unfuse_optimizers()
-    np.testing.assert_allclose(fused, stock, rtol=1e-4, atol=1e-5)     # as above: Keras rounds beta ** step
+    np.testing.assert_allclose(fused, stock, rtol=1e-4, atol=1e-5)  # as above: Keras rounds beta ** step
 
 
 def test_wrong_shapes_and_rules_are_told():
     variable = tf.Variable([1.0, 2.0])
     for gradient, slots, rule, numbers, said in (
-            ([1.0], [], "sgd", [0.1], "shapes"), ([1.0, 1.0], [], "sgd", [0.1, 0.2], "hyper"),
-            ([1.0, 1.0], [], "adam", [0.1] * 5, "slots"), ([1.0, 1.0], [], "unheard-of", [0.1], "rule")):
+        ([1.0], [], "sgd", [0.1], "shapes"),
+        ([1.0, 1.0], [], "sgd", [0.1, 0.2], "hyper"),
+        ([1.0, 1.0], [], "adam", [0.1] * 5, "slots"),
+        ([1.0, 1.0], [], "unheard-of", [0.1], "rule"),
+    ):
         with pytest.raises(tf.errors.InvalidArgumentError, match=said):
             update(rule, [variable], [tf.constant(gradient)], slots, numbers)
     assert variable.numpy().tolist() == [1, 2]

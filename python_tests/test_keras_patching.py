@@ -1,4 +1,5 @@
 """Patching Keras and undoing it: every name, keras.applications, files, old scripts."""
+
 import os
 import subprocess
 import sys
@@ -12,9 +13,14 @@ import fastconv.keras as fk
 from fastconv.keras.patch import STOCK
 
 OLD_NAMES = {
-    "Convolution1D": "Conv1D", "Convolution2D": "Conv2D", "Convolution2DTranspose": "Conv2DTranspose",
-    "SeparableConvolution2D": "SeparableConv2D", "MaxPool1D": "MaxPooling1D", "MaxPool2D": "MaxPooling2D",
-    "AvgPool2D": "AveragePooling2D", "GlobalAvgPool2D": "GlobalAveragePooling2D",
+    "Convolution1D": "Conv1D",
+    "Convolution2D": "Conv2D",
+    "Convolution2DTranspose": "Conv2DTranspose",
+    "SeparableConvolution2D": "SeparableConv2D",
+    "MaxPool1D": "MaxPooling1D",
+    "MaxPool2D": "MaxPooling2D",
+    "AvgPool2D": "AveragePooling2D",
+    "GlobalAvgPool2D": "GlobalAveragePooling2D",
     "GlobalMaxPool2D": "GlobalMaxPooling2D",
 }
 
@@ -22,20 +28,34 @@ OLD_NAMES = {
 def python(code, folder, **environment):
     """Run code with the folder as its argument, with the fastconv that is tested here."""
     environment = os.environ | {"PYTHONPATH": str(Path(fk.__file__).parents[2])} | environment
-    return subprocess.run([sys.executable, "-c", code, str(folder)], cwd=folder, env=environment, capture_output=True,
-                          text=True, timeout=120)
+    return subprocess.run(
+        [sys.executable, "-c", code, str(folder)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
 
 def network(layers):
-    return keras.Sequential([
-        keras.Input((12, 12, 1)), layers.Conv2D(4, 3, activation="relu"), layers.MaxPooling2D(2),
-        layers.Activation("relu"), keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")])
+    return keras.Sequential(
+        [
+            keras.Input((12, 12, 1)),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Activation("relu"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
 
 
 def places():
     """Every public module of Keras with every public name of every layer."""
     import keras.src.layers
     import tensorflow.keras.layers as tf_keras_layers
+
     modules = [keras.layers, keras.src.layers, tf.keras.layers, tf_keras_layers]
     names = {name for module in modules for name, value in vars(module).items() if value in STOCK.values()}
     return [(module, name) for module in modules for name in sorted(names) if hasattr(module, name)]
@@ -53,6 +73,7 @@ def test_patching_covers_every_alias_and_is_undone_exactly():
         for old, name in OLD_NAMES.items():
             assert getattr(keras.layers, old) is getattr(fk, name)
         from tensorflow.keras.layers import MaxPool2D
+
         assert MaxPool2D is fk.MaxPooling2D
         assert keras.layers.Convolution2D(2, 3).name.startswith("conv2d")
         assert isinstance(keras.layers.Conv2D(2, 3), STOCK[fk.Conv2D])

@@ -1,4 +1,5 @@
 """`predict_on_batch` goes straight to a trace that TensorFlow has made: nobody may see it but by the time it takes."""
+
 import functools
 
 import keras
@@ -34,7 +35,7 @@ def three_times(model, x):
 def in_whole_lines(x):
     """A copy that begins on a line of 64 bytes, which TensorFlow takes as it is."""
     cells = np.empty(x.size + 16, x.dtype)
-    copy = cells[-cells.ctypes.data // 4 % 16:][:x.size].reshape(x.shape)
+    copy = cells[-cells.ctypes.data // 4 % 16 :][: x.size].reshape(x.shape)
     copy[:] = x
     return copy
 
@@ -86,10 +87,16 @@ def test_a_shape_that_was_seen_goes_past_the_function():
     assert counting.calls == [X.shape, X[:2].shape, X.shape]
 
 
-@pytest.mark.parametrize("how", [{}, {"jit_compile": True}, {"run_eagerly": True}, {"steps_per_execution": 3}],
-                         ids=["graph", "jit", "eager", "steps"])
-@pytest.mark.parametrize("x", [X, X.astype(np.float64), (9 * X).astype(np.uint8), tf.constant(X), X[::2], X[:1]],
-                         ids=["float32", "float64", "uint8", "tensor", "strided", "one"])
+@pytest.mark.parametrize(
+    "how",
+    [{}, {"jit_compile": True}, {"run_eagerly": True}, {"steps_per_execution": 3}],
+    ids=["graph", "jit", "eager", "steps"],
+)
+@pytest.mark.parametrize(
+    "x",
+    [X, X.astype(np.float64), (9 * X).astype(np.uint8), tf.constant(X), X[::2], X[:1]],
+    ids=["float32", "float64", "uint8", "tensor", "strided", "one"],
+)
 def test_results_are_those_of_keras(x, how):
     found = three_times(small_model(lambda: L.Dense(4, "tanh"), **how), x)
     fk.ungroup_steps()
@@ -171,8 +178,11 @@ def test_results_are_nobody_elses():
     np.testing.assert_array_equal(results[1], X)
 
 
-@pytest.mark.parametrize("layer", [lambda: L.ReLU(), lambda: L.Rescaling(2.0), lambda: L.Activation(tf.nn.elu)],
-                         ids=["relu", "rescaling", "elu"])
+@pytest.mark.parametrize(
+    "layer",
+    [lambda: L.ReLU(), lambda: L.Rescaling(2.0), lambda: L.Activation(tf.nn.elu)],
+    ids=["relu", "rescaling", "elu"],
+)
 def test_the_array_is_only_read(layer):
     x = in_whole_lines(np.full((512, 8), -1, np.float32))
     model = keras.Sequential([keras.Input((8,)), layer()])
@@ -250,12 +260,13 @@ def test_functions_run_eagerly_where_asked():
 def test_batches_of_one_row_from_a_data_set():
     model = small_model()
     rows = tf.data.Dataset.from_tensor_slices(X).batch(1)
-    callback = keras.callbacks.LambdaCallback(on_predict_batch_end=lambda batch, logs: None)    # no groups
+    callback = keras.callbacks.LambdaCallback(on_predict_batch_end=lambda batch, logs: None)  # no groups
     np.testing.assert_allclose(model.predict(rows, callbacks=[callback], verbose=0), model(X), rtol=1e-6)
 
 
 def test_many_threads():
     from concurrent.futures import ThreadPoolExecutor
+
     model = small_model()
     want = model.predict_on_batch(X)
     with ThreadPoolExecutor(4) as pool:

@@ -1,4 +1,5 @@
 """Grouped steps of `fit`, `evaluate` and `predict` against Keras' single ones: nobody may see a difference."""
+
 import functools
 
 import keras
@@ -59,32 +60,54 @@ def test_the_same_bits_with_and_without_groups():
     def run():
         model = small_model()
         history = model.fit(X, Y, batch_size=5, epochs=3, validation_split=0.1, verbose=0).history
-        return [history, model.evaluate(X, Y, batch_size=7, verbose=0), model.predict(X, batch_size=3, verbose=0),
-                model.get_weights(), model.predict(X, batch_size=10, steps=4, verbose=0)]
+        return [
+            history,
+            model.evaluate(X, Y, batch_size=7, verbose=0),
+            model.predict(X, batch_size=3, verbose=0),
+            model.get_weights(),
+            model.predict(X, batch_size=10, steps=4, verbose=0),
+        ]
 
     assert_same(both(run))
 
 
-@pytest.mark.parametrize(("function", "use"), [
-    ("train_function", lambda model: model.fit(X, Y, batch_size=2, verbose=0)),
-    ("test_function", lambda model: model.evaluate(X, Y, batch_size=2, verbose=0)),
-    ("predict_function", lambda model: model.predict(X, batch_size=2, verbose=0))], ids=["fit", "evaluate", "predict"])
+@pytest.mark.parametrize(
+    ("function", "use"),
+    [
+        ("train_function", lambda model: model.fit(X, Y, batch_size=2, verbose=0)),
+        ("test_function", lambda model: model.evaluate(X, Y, batch_size=2, verbose=0)),
+        ("predict_function", lambda model: model.predict(X, batch_size=2, verbose=0)),
+    ],
+    ids=["fit", "evaluate", "predict"],
+)
 def test_steps_are_grouped(function, use):
     model = small_model()
     calls = calls_of(model, function)
     use(model)
-    assert 2 < len(calls) < 150     # of 202 steps
+    assert 2 < len(calls) < 150  # of 202 steps
 
 
-@pytest.mark.parametrize("x", [X.astype(np.float64), tf.constant(X), (X * 9).astype(np.uint8), X.tolist()],
-                         ids=["float64", "tensor", "uint8", "list"])
+@pytest.mark.parametrize(
+    "x",
+    [X.astype(np.float64), tf.constant(X), (X * 9).astype(np.uint8), X.tolist()],
+    ids=["float64", "tensor", "uint8", "list"],
+)
 def test_arrays_of_any_kind_are_cut_as_keras_cuts_them(x):
     assert_same(both(lambda: fitted(x)))
 
 
-@pytest.mark.parametrize("how", [
-    {"shuffle": False}, {"shuffle": "batch"}, {"sample_weight": RNG.random(403)}, {"steps_per_epoch": 6},
-    {"class_weight": {0: 1.0, 1: 2.0, 2: 0.5}}, {"batch_size": 13, "validation_data": (X, Y)}], ids=" ".join)
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"shuffle": False},
+        {"shuffle": "batch"},
+        {"sample_weight": RNG.random(403)},
+        {"steps_per_epoch": 6},
+        {"class_weight": {0: 1.0, 1: 2.0, 2: 0.5}},
+        {"batch_size": 13, "validation_data": (X, Y)},
+    ],
+    ids=" ".join,
+)
 def test_arrays_are_cut_as_asked(how):
     assert_same(both(lambda: fitted(X, **how)))
 
@@ -163,9 +186,19 @@ def test_what_the_user_chose_holds(how):
 def test_callbacks_for_epochs_keep_groups(tmp_path):
     model = small_model()
     calls = calls_of(model, "train_function")
-    model.fit(X, Y, batch_size=2, epochs=2, verbose=0, validation_data=(X, Y), callbacks=[
-        keras.callbacks.EarlyStopping(), keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras"),
-        keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None)])
+    model.fit(
+        X,
+        Y,
+        batch_size=2,
+        epochs=2,
+        verbose=0,
+        validation_data=(X, Y),
+        callbacks=[
+            keras.callbacks.EarlyStopping(),
+            keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras"),
+            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None),
+        ],
+    )
     assert len(calls) < 300
     assert (tmp_path / "1.keras").exists()
 
@@ -193,8 +226,11 @@ def test_no_batch_too_many_is_taken():
 def test_data_that_end_early():
     def run():
         model = small_model()
-        data = tf.data.Dataset.from_tensor_slices((X[:64], Y[:64])).batch(4).apply(
-            tf.data.experimental.assert_cardinality(16))
+        data = (
+            tf.data.Dataset.from_tensor_slices((X[:64], Y[:64]))
+            .batch(4)
+            .apply(tf.data.experimental.assert_cardinality(16))
+        )
         with pytest.warns(UserWarning, match="ran out of data"):
             model.fit(data, steps_per_epoch=40, shuffle=False, verbose=0)
         return int(model.optimizer.iterations), model.get_weights()
@@ -274,7 +310,7 @@ def test_what_was_made_before_keeps_no_other_method_from_groups():
     fk.group_steps()
     calls = calls_of(model, "train_function")
     model.fit(X, Y, batch_size=2, verbose=0)
-    assert 2 < len(calls) < 150     # of 202 steps
+    assert 2 < len(calls) < 150  # of 202 steps
 
 
 def test_the_progress_bar_counts_all_steps(capsys):

@@ -1,4 +1,5 @@
 """Keras layers on TensorFlow: logits, compiling with XLA, export, recomputation, unknown shapes."""
+
 import logging
 import os
 import subprocess
@@ -15,10 +16,19 @@ from fastconv.keras import base
 
 
 def network(layers):
-    return keras.Sequential([
-        keras.Input((12, 12, 1)), layers.Conv2D(4, 3, activation="relu"), layers.MaxPooling2D(2),
-        layers.Conv2DTranspose(4, 3, strides=2), layers.ReLU(), layers.DepthwiseConv2D(3), layers.AveragePooling2D(2),
-        keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")])
+    return keras.Sequential(
+        [
+            keras.Input((12, 12, 1)),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2DTranspose(4, 3, strides=2),
+            layers.ReLU(),
+            layers.DepthwiseConv2D(3),
+            layers.AveragePooling2D(2),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
 
 
 def digits(count=4):
@@ -41,10 +51,12 @@ def test_exported_model_runs_in_a_fresh_process(tmp_path):
     model = network(fk)
     model.export(tmp_path / "export", verbose=False)
     np.save(tmp_path / "x.npy", x)
-    code = ("import sys, numpy as np, tensorflow as tf, fastconv.keras\n"
-            "folder = sys.argv[1]\n"
-            "model = tf.saved_model.load(folder + '/export')\n"
-            "np.save(folder + '/y.npy', model.serve(np.load(folder + '/x.npy')))")
+    code = (
+        "import sys, numpy as np, tensorflow as tf, fastconv.keras\n"
+        "folder = sys.argv[1]\n"
+        "model = tf.saved_model.load(folder + '/export')\n"
+        "np.save(folder + '/y.npy', model.serve(np.load(folder + '/x.npy')))"
+    )
     environment = os.environ | {"PYTHONPATH": str(Path(fk.__file__).parents[2])}
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=environment, cwd=tmp_path, check=True, timeout=120)
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), model.predict(x, verbose=0), atol=1e-6)
@@ -94,6 +106,7 @@ def test_gradient_checkpointing(graph):
                 tape.watch(x)
                 loss = tf.reduce_sum(tf.sin(call(x)))
             return tape.gradient(loss, [x, *weights])
+
         return (tf.function(run) if graph else run)(tf.constant(x))
 
     for a, e in zip(take(tf.recompute_grad(model)), take(model), strict=True):
@@ -102,9 +115,14 @@ def test_gradient_checkpointing(graph):
 
 def test_shapes_known_only_when_the_graph_runs():
     x = tf.constant(np.random.default_rng(0).standard_normal((2, 9, 8, 3)), "float32")
-    for kind, arguments in (("Conv2D", dict(filters=4, kernel_size=3)), ("GlobalAveragePooling2D", {}),
-                            ("Conv2DTranspose", dict(filters=4, kernel_size=3, strides=2)), ("MaxPooling2D", {}),
-                            ("GlobalMaxPooling2D", {}), ("SeparableConv2D", dict(filters=4, kernel_size=3))):
+    for kind, arguments in (
+        ("Conv2D", dict(filters=4, kernel_size=3)),
+        ("GlobalAveragePooling2D", {}),
+        ("Conv2DTranspose", dict(filters=4, kernel_size=3, strides=2)),
+        ("MaxPooling2D", {}),
+        ("GlobalMaxPooling2D", {}),
+        ("SeparableConv2D", dict(filters=4, kernel_size=3)),
+    ):
         layer = getattr(fk, kind)(**arguments)
         expected = layer(x)
         traced = tf.function(layer, input_signature=[tf.TensorSpec((None, None, None, 3))])

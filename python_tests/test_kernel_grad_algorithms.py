@@ -1,4 +1,5 @@
 """Every algorithm of the kernel's gradient by itself, wherever it serves, against the definition in float64."""
+
 import re
 
 import conv_reference
@@ -13,15 +14,22 @@ from fastconv import cpu
 from fastconv.nn.convolution_grad import KERNEL_ALGORITHMS
 
 NAMED = [name for name in KERNEL_ALGORITHMS if name != "auto"]
-LARGE_TILES = {"winograd_3x3_by_4", "winograd_5x5_by_2"}     # at 'highest' on 16 whole ones at least
+LARGE_TILES = {"winograd_3x3_by_4", "winograd_5x5_by_2"}  # at 'highest' on 16 whole ones at least
 WINOGRAD = {name: int(re.search(r"\d", name)[0]) for name in NAMED if name.startswith("winograd")}
 BOTH = ["channels_last", "channels_first"]
 pytestmark = pytest.mark.usefixtures("restored_precision")
 
 
 def plain(words):
-    return [words.get(name, default) for name, default in
-            (("strides", (1, 1)), ("padding", ((0, 0), (0, 0))), ("dilation_rate", (1, 1)), ("groups", 1))]
+    return [
+        words.get(name, default)
+        for name, default in (
+            ("strides", (1, 1)),
+            ("padding", ((0, 0), (0, 0))),
+            ("dilation_rate", (1, 1)),
+            ("groups", 1),
+        )
+    ]
 
 
 def arrays(rng, x_shape, kernel_shape, words, dtype="float32"):
@@ -42,15 +50,17 @@ def gradient(x, dy, kernel_shape, words, name):
 
 def at_least_usual(size):
     """What mixes the numbers of a tile rounds by their common size, also where all that count are small by chance."""
-    return np.maximum(size, np.sqrt(np.mean(size ** 2)))
+    return np.maximum(size, np.sqrt(np.mean(size**2)))
 
 
 def check_all(x, dy, kernel_shape, words, dtype):
     """The names of the algorithms that serve."""
     want = conv_reference.gradients(x, np.zeros(kernel_shape), dy, *plain(words))[1]
     sizes = [abs(array.astype(np.float64)) for array in (x, dy)]
-    scale, tiles_scale = (conv_reference.gradients(a, np.zeros(kernel_shape), b, *plain(words))[1]
-                          for a, b in (sizes, map(at_least_usual, sizes)))
+    scale, tiles_scale = (
+        conv_reference.gradients(a, np.zeros(kernel_shape), b, *plain(words))[1]
+        for a, b in (sizes, map(at_least_usual, sizes))
+    )
     served = []
     for name in NAMED:
         with fastconv.threads(1):
@@ -85,10 +95,20 @@ def square_layers(draw):
     return (draw(st.integers(1, 3)), *size, groups * c_in), (k, k, c_in, groups * c_out), words
 
 
-@given(square_layers(), st.sampled_from(["float32", "float64"]), st.sampled_from(["highest", "high"]),
-       st.sampled_from(cpu.available_isas()), st.integers(0, 2**32 - 1))
-@example(((1, 1, 1, 3), (2, 2, 3, 1), {"padding": ((5, 0), (5, 5)), "groups": 1, "data_format": "channels_last"}),
-         "float32", "highest", "scalar", 5501)
+@given(
+    square_layers(),
+    st.sampled_from(["float32", "float64"]),
+    st.sampled_from(["highest", "high"]),
+    st.sampled_from(cpu.available_isas()),
+    st.integers(0, 2**32 - 1),
+)
+@example(
+    ((1, 1, 1, 3), (2, 2, 3, 1), {"padding": ((5, 0), (5, 5)), "groups": 1, "data_format": "channels_last"}),
+    "float32",
+    "highest",
+    "scalar",
+    5501,
+)
 @settings(max_examples=150, deadline=None)
 def test_any_square_kernel_at_stride_1(layer, dtype, precision, isa, seed):
     fastconv.set_float32_precision(precision)
@@ -100,11 +120,15 @@ def test_any_square_kernel_at_stride_1(layer, dtype, precision, isa, seed):
     assert of_side - (LARGE_TILES if precision == "highest" else set()) <= set(served)
 
 
-@pytest.mark.parametrize(("x_shape", "outs"), [
-    ((40, 32, 32, 5), 7),           # many spans of tiles
-    ((2, 14, 14, 300), 290),        # many blocks of channels
-    ((64, 7, 7, 33), 49), ((1, 201, 130, 18), 20),
-])
+@pytest.mark.parametrize(
+    ("x_shape", "outs"),
+    [
+        ((40, 32, 32, 5), 7),  # many spans of tiles
+        ((2, 14, 14, 300), 290),  # many blocks of channels
+        ((64, 7, 7, 33), 49),
+        ((1, 201, 130, 18), 20),
+    ],
+)
 @pytest.mark.parametrize("data_format", BOTH)
 def test_promise_of_the_precision(x_shape, outs, data_format, isa, rng):
     words = {"padding": "same", "data_format": data_format}
@@ -140,7 +164,7 @@ def test_a_bad_number_reaches_exactly_the_sums_that_meet_it(k, data_format, bad,
     x, dy = arrays(rng, (2, 12, 13, 6), (k, k, 6, 18), words)
     for array, channel in ((x, 4), (dy, 11)):
         changed = array.copy()
-        changed[1, 0, 0, channel] = bad         # of x: met by the first tap alone
+        changed[1, 0, 0, channel] = bad  # of x: met by the first tap alone
         touched = np.zeros((k, k, 6, 18), bool)
         touched[(0, 0, channel) if array is x else (..., channel)] = True
         for name in ("auto", *NAMED):

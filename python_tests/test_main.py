@@ -1,4 +1,5 @@
 """``python -m fastconv`` on small scripts."""
+
 import os
 import subprocess
 import sys
@@ -29,8 +30,15 @@ print(convolve2d([[1, 2]], [[3]]))
 
 
 def run(*arguments, cwd=None, stdin=None, **environment):
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120, input=stdin,
-                          cwd=cwd or tempfile.gettempdir(), env=ENVIRONMENT | environment)
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        input=stdin,
+        cwd=cwd or tempfile.gettempdir(),
+        env=ENVIRONMENT | environment,
+    )
 
 
 @pytest.fixture
@@ -39,14 +47,16 @@ def script(tmp_path):
         path = tmp_path / name
         path.write_text(text)
         return str(path)
+
     return write
 
 
-@pytest.mark.parametrize("first", ["", "import tensorflow"])      # which looks whether there is Keras
+@pytest.mark.parametrize("first", ["", "import tensorflow"])  # which looks whether there is Keras
 def test_keras_is_patched_before_the_script_sees_it(script, first):
     result = run("-m", "fastconv", script(first + KERAS))
     assert result.stdout.split() == [
-        "fastconv.keras." + word for word in ("convolution", "pooling", "convolution", "convolution")], result
+        "fastconv.keras." + word for word in ("convolution", "pooling", "convolution", "convolution")
+    ], result
 
 
 def test_no_keras_leaves_it_alone(script):
@@ -74,9 +84,11 @@ def test_where_the_layers_cannot_be_had_the_script_runs_unpatched_and_says_so(sc
 
 def test_the_script_sees_what_python_would_show_it(script, tmp_path):
     script("value = 7", "helper.py")
-    path = script("import sys, helper\n"
-                  "print(__name__, __file__, sys.argv, sys.path[0], helper.value)\n"
-                  "print(sys.modules['__main__'].__dict__ is globals())")
+    path = script(
+        "import sys, helper\n"
+        "print(__name__, __file__, sys.argv, sys.path[0], helper.value)\n"
+        "print(sys.modules['__main__'].__dict__ is globals())"
+    )
     arguments = [path, "--no-keras", "-m", "x y"]
     assert run("-m", "fastconv", *arguments).stdout == run(*arguments).stdout
     assert run("-m", "fastconv", "script.py", cwd=tmp_path).stdout == run("script.py", cwd=tmp_path).stdout
@@ -84,8 +96,10 @@ def test_the_script_sees_what_python_would_show_it(script, tmp_path):
 
 def test_modules_and_folders_run_too(script, tmp_path):
     script("import sys; print(__name__, sys.argv[1:], sys.path[0])", "tool.py")
-    assert run("-m", "fastconv", "-m", "tool", "--help", cwd=tmp_path).stdout == run(
-        "-m", "tool", "--help", cwd=tmp_path).stdout
+    assert (
+        run("-m", "fastconv", "-m", "tool", "--help", cwd=tmp_path).stdout
+        == run("-m", "tool", "--help", cwd=tmp_path).stdout
+    )
     (tmp_path / "folder").mkdir()
     script("import sys; print(sys.path[0], sys.argv)", "folder/__main__.py")
     assert run("-m", "fastconv", str(tmp_path / "folder"), "a").stdout == run(str(tmp_path / "folder"), "a").stdout
@@ -102,10 +116,16 @@ print(sys.modules["__main__"].__dict__ is globals(), sys.stdin.read())
 """
 
 
-@pytest.mark.parametrize("arguments", [
-    ["-", "a", "-c", "b c"], ["-c", LOOK, "-", "--no-keras"], ["-c" + LOOK, "a"], ["-mlook", "a", "-m"],
-    ["look.py", "-", "-V"],
-])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-", "a", "-c", "b c"],
+        ["-c", LOOK, "-", "--no-keras"],
+        ["-c" + LOOK, "a"],
+        ["-mlook", "a", "-m"],
+        ["look.py", "-", "-V"],
+    ],
+)
 def test_every_form_sees_what_python_would_show_it(arguments, script, tmp_path):
     script("value = 7", "helper.py")
     script(LOOK, "look.py")
@@ -115,11 +135,19 @@ def test_every_form_sees_what_python_would_show_it(arguments, script, tmp_path):
     assert (ours.stdout, ours.stderr) == (python.stdout, python.stderr)
 
 
-@pytest.mark.parametrize(("arguments", "stdin"), [
-    (["-"], ""), (["-"], "print(ascii('\xe9'))\n"), (["-"], "1 +\n"),
-    (["-"], "\ndef f():\n 1 / 0\n\nf()"), (["-c", "import sys; sys.exit(3)"], ""), (["-c", "1 +"], ""),
-    (["-c", "\ndef f():\n 1 / 0\nf()"], ""), (["-c", ""], ""),
-])
+@pytest.mark.parametrize(
+    ("arguments", "stdin"),
+    [
+        (["-"], ""),
+        (["-"], "print(ascii('\xe9'))\n"),
+        (["-"], "1 +\n"),
+        (["-"], "\ndef f():\n 1 / 0\n\nf()"),
+        (["-c", "import sys; sys.exit(3)"], ""),
+        (["-c", "1 +"], ""),
+        (["-c", "\ndef f():\n 1 / 0\nf()"], ""),
+        (["-c", ""], ""),
+    ],
+)
 def test_exit_codes_and_tracebacks_of_strings(arguments, stdin):
     ours, python = (run(*fastconv, *arguments, stdin=stdin) for fastconv in (["-m", "fastconv"], []))
     assert (ours.returncode, ours.stdout) == (python.returncode, python.stdout)
@@ -133,10 +161,19 @@ def test_keras_and_scipy_are_replaced_in_a_string():
     assert run("-m", "fastconv", "--no-scipy", "-", stdin=code).stdout.startswith("scipy.")
 
 
-@pytest.mark.parametrize("code", [
-    "import sys; sys.exit(3)", "import sys; sys.exit('stop')", "raise SystemExit", "print(1)",
-    "def f():\n    raise ValueError('why')\n\nf()", "1 +", "import nowhere", "raise KeyboardInterrupt",
-])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import sys; sys.exit(3)",
+        "import sys; sys.exit('stop')",
+        "raise SystemExit",
+        "print(1)",
+        "def f():\n    raise ValueError('why')\n\nf()",
+        "1 +",
+        "import nowhere",
+        "raise KeyboardInterrupt",
+    ],
+)
 def test_exit_codes_and_tracebacks_are_the_scripts(script, code):
     path = script(code)
     ours, python = run("-m", "fastconv", path), run(path)
@@ -147,13 +184,17 @@ def test_exit_codes_and_tracebacks_are_the_scripts(script, code):
 
 
 def test_verbose_says_which_layers_run(script):
-    path = script("import numpy as np, keras\n"
-                  "keras.layers.MaxPool2D(1)(keras.layers.Conv2D(2, 3)(np.ones((1, 5, 5, 1))))\n"
-                  "keras.layers.Softmax()(np.ones((1, 2)), mask=np.ones((1, 2), bool))")
+    path = script(
+        "import numpy as np, keras\n"
+        "keras.layers.MaxPool2D(1)(keras.layers.Conv2D(2, 3)(np.ones((1, 5, 5, 1))))\n"
+        "keras.layers.Softmax()(np.ones((1, 2)), mask=np.ones((1, 2), bool))"
+    )
     lines = run("-m", "fastconv", "-v", path, KERAS_BACKEND="numpy").stderr.splitlines()
     said = [line for line in lines if line.startswith("fastconv: ")]
     assert [line.split(" (")[0] for line in said[:2]] == [
-        "fastconv: Conv2D: fastconv's kernels", "fastconv: MaxPooling2D: fastconv's kernels"]
+        "fastconv: Conv2D: fastconv's kernels",
+        "fastconv: MaxPooling2D: fastconv's kernels",
+    ]
     assert said[2] == "fastconv: Softmax: no kernel for masks; Keras' own computation is used"
     assert said[3:] == ["fastconv: layers on fastconv's kernels: Conv2D, MaxPooling2D; left to Keras: Softmax"]
     assert "Keras was not imported" in run("-m", "fastconv", "--verbose", script("")).stderr

@@ -1,4 +1,5 @@
 """The memory of results: never shared while an array is alive, and found again by the next result."""
+
 import gc
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 
 import fastconv
 
-SHAPE = (1, 256, 256, 16)       # 4 MiB
+SHAPE = (1, 256, 256, 16)  # 4 MiB
 
 
 def ones(value):
@@ -17,7 +18,7 @@ def ones(value):
 
 
 def test_live_results_are_apart():
-    kept = [ones(i) for i in range(24)]     # more than are kept once gone
+    kept = [ones(i) for i in range(24)]  # more than are kept once gone
     views = [y[0, ::7] for y in kept[::2]]
     del kept[::2]
     gc.collect()

@@ -1,4 +1,5 @@
 """Damaged files of networks: a ValueError, or an answer; nothing else."""
+
 import io
 import json
 import random
@@ -15,8 +16,29 @@ import fastconv
 from fastconv.network import Limits
 
 LIMITS = Limits(file_bytes=1 << 22, tensor_bytes=1 << 22, plan_bytes=1 << 24, nodes=1000, depth=10)
-VALUES = [None, 0, -1, 2, 3, 2**31, 2**63, -2**70, 1e308, float("nan"), "", "same", "relu", True, [], [[]], {}, [1, 2],
-          [[1, 2], [3, 4]], {"class_name": "Dense"}, 10**6]
+VALUES = [
+    None,
+    0,
+    -1,
+    2,
+    3,
+    2**31,
+    2**63,
+    -(2**70),
+    1e308,
+    float("nan"),
+    "",
+    "same",
+    "relu",
+    True,
+    [],
+    [[]],
+    {},
+    [1, 2],
+    [[1, 2], [3, 4]],
+    {"class_name": "Dense"},
+    10**6,
+]
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +87,7 @@ def test_configurations(members, seed):
         other, place = draw.choice(found)
         container[key] = draw.choice([*VALUES, json.loads(json.dumps(other[place]))])
         answers += load_and_run(archive_of(members | {"config.json": json.dumps(config).encode()}))
-    assert answers      # of what inference does not read, such as initializers
+    assert answers  # of what inference does not read, such as initializers
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -79,7 +101,7 @@ def test_bytes(members, seed):
         for _ in range(draw.choice((1, 4))):
             data[draw.randrange(min(len(data), draw.choice((200, 10**9))))] = draw.choice((0, 255, draw.randrange(256)))
         if draw.random() < 0.2:
-            del data[draw.randrange(len(data)):]
+            del data[draw.randrange(len(data)) :]
         load_and_run(archive_of({name: bytes(data) for name, data in damaged.items()}))
         flipped = bytearray(whole)
         flipped[draw.randrange(len(flipped))] ^= 1 << draw.randrange(8)

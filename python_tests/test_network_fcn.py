@@ -1,4 +1,5 @@
 """Files of `Net.save`: the same network again, whatever happens while it is written; damaged ones are refused."""
+
 import ast
 import io
 import json
@@ -62,7 +63,7 @@ def small(weight):
 def parts(data):
     """Weights and table of a file."""
     header = Header.parse(data, "")
-    return data[:header.table_begin], json.loads(data[header.table_begin:])
+    return data[: header.table_begin], json.loads(data[header.table_begin :])
 
 
 def whole(weights, table, order=Header._field_defaults["order"]):
@@ -103,10 +104,22 @@ def test_saving_twice_gives_the_same_bytes(data, tmp_path):
 
 def test_weights_are_aligned_read_only_and_written_once(tmp_path):
     weight = np.arange(6, dtype=np.float32).reshape(2, 3)
-    values = {"a": weight, "b": weight, "c": weight.T, "d": np.float64(3), "e": np.zeros((0, 5), np.int64),
-              "f": np.array([True, False]), "g": weight.astype(">f4"), "h": weight.astype(ml_dtypes.bfloat16)}
-    graph = Graph([Value("x", (None, 3), FLOAT)], [Value("y")], [Node("Add", ("x", "a"), ("y",))],
-                  {name: np.asarray(array) for name, array in values.items()})
+    values = {
+        "a": weight,
+        "b": weight,
+        "c": weight.T,
+        "d": np.float64(3),
+        "e": np.zeros((0, 5), np.int64),
+        "f": np.array([True, False]),
+        "g": weight.astype(">f4"),
+        "h": weight.astype(ml_dtypes.bfloat16),
+    }
+    graph = Graph(
+        [Value("x", (None, 3), FLOAT)],
+        [Value("y")],
+        [Node("Add", ("x", "a"), ("y",))],
+        {name: np.asarray(array) for name, array in values.items()},
+    )
     Net(graph).save(tmp_path / "model.fcn")
     net = fastconv.load(tmp_path / "model.fcn")
     for name, array in values.items():
@@ -121,12 +134,21 @@ def test_branches_of_a_condition(tmp_path):
     def branch(name, op):
         node = onnx.helper.make_node(op, ["x"], [name])
         return onnx.helper.make_graph([node], name, [], [onnx.helper.make_empty_tensor_value_info(name)])
+
     make = onnx.helper.make_node
-    nodes = [make("Size", ["x"], ["size"]), make("Greater", ["size", "four"], ["big"]),
-             make("If", ["big"], ["y"], then_branch=branch("a", "Neg"), else_branch=branch("b", "Abs"))]
+    nodes = [
+        make("Size", ["x"], ["size"]),
+        make("Greater", ["size", "four"], ["big"]),
+        make("If", ["big"], ["y"], then_branch=branch("a", "Neg"), else_branch=branch("b", "Abs")),
+    ]
     value = onnx.helper.make_tensor_value_info
-    graph = onnx.helper.make_graph(nodes, "g", [value("x", 1, [None])], [value("y", 1, [None])],
-                                   [onnx.numpy_helper.from_array(np.int64(4), "four")])
+    graph = onnx.helper.make_graph(
+        nodes,
+        "g",
+        [value("x", 1, [None])],
+        [value("y", 1, [None])],
+        [onnx.numpy_helper.from_array(np.int64(4), "four")],
+    )
     net = fastconv.from_onnx(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)]))
     net.save(tmp_path / "model.fcn")
     again = fastconv.load(tmp_path / "model.fcn")
@@ -141,7 +163,7 @@ def test_files_of_the_other_byte_order(net, data, x):
         count, begin = int(np.prod(row["shape"], dtype=int)), row["offset"]
         size = np.dtype(row["dtype"]).itemsize
         words = np.frombuffer(weights, f"u{size}", count, begin).byteswap().tobytes()
-        swapped[begin:begin + len(words)] = words
+        swapped[begin : begin + len(words)] = words
         row["crc32"] = zlib.crc32(words)
     assert_same_bits(loaded(whole(bytes(swapped), table, order))(x), net(x))
 
@@ -167,6 +189,7 @@ def test_a_failure_leaves_the_file_as_it_was(tmp_path, monkeypatch, failing):
 
     def fail(*args):
         raise OSError("no space")
+
     place, _, name = failing.rpartition(".")
     monkeypatch.setattr(getattr(writer, place) if place else writer, name, fail)
     with pytest.raises(OSError, match="no space"):
@@ -202,8 +225,12 @@ def test_weights_in_half_precision(tmp_path, dtype):
 
 
 def test_weights_beyond_half_precision():
-    graph = Graph([Value("x", (None, 2), FLOAT)], [Value("y")], [Node("Dense", ("x", "w"), ("y",), {}, "d", "Dense")],
-                  {"w": np.full((2, 2), 1e6, np.float32)})
+    graph = Graph(
+        [Value("x", (None, 2), FLOAT)],
+        [Value("y")],
+        [Node("Dense", ("x", "w"), ("y",), {}, "d", "Dense")],
+        {"w": np.full((2, 2), 1e6, np.float32)},
+    )
     with pytest.raises(ValueError, match=r"'d' \(Dense\) has weights beyond the range of float16"):
         Net(graph).astype("float16")
     with pytest.raises(ValueError, match="`dtype`"):
@@ -237,9 +264,14 @@ def test_what_the_format_does_not_hold(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize(("bound", "message"), [
-    ({"file_bytes": 100}, "more than the limit of 100 bytes"), ({"nodes": 3}, r"nodes\[3\]: more than the limit of 3"),
-    ({"tensor_bytes": 32}, r"constants\[2\].*more than the limit of 32")])
+@pytest.mark.parametrize(
+    ("bound", "message"),
+    [
+        ({"file_bytes": 100}, "more than the limit of 100 bytes"),
+        ({"nodes": 3}, r"nodes\[3\]: more than the limit of 3"),
+        ({"tensor_bytes": 32}, r"constants\[2\].*more than the limit of 32"),
+    ],
+)
 def test_limits_of_files(data, tmp_path, bound, message):
     (tmp_path / "model.fcn").write_bytes(data)
     for file in (io.BytesIO(data), tmp_path / "model.fcn"):
@@ -263,31 +295,39 @@ def _of(row, **words):
     return lambda table: table[row][-1].update(words)
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    (_of("nodes", op="os.system"), r"nodes\[\d+\]: no operator of the name 'os.system'"),
-    (_of("nodes", attributes={"axis": {"a": 1}}), "the attribute 'axis' may not be"),
-    (_of("nodes", attributes={"__class__": 1}), "no attribute of the name '__class__'"),
-    (_of("nodes", op="Conv", inputs=[]), "Conv does not take 0 inputs"),
-    (_of("nodes", inputs=[1]), "`inputs` must be strings"),
-    (_of("nodes", inputs=["nothing"]), "nodes: .* reads 'nothing'"),
-    (_of("nodes", outputs=[""]), "no outputs"),
-    (_of("nodes", op="If", attributes={"branches": []}), "two branches"),
-    (_of("nodes", op="If", attributes={"branches": [{"nodes": [], "inputs": ["a"], "results": []}] * 2}),
-     r"branches\[0\]: other numbers"),
-    (lambda table: table["layers"].update(more="nothing"), "layers: no value of the name 'nothing'"),
-    (lambda table: table.update(nodes=None), "table: `nodes` must be a list"),
-    (lambda table: table["inputs"][0].update(shape=None), r"inputs\[0\]: `shape`"),
-    (lambda table: table["inputs"][0].update(dtype="object"), r"inputs\[0\]: no dtype of 'object'"),
-    (lambda table: table["outputs"].append({"name": "nothing"}), "output 'nothing'"),
-    (_of("constants", dtype="float7"), "no dtype of 'float7'"),
-    (_of("constants", shape=[-1]), "`shape`"), (_of("constants", shape=[1] * 33), "`shape`"),
-    (_of("constants", shape=[2**40, 2**40]), "more than the limit"),
-    (_of("constants", shape=[0, 2**70]), "more than the limit"),
-    (_of("constants", offset=2**40 * 64), "no place"), (_of("constants", offset=-64), "no place"),
-    (_of("constants", offset=0), "no place"), (_of("constants", offset=72), "no place"),
-    (_of("constants", offset=64), "overlaps"),
-    (lambda table: table["constants"][0].update(crc32=0), "the checksum differs"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_of("nodes", op="os.system"), r"nodes\[\d+\]: no operator of the name 'os.system'"),
+        (_of("nodes", attributes={"axis": {"a": 1}}), "the attribute 'axis' may not be"),
+        (_of("nodes", attributes={"__class__": 1}), "no attribute of the name '__class__'"),
+        (_of("nodes", op="Conv", inputs=[]), "Conv does not take 0 inputs"),
+        (_of("nodes", inputs=[1]), "`inputs` must be strings"),
+        (_of("nodes", inputs=["nothing"]), "nodes: .* reads 'nothing'"),
+        (_of("nodes", outputs=[""]), "no outputs"),
+        (_of("nodes", op="If", attributes={"branches": []}), "two branches"),
+        (
+            _of("nodes", op="If", attributes={"branches": [{"nodes": [], "inputs": ["a"], "results": []}] * 2}),
+            r"branches\[0\]: other numbers",
+        ),
+        (lambda table: table["layers"].update(more="nothing"), "layers: no value of the name 'nothing'"),
+        (lambda table: table.update(nodes=None), "table: `nodes` must be a list"),
+        (lambda table: table["inputs"][0].update(shape=None), r"inputs\[0\]: `shape`"),
+        (lambda table: table["inputs"][0].update(dtype="object"), r"inputs\[0\]: no dtype of 'object'"),
+        (lambda table: table["outputs"].append({"name": "nothing"}), "output 'nothing'"),
+        (_of("constants", dtype="float7"), "no dtype of 'float7'"),
+        (_of("constants", shape=[-1]), "`shape`"),
+        (_of("constants", shape=[1] * 33), "`shape`"),
+        (_of("constants", shape=[2**40, 2**40]), "more than the limit"),
+        (_of("constants", shape=[0, 2**70]), "more than the limit"),
+        (_of("constants", offset=2**40 * 64), "no place"),
+        (_of("constants", offset=-64), "no place"),
+        (_of("constants", offset=0), "no place"),
+        (_of("constants", offset=72), "no place"),
+        (_of("constants", offset=64), "overlaps"),
+        (lambda table: table["constants"][0].update(crc32=0), "the checksum differs"),
+    ],
+)
 def test_tables_that_do_not_fit(data, change, message):
     weights, table = parts(data)
     table["constants"].append(dict(table["constants"][-1], name="more"))
@@ -296,9 +336,16 @@ def test_tables_that_do_not_fit(data, change, message):
         loaded(whole(weights, table))
 
 
-@pytest.mark.parametrize(("table", "message"), [
-    (b"[]", "not an object"), (b"{", "not JSON"), (b"\xff", "not JSON"), (b"[" * 100_000, "not JSON"),
-    (b" " * (2 << 20), "more than the limit")])
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (b"[]", "not an object"),
+        (b"{", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b" " * (2 << 20), "more than the limit"),
+    ],
+)
 def test_tables_that_are_none(table, message):
     header = Header(64 + len(table), 64, zlib.crc32(table))
     with pytest.raises(FileError, match=f"^<BytesIO>: table: .*{message}"):
@@ -309,10 +356,14 @@ def test_headers_that_do_not_fit(data):
     changes = {9: b"\1", 12: b"\2", 16: b"\xff"}
     for place, byte in changes.items():
         with pytest.raises(FileError, match="header: the checksum differs"):
-            loaded(data[:place] + byte + data[place + 1:])
-    for changed, message in [(data[:63], "not that of"), (data[:8] + b"?" + data[9:], "no byte order"),
-                             (data[:-1], f"there are {len(data) - 1}"), (data + b"\0", f"there are {len(data) + 1}"),
-                             (Header(len(data), 63, 0).packed() + data[64:], "beyond the file")]:
+            loaded(data[:place] + byte + data[place + 1 :])
+    for changed, message in [
+        (data[:63], "not that of"),
+        (data[:8] + b"?" + data[9:], "no byte order"),
+        (data[:-1], f"there are {len(data) - 1}"),
+        (data + b"\0", f"there are {len(data) + 1}"),
+        (Header(len(data), 63, 0).packed() + data[64:], "beyond the file"),
+    ]:
         with pytest.raises(FileError, match=f"^<BytesIO>: header: .*{message}"):
             loaded(changed)
     head = bytearray(data[:60])
@@ -332,7 +383,7 @@ def test_every_flipped_bit_is_found_or_of_no_weight(net, data, x):
         except FileError:
             refused += 1
         else:
-            assert_same_bits(again(x), wanted)      # between two arrays
+            assert_same_bits(again(x), wanted)  # between two arrays
     assert refused > 150
 
 
@@ -358,11 +409,33 @@ def test_damaged_bytes(data):
         runs(changed)
         table = changed[begin:]
         answers += runs(Header(len(changed), begin, zlib.crc32(table)).packed() + changed[64:begin] + table)
-    assert answers      # of names that only messages tell
+    assert answers  # of names that only messages tell
 
 
-VALUES = [None, 0, -1, 2, 3, 2**31, 2**63, -2**70, 1e308, float("nan"), "", "same_upper", "relu", "Conv", True, [],
-          [[]], {}, [1, 2], [[1, 2], [3, 4]], 10**6, "float64"]
+VALUES = [
+    None,
+    0,
+    -1,
+    2,
+    3,
+    2**31,
+    2**63,
+    -(2**70),
+    1e308,
+    float("nan"),
+    "",
+    "same_upper",
+    "relu",
+    "Conv",
+    True,
+    [],
+    [[]],
+    {},
+    [1, 2],
+    [[1, 2], [3, 4]],
+    10**6,
+    "float64",
+]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,4 +1,5 @@
 """Whole Keras models from files: what they give, what is refused, what a process needs for them."""
+
 import io
 import json
 import os
@@ -20,10 +21,21 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
 def lenet(activation="relu"):
-    return moved(keras.Sequential([
-        keras.Input((28, 28, 1)), L.Conv2D(6, 5, activation=activation, name="C1"), L.MaxPooling2D(2, name="S2"),
-        L.Conv2D(16, 5, activation=activation), L.AveragePooling2D(2), L.Flatten(),
-        L.Dense(120, activation=activation), L.Dense(84, activation=activation), L.Dense(10, activation="softmax")]))
+    return moved(
+        keras.Sequential(
+            [
+                keras.Input((28, 28, 1)),
+                L.Conv2D(6, 5, activation=activation, name="C1"),
+                L.MaxPooling2D(2, name="S2"),
+                L.Conv2D(16, 5, activation=activation),
+                L.AveragePooling2D(2),
+                L.Flatten(),
+                L.Dense(120, activation=activation),
+                L.Dense(84, activation=activation),
+                L.Dense(10, activation="softmax"),
+            ]
+        )
+    )
 
 
 def block(x, filters, stride):
@@ -102,8 +114,15 @@ def nested():
     return moved(keras.Model([a, b], [L.Flatten()(z), L.GlobalMaxPooling2D()(inner(q))]))
 
 
-NETWORKS = {"lenet": lenet, "tanh lenet": lambda: lenet("tanh"), "resnet": resnet, "mobilenet": mobilenet,
-            "densenet": densenet, "crnn": crnn, "nested": nested}
+NETWORKS = {
+    "lenet": lenet,
+    "tanh lenet": lambda: lenet("tanh"),
+    "resnet": resnet,
+    "mobilenet": mobilenet,
+    "densenet": densenet,
+    "crnn": crnn,
+    "nested": nested,
+}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -122,15 +141,29 @@ def test_images_of_any_size():
 
 def test_channels_first(tmp_path):
     """Against the twin with channels last: Keras on TensorFlow has no such layers on every CPU."""
+
     def build(data_format):
         first = data_format == "channels_first"
         words = {"data_format": data_format}
-        return moved(keras.Sequential([
-            keras.Input((3, 12, 13) if first else (12, 13, 3)), L.Conv2D(8, 3, activation="relu", **words),
-            L.BatchNormalization(axis=1 if first else -1), L.DepthwiseConv2D(2, strides=2, padding="same", **words),
-            L.MaxPooling2D(2, padding="same", **words), L.ZeroPadding2D(1, **words), L.Cropping2D(1, **words),
-            L.Conv2DTranspose(4, 3, strides=2, **words), L.UpSampling2D(2, **words), L.AveragePooling2D(3, **words),
-            L.Flatten(**words), L.Dense(10)]))
+        return moved(
+            keras.Sequential(
+                [
+                    keras.Input((3, 12, 13) if first else (12, 13, 3)),
+                    L.Conv2D(8, 3, activation="relu", **words),
+                    L.BatchNormalization(axis=1 if first else -1),
+                    L.DepthwiseConv2D(2, strides=2, padding="same", **words),
+                    L.MaxPooling2D(2, padding="same", **words),
+                    L.ZeroPadding2D(1, **words),
+                    L.Cropping2D(1, **words),
+                    L.Conv2DTranspose(4, 3, strides=2, **words),
+                    L.UpSampling2D(2, **words),
+                    L.AveragePooling2D(3, **words),
+                    L.Flatten(**words),
+                    L.Dense(10),
+                ]
+            )
+        )
+
     x = np.random.default_rng(0).random((2, 3, 12, 13), np.float32)
     net = fastconv.load(saved(build("channels_first"), ".keras", tmp_path))
     wanted = build("channels_last")(x.transpose(0, 2, 3, 1))
@@ -169,14 +202,23 @@ def test_predict_in_batches():
 
 def test_a_process_needs_numpy_alone(tmp_path):
     saved(lenet(), ".keras", tmp_path)
-    code = ("import sys, numpy, fastconv\n"
-            "before = set(sys.modules)\n"
-            "net = fastconv.load('model.keras')\n"
-            "print(net(numpy.ones((2, 28, 28, 1))).shape)\n"
-            "roots = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
-            "assert roots <= sys.stdlib_module_names | {'fastconv', 'numpy'}, roots\n")
-    process = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, text=True, capture_output=True, check=False,
-                             env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}, timeout=60)
+    code = (
+        "import sys, numpy, fastconv\n"
+        "before = set(sys.modules)\n"
+        "net = fastconv.load('model.keras')\n"
+        "print(net(numpy.ones((2, 28, 28, 1))).shape)\n"
+        "roots = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "assert roots <= sys.stdlib_module_names | {'fastconv', 'numpy'}, roots\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        timeout=60,
+    )
     assert process.returncode == 0, process.stderr
     assert process.stdout == "(2, 10)\n"
 
@@ -189,8 +231,15 @@ class Own(L.Layer):
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_all_that_is_not_served_is_named(suffix, tmp_path):
-    model = keras.Sequential([keras.Input((4, 4, 2)), L.Lambda(lambda x: x, name="anything"), Own(name="own"),
-                              L.Conv2D(2, 2), L.Masking(name="mask")])
+    model = keras.Sequential(
+        [
+            keras.Input((4, 4, 2)),
+            L.Lambda(lambda x: x, name="anything"),
+            Own(name="own"),
+            L.Conv2D(2, 2),
+            L.Masking(name="mask"),
+        ]
+    )
     with pytest.raises(UnsupportedError) as error:
         fastconv.load(saved(model, suffix, tmp_path))
     kinds = dict(error.value.items)
@@ -212,14 +261,22 @@ def rewritten(file, name, change):
     return io.BytesIO(target.getvalue())
 
 
-@pytest.mark.parametrize(("name", "change"), [
-    ("config.json", lambda data: data[:-1]), ("config.json", lambda data: b"[]"), ("config.json", lambda data: None),
-    ("config.json", lambda data: b"[" * 100_000), ("model.weights.h5", lambda data: data[:3000]),
-    ("model.weights.h5", lambda data: b""), ("model.weights.h5", lambda data: None),
-    ("config.json", lambda data: data.replace(b'"pool_size": [2, 2]', b'"pool_size": "a"')),
-    ("config.json", lambda data: data.replace(b'"strides": [1, 1]', b'"strides": [0, 1]')),
-    ("config.json", lambda data: data.replace(b'"strides": [1, 1]', b'"strides": {"a": []}')),
-    ("config.json", lambda data: data.replace(b'"layers"', b'"slayer"'))])
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("config.json", lambda data: data[:-1]),
+        ("config.json", lambda data: b"[]"),
+        ("config.json", lambda data: None),
+        ("config.json", lambda data: b"[" * 100_000),
+        ("model.weights.h5", lambda data: data[:3000]),
+        ("model.weights.h5", lambda data: b""),
+        ("model.weights.h5", lambda data: None),
+        ("config.json", lambda data: data.replace(b'"pool_size": [2, 2]', b'"pool_size": "a"')),
+        ("config.json", lambda data: data.replace(b'"strides": [1, 1]', b'"strides": [0, 1]')),
+        ("config.json", lambda data: data.replace(b'"strides": [1, 1]', b'"strides": {"a": []}')),
+        ("config.json", lambda data: data.replace(b'"layers"', b'"slayer"')),
+    ],
+)
 def test_damaged_archives(name, change, tmp_path):
     file = rewritten(saved(lenet(), ".keras", tmp_path), name, change)
     with pytest.raises(ValueError, match=r"<BytesIO>|C1|conv2d"):
@@ -249,20 +306,44 @@ def test_configurations_of_keras_2(tmp_path):
     """The spelling of Keras 2: calls as lists, models counted from 1, batch_input_shape, hard_sigmoid of its own."""
     kernel, bias = np.ones((2, 2, 1, 1), np.float32), np.array([-1], np.float32)
     conv = {"name": "conv", "dtype": "float32", "filters": 1, "kernel_size": [2, 2], "activation": "hard_sigmoid"}
-    inner = {"name": "inner", "layers": [
-        {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 3, 3, 1], "name": "i"}},
-        {"class_name": "Conv2D", "config": conv}]}
-    outer = {"name": "outer", "input_layers": [["x", 0, 0]], "output_layers": [["relu", 0, 0]], "layers": [
-        {"class_name": "InputLayer", "name": "x", "config": {"batch_input_shape": [None, 3, 3, 1], "name": "x"},
-         "inbound_nodes": []},
-        {"class_name": "Sequential", "name": "inner", "config": inner, "inbound_nodes": [[["x", 0, 0, {}]]]},
-        {"class_name": "TFOpLambda", "name": "plus", "config": {"name": "plus", "function": "__operators__.add"},
-         "inbound_nodes": [["inner", 1, 0, {"y": -0.5, "name": None}]]},
-        {"class_name": "LeakyReLU", "name": "relu", "config": {"name": "relu", "alpha": 0.25},
-         "inbound_nodes": [[["plus", 0, 0, {}]]]}]}
+    inner = {
+        "name": "inner",
+        "layers": [
+            {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 3, 3, 1], "name": "i"}},
+            {"class_name": "Conv2D", "config": conv},
+        ],
+    }
+    outer = {
+        "name": "outer",
+        "input_layers": [["x", 0, 0]],
+        "output_layers": [["relu", 0, 0]],
+        "layers": [
+            {
+                "class_name": "InputLayer",
+                "name": "x",
+                "config": {"batch_input_shape": [None, 3, 3, 1], "name": "x"},
+                "inbound_nodes": [],
+            },
+            {"class_name": "Sequential", "name": "inner", "config": inner, "inbound_nodes": [[["x", 0, 0, {}]]]},
+            {
+                "class_name": "TFOpLambda",
+                "name": "plus",
+                "config": {"name": "plus", "function": "__operators__.add"},
+                "inbound_nodes": [["inner", 1, 0, {"y": -0.5, "name": None}]],
+            },
+            {
+                "class_name": "LeakyReLU",
+                "name": "relu",
+                "config": {"name": "relu", "alpha": 0.25},
+                "inbound_nodes": [[["plus", 0, 0, {}]]],
+            },
+        ],
+    }
     with h5py.File(tmp_path / "model.h5", "w") as file:
-        file.attrs["keras_version"], file.attrs["model_config"] = "2.11.0", json.dumps(
-            {"class_name": "Functional", "config": outer})
+        file.attrs["keras_version"], file.attrs["model_config"] = (
+            "2.11.0",
+            json.dumps({"class_name": "Functional", "config": outer}),
+        )
         group = file.create_group("model_weights").create_group("inner")
         group.attrs["weight_names"] = ["conv/kernel:0", "conv/bias:0"]
         group["conv/kernel:0"], group["conv/bias:0"] = kernel, bias

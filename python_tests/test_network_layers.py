@@ -1,4 +1,5 @@
 """Each kind of Keras' layers in a network read from a file gives what Keras gives."""
+
 import keras
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 IMAGE, SEQUENCE, VECTOR = (9, 10, 4), (11, 4), (6,)
 
 
-
 def adapted():
     layer = L.Normalization(axis=(1, 3))
     layer.adapt(np.random.default_rng(2).random((5, *IMAGE), np.float32))
@@ -21,18 +21,27 @@ def adapted():
 LAYERS = {
     "Conv2D": (IMAGE, lambda: [L.Conv2D(6, (3, 2), strides=(2, 1), padding="same", activation="relu")]),
     "Conv2D of groups": (IMAGE, lambda: [L.Conv2D(6, 3, groups=2, dilation_rate=2, use_bias=False)]),
-    "Conv2D activations": (IMAGE, lambda: [L.Conv2D(6, 3, activation=name) for name in
-                                           ("leaky_relu", "swish", "gelu", "elu")]),
+    "Conv2D activations": (
+        IMAGE,
+        lambda: [L.Conv2D(6, 3, activation=name) for name in ("leaky_relu", "swish", "gelu", "elu")],
+    ),
     "Conv1D": (SEQUENCE, lambda: [L.Conv1D(6, 3, strides=2, activation="tanh"), L.Conv1D(3, 2, padding="same")]),
     "Conv1D causal": (SEQUENCE, lambda: [L.Conv1D(6, 3, padding="causal", dilation_rate=2)]),
     "DepthwiseConv2D": (IMAGE, lambda: [L.DepthwiseConv2D(3, depth_multiplier=2, padding="same", activation="relu")]),
     "DepthwiseConv1D": (SEQUENCE, lambda: [L.DepthwiseConv1D(3)]),
     "SeparableConv2D": (IMAGE, lambda: [L.SeparableConv2D(6, 3, strides=2, padding="same", activation="relu6")]),
     "SeparableConv1D": (SEQUENCE, lambda: [L.SeparableConv1D(6, 3, depth_multiplier=2)]),
-    "Conv2DTranspose": (IMAGE, lambda: [L.Conv2DTranspose(6, 3, strides=2, padding="same", activation="relu"),
-                                        L.Conv2DTranspose(3, 2, strides=3)]),
-    "Conv2DTranspose of more": (IMAGE, lambda: [L.Conv2DTranspose(6, 3, strides=(2, 3), output_padding=(1, 2),
-                                                                  use_bias=False)]),
+    "Conv2DTranspose": (
+        IMAGE,
+        lambda: [
+            L.Conv2DTranspose(6, 3, strides=2, padding="same", activation="relu"),
+            L.Conv2DTranspose(3, 2, strides=3),
+        ],
+    ),
+    "Conv2DTranspose of more": (
+        IMAGE,
+        lambda: [L.Conv2DTranspose(6, 3, strides=(2, 3), output_padding=(1, 2), use_bias=False)],
+    ),
     "Conv1DTranspose": (SEQUENCE, lambda: [L.Conv1DTranspose(6, 3, strides=2, padding="same")]),
     "Dense": (IMAGE, lambda: [L.Dense(5, activation="sigmoid"), L.Flatten(), L.Dense(3, use_bias=False)]),
     "EinsumDense": (SEQUENCE, lambda: [L.EinsumDense("abc,cd->abd", output_shape=(None, 5), bias_axes="d")]),
@@ -43,8 +52,14 @@ LAYERS = {
     "GlobalMaxPooling2D": (IMAGE, lambda: [L.GlobalMaxPooling2D(keepdims=True)]),
     "GlobalAveragePooling1D": (SEQUENCE, lambda: [L.GlobalAveragePooling1D()]),
     "GlobalMaxPooling1D": (SEQUENCE, lambda: [L.GlobalMaxPooling1D()]),
-    "BatchNormalization": (IMAGE, lambda: [L.BatchNormalization(), L.BatchNormalization(axis=2, scale=False),
-                                           L.BatchNormalization(center=False, scale=False)]),
+    "BatchNormalization": (
+        IMAGE,
+        lambda: [
+            L.BatchNormalization(),
+            L.BatchNormalization(axis=2, scale=False),
+            L.BatchNormalization(center=False, scale=False),
+        ],
+    ),
     "LayerNormalization": (IMAGE, lambda: [L.LayerNormalization(), L.LayerNormalization(axis=(2, 3), scale=False)]),
     "GroupNormalization": (IMAGE, lambda: [L.GroupNormalization(2), L.GroupNormalization(-1, axis=1)]),
     "UnitNormalization": (IMAGE, lambda: [L.UnitNormalization(), L.UnitNormalization(axis=(1, 2))]),
@@ -67,21 +82,73 @@ LAYERS = {
     "UpSampling1D": (SEQUENCE, lambda: [L.UpSampling1D(3)]),
     "Resizing": (IMAGE, lambda: [L.Resizing(13, 7), L.Resizing(5, 20, interpolation="nearest")]),
     "CenterCrop": (IMAGE, lambda: [L.CenterCrop(5, 6)]),
-    "only in training": (IMAGE, lambda: [L.Dropout(0.5), L.SpatialDropout2D(0.5), L.GaussianNoise(1), L.Identity(),
-                                         L.GaussianDropout(0.5), L.AlphaDropout(0.5), L.RandomFlip(),
-                                         L.RandomRotation(0.1), L.ActivityRegularization()]),
+    "only in training": (
+        IMAGE,
+        lambda: [
+            L.Dropout(0.5),
+            L.SpatialDropout2D(0.5),
+            L.GaussianNoise(1),
+            L.Identity(),
+            L.GaussianDropout(0.5),
+            L.AlphaDropout(0.5),
+            L.RandomFlip(),
+            L.RandomRotation(0.1),
+            L.ActivityRegularization(),
+        ],
+    ),
     "LSTM": (SEQUENCE, lambda: [L.LSTM(5, return_sequences=True), L.LSTM(3, go_backwards=True)]),
-    "GRU": (SEQUENCE, lambda: [L.GRU(5, return_sequences=True), L.GRU(4, reset_after=False, return_sequences=True),
-                               L.GRU(3, use_bias=False)]),
-    "Bidirectional": (SEQUENCE, lambda: [L.Bidirectional(L.LSTM(5, return_sequences=True)),
-                                         L.Bidirectional(L.GRU(3, return_sequences=True), merge_mode="sum"),
-                                         L.Bidirectional(L.LSTM(2), merge_mode="ave")]),
-    "TimeDistributed": ((4, *IMAGE), lambda: [
-        L.TimeDistributed(L.Conv2D(3, 3)), L.TimeDistributed(keras.Sequential([L.Flatten(), L.Dense(4)])), L.LSTM(2)]),
+    "GRU": (
+        SEQUENCE,
+        lambda: [
+            L.GRU(5, return_sequences=True),
+            L.GRU(4, reset_after=False, return_sequences=True),
+            L.GRU(3, use_bias=False),
+        ],
+    ),
+    "Bidirectional": (
+        SEQUENCE,
+        lambda: [
+            L.Bidirectional(L.LSTM(5, return_sequences=True)),
+            L.Bidirectional(L.GRU(3, return_sequences=True), merge_mode="sum"),
+            L.Bidirectional(L.LSTM(2), merge_mode="ave"),
+        ],
+    ),
+    "TimeDistributed": (
+        (4, *IMAGE),
+        lambda: [
+            L.TimeDistributed(L.Conv2D(3, 3)),
+            L.TimeDistributed(keras.Sequential([L.Flatten(), L.Dense(4)])),
+            L.LSTM(2),
+        ],
+    ),
 }
-ACTIVATIONS = ["celu", "elu", "exponential", "gelu", "hard_sigmoid", "hard_silu", "hard_tanh", "leaky_relu", "linear",
-               "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "soft_shrink",
-               "softmax", "softplus", "softsign", "sparse_sigmoid", "squareplus", "tanh", "tanh_shrink"]
+ACTIVATIONS = [
+    "celu",
+    "elu",
+    "exponential",
+    "gelu",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_sigmoid",
+    "squareplus",
+    "tanh",
+    "tanh_shrink",
+]
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -108,21 +175,54 @@ def test_merges(tmp_path):
 def test_functions_of_keras_ops(tmp_path):
     ops = keras.ops
     x, y = keras.Input(IMAGE, name="x"), keras.Input(IMAGE, name="y")
-    outputs = [x + y, x * 2.0, 1.0 - x, x / (ops.abs(y) + 1), -x, ops.abs(x) ** 0.5, ops.maximum(x, y), ops.exp(x),
-               ops.relu(x), ops.sigmoid(x), ops.silu(x), ops.gelu(x), ops.leaky_relu(x), ops.elu(x), ops.tanh(x),
-               ops.softmax(x, axis=1), ops.mean(x, axis=(1, 2)), ops.sum(x, axis=-1, keepdims=True), ops.max(x, axis=1),
-               ops.clip(x, -0.5, 0.5), ops.reshape(x, (-1, 90, 4)), ops.transpose(x, (0, 3, 1, 2)),
-               ops.expand_dims(x, 1), ops.squeeze(ops.expand_dims(x, 2), 2), ops.concatenate([x, y], axis=2),
-               ops.matmul(x, ops.transpose(y, (0, 1, 3, 2))), ops.square(x), ops.sqrt(ops.abs(x)), ops.minimum(x, 0.1)]
+    outputs = [
+        x + y,
+        x * 2.0,
+        1.0 - x,
+        x / (ops.abs(y) + 1),
+        -x,
+        ops.abs(x) ** 0.5,
+        ops.maximum(x, y),
+        ops.exp(x),
+        ops.relu(x),
+        ops.sigmoid(x),
+        ops.silu(x),
+        ops.gelu(x),
+        ops.leaky_relu(x),
+        ops.elu(x),
+        ops.tanh(x),
+        ops.softmax(x, axis=1),
+        ops.mean(x, axis=(1, 2)),
+        ops.sum(x, axis=-1, keepdims=True),
+        ops.max(x, axis=1),
+        ops.clip(x, -0.5, 0.5),
+        ops.reshape(x, (-1, 90, 4)),
+        ops.transpose(x, (0, 3, 1, 2)),
+        ops.expand_dims(x, 1),
+        ops.squeeze(ops.expand_dims(x, 2), 2),
+        ops.concatenate([x, y], axis=2),
+        ops.matmul(x, ops.transpose(y, (0, 1, 3, 2))),
+        ops.square(x),
+        ops.sqrt(ops.abs(x)),
+        ops.minimum(x, 0.1),
+    ]
     assert_reads(keras.Model([x, y], outputs), tmp_path, (".keras", ".h5"))
 
 
 @pytest.mark.parametrize("dtype", ["float64", "mixed_float16", "mixed_bfloat16"])
 def test_dtypes(dtype, tmp_path):
     """Mixed precision is computed in float32, whose weights it has."""
-    model = moved(keras.Sequential([
-        keras.Input(IMAGE), L.Conv2D(8, 3, activation="relu", dtype=dtype), L.BatchNormalization(dtype=dtype),
-        L.Flatten(dtype=dtype), L.Dense(5, dtype=dtype)]))
+    model = moved(
+        keras.Sequential(
+            [
+                keras.Input(IMAGE),
+                L.Conv2D(8, 3, activation="relu", dtype=dtype),
+                L.BatchNormalization(dtype=dtype),
+                L.Flatten(dtype=dtype),
+                L.Dense(5, dtype=dtype),
+            ]
+        )
+    )
     net = fastconv.from_keras(model)
     x = np.random.default_rng(0).random((2, *IMAGE), np.float32)
     y = net(x)

@@ -1,4 +1,5 @@
 """What a Net does beside computing: tables, batches, threads, copies."""
+
 import copy
 import io
 import pickle
@@ -145,6 +146,7 @@ def test_models_of_a_class_of_their_own():
     class Mine(keras.Model):
         def call(self, x):
             return x
+
     with pytest.raises(ValueError, match="a model of class Mine"):
         fastconv.from_keras(Mine())
 

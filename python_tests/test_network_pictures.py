@@ -1,4 +1,5 @@
 """Pictures of networks: PNG files, of any network; what they say is what their parts are given."""
+
 import io
 import re
 import struct
@@ -34,12 +35,15 @@ def net():
 def drawn(monkeypatch):
     """The texts of figures that are saved."""
     from matplotlib.figure import Figure
+
     texts, save = [], Figure.savefig
 
     def record(figure, *args, **words):
         from matplotlib.text import Text
+
         texts.extend(text.get_text() for text in figure.findobj(Text) if text.get_text())
         save(figure, *args, **words)
+
     monkeypatch.setattr(Figure, "savefig", record)
     return texts
 
@@ -68,8 +72,10 @@ def test_blocks_tell_what_reads_what(net):
 
 
 def test_what_no_input_reaches_is_no_block():
-    nodes = [Node("Transpose", ("k",), ("t",), {"perm": (1, 0)}, "turn"),
-             Node("Dense", ("x", "t"), ("y",), {}, "dense")]
+    nodes = [
+        Node("Transpose", ("k",), ("t",), {"perm": (1, 0)}, "turn"),
+        Node("Dense", ("x", "t"), ("y",), {}, "dense"),
+    ]
     graph = Graph([Value("x", (None, 2), FLOAT)], [Value("y")], nodes, {"k": np.ones((3, 2), np.float32)})
     assert [(block.name, block.parameters) for block in blocks(graph)] == [("x", 0), ("dense", 6)]
 
@@ -105,8 +111,9 @@ def test_feature_maps_of_layers(net, drawn):
     net.plot_features(x, some, layers=["pool"])
     text, low, high = re.fullmatch("(.*)   (.*) to (.*)", drawn[1]).groups()
     assert text == "pool   MaxPooling2D   9 x 9 x 8"
-    np.testing.assert_allclose([float(low), float(high)],
-                               np.percentile(net(x[:1], layers=["pool"])[1]["pool"], (0.5, 99.5)), rtol=0.05)
+    np.testing.assert_allclose(
+        [float(low), float(high)], np.percentile(net(x[:1], layers=["pool"])[1]["pool"], (0.5, 99.5)), rtol=0.05
+    )
     assert size(some)[1] < size(whole)[1]
     with pytest.raises(ValueError, match="`layers`"):
         net.plot_features(x, some, layers=["nothing"])
@@ -123,15 +130,34 @@ def test_grids_show_channels(layout):
 
 
 def test_layouts_follow_nodes():
-    nodes = [Node("Conv", ("x", "k"), ("y",), {"data_format": "channels_first"}), Node("Relu", ("y",), ("z",)),
-             Node("Transpose", ("z",), ("t",), {"perm": (0, 2, 3, 1)}), Node("Abs", ("t",), ("u",))]
+    nodes = [
+        Node("Conv", ("x", "k"), ("y",), {"data_format": "channels_first"}),
+        Node("Relu", ("y",), ("z",)),
+        Node("Transpose", ("z",), ("t",), {"perm": (0, 2, 3, 1)}),
+        Node("Abs", ("t",), ("u",)),
+    ]
     graph = Graph([Value("x", (None, 3, 8, 8), FLOAT)], [Value("u")], nodes, {"k": np.ones((3, 3, 3, 2), np.float32)})
-    assert layouts(graph) == {"x": "channels_first", "y": "channels_first", "z": "channels_first",
-                              "t": "channels_last", "u": "channels_last"}
+    assert layouts(graph) == {
+        "x": "channels_first",
+        "y": "channels_first",
+        "z": "channels_first",
+        "t": "channels_last",
+        "u": "channels_last",
+    }
 
 
-@pytest.mark.parametrize(("shape", "value"), [((), 1.0), ((0, 3), 1.0), ((2, 0), 1.0), ((4, 5), np.nan),
-                                              ((1, 5, 7), np.inf), ((2, 4, 4, 40), 0.0), ((1, 3, 3, 3, 3), 2.0)])
+@pytest.mark.parametrize(
+    ("shape", "value"),
+    [
+        ((), 1.0),
+        ((0, 3), 1.0),
+        ((2, 0), 1.0),
+        ((4, 5), np.nan),
+        ((1, 5, 7), np.inf),
+        ((2, 4, 4, 40), 0.0),
+        ((1, 3, 3, 3, 3), 2.0),
+    ],
+)
 def test_any_array_makes_a_picture(shape, value):
     net = Net(Graph([Value("x", shape, FLOAT)], [Value("y")], [Node("Neg", ("x",), ("y",), {}, "n")], {}, {"n": "y"}))
     picture = io.BytesIO()
@@ -139,13 +165,22 @@ def test_any_array_makes_a_picture(shape, value):
     assert min(size(picture)) > 10
 
 
-@pytest.mark.parametrize(("shape", "title"), [((3, 3, 3, 8), "8 of 8 kernels, 3 x 3 x 3"), ((5, 2, 4), "1 x 5 x 2"),
-                                              ((5, 5, 1, 100), "64 of 100 kernels, 5 x 5 x 1")])
+@pytest.mark.parametrize(
+    ("shape", "title"),
+    [
+        ((3, 3, 3, 8), "8 of 8 kernels, 3 x 3 x 3"),
+        ((5, 2, 4), "1 x 5 x 2"),
+        ((5, 5, 1, 100), "64 of 100 kernels, 5 x 5 x 1"),
+    ],
+)
 def test_first_kernels(drawn, shape, title):
     kernel, x = np.random.default_rng(0).random(shape, np.float32), (None, *[9] * (len(shape) - 2), shape[-2])
-    graph = Graph([Value("x", x, FLOAT)], [Value("y")], [Node("Conv", ("x", "p"), ("z",)),
-                                                         Node("Conv", ("z", "k"), ("y",), {}, "c")],
-                  {"p": np.ones((*[1] * (len(shape) - 2), shape[-2], shape[-2]), np.float32), "k": kernel})
+    graph = Graph(
+        [Value("x", x, FLOAT)],
+        [Value("y")],
+        [Node("Conv", ("x", "p"), ("z",)), Node("Conv", ("z", "k"), ("y",), {}, "c")],
+        {"p": np.ones((*[1] * (len(shape) - 2), shape[-2], shape[-2]), np.float32), "k": kernel},
+    )
     picture = io.BytesIO()
     Net(graph).plot_kernels(picture)
     assert drawn[0].startswith("c: ") and drawn[0].endswith(title) and min(size(picture)) > 100
@@ -160,7 +195,10 @@ def test_networks_without_convolutions_have_no_kernels():
 
 def test_without_matplotlib_errors_name_the_extra(net, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    for draw in (lambda: net.plot("a.png"), lambda: net.plot_kernels("a.png"),
-                 lambda: net.plot_features(np.zeros((1, 20, 20, 3)), "a.png")):
+    for draw in (
+        lambda: net.plot("a.png"),
+        lambda: net.plot_kernels("a.png"),
+        lambda: net.plot_features(np.zeros((1, 20, 20, 3)), "a.png"),
+    ):
         with pytest.raises(ImportError, match=r"fastconv\[examples\]"):
             draw()

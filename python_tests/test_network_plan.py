@@ -1,4 +1,5 @@
 """Plans: constants fold, memory is shared only by what is not alive together, outputs are the caller's own."""
+
 import numpy as np
 import pytest
 
@@ -11,14 +12,25 @@ F32 = np.dtype("float32")
 def chain(nodes, constants=(), outputs=None, shape=(None, 4)):
     """A graph of nodes given as (op, inputs, output, attributes)."""
     nodes = [Node(op, tuple(inputs.split()), (output,), dict(attributes)) for op, inputs, output, attributes in nodes]
-    return Graph([Value("x", shape, F32)], [Value(name) for name in outputs or nodes[-1].outputs], nodes,
-                 {name: np.asarray(value) for name, value in dict(constants).items()})
+    return Graph(
+        [Value("x", shape, F32)],
+        [Value(name) for name in outputs or nodes[-1].outputs],
+        nodes,
+        {name: np.asarray(value) for name, value in dict(constants).items()},
+    )
 
 
 def test_shapes_become_constants():
-    graph = chain([("Shape", "x", "s", {}), ("Slice", "s zero one", "n", {}), ("Concat", "n rest", "t", {"axis": 0}),
-                   ("Reshape", "x t", "y", {}), ("Neg", "y", "z", {})],
-                  {"zero": [0], "one": [1], "rest": [2, 2]})
+    graph = chain(
+        [
+            ("Shape", "x", "s", {}),
+            ("Slice", "s zero one", "n", {}),
+            ("Concat", "n rest", "t", {"axis": 0}),
+            ("Reshape", "x t", "y", {}),
+            ("Neg", "y", "z", {}),
+        ],
+        {"zero": [0], "one": [1], "rest": [2, 2]},
+    )
     plan = Plan(graph, [(3, 4)])
     assert [planned.node.op for planned in plan.steps] == ["Reshape", "Neg"]
     x = np.arange(12, dtype=F32).reshape(3, 4)
@@ -26,8 +38,14 @@ def test_shapes_become_constants():
 
 
 def test_values_alive_together_do_not_share_memory():
-    ops = [("Neg", "x", "a", {}), ("Abs", "a", "b", {}), ("Square", "a", "c", {}), ("Add", "b c", "d", {}),
-           ("Neg", "d", "e", {}), ("Add", "e a", "f", {})]
+    ops = [
+        ("Neg", "x", "a", {}),
+        ("Abs", "a", "b", {}),
+        ("Square", "a", "c", {}),
+        ("Add", "b c", "d", {}),
+        ("Neg", "d", "e", {}),
+        ("Add", "e a", "f", {}),
+    ]
     x = np.random.default_rng(0).standard_normal((5, 4)).astype(F32)
     np.testing.assert_array_equal(Net(chain(ops))(x), -(np.abs(x) + x * x) - x)
 
@@ -39,8 +57,11 @@ def test_results_in_place_spare_what_is_read_later():
 
 
 def test_outputs_belong_to_the_caller():
-    graph = chain([("Identity", "x", "y", {}), ("Neg", "y", "z", {}), ("Flatten", "z", "w", {})],
-                  {"c": np.ones(2, F32)}, outputs=["x", "y", "z", "w", "c"])
+    graph = chain(
+        [("Identity", "x", "y", {}), ("Neg", "y", "z", {}), ("Flatten", "z", "w", {})],
+        {"c": np.ones(2, F32)},
+        outputs=["x", "y", "z", "w", "c"],
+    )
     x = np.ones((2, 4), F32)
     net = Net(graph)
     results = net(x)
@@ -66,9 +87,16 @@ def test_what_does_not_fit_names_the_node():
         Net(graph)(np.ones((2, 4), F32))
 
 
-@pytest.mark.parametrize(("inputs", "error"), [
-    ((np.ones((2, 5)),), ValueError), ((np.ones((2, 4)),) * 2, ValueError), (({"y": np.ones((2, 4))},), ValueError),
-    ((np.array([["a"] * 4]),), TypeError), ((np.ones((2, 4), complex),), TypeError)])
+@pytest.mark.parametrize(
+    ("inputs", "error"),
+    [
+        ((np.ones((2, 5)),), ValueError),
+        ((np.ones((2, 4)),) * 2, ValueError),
+        (({"y": np.ones((2, 4))},), ValueError),
+        ((np.array([["a"] * 4]),), TypeError),
+        ((np.ones((2, 4), complex),), TypeError),
+    ],
+)
 def test_inputs_that_do_not_fit(inputs, error):
     with pytest.raises(error, match="input"):
         Net(chain([("Neg", "x", "y", {})]))(*inputs)

@@ -1,4 +1,5 @@
 """The networks of examples/networks: fastconv's layers compute what the stock ones do, and the scripts run on them."""
+
 import contextlib
 import importlib
 import os
@@ -15,8 +16,11 @@ import fastconv.keras
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "examples" / "networks"
 MNIST = {
-    "lenet5": ("lenet5", {}), "lenet5, classic": ("lenet5", {"classic": True}), "tanh_lenet": ("tanh_lenet", {}),
-    "mnist_cnn": ("mnist_cnn", {}), "channels_first": ("channels_first", {}),
+    "lenet5": ("lenet5", {}),
+    "lenet5, classic": ("lenet5", {"classic": True}),
+    "tanh_lenet": ("tanh_lenet", {}),
+    "mnist_cnn": ("mnist_cnn", {}),
+    "channels_first": ("channels_first", {}),
 }
 # The smallest images that reach the last layer.
 IMAGENET = {
@@ -28,7 +32,7 @@ IMAGENET = {
 }
 # Stock TensorFlow computes images with channels first on a CPU by oneDNN, in float32 only.
 DTYPES = {"channels_first": "float32"}
-RATE = 1024.0       # so high that rounding the weights does not show in what a step subtracts from them
+RATE = 1024.0  # so high that rounding the weights does not show in what a step subtracts from them
 
 
 @pytest.fixture(autouse=True)
@@ -133,9 +137,15 @@ def test_training_takes_the_course_of_stock_layers(network):
     assert distance(weights["fastconv"], weights["stock"]) <= (1e-3 if dtype == "float32" else 1e-6)
 
 
-@pytest.mark.parametrize(("network", "file"), [
-    ("tanh_lenet", "keras_mnist_cnn.h5"), ("mnist_cnn", "model.keras"), ("channels_first", "model.keras"),
-    ("lenet5, classic", "weights.weights.h5")])
+@pytest.mark.parametrize(
+    ("network", "file"),
+    [
+        ("tanh_lenet", "keras_mnist_cnn.h5"),
+        ("mnist_cnn", "model.keras"),
+        ("channels_first", "model.keras"),
+        ("lenet5, classic", "weights.weights.h5"),
+    ],
+)
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
 def test_files_move_both_ways(tmp_path, network, file):
     path = tmp_path / file
@@ -169,11 +179,20 @@ def test_the_lesson_networks_parameters():
 
 def run(folder, *arguments):
     """python -m fastconv with its log."""
-    environment = os.environ | {"PYTHONPATH": str(Path(fastconv.keras.__file__).parents[2]),
-                                "PYTHONIOENCODING": "utf-8"}
+    environment = os.environ | {
+        "PYTHONPATH": str(Path(fastconv.keras.__file__).parents[2]),
+        "PYTHONIOENCODING": "utf-8",
+    }
     environment.pop("FASTCONV_MNIST", None)
-    return subprocess.run([sys.executable, "-m", "fastconv", "--verbose", *map(str, arguments)], cwd=folder,
-                          env=environment, capture_output=True, text=True, encoding="utf-8", timeout=300)
+    return subprocess.run(
+        [sys.executable, "-m", "fastconv", "--verbose", *map(str, arguments)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+    )
 
 
 def test_a_tutorial_of_2017_runs_unchanged(tmp_path):
@@ -187,16 +206,25 @@ def test_a_tutorial_of_2017_runs_unchanged(tmp_path):
 def test_every_script_runs_unchanged(tmp_path):
     """In one process, which imports TensorFlow once."""
     few = ["--epochs", "1", "--images", "64"]
-    runs = [("lenet5.py", few), ("lenet5.py", [*few, "--classic"]), ("tanh_lenet.py", few), ("mnist_cnn.py", few),
-            ("channels_first.py", few), *((f"{script}.py", ["--size", size, "--images", "1", "--classes", "10"])
-                                          for script, size in (("alexnet", "67"), ("vgg16", "32"), ("resnet50", "32")))]
+    runs = [
+        ("lenet5.py", few),
+        ("lenet5.py", [*few, "--classic"]),
+        ("tanh_lenet.py", few),
+        ("mnist_cnn.py", few),
+        ("channels_first.py", few),
+        *(
+            (f"{script}.py", ["--size", size, "--images", "1", "--classes", "10"])
+            for script, size in (("alexnet", "67"), ("vgg16", "32"), ("resnet50", "32"))
+        ),
+    ]
     everything = tmp_path / "everything.py"
     everything.write_text(
         "import runpy, sys\n"
         f"for script, arguments in {runs!r}:\n"
         f"    sys.path[0], sys.argv[:] = {str(SCRIPTS)!r}, [script, *arguments]\n"
         f"    runpy.run_path({str(SCRIPTS)!r} + '/' + script, run_name='__main__')\n"
-        "    print('ran', *sys.argv)\n")
+        "    print('ran', *sys.argv)\n"
+    )
     done = run(tmp_path, everything)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\nran ") == len(runs)

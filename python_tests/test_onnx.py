@@ -1,4 +1,5 @@
 """ONNX models: older operator sets, weights in other files, what is refused, and malformed files."""
+
 import io
 import os
 
@@ -18,9 +19,12 @@ FLOAT = TensorProto.FLOAT
 def model(nodes, inputs, outputs, weights=(), version=17):
     """A model of float32 inputs by shape, and of outputs by name."""
     graph = helper.make_graph(
-        nodes, "graph", [helper.make_tensor_value_info(name, FLOAT, shape) for name, shape in inputs.items()],
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info(name, FLOAT, shape) for name, shape in inputs.items()],
         [helper.make_tensor_value_info(name, FLOAT, None) for name in outputs],
-        [numpy_helper.from_array(array, name) for name, array in dict(weights).items()])
+        [numpy_helper.from_array(array, name) for name, array in dict(weights).items()],
+    )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", version)], ir_version=8)
 
 
@@ -31,11 +35,20 @@ def drawn(*shape, seed=0):
 def network(version=17):
     """A small CNN with a residual block, a shape that is computed, and two outputs."""
     weights = {
-        "k1": drawn(8, 3, 3, 3) / 5, "b1": drawn(8, seed=1), "k2": drawn(8, 1, 3, 3, seed=2),
-        "k3": drawn(8, 8, 1, 1) / 3, "scale": drawn(8, seed=3), "offset": drawn(8, seed=4), "mean": drawn(8, seed=5),
+        "k1": drawn(8, 3, 3, 3) / 5,
+        "b1": drawn(8, seed=1),
+        "k2": drawn(8, 1, 3, 3, seed=2),
+        "k3": drawn(8, 8, 1, 1) / 3,
+        "scale": drawn(8, seed=3),
+        "offset": drawn(8, seed=4),
+        "mean": drawn(8, seed=5),
         "var": np.abs(drawn(8, seed=6)),
-        "w": drawn(5, 8, seed=7), "b": drawn(5, seed=8), "minus": np.array([-1]), "zero": np.array(0),
-        "axis": np.array([0])}
+        "w": drawn(5, 8, seed=7),
+        "b": drawn(5, seed=8),
+        "minus": np.array([-1]),
+        "zero": np.array(0),
+        "axis": np.array([0]),
+    }
     node = helper.make_node
     nodes = [
         node("Conv", ["x", "k1", "b1"], ["c1"], "stem", strides=[2, 2], pads=[1, 0, 0, 1]),
@@ -46,13 +59,25 @@ def network(version=17):
         node("Mul", ["n2", "s2"], ["a2"], "silu"),
         node("Conv", ["a2", "k3"], ["c3"], "pointwise"),
         node("Add", ["c3", "r1"], ["sum"], "residual"),
-        node("MaxPool", ["sum"], ["p"], "pool", kernel_shape=[3, 3], strides=[2, 2],
-             **({"ceil_mode": 1} if version >= 10 else {})),
+        node(
+            "MaxPool",
+            ["sum"],
+            ["p"],
+            "pool",
+            kernel_shape=[3, 3],
+            strides=[2, 2],
+            **({"ceil_mode": 1} if version >= 10 else {}),
+        ),
         node("GlobalAveragePool", ["p"], ["g"], "mean"),
         node("Shape", ["g"], ["shape"], "shape"),
         node("Gather", ["shape", "zero"], ["batch"], "batch"),
-        node("Unsqueeze", ["batch", "axis"] if version >= 13 else ["batch"], ["batch1"], "unsqueeze",
-             **({} if version >= 13 else {"axes": [0]})),
+        node(
+            "Unsqueeze",
+            ["batch", "axis"] if version >= 13 else ["batch"],
+            ["batch1"],
+            "unsqueeze",
+            **({} if version >= 13 else {"axes": [0]}),
+        ),
         node("Concat", ["batch1", "minus"], ["target"], "target", axis=0),
         node("Reshape", ["g", "target"], ["flat"], "flatten"),
         node("Gemm", ["flat", "w", "b"], ["logits"], "dense", transB=1),
@@ -128,23 +153,28 @@ def test_weights_outside_the_folder_are_refused(tmp_path, location):
 
 
 def test_all_unknown_nodes_are_listed():
-    nodes = [helper.make_node("Relu", ["x"], ["a"]), helper.make_node("Loop", ["", "", "a"], ["b"], "loop_1"),
-             helper.make_node("QLinearConv", ["b"] * 8, ["c"]),
-             helper.make_node("FusedConv", ["c"], ["d"], "fused", domain="com.microsoft"),
-             helper.make_node("Resize", ["d", "", "", ""], ["y"], "up"),
-             helper.make_node("Conv", ["y", "k"], ["z"], "volume")]
+    nodes = [
+        helper.make_node("Relu", ["x"], ["a"]),
+        helper.make_node("Loop", ["", "", "a"], ["b"], "loop_1"),
+        helper.make_node("QLinearConv", ["b"] * 8, ["c"]),
+        helper.make_node("FusedConv", ["c"], ["d"], "fused", domain="com.microsoft"),
+        helper.make_node("Resize", ["d", "", "", ""], ["y"], "up"),
+        helper.make_node("Conv", ["y", "k"], ["z"], "volume"),
+    ]
     with pytest.raises(UnsupportedError) as caught:
         from_onnx(model(nodes, {"x": [1, 2]}, ["z"], {"k": drawn(1, 1, 1, 1, 1)}))
     assert str(caught.value) == (
         "model: not supported: 'loop_1' (Loop), 'c' (QLinearConv), 'fused' (com.microsoft.FusedConv), "
-        "'up' (Resize: neither scales nor sizes), 'volume' (Conv: 3 spatial axes)")
+        "'up' (Resize: neither scales nor sizes), 'volume' (Conv: 3 spatial axes)"
+    )
 
 
 @pytest.mark.parametrize("truth", [True, False])
 def test_the_branch_of_a_constant_condition_is_taken(truth):
     def branch(op):
-        return helper.make_graph([helper.make_node(op, ["x"], [f"{op}_y"])], op, [],
-                                 [helper.make_tensor_value_info(f"{op}_y", FLOAT, None)])
+        return helper.make_graph(
+            [helper.make_node(op, ["x"], [f"{op}_y"])], op, [], [helper.make_tensor_value_info(f"{op}_y", FLOAT, None)]
+        )
 
     nodes = [helper.make_node("If", ["truth"], ["y"], then_branch=branch("Neg"), else_branch=branch("Abs"))]
     x = drawn(5)
@@ -162,10 +192,19 @@ def test_the_branch_of_a_condition_on_sizes_is_taken_at_each_call():
         nodes = [node("Constant", [], [constant], value_float=2.0), node(op, ["x", constant], [result]), *more]
         return helper.make_graph(nodes, op, [], [info("w" if more else result, FLOAT, None)])
 
-    inner = node("If", ["short"], ["w"], then_branch=branch("Mul", constant="d", result="v"),
-                 else_branch=branch("Add", constant="d", result="v"))
-    nodes = [node("Shape", ["x"], ["s"]), node("Less", ["s", "ten"], ["l"]), node("Squeeze", ["l"], ["short"]),
-             node("If", ["short"], ["y"], then_branch=branch("Sub", inner), else_branch=branch("Div"))]
+    inner = node(
+        "If",
+        ["short"],
+        ["w"],
+        then_branch=branch("Mul", constant="d", result="v"),
+        else_branch=branch("Add", constant="d", result="v"),
+    )
+    nodes = [
+        node("Shape", ["x"], ["s"]),
+        node("Less", ["s", "ten"], ["l"]),
+        node("Squeeze", ["l"], ["short"]),
+        node("If", ["short"], ["y"], then_branch=branch("Sub", inner), else_branch=branch("Div")),
+    ]
     net = from_onnx(model(nodes, {"x": ["n"]}, ["y"], {"ten": np.array([10])}))
     for count in (3, 30, 4):
         x = drawn(count)
@@ -205,26 +244,57 @@ OLDER = [
     one("AveragePool", {"x": [1, 2, 7, 6]}, 11, kernel_shape=[3, 2], pads=[1, 1, 0, 1], strides=[2, 2], ceil_mode=1),
     one("AveragePool", {"x": [1, 2, 7, 6]}, 11, kernel_shape=[3, 2], pads=[1, 1, 0, 1], count_include_pad=1),
     one("MaxPool", {"x": [1, 2, 9, 8]}, 11, kernel_shape=[2, 3], dilations=[2, 1], strides=[2, 1]),
-    one("ConvTranspose", {"x": [1, 4, 5, 4]}, 11, weights={"k": drawn(4, 3, 3, 2), "b": drawn(6)}, strides=[2, 3],
-        pads=[1, 0, 1, 1], output_padding=[1, 0], group=2),
-    one("ConvTranspose", {"x": [1, 2, 3, 4]}, 11, weights={"k": drawn(2, 3, 3, 4)}, strides=[2, 3],
-        output_shape=[6, 11]),
-    one("ConvTranspose", {"x": [1, 2, 3, 4]}, 11, weights={"k": drawn(2, 3, 4, 4)}, strides=[1, 3],
-        auto_pad="SAME_LOWER"),
+    one(
+        "ConvTranspose",
+        {"x": [1, 4, 5, 4]},
+        11,
+        weights={"k": drawn(4, 3, 3, 2), "b": drawn(6)},
+        strides=[2, 3],
+        pads=[1, 0, 1, 1],
+        output_padding=[1, 0],
+        group=2,
+    ),
+    one(
+        "ConvTranspose", {"x": [1, 2, 3, 4]}, 11, weights={"k": drawn(2, 3, 3, 4)}, strides=[2, 3], output_shape=[6, 11]
+    ),
+    one(
+        "ConvTranspose",
+        {"x": [1, 2, 3, 4]},
+        11,
+        weights={"k": drawn(2, 3, 4, 4)},
+        strides=[1, 3],
+        auto_pad="SAME_LOWER",
+    ),
     one("ConvTranspose", {"x": [1, 2, 5]}, 11, weights={"k": drawn(2, 3, 4)}, strides=[3], auto_pad="SAME_UPPER"),
-    one("LSTM", {"x": [5, 2, 3]}, 14, ["y", "h", "c"], direction="bidirectional", hidden_size=4,
-        weights={"k": drawn(2, 16, 3), "r": drawn(2, 16, 4) / 2, "b": drawn(2, 32)}),
-    one("GRU", {"x": [5, 2, 3]}, 14, ["y", "h"], direction="reverse", hidden_size=4, linear_before_reset=1,
-        weights={"k": drawn(1, 12, 3), "r": drawn(1, 12, 4) / 2, "b": drawn(1, 24)}),
-    one("GRU", {"x": [5, 2, 3]}, 14, ["y"], hidden_size=4,
-        weights={"k": drawn(1, 12, 3), "r": drawn(1, 12, 4) / 2}),
+    one(
+        "LSTM",
+        {"x": [5, 2, 3]},
+        14,
+        ["y", "h", "c"],
+        direction="bidirectional",
+        hidden_size=4,
+        weights={"k": drawn(2, 16, 3), "r": drawn(2, 16, 4) / 2, "b": drawn(2, 32)},
+    ),
+    one(
+        "GRU",
+        {"x": [5, 2, 3]},
+        14,
+        ["y", "h"],
+        direction="reverse",
+        hidden_size=4,
+        linear_before_reset=1,
+        weights={"k": drawn(1, 12, 3), "r": drawn(1, 12, 4) / 2, "b": drawn(1, 24)},
+    ),
+    one("GRU", {"x": [5, 2, 3]}, 14, ["y"], hidden_size=4, weights={"k": drawn(1, 12, 3), "r": drawn(1, 12, 4) / 2}),
 ]
 
 
 @pytest.mark.parametrize("proto", OLDER, ids=lambda proto: proto.graph.node[0].op_type)
 def test_nodes_of_older_operator_sets_as_onnxruntime_has_them(proto):
-    inputs = [drawn(*(dim.dim_value for dim in value.type.tensor_type.shape.dim), seed=i)
-              for i, value in enumerate(proto.graph.input)]
+    inputs = [
+        drawn(*(dim.dim_value for dim in value.type.tensor_type.shape.dim), seed=i)
+        for i, value in enumerate(proto.graph.input)
+    ]
     for value in proto.graph.output:
         value.type.tensor_type.elem_type = TensorProto.INT64 if value.name == "i" else FLOAT
     same(from_onnx(proto)(*inputs), by_onnxruntime(proto, *inputs))
@@ -275,7 +345,7 @@ def test_malformed_models_end_in_value_errors():
     data, x = network().SerializeToString(), drawn(1, 3, 8, 8)
     limits = Limits(tensor_bytes=1 << 24, plan_bytes=1 << 24)
     begin = max(data.index(b"stem") - 40, 0)
-    hot = begin, data.index(b"softmax") + 40        # the nodes; weights follow
+    hot = begin, data.index(b"softmax") + 40  # the nodes; weights follow
     outcomes = {True: 0, False: 0}
     for seed in range(1500):
         try:
@@ -283,7 +353,7 @@ def test_malformed_models_end_in_value_errors():
             outcomes[True] += 1
         except ValueError:
             outcomes[False] += 1
-        except TypeError as error:      # another dtype, or more inputs
+        except TypeError as error:  # another dtype, or more inputs
             assert str(error).startswith(("input ", "the network "))
     assert min(outcomes.values()) > 100
 
@@ -292,8 +362,11 @@ def test_weights_are_held_and_counted_once():
     """In whatever order their axes are, from initializers and from nodes that are constants."""
     weights = {"k": drawn(8, 3, 3, 3)}
     second = helper.make_node("Constant", [], ["l"], "weights", value=numpy_helper.from_array(drawn(4, 8, 1, 1)))
-    nodes = [helper.make_node("Conv", ["x", "k"], ["c"], "first"), second,
-             helper.make_node("Conv", ["c", "l"], ["y"], "second")]
+    nodes = [
+        helper.make_node("Conv", ["x", "k"], ["c"], "first"),
+        second,
+        helper.make_node("Conv", ["c", "l"], ["y"], "second"),
+    ]
     net = from_onnx(model(nodes, {"x": (1, 3, 8, 8)}, ["y"], weights).SerializeToString())
     count = 8 * 3 * 3 * 3 + 4 * 8
     assert f"{count:,} parameters, {4 * count:,} bytes" in repr(net.summary())

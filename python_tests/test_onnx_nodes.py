@@ -1,4 +1,5 @@
 """The test cases that the onnx package brings: of single nodes, of PyTorch's operators and layers, of small graphs."""
+
 import numpy as np
 import onnx
 import pytest
@@ -8,8 +9,11 @@ from fastconv.network import UnsupportedError, from_onnx
 
 CASES = {case.name: case for case in node_cases()}
 SERVED = [name for name, case in CASES.items() if is_served(case)]
-FOLDERS = sorted(path.parent for kind in ("pytorch-operator", "pytorch-converted", "simple")
-                 for path in (DATA / kind).glob("*/model.onnx"))
+FOLDERS = sorted(
+    path.parent
+    for kind in ("pytorch-operator", "pytorch-converted", "simple")
+    for path in (DATA / kind).glob("*/model.onnx")
+)
 OTHER_FOLDERS = ("Conv3d", "Pool3d", "sequence_model", "strnorm", "gradient_of")
 
 
@@ -32,7 +36,7 @@ def run(model, inputs: list) -> list:
 def check(ours: list, theirs: list, rtol: float, atol: float) -> None:
     for y, expected in zip(ours, theirs, strict=True):
         assert (y.dtype, y.shape) == (expected.dtype, expected.shape)
-        if y.dtype == np.float16:       # within two roundings
+        if y.dtype == np.float16:  # within two roundings
             rtol, atol = 2e-3, 2e-6
         np.testing.assert_allclose(y, expected, rtol=rtol, atol=atol)
 

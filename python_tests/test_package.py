@@ -1,4 +1,5 @@
 """What is installed: where it is imported from, what it imports, what it exports, what it says at import."""
+
 import importlib.metadata
 import json
 import os
@@ -19,8 +20,15 @@ FOLDER = Path(fastconv.__file__).parent
 
 def python(code: str, folder: Path, **environment: str) -> subprocess.CompletedProcess:
     """Run code in a new process, from a folder without any fastconv in it."""
-    return subprocess.run([sys.executable, "-c", code], cwd=folder, env={**os.environ, **environment}, text=True,
-                          capture_output=True, timeout=120, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**os.environ, **environment},
+        text=True,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def modules_after(code: str, folder: Path) -> set[str]:
@@ -61,12 +69,9 @@ def test_installed_files():
     assert not any(file.endswith((".c", ".h", ".pyx", ".o")) for file in files)
 
 
-@pytest.mark.parametrize(("library", "exported"), [
-    ("_core", r"PyInit__core"),
-    ("tensorflow/_ops", r"fastconv_tf_\w+"),
-])
+@pytest.mark.parametrize(("library", "exported"), [("_core", r"PyInit__core"), ("tensorflow/_ops", r"fastconv_tf_\w+")])
 def test_libraries_export_only_their_entry(library, exported):
-    path, = FOLDER.glob(f"{library}.*.so")
+    (path,) = FOLDER.glob(f"{library}.*.so")
     command = [shutil.which("nm") or "nm", "-D", "--defined-only", "--format=posix", str(path)]
     listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     symbols = {line.split()[0] for line in listing.splitlines()}
@@ -75,8 +80,8 @@ def test_libraries_export_only_their_entry(library, exported):
 
 
 def test_op_library_holds_no_kernels():
-    core, = FOLDER.glob("_core.*.so")
-    ops, = FOLDER.glob("tensorflow/_ops.*.so")
+    (core,) = FOLDER.glob("_core.*.so")
+    (ops,) = FOLDER.glob("tensorflow/_ops.*.so")
     assert ops.stat().st_size < core.stat().st_size / 4
 
 
@@ -111,8 +116,16 @@ def test_use_isa_refuses_unknown_words_and_comes_back():
 
 def test_show_config(capsys):
     config = fastconv.show_config()
-    assert list(config) == ["version", "isa", "isas_available", "isas_compiled", "compiler", "openmp", "threads",
-                            "float32_precision"]
+    assert list(config) == [
+        "version",
+        "isa",
+        "isas_available",
+        "isas_compiled",
+        "compiler",
+        "openmp",
+        "threads",
+        "float32_precision",
+    ]
     printed = capsys.readouterr().out
     assert config["version"] == fastconv.__version__
     assert config["isa"] in config["isas_available"]

@@ -1,4 +1,5 @@
 """Pooling and its gradients against plain NumPy loops and TensorFlow."""
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -105,9 +106,16 @@ def test_all_against_loops(dtype, data_format, case, seed):
         np.testing.assert_allclose(dx.astype(float), lay(slow_grad(average, wide, slope, geometry)), **bound)
 
 
-SHAPES = [((2, 12, 12, 6), 2, 2, "valid"), ((1, 13, 17, 33), 3, 2, "same"), ((3, 9, 40, 1), (3, 2), (1, 3), "same"),
-          ((1, 30, 31, 16), 3, 1, "valid"), ((2, 70, 66, 20), 2, 2, "valid"), ((1, 5, 5, 130), 5, 5, "valid"),
-          ((1, 64, 300, 8), (7, 3), (2, 2), "same"), ((1, 6, 150, 3), 2, 2, "valid")]
+SHAPES = [
+    ((2, 12, 12, 6), 2, 2, "valid"),
+    ((1, 13, 17, 33), 3, 2, "same"),
+    ((3, 9, 40, 1), (3, 2), (1, 3), "same"),
+    ((1, 30, 31, 16), 3, 1, "valid"),
+    ((2, 70, 66, 20), 2, 2, "valid"),
+    ((1, 5, 5, 130), 5, 5, "valid"),
+    ((1, 64, 300, 8), (7, 3), (2, 2), "same"),
+    ((1, 6, 150, 3), 2, 2, "valid"),
+]
 
 
 @pytest.mark.parametrize(("shape", "pool", "strides", "padding"), SHAPES, ids=str)
@@ -115,6 +123,7 @@ SHAPES = [((2, 12, 12, 6), 2, 2, "valid"), ((1, 13, 17, 33), 3, 2, "same"), ((3,
 def test_isas_and_threads(shape, pool, strides, padding, data_format, isa, rng):
     x = rng.integers(-9, 10, shape).astype(np.float32)
     from fastconv import _args
+
     pools, steps = _args.pair(pool, "pool"), _args.pair(strides, "strides")
     geometry = (pools, steps, _args.padding_pairs(padding, shape[1:3], pools, steps))
     dy = rng.normal(size=output_shape(shape, *geometry)).astype(np.float32)
@@ -122,14 +131,21 @@ def test_isas_and_threads(shape, pool, strides, padding, data_format, isa, rng):
     keywords = {"strides": strides, "padding": padding, "data_format": data_format}
 
     def everything():
-        return [fastconv.max_pool2d(lay(x), pool, **keywords), fastconv.avg_pool2d(lay(x), pool, **keywords),
-                fastconv.max_pool2d_grad(lay(x), lay(dy), pool, **keywords),
-                fastconv.avg_pool2d_grad(lay(dy), lay(x).shape, pool, **keywords)]
+        return [
+            fastconv.max_pool2d(lay(x), pool, **keywords),
+            fastconv.avg_pool2d(lay(x), pool, **keywords),
+            fastconv.max_pool2d_grad(lay(x), lay(dy), pool, **keywords),
+            fastconv.avg_pool2d_grad(lay(dy), lay(x).shape, pool, **keywords),
+        ]
 
     results = everything()
     wide = x.astype(np.float64)
-    wanted = [slow_pool(False, wide, geometry), slow_pool(True, wide, geometry), slow_grad(False, wide, dy, geometry),
-              slow_grad(True, wide, dy, geometry)]
+    wanted = [
+        slow_pool(False, wide, geometry),
+        slow_pool(True, wide, geometry),
+        slow_grad(False, wide, dy, geometry),
+        slow_grad(True, wide, dy, geometry),
+    ]
     for got, want in zip(results, wanted, strict=True):
         np.testing.assert_allclose(got, lay(want), rtol=1e-5, atol=1e-5)
     for n in (1, 2, 3, 7):
@@ -153,8 +169,11 @@ def test_against_tensorflow(pool, strides, padding, rng):
         keywords = {"strides": strides, "padding": padding}
         mine = (fastconv.avg_pool2d if average else fastconv.max_pool2d)(x, pool, **keywords)
         np.testing.assert_allclose(mine, y.numpy(), rtol=1e-6, atol=1e-6)
-        grad = (fastconv.avg_pool2d_grad(dy, x.shape, pool, **keywords) if average
-                else fastconv.max_pool2d_grad(x, dy, pool, **keywords))
+        grad = (
+            fastconv.avg_pool2d_grad(dy, x.shape, pool, **keywords)
+            if average
+            else fastconv.max_pool2d_grad(x, dy, pool, **keywords)
+        )
         np.testing.assert_allclose(grad, dx, rtol=1e-5, atol=1e-6)
 
 
@@ -182,15 +201,18 @@ def test_large_results_are_those_of_small_ones(rng):
     x = rng.standard_normal((5, 64, 1001, 33), dtype=np.float32)
     for average in (False, True):
         y = (fastconv.avg_pool2d if average else fastconv.max_pool2d)(x, 3, strides=2)
-        target = np.empty(x.size + 1, np.float32)[1:].reshape(x.shape)     # on no cache line's start
+        target = np.empty(x.size + 1, np.float32)[1:].reshape(x.shape)  # on no cache line's start
         if average:
             fastconv.avg_pool2d_grad(y, x.shape, 3, strides=2, out=target)
         else:
             fastconv.max_pool2d_grad(x, y, 3, strides=2, out=target)
         for i in range(len(x)):
             one = slice(i, i + 1)
-            dx = (fastconv.avg_pool2d_grad(y[one], x[one].shape, 3, strides=2) if average
-                  else fastconv.max_pool2d_grad(x[one], y[one], 3, strides=2))
+            dx = (
+                fastconv.avg_pool2d_grad(y[one], x[one].shape, 3, strides=2)
+                if average
+                else fastconv.max_pool2d_grad(x[one], y[one], 3, strides=2)
+            )
             np.testing.assert_array_equal(target[one].view(np.uint32), dx.view(np.uint32))
 
 
@@ -255,24 +277,31 @@ def test_gradient_of_the_gradient(dtype, layout, case, seed):
     assert (ddx * dx).sum() == (ddy * dy).sum()
 
 
-@pytest.mark.parametrize(("call", "error", "match"), [
-    (lambda x: fastconv.max_pool2d(x[0]), ValueError, "`x` must have 4 dimensions"),
-    (lambda x: fastconv.max_pool2d(x.astype(complex)), TypeError, "`x`"),
-    (lambda x: fastconv.max_pool2d(x, 0), ValueError, "`pool_size` must be at least 1"),
-    (lambda x: fastconv.max_pool2d(x, (1, 2, 3)), ValueError, "`pool_size`"),
-    (lambda x: fastconv.max_pool2d(x, 2.0), TypeError, "`pool_size`"),
-    (lambda x: fastconv.avg_pool2d(x, strides=0), ValueError, "`strides`"),
-    (lambda x: fastconv.avg_pool2d(x, padding="full"), ValueError, "`padding` must be one of 'valid', 'same'"),
-    (lambda x: fastconv.avg_pool2d(x, padding=((2, 0), (0, 0))), ValueError, "`padding` must be smaller"),
-    (lambda x: fastconv.avg_pool2d(x, padding=((0, 0), (0, -1))), ValueError, "`padding`"),
-    (lambda x: fastconv.avg_pool2d(x, data_format="nhwc"), ValueError, "`data_format`"),
-    (lambda x: fastconv.avg_pool2d(x[:, :0], 2, padding=((1, 1), (0, 0))), ValueError, "`x` of shape"),
-    (lambda x: fastconv.avg_pool2d(x, out=np.empty((1, 2, 2, 3))), ValueError, r"`out` must have shape \(1, 2, 2, 2\)"),
-    (lambda x: fastconv.max_pool2d_grad(x, x), ValueError, r"`dy` must have the shape of the pooled output, \(1"),
-    (lambda x: fastconv.max_pool2d_grad(x, x.astype("f")), TypeError, "`dy` must have the dtype of `x`"),
-    (lambda x: fastconv.avg_pool2d_grad(x, (1, 4, 4)), ValueError, "`x_shape` must be four integers"),
-    (lambda x: fastconv.avg_pool2d_grad(x, (1, 4, 4, -1)), ValueError, "`x_shape`"),
-])
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        (lambda x: fastconv.max_pool2d(x[0]), ValueError, "`x` must have 4 dimensions"),
+        (lambda x: fastconv.max_pool2d(x.astype(complex)), TypeError, "`x`"),
+        (lambda x: fastconv.max_pool2d(x, 0), ValueError, "`pool_size` must be at least 1"),
+        (lambda x: fastconv.max_pool2d(x, (1, 2, 3)), ValueError, "`pool_size`"),
+        (lambda x: fastconv.max_pool2d(x, 2.0), TypeError, "`pool_size`"),
+        (lambda x: fastconv.avg_pool2d(x, strides=0), ValueError, "`strides`"),
+        (lambda x: fastconv.avg_pool2d(x, padding="full"), ValueError, "`padding` must be one of 'valid', 'same'"),
+        (lambda x: fastconv.avg_pool2d(x, padding=((2, 0), (0, 0))), ValueError, "`padding` must be smaller"),
+        (lambda x: fastconv.avg_pool2d(x, padding=((0, 0), (0, -1))), ValueError, "`padding`"),
+        (lambda x: fastconv.avg_pool2d(x, data_format="nhwc"), ValueError, "`data_format`"),
+        (lambda x: fastconv.avg_pool2d(x[:, :0], 2, padding=((1, 1), (0, 0))), ValueError, "`x` of shape"),
+        (
+            lambda x: fastconv.avg_pool2d(x, out=np.empty((1, 2, 2, 3))),
+            ValueError,
+            r"`out` must have shape \(1, 2, 2, 2\)",
+        ),
+        (lambda x: fastconv.max_pool2d_grad(x, x), ValueError, r"`dy` must have the shape of the pooled output, \(1"),
+        (lambda x: fastconv.max_pool2d_grad(x, x.astype("f")), TypeError, "`dy` must have the dtype of `x`"),
+        (lambda x: fastconv.avg_pool2d_grad(x, (1, 4, 4)), ValueError, "`x_shape` must be four integers"),
+        (lambda x: fastconv.avg_pool2d_grad(x, (1, 4, 4, -1)), ValueError, "`x_shape`"),
+    ],
+)
 def test_errors(call, error, match):
     with pytest.raises(error, match=match):
         call(np.zeros((1, 4, 4, 2)))

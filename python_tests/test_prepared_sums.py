@@ -1,4 +1,5 @@
 """A prepared convolution with a tensor added before its activation, by every algorithm."""
+
 import numpy as np
 import pytest
 
@@ -35,7 +36,7 @@ def test_against_the_sum_in_float64(shape, taps, dtype, algorithm, data_format):
             with fastconv.threads(threads):
                 results.append(run_added(x, kernel, bias, added, "relu", algorithm, data_format))
     except ValueError as error:
-        assert "needs" in str(error)        # the algorithm is for other layers
+        assert "needs" in str(error)  # the algorithm is for other layers
         return
     loose = algorithm == "split" and fastconv.get_float32_precision() != "highest"
     tolerance = (1e-3 if loose else 3e-5) if dtype == np.float32 else 1e-12

@@ -1,4 +1,5 @@
 """relu with Keras' arguments, and softmax over several axes, on NumPy arrays."""
+
 from __future__ import annotations
 
 import itertools
@@ -49,8 +50,12 @@ def test_relu_is_keras(dtype, isa, rng):
         y = fastconv.relu(x, *arguments)
         assert y.dtype == dtype
         np.testing.assert_allclose(y.astype(np.float64), formula(wide, *arguments), rtol=eps, err_msg=str(arguments))
-        np.testing.assert_allclose(fastconv.relu_grad(x, dy, *arguments).astype(np.float64),
-                                   (slope(wide, *arguments) * dy.astype(np.float64)), rtol=eps, err_msg=str(arguments))
+        np.testing.assert_allclose(
+            fastconv.relu_grad(x, dy, *arguments).astype(np.float64),
+            (slope(wide, *arguments) * dy.astype(np.float64)),
+            rtol=eps,
+            err_msg=str(arguments),
+        )
 
 
 def test_relu_is_tensorflows(rng):
@@ -63,7 +68,7 @@ def test_relu_is_tensorflows(rng):
             y = keras.activations.relu(x, *arguments)
         np.testing.assert_allclose(fastconv.relu(x.numpy(), *arguments), y, rtol=1e-7, atol=0, err_msg=str(arguments))
         found = fastconv.relu_grad(x.numpy(), np.ones_like(x.numpy()), *arguments)
-        sloped6 = arguments[0] != 0 and arguments[1:] == (6.0, 0.0)     # to Keras a relu6, whose derivative at 6 is 0
+        sloped6 = arguments[0] != 0 and arguments[1:] == (6.0, 0.0)  # to Keras a relu6, whose derivative at 6 is 0
         want = np.where((x == 6) & sloped6, 1, tape.gradient(y, x))
         np.testing.assert_array_equal(found, want, err_msg=str(arguments))
 
@@ -132,28 +137,35 @@ def test_softmax_of_nothing():
     assert fastconv.softmax(np.zeros((2, 2), int), (0, 1)).tolist() == [[0.25, 0.25], [0.25, 0.25]]
 
 
-@pytest.mark.parametrize(("call", "error", "match"), [
-    (lambda x: fastconv.relu(x, np.nan), ValueError, "`negative_slope` must be finite"),
-    (lambda x: fastconv.relu(x, threshold=np.inf), ValueError, "`threshold` must be finite"),
-    (lambda x: fastconv.relu(x.astype("f2"), threshold=1e5), ValueError, "argument out of range"),
-    (lambda x: fastconv.relu(x, max_value=np.nan), ValueError, "`max_value` must be finite and at least 0"),
-    (lambda x: fastconv.relu(x, max_value=-1), ValueError, "`max_value` must be finite and at least 0; received -1"),
-    (lambda x: fastconv.relu(x, None), TypeError, "`negative_slope` must be a real number; received None"),
-    (lambda x: fastconv.relu(x, threshold="1"), TypeError, "`threshold` must be a real number"),
-    (lambda x: fastconv.relu(x, 0, 1, 2, 3), TypeError, "positional"),
-    (lambda x: fastconv.relu_grad(None, x, threshold=1, y=x), ValueError, "`x` must be given where"),
-    (lambda x: fastconv.relu_grad(x, x[:1], threshold=1), ValueError, "`dy` must have the shape of `x`"),
-    (lambda x: fastconv.softmax(x, ()), ValueError, "`axis` must name one or more axes, each once; received ()"),
-    (lambda x: fastconv.softmax(x, (0, 0)), ValueError, "`axis` must name one or more axes, each once"),
-    (lambda x: fastconv.softmax(x, (0, -2)), ValueError, "`axis` must name one or more axes, each once"),
-    (lambda x: fastconv.softmax(x, (0, 2)), ValueError, r"`axis` must be in \[-2, 2\); received \(0, 2\)"),
-    (lambda x: fastconv.softmax(x, -3), ValueError, r"`axis` must be in \[-2, 2\); received -3"),
-    (lambda x: fastconv.softmax(x, 2**70), ValueError, "`axis` must"),
-    (lambda x: fastconv.softmax(x, (0, 0.5)), TypeError, "`axis` must be an integer"),
-    (lambda x: fastconv.softmax(x, None), TypeError, "`axis` must be an integer"),
-    (lambda x: fastconv.softmax(x[0, 0], ()), ValueError, "`axis`"),
-    (lambda x: fastconv.softmax_grad(x, x, (0, 5)), ValueError, "`axis` must be in"),
-])
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        (lambda x: fastconv.relu(x, np.nan), ValueError, "`negative_slope` must be finite"),
+        (lambda x: fastconv.relu(x, threshold=np.inf), ValueError, "`threshold` must be finite"),
+        (lambda x: fastconv.relu(x.astype("f2"), threshold=1e5), ValueError, "argument out of range"),
+        (lambda x: fastconv.relu(x, max_value=np.nan), ValueError, "`max_value` must be finite and at least 0"),
+        (
+            lambda x: fastconv.relu(x, max_value=-1),
+            ValueError,
+            "`max_value` must be finite and at least 0; received -1",
+        ),
+        (lambda x: fastconv.relu(x, None), TypeError, "`negative_slope` must be a real number; received None"),
+        (lambda x: fastconv.relu(x, threshold="1"), TypeError, "`threshold` must be a real number"),
+        (lambda x: fastconv.relu(x, 0, 1, 2, 3), TypeError, "positional"),
+        (lambda x: fastconv.relu_grad(None, x, threshold=1, y=x), ValueError, "`x` must be given where"),
+        (lambda x: fastconv.relu_grad(x, x[:1], threshold=1), ValueError, "`dy` must have the shape of `x`"),
+        (lambda x: fastconv.softmax(x, ()), ValueError, "`axis` must name one or more axes, each once; received ()"),
+        (lambda x: fastconv.softmax(x, (0, 0)), ValueError, "`axis` must name one or more axes, each once"),
+        (lambda x: fastconv.softmax(x, (0, -2)), ValueError, "`axis` must name one or more axes, each once"),
+        (lambda x: fastconv.softmax(x, (0, 2)), ValueError, r"`axis` must be in \[-2, 2\); received \(0, 2\)"),
+        (lambda x: fastconv.softmax(x, -3), ValueError, r"`axis` must be in \[-2, 2\); received -3"),
+        (lambda x: fastconv.softmax(x, 2**70), ValueError, "`axis` must"),
+        (lambda x: fastconv.softmax(x, (0, 0.5)), TypeError, "`axis` must be an integer"),
+        (lambda x: fastconv.softmax(x, None), TypeError, "`axis` must be an integer"),
+        (lambda x: fastconv.softmax(x[0, 0], ()), ValueError, "`axis`"),
+        (lambda x: fastconv.softmax_grad(x, x, (0, 5)), ValueError, "`axis` must be in"),
+    ],
+)
 def test_errors(call, error, match):
     with pytest.raises(error, match=match.replace("()", r"\(\)")):
         call(np.zeros((2, 2)))

@@ -1,4 +1,5 @@
 """SciPy's own tests of convolve2d and correlate2d, as its wheel ships them, run on fastconv's functions."""
+
 import json
 import os
 import re
@@ -17,8 +18,15 @@ if "FASTCONV_ISA" in os.environ:
 def test_scipys_tests_pass_with_our_functions(tmp_path):
     paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "scipy_plugin", "-p", "no:cacheprovider", "-k", TESTS]
-    done = subprocess.run([*command, "--pyargs", *MODULES], cwd=tmp_path, text=True, capture_output=True, timeout=600,
-                          env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, check=False)
+    done = subprocess.run(
+        [*command, "--pyargs", *MODULES],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        timeout=600,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        check=False,
+    )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     passed = int(re.search(r"(\d+) passed", done.stdout)[1])
     calls = json.loads(re.search(r"^fastconv's calls: (.*)$", done.stdout, flags=re.MULTILINE)[1])

@@ -1,4 +1,5 @@
 """Products of bfloat16 planes: the precision promised, values the planes cannot hold, the same bits on any thread."""
+
 import conv_reference
 import ml_dtypes
 import numpy as np
@@ -48,8 +49,13 @@ def geometries(draw):
     return (draw(st.integers(1, 3)), *size, c_in), (*kernel, c_in // groups, c_out), words
 
 
-@given(geometries(), st.sampled_from(["channels_last", "channels_first"]), st.sampled_from(list(PROMISES)),
-       st.sampled_from(cpu.available_isas()), st.integers(0, 2**32 - 1))
+@given(
+    geometries(),
+    st.sampled_from(["channels_last", "channels_first"]),
+    st.sampled_from(list(PROMISES)),
+    st.sampled_from(cpu.available_isas()),
+    st.integers(0, 2**32 - 1),
+)
 @settings(max_examples=200, deadline=None)
 def test_any_geometry(geometry, data_format, precision, isa, seed):
     rng = np.random.default_rng(seed)
@@ -80,8 +86,9 @@ def test_the_promise_on_long_sums(word, channels, data_format, isa, precision, r
     assert np.linalg.norm(got - want) <= PROMISES[word] * np.linalg.norm(want)
 
 
-@pytest.mark.parametrize(("dtype", "algorithm", "tolerance"),
-                         [(np.float16, "split", 1e-3), (BFLOAT16, "bfloat16", 8e-3)])
+@pytest.mark.parametrize(
+    ("dtype", "algorithm", "tolerance"), [(np.float16, "split", 1e-3), (BFLOAT16, "bfloat16", 8e-3)]
+)
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 def test_half_types(dtype, algorithm, tolerance, data_format, isa, rng):
     x, kernel, bias = (rng.standard_normal(s).astype(dtype) for s in ((2, 12, 11, 50), (3, 3, 50, 20), (20,)))
@@ -100,7 +107,7 @@ def test_a_bad_input_reaches_exactly_the_windows_that_cover_it(bad, data_format,
     x[1, 6, 7, 0] = bad
     y = convolve(x, kernel, bias, padding="same", groups=groups, data_format=data_format, algorithm="split")
     touched = np.zeros(y.shape, bool)
-    touched[1, 5:8, 6:9, :20 // groups] = True
+    touched[1, 5:8, 6:9, : 20 // groups] = True
     np.testing.assert_array_equal(~np.isfinite(y), touched)
     x[1, 6, 7, 0] = 0
     want = reference(x, kernel, bias, padding=((1, 1), (1, 1)), groups=groups)

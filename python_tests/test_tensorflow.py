@@ -1,4 +1,5 @@
 """The TensorFlow ops: values, gradients of two orders, shapes, errors, saved models."""
+
 import os
 import subprocess
 import sys
@@ -41,8 +42,9 @@ def close(actual, expected, dtype="float64"):
     np.testing.assert_allclose(np.asarray(actual, "float64"), expected, atol=TOLERANCE[dtype] * scale, rtol=0)
 
 
-def stock_conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1, groups=1,
-                 data_format="channels_last"):
+def stock_conv2d(
+    x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1, groups=1, data_format="channels_last"
+):
     """TensorFlow's own convolution for what its CPU kernels lack too: slices, groups and layouts one by one."""
     first = data_format == "channels_first"
     if first:
@@ -57,10 +59,10 @@ def stock_conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_r
         padding = ((0, 0), (0, 0))
     x = tf.pad(x, ((0, 0), *padding, (0, 0)))
     # A convolution of stride 1 with a kernel spread by zeros, of which every stride-th cell is kept.
-    spread = [np.eye(reach[i])[:, ::dilation[i]] for i in range(2)]
+    spread = [np.eye(reach[i])[:, :: dilation[i]] for i in range(2)]
     kernel = tf.einsum("ah,bw,hwio->abio", *(tf.cast(s, kernel.dtype) for s in spread), kernel)
     parts = zip(tf.split(x, groups, 3), tf.split(kernel, groups, 3), strict=True)
-    y = tf.concat([tf.nn.conv2d(a, k, 1, "VALID") for a, k in parts], 3)[:, ::stride[0], ::stride[1]]
+    y = tf.concat([tf.nn.conv2d(a, k, 1, "VALID") for a, k in parts], 3)[:, :: stride[0], :: stride[1]]
     y = y if bias is None else y + bias
     return tf.transpose(y, (0, 3, 1, 2)) if first else y
 
@@ -110,11 +112,13 @@ def test_third_order_gradient():
     x, kernel, bias = operands({})
     kernel /= 4
     actual, expected = [], []
-    for results, function in ((actual, lambda *a: ft.conv2d(*a, activation="tanh")),
-                              (expected, lambda *a: tf.tanh(stock_conv2d(*a)))):
+    for results, function in (
+        (actual, lambda *a: ft.conv2d(*a, activation="tanh")),
+        (expected, lambda *a: tf.tanh(stock_conv2d(*a))),
+    ):
         with tf.GradientTape() as tape:
             tape.watch((kernel, bias))
-            total = tf.add_n([tf.reduce_sum(g ** 2) for g in gradients(function, x, kernel, bias)])
+            total = tf.add_n([tf.reduce_sum(g**2) for g in gradients(function, x, kernel, bias)])
         results += tape.gradient(total, (kernel, bias))
     for a, e in zip(actual, expected, strict=True):
         close(a, e)
@@ -167,16 +171,25 @@ def test_only_what_is_wanted_is_computed(own):
 
 
 STOCK_ACTIVATIONS = {
-    "linear": lambda x: x, "relu": tf.nn.relu, "relu6": tf.nn.relu6,
+    "linear": lambda x: x,
+    "relu": tf.nn.relu,
+    "relu6": tf.nn.relu6,
     "leaky_relu": lambda x: tf.where(x > 0, x, 0.3 * x),
     "elu": lambda x: tf.where(x > 0, x, 0.3 * tf.math.expm1(tf.minimum(x, 0))),
-    "selu": tf.nn.selu, "sigmoid": tf.sigmoid, "tanh": tf.tanh, "exponential": tf.exp, "softplus": tf.math.softplus,
-    "softsign": lambda x: x / (1 + tf.abs(x)), "silu": lambda x: x * tf.sigmoid(x),
+    "selu": tf.nn.selu,
+    "sigmoid": tf.sigmoid,
+    "tanh": tf.tanh,
+    "exponential": tf.exp,
+    "softplus": tf.math.softplus,
+    "softsign": lambda x: x / (1 + tf.abs(x)),
+    "silu": lambda x: x * tf.sigmoid(x),
     "gelu": lambda x: 0.5 * x * (1 + tf.math.erf(x / tf.sqrt(tf.constant(2.0, x.dtype)))),
-    "gelu_tanh": lambda x: 0.5 * x * (1 + tf.tanh(tf.constant(np.sqrt(2 / np.pi), x.dtype)
-                                                  * (x + tf.constant(0.044715, x.dtype) * x ** 3))),
+    "gelu_tanh": lambda x: (
+        0.5 * x * (1 + tf.tanh(tf.constant(np.sqrt(2 / np.pi), x.dtype) * (x + tf.constant(0.044715, x.dtype) * x**3)))
+    ),
     "hard_sigmoid": lambda x: tf.nn.relu6(x + 3) / 6,
-    "hard_silu": lambda x: x * tf.nn.relu6(x + 3) / 6, "mish": lambda x: x * tf.tanh(tf.math.softplus(x)),
+    "hard_silu": lambda x: x * tf.nn.relu6(x + 3) / 6,
+    "mish": lambda x: x * tf.tanh(tf.math.softplus(x)),
 }
 
 
@@ -189,8 +202,9 @@ def test_activation_and_its_gradients(name):
     x = 3 * random((3, 5, 7))
     if name == "linear":
         close(ft.activation(x, name), x)
-    for a, e in zip(gradients(lambda t: ft.activation(t, name, 0.3) * 1, x),
-                    gradients(STOCK_ACTIVATIONS[name], x), strict=True):
+    for a, e in zip(
+        gradients(lambda t: ft.activation(t, name, 0.3) * 1, x), gradients(STOCK_ACTIVATIONS[name], x), strict=True
+    ):
         close(a, 0 * x if e is None else e)
 
 
@@ -198,8 +212,11 @@ def test_activation_and_its_gradients(name):
 def test_fused_activation_and_its_gradients(name):
     x, kernel, bias = operands({})
     kernel /= 16
-    for a, e in zip(gradients(lambda *t: ft.conv2d(*t, activation=name, alpha=0.3), x, kernel, bias),
-                    gradients(lambda *t: STOCK_ACTIVATIONS[name](stock_conv2d(*t)), x, kernel, bias), strict=True):
+    for a, e in zip(
+        gradients(lambda *t: ft.conv2d(*t, activation=name, alpha=0.3), x, kernel, bias),
+        gradients(lambda *t: STOCK_ACTIVATIONS[name](stock_conv2d(*t)), x, kernel, bias),
+        strict=True,
+    ):
         close(a, e)
 
 
@@ -229,14 +246,18 @@ def test_softmax(axis, dtype):
 @pytest.mark.parametrize("axis", [-1, 1])
 def test_softmax_gradients_of_two_orders(axis):
     x = random((3, 4, 5))
-    for a, e in zip(gradients(lambda t: ft.softmax(t, axis), x), gradients(lambda t: tf.nn.softmax(t, axis), x),
-                    strict=True):
+    for a, e in zip(
+        gradients(lambda t: ft.softmax(t, axis), x), gradients(lambda t: tf.nn.softmax(t, axis), x), strict=True
+    ):
         close(a, e)
 
 
 POOLS = {
-    "plain": {}, "overlapping": {"pool_size": 3, "strides": 2}, "same": {"pool_size": (3, 2), "padding": "same"},
-    "gaps": {"pool_size": 2, "strides": 3}, "first": {"data_format": "channels_first", "padding": "same"},
+    "plain": {},
+    "overlapping": {"pool_size": 3, "strides": 2},
+    "same": {"pool_size": (3, 2), "padding": "same"},
+    "gaps": {"pool_size": 2, "strides": 3},
+    "first": {"data_format": "channels_first", "padding": "same"},
 }
 
 
@@ -258,8 +279,9 @@ def test_pooling_and_its_gradients(keywords, kind, graph):
         return gradients(lambda a: ours(a, **keywords), t)
 
     close(ours(x, **keywords), stock_pool(kind, x, **keywords))
-    for a, e in zip((tf.function(take) if graph else take)(x),
-                    gradients(lambda t: stock_pool(kind, t, **keywords), x), strict=True):
+    for a, e in zip(
+        (tf.function(take) if graph else take)(x), gradients(lambda t: stock_pool(kind, t, **keywords), x), strict=True
+    ):
         close(a, e)
 
 
@@ -280,8 +302,11 @@ def test_max_pool_gradient_goes_to_the_first_of_equals():
 
 def test_static_shapes_with_unknown_batch_and_sizes():
     def shape(function, *specs):
-        return tf.function(function, input_signature=[tf.TensorSpec(s) for s in specs]).get_concrete_function(
-            ).output_shapes.as_list()
+        return (
+            tf.function(function, input_signature=[tf.TensorSpec(s) for s in specs])
+            .get_concrete_function()
+            .output_shapes.as_list()
+        )
 
     kernel = [3, 3, 3, 5]
     assert shape(lambda x, k: ft.conv2d(x, k, strides=2), [None, 9, None, 3], kernel) == [None, 4, None, 5]
@@ -297,8 +322,10 @@ def test_static_shapes_with_unknown_batch_and_sizes():
 
 
 def test_one_graph_serves_every_size():
-    graph = tf.function(lambda x, k: gradients(ft.conv2d, x, k), input_signature=[
-        tf.TensorSpec([None, None, None, 2]), tf.TensorSpec([3, 3, 2, 4])])
+    graph = tf.function(
+        lambda x, k: gradients(ft.conv2d, x, k),
+        input_signature=[tf.TensorSpec([None, None, None, 2]), tf.TensorSpec([3, 3, 2, 4])],
+    )
     kernel = random((3, 3, 2, 4), "float32")
     for shape in ((1, 5, 6, 2), (3, 8, 4, 2)):
         x = random(shape, "float32")
@@ -319,44 +346,122 @@ def test_empty_batch():
     assert ft.softmax(tf.zeros([0, 3])).shape == (0, 3)
 
 
-@pytest.mark.parametrize("call, error, words", [
-    (lambda: ft.conv2d(tf.ones([4, 4, 1]), tf.ones([3, 3, 1, 1])), ValueError, "`x` must have 4 dimensions"),
-    (lambda: ft.conv2d(tf.ones([1, 4, 4, 1]), tf.ones([3, 3, 1])), ValueError, "`kernel` must have 4 dimensions"),
-    (lambda: ft.conv2d(tf.ones([1, 4, 4, 1], tf.int32), tf.ones([3, 3, 1, 1])), TypeError, "`x` must be float16"),
-    (lambda: ft.conv2d(tf.ones([1, 4, 4, 1]), tf.ones([3, 3, 1, 1], "float64")), TypeError, "`kernel` must have the"),
-    (lambda: ft.conv2d(tf.ones([1, 4, 4, 1]), tf.ones([3, 3, 1, 1]), strides=0), ValueError, "`strides`"),
-    (lambda: ft.conv2d(tf.ones([1, 4, 4, 1]), tf.ones([3, 3, 1, 1]), padding="full"), ValueError, "`padding`"),
-    (lambda: ft.conv2d(tf.ones([1, 4, 4, 1]), tf.ones([3, 3, 1, 1]), activation="wild"), ValueError, "`activation`"),
-    (lambda: ft.conv2d(tf.ones([1, 4, 4, 1]), tf.ones([3, 3, 1, 1]), data_format="NHWC"), ValueError, "`data_format`"),
-    (lambda: ft.conv2d(tf.ones([1, 4, 4, 2]), tf.ones([3, 3, 1, 1])), tf.errors.InvalidArgumentError, "2 channels"),
-    (lambda: ft.conv2d(tf.ones([1, 4, 4, 1]), tf.ones([3, 3, 1, 2]), tf.ones([3])), tf.errors.InvalidArgumentError,
-     r"`bias` must have shape \(2,\)"),
-    (lambda: ft.conv2d(tf.ones([1, 9, 9, 3]), tf.ones([4, 3, 5, 5])), tf.errors.InvalidArgumentError,
-     r"\(4, 3, 5, 5\), read as \(k_h, k_w, c_in // groups, c_out\)"),
-    (lambda: ft.conv2d_transpose(tf.ones([1, 9, 9, 3]), tf.ones([3, 4, 5, 5])), tf.errors.InvalidArgumentError,
-     r"3 input channels.*\(3, 4, 5, 5\), read as \(k_h, k_w, c_out, c_in\)"),
-    (lambda: ft.max_pool2d(tf.ones([2, 2, 1])), ValueError, "`x` must have 4 dimensions"),
-    (lambda: ft.softmax(tf.ones([2, 2]), 2), ValueError, "`axis`"),
-    (lambda: raw.fastconv_pool2d(x=tf.ones([1, 4, 4, 1]), window=[2, 2], padding="EXPLICIT",
-                                 explicit_paddings=[2, 0, 0, 0]), tf.errors.InvalidArgumentError, "explicit_paddings"),
-    (lambda: raw.fastconv_conv2d(x=tf.ones([1, 4, 4, 1]), kernel=tf.ones([3, 3, 1, 1]), bias=[], strides=[1]),
-     tf.errors.InvalidArgumentError, "`strides` must be 2 integers"),
-    (lambda: raw.fastconv_conv2d(x=tf.ones([1, 4, 4, 1]), kernel=tf.ones([3, 3, 1, 1]), bias=[], activation="wild"),
-     tf.errors.InvalidArgumentError, "received 'wild'"),
-    (lambda: raw.fastconv_conv2d_grads(x=tf.ones([1, 4, 4, 1]), kernel=tf.ones([3, 3, 1, 1]), dy=tf.ones([1, 2, 2, 1]),
-                                       y=[], dxs=1, dkernels=1, dbiases=0, activation="relu"),
-     tf.errors.InvalidArgumentError, "`y` must be one tensor with an activation"),
-    (lambda: raw.fastconv_conv2d_grads(x=tf.ones([1, 4, 4, 1]), kernel=tf.ones([3, 3, 1, 1]), dy=tf.ones([1, 2, 2, 1]),
-                                       y=[], dxs=2, dkernels=0, dbiases=0),
-     tf.errors.InvalidArgumentError, "`dxs` must be 0 or 1; received 2"),
-    (lambda: raw.fastconv_conv2d_grads(x=tf.ones([1, 4, 4, 1]), kernel=tf.ones([3, 3, 1, 1]), dy=tf.ones([1, 2, 3, 1]),
-                                       y=[], dxs=1, dkernels=0, dbiases=0),
-     tf.errors.InvalidArgumentError, r"`dy` must have shape \(1, 2, 2, 1\)"),
-    (lambda: raw.fastconv_pool2d_grad(x=tf.ones([1, 4, 4, 1]), dy=tf.ones([1, 3, 2, 1]), window=[2, 2], strides=[2, 2]),
-     tf.errors.InvalidArgumentError, r"`dy` must have shape \(1, 2, 2, 1\); received \(1, 3, 2, 1\)"),
-    (lambda: raw.fastconv_activation_grad(known=tf.ones([2]), dy=tf.ones([3]), activation="relu", from_output=True),
-     tf.errors.InvalidArgumentError, "same shape"),
-])
+@pytest.mark.parametrize(
+    "call, error, words",
+    [
+        (lambda: ft.conv2d(tf.ones([4, 4, 1]), tf.ones([3, 3, 1, 1])), ValueError, "`x` must have 4 dimensions"),
+        (lambda: ft.conv2d(tf.ones([1, 4, 4, 1]), tf.ones([3, 3, 1])), ValueError, "`kernel` must have 4 dimensions"),
+        (lambda: ft.conv2d(tf.ones([1, 4, 4, 1], tf.int32), tf.ones([3, 3, 1, 1])), TypeError, "`x` must be float16"),
+        (
+            lambda: ft.conv2d(tf.ones([1, 4, 4, 1]), tf.ones([3, 3, 1, 1], "float64")),
+            TypeError,
+            "`kernel` must have the",
+        ),
+        (lambda: ft.conv2d(tf.ones([1, 4, 4, 1]), tf.ones([3, 3, 1, 1]), strides=0), ValueError, "`strides`"),
+        (lambda: ft.conv2d(tf.ones([1, 4, 4, 1]), tf.ones([3, 3, 1, 1]), padding="full"), ValueError, "`padding`"),
+        (
+            lambda: ft.conv2d(tf.ones([1, 4, 4, 1]), tf.ones([3, 3, 1, 1]), activation="wild"),
+            ValueError,
+            "`activation`",
+        ),
+        (
+            lambda: ft.conv2d(tf.ones([1, 4, 4, 1]), tf.ones([3, 3, 1, 1]), data_format="NHWC"),
+            ValueError,
+            "`data_format`",
+        ),
+        (lambda: ft.conv2d(tf.ones([1, 4, 4, 2]), tf.ones([3, 3, 1, 1])), tf.errors.InvalidArgumentError, "2 channels"),
+        (
+            lambda: ft.conv2d(tf.ones([1, 4, 4, 1]), tf.ones([3, 3, 1, 2]), tf.ones([3])),
+            tf.errors.InvalidArgumentError,
+            r"`bias` must have shape \(2,\)",
+        ),
+        (
+            lambda: ft.conv2d(tf.ones([1, 9, 9, 3]), tf.ones([4, 3, 5, 5])),
+            tf.errors.InvalidArgumentError,
+            r"\(4, 3, 5, 5\), read as \(k_h, k_w, c_in // groups, c_out\)",
+        ),
+        (
+            lambda: ft.conv2d_transpose(tf.ones([1, 9, 9, 3]), tf.ones([3, 4, 5, 5])),
+            tf.errors.InvalidArgumentError,
+            r"3 input channels.*\(3, 4, 5, 5\), read as \(k_h, k_w, c_out, c_in\)",
+        ),
+        (lambda: ft.max_pool2d(tf.ones([2, 2, 1])), ValueError, "`x` must have 4 dimensions"),
+        (lambda: ft.softmax(tf.ones([2, 2]), 2), ValueError, "`axis`"),
+        (
+            lambda: raw.fastconv_pool2d(
+                x=tf.ones([1, 4, 4, 1]), window=[2, 2], padding="EXPLICIT", explicit_paddings=[2, 0, 0, 0]
+            ),
+            tf.errors.InvalidArgumentError,
+            "explicit_paddings",
+        ),
+        (
+            lambda: raw.fastconv_conv2d(x=tf.ones([1, 4, 4, 1]), kernel=tf.ones([3, 3, 1, 1]), bias=[], strides=[1]),
+            tf.errors.InvalidArgumentError,
+            "`strides` must be 2 integers",
+        ),
+        (
+            lambda: raw.fastconv_conv2d(
+                x=tf.ones([1, 4, 4, 1]), kernel=tf.ones([3, 3, 1, 1]), bias=[], activation="wild"
+            ),
+            tf.errors.InvalidArgumentError,
+            "received 'wild'",
+        ),
+        (
+            lambda: raw.fastconv_conv2d_grads(
+                x=tf.ones([1, 4, 4, 1]),
+                kernel=tf.ones([3, 3, 1, 1]),
+                dy=tf.ones([1, 2, 2, 1]),
+                y=[],
+                dxs=1,
+                dkernels=1,
+                dbiases=0,
+                activation="relu",
+            ),
+            tf.errors.InvalidArgumentError,
+            "`y` must be one tensor with an activation",
+        ),
+        (
+            lambda: raw.fastconv_conv2d_grads(
+                x=tf.ones([1, 4, 4, 1]),
+                kernel=tf.ones([3, 3, 1, 1]),
+                dy=tf.ones([1, 2, 2, 1]),
+                y=[],
+                dxs=2,
+                dkernels=0,
+                dbiases=0,
+            ),
+            tf.errors.InvalidArgumentError,
+            "`dxs` must be 0 or 1; received 2",
+        ),
+        (
+            lambda: raw.fastconv_conv2d_grads(
+                x=tf.ones([1, 4, 4, 1]),
+                kernel=tf.ones([3, 3, 1, 1]),
+                dy=tf.ones([1, 2, 3, 1]),
+                y=[],
+                dxs=1,
+                dkernels=0,
+                dbiases=0,
+            ),
+            tf.errors.InvalidArgumentError,
+            r"`dy` must have shape \(1, 2, 2, 1\)",
+        ),
+        (
+            lambda: raw.fastconv_pool2d_grad(
+                x=tf.ones([1, 4, 4, 1]), dy=tf.ones([1, 3, 2, 1]), window=[2, 2], strides=[2, 2]
+            ),
+            tf.errors.InvalidArgumentError,
+            r"`dy` must have shape \(1, 2, 2, 1\); received \(1, 3, 2, 1\)",
+        ),
+        (
+            lambda: raw.fastconv_activation_grad(
+                known=tf.ones([2]), dy=tf.ones([3]), activation="relu", from_output=True
+            ),
+            tf.errors.InvalidArgumentError,
+            "same shape",
+        ),
+    ],
+)
 def test_errors_say_what_is_wrong(call, error, words):
     with pytest.raises(error, match=words):
         call()
@@ -381,10 +486,12 @@ def test_saved_model_runs_in_a_fresh_process(tmp_path):
     tf.saved_model.save(module, str(tmp_path / "saved"))
     x = random((1, 8, 8, 1), "float32")
     np.save(tmp_path / "x.npy", x)
-    code = ("import sys, numpy as np, tensorflow as tf, fastconv.tensorflow\n"
-            "folder = sys.argv[1]\n"
-            "model = tf.saved_model.load(folder + '/saved')\n"
-            "np.save(folder + '/y.npy', model(np.load(folder + '/x.npy')))")
+    code = (
+        "import sys, numpy as np, tensorflow as tf, fastconv.tensorflow\n"
+        "folder = sys.argv[1]\n"
+        "model = tf.saved_model.load(folder + '/saved')\n"
+        "np.save(folder + '/y.npy', model(np.load(folder + '/x.npy')))"
+    )
     environment = os.environ | {"PYTHONPATH": str(Path(fastconv.__file__).parents[1])}
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=tmp_path, env=environment, check=True, timeout=120)
     np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), module(x))

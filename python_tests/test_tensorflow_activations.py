@@ -1,4 +1,5 @@
 """fastconv.tensorflow's relu with arguments and softmax over several axes, against TensorFlow and Keras."""
+
 import keras
 import pytest
 import tensorflow as tf
@@ -24,9 +25,9 @@ def test_softmax_over_several_axes(axes):
         tf.function(lambda t: ft.softmax(t, axes), input_signature=[tf.TensorSpec(None, x.dtype)])(x)
 
 
-@pytest.mark.parametrize("arguments", [(0.0, None, 0.5), (0.25, 1.5, 0.0), (0.5, 1.0, 0.25), (0.125, None, 0),
-                                       (0, 6, 0)],
-                         ids=str)
+@pytest.mark.parametrize(
+    "arguments", [(0.0, None, 0.5), (0.25, 1.5, 0.0), (0.5, 1.0, 0.25), (0.125, None, 0), (0, 6, 0)], ids=str
+)
 def test_relu_with_arguments_and_its_gradients(arguments):
     x = 2 * random((3, 4, 50))
     function, stock = (lambda t: ft.relu(t, *arguments)), (lambda t: keras.activations.relu(t, *arguments))

@@ -1,4 +1,5 @@
 """A convolution with the pooling after it as one TensorFlow op, against the two."""
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -22,8 +23,13 @@ def operands(conv, dtype="float64"):
 
 def apart(*inputs, pool="max", pool_size=2, pool_strides=None, pool_padding="valid", **conv):
     function = ft.max_pool2d if pool == "max" else ft.avg_pool2d
-    return function(ft.conv2d(*inputs, **conv), pool_size, strides=pool_strides, padding=pool_padding,
-                    data_format=conv.get("data_format", "channels_last"))
+    return function(
+        ft.conv2d(*inputs, **conv),
+        pool_size,
+        strides=pool_strides,
+        padding=pool_padding,
+        data_format=conv.get("data_format", "channels_last"),
+    )
 
 
 @pytest.mark.parametrize("pool, conv", CASES.values(), ids=CASES)
@@ -44,7 +50,8 @@ def test_gradients_and_static_shapes(pool, conv):
         close(a, e)
     shape = [None, *inputs[0].shape[1:]]
     traced = tf.function(lambda x: ft.conv2d_pool2d(x, *inputs[1:], **pool, **conv)).get_concrete_function(
-        tf.TensorSpec(shape, "float64"))
+        tf.TensorSpec(shape, "float64")
+    )
     assert traced.outputs[0].shape[1:] == ft.conv2d_pool2d(*inputs, **pool, **conv).shape[1:]
 
 
@@ -55,11 +62,23 @@ def fastconv_ops(model, shape, training):
 
 def test_accelerated_models_use_it_in_inference_alone():
     import keras
+
     layers = keras.layers
-    model = fk.accelerate(keras.Sequential([
-        keras.Input((16, 16, 1)), layers.Conv2D(4, 3), layers.ReLU(), layers.MaxPooling2D(2),
-        layers.Conv2D(6, 3, activation="tanh"), layers.AveragePooling2D(2), layers.Conv2D(2, 1),
-        layers.Activation("gelu"), layers.MaxPooling2D(2)]))
+    model = fk.accelerate(
+        keras.Sequential(
+            [
+                keras.Input((16, 16, 1)),
+                layers.Conv2D(4, 3),
+                layers.ReLU(),
+                layers.MaxPooling2D(2),
+                layers.Conv2D(6, 3, activation="tanh"),
+                layers.AveragePooling2D(2),
+                layers.Conv2D(2, 1),
+                layers.Activation("gelu"),
+                layers.MaxPooling2D(2),
+            ]
+        )
+    )
 
     def ops(training):
         return fastconv_ops(model, (1, 16, 16, 1), training)
@@ -68,20 +87,30 @@ def test_accelerated_models_use_it_in_inference_alone():
     assert ops(True) == ["Conv2D", "Pool2D", "Conv2D", "Pool2D", "Conv2D", "Activation", "Pool2D"]
 
 
-@pytest.mark.parametrize("dtype, expected", [
-    ("float32", ["Conv2DNormalized"]), ("mixed_bfloat16", ["Conv2D", "Activation"])])
+@pytest.mark.parametrize(
+    "dtype, expected", [("float32", ["Conv2DNormalized"]), ("mixed_bfloat16", ["Conv2D", "Activation"])]
+)
 def test_normalized_in_inference(dtype, expected):
     import keras
+
     layers = keras.layers
-    model = fk.accelerate(keras.Sequential([
-        keras.Input((8, 8, 4)), layers.Conv2D(4, 3, dtype=dtype), layers.BatchNormalization(dtype=dtype),
-        layers.ReLU(dtype=dtype)]))
+    model = fk.accelerate(
+        keras.Sequential(
+            [
+                keras.Input((8, 8, 4)),
+                layers.Conv2D(4, 3, dtype=dtype),
+                layers.BatchNormalization(dtype=dtype),
+                layers.ReLU(dtype=dtype),
+            ]
+        )
+    )
     assert fastconv_ops(model, (1, 8, 8, 4), False) == expected
     assert fastconv_ops(model, (1, 8, 8, 4), True) == ["Conv2D", "Activation"]
 
 
 def test_residual_blocks_in_inference():
     import keras
+
     layers = keras.layers
     x = keras.Input((8, 8, 4))
 
@@ -107,8 +136,9 @@ NORMALIZED = {
 }
 
 
-def normalized_apart(x, kernel, bias, mean, variance, gamma=None, beta=None, added=None, epsilon=1e-3, activation=None,
-                     **conv):
+def normalized_apart(
+    x, kernel, bias, mean, variance, gamma=None, beta=None, added=None, epsilon=1e-3, activation=None, **conv
+):
     z = ft.conv2d(x, kernel, bias, **conv)
     shape = (-1, 1, 1) if "data_format" in conv else (-1,)
     mean, variance, gamma, beta = (v if v is None else tf.reshape(v, shape) for v in (mean, variance, gamma, beta))
@@ -126,9 +156,13 @@ def test_normalized(conv, dtype, kinds, channels):
     x = random(size, dtype)
     kernel = random((3, 3, channels // conv.get("groups", 1), 40), dtype, 1) / np.sqrt(channels)
     plain = {key: value for key, value in conv.items() if key != "activation"}
-    given = {"mean": random((40,), dtype, 3), "variance": tf.abs(random((40,), dtype, 4)) + 0.5,
-             "gamma": random((40,), dtype, 5), "beta": random((40,), dtype, 6),
-             "added": random(ft.conv2d(x, kernel, **plain).shape, dtype, 7)}
+    given = {
+        "mean": random((40,), dtype, 3),
+        "variance": tf.abs(random((40,), dtype, 4)) + 0.5,
+        "gamma": random((40,), dtype, 5),
+        "beta": random((40,), dtype, 6),
+        "added": random(ft.conv2d(x, kernel, **plain).shape, dtype, 7),
+    }
     given = {key: value for key, value in given.items() if key in ("mean", "variance", *kinds)}
     inputs = x, kernel, random((40,), dtype, 2), *given.values()
 
@@ -153,16 +187,21 @@ def test_normalized_refuses():
         ft.conv2d_normalized(x, kernel, mean=bias, variance=bias, gamma=tf.cast(bias, "float64"))
     with pytest.raises(ValueError, match="`added` must have the result's shape"):
         ft.conv2d_normalized(x, kernel, mean=bias, variance=bias, added=x)
-    late = tf.function(lambda added: ft.conv2d_normalized(x, kernel, mean=bias, variance=bias, added=added),
-                       input_signature=[tf.TensorSpec([None] * 4)])
+    late = tf.function(
+        lambda added: ft.conv2d_normalized(x, kernel, mean=bias, variance=bias, added=added),
+        input_signature=[tf.TensorSpec([None] * 4)],
+    )
     with pytest.raises(tf.errors.InvalidArgumentError, match="`added`"):
         late(x)
 
 
 def test_errors():
     x, kernel, bias = operands({})
-    for wrong, name in (({"pool": "min"}, "pool"), ({"pool_padding": "half"}, "pool_padding"),
-                        ({"pool_size": 0}, "pool_size")):
+    for wrong, name in (
+        ({"pool": "min"}, "pool"),
+        ({"pool_padding": "half"}, "pool_padding"),
+        ({"pool_size": 0}, "pool_size"),
+    ):
         with pytest.raises(ValueError, match=f"`{name}`"):
             ft.conv2d_pool2d(x, kernel, bias, **wrong)
 

@@ -1,4 +1,5 @@
 """Gradients through TensorFlow's ops: one tensor in several places, nothing computed in vain or twice, forward mode."""
+
 import keras
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ def stock_conv2d(x, kernel):
 
 def normalized(function):
     return lambda x, kernel, vector: function(
-        x, kernel, vector, mean=vector, variance=vector, gamma=vector, beta=vector, added=x, padding="same")
+        x, kernel, vector, mean=vector, variance=vector, gamma=vector, beta=vector, added=x, padding="same"
+    )
 
 
 IMAGE, KERNEL, SQUARE = random((2, 6, 6, 4)), random((3, 3, 4, 4), seed=1), random((3, 3, 3, 3))
@@ -27,8 +29,11 @@ REPEATED = {
     "convolution": (lambda x: ft.conv2d(x, x, activation="tanh"), lambda x: tf.tanh(stock_conv2d(x, x)), [SQUARE]),
     "normalized": (normalized(ft.conv2d_normalized), normalized(normalized_apart), [IMAGE, KERNEL, VECTOR]),
     "pooled": (lambda x: ft.conv2d_pool2d(x, x, pool_size=1), lambda x: stock_conv2d(x, x), [SQUARE]),
-    "transposed": (lambda x: ft.conv2d_transpose(x, x), lambda x: tf.nn.conv2d_transpose(
-        x, tf.identity(x), (3, 5, 5, 3), 1, "VALID"), [SQUARE]),
+    "transposed": (
+        lambda x: ft.conv2d_transpose(x, x),
+        lambda x: tf.nn.conv2d_transpose(x, tf.identity(x), (3, 5, 5, 3), 1, "VALID"),
+        [SQUARE],
+    ),
     "dense": (lambda x: ft.dense(x, x, activation="tanh"), lambda x: tf.tanh(x @ tf.identity(x)), [SQUARE[0, 0]]),
 }
 
@@ -55,10 +60,15 @@ def ops_read(outputs):
     return sorted(kind.removeprefix("Fastconv") for kind in used.values() if kind.startswith("Fastconv"))
 
 
-@pytest.mark.parametrize("read, expected", [
-    (0, ["Conv2DInputGrad", "Conv2DNormalized", "DenseGrads"]),
-    (1, ["Conv2DGrads", "Conv2DNormalized", "DenseGrads"]),
-    (3, ["Conv2DNormalized", "Dense", "DenseGrads"])], ids=["image", "kernel", "dense kernel"])
+@pytest.mark.parametrize(
+    "read, expected",
+    [
+        (0, ["Conv2DInputGrad", "Conv2DNormalized", "DenseGrads"]),
+        (1, ["Conv2DGrads", "Conv2DNormalized", "DenseGrads"]),
+        (3, ["Conv2DNormalized", "Dense", "DenseGrads"]),
+    ],
+    ids=["image", "kernel", "dense kernel"],
+)
 def test_a_graph_computes_what_is_read_of_all_that_is_watched(read, expected):
     @tf.function
     def step(*inputs):
@@ -75,9 +85,18 @@ def test_a_graph_computes_what_is_read_of_all_that_is_watched(read, expected):
 
 
 def small_network():
-    return keras.Sequential([
-        keras.Input((16, 16, 3)), LAYERS.Conv2D(4, 3), LAYERS.BatchNormalization(), LAYERS.ReLU(),
-        LAYERS.Conv2D(4, 3, activation="relu"), LAYERS.MaxPooling2D(2), LAYERS.Flatten(), LAYERS.Dense(3, "tanh")])
+    return keras.Sequential(
+        [
+            keras.Input((16, 16, 3)),
+            LAYERS.Conv2D(4, 3),
+            LAYERS.BatchNormalization(),
+            LAYERS.ReLU(),
+            LAYERS.Conv2D(4, 3, activation="relu"),
+            LAYERS.MaxPooling2D(2),
+            LAYERS.Flatten(),
+            LAYERS.Dense(3, "tanh"),
+        ]
+    )
 
 
 @pytest.mark.parametrize("patch", [False, True], ids=["accelerate", "patch_keras"])
@@ -118,10 +137,14 @@ def test_a_frozen_normalization_is_computed_with_its_convolution_in_training():
 
 
 FORWARD = {
-    "convolution": (lambda x: ft.conv2d(x, KERNEL, VECTOR, activation="tanh"),
-                    lambda x: tf.tanh(stock_conv2d(x, KERNEL) + VECTOR)),
-    "normalized": (lambda x: ft.conv2d_normalized(x, KERNEL, mean=VECTOR, variance=VECTOR, added=x, padding="same"),
-                   lambda x: normalized_apart(x, KERNEL, None, VECTOR, VECTOR, added=x, padding="same")),
+    "convolution": (
+        lambda x: ft.conv2d(x, KERNEL, VECTOR, activation="tanh"),
+        lambda x: tf.tanh(stock_conv2d(x, KERNEL) + VECTOR),
+    ),
+    "normalized": (
+        lambda x: ft.conv2d_normalized(x, KERNEL, mean=VECTOR, variance=VECTOR, added=x, padding="same"),
+        lambda x: normalized_apart(x, KERNEL, None, VECTOR, VECTOR, added=x, padding="same"),
+    ),
     "dense": (lambda x: ft.dense(x, MATRIX, activation="tanh"), lambda x: tf.tanh(x @ MATRIX)),
     "pooling": (lambda x: ft.avg_pool2d(x, 2), lambda x: tf.nn.avg_pool2d(x, 2, 2, "VALID")),
     "softmax": (ft.softmax, tf.nn.softmax),

@@ -1,4 +1,5 @@
 """Transposed convolution as a TensorFlow op: values, gradients of two orders, shapes, errors."""
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -65,7 +66,8 @@ def test_static_shapes(keywords):
     known = ft.conv2d_transpose(x, kernel, bias, **keywords).shape
     for shape in (x.shape, [None, *x.shape[1:]], [None] * 4, None):
         traced = tf.function(lambda t: ft.conv2d_transpose(t, kernel, bias, **keywords)).get_concrete_function(
-            tf.TensorSpec(shape, "float32"))
+            tf.TensorSpec(shape, "float32")
+        )
         found = traced.outputs[0].shape
         assert found.is_compatible_with(known)
         assert traced(x).shape == known
@@ -76,8 +78,10 @@ def test_static_shapes(keywords):
 def test_errors_name_the_argument():
     x, kernel, bias = operands({})
     for changed, message in [
-            ({"output_padding": 2, "strides": 2}, "`output_padding` must be less than `strides`"),
-            ({"bias": bias[None]}, "`bias` must have 1 dimensions"), ({"padding": "half"}, "`padding` must be")]:
+        ({"output_padding": 2, "strides": 2}, "`output_padding` must be less than `strides`"),
+        ({"bias": bias[None]}, "`bias` must have 1 dimensions"),
+        ({"padding": "half"}, "`padding` must be"),
+    ]:
         with pytest.raises(ValueError, match=message):
             ft.conv2d_transpose(x, kernel, **changed)
     with pytest.raises(TypeError, match="`kernel` must have the dtype"):

@@ -1,4 +1,5 @@
 """Threads: the setting, the same bits for any number of them, many Python threads at once, life after fork."""
+
 import asyncio
 import os
 import subprocess
@@ -206,20 +207,30 @@ def test_threadpoolctl_is_honoured_until_a_number_is_set():
 
 
 def run(code: str, folder, **environment: str) -> str:
-    process = subprocess.run([sys.executable, "-c", code], cwd=folder, env={**os.environ, **environment}, text=True,
-                             capture_output=True, timeout=120, check=False)
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**os.environ, **environment},
+        text=True,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
     assert process.returncode == 0, process.stderr
     return process.stdout.strip()
 
 
-@pytest.mark.parametrize(("variables", "expected"), [
-    ({"OMP_NUM_THREADS": "3"}, "3 5 6"),
-    ({"OMP_NUM_THREADS": "1"}, "1 5 6"),
-    ({"OMP_NUM_THREADS": " 4 , 3,2"}, "4 5 6"),
-    ({"OMP_NUM_THREADS": "4", "OMP_THREAD_LIMIT": "3"}, "3 3 3"),
-    ({"OMP_NUM_THREADS": "2", "OMP_THREAD_LIMIT": "5"}, "2 5 5"),
-    ({"OMP_THREAD_LIMIT": "1"}, "1 1 1"),
-])
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"OMP_NUM_THREADS": "3"}, "3 5 6"),
+        ({"OMP_NUM_THREADS": "1"}, "1 5 6"),
+        ({"OMP_NUM_THREADS": " 4 , 3,2"}, "4 5 6"),
+        ({"OMP_NUM_THREADS": "4", "OMP_THREAD_LIMIT": "3"}, "3 3 3"),
+        ({"OMP_NUM_THREADS": "2", "OMP_THREAD_LIMIT": "5"}, "2 5 5"),
+        ({"OMP_THREAD_LIMIT": "1"}, "1 1 1"),
+    ],
+)
 def test_settings_of_openmp(variables, expected, tmp_path):
     code = """
 import fastconv

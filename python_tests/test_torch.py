@@ -1,4 +1,5 @@
 """The torch functions: values, layouts, gradients of two orders, transforms, errors."""
+
 import threading
 
 import numpy as np
@@ -54,8 +55,9 @@ def paddings(padding, size, reach, strides):
     return (*padding[1], *padding[0])
 
 
-def stock_conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1, groups=1,
-                 data_format="channels_last"):
+def stock_conv2d(
+    x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1, groups=1, data_format="channels_last"
+):
     first = data_format == "channels_first"
     x = x if first else x.permute(0, 3, 1, 2)
     strides, dilation = ([int(v) for v in np.broadcast_to(pair, 2)] for pair in (strides, dilation_rate))
@@ -87,8 +89,11 @@ def test_conv2d_gradients_of_two_orders(keywords):
     def function(*tensors):
         return ft.conv2d(*tensors, activation="tanh", **keywords)
 
-    for a, e in zip(torch.autograd.grad(function(*tensors).sin().sum(), tensors),
-                    torch.autograd.grad(stock_conv2d(*tensors, **keywords).tanh().sin().sum(), tensors), strict=True):
+    for a, e in zip(
+        torch.autograd.grad(function(*tensors).sin().sum(), tensors),
+        torch.autograd.grad(stock_conv2d(*tensors, **keywords).tanh().sin().sum(), tensors),
+        strict=True,
+    ):
         close(a, e)
     assert gradgradcheck(function, tensors, fast_mode=True)
 
@@ -129,12 +134,18 @@ STRANGE = {
 
 
 @pytest.mark.parametrize("make", STRANGE.values(), ids=STRANGE)
-@pytest.mark.parametrize("function", [
-    lambda x, k: ft.conv2d(x, k, strides=2), lambda x, k: ft.max_pool2d(x) * k[0, 0, 0, 0],
-    lambda x, k: ft.avg_pool2d(x, 3, strides=1, data_format="channels_first") * k[0, 0, 0, 0],
-    lambda x, k: ft.activation(x, "silu") * k[0, 0, 0], lambda x, k: ft.softmax(x, 1) * k[0, 0, 0],
-    lambda x, k: ft.conv2d_transpose(x, k.mT),
-], ids=["conv2d", "max", "avg", "silu", "softmax", "transpose"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, k: ft.conv2d(x, k, strides=2),
+        lambda x, k: ft.max_pool2d(x) * k[0, 0, 0, 0],
+        lambda x, k: ft.avg_pool2d(x, 3, strides=1, data_format="channels_first") * k[0, 0, 0, 0],
+        lambda x, k: ft.activation(x, "silu") * k[0, 0, 0],
+        lambda x, k: ft.softmax(x, 1) * k[0, 0, 0],
+        lambda x, k: ft.conv2d_transpose(x, k.mT),
+    ],
+    ids=["conv2d", "max", "avg", "silu", "softmax", "transpose"],
+)
 def test_tensors_of_any_strides(function, make):
     x, kernel, _ = operands({})
     x, kernel = make(x), kernel.permute(3, 2, 1, 0).contiguous().permute(3, 2, 1, 0)
@@ -144,8 +155,11 @@ def test_tensors_of_any_strides(function, make):
 
 
 TRANSPOSED = {
-    "valid": {}, "same": {"padding": "same", "strides": 2}, "strided": {"strides": (3, 2)},
-    "more": {"strides": 3, "output_padding": (1, 2)}, "dilated": {"dilation_rate": 2},
+    "valid": {},
+    "same": {"padding": "same", "strides": 2},
+    "strided": {"strides": (3, 2)},
+    "more": {"strides": 3, "output_padding": (1, 2)},
+    "dilated": {"dilation_rate": 2},
     "first": {"strides": 2, "data_format": "channels_first"},
 }
 
@@ -162,20 +176,36 @@ def test_conv2d_transpose(keywords):
     (expected,) = torch.autograd.grad(small, origin, x, create_graph=True)
     expected = (expected + (bias[:, None, None] if "data_format" in keywords else bias)).tanh()
     close(y, expected)
-    for a, e in zip(torch.autograd.grad(y.sin().sum(), (x, kernel, bias)),
-                    torch.autograd.grad(expected.sin().sum(), (x, kernel, bias)), strict=True):
+    for a, e in zip(
+        torch.autograd.grad(y.sin().sum(), (x, kernel, bias)),
+        torch.autograd.grad(expected.sin().sum(), (x, kernel, bias)),
+        strict=True,
+    ):
         close(a, e)
-    assert gradgradcheck(lambda *t: ft.conv2d_transpose(*t, activation="gelu", **keywords), (x, kernel, bias),
-                         fast_mode=True)
+    assert gradgradcheck(
+        lambda *t: ft.conv2d_transpose(*t, activation="gelu", **keywords), (x, kernel, bias), fast_mode=True
+    )
 
 
 STOCK_ACTIVATIONS = {
-    "linear": lambda x: x, "relu": F.relu, "relu6": F.relu6, "leaky_relu": lambda x: F.leaky_relu(x, 0.3),
-    "elu": lambda x: F.elu(x, 0.3), "selu": F.selu, "sigmoid": torch.sigmoid, "tanh": torch.tanh,
-    "exponential": torch.exp, "softplus": F.softplus, "softsign": F.softsign, "silu": F.silu, "gelu": F.gelu,
-    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"), "mish": F.mish,
+    "linear": lambda x: x,
+    "relu": F.relu,
+    "relu6": F.relu6,
+    "leaky_relu": lambda x: F.leaky_relu(x, 0.3),
+    "elu": lambda x: F.elu(x, 0.3),
+    "selu": F.selu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "exponential": torch.exp,
+    "softplus": F.softplus,
+    "softsign": F.softsign,
+    "silu": F.silu,
+    "gelu": F.gelu,
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "mish": F.mish,
     # torch's own of these have constants of float32.
-    "hard_sigmoid": lambda x: F.relu6(x + 3) / 6, "hard_silu": lambda x: x * F.relu6(x + 3) / 6,
+    "hard_sigmoid": lambda x: F.relu6(x + 3) / 6,
+    "hard_silu": lambda x: x * F.relu6(x + 3) / 6,
 }
 
 
@@ -249,8 +279,9 @@ def test_softmax_over_several_axes(axes):
     assert gradgradcheck(lambda x: ft.softmax(x, axes), (random(1, 2, 3, 2, grad=True),))
 
 
-@pytest.mark.parametrize("arguments", [(0.0, None, 0.5), (0.25, 1.5, 0.0), (0.5, 1.0, 0.25), (0.1, None, 0), (0, 6, 0)],
-                         ids=str)
+@pytest.mark.parametrize(
+    "arguments", [(0.0, None, 0.5), (0.25, 1.5, 0.0), (0.5, 1.0, 0.25), (0.1, None, 0), (0, 6, 0)], ids=str
+)
 def test_relu_with_arguments_and_its_gradients(arguments):
     def stock(x):
         slope, most, threshold = arguments
@@ -266,8 +297,11 @@ def test_relu_with_arguments_and_its_gradients(arguments):
 
 
 POOLS = {
-    "plain": {}, "overlapping": {"pool_size": 3, "strides": 2}, "same": {"pool_size": (3, 2), "padding": "same"},
-    "gaps": {"pool_size": 2, "strides": 3}, "first": {"data_format": "channels_first", "padding": "same"},
+    "plain": {},
+    "overlapping": {"pool_size": 3, "strides": 2},
+    "same": {"pool_size": (3, 2), "padding": "same"},
+    "gaps": {"pool_size": 2, "strides": 3},
+    "first": {"data_format": "channels_first", "padding": "same"},
     "explicit": {"pool_size": 3, "padding": ((1, 0), (2, 1))},
 }
 
@@ -294,8 +328,9 @@ def test_pooling(keywords, average):
         x = random(*((2, 3, 7, 6) if "data_format" in keywords else (2, 7, 6, 3)), dtype=dtype)
         close(pool(x, **keywords), stock_pool(average, x.double(), **keywords))
     x = x.double().requires_grad_()
-    close(*(torch.autograd.grad(y.sin().sum(), x)[0]
-            for y in (pool(x, **keywords), stock_pool(average, x, **keywords))))
+    close(
+        *(torch.autograd.grad(y.sin().sum(), x)[0] for y in (pool(x, **keywords), stock_pool(average, x, **keywords)))
+    )
     assert gradgradcheck(lambda x: pool(x, **keywords), (x,), fast_mode=True)
 
 
@@ -340,37 +375,54 @@ def test_precision_set_later_is_obeyed(restored_precision):
 ONES = torch.ones(1, 4, 4, 1)
 
 
-@pytest.mark.parametrize("call, error, words", [
-    (lambda: ft.conv2d([1], ONES), TypeError, "`x` must be a dense .* list, not a torch.Tensor"),
-    (lambda: ft.conv2d(ONES[0], ONES), ValueError, r"`x` must have 4 dimensions; received shape \(4, 4, 1\)"),
-    (lambda: ft.conv2d(ONES, ONES[0]), ValueError, "`kernel` must have 4 dimensions"),
-    (lambda: ft.conv2d(ONES.int(), ONES), TypeError, "`x` .* no kernel for int32"),
-    (lambda: ft.conv2d(ONES, ONES.double()), TypeError, "`kernel` must have the dtype of `x`, torch.float32"),
-    (lambda: ft.conv2d(ONES, ONES, ONES[0, 0, :, 0]), ValueError, r"`bias` must have shape \(1,\); received \(4,\)"),
-    (lambda: ft.conv2d(ONES, ONES, strides=0), ValueError, "`strides`"),
-    (lambda: ft.conv2d(ONES, ONES, strides=[1, 2, 3]), ValueError, "`strides`"),
-    (lambda: ft.conv2d(ONES, ONES, padding="full"), ValueError, "`padding`"),
-    (lambda: ft.conv2d(ONES, ONES, activation="wild"), ValueError, "`activation`"),
-    (lambda: ft.conv2d(ONES, ONES, activation="elu", alpha="1"), TypeError, "`alpha`"),
-    (lambda: ft.conv2d(ONES, ONES, data_format="NHWC"), ValueError, "`data_format`"),
-    (lambda: ft.conv2d(ONES, torch.ones(3, 3, 2, 1)), ValueError, "`kernel` must have 1 // groups = 1 input channels"),
-    (lambda: ft.conv2d(torch.ones(1, 9, 9, 3), torch.ones(4, 3, 5, 5)), ValueError,
-     r"received shape \(4, 3, 5, 5\), read as \(k_h, k_w, c_in // groups, c_out\); one in PyTorch's order"),
-    (lambda: ft.conv2d(torch.ones(1, 9, 9, 3), torch.ones(4, 3, 3, 3), torch.ones(4)), ValueError,
-     r"`bias` must have shape \(3,\); .* read as \(k_h, k_w, c_in // groups, c_out\)"),
-    (lambda: ft.conv2d(ONES, torch.ones(5, 1, 1, 1)), ValueError, "`kernel` of 5 x 1 .* does not fit into `x`"),
-    (lambda: ft.conv2d(ONES.to_sparse(), ONES), TypeError, "`x` .* sparse_coo tensor, not a dense one"),
-    (lambda: ft.conv2d_transpose(ONES, torch.ones(3, 3, 1, 2)), ValueError, "`kernel` must have 1 input channels"),
-    (lambda: ft.conv2d_transpose(ONES, ONES, output_padding=1), ValueError, "`output_padding` must be less"),
-    (lambda: ft.conv2d_transpose(ONES, ONES, padding=((1, 1), (1, 1))), ValueError, "`padding` must be one of"),
-    (lambda: ft.dense(ONES, ONES[0, 0]), ValueError, "`kernel` must have a row for each .* `x`"),
-    (lambda: ft.dense(ONES, ONES), ValueError, "`kernel` must have 2 dimensions"),
-    (lambda: ft.max_pool2d(ONES[0]), ValueError, "`x` must have 4 dimensions"),
-    (lambda: ft.max_pool2d(ONES, 2, padding=((2, 0), (0, 0))), ValueError, "`padding` must be smaller"),
-    (lambda: ft.avg_pool2d(ONES, 0), ValueError, "`pool_size`"),
-    (lambda: ft.activation(ONES.bool(), "relu"), TypeError, "`x` .* no kernel for bool"),
-    (lambda: ft.softmax(ONES, 4), ValueError, r"`axis` must be in \[-4, 4\); received 4"),
-])
+@pytest.mark.parametrize(
+    "call, error, words",
+    [
+        (lambda: ft.conv2d([1], ONES), TypeError, "`x` must be a dense .* list, not a torch.Tensor"),
+        (lambda: ft.conv2d(ONES[0], ONES), ValueError, r"`x` must have 4 dimensions; received shape \(4, 4, 1\)"),
+        (lambda: ft.conv2d(ONES, ONES[0]), ValueError, "`kernel` must have 4 dimensions"),
+        (lambda: ft.conv2d(ONES.int(), ONES), TypeError, "`x` .* no kernel for int32"),
+        (lambda: ft.conv2d(ONES, ONES.double()), TypeError, "`kernel` must have the dtype of `x`, torch.float32"),
+        (
+            lambda: ft.conv2d(ONES, ONES, ONES[0, 0, :, 0]),
+            ValueError,
+            r"`bias` must have shape \(1,\); received \(4,\)",
+        ),
+        (lambda: ft.conv2d(ONES, ONES, strides=0), ValueError, "`strides`"),
+        (lambda: ft.conv2d(ONES, ONES, strides=[1, 2, 3]), ValueError, "`strides`"),
+        (lambda: ft.conv2d(ONES, ONES, padding="full"), ValueError, "`padding`"),
+        (lambda: ft.conv2d(ONES, ONES, activation="wild"), ValueError, "`activation`"),
+        (lambda: ft.conv2d(ONES, ONES, activation="elu", alpha="1"), TypeError, "`alpha`"),
+        (lambda: ft.conv2d(ONES, ONES, data_format="NHWC"), ValueError, "`data_format`"),
+        (
+            lambda: ft.conv2d(ONES, torch.ones(3, 3, 2, 1)),
+            ValueError,
+            "`kernel` must have 1 // groups = 1 input channels",
+        ),
+        (
+            lambda: ft.conv2d(torch.ones(1, 9, 9, 3), torch.ones(4, 3, 5, 5)),
+            ValueError,
+            r"received shape \(4, 3, 5, 5\), read as \(k_h, k_w, c_in // groups, c_out\); one in PyTorch's order",
+        ),
+        (
+            lambda: ft.conv2d(torch.ones(1, 9, 9, 3), torch.ones(4, 3, 3, 3), torch.ones(4)),
+            ValueError,
+            r"`bias` must have shape \(3,\); .* read as \(k_h, k_w, c_in // groups, c_out\)",
+        ),
+        (lambda: ft.conv2d(ONES, torch.ones(5, 1, 1, 1)), ValueError, "`kernel` of 5 x 1 .* does not fit into `x`"),
+        (lambda: ft.conv2d(ONES.to_sparse(), ONES), TypeError, "`x` .* sparse_coo tensor, not a dense one"),
+        (lambda: ft.conv2d_transpose(ONES, torch.ones(3, 3, 1, 2)), ValueError, "`kernel` must have 1 input channels"),
+        (lambda: ft.conv2d_transpose(ONES, ONES, output_padding=1), ValueError, "`output_padding` must be less"),
+        (lambda: ft.conv2d_transpose(ONES, ONES, padding=((1, 1), (1, 1))), ValueError, "`padding` must be one of"),
+        (lambda: ft.dense(ONES, ONES[0, 0]), ValueError, "`kernel` must have a row for each .* `x`"),
+        (lambda: ft.dense(ONES, ONES), ValueError, "`kernel` must have 2 dimensions"),
+        (lambda: ft.max_pool2d(ONES[0]), ValueError, "`x` must have 4 dimensions"),
+        (lambda: ft.max_pool2d(ONES, 2, padding=((2, 0), (0, 0))), ValueError, "`padding` must be smaller"),
+        (lambda: ft.avg_pool2d(ONES, 0), ValueError, "`pool_size`"),
+        (lambda: ft.activation(ONES.bool(), "relu"), TypeError, "`x` .* no kernel for bool"),
+        (lambda: ft.softmax(ONES, 4), ValueError, r"`axis` must be in \[-4, 4\); received 4"),
+    ],
+)
 def test_errors_say_what_is_wrong(call, error, words):
     with pytest.raises(error, match=words):
         call()

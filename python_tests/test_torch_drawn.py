@@ -2,6 +2,7 @@
 
 `FASTCONV_EXAMPLES=2000 pytest --hypothesis-seed=1 python_tests/test_torch_drawn.py` draws 2000 others.
 """
+
 from typing import NamedTuple
 
 import pytest
@@ -16,26 +17,44 @@ from torch.nn import functional as F
 import fastconv.torch as ft
 
 # Of torch itself: in forward mode, and where its own operations have no rule for a batch.
-pytestmark = [pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated"),
-              pytest.mark.filterwarnings("ignore:There is a performance drop")]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated"),
+    pytest.mark.filterwarnings("ignore:There is a performance drop"),
+]
 
 FIRST = {"data_format": "channels_first"}
-ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh, "gelu": F.gelu, "elu": F.elu, "softplus": F.softplus,
-               "silu": F.silu}
+ACTIVATIONS = {
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "gelu": F.gelu,
+    "elu": F.elu,
+    "softplus": F.softplus,
+    "silu": F.silu,
+}
 NAMES = list(ACTIVATIONS)
 
 
 class Step(NamedTuple):
     kind: str
-    back: int       # which tensor it takes, counted from the last
+    back: int  # which tensor it takes, counted from the last
     numbers: tuple[int, int, int]
 
 
 class Ours:
     @staticmethod
     def conv(x, w, b, strides, padding, dilation, groups, name):
-        return ft.conv2d(x, w.permute(2, 3, 1, 0), b, strides=strides, padding=((padding, padding),) * 2, groups=groups,
-                         dilation_rate=dilation, activation=name, alpha=1.0, **FIRST)
+        return ft.conv2d(
+            x,
+            w.permute(2, 3, 1, 0),
+            b,
+            strides=strides,
+            padding=((padding, padding),) * 2,
+            groups=groups,
+            dilation_rate=dilation,
+            activation=name,
+            alpha=1.0,
+            **FIRST,
+        )
 
     @staticmethod
     def transpose(x, w, b, strides, name):
@@ -44,7 +63,8 @@ class Ours:
     @staticmethod
     def pool(x, average, size, strides, padding):
         return (ft.avg_pool2d if average else ft.max_pool2d)(
-            x, size, strides=strides, padding=((padding, padding),) * 2, **FIRST)
+            x, size, strides=strides, padding=((padding, padding),) * 2, **FIRST
+        )
 
     @staticmethod
     def dense(x, w, b, name):
@@ -91,8 +111,16 @@ def applied(functions, step, x, nodes, weight):
         groups = 2 if channels % 2 == 0 and b % 3 == 0 else 1
         outputs, size, padding = 2 + 2 * (a % 2), min(1 + a % 3, h, w), b % 2
         dilation = 2 if b % 5 == 4 and min(h, w) > 4 else 1
-        return functions.conv(x, weight(outputs, channels // groups, size, size), weight(outputs), 1 + c % 2, padding,
-                              dilation, groups, name)
+        return functions.conv(
+            x,
+            weight(outputs, channels // groups, size, size),
+            weight(outputs),
+            1 + c % 2,
+            padding,
+            dilation,
+            groups,
+            name,
+        )
     if step.kind == "transpose":
         return functions.transpose(x, weight(channels, 2, 2, 2), weight(2), 1 + a % 2, name)
     if step.kind == "pool":
@@ -109,11 +137,12 @@ def applied(functions, step, x, nodes, weight):
         return x + same[a % len(same)] * torch.sin(same[b % len(same)])
     if step.kind == "memory":
         return x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2) if a % 2 else x.contiguous()
-    return x[:, :, :max(1, h - 1)]
+    return x[:, :, : max(1, h - 1)]
 
 
 def network(functions, steps, weights):
     """A function of x and weights, which are made where `weights` has too few."""
+
     def run(x, *given):
         left, nodes = list(given), [x]
 
@@ -147,8 +176,14 @@ def course(function, x, weights):
     with forward_ad.dual_level():
         moved = forward_ad.unpack_dual(function(forward_ad.make_dual(x, x.cos()), *weights)).tangent
     mapped = torch.func.vmap(lambda t: function(t, *weights))(torch.stack([x, x.sin()]))
-    return [y, *firsts, *seconds, *(torch.zeros(0) if m is None else m for m in many),
-            torch.zeros_like(y) if moved is None else moved, mapped]
+    return [
+        y,
+        *firsts,
+        *seconds,
+        *(torch.zeros(0) if m is None else m for m in many),
+        torch.zeros_like(y) if moved is None else moved,
+        mapped,
+    ]
 
 
 KINDS = ["conv", "conv", "transpose", "pool", "dense", "activation", "softmax", "add", "memory", "rows"]
@@ -157,8 +192,11 @@ _steps = st.builds(Step, st.sampled_from(KINDS), st.sampled_from([0, 0, 0, 1, 2]
 
 
 @examples(30)
-@given(steps=st.lists(_steps, min_size=1, max_size=6), shape=st.tuples(*(st.integers(1, n) for n in (3, 4, 6, 6))),
-       last=st.booleans())
+@given(
+    steps=st.lists(_steps, min_size=1, max_size=6),
+    shape=st.tuples(*(st.integers(1, n) for n in (3, 4, 6, 6))),
+    last=st.booleans(),
+)
 def test_drawn_networks_are_as_torch_has_them(steps, shape, last):
     x = torch.randn(shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     x = x.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)

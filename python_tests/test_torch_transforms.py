@@ -1,4 +1,5 @@
 """The torch functions under autograd's modes, torch.compile, torch.func, autocast and checkpointing."""
+
 import subprocess
 import sys
 
@@ -81,22 +82,30 @@ def test_registered_operations_are_what_torch_expects():
     turned_x = turned(x.detach()).requires_grad_()
     rows, matrix = random(5, 4, grad=True), random(4, 4, grad=True)
     for op, args in (
-            (ops.conv2d, (x, kernel, bias, *window)), (ops.conv2d, (turned_x, kernel, None, *window)),
-            (ops.conv2d_grads, (x, kernel, dy, dy.detach().tanh(), True, True, True, *window)),
-            (ops.conv2d_transpose, (dy, kernel, bias, [7, 6], *window)),
-            (ops.pool2d, (turned_x, False, *pool)), (ops.pool2d_grad, (x, random(2, 6, 5, 4), False, *pool)),
-            (ops.max_pool2d_pick, (x.detach(), turned_x, *(False, *pool))), (ops.activation, (x, 3, 0.1)),
-            (ops.activation_grad, (x, turned_x, 12, 0.0, False)), (ops.softmax, (x, 1)),
-            (ops.softmax_grad, (x, turned_x, 1)), (ops.dense, (rows, matrix, bias, 7, 0.0)),
-            (ops.dense_grads, (rows, matrix, rows, rows.detach().tanh(), True, False, True, 7, 0.0))):
+        (ops.conv2d, (x, kernel, bias, *window)),
+        (ops.conv2d, (turned_x, kernel, None, *window)),
+        (ops.conv2d_grads, (x, kernel, dy, dy.detach().tanh(), True, True, True, *window)),
+        (ops.conv2d_transpose, (dy, kernel, bias, [7, 6], *window)),
+        (ops.pool2d, (turned_x, False, *pool)),
+        (ops.pool2d_grad, (x, random(2, 6, 5, 4), False, *pool)),
+        (ops.max_pool2d_pick, (x.detach(), turned_x, *(False, *pool))),
+        (ops.activation, (x, 3, 0.1)),
+        (ops.activation_grad, (x, turned_x, 12, 0.0, False)),
+        (ops.softmax, (x, 1)),
+        (ops.softmax_grad, (x, turned_x, 1)),
+        (ops.dense, (rows, matrix, bias, 7, 0.0)),
+        (ops.dense_grads, (rows, matrix, rows, rows.detach().tanh(), True, False, True, 7, 0.0)),
+    ):
         torch.library.opcheck(op.default, args)
 
 
 def test_transforms_of_torch_func():
     x, kernel, bias = operands({})
     batch = random(3, 2, 7, 6, 4)
-    close(torch.vmap(network, (0, None, None))(batch, kernel, bias),
-          torch.stack([network(x, kernel, bias) for x in batch]))
+    close(
+        torch.vmap(network, (0, None, None))(batch, kernel, bias),
+        torch.stack([network(x, kernel, bias) for x in batch]),
+    )
 
     def loss(kernel, x):
         return network(x, kernel, bias).sin().sum()
@@ -108,8 +117,10 @@ def test_transforms_of_torch_func():
     close(torch.func.grad(loss)(kernel, x), by_autograd(x))
     close(torch.vmap(torch.func.grad(loss), (None, 0))(kernel, batch), torch.stack([by_autograd(x) for x in batch]))
     x = random(1, 3, 3, 1)
-    close(torch.func.jacrev(torch.func.jacrev(lambda x: ft.activation(x, "gelu").sum()))(x).reshape(9, 9),
-          torch.autograd.functional.hessian(lambda x: F.gelu(x).sum(), x).reshape(9, 9))
+    close(
+        torch.func.jacrev(torch.func.jacrev(lambda x: ft.activation(x, "gelu").sum()))(x).reshape(9, 9),
+        torch.autograd.functional.hessian(lambda x: F.gelu(x).sum(), x).reshape(9, 9),
+    )
 
 
 # Every operation, with its tensors: gradcheck differentiates them in both modes, in one order and the other, and each
@@ -151,7 +162,7 @@ def test_tangents_where_nothing_requires_a_gradient(function, names):
         tangent = random(*tensor.shape, seed=9)
 
         def moved(t, place=place):
-            return function(*tensors[:place], t, *tensors[place + 1:])
+            return function(*tensors[:place], t, *tensors[place + 1 :])
 
         leaf = tensor.clone().requires_grad_()
         jacobian = torch.autograd.functional.jacobian(moved, leaf).flatten(-tensor.ndim)
@@ -166,17 +177,25 @@ def test_compiled_functions_keep_tangents():
     compiled = torch.compile(network, backend="aot_eager")
     close(compiled(x, kernel, bias), network(x, kernel, bias))
     with forward_ad.dual_level():
-        tangents = [forward_ad.unpack_dual(f(forward_ad.make_dual(x, x.cos()), kernel, bias)).tangent
-                    for f in (network, compiled)]
+        tangents = [
+            forward_ad.unpack_dual(f(forward_ad.make_dual(x, x.cos()), kernel, bias)).tangent
+            for f in (network, compiled)
+        ]
     close(*tangents)
 
 
 # Of torch's own look at what it traces, which it hides unless warnings are errors.
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
-@pytest.mark.parametrize("transform", [
-    lambda f: torch.func.grad(f), lambda f: lambda x: torch.func.vjp(f, x)[1](torch.ones(()))[0],
-    lambda f: lambda x: torch.func.vmap(torch.func.grad(f))(torch.stack([x, 2 * x])), lambda f: torch.func.jacfwd(f),
-], ids=["grad", "vjp", "vmap", "jacfwd"])
+@pytest.mark.parametrize(
+    "transform",
+    [
+        lambda f: torch.func.grad(f),
+        lambda f: lambda x: torch.func.vjp(f, x)[1](torch.ones(()))[0],
+        lambda f: lambda x: torch.func.vmap(torch.func.grad(f))(torch.stack([x, 2 * x])),
+        lambda f: torch.func.jacfwd(f),
+    ],
+    ids=["grad", "vjp", "vmap", "jacfwd"],
+)
 def test_compiled_transforms(transform):
     _, kernel, bias = operands({})
     x = random(1, 7, 6, 4)
@@ -197,14 +216,22 @@ def test_jacobians_and_hessians():
 
     of_autograd, func = torch.autograd.functional, torch.func
     expected = of_autograd.jacobian(loss, x)
-    for found in (of_autograd.jacobian(loss, x, vectorize=True), func.jacrev(loss)(x), func.jacfwd(loss)(x),
-                  of_autograd.jacobian(loss, x, vectorize=True, strategy="forward-mode")):
+    for found in (
+        of_autograd.jacobian(loss, x, vectorize=True),
+        func.jacrev(loss)(x),
+        func.jacfwd(loss)(x),
+        of_autograd.jacobian(loss, x, vectorize=True, strategy="forward-mode"),
+    ):
         close(found, expected)
     expected = of_autograd.hessian(number, x)
-    for found in (of_autograd.hessian(number, x, vectorize=True), func.hessian(number)(x),
-                  of_autograd.hessian(number, x, vectorize=True, outer_jacobian_strategy="forward-mode"),
-                  func.jacrev(func.jacrev(number))(x), func.jacfwd(func.jacfwd(number))(x),
-                  func.jacrev(func.jacfwd(number))(x)):
+    for found in (
+        of_autograd.hessian(number, x, vectorize=True),
+        func.hessian(number)(x),
+        of_autograd.hessian(number, x, vectorize=True, outer_jacobian_strategy="forward-mode"),
+        func.jacrev(func.jacrev(number))(x),
+        func.jacfwd(func.jacfwd(number))(x),
+        func.jacrev(func.jacfwd(number))(x),
+    ):
         close(found, expected)
 
 
@@ -221,7 +248,15 @@ def test_tracing_sees_the_operations():
     traced = make_fx(network)(*operands({}))
     names = [node.target.__name__ for node in traced.graph.nodes if "fastconv" in str(node.target)]
     assert [name.split(".")[0] for name in names] == [
-        "conv2d", "pool2d", "pool2d", "conv2d_transpose", "activation", "dense", "activation", "softmax"]
+        "conv2d",
+        "pool2d",
+        "pool2d",
+        "conv2d_transpose",
+        "activation",
+        "dense",
+        "activation",
+        "softmax",
+    ]
 
 
 BESIDE_TENSORFLOW = """
@@ -246,8 +281,9 @@ print([name for name in ("torch._dynamo", "triton") if name in sys.modules])
 
 def test_calls_do_not_import_what_tensorflow_does_not_bear(tmp_path):
     """Triton, and torch.compile's machinery, which imports it: see conftest.py."""
-    done = subprocess.run([sys.executable, "-c", BESIDE_TENSORFLOW], cwd=tmp_path, capture_output=True, text=True,
-                          timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", BESIDE_TENSORFLOW], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0 and done.stdout == "[]\n", done.stdout + done.stderr[-2000:]
 
 
@@ -265,8 +301,11 @@ def test_autocast():
 def test_gradient_checkpointing():
     tensors = operands({}, grad=True)
     y = checkpoint(network, *tensors, use_reentrant=False)
-    for a, e in zip(torch.autograd.grad(y.sin().sum(), tensors),
-                    torch.autograd.grad(network(*tensors).sin().sum(), tensors), strict=True):
+    for a, e in zip(
+        torch.autograd.grad(y.sin().sum(), tensors),
+        torch.autograd.grad(network(*tensors).sin().sum(), tensors),
+        strict=True,
+    ):
         close(a, e)
 
 

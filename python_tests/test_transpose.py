@@ -1,4 +1,5 @@
 """`conv2d_transpose` against the definition, in float64, and against Keras' sizes."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -18,8 +19,8 @@ def scattered(x, kernel, shape, strides, dilation, pads):
     for i in range(kernel.shape[0]):
         for j in range(kernel.shape[1]):
             rows, cols = i * d_h, j * d_w
-            whole[:, rows:rows + h * s_h:s_h, cols:cols + w * s_w:s_w] += x @ kernel[i, j].T
-    return whole[:, top:top + shape[1], left:left + shape[2]]
+            whole[:, rows : rows + h * s_h : s_h, cols : cols + w * s_w : s_w] += x @ kernel[i, j].T
+    return whole[:, top : top + shape[1], left : left + shape[2]]
 
 
 def same_pads(out, cells, window, stride):
@@ -44,14 +45,23 @@ def test_like_the_definition(case, data_format, dtype):
     rng = np.random.default_rng(3)
     x, kernel = rng.standard_normal(x_shape).astype(dtype), rng.standard_normal(kernel_shape).astype(dtype)
     last = data_format == "channels_last"
-    y = fastconv.conv2d_transpose(x if last else x.transpose(0, 3, 1, 2), kernel, strides=strides, padding=padding,
-                                  dilation_rate=dilation, data_format=data_format)
+    y = fastconv.conv2d_transpose(
+        x if last else x.transpose(0, 3, 1, 2),
+        kernel,
+        strides=strides,
+        padding=padding,
+        dilation_rate=dilation,
+        data_format=data_format,
+    )
     y = y if last else y.transpose(0, 2, 3, 1)
     pads = []
     for axis in (0, 1):
         window = (kernel_shape[axis] - 1) * dilation[axis] + 1
-        pads.append(same_pads(y.shape[axis + 1], x_shape[axis + 1], window, strides[axis]) if padding == "same"
-                    else (0, max(strides[axis] - window, 0)))
+        pads.append(
+            same_pads(y.shape[axis + 1], x_shape[axis + 1], window, strides[axis])
+            if padding == "same"
+            else (0, max(strides[axis] - window, 0))
+        )
         least = x_shape[axis + 1] * strides[axis]
         assert y.shape[axis + 1] == (least if padding == "same" else least + max(window - strides[axis], 0))
     want = scattered(x.astype(float), kernel.astype(float), y.shape, strides, dilation, pads)
@@ -71,23 +81,28 @@ def test_bias_activation_and_out(data_format, rng):
     np.testing.assert_array_equal(out, np.maximum(plain + (bias if last else bias[:, None, None]), 0))
 
 
-@pytest.mark.parametrize(("padding", "output_padding", "rows"),
-                         [("valid", 0, 9), ("valid", 1, 10), ("same", None, 8), ("same", 0, 7), ("same", (1, 1), 8)])
+@pytest.mark.parametrize(
+    ("padding", "output_padding", "rows"),
+    [("valid", 0, 9), ("valid", 1, 10), ("same", None, 8), ("same", 0, 7), ("same", (1, 1), 8)],
+)
 def test_output_padding(padding, output_padding, rows):
     x, kernel = np.ones((1, 4, 4, 1)), np.ones((3, 3, 1, 1))
     y = fastconv.conv2d_transpose(x, kernel, strides=2, padding=padding, output_padding=output_padding)
     assert y.shape == (1, rows, rows, 1)
 
 
-@pytest.mark.parametrize(("words", "named"), [
-    ({"padding": "full"}, "padding"),
-    ({"padding": ((1, 1), (1, 1))}, "padding"),
-    ({"output_padding": 2, "strides": 2}, "output_padding"),
-    ({"output_padding": -1, "strides": 2}, "output_padding"),
-    ({"bias": np.ones(3)}, "bias"),
-    ({"kernel": np.ones((3, 3, 3, 2))}, "kernel"),
-    ({"kernel": np.ones((3, 2, 3, 4))}, "kernel.*read as .k_h, k_w, c_out, c_in.; one in PyTorch's order.*"),
-])
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ({"padding": "full"}, "padding"),
+        ({"padding": ((1, 1), (1, 1))}, "padding"),
+        ({"output_padding": 2, "strides": 2}, "output_padding"),
+        ({"output_padding": -1, "strides": 2}, "output_padding"),
+        ({"bias": np.ones(3)}, "bias"),
+        ({"kernel": np.ones((3, 3, 3, 2))}, "kernel"),
+        ({"kernel": np.ones((3, 2, 3, 4))}, "kernel.*read as .k_h, k_w, c_out, c_in.; one in PyTorch's order.*"),
+    ],
+)
 def test_errors_name_the_argument(words, named):
     arguments = {"kernel": np.ones((3, 3, 2, 3)), "bias": None, **words}
     with pytest.raises(ValueError, match=f"`{named}"):

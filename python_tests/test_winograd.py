@@ -1,4 +1,5 @@
 """Winograd's algorithms, each forced, against the definition of a convolution in float64."""
+
 import conv_reference
 import numpy as np
 import pytest
@@ -11,14 +12,25 @@ from fastconv import cpu
 
 # name: (size of the kernel, precision it needs)
 ALGORITHMS = {
-    "winograd_2x3": (3, "highest"), "winograd_4x3": (3, "highest"), "winograd_6x3": (3, "high"),
-    "winograd_2x5": (5, "highest"), "winograd_4x5": (5, "high"),
+    "winograd_2x3": (3, "highest"),
+    "winograd_4x3": (3, "highest"),
+    "winograd_6x3": (3, "high"),
+    "winograd_2x5": (5, "highest"),
+    "winograd_4x5": (5, "high"),
 }
-PROMISE = {("highest", "float32"): 1e-6, ("high", "float32"): 1e-5,
-           ("highest", "float64"): 1e-14, ("high", "float64"): 2e-14}
+PROMISE = {
+    ("highest", "float32"): 1e-6,
+    ("high", "float32"): 1e-5,
+    ("highest", "float64"): 1e-14,
+    ("high", "float64"): 2e-14,
+}
 BOTH = ["channels_last", "channels_first"]
-NARROW = [{"x_shape": (2, 1, 1, 153), "groups": 1}, {"x_shape": (2, 14, 1, 64), "groups": 1},
-          {"x_shape": (8, 3, 3, 64), "groups": 1}, {"x_shape": (1, 28, 28, 30), "groups": 2}]
+NARROW = [
+    {"x_shape": (2, 1, 1, 153), "groups": 1},
+    {"x_shape": (2, 14, 1, 64), "groups": 1},
+    {"x_shape": (8, 3, 3, 64), "groups": 1},
+    {"x_shape": (1, 28, 28, 30), "groups": 2},
+]
 pytestmark = pytest.mark.usefixtures("restored_precision")
 
 
@@ -45,8 +57,13 @@ def keeps_precision(algorithm, x_shape, kernel_shape, padding):
     return algorithm == "winograd_2x3" or (min(x_shape[1:3]) >= 4 and min(out) >= 2 and kernel_shape[2] >= 16)
 
 
-@given(layers(), st.sampled_from(["float32", "float64"]), st.sampled_from(BOTH), st.sampled_from(cpu.available_isas()),
-       st.integers(0, 2**32 - 1))
+@given(
+    layers(),
+    st.sampled_from(["float32", "float64"]),
+    st.sampled_from(BOTH),
+    st.sampled_from(cpu.available_isas()),
+    st.integers(0, 2**32 - 1),
+)
 @settings(max_examples=200, deadline=None)
 def test_any_layer(layer, dtype, data_format, isa, seed):
     algorithm, x_shape, kernel_shape, padding, groups = layer
@@ -157,8 +174,9 @@ def test_an_image_of_one_cell(data_format, isa, rng):
     x, kernel = rng.standard_normal((1, 1, 1, 40)), rng.standard_normal((3, 3, 40, 70))
     padding = ((3, 2), (4, 5))
     fastconv.set_float32_precision("high")
-    got = fastconv.conv2d(in_layout(x, data_format), kernel, padding=padding, data_format=data_format,
-                          algorithm="winograd_4x3")
+    got = fastconv.conv2d(
+        in_layout(x, data_format), kernel, padding=padding, data_format=data_format, algorithm="winograd_4x3"
+    )
     want = conv_reference.conv2d(x, kernel, None, (1, 1), padding, (1, 1), 1)
     close(from_layout(got, data_format), want, PROMISE["highest", "float64"])
 

@@ -4,6 +4,7 @@ A module here has ``setup(threads)`` and ``candidate(problem, variant)``; it imp
 only what a selection needs is loaded. Arrays are handed over in the library's own type and layout before the clock
 starts: what is timed is the operation.
 """
+
 from __future__ import annotations
 
 import math
@@ -21,8 +22,7 @@ _IMAGE = frozenset({"convolve2d", "filter2d"})
 _CONVOLVE2D = frozenset({"convolve2d"})
 _CONV2D = frozenset({"conv2d"})
 _FORWARD = frozenset({"conv2d", "max_pool2d", "avg_pool2d", "activation"})
-_GRADS = frozenset({"conv2d_input_grad", "conv2d_kernel_grad", "max_pool2d_grad", "avg_pool2d_grad",
-                    "activation_grad"})
+_GRADS = frozenset({"conv2d_input_grad", "conv2d_kernel_grad", "max_pool2d_grad", "avg_pool2d_grad", "activation_grad"})
 _STEP = frozenset({"step"})
 _KERAS = frozenset(KERAS)
 _PREDICT = frozenset({"evaluate", "predict", "predict_one", "forward"})
@@ -31,25 +31,27 @@ _PREDICT = frozenset({"evaluate", "predict", "predict_one", "forward"})
 @dataclass(frozen=True)
 class Candidate:
     """`run` is timed, `to_array` turns its result into the reference's layout; `note` goes beside its figures."""
+
     run: Callable[[], object]
     to_array: Callable[[object], np.ndarray] = np.asarray
     note: str = ""
-    check: bool = True          # whether it means to give the same answer
-    answer: np.ndarray | None = None    # what to check, where it is known before `run`
+    check: bool = True  # whether it means to give the same answer
+    answer: np.ndarray | None = None  # what to check, where it is known before `run`
 
 
 @dataclass(frozen=True)
 class Peer:
     """One way to compute: a library, and a variant of its use."""
+
     name: str
-    library: str                # the name to import
-    module: str                 # its module in this package
+    library: str  # the name to import
+    module: str  # its module in this package
     ops: frozenset[str]
     variant: str = ""
     also: tuple[str, ...] = ()  # further names that it imports
-    rates: tuple[tuple[str, float], ...] = ()   # a dtype, and about the operations a second of its image filters
-    quick: bool = True          # whether it is in the quick selection
-    cells: float = math.inf     # image filters: of images up to so many cells, and if not all, with a border of zeros
+    rates: tuple[tuple[str, float], ...] = ()  # a dtype, and about the operations a second of its image filters
+    quick: bool = True  # whether it is in the quick selection
+    cells: float = math.inf  # image filters: of images up to so many cells, and if not all, with a border of zeros
 
     @property
     def installed(self) -> bool:
@@ -68,8 +70,11 @@ class Peer:
         """Whether it is asked for a candidate."""
         if problem.op not in self.ops:
             return False
-        return problem.op not in _IMAGE or self.cells == math.inf or (
-            problem.arrays["x"].size <= self.cells and problem.options["border"] == "fill")
+        return (
+            problem.op not in _IMAGE
+            or self.cells == math.inf
+            or (problem.arrays["x"].size <= self.cells and problem.options["border"] == "fill")
+        )
 
     def estimate(self, problem: Problem) -> float:
         """About the seconds that an image filter takes; 0 where it is not known to be slow."""
@@ -133,12 +138,10 @@ PEERS = (
     Peer("opencv", "cv2", "opencv", _IMAGE, "filter2D"),
     Peer("opencv-sep", "cv2", "opencv", _IMAGE, "sepFilter2D"),
     Peer("opencv-box", "cv2", "opencv", _IMAGE, "blur"),
-    Peer("tensorflow", "tensorflow", "tensorflow", _CONVOLVE2D | _FORWARD | _GRADS | _STEP,
-         cells=_SMALL),
+    Peer("tensorflow", "tensorflow", "tensorflow", _CONVOLVE2D | _FORWARD | _GRADS | _STEP, cells=_SMALL),
     Peer("torch-nhwc", "torch", "torch", _IMAGE | _FORWARD | _GRADS | _STEP, "channels_last", rates=_WINDOWS),
     Peer("torch-nchw", "torch", "torch", _IMAGE | _FORWARD | _GRADS | _STEP, rates=_WINDOWS),
-    Peer("onnxruntime", "onnxruntime", "onnxruntime", _CONVOLVE2D | _FORWARD, also=("onnx",),
-         cells=_SMALL),
+    Peer("onnxruntime", "onnxruntime", "onnxruntime", _CONVOLVE2D | _FORWARD, also=("onnx",), cells=_SMALL),
     Peer("jax", "jax", "jax", _CONVOLVE2D | _FORWARD | _GRADS, cells=_SMALL),
     Peer("keras-tf", "keras", "keras", _KERAS, "stock tensorflow", ("tensorflow",)),
     Peer("keras-jit", "keras", "keras", _KERAS, "jit tensorflow", ("tensorflow",), quick=False),

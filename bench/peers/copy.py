@@ -1,4 +1,5 @@
 """What the memory allows: the image copied into an array of its size, the same one on every call, a part a thread."""
+
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
@@ -31,4 +32,5 @@ def candidate(problem, variant):
         for part in waiting:
             part.result()
         return target
+
     return Candidate(run, check=False)

@@ -1,5 +1,6 @@
 """fastconv: the plain calls that a user writes; `prepared` packs the kernel once, as ONNX Runtime does, `nchw` has
 images and results channels first, and `out` is given the array for the result where the memory bounds the time."""
+
 from __future__ import annotations
 
 import networks
@@ -67,8 +68,16 @@ def _step(problem):
         for i, (layer, weights) in reversed([*enumerate(chain)]):
             x, y = kept[i]
             if weights:
-                found = fastconv.conv2d_grads(x, weights[0], y, dy, padding=layer.padding, activation=layer.activation,
-                                              wanted=fastconv.nn.Conv2DGrads._fields[i == 0:], **given)
+                found = fastconv.conv2d_grads(
+                    x,
+                    weights[0],
+                    y,
+                    dy,
+                    padding=layer.padding,
+                    activation=layer.activation,
+                    wanted=fastconv.nn.Conv2DGrads._fields[i == 0 :],
+                    **given,
+                )
                 grads[:0] = [found.dkernel, found.dbias]
                 dy = found.dx
             elif layer.kind == "max":
@@ -78,20 +87,28 @@ def _step(problem):
         return kept[-1][1], grads
 
     x, dy = networks.ends(problem, nchw)
-    return Candidate(lambda: step(x, dy),
-                     lambda _: networks.vector(*step(x[:networks.CHECKED], dy[:networks.CHECKED]), nchw))
+    return Candidate(
+        lambda: step(x, dy), lambda _: networks.vector(*step(x[: networks.CHECKED], dy[: networks.CHECKED]), nchw)
+    )
 
 
 def _taped_step(problem):
     """The TensorFlow ops, in a graph."""
     import fastconv.tensorflow as ft
+
     nchw = problem.options["layout"] == "nchw"
     given = {"data_format": "channels_first" if nchw else "channels_last"}
     pools = {"max": ft.max_pool2d, "avg": ft.avg_pool2d}
-    return Candidate(*networks.taped(
-        problem,
-        lambda layer, x, *weights: ft.conv2d(x, *weights, padding=layer.padding, activation=layer.activation, **given),
-        lambda layer, x: pools[layer.kind](x, layer.window, padding=layer.padding, **given), nchw))
+    return Candidate(
+        *networks.taped(
+            problem,
+            lambda layer, x, *weights: ft.conv2d(
+                x, *weights, padding=layer.padding, activation=layer.activation, **given
+            ),
+            lambda layer, x: pools[layer.kind](x, layer.window, padding=layer.padding, **given),
+            nchw,
+        )
+    )
 
 
 def _call(problem):

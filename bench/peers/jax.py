@@ -1,4 +1,5 @@
 """JAX: one jitted function a problem, NHWC, compiled before the clock starts."""
+
 from __future__ import annotations
 
 import jax
@@ -30,9 +31,15 @@ def _shared(array):
 
 def _convolve2d(problem):
     def forward(image, kernel):
-        y = lax.conv_general_dilated(image[None, :, :, None], kernel[::-1, ::-1, None, None], (1, 1), "SAME",
-                                     dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        y = lax.conv_general_dilated(
+            image[None, :, :, None],
+            kernel[::-1, ::-1, None, None],
+            (1, 1),
+            "SAME",
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
         return y[0, :, :, 0]
+
     return forward, [problem.arrays["x"], problem.arrays["kernel"]]
 
 
@@ -41,8 +48,15 @@ def _conv2d(problem):
 
     def forward(x, kernel):
         return lax.conv_general_dilated(
-            x, kernel, (o["strides"],) * 2, o["pads"], rhs_dilation=(o["dilation"],) * 2,
-            feature_group_count=o["groups"], dimension_numbers=("NHWC", "HWIO", "NHWC"))
+            x,
+            kernel,
+            (o["strides"],) * 2,
+            o["pads"],
+            rhs_dilation=(o["dilation"],) * 2,
+            feature_group_count=o["groups"],
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+
     return forward, [problem.arrays["x"], problem.arrays["kernel"]]
 
 
@@ -58,6 +72,7 @@ def _pool(problem):
         if problem.op.startswith("max"):
             return lax.reduce_window(x, -jnp.inf, lax.max, window, strides, pads)
         return total(x) / total(jnp.ones_like(x[:1, :, :, :1]))
+
     return forward, [problem.arrays["x"]]
 
 
@@ -75,6 +90,7 @@ def _grad(problem):
 
     def grad(x, kernel, dy):
         return jax.vjp(forward, x, kernel)[1](dy)[index]
+
     return grad, [arrays["x"], arrays["kernel"], arrays["dy"]]
 
 

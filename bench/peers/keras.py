@@ -3,6 +3,7 @@
 A process has one backend, and thread pools of several libraries in one process hinder each other. The processes start,
 and build a case's network, side by side; timed is one at a time.
 """
+
 from __future__ import annotations
 
 import atexit
@@ -57,14 +58,23 @@ class _Server:
 
     def __init__(self, variant: str):
         kind, backend = variant.split()
-        settings = {"KERAS_BACKEND": backend, "FASTCONV_ISA": cpu.active_isa(),
-                    "BENCH_PRECISION": fastconv.get_float32_precision(), "PYTHONWARNINGS": "ignore"}
+        settings = {
+            "KERAS_BACKEND": backend,
+            "FASTCONV_ISA": cpu.active_isa(),
+            "BENCH_PRECISION": fastconv.get_float32_precision(),
+            "PYTHONWARNINGS": "ignore",
+        }
         self._process = subprocess.Popen(
-            [sys.executable, str(_SERVER), kind], env=os.environ | settings, text=True, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            [sys.executable, str(_SERVER), kind],
+            env=os.environ | settings,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
         atexit.register(self._end)
         timing.watch(self._process.pid)
-        self._waiting = 1               # it reports when it is ready
+        self._waiting = 1  # it reports when it is ready
         self._failure = ""
         self._folder = tempfile.TemporaryDirectory(prefix="fastconv-bench-")
         self._file = Path(self._folder.name) / "answer.npy"
@@ -91,7 +101,7 @@ class _Server:
         if self._failure:
             return
         self._waiting += 1
-        with suppress(OSError):         # where it ended, its last reply, or the lack of one, says why
+        with suppress(OSError):  # where it ended, its last reply, or the lack of one, says why
             print(json.dumps(command), file=self._process.stdin, flush=True)
 
     def _receive(self) -> None:

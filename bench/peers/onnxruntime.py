@@ -1,4 +1,5 @@
 """ONNX Runtime: a session of one node, NCHW, the kernel an initializer (packed when the session is made)."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -39,18 +40,28 @@ def _window(problem):
     common = {"pads": [top, left, bottom, right], "strides": [o["strides"]] * 2}
     if problem.op == "conv2d":
         return _run("Conv", x, problem.arrays["kernel"], **common, dilations=[o["dilation"]] * 2, group=o["groups"])
-    return _run({"max_pool2d": "MaxPool", "avg_pool2d": "AveragePool"}[problem.op], x,
-                **common, kernel_shape=list(o["pool"]))
+    return _run(
+        {"max_pool2d": "MaxPool", "avg_pool2d": "AveragePool"}[problem.op], x, **common, kernel_shape=list(o["pool"])
+    )
 
 
 def _run(operator, x, kernel=None, **attributes):
     """A call of a one-node session on values that stay in ONNX Runtime's own memory."""
     from onnx import TensorProto, helper, numpy_helper
-    weights = [] if kernel is None else [
-        numpy_helper.from_array(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1)), "kernel")]
+
+    weights = (
+        []
+        if kernel is None
+        else [numpy_helper.from_array(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1)), "kernel")]
+    )
     node = helper.make_node(operator, ["x", *(w.name for w in weights)], ["y"], **attributes)
-    graph = helper.make_graph([node], "bench", [helper.make_tensor_value_info("x", TensorProto.FLOAT, x.shape)],
-                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)], weights)
+    graph = helper.make_graph(
+        [node],
+        "bench",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, x.shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        weights,
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = _threads

@@ -1,4 +1,5 @@
 """OpenCV: filter2D, which correlates; sepFilter2D and blur where the kernel has factors or is a mean."""
+
 from __future__ import annotations
 
 import cv2
@@ -6,8 +7,12 @@ import numpy as np
 
 from peers import Candidate
 
-_BORDERS = {"fill": cv2.BORDER_CONSTANT, "constant": cv2.BORDER_CONSTANT, "symm": cv2.BORDER_REFLECT,
-            "reflect101": cv2.BORDER_REFLECT_101}
+_BORDERS = {
+    "fill": cv2.BORDER_CONSTANT,
+    "constant": cv2.BORDER_CONSTANT,
+    "symm": cv2.BORDER_REFLECT,
+    "reflect101": cv2.BORDER_REFLECT_101,
+}
 
 
 def setup(threads):
@@ -31,5 +36,6 @@ def candidate(problem, variant):
     wraps = turned and problem.dtype == "uint8"
     if wraps:
         kernel = kernel.astype(np.float32)
-    return Candidate(lambda: cv2.filter2D(image, -1, kernel, borderType=border),
-                     note="saturates" if wraps else "", check=not wraps)
+    return Candidate(
+        lambda: cv2.filter2D(image, -1, kernel, borderType=border), note="saturates" if wraps else "", check=not wraps
+    )

@@ -1,4 +1,5 @@
 """SciPy: signal's direct and FFT convolutions and ndimage's. Only the FFTs have threads to offer."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -48,6 +49,7 @@ def _fft(problem, variant):
             if border in ("fill", "constant"):
                 return function(image, turned, mode="same")
             return function(np.pad(image, widths, PADDINGS[border]), turned, mode="valid")
+
     return Candidate(run)
 
 

@@ -1,4 +1,5 @@
 """TensorFlow: eager calls on constant tensors, NHWC."""
+
 from __future__ import annotations
 
 import networks
@@ -16,9 +17,12 @@ def candidate(problem, variant):
         return None
     if problem.op == "step":
         return _step(problem)
-    run = {"convolve2d": _convolve2d, "conv2d": _conv2d, "activation": _activation,
-           "activation_grad": _activation_grad}.get(
-        problem.op, _pool if "pool" in problem.op else _conv2d_grad)(problem)
+    run = {
+        "convolve2d": _convolve2d,
+        "conv2d": _conv2d,
+        "activation": _activation,
+        "activation_grad": _activation_grad,
+    }.get(problem.op, _pool if "pool" in problem.op else _conv2d_grad)(problem)
     squeeze = problem.op == "convolve2d"
     return run and Candidate(run, lambda result: result.numpy()[0, :, :, 0] if squeeze else result.numpy())
 
@@ -53,29 +57,38 @@ def _conv2d_grad(problem):
     o = problem.options
     if o["groups"] > 1:
         return None
-    options = {"strides": [1, o["strides"], o["strides"], 1], "padding": o["padding"].upper(),
-               "dilations": [1, o["dilation"], o["dilation"], 1]}
+    options = {
+        "strides": [1, o["strides"], o["strides"], 1],
+        "padding": o["padding"].upper(),
+        "dilations": [1, o["dilation"], o["dilation"], 1],
+    }
     x_shape, kernel_shape = tf.shape(x), tf.shape(kernel)
     if problem.op == "conv2d_input_grad":
-        return lambda: tf.raw_ops.Conv2DBackpropInput(
-            input_sizes=x_shape, filter=kernel, out_backprop=dy, **options)
+        return lambda: tf.raw_ops.Conv2DBackpropInput(input_sizes=x_shape, filter=kernel, out_backprop=dy, **options)
     return lambda: tf.raw_ops.Conv2DBackpropFilter(input=x, filter_sizes=kernel_shape, out_backprop=dy, **options)
 
 
 def _step(problem):
     activations, pools = {"relu": tf.nn.relu, "tanh": tf.tanh}, {"max": tf.nn.max_pool2d, "avg": tf.nn.avg_pool2d}
-    return Candidate(*networks.taped(
-        problem,
-        lambda layer, x, kernel, bias: activations[layer.activation](
-            tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, layer.padding.upper()), bias)),
-        lambda layer, x: pools[layer.kind](x, layer.window, layer.window, layer.padding.upper())))
+    return Candidate(
+        *networks.taped(
+            problem,
+            lambda layer, x, kernel, bias: activations[layer.activation](
+                tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, layer.padding.upper()), bias)
+            ),
+            lambda layer, x: pools[layer.kind](x, layer.window, layer.window, layer.padding.upper()),
+        )
+    )
 
 
 def _pool(problem):
     x, _, dy = _tensors(problem)
     o = problem.options
-    options = {"ksize": [1, *o["pool"], 1], "strides": [1, o["strides"], o["strides"], 1],
-               "padding": o["padding"].upper()}
+    options = {
+        "ksize": [1, *o["pool"], 1],
+        "strides": [1, o["strides"], o["strides"], 1],
+        "padding": o["padding"].upper(),
+    }
     if problem.op == "avg_pool2d_grad":
         shape = tf.shape(x)
         return lambda: tf.raw_ops.AvgPoolGrad(orig_input_shape=shape, grad=dy, **options)
@@ -100,11 +113,13 @@ def _activation_grad(problem):
     x, _, dy = _tensors(problem)
     name, axis = problem.options["function"], problem.options["axis"]
     if name == "gelu":
-        return None             # it is put together from many
+        return None  # it is put together from many
     y = _activation(problem)()
     raw = tf.raw_ops
     return {
-        "relu": lambda: raw.ReluGrad(gradients=dy, features=x), "tanh": lambda: raw.TanhGrad(y=y, dy=dy),
-        "sigmoid": lambda: raw.SigmoidGrad(y=y, dy=dy), "elu": lambda: raw.EluGrad(gradients=dy, outputs=y),
+        "relu": lambda: raw.ReluGrad(gradients=dy, features=x),
+        "tanh": lambda: raw.TanhGrad(y=y, dy=dy),
+        "sigmoid": lambda: raw.SigmoidGrad(y=y, dy=dy),
+        "elu": lambda: raw.EluGrad(gradients=dy, outputs=y),
         "softmax": lambda: (dy - tf.reduce_sum(dy * y, axis, keepdims=True)) * y,
     }[name]

@@ -1,4 +1,5 @@
 """PyTorch, without autograd but in `step`: tensors contiguous (NCHW) or in the channels_last memory format (NHWC)."""
+
 from __future__ import annotations
 
 import networks
@@ -9,7 +10,7 @@ from torch.nn import functional as F
 from peers import Candidate
 
 _backward = torch.ops.aten.convolution_backward
-_NCHW = {0: 0, 1: 2, 2: 3, 3: 1}    # the place of an axis of NHWC
+_NCHW = {0: 0, 1: 2, 2: 3, 3: 1}  # the place of an axis of NHWC
 
 
 def setup(threads):
@@ -22,12 +23,19 @@ def candidate(problem, variant):
         return None
     if problem.op == "step":
         return _step(problem, torch.channels_last if variant else torch.contiguous_format)
-    build = {"convolve2d": _filter, "filter2d": _filter, "conv2d": _conv2d, "conv2d_input_grad": _input_grad,
-             "conv2d_kernel_grad": _kernel_grad, "activation": _activation,
-             "activation_grad": _activation_grad}.get(problem.op, _pool)
+    build = {
+        "convolve2d": _filter,
+        "filter2d": _filter,
+        "conv2d": _conv2d,
+        "conv2d_input_grad": _input_grad,
+        "conv2d_kernel_grad": _kernel_grad,
+        "activation": _activation,
+        "activation_grad": _activation_grad,
+    }.get(problem.op, _pool)
     run = build(problem, torch.channels_last if variant else torch.contiguous_format)
-    to_array = {"conv2d_kernel_grad": _to_kernel, "convolve2d": _to_image,
-                "filter2d": _to_image}.get(problem.op, _to_nhwc)
+    to_array = {"conv2d_kernel_grad": _to_kernel, "convolve2d": _to_image, "filter2d": _to_image}.get(
+        problem.op, _to_nhwc
+    )
     return run and Candidate(run, to_array, note="given the indices" if problem.op == "max_pool2d_grad" else "")
 
 
@@ -52,9 +60,11 @@ def _tensor(array, order, memory):
 def _tensors(problem, memory):
     images, kernels = (0, 3, 1, 2), (3, 2, 0, 1)
     x, kernel, dy = (problem.arrays.get(name) for name in ("x", "kernel", "dy"))
-    return (torch.from_numpy(problem.x_nchw) if memory is torch.contiguous_format else _tensor(x, images, memory),
-            None if kernel is None else _tensor(kernel, kernels, memory),
-            None if dy is None else _tensor(dy, images, memory))
+    return (
+        torch.from_numpy(problem.x_nchw) if memory is torch.contiguous_format else _tensor(x, images, memory),
+        None if kernel is None else _tensor(kernel, kernels, memory),
+        None if dy is None else _tensor(dy, images, memory),
+    )
 
 
 def _filter(problem, memory):
@@ -114,7 +124,7 @@ def _pool(problem, memory):
     o = problem.options
     padding, extra = _padding(o)
     if extra or 2 * max(padding) > min(o["pool"]):
-        return None             # its pooling pads alike on both sides
+        return None  # its pooling pads alike on both sides
     size, stride = list(o["pool"]), [o["strides"]] * 2
     if problem.op == "max_pool2d":
         return lambda: F.max_pool2d(x, size, stride, padding)
@@ -124,14 +134,17 @@ def _pool(problem, memory):
         return lambda: torch.ops.aten.avg_pool2d_backward(dy, x, size, stride, list(padding), False, False, None)
     _, indices = F.max_pool2d(x, size, stride, padding, return_indices=True)
     return lambda: torch.ops.aten.max_pool2d_with_indices_backward(
-        dy, x, size, stride, list(padding), [1, 1], False, indices)
+        dy, x, size, stride, list(padding), [1, 1], False, indices
+    )
 
 
 def _step(problem, memory):
     """A pool that is padded pads at the end only: windows lie side by side."""
     pools = {"max": F.max_pool2d, "avg": F.avg_pool2d}
-    chain = [(layer, [_tensor(given[0], (3, 2, 0, 1), memory), torch.from_numpy(given[1])] if given else [])
-             for layer, given in zip(problem.options["layers"], networks.weights(problem), strict=True)]
+    chain = [
+        (layer, [_tensor(given[0], (3, 2, 0, 1), memory), torch.from_numpy(given[1])] if given else [])
+        for layer, given in zip(problem.options["layers"], networks.weights(problem), strict=True)
+    ]
     parameters = [tensor.requires_grad_() for _, tensors in chain for tensor in tensors]
     x, dy = (_tensor(problem.arrays[name], (0, 3, 1, 2), memory) for name in ("x", "dy"))
 
@@ -145,8 +158,9 @@ def _step(problem, memory):
             return y, torch.autograd.grad(y, parameters, dy)
 
     def checked(_):
-        y, grads = step(x[:networks.CHECKED], dy[:networks.CHECKED])
+        y, grads = step(x[: networks.CHECKED], dy[: networks.CHECKED])
         return networks.vector(_to_nhwc(y.detach()), [_to_kernel(g) if g.ndim == 4 else g.numpy() for g in grads])
+
     return Candidate(lambda: step(x, dy), checked)
 
 
@@ -166,8 +180,10 @@ def _activation_grad(problem, memory):
     aten = torch.ops.aten
     y = _activation(problem, memory)() if name in ("tanh", "sigmoid", "softmax") else None
     return {
-        "relu": lambda: aten.threshold_backward(dy, x, 0), "gelu": lambda: aten.gelu_backward(dy, x),
-        "elu": lambda: aten.elu_backward(dy, 1.0, 1.0, 1.0, False, x), "tanh": lambda: aten.tanh_backward(dy, y),
+        "relu": lambda: aten.threshold_backward(dy, x, 0),
+        "gelu": lambda: aten.gelu_backward(dy, x),
+        "elu": lambda: aten.elu_backward(dy, 1.0, 1.0, 1.0, False, x),
+        "tanh": lambda: aten.tanh_backward(dy, y),
         "sigmoid": lambda: aten.sigmoid_backward(dy, y),
         "softmax": lambda: aten._softmax_backward_data(dy, y, axis, torch.float32),
     }[name]

@@ -79,8 +79,10 @@ static void reverse(const unsigned char *from, size_t count, size_t size, unsign
         REVERSE(1)
         REVERSE(2)
         REVERSE(4)
-        REVERSE(8) default : for (size_t i = 0; i < count; i++)
-                                 memcpy(to + i * size, from + (count - 1 - i) * size, size);
+        REVERSE(8)
+    default:
+        for (size_t i = 0; i < count; i++)
+            memcpy(to + i * size, from + (count - 1 - i) * size, size);
     }
 #undef REVERSE
 }

@@ -3,6 +3,7 @@
 Stock TensorFlow computes these on a CPU only where it has oneDNN (builds for x86-64, switched on by default); without,
 it stops at the first convolution.
 """
+
 import keras
 from data import load_mnist, options
 from keras import layers
@@ -12,18 +13,20 @@ FIRST = {"padding": "same", "data_format": "channels_first"}
 
 
 def build():
-    model = keras.Sequential([
-        keras.Input((1, 28, 28)),
-        layers.Conv2D(32, 5, **FIRST),
-        layers.Activation("relu"),
-        layers.MaxPooling2D(2, **FIRST),
-        layers.Conv2D(64, 5, **FIRST),
-        layers.Activation("relu"),
-        layers.MaxPooling2D(2, **FIRST),
-        layers.Flatten(),
-        layers.Dense(1024, activation="relu"),
-        layers.Dense(10, activation="softmax"),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((1, 28, 28)),
+            layers.Conv2D(32, 5, **FIRST),
+            layers.Activation("relu"),
+            layers.MaxPooling2D(2, **FIRST),
+            layers.Conv2D(64, 5, **FIRST),
+            layers.Activation("relu"),
+            layers.MaxPooling2D(2, **FIRST),
+            layers.Flatten(),
+            layers.Dense(1024, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
     model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
     return model
 

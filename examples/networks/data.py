@@ -1,4 +1,5 @@
 """MNIST for the networks here: the file to read, its images and labels, and the options that the scripts share."""
+
 from __future__ import annotations
 
 import argparse
@@ -57,8 +58,11 @@ def options(description: str, epochs: int, **flags: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--epochs", type=int, default=epochs, help="(default: %(default)s)")
     parser.add_argument("--images", type=int, help="train on the first so many only")
-    parser.add_argument("--data", metavar="MNIST.NPZ", help="default: FASTCONV_MNIST, Keras' cached copy, or the 6000 "
-                        "images shipped with the examples")
+    parser.add_argument(
+        "--data",
+        metavar="MNIST.NPZ",
+        help="default: FASTCONV_MNIST, Keras' cached copy, or the 6000 images shipped with the examples",
+    )
     for name, text in flags.items():
         parser.add_argument(f"--{name}", action="store_true", help=text)
     return parser.parse_args()

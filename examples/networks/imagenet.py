@@ -1,4 +1,5 @@
 """What the scripts of ImageNet's networks share: images made up, a forward pass, one step of training."""
+
 import argparse
 import time
 
@@ -23,9 +24,11 @@ def random_images(model, images, seed=0):
 def forward_and_step(model, images):
     model.summary()
     x, y = random_images(model, images)
-    for name, run in (("forward pass", lambda: model.predict_on_batch(x)),
-                      ("training step", lambda: model.train_on_batch(x, y))):
-        run()                   # the first one compiles
+    for name, run in (
+        ("forward pass", lambda: model.predict_on_batch(x)),
+        ("training step", lambda: model.train_on_batch(x, y)),
+    ):
+        run()  # the first one compiles
         begin = time.perf_counter()
         result = run()
         print(f"{name} of {images} images: {time.perf_counter() - begin:.3f} s")

@@ -1,4 +1,5 @@
 """LeNet-5: for the 28x28 images of MNIST, or with --classic as in 1998, for 32x32, with C5 and F6."""
+
 import keras
 import numpy as np
 from data import load_mnist, options
@@ -8,17 +9,21 @@ BATCH_SIZE, EPOCHS = 128, 5
 
 
 def build(classic=False):
-    model = keras.Sequential(classic_layers() if classic else [
-        keras.Input((28, 28, 1)),
-        layers.Conv2D(6, 5, activation="relu"),
-        layers.MaxPooling2D(2),
-        layers.Conv2D(16, 5, activation="relu"),
-        layers.MaxPooling2D(2),
-        layers.Flatten(),
-        layers.Dense(120, activation="relu"),
-        layers.Dense(84, activation="relu"),
-        layers.Dense(10, activation="softmax"),
-    ])
+    model = keras.Sequential(
+        classic_layers()
+        if classic
+        else [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(6, 5, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(16, 5, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dense(120, activation="relu"),
+            layers.Dense(84, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 

@@ -1,4 +1,5 @@
 """ResNet50 of keras.applications with random weights: a forward pass and a training step."""
+
 import keras
 from imagenet import forward_and_step, options
 

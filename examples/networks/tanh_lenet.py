@@ -1,4 +1,5 @@
 """A LeNet of tanh, trained with Adadelta, saved as keras_mnist_cnn.h5 and read back."""
+
 import keras
 import numpy as np
 from data import load_mnist, options
@@ -8,16 +9,18 @@ BATCH_SIZE, EPOCHS = 128, 12
 
 
 def build():
-    model = keras.Sequential([
-        keras.Input((28, 28, 1)),
-        layers.Conv2D(6, (3, 3), activation="tanh"),
-        layers.MaxPooling2D((2, 2)),
-        layers.Conv2D(16, (2, 2), activation="tanh"),
-        layers.MaxPooling2D((2, 2)),
-        layers.Flatten(),
-        layers.Dense(256, activation="tanh"),
-        layers.Dense(10, activation="softmax"),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(6, (3, 3), activation="tanh"),
+            layers.MaxPooling2D((2, 2)),
+            layers.Conv2D(16, (2, 2), activation="tanh"),
+            layers.MaxPooling2D((2, 2)),
+            layers.Flatten(),
+            layers.Dense(256, activation="tanh"),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
     # The learning rate of the paper, which was Keras' default before 2.3; today's is a thousandth of it.
     model.compile(optimizer=keras.optimizers.Adadelta(1.0), loss="categorical_crossentropy", metrics=["accuracy"])
     return model

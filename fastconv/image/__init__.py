@@ -1,4 +1,5 @@
 """Convolution and filters of images: NumPy arrays of shape (h, w), or (h, w, channels) where a filter takes them."""
+
 from . import convolve, derivatives, filtering, filters, planning
 from .convolve import *  # noqa: F403
 from .derivatives import *  # noqa: F403

@@ -1,4 +1,5 @@
 """2-D convolution and correlation of single images, with scipy.signal's signatures and semantics."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -9,7 +10,7 @@ __all__ = ["convolve2d", "correlate2d"]
 
 MODES = {"full": 0, "same": 1, "valid": 2}
 BOUNDARIES = {"fill": 0, "wrap": 1, "symm": 2, "pad": 0, "circular": 1, "symmetric": 2}
-HALF_PRECISION = (9, 10)    # FC_F16 and FC_BF16
+HALF_PRECISION = (9, 10)  # FC_F16 and FC_BF16
 ALGORITHMS = {word: number for number, word in enumerate(_core.filter_algorithms())}
 
 
@@ -175,8 +176,10 @@ def run(algorithm: str, kernel: np.ndarray, call, *arguments) -> None:
     except ValueError:
         if algorithm == "auto":
             raise
-        raise ValueError(f"`algorithm` '{algorithm}' does not serve this kernel of dtype {kernel.dtype} and "
-                         f"shape {kernel.shape}; see `plan_convolve2d`") from None
+        raise ValueError(
+            f"`algorithm` '{algorithm}' does not serve this kernel of dtype {kernel.dtype} and "
+            f"shape {kernel.shape}; see `plan_convolve2d`"
+        ) from None
 
 
 def image_array(value, name: str) -> np.ndarray:
@@ -207,8 +210,10 @@ def must_swap(first: tuple[int, int], second: tuple[int, int]) -> bool:
         return False
     if second[0] >= first[0] and second[1] >= first[1]:
         return True
-    raise ValueError("`in1` or `in2` must be at least as large as the other in every dimension for mode 'valid'; "
-                     f"received shapes {first} and {second}")
+    raise ValueError(
+        "`in1` or `in2` must be at least as large as the other in every dimension for mode 'valid'; "
+        f"received shapes {first} and {second}"
+    )
 
 
 def _fill(fillvalue, dtype: np.dtype) -> np.ndarray:
@@ -224,8 +229,9 @@ def _fill(fillvalue, dtype: np.dtype) -> np.ndarray:
     if value.dtype != object and _args.dtype_id(value.dtype.newbyteorder("=")) is None:
         raise TypeError(f"`fillvalue` must be a number; received {fillvalue!r}")
     if value.dtype.kind == "c" and dtype.kind != "c":
-        raise ValueError(f"could not cast `fillvalue` directly to the output dtype {dtype}: it must be real; "
-                         f"received {fillvalue!r}")
+        raise ValueError(
+            f"could not cast `fillvalue` directly to the output dtype {dtype}: it must be real; received {fillvalue!r}"
+        )
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
         try:
@@ -238,14 +244,16 @@ def _fill(fillvalue, dtype: np.dtype) -> np.ndarray:
     return value.astype(dtype).reshape(())
 
 
-def _with_empty(image: np.ndarray, kernel: np.ndarray, mode: int, boundary: int, fill, swapped: bool,
-                correlate: bool) -> np.ndarray:
+def _with_empty(
+    image: np.ndarray, kernel: np.ndarray, mode: int, boundary: int, fill, swapped: bool, correlate: bool
+) -> np.ndarray:
     """The result where an input has no cells: sums of nothing, or of fill values alone."""
     sign = {0: 1, 1: 0, 2: -1}[mode]
     shape = tuple(n + sign * (k - 1) for n, k in zip(image.shape, kernel.shape, strict=True))
     if min(shape) < 0:
-        raise ValueError("`in1` and `in2` must not both be empty along one axis; "
-                         f"received shapes {image.shape} and {kernel.shape}")
+        raise ValueError(
+            f"`in1` and `in2` must not both be empty along one axis; received shapes {image.shape} and {kernel.shape}"
+        )
     out = np.zeros(shape, image.dtype)
     if out.size and kernel.size:
         if boundary:

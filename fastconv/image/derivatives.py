@@ -1,4 +1,5 @@
 """Derivatives of images: Sobel's and the Laplacian."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -8,12 +9,12 @@ from .filtering import correlate, image_array, kind_of
 
 __all__ = ["laplacian", "sobel"]
 
-SOBEL = np.array([[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]])      # along axis 0
+SOBEL = np.array([[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]])  # along axis 0
 LAPLACIAN = np.array([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])
 LAPLACIAN_DIAGONALS = np.array([[1.0, 1, 1], [1, -8, 1], [1, 1, 1]])
 _INT16 = np.dtype(np.int16)
-CHUNK = 1 << 14     # elements of a piece of two arrays that stays in the cache
-_SAFE = {np.dtype(np.float32): (1e-14, 1e18), np.dtype(np.float64): (1e-140, 1e150)}    # lengths whose squares are held
+CHUNK = 1 << 14  # elements of a piece of two arrays that stays in the cache
+_SAFE = {np.dtype(np.float32): (1e-14, 1e18), np.dtype(np.float64): (1e-140, 1e150)}  # lengths whose squares are held
 
 
 def sobel(image, axis=None, *, border="reflect101", value=0, out=None, algorithm="auto"):
@@ -59,7 +60,7 @@ def sobel(image, axis=None, *, border="reflect101", value=0, out=None, algorithm
     image = image_array(image)
     if axis is None:
         return _gradient(image, border, value, out, algorithm)
-    axis = _args.integer(axis, "axis", -2**63)
+    axis = _args.integer(axis, "axis", -(2**63))
     if not -2 <= axis <= 1:
         raise ValueError(f"`axis` must be None, 0, 1, -1 or -2; received {axis}")
     return _derivative(image, SOBEL.T if axis % 2 else SOBEL, border, value, out, algorithm)
@@ -101,8 +102,9 @@ def laplacian(image, *, diagonals=False, border="reflect101", value=0, out=None,
     return _derivative(image_array(image), kernel, border, value, out, algorithm)
 
 
-def _derivative(image: np.ndarray, kernel: np.ndarray, border, value, out, algorithm,
-                result: np.dtype | None = None) -> np.ndarray:
+def _derivative(
+    image: np.ndarray, kernel: np.ndarray, border, value, out, algorithm, result: np.dtype | None = None
+) -> np.ndarray:
     """A kernel of small integers, in a dtype that no sum of the image's cells leaves or rounds in, unless given."""
     if result is None and image.dtype.kind in "iu":
         result = _INT16 if image.itemsize == 1 else kind_of(image.dtype).work
@@ -115,8 +117,9 @@ def _gradient(image: np.ndarray, border, value, out, algorithm) -> np.ndarray:
     dtype = kind.work if image.dtype.kind in "iu" else image.dtype
     computed, returned = _args.output(out, image.shape, dtype, (image,))
     image = np.ascontiguousarray(image, kind.source)
-    down, right = (_derivative(image, kernel, border, value, None, algorithm, kind.work).ravel()
-                   for kernel in (SOBEL, SOBEL.T))
+    down, right = (
+        _derivative(image, kernel, border, value, None, algorithm, kind.work).ravel() for kernel in (SOBEL, SOBEL.T)
+    )
     flat, squares = computed.reshape(-1), np.empty((2, CHUNK), kind.work)
     with np.errstate(all="ignore"):
         for start in range(0, flat.size, CHUNK):
@@ -127,7 +130,7 @@ def _gradient(image: np.ndarray, border, value, out, algorithm) -> np.ndarray:
 
 def _length(a: np.ndarray, b: np.ndarray, squares: np.ndarray, out: np.ndarray) -> None:
     """out = sqrt(a**2 + b**2), by `numpy.hypot` where a square leaves the range of the dtype."""
-    sums, others = squares[:, :a.size]
+    sums, others = squares[:, : a.size]
     np.multiply(a, a, out=sums)
     np.multiply(b, b, out=others)
     sums += others

@@ -1,4 +1,5 @@
 """Images of any dtype with any kernel, as large as they were: the border, rounding and saturation of OpenCV."""
+
 from __future__ import annotations
 
 import math
@@ -15,17 +16,23 @@ __all__ = ["filter2d", "filter_bank"]
 
 # fc_boundary's numbers. OpenCV calls 'nearest' REPLICATE; scipy.ndimage calls 'reflect101' 'mirror'.
 BORDERS = {"reflect101": 3, "reflect": 2, "nearest": 4, "wrap": 1, "constant": 0}
-_PAD_MODES = {"reflect101": "reflect", "reflect": "symmetric", "nearest": "edge", "wrap": "wrap",
-              "constant": "constant"}
+_PAD_MODES = {
+    "reflect101": "reflect",
+    "reflect": "symmetric",
+    "nearest": "edge",
+    "wrap": "wrap",
+    "constant": "constant",
+}
 _TAP_SHAPES = {2: "(kh, kw)", 3: "(k, kh, kw)"}
 _FEW_TAPS = 36
 
 
 class _Kind(NamedTuple):
     """How images of one dtype are filtered."""
-    number: int             # the C core's number of the dtype it reads
-    source: np.dtype        # that dtype: the image's own, or float32 for the two of 16 bits
-    work: np.dtype          # of the taps and sums
+
+    number: int  # the C core's number of the dtype it reads
+    source: np.dtype  # that dtype: the image's own, or float32 for the two of 16 bits
+    work: np.dtype  # of the taps and sums
     work_number: int
 
 
@@ -33,9 +40,18 @@ def _kind(source: str, work: str) -> _Kind:
     return _Kind(_args.dtype_id(np.dtype(source)), np.dtype(source), np.dtype(work), _args.dtype_id(np.dtype(work)))
 
 
-_KINDS = {np.dtype(name): _kind(name, work) for name, work in [
-    ("uint8", "float32"), ("int8", "float32"), ("uint16", "float32"), ("int16", "float32"), ("float32", "float32"),
-    ("int32", "float64"), ("float64", "float64")]}
+_KINDS = {
+    np.dtype(name): _kind(name, work)
+    for name, work in [
+        ("uint8", "float32"),
+        ("int8", "float32"),
+        ("uint16", "float32"),
+        ("int16", "float32"),
+        ("float32", "float32"),
+        ("int32", "float64"),
+        ("float64", "float64"),
+    ]
+}
 _HALF = _kind("float32", "float32")
 _KINDS[np.dtype("float16")] = _HALF
 
@@ -163,8 +179,9 @@ def filter_bank(images, kernels, *, border="reflect101", value=0, out=None, algo
     return _args.finish(computed, returned)
 
 
-def _fill_maps(stack: np.ndarray, taps: np.ndarray, border: str, fill: np.ndarray | None, maps: np.ndarray,
-               algorithm: str) -> None:
+def _fill_maps(
+    stack: np.ndarray, taps: np.ndarray, border: str, fill: np.ndarray | None, maps: np.ndarray, algorithm: str
+) -> None:
     """maps[i, j] = image i with kernel j."""
     h, w = stack.shape[1:]
     kh, kw = taps.shape[1:]
@@ -172,8 +189,16 @@ def _fill_maps(stack: np.ndarray, taps: np.ndarray, border: str, fill: np.ndarra
         _convolve_stack(stack, taps, border, fill, maps)
         return
     kind = kind_of(stack.dtype)
-    geometry = _core.Filter2D(kind.number, kind.work_number, kind.work_number, (h, w, 1), (kh, kw),
-                              (kh // 2, kw // 2), BORDERS[border], ALGORITHMS[algorithm])
+    geometry = _core.Filter2D(
+        kind.number,
+        kind.work_number,
+        kind.work_number,
+        (h, w, 1),
+        (kh, kw),
+        (kh // 2, kw // 2),
+        BORDERS[border],
+        ALGORITHMS[algorithm],
+    )
     for image, features in zip(stack, maps, strict=True):
         for kernel, feature in zip(taps, features, strict=True):
             run(algorithm, kernel, geometry.run, image, kernel, fill, feature)
@@ -191,14 +216,20 @@ def _share_loads(maps: tuple[int, ...], taps: int) -> bool:
     return n * count >= 32 and h * w <= 1 << 10 and count >= 8 and taps <= 289
 
 
-def _convolve_stack(stack: np.ndarray, taps: np.ndarray, border: str, fill: np.ndarray | None,
-                    maps: np.ndarray) -> None:
+def _convolve_stack(
+    stack: np.ndarray, taps: np.ndarray, border: str, fill: np.ndarray | None, maps: np.ndarray
+) -> None:
     """maps = every image of the stack with every kernel, by one plain convolution."""
     pads = [(0, 0)] + [(k // 2, k - 1 - k // 2) for k in taps.shape[1:]]
     words = {"constant_values": 0 if fill is None else fill} if border == "constant" else {}
     padded = np.pad(stack.astype(taps.dtype, copy=False), pads, _PAD_MODES[border], **words)
-    conv2d(padded[:, None], taps.transpose(1, 2, 0)[:, :, None], data_format="channels_first",
-           algorithm="depthwise" if taps[0].size <= _FEW_TAPS else "planar", out=maps)
+    conv2d(
+        padded[:, None],
+        taps.transpose(1, 2, 0)[:, :, None],
+        data_format="channels_first",
+        algorithm="depthwise" if taps[0].size <= _FEW_TAPS else "planar",
+        out=maps,
+    )
 
 
 def kind_of(dtype: np.dtype) -> _Kind | None:
@@ -219,13 +250,16 @@ def image_array(image, name: str = "image", shapes: str = "(h, w) or (h, w, chan
     if array.dtype not in _KINDS:
         array = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
         if kind_of(array.dtype) is None:
-            raise TypeError(f"`{name}` must be uint8, int8, uint16, int16, int32, float16, bfloat16, float32 or "
-                            f"float64; received dtype {array.dtype}")
+            raise TypeError(
+                f"`{name}` must be uint8, int8, uint16, int16, int32, float16, bfloat16, float32 or "
+                f"float64; received dtype {array.dtype}"
+            )
     return array
 
 
-def correlate(image: np.ndarray, kernel, border, value, out, anchor=None, result: np.dtype | None = None,
-              algorithm: str = "auto") -> np.ndarray:
+def correlate(
+    image: np.ndarray, kernel, border, value, out, anchor=None, result: np.dtype | None = None, algorithm: str = "auto"
+) -> np.ndarray:
     """An `image_array` with a kernel, in the dtype `result`: the image's, or a wider one for integers."""
     kind, dtype = kind_of(image.dtype), result or image.dtype
     boundary, fill = _outside(border, value, kind)
@@ -239,8 +273,23 @@ def correlate(image: np.ndarray, kernel, border, value, out, anchor=None, result
         computed = np.empty(image.shape, dtype)
     if computed.size:
         shape = image.shape if image.ndim == 3 else (*image.shape, 1)
-        run(algorithm, taps, _core.filter2d, image, taps, fill, computed, kind.number, _args.dtype_id(dtype),
-            kind.work_number, shape, taps.shape, anchor, boundary, chosen)
+        run(
+            algorithm,
+            taps,
+            _core.filter2d,
+            image,
+            taps,
+            fill,
+            computed,
+            kind.number,
+            _args.dtype_id(dtype),
+            kind.work_number,
+            shape,
+            taps.shape,
+            anchor,
+            boundary,
+            chosen,
+        )
     if computed is not returned:
         with np.errstate(over="ignore"):
             returned[...] = computed

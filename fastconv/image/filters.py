@@ -1,4 +1,5 @@
 """Blurs, and what sharpens by taking a blur away: each one kernel for `filter2d`."""
+
 from __future__ import annotations
 
 from functools import lru_cache
@@ -11,9 +12,11 @@ from .filtering import correlate, image_array, kind_of
 
 __all__ = ["box_blur", "gaussian_blur", "sharpen", "unsharp_mask"]
 
-MOST_TAPS = 1 << 26     # half a GiB of float64
-SMALL_GAUSSIANS = {len(weights): np.array(weights) / sum(weights) for weights in [
-    (1,), (1, 2, 1), (1, 4, 6, 4, 1), (2, 7, 14, 18, 14, 7, 2), (4, 13, 30, 51, 60, 51, 30, 13, 4)]}
+MOST_TAPS = 1 << 26  # half a GiB of float64
+SMALL_GAUSSIANS = {
+    len(weights): np.array(weights) / sum(weights)
+    for weights in [(1,), (1, 2, 1), (1, 4, 6, 4, 1), (2, 7, 14, 18, 14, 7, 2), (4, 13, 30, 51, 60, 51, 30, 13, 4)]
+}
 
 
 def gaussian_blur(image, sigma, *, truncate=4.0, ksize=None, border="reflect101", value=0, out=None, algorithm="auto"):
@@ -137,8 +140,19 @@ def sharpen(image, amount=1.0, *, border="reflect101", value=0, out=None, algori
     return correlate(image_array(image), kernel, border, value, out, algorithm=algorithm)
 
 
-def unsharp_mask(image, sigma, amount=1.0, threshold=0, *, truncate=4.0, ksize=None, border="reflect101", value=0,
-                 out=None, algorithm="auto"):
+def unsharp_mask(
+    image,
+    sigma,
+    amount=1.0,
+    threshold=0,
+    *,
+    truncate=4.0,
+    ksize=None,
+    border="reflect101",
+    value=0,
+    out=None,
+    algorithm="auto",
+):
     """``image + amount * (image - gaussian_blur(image, sigma))``, where the difference exceeds a threshold.
 
     Parameters
@@ -194,8 +208,10 @@ def _gaussian(sigma, truncate, ksize) -> np.ndarray:
     if sizes[0] * sizes[1] > MOST_TAPS:
         given = f"`sigma` {sigma!r} with `truncate` {truncate!r}" if ksize is None else f"`ksize` {ksize!r}"
         raise ValueError(f"{given} must give a kernel of at most {MOST_TAPS} cells; received {sizes[0]} x {sizes[1]}")
-    rows, columns = (_opencv_weights(n) if ksize is not None and not s else _weights(s, n // 2)
-                     for s, n in zip(sigmas, sizes, strict=True))
+    rows, columns = (
+        _opencv_weights(n) if ksize is not None and not s else _weights(s, n // 2)
+        for s, n in zip(sigmas, sizes, strict=True)
+    )
     return rows[:, None] * columns
 
 
@@ -223,8 +239,9 @@ def _weights(sigma: float, radius: int) -> np.ndarray:
     return weights / weights.sum()
 
 
-def _add_above(image: np.ndarray, kernel: np.ndarray, amount: float, threshold: float, border, value, out,
-               algorithm) -> np.ndarray:
+def _add_above(
+    image: np.ndarray, kernel: np.ndarray, amount: float, threshold: float, border, value, out, algorithm
+) -> np.ndarray:
     """image + amount * detail where the detail, which `kernel` finds, exceeds the threshold."""
     kind = kind_of(image.dtype)
     computed, returned = _args.output(out, image.shape, image.dtype, (image,))
@@ -236,7 +253,7 @@ def _add_above(image: np.ndarray, kernel: np.ndarray, amount: float, threshold: 
         for start in range(0, detail.size, CHUNK):
             part = slice(start, start + CHUNK)
             piece = detail[part]
-            piece *= np.abs(piece) > threshold      # a NaN stays
+            piece *= np.abs(piece) > threshold  # a NaN stays
             piece *= amount
             piece += cells[part]
             if limits:

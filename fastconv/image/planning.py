@@ -1,4 +1,5 @@
 """Which algorithm an image's convolution would run."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,5 @@
 """Checks of arguments and the arithmetic of shapes, where sizes may be symbolic."""
+
 from __future__ import annotations
 
 import struct
@@ -49,8 +50,10 @@ def windows(size, window, strides, padding, dilation=(1, 1)) -> list:
     if padding == "same":
         return [-(-cells // step) for cells, step in zip(size, strides, strict=True)]
     pads = ((0, 0), (0, 0)) if padding == "valid" else padding
-    return [(cells + sum(pad) - (taps - 1) * d - 1) // step + 1
-            for cells, taps, step, pad, d in zip(size, window, strides, pads, dilation, strict=True)]
+    return [
+        (cells + sum(pad) - (taps - 1) * d - 1) // step + 1
+        for cells, taps, step, pad, d in zip(size, window, strides, pads, dilation, strict=True)
+    ]
 
 
 def refusal(x) -> str | None:

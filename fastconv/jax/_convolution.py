@@ -1,4 +1,5 @@
 """The primitives of convolution with bias and activation, and their rules."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from ._primitives import kernel, linear_in, map_in_one_call
 
 class Conv2D(NamedTuple):
     """One convolution. Sizes of x may be symbolic while shapes are inferred."""
+
     x_shape: tuple
     kernel_shape: tuple
     strides: tuple[int, int]
@@ -35,8 +37,26 @@ class Conv2D(NamedTuple):
         _, out_h, out_w, c_out = _args.sizes(self.y_shape, self.data_format)
         k_h, k_w = self.kernel_shape[:2]
         rows, columns = _args.padding_pairs(self.padding, (h, w), (k_h, k_w), self.strides, self.dilation)
-        return (n, h, w, c_in, out_h, out_w, c_out, k_h, k_w, *self.strides, *self.dilation, *rows, *columns,
-                self.groups, _args.LAYOUTS[self.data_format], self.activation, _checks.bits(self.alpha), self.wanted)
+        return (
+            n,
+            h,
+            w,
+            c_in,
+            out_h,
+            out_w,
+            c_out,
+            k_h,
+            k_w,
+            *self.strides,
+            *self.dilation,
+            *rows,
+            *columns,
+            self.groups,
+            _args.LAYOUTS[self.data_format],
+            self.activation,
+            _checks.bits(self.alpha),
+            self.wanted,
+        )
 
     def plain(self) -> Conv2D:
         return self._replace(activation=0, alpha=0.0, wanted=0)
@@ -54,10 +74,18 @@ class Conv2D(NamedTuple):
 
 
 _conv2d = kernel("conv2d", lambda spec: [spec.y_shape], _layer.forward_axes, _portable.conv2d)
-_input_grad = kernel("conv2d_input_grad", lambda spec: [spec.x_shape],
-                     lambda spec, _: spec.names.axes("y", "kernel", to="x"), _portable.conv2d_input_grad)
-_kernel_grad = kernel("conv2d_kernel_grad", lambda spec: [spec.kernel_shape],
-                      lambda spec, _: spec.names.axes("x", "y", to="kernel"), _portable.conv2d_kernel_grad)
+_input_grad = kernel(
+    "conv2d_input_grad",
+    lambda spec: [spec.x_shape],
+    lambda spec, _: spec.names.axes("y", "kernel", to="x"),
+    _portable.conv2d_input_grad,
+)
+_kernel_grad = kernel(
+    "conv2d_kernel_grad",
+    lambda spec: [spec.kernel_shape],
+    lambda spec, _: spec.names.axes("x", "y", to="kernel"),
+    _portable.conv2d_kernel_grad,
+)
 
 
 def forward(x, kernel, bias, spec: Conv2D):
@@ -75,10 +103,17 @@ def _to_kernel(x, dy, spec):
 
 
 # With _conv2d without bias and activation three forms of one sum over x, kernel and y, linear in each.
-linear_in(_input_grad, {0: lambda ct, dy, kernel, spec: forward(ct, kernel, None, spec),
-                        1: lambda ct, dy, kernel, spec: _to_kernel(ct, dy, spec)})
-linear_in(_kernel_grad, {0: lambda ct, x, dy, spec: to_input(dy, ct, spec),
-                         1: lambda ct, x, dy, spec: forward(x, ct, None, spec)})
+linear_in(
+    _input_grad,
+    {
+        0: lambda ct, dy, kernel, spec: forward(ct, kernel, None, spec),
+        1: lambda ct, dy, kernel, spec: _to_kernel(ct, dy, spec),
+    },
+)
+linear_in(
+    _kernel_grad,
+    {0: lambda ct, x, dy, spec: to_input(dy, ct, spec), 1: lambda ct, x, dy, spec: forward(x, ct, None, spec)},
+)
 map_in_one_call(_conv2d, Conv2D.widened, (0,))
 map_in_one_call(_input_grad, Conv2D.widened, (0,))
 map_in_one_call(_kernel_grad, Conv2D.widened, ())
@@ -93,5 +128,8 @@ def _total(dy, spec):
     return jnp.sum(dy, (0, 1, 2) if spec.data_format == "channels_last" else (0, 2, 3))
 
 
-_layer.differentiate(_conv2d, "conv2d", _layer.Parts(
-    lambda x, kernel, spec: forward(x, kernel, None, spec), to_input, _to_kernel, _spread, _total))
+_layer.differentiate(
+    _conv2d,
+    "conv2d",
+    _layer.Parts(lambda x, kernel, spec: forward(x, kernel, None, spec), to_input, _to_kernel, _spread, _total),
+)

@@ -4,6 +4,7 @@ Besides the layer there are two primitives: its change and, the transpose of tha
 need of x, kernel and y: x for the kernel's part, the kernel for x's, y for the activation's slope. So each wanted
 gradient, and no other, is computed, all in one call.
 """
+
 from __future__ import annotations
 
 import functools
@@ -18,11 +19,12 @@ from . import activations
 from ._primitives import Zero, derived_from, kernel, primitive
 from ._sharding import Axes
 
-_X, _KERNEL, _BIAS = 1, 2, 4        # what is wanted, as bits
+_X, _KERNEL, _BIAS = 1, 2, 4  # what is wanted, as bits
 
 
 class Names(NamedTuple):
     """The names of the axes of a layer's x, kernel and output, and those along which the layer may be cut."""
+
     x: Sequence[str]
     kernel: Sequence[str]
     y: Sequence[str]
@@ -39,16 +41,18 @@ class Names(NamedTuple):
 
 class Parts(NamedTuple):
     """The functions a layer consists of, each linear in each argument but `spec`, its last."""
-    product: Callable           # of x and kernel: the sums before bias and activation
-    to_x: Callable              # of their gradient and kernel
-    to_kernel: Callable         # of x and their gradient
-    spread: Callable            # of the bias, to the shape of the sums
-    total: Callable             # of their gradient, to that of the bias
+
+    product: Callable  # of x and kernel: the sums before bias and activation
+    to_x: Callable  # of their gradient and kernel
+    to_kernel: Callable  # of x and their gradient
+    spread: Callable  # of the bias, to the shape of the sums
+    total: Callable  # of their gradient, to that of the bias
 
 
 def _needed(spec, x, kernel, y) -> list:
-    return [value for value, need in ((x, spec.wanted & _KERNEL), (kernel, spec.wanted & _X), (y, spec.activation))
-            if need]
+    return [
+        value for value, need in ((x, spec.wanted & _KERNEL), (kernel, spec.wanted & _X), (y, spec.activation)) if need
+    ]
 
 
 def forward_axes(spec, count: int) -> Axes:
@@ -106,8 +110,11 @@ def _grads_body(parts: Parts, *args, spec):
 
 
 def _grad_shapes(spec) -> list:
-    return [shape for bit, shape in ((_X, spec.x_shape), (_KERNEL, spec.kernel_shape), (_BIAS, spec.kernel_shape[-1:]))
-            if spec.wanted & bit]
+    return [
+        shape
+        for bit, shape in ((_X, spec.x_shape), (_KERNEL, spec.kernel_shape), (_BIAS, spec.kernel_shape[-1:]))
+        if spec.wanted & bit
+    ]
 
 
 def _jvp(layer: Primitive, change: Primitive, primals, tangents, *, spec):

@@ -1,4 +1,5 @@
 """Loads the handlers, introduces them to the C core and registers them with XLA."""
+
 from __future__ import annotations
 
 import ctypes
@@ -13,9 +14,23 @@ try:
 except ImportError as error:
     raise ImportError("fastconv.jax needs JAX: pip install 'fastconv[jax]'") from error
 
-_HANDLERS = ("conv2d", "conv2d_input_grad", "conv2d_kernel_grad", "conv2d_grads", "dense", "dense_grads", "pool2d",
-             "pool2d_grad", "max_pool2d_grad_grad", "activation", "activation_grad", "relu", "relu_grad",
-             "softmax", "softmax_grad")
+_HANDLERS = (
+    "conv2d",
+    "conv2d_input_grad",
+    "conv2d_kernel_grad",
+    "conv2d_grads",
+    "dense",
+    "dense_grads",
+    "pool2d",
+    "pool2d_grad",
+    "max_pool2d_grad_grad",
+    "activation",
+    "activation_grad",
+    "relu",
+    "relu_grad",
+    "softmax",
+    "softmax_grad",
+)
 
 
 def _library_path() -> Path:

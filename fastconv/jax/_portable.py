@@ -1,4 +1,5 @@
 """The primitives in XLA's own operations: for exported programs, which may run without fastconv, and other devices."""
+
 from __future__ import annotations
 
 import jax
@@ -17,8 +18,14 @@ _NAMES = {number: name for name, number in reversed(ACTIVATIONS.items())}
 def conv2d(x, kernel, bias=None, *, spec):
     layout = "NHWC" if spec.data_format == "channels_last" else "NCHW"
     y = lax.conv_general_dilated(
-        x, kernel, spec.strides, _padding(spec), rhs_dilation=spec.dilation,
-        dimension_numbers=(layout, "HWIO", layout), feature_group_count=spec.groups)
+        x,
+        kernel,
+        spec.strides,
+        _padding(spec),
+        rhs_dilation=spec.dilation,
+        dimension_numbers=(layout, "HWIO", layout),
+        feature_group_count=spec.groups,
+    )
     if bias is not None:
         y += bias if layout == "NHWC" else bias[:, None, None]
     return [activation(y, spec=spec)[0] if spec.activation else y]

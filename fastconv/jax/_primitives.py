@@ -2,6 +2,7 @@
 
 Every primitive has one parameter, `spec`, a hashable description of the operation.
 """
+
 from __future__ import annotations
 
 import jax
@@ -36,6 +37,7 @@ def kernel(name: str, shapes, axes, portable, handler: str | None = None) -> Pri
 
     Where there are several devices, each computes its part of spec.part(sizes), which has the part's sizes by letters.
     """
+
     def body(*args, spec):
         types = _sharding.result_types([jax.typeof(arg) for arg in args], shapes(spec), axes(spec, len(args)))
         numbers = np.array(spec.numbers(), np.int64)
@@ -47,8 +49,9 @@ def kernel(name: str, shapes, axes, portable, handler: str | None = None) -> Pri
         return split(spec, *args) if axes(spec, len(args)).cut else body(*args, spec=spec)
 
     prim = primitive(name, shapes, axes, portable)
-    alone, among, anywhere = (mlir.lower_fun(function, multiple_results=True)
-                              for function in (body, distributed, portable))
+    alone, among, anywhere = (
+        mlir.lower_fun(function, multiple_results=True) for function in (body, distributed, portable)
+    )
 
     def lower(context, *args, spec):
         exported = context.module_context.lowering_parameters.for_export
@@ -56,7 +59,7 @@ def kernel(name: str, shapes, axes, portable, handler: str | None = None) -> Pri
         return (anywhere if exported else here)(context, *args, spec=spec)
 
     mlir.register_lowering(prim, lower, platform="cpu")
-    prim_requires_devices_during_lowering.add(prim)     # as custom_partitioning does, which comes out only then
+    prim_requires_devices_during_lowering.add(prim)  # as custom_partitioning does, which comes out only then
     return prim
 
 
@@ -73,7 +76,7 @@ def primitive(name: str, shapes, axes, body) -> Primitive:
     compiled = jax.jit(result.bind, static_argnames="spec")
 
     def evaluate(*args, spec):
-        with jax.disable_jit(False):        # or compiling would come back here
+        with jax.disable_jit(False):  # or compiling would come back here
             return compiled(*args, spec=spec)
 
     result.def_impl(evaluate)
@@ -90,6 +93,7 @@ def linear_in(prim: Primitive, transposes, derivative=None) -> None:
     derivative : function(tangent, result, *args, spec), optional
         The result's change with the first argument, if that is another; without it there is none.
     """
+
     def jvp(primals, tangents, *, spec):
         (y,) = prim.bind(*primals, spec=spec)
         parts = []
@@ -97,7 +101,7 @@ def linear_in(prim: Primitive, transposes, derivative=None) -> None:
             if type(tangent) is Zero:
                 continue
             if i in transposes:
-                parts += prim.bind(*primals[:i], tangent, *primals[i + 1:], spec=spec)
+                parts += prim.bind(*primals[:i], tangent, *primals[i + 1 :], spec=spec)
             elif derivative:
                 parts.append(derivative(tangent, y, *primals, spec=spec))
         return [y], [sum(parts[1:], parts[0]) if parts else Zero.from_primal_value(y)]
@@ -115,6 +119,7 @@ def linear_in(prim: Primitive, transposes, derivative=None) -> None:
 
 def derived_from(prim: Primitive, body) -> None:
     """Differentiates and maps a primitive as `body`, which computes the same by primitives that have rules."""
+
     def jvp(primals, tangents, *, spec):
         moving = [i for i, tangent in enumerate(tangents) if type(tangent) is not Zero]
 
@@ -143,6 +148,7 @@ def map_in_one_call(prim: Primitive, widened, carriers=None, fold: bool = True) 
     fold : bool
         Whether the mapped axis joins the first one; else it stands before it.
     """
+
     def batch(args, dims, *, spec):
         mapped = [i for i, dim in enumerate(dims) if dim is not None]
         count = args[mapped[0]].shape[dims[mapped[0]]]

@@ -3,6 +3,7 @@
 A primitive names the axes of its arguments and results. Along some of them it may be cut: every device then computes on
 its part of the arguments, and parts of a result that lacks such an axis are added up.
 """
+
 from __future__ import annotations
 
 import itertools
@@ -25,8 +26,11 @@ class Axes(NamedTuple):
 
     def sizes(self, arrays) -> dict[str, int]:
         """The length of each axis of the arguments."""
-        return {name: size for names, array in zip(self.args, arrays, strict=True)
-                for name, size in zip(names, array.shape, strict=True)}
+        return {
+            name: size
+            for names, array in zip(self.args, arrays, strict=True)
+            for name, size in zip(names, array.shape, strict=True)
+        }
 
 
 def elementwise(rank: int, arguments: int, whole: int | None = None) -> Axes:
@@ -49,14 +53,16 @@ def same_devices(args, axes: Axes) -> list:
         missing = varying - t.manual_axis_type.varying
         if missing:
             order = tuple(name for name in t.sharding.mesh.axis_names if name in missing)
-            args = [*args[:i], jax.lax.pcast(args[i], order, to="varying"), *args[i + 1:]]
+            args = [*args[:i], jax.lax.pcast(args[i], order, to="varying"), *args[i + 1 :]]
     if not any(AxisType.Explicit in t.sharding.mesh.axis_types for t in types):
         return list(args)
     mesh = _mesh(types)
     places = _places(axes.args, types, axes, mesh)
     wanted = [_spec(names, places) for names in axes.args]
-    return [arg if t.sharding.spec == spec else jax.sharding.reshard(arg, NamedSharding(mesh, spec))
-            for arg, t, spec in zip(args, types, wanted, strict=True)]
+    return [
+        arg if t.sharding.spec == spec else jax.sharding.reshard(arg, NamedSharding(mesh, spec))
+        for arg, t, spec in zip(args, types, wanted, strict=True)
+    ]
 
 
 def uncut(array, axis: int):
@@ -72,12 +78,15 @@ def result_types(types, shapes, axes: Axes) -> list:
     """The abstract values of the results of arguments that `same_devices` returned."""
     mesh = _mesh(types)
     places = {} if mesh.empty else _places(axes.args, types, axes, mesh)
-    return [types[0].update(shape=tuple(shape), weak_type=False, sharding=NamedSharding(mesh, _spec(names, places)))
-            for shape, names in zip(shapes, axes.results, strict=True)]
+    return [
+        types[0].update(shape=tuple(shape), weak_type=False, sharding=NamedSharding(mesh, _spec(names, places)))
+        for shape, names in zip(shapes, axes.results, strict=True)
+    ]
 
 
 def partitioned(body: Callable, axes_of: Callable) -> Callable:
     """body(*args, spec=...), which computes one device's part, as a function of spec and args for all devices."""
+
     def whole(spec, *args):
         return body(*args, spec=spec)
 
@@ -93,8 +102,9 @@ def partitioned(body: Callable, axes_of: Callable) -> Callable:
         def compute(*parts):
             return [_total(y, names, found) for y, names in zip(body(*parts, spec=part), axes.results, strict=True)]
 
-        given, made = ([NamedSharding(mesh, _spec(names, found)) for names in side]
-                       for side in (axes.args, axes.results))
+        given, made = (
+            [NamedSharding(mesh, _spec(names, found)) for names in side] for side in (axes.args, axes.results)
+        )
         return mesh, compute, made, tuple(given)
 
     def infer(spec, mesh, args, results):
@@ -107,7 +117,8 @@ def partitioned(body: Callable, axes_of: Callable) -> Callable:
         here, there = (list(dict.fromkeys(itertools.chain(*side))) for side in (axes.args, axes.results))
         return " -> ".join(sides), {
             "need_replication_factors": tuple(n for n in dict.fromkeys(here + there) if n not in axes.cut),
-            "reduction_factors": tuple(n for n in here if n in axes.cut and n not in there)}
+            "reduction_factors": tuple(n for n in here if n in axes.cut and n not in there),
+        }
 
     function = custom_partitioning(whole, static_argnums=(0,))
     function.def_partition(partition, infer_sharding_from_operands=infer, sharding_rule=rule)

@@ -1,4 +1,5 @@
 """Elementwise activations and softmax."""
+
 from __future__ import annotations
 
 import math
@@ -17,6 +18,7 @@ from ._sharding import Axes, elementwise
 
 class Activation(NamedTuple):
     """One activation of an array of that shape; from_output: whether its gradient is given the output."""
+
     shape: tuple
     activation: int
     alpha: float
@@ -38,6 +40,7 @@ class Activation(NamedTuple):
 
 class Relu(NamedTuple):
     """The rectifier with arguments, of an array of that shape."""
+
     shape: tuple
     negative_slope: float
     threshold: float
@@ -60,12 +63,13 @@ class Relu(NamedTuple):
 
 class Softmax(NamedTuple):
     """The softmax of an array of that shape along one axis."""
+
     shape: tuple
     axis: int
 
     def numbers(self) -> tuple[int, ...]:
         """What csrc/jax/activation.c reads."""
-        before, after = self.shape[:self.axis], self.shape[self.axis + 1:]
+        before, after = self.shape[: self.axis], self.shape[self.axis + 1 :]
         return math.prod(before), self.shape[self.axis], math.prod(after)
 
     def widened(self, count: int) -> Softmax:
@@ -118,8 +122,9 @@ def _slope_change(change, dx, known, dy, spec):
 
 
 linear_in(_activation, {}, _activation_change)
-linear_in(_activation_grad, {1: lambda ct, known, dy, spec: _activation_grad.bind(known, ct, spec=spec)[0]},
-          _slope_change)
+linear_in(
+    _activation_grad, {1: lambda ct, known, dy, spec: _activation_grad.bind(known, ct, spec=spec)[0]}, _slope_change
+)
 
 
 linear_in(_relu, {}, lambda dx, y, x, spec: _relu_grad.bind(x, dx, spec=spec)[0])
@@ -129,6 +134,7 @@ linear_in(_relu_grad, {1: lambda ct, x, dy, spec: _relu_grad.bind(x, ct, spec=sp
 
 def _softmax_slope_change(change, dx, y, dy, spec):
     """dx = y (dy - sum(y dy)), linear in dy, quadratic in y."""
+
     def total(values):
         return jnp.sum(values, spec.axis, keepdims=True)
 

@@ -1,4 +1,5 @@
 """2-D convolution with bias and activation, and transposed convolution."""
+
 from __future__ import annotations
 
 import functools
@@ -10,8 +11,19 @@ from . import _checks, _convolution, activations
 from ._convolution import Conv2D
 
 
-def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1, groups=1, data_format="channels_last",
-           activation=None, alpha=0.0):
+def conv2d(
+    x,
+    kernel,
+    bias=None,
+    *,
+    strides=1,
+    padding="valid",
+    dilation_rate=1,
+    groups=1,
+    data_format="channels_last",
+    activation=None,
+    alpha=0.0,
+):
     """2-D convolution with optional bias and activation, as `fastconv.conv2d`.
 
     Parameters
@@ -65,8 +77,16 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
            [1., 2., 2., 1.]], dtype=float32)
     """
     x, kernel, bias = _checks.operands(_checks.array(x, "x", 4), _checks.array(kernel, "kernel", 4), bias, 3)
-    spec = _spec(x.shape, kernel.shape, x.dtype, _checks.frozen(strides), _checks.frozen(padding),
-                 _checks.frozen(dilation_rate), groups, data_format)
+    spec = _spec(
+        x.shape,
+        kernel.shape,
+        x.dtype,
+        _checks.frozen(strides),
+        _checks.frozen(padding),
+        _checks.frozen(dilation_rate),
+        groups,
+        data_format,
+    )
     number, alpha = activations.named(activation, alpha)
     fuses = activations.has_output_gradient(number, alpha)
     if fuses:
@@ -75,8 +95,19 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
     return y if fuses else activations.activation_of(y, number, alpha)
 
 
-def conv2d_transpose(x, kernel, bias=None, *, strides=1, padding="valid", output_padding=None, dilation_rate=1,
-                     data_format="channels_last", activation=None, alpha=0.0):
+def conv2d_transpose(
+    x,
+    kernel,
+    bias=None,
+    *,
+    strides=1,
+    padding="valid",
+    output_padding=None,
+    dilation_rate=1,
+    data_format="channels_last",
+    activation=None,
+    alpha=0.0,
+):
     """Transposed 2-D convolution, as `fastconv.conv2d_transpose`.
 
     Parameters
@@ -116,8 +147,10 @@ def conv2d_transpose(x, kernel, bias=None, *, strides=1, padding="valid", output
     shape = output_shape(x.shape, kernel.shape, keywords, output_padding)
     spec = _spec(shape, kernel.shape, x.dtype, keywords.strides, padding, keywords.dilation, 1, data_format)
     if spec.y_shape != x.shape:
-        raise ValueError(f"`output_padding` must leave `x` the shape that a convolution of the result, {shape}, has: "
-                         f"{spec.y_shape}; received {output_padding} for `x` of shape {x.shape}")
+        raise ValueError(
+            f"`output_padding` must leave `x` the shape that a convolution of the result, {shape}, has: "
+            f"{spec.y_shape}; received {output_padding} for `x` of shape {x.shape}"
+        )
     y = _convolution.to_input(x, kernel, spec)
     if bias is not None:
         y += bias if data_format == "channels_last" else bias[:, None, None]

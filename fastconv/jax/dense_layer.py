@@ -1,4 +1,5 @@
 """The dense layer."""
+
 from __future__ import annotations
 
 import math
@@ -12,6 +13,7 @@ from ._primitives import kernel, map_in_one_call
 
 class Dense(NamedTuple):
     """One dense layer, of an x of any rank. Sizes of x may be symbolic while shapes are inferred."""
+
     x_shape: tuple
     kernel_shape: tuple
     activation: int = 0
@@ -49,12 +51,17 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-_layer.differentiate(_dense, "dense", _layer.Parts(
-    lambda x, kernel, spec: x @ kernel,
-    lambda dy, kernel, spec: dy @ kernel.T,
-    lambda x, dy, spec: _rows(x).T @ _rows(dy),
-    lambda bias, spec: jnp.broadcast_to(bias, spec.y_shape),
-    lambda dy, spec: jnp.sum(_rows(dy), 0)))
+_layer.differentiate(
+    _dense,
+    "dense",
+    _layer.Parts(
+        lambda x, kernel, spec: x @ kernel,
+        lambda dy, kernel, spec: dy @ kernel.T,
+        lambda x, dy, spec: _rows(x).T @ _rows(dy),
+        lambda bias, spec: jnp.broadcast_to(bias, spec.y_shape),
+        lambda dy, spec: jnp.sum(_rows(dy), 0),
+    ),
+)
 
 
 def dense(x, kernel, bias=None, *, activation=None, alpha=0.0):
@@ -90,8 +97,9 @@ def dense(x, kernel, bias=None, *, activation=None, alpha=0.0):
     """
     x, kernel, bias = _checks.operands(_checks.array(x, "x"), _checks.array(kernel, "kernel", 2), bias, 1)
     if not x.ndim or x.shape[-1] != kernel.shape[0]:
-        raise ValueError(f"`kernel` must have as many rows as `x` of shape {x.shape} has columns; "
-                         f"received shape {kernel.shape}")
+        raise ValueError(
+            f"`kernel` must have as many rows as `x` of shape {x.shape} has columns; received shape {kernel.shape}"
+        )
     number, alpha = activations.named(activation, alpha)
     fuses = activations.has_output_gradient(number, alpha)
     spec = Dense(x.shape, kernel.shape, *((number, alpha) if fuses else ()))

@@ -1,4 +1,5 @@
 """Max and average pooling."""
+
 from __future__ import annotations
 
 import functools
@@ -13,6 +14,7 @@ from ._sharding import Axes
 
 class Pool2D(NamedTuple):
     """One pooling. Sizes of x may be symbolic while shapes are inferred."""
+
     x_shape: tuple
     pool: tuple[int, int]
     strides: tuple[int, int]
@@ -31,8 +33,20 @@ class Pool2D(NamedTuple):
         n, h, w, c = _args.sizes(self.x_shape, self.data_format)
         _, out_h, out_w, _ = _args.sizes(self.y_shape, self.data_format)
         rows, columns = _args.padding_pairs(self.padding, (h, w), self.pool, self.strides)
-        return (n, h, w, c, out_h, out_w, *self.pool, *self.strides, *rows, *columns, _args.LAYOUTS[self.data_format],
-                self.average)
+        return (
+            n,
+            h,
+            w,
+            c,
+            out_h,
+            out_w,
+            *self.pool,
+            *self.strides,
+            *rows,
+            *columns,
+            _args.LAYOUTS[self.data_format],
+            self.average,
+        )
 
     def widened(self, count: int) -> Pool2D:
         return self._replace(x_shape=(count * self.x_shape[0], *self.x_shape[1:]))
@@ -44,9 +58,11 @@ class Pool2D(NamedTuple):
 
 def _kernel(portable, handler: str, args: str, result: str):
     """Of arrays of the size of the input, x, or of the pooled one, y."""
+
     def axes(spec, _):
-        names = dict(zip("xy", ("nhwc", "npqc") if spec.data_format == "channels_last" else ("nchw", "ncpq"),
-                         strict=True))
+        names = dict(
+            zip("xy", ("nhwc", "npqc") if spec.data_format == "channels_last" else ("nchw", "ncpq"), strict=True)
+        )
         return Axes([names[arg] for arg in args], [names[result]], "nc")
 
     shape = f"{result}_shape"

@@ -3,6 +3,7 @@
 They are Keras' layers with another `call`: the same arguments, weights, names and configs, on Keras' backends
 TensorFlow, torch, JAX and NumPy.
 """
+
 try:
     import keras as _keras  # noqa: F401
 except ImportError as error:
@@ -20,5 +21,19 @@ from .pooling import *  # noqa: F403
 from .steps import *  # noqa: F403
 from .transpose import *  # noqa: F403
 
-__all__ = sorted(name for module in (acceleration, activations, convolution, dense, depthwise, optimizers,
-                                     patch, pooling, steps, transpose) for name in module.__all__)
+__all__ = sorted(
+    name
+    for module in (
+        acceleration,
+        activations,
+        convolution,
+        dense,
+        depthwise,
+        optimizers,
+        patch,
+        pooling,
+        steps,
+        transpose,
+    )
+    for name in module.__all__
+)

@@ -1,4 +1,5 @@
 """A model that exists already, moved to fastconv's layers and back."""
+
 from __future__ import annotations
 
 import logging
@@ -94,8 +95,7 @@ def _change(model, classes: dict[type, type]) -> None:
 
 
 def _is_ours_alone(layer) -> bool:
-    return (isinstance(layer, convolution.DilatedStrides)
-            and max(layer.strides) > 1 and max(layer.dilation_rate) > 1)
+    return isinstance(layer, convolution.DilatedStrides) and max(layer.strides) > 1 and max(layer.dilation_rate) > 1
 
 
 def _forget_traces(model) -> None:

@@ -1,4 +1,5 @@
 """What the layers share: which inputs the ops serve, Keras' activations as the ops know them, what the log says."""
+
 from __future__ import annotations
 
 import functools
@@ -13,8 +14,8 @@ from . import _ops
 
 _log = logging.getLogger("fastconv")
 _told: set[str] = set()
-_served: set[str] = set()       # the kinds of layers that have run on the ops
-_fallen: set[str] = set()       # and those that have not
+_served: set[str] = set()  # the kinds of layers that have run on the ops
+_fallen: set[str] = set()  # and those that have not
 
 _functions = keras.activations
 # Keras' activation functions as (name, alpha) of the ops, with the defaults the functions have.
@@ -72,7 +73,7 @@ def _misfit(x, rank, kernels) -> str | None:
 def _rank(x) -> int | None:
     try:
         return len(x.shape)
-    except ValueError:      # TensorFlow's shape of unknown rank
+    except ValueError:  # TensorFlow's shape of unknown rank
         return None
 
 
@@ -104,8 +105,10 @@ def summary() -> str:
     >>> "ReLU" in fastconv.keras.base.summary()
     True
     """
-    return (f"layers on fastconv's kernels: {', '.join(sorted(_served)) or 'none'}; "
-            f"left to Keras: {', '.join(sorted(_fallen)) or 'none'}")
+    return (
+        f"layers on fastconv's kernels: {', '.join(sorted(_served)) or 'none'}; "
+        f"left to Keras: {', '.join(sorted(_fallen)) or 'none'}"
+    )
 
 
 def _tell_once(level: int, message: str) -> None:

@@ -3,6 +3,7 @@
 `graphs.py` finds the chains, for `accelerate` and under `patch_keras`. The graph runs through its layers as ever, but
 a convolution at the head of a chain may take the work of the layers after it; those then give back what they are given.
 """
+
 from __future__ import annotations
 
 from contextvars import ContextVar
@@ -22,21 +23,22 @@ class Followers(NamedTuple):
     addition: keras.layers.Layer | None
     activation: keras.layers.Layer | None
     pool: keras.layers.Layer | None
-    place: int = 0                      # of this chain among the addition's inputs
-    other: object = None                # the operation that the other of them comes from
+    place: int = 0  # of this chain among the addition's inputs
+    other: object = None  # the operation that the other of them comes from
 
 
 class Run:
     """One pass through a graph: what its convolutions have computed beyond themselves."""
 
     def __init__(self, chains: dict[int, Followers]):
-        self._chains = chains       # by the id of the convolution
-        self._done: dict[int, int | None] = {}      # layers computed before their turn; which input holds their result
+        self._chains = chains  # by the id of the convolution
+        self._done: dict[int, int | None] = {}  # layers computed before their turn; which input holds their result
         self._wanted = {id(chain.other) for chain in chains.values() if chain.addition}
-        self._results: dict[int, object] = {}       # of those, by the id of the operation
+        self._results: dict[int, object] = {}  # of those, by the id of the operation
 
     def substitute(self, operation, function):
         """What the graph calls in the place of `function`, which is the call of an operation or stands for it."""
+
         def call(*args, **kwargs):
             if id(operation) in self._done:
                 place = self._done[id(operation)]
@@ -45,6 +47,7 @@ class Run:
                 result = self._call(operation, function, args, kwargs)
             self._keep(operation, result)
             return result
+
         return call
 
     def _call(self, operation, function, args, kwargs):
@@ -72,15 +75,23 @@ class Run:
         """
         chain = self._chains[id(head)]
         layer = chain.normalization
-        if (layer is None or _ops.conv2d_normalized is None
-                or (layer.trainable and head._get_call_context().get_value("training"))
-                or keras.backend.standardize_dtype(x.dtype) not in ("float32", "float64")):
+        if (
+            layer is None
+            or _ops.conv2d_normalized is None
+            or (layer.trainable and head._get_call_context().get_value("training"))
+            or keras.backend.standardize_dtype(x.dtype) not in ("float32", "float64")
+        ):
             return {}
         self._done[id(layer)] = None
-        variables = {"mean": layer.moving_mean, "variance": layer.moving_variance, "gamma": layer.gamma,
-                     "beta": layer.beta}
-        keywords = {key: None if variable is None else keras.ops.cast(variable, x.dtype)
-                    for key, variable in variables.items()}
+        variables = {
+            "mean": layer.moving_mean,
+            "variance": layer.moving_variance,
+            "gamma": layer.gamma,
+            "beta": layer.beta,
+        }
+        keywords = {
+            key: None if variable is None else keras.ops.cast(variable, x.dtype) for key, variable in variables.items()
+        }
         if chain.addition and id(chain.other) in self._results:
             self._done[id(chain.addition)] = chain.place
             keywords["added"] = self._results[id(chain.other)]
@@ -89,7 +100,7 @@ class Run:
     def _done_before(self, head, kind: str) -> bool:
         """Whether head computes all layers between it and the one of this kind."""
         followers = self._chains[id(head)]
-        between = followers[:followers._fields.index(kind)]
+        between = followers[: followers._fields.index(kind)]
         return all(layer is None or id(layer) in self._done for layer in between)
 
     def take_activation(self, head) -> tuple[str, float] | None:
@@ -107,13 +118,24 @@ class Run:
         None in training or under a tape: the gradients would compute the convolution again.
         """
         normalization, _, _, pool, *_ = self._chains[id(head)]
-        if (pool is None or normalization or not self._done_before(head, "pool") or _ops.conv2d_pool2d is None
-                or min(pool.strides) < 1 or pool.data_format != head.data_format
-                or head._get_call_context().get_value("training") or _ops.is_recorded()):
+        if (
+            pool is None
+            or normalization
+            or not self._done_before(head, "pool")
+            or _ops.conv2d_pool2d is None
+            or min(pool.strides) < 1
+            or pool.data_format != head.data_format
+            or head._get_call_context().get_value("training")
+            or _ops.is_recorded()
+        ):
             return {}
         self._done[id(pool)] = None
-        return {"pool": "max" if pool.pool_mode == "max" else "avg", "pool_size": pool.pool_size,
-                "pool_strides": pool.strides, "pool_padding": pool.padding}
+        return {
+            "pool": "max" if pool.pool_mode == "max" else "avg",
+            "pool_size": pool.pool_size,
+            "pool_strides": pool.strides,
+            "pool_padding": pool.padding,
+        }
 
 
 def current_run(layer) -> Run | None:

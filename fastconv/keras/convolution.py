@@ -1,4 +1,5 @@
 """Conv1D and Conv2D, and what all convolution layers share."""
+
 from __future__ import annotations
 
 import inspect
@@ -41,13 +42,15 @@ class Convolution(base.Fast):
             more["added"] = self._image(more["added"])
         if self.rank == 1:
             kernels = [keras.ops.expand_dims(kernel, 0) for kernel in kernels]
-        y = self._convolve(x, *kernels, bias=bias, activation=activation, alpha=alpha, data_format=self.data_format,
-                           **more)
+        y = self._convolve(
+            x, *kernels, bias=bias, activation=activation, alpha=alpha, data_format=self.data_format, **more
+        )
         if 0 in y.shape and 0 not in x.shape:
             raise ValueError(
                 f"The convolution has an empty output: input shape {inputs.shape}. The input is too small for kernel "
                 f"size {self.kernel_size}, strides {self.strides}, dilation rate {self.dilation_rate} and padding "
-                f"{self.padding!r}.")
+                f"{self.padding!r}."
+            )
         return self._row(y)
 
     def _image(self, inputs):

@@ -1,4 +1,5 @@
 """Dense, which follows the convolutions of a network."""
+
 from __future__ import annotations
 
 import keras

@@ -1,4 +1,5 @@
 """Depthwise and separable convolution layers."""
+
 from __future__ import annotations
 
 import keras

@@ -1,4 +1,5 @@
 """The chains of layers in a model's graph, each computed by the convolution that it begins with."""
+
 from __future__ import annotations
 
 from collections import Counter
@@ -106,7 +107,7 @@ def _other_input(addition, node, uses) -> tuple[int, object]:
     operation, _, _ = tensor._keras_history
     single = uses[id(operation)] == 1 and operation.output is tensor
     alike = tensor.shape == node.outputs[0].shape and tensor.dtype == node.outputs[0].dtype
-    alike = alike and None not in tensor.shape[1:]      # or one could be of size 1 and be repeated
+    alike = alike and None not in tensor.shape[1:]  # or one could be of size 1 and be repeated
     return place, operation if single and alike else None
 
 

@@ -1,4 +1,5 @@
 """The functions for Keras' NumPy backend: those of `fastconv.nn`, with the words that every framework's have."""
+
 from __future__ import annotations
 
 import math
@@ -8,8 +9,18 @@ import numpy as np
 from .. import _args, nn
 from ..nn.activations import activation_id
 
-__all__ = ["activation", "avg_pool2d", "conv2d", "conv2d_pool2d", "conv2d_transpose", "dense", "max_pool2d", "refusal",
-           "relu", "softmax"]
+__all__ = [
+    "activation",
+    "avg_pool2d",
+    "conv2d",
+    "conv2d_pool2d",
+    "conv2d_transpose",
+    "dense",
+    "max_pool2d",
+    "refusal",
+    "relu",
+    "softmax",
+]
 
 max_pool2d = nn.max_pool2d
 avg_pool2d = nn.avg_pool2d
@@ -30,16 +41,27 @@ def conv2d_transpose(x, kernel, bias=None, *, activation=None, alpha=0.0, **wind
     return _activated(nn.conv2d_transpose, x, kernel, bias, activation, alpha, window)
 
 
-def conv2d_pool2d(x, kernel, bias=None, *, pool, pool_size, pool_strides, pool_padding, activation=None, alpha=0.0,
-                  **window):
+def conv2d_pool2d(
+    x, kernel, bias=None, *, pool, pool_size, pool_strides, pool_padding, activation=None, alpha=0.0, **window
+):
     """`fastconv.conv2d_pool2d`, with the parameter of the activation."""
     if _is_default(activation, alpha):
-        return nn.conv2d_pool2d(x, kernel, bias, pool=pool, pool_size=pool_size, pool_strides=pool_strides,
-                                pool_padding=pool_padding, activation=activation, **window)
+        return nn.conv2d_pool2d(
+            x,
+            kernel,
+            bias,
+            pool=pool,
+            pool_size=pool_size,
+            pool_strides=pool_strides,
+            pool_padding=pool_padding,
+            activation=activation,
+            **window,
+        )
     y = conv2d(x, kernel, bias, activation=activation, alpha=alpha, **window)
     data_format = window.get("data_format", "channels_last")
     return {"max": max_pool2d, "avg": avg_pool2d}[pool](
-        y, pool_size, strides=pool_strides, padding=pool_padding, data_format=data_format)
+        y, pool_size, strides=pool_strides, padding=pool_padding, data_format=data_format
+    )
 
 
 def dense(x, kernel, bias=None, *, activation=None, alpha=0.0):
@@ -69,8 +91,11 @@ def activation(x, activation, alpha=0.0):
     return nn.gelu(x, approximate=True) if activation == "gelu_tanh" else _BY_NUMBER[number](x)
 
 
-_BY_NUMBER = {activation_id(name)[0]: getattr(nn, name) for name in nn.activations.ACTIVATIONS
-              if name is not None and hasattr(nn, name)}
+_BY_NUMBER = {
+    activation_id(name)[0]: getattr(nn, name)
+    for name in nn.activations.ACTIVATIONS
+    if name is not None and hasattr(nn, name)
+}
 
 
 def refusal(x) -> str | None:

@@ -2,6 +2,7 @@
 
 Only where Keras runs on TensorFlow; the formulas are the same (TensorFlow's are in core/kernels/training_ops.cc).
 """
+
 from __future__ import annotations
 
 import itertools
@@ -17,7 +18,7 @@ __all__ = ["fuse_optimizers", "unfuse_optimizers"]
 # Elements up to which a new value is better made beside the old one, with the others, than in its place, alone.
 _SMALL = 1 << 18
 _stock: dict[tuple[type, str], object] = {}
-_step = threading.local()       # scalars that all variables of one step share
+_step = threading.local()  # scalars that all variables of one step share
 
 
 def fuse_optimizers() -> None:
@@ -37,8 +38,11 @@ def fuse_optimizers() -> None:
         return
     optimizers = keras.optimizers
     for kind, step, rule in (
-            (optimizers.SGD, _sgd, _sgd_rule), (optimizers.Adam, _adam, _adam_rule),
-            (optimizers.RMSprop, _rmsprop, _rmsprop_rule), (optimizers.Adadelta, _adadelta, _adadelta_rule)):
+        (optimizers.SGD, _sgd, _sgd_rule),
+        (optimizers.Adam, _adam, _adam_rule),
+        (optimizers.RMSprop, _rmsprop, _rmsprop_rule),
+        (optimizers.Adadelta, _adadelta, _adadelta_rule),
+    ):
         _replace(kind, "update_step", _fused(kind.update_step, step))
         _replace(kind, "_backend_update_step", _after_gradients(kind, rule))
 
@@ -61,10 +65,13 @@ def _replace(kind: type, name: str, method) -> None:
 def _fused(stock, step):
     def update_step(self, gradient, variable, learning_rate):
         import tensorflow as tf
+
         plain = isinstance(gradient, tf.Tensor) and type(variable).__name__ == "ResourceVariable"
-        if not plain or not step(self, tf, tf.cast(gradient, variable.dtype), variable,
-                                 tf.cast(learning_rate, variable.dtype)):
+        if not plain or not step(
+            self, tf, tf.cast(gradient, variable.dtype), variable, tf.cast(learning_rate, variable.dtype)
+        ):
             return stock(self, gradient, variable, learning_rate)
+
     return update_step
 
 
@@ -73,6 +80,7 @@ def _after_gradients(kind, rule):
 
     def _backend_update_step(self, grads, variables, learning_rate):
         import tensorflow as tf
+
         _step.powers = {}
         pairs = list(zip(grads, variables, strict=True))
         alone = not tf.distribute.has_strategy()
@@ -88,22 +96,29 @@ def _after_gradients(kind, rule):
                     stock(self, *map(list, zip(*pairs, strict=True)), learning_rate)
         finally:
             _step.powers, _step.count = {}, None
+
     return _backend_update_step
 
 
 def _update_together(optimizer, tf, pairs, learning_rate, rule):
     """Update the small variables by one op; the pairs of gradients and variables that are left."""
-    pairs = [(gradient, variable.value if isinstance(variable, keras.Variable) else variable)
-             for gradient, variable in pairs]
+    pairs = [
+        (gradient, variable.value if isinstance(variable, keras.Variable) else variable) for gradient, variable in pairs
+    ]
 
     def is_small(gradient, variable):
-        return (isinstance(gradient, tf.Tensor) and gradient.dtype == variable.dtype == tf.float32
-                and type(variable).__name__ == "ResourceVariable" and variable.shape.num_elements() <= _SMALL)
+        return (
+            isinstance(gradient, tf.Tensor)
+            and gradient.dtype == variable.dtype == tf.float32
+            and type(variable).__name__ == "ResourceVariable"
+            and variable.shape.num_elements() <= _SMALL
+        )
 
     small = [is_small(*pair) for pair in pairs]
     if rule is None or sum(small) < 2:
         return pairs
     from ..tensorflow.updates import update
+
     gradients, variables = zip(*itertools.compress(pairs, small), strict=True)
     indices = [optimizer._get_variable_index(variable) for variable in variables]
     slots = [[slot[index].value for index in indices] for slot in rule.slots]
@@ -128,8 +143,11 @@ def _sgd_rule(optimizer) -> _Rule:
 def _adam_rule(optimizer) -> _Rule | None:
     if optimizer.amsgrad:
         return None
-    return _Rule("adam", [optimizer._momentums, optimizer._velocities],
-                 [optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, optimizer.iterations + 1])
+    return _Rule(
+        "adam",
+        [optimizer._momentums, optimizer._velocities],
+        [optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, optimizer.iterations + 1],
+    )
 
 
 def _rmsprop_rule(optimizer) -> _Rule | None:
@@ -142,8 +160,11 @@ def _rmsprop_rule(optimizer) -> _Rule | None:
 
 
 def _adadelta_rule(optimizer) -> _Rule:
-    return _Rule("adadelta", [optimizer._accumulated_grads, optimizer._accumulated_delta_vars],
-                 [optimizer.rho, optimizer.epsilon])
+    return _Rule(
+        "adadelta",
+        [optimizer._accumulated_grads, optimizer._accumulated_delta_vars],
+        [optimizer.rho, optimizer.epsilon],
+    )
 
 
 def _slot(optimizer, slots, variable):
@@ -159,8 +180,13 @@ def _sgd(optimizer, tf, gradient, variable, learning_rate) -> bool:
         tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=learning_rate, delta=gradient)
         return True
     tf.raw_ops.ResourceApplyKerasMomentum(
-        var=variable.handle, accum=_slot(optimizer, optimizer.momentums, variable), lr=learning_rate, grad=gradient,
-        momentum=_constant(tf, optimizer.momentum, variable), use_nesterov=optimizer.nesterov)
+        var=variable.handle,
+        accum=_slot(optimizer, optimizer.momentums, variable),
+        lr=learning_rate,
+        grad=gradient,
+        momentum=_constant(tf, optimizer.momentum, variable),
+        use_nesterov=optimizer.nesterov,
+    )
     return True
 
 
@@ -173,29 +199,46 @@ def _adam(optimizer, tf, gradient, variable, learning_rate) -> bool:
     if key not in powers:
         count = vars(_step).get("count")
         step = tf.cast(optimizer.iterations + 1 if count is None else count, variable.dtype)
-        powers[key] = [beta ** step for beta in betas]
+        powers[key] = [beta**step for beta in betas]
     tf.raw_ops.ResourceApplyAdam(
-        var=variable.handle, m=_slot(optimizer, optimizer._momentums, variable),
-        v=_slot(optimizer, optimizer._velocities, variable), beta1_power=powers[key][0], beta2_power=powers[key][1],
-        lr=learning_rate, beta1=betas[0], beta2=betas[1], epsilon=_constant(tf, optimizer.epsilon, variable),
-        grad=gradient)
+        var=variable.handle,
+        m=_slot(optimizer, optimizer._momentums, variable),
+        v=_slot(optimizer, optimizer._velocities, variable),
+        beta1_power=powers[key][0],
+        beta2_power=powers[key][1],
+        lr=learning_rate,
+        beta1=betas[0],
+        beta2=betas[1],
+        epsilon=_constant(tf, optimizer.epsilon, variable),
+        grad=gradient,
+    )
     return True
 
 
 def _adadelta(optimizer, tf, gradient, variable, learning_rate) -> bool:
     tf.raw_ops.ResourceApplyAdadelta(
-        var=variable.handle, accum=_slot(optimizer, optimizer._accumulated_grads, variable),
-        accum_update=_slot(optimizer, optimizer._accumulated_delta_vars, variable), lr=learning_rate,
-        rho=_constant(tf, optimizer.rho, variable), epsilon=_constant(tf, optimizer.epsilon, variable), grad=gradient)
+        var=variable.handle,
+        accum=_slot(optimizer, optimizer._accumulated_grads, variable),
+        accum_update=_slot(optimizer, optimizer._accumulated_delta_vars, variable),
+        lr=learning_rate,
+        rho=_constant(tf, optimizer.rho, variable),
+        epsilon=_constant(tf, optimizer.epsilon, variable),
+        grad=gradient,
+    )
     return True
 
 
 def _rmsprop(optimizer, tf, gradient, variable, learning_rate) -> bool:
-    if optimizer.centered or not optimizer.momentum:    # the kernel wants a momentum, which Keras has not without one
+    if optimizer.centered or not optimizer.momentum:  # the kernel wants a momentum, which Keras has not without one
         return False
     tf.raw_ops.ResourceApplyRMSProp(
-        var=variable.handle, ms=_slot(optimizer, optimizer._velocities, variable),
-        mom=_slot(optimizer, optimizer._momentums, variable), lr=learning_rate,
-        rho=_constant(tf, optimizer.rho, variable), momentum=_constant(tf, optimizer.momentum, variable),
-        epsilon=_constant(tf, optimizer.epsilon, variable), grad=gradient)
+        var=variable.handle,
+        ms=_slot(optimizer, optimizer._velocities, variable),
+        mom=_slot(optimizer, optimizer._momentums, variable),
+        lr=learning_rate,
+        rho=_constant(tf, optimizer.rho, variable),
+        momentum=_constant(tf, optimizer.momentum, variable),
+        epsilon=_constant(tf, optimizer.epsilon, variable),
+        grad=gradient,
+    )
     return True

@@ -1,4 +1,5 @@
 """Putting fastconv's layers in the place of Keras' own, everywhere Keras shows them, and back."""
+
 from __future__ import annotations
 
 import sys

@@ -1,12 +1,21 @@
 """Pooling layers."""
+
 from __future__ import annotations
 
 import keras
 
 from . import _ops, base
 
-__all__ = ["AveragePooling1D", "AveragePooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D",
-           "GlobalMaxPooling1D", "GlobalMaxPooling2D", "MaxPooling1D", "MaxPooling2D"]
+__all__ = [
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+]
 
 
 class _Pooling(base.Fast):
@@ -25,8 +34,13 @@ class _Pooling(base.Fast):
         row = 1 if self.data_format == "channels_last" else 2
         ones = (1,) * (2 - rank)
         pool = _ops.max_pool2d if self.pool_mode == "max" else _ops.avg_pool2d
-        y = pool(keras.ops.expand_dims(inputs, row) if ones else inputs, ones + self.pool_size,
-                 strides=ones + self.strides, padding=self.padding, data_format=self.data_format)
+        y = pool(
+            keras.ops.expand_dims(inputs, row) if ones else inputs,
+            ones + self.pool_size,
+            strides=ones + self.strides,
+            padding=self.padding,
+            data_format=self.data_format,
+        )
         return keras.ops.squeeze(y, row) if ones else y
 
 

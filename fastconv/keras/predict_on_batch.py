@@ -1,4 +1,5 @@
 """`predict_on_batch` of an array straight through what TensorFlow made of the model; `group_steps` puts it in place."""
+
 from __future__ import annotations
 
 import functools
@@ -8,13 +9,14 @@ import keras
 
 __all__ = ["direct_predict_on_batch", "keep_direct"]
 
-_DIRECT = "_fastconv_takes_an_array"        # of a model's function for predictions
+_DIRECT = "_fastconv_takes_an_array"  # of a model's function for predictions
 
 
 def keep_direct(function: Callable, single: Callable) -> None:
     """Give a model's `function` for predictions a way to `single`, Keras' own, if that one is TensorFlow's."""
     if hasattr(single, "get_concrete_function"):
         from ..tensorflow.traced_calls import TracedCalls
+
         setattr(function, _DIRECT, TracedCalls(single, lambda x: ([(x,)],)))
 
 
@@ -33,4 +35,5 @@ def direct_predict_on_batch(stock: Callable) -> Callable:
         if isinstance(outputs, tf.Tensor):
             return outputs.numpy()
         return keras.tree.map_structure(convert_to_np_if_not_ragged, outputs)
+
     return predict_on_batch

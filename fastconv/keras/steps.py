@@ -3,6 +3,7 @@
 Only where Keras runs on TensorFlow. The steps are the same, in the same order, on the same batches; Python just sees
 fewer of them, about one in the time after which Keras' progress bar is drawn again.
 """
+
 from __future__ import annotations
 
 import functools
@@ -21,9 +22,9 @@ from .predict_on_batch import direct_predict_on_batch, keep_direct
 
 __all__ = ["group_steps", "ungroup_steps"]
 
-_SECONDS = 0.05     # what a group may take: the interval of Keras' progress bar
+_SECONDS = 0.05  # what a group may take: the interval of Keras' progress bar
 _MOST = 64
-_MARK = "_fastconv_takes_groups"        # of functions; others may have been made before, or by somebody else
+_MARK = "_fastconv_takes_groups"  # of functions; others may have been made before, or by somebody else
 # What a method runs: these must take groups.
 _RUN = {"fit": ("train_function", "test_function"), "evaluate": ("test_function",), "predict": ("predict_function",)}
 _HOOKS = [f"on_{kind}batch_{edge}" for kind in ("", "train_", "test_", "predict_") for edge in ("begin", "end")]
@@ -57,6 +58,7 @@ def group_steps() -> None:
     if _stock or _ops.BACKEND != "tensorflow":
         return
     from keras.src.backend.tensorflow import trainer
+
     kind = trainer.TensorFlowTrainer
     for name, functions in _RUN.items():
         _replace(kind, name, _deciding(getattr(kind, name), kind, functions))
@@ -86,8 +88,9 @@ def _deciding(method: Callable, kind: type, functions: Iterable[str]) -> Callabl
     def decide(self, *args, **kwargs):
         try:
             callbacks = signature.bind(self, *args, **kwargs).arguments.get("callbacks")
-        except TypeError:       # Keras' own method says what is wrong
+        except TypeError:  # Keras' own method says what is wrong
             return method(self, *args, **kwargs)
+
         def may_group():
             return not any(map(_sees_batches, _listed(callbacks))) and _has_plain_steps(self, kind, functions)
 
@@ -96,17 +99,24 @@ def _deciding(method: Callable, kind: type, functions: Iterable[str]) -> Callabl
             return method(self, *args, **kwargs)
         finally:
             _may_group.reset(token)
+
     return decide
 
 
 def _has_plain_steps(model, kind: type, functions: Iterable[str]) -> bool:
     import tensorflow as tf
+
     makers = "_make_function", "make_train_function", "make_test_function", "make_predict_function"
     made = [getattr(model, name) for name in functions]
-    return (model.steps_per_execution == 1 and not model.run_eagerly and not tf.config.functions_run_eagerly()
-            and model._distribute_strategy is None and not tf.distribute.has_strategy()
-            and all(getattr(type(model), name) is getattr(kind, name) for name in makers)
-            and all(function is None or hasattr(function, _MARK) for function in made))
+    return (
+        model.steps_per_execution == 1
+        and not model.run_eagerly
+        and not tf.config.functions_run_eagerly()
+        and model._distribute_strategy is None
+        and not tf.distribute.has_strategy()
+        and all(getattr(type(model), name) is getattr(kind, name) for name in makers)
+        and all(function is None or hasattr(function, _MARK) for function in made)
+    )
 
 
 def _listed(callbacks) -> list:
@@ -127,7 +137,7 @@ class _Pace:
 
     def __init__(self):
         self.count, self.most = 1, _MOST
-        self._is_first = True       # TensorFlow traces and compiles meanwhile
+        self._is_first = True  # TensorFlow traces and compiles meanwhile
 
     def took(self, seconds: float, count: int) -> None:
         if self._is_first:
@@ -144,7 +154,7 @@ class _Group(NamedTuple):
     count: int
     pace: _Pace
 
-    def __next__(self) -> _Group:       # `predict` fetches its data here
+    def __next__(self) -> _Group:  # `predict` fetches its data here
         return self
 
 
@@ -188,6 +198,7 @@ def _grouping_function(stock: Callable) -> Callable:
     @functools.wraps(stock)
     def _make_function(self, step_function):
         return _taking_groups(stock(self, step_function), lambda: step_function, self.jit_compile, join=False)
+
     return _make_function
 
 
@@ -198,8 +209,9 @@ def _grouping_predict_function(stock: Callable) -> Callable:
             return self.predict_function
         stock(self, force)
         single = self.predict_function
-        grouped = _taking_groups(lambda iterator: single([next(iterator)]), lambda: self.predict_step,
-                                 self.jit_compile, join=True)
+        grouped = _taking_groups(
+            lambda iterator: single([next(iterator)]), lambda: self.predict_step, self.jit_compile, join=True
+        )
 
         def function(data):
             return grouped(data[0]) if isinstance(data[0], _Group) else single(data)
@@ -207,6 +219,7 @@ def _grouping_predict_function(stock: Callable) -> Callable:
         setattr(function, _MARK, True)
         keep_direct(function, single)
         self.predict_function = function
+
     return make_predict_function
 
 
@@ -221,6 +234,7 @@ def _taking_groups(single: Callable, step: Callable, jit_compile: bool, join: bo
         iterator, count, pace = data
         if loop is None:
             from ..tensorflow.step_loop import StepLoop
+
             loop = StepLoop(step(), jit_compile, join)
         if not loop.can_run(iterator):
             pace.most = 1

@@ -1,4 +1,5 @@
 """Transposed convolution layers."""
+
 from __future__ import annotations
 
 import keras

@@ -1,15 +1,17 @@
 """Places for buffers in one block of memory: those that are not alive together may overlap."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
 
 __all__ = ["Span", "place"]
 
-_LINE = 64      # bytes of a cache line, on which every buffer starts
+_LINE = 64  # bytes of a cache line, on which every buffer starts
 
 
 class Span(NamedTuple):
     """Bytes of an arena."""
+
     begin: int
     end: int
 

@@ -1,4 +1,5 @@
 """Branches of a condition that is known when a plan is made, since it follows from sizes."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -44,8 +45,11 @@ def inlined(node: Node, branch: Branch) -> Iterator[Node]:
     for inner in branch.nodes:
         # Both branches may give values of one name, which the node's first output makes unique.
         names |= {name: f"{stem} {name}" for name in inner.outputs if name}
-        yield replace(inner, inputs=tuple(names[name] for name in inner.inputs),
-                      outputs=tuple(names[name] for name in inner.outputs))
+        yield replace(
+            inner,
+            inputs=tuple(names[name] for name in inner.inputs),
+            outputs=tuple(names[name] for name in inner.outputs),
+        )
     for result, output in zip(branch.results, node.outputs, strict=True):
         if output:
             yield Node("Identity", (names[result],), (output,), name=node.name, kind=node.kind)
@@ -63,6 +67,8 @@ def changed(node: Node, change: Callable[[Node], Node]) -> Node:
     """
     if node.op != "If":
         return change(node)
-    branches = tuple(replace(branch, nodes=tuple(changed(inner, change) for inner in branch.nodes))
-                     for branch in node.attributes["branches"])
+    branches = tuple(
+        replace(branch, nodes=tuple(changed(inner, change) for inner in branch.nodes))
+        for branch in node.attributes["branches"]
+    )
     return replace(node, attributes={"branches": branches})

@@ -1,4 +1,5 @@
 """What goes wrong with files of networks: two kinds of ValueError."""
+
 from __future__ import annotations
 
 __all__ = ["FileError", "UnsupportedError"]

@@ -1,4 +1,5 @@
 """The intermediate form of a network: what readers write, passes rewrite and plans run."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ class Value:
     dtype : numpy.dtype or None
         None where the file does not say; only outputs may leave it open.
     """
+
     name: str
     shape: tuple[int | None, ...] | None = None
     dtype: np.dtype | None = None
@@ -43,6 +45,7 @@ class Node:
     prepared : dict
         What operators make of constants once for all plans, such as packed kernels.
     """
+
     op: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -80,6 +83,7 @@ class Graph:
     >>> [str(node) for node in graph.nodes]
     ["'y' (Add)"]
     """
+
     inputs: list[Value]
     outputs: list[Value]
     nodes: list[Node] = field(default_factory=list)
@@ -109,8 +113,11 @@ class Graph:
 
     def names(self) -> set[str]:
         """The names of all values."""
-        return {value.name for value in self.inputs} | set(self.constants) | {
-            name for node in self.nodes for name in node.outputs if name}
+        return (
+            {value.name for value in self.inputs}
+            | set(self.constants)
+            | {name for node in self.nodes for name in node.outputs if name}
+        )
 
     def readers(self) -> dict[str, list[Node]]:
         """The nodes that read each value, once for each reading; None stands for the caller, who reads outputs."""

@@ -1,4 +1,5 @@
 """What a caller gives a network, as arrays."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -25,8 +26,9 @@ def arrays_of(values: list[Value], inputs) -> list[np.ndarray]:
     if len(inputs) == 1 and (isinstance(inputs[0], dict) or len(values) > 1):
         inputs = _named(values, inputs[0])
     if len(inputs) != len(values):
-        raise ValueError(f"the network takes {len(values)} inputs, {[value.name for value in values]}; "
-                         f"received {len(inputs)}")
+        raise ValueError(
+            f"the network takes {len(values)} inputs, {[value.name for value in values]}; received {len(inputs)}"
+        )
     return [_converted(array, value) for array, value in zip(inputs, values, strict=True)]
 
 

@@ -1,4 +1,5 @@
 """Bounds on what a file may ask for."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ class Limits:
     >>> Limits(nodes=1000).nodes
     1000
     """
+
     file_bytes: int = 4 << 30
     nodes: int = 100_000
     depth: int = 64

@@ -1,4 +1,5 @@
 """`load`, `from_keras` and `from_onnx`: which reader a file is for, and how large it may be."""
+
 from __future__ import annotations
 
 import io
@@ -13,7 +14,7 @@ from .net import Net
 __all__ = ["from_keras", "from_onnx", "load"]
 
 
-_IR_VERSION = b"\x08"      # the tag of the first field of an ONNX model, which has no signature
+_IR_VERSION = b"\x08"  # the tag of the first field of an ONNX model, which has no signature
 
 
 def load(file, *, limits: Limits | None = None) -> Net:
@@ -77,10 +78,12 @@ def _read(file, name: str, limits: Limits) -> bytes:
 def _load(data: bytes, name: str, folder: Path | None, limits: Limits) -> Net:
     if data.startswith(_IR_VERSION):
         from . import onnx
+
         return Net(onnx.read_onnx(data, name, folder, limits), limits)
     if data.startswith(fcn.MAGIC):
         return Net(fcn.read_fcn(data, name, limits), limits)
     from . import keras
+
     if data.startswith(b"PK"):
         source = keras.read_archive(io.BytesIO(data), name, limits)
     elif data.startswith(b"\x89HDF\r\n\x1a\n"):
@@ -111,6 +114,7 @@ def from_keras(model, *, limits: Limits | None = None) -> Net:
         If it is no Keras model.
     """
     from . import keras
+
     limits = limits or Limits()
     return Net(keras.model_graph(keras.read_live(model), limits), limits)
 
@@ -144,6 +148,7 @@ def from_onnx(model, *, limits: Limits | None = None) -> Net:
     fastconv.network.errors.FileError: model: not an ONNX model
     """
     from . import onnx
+
     if hasattr(model, "SerializeToString"):
         model = model.SerializeToString()
     try:

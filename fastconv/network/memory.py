@@ -1,4 +1,5 @@
 """How much memory arrays take together."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -1,4 +1,5 @@
 """A network that is ready to run."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -224,8 +225,10 @@ class Net:
             If inputs do not fit the network, or a layer is not known.
         """
         values = self._graph.inputs
-        arrays = [array[:1] if value.shape[:1] == (None,) else array
-                  for array, value in zip(arrays_of(values, [x]), values, strict=True)]
+        arrays = [
+            array[:1] if value.shape[:1] == (None,) else array
+            for array, value in zip(arrays_of(values, [x]), values, strict=True)
+        ]
         if layers is None:
             layers = [block.name for block in blocks(self._graph) if block.name in self._graph.layers]
         _, found = self(*arrays, layers=layers)
@@ -294,7 +297,7 @@ class Net:
         parts = []
         with Progress(count, progress) as shown:
             for begin in range(0, max(count, 1), batch_size):
-                parts.append(self._plans.run([array[begin:begin + batch_size] for array in arrays], self._outputs))
-                shown.advance(len(arrays[0][begin:begin + batch_size]))
+                parts.append(self._plans.run([array[begin : begin + batch_size] for array in arrays], self._outputs))
+                shown.advance(len(arrays[0][begin : begin + batch_size]))
         outputs = [part[0] if len(part) == 1 else np.concatenate(part) for part in zip(*parts, strict=True)]
         return outputs[0] if len(outputs) == 1 else outputs

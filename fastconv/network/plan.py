@@ -4,6 +4,7 @@ Every size is known then, so that shapes and what is computed from them become c
 in one arena, in which values that are not alive together share memory. Inputs are read where the caller has them, and
 results are fresh arrays.
 """
+
 from __future__ import annotations
 
 import time
@@ -24,6 +25,7 @@ __all__ = ["Plan", "PlannedStep"]
 @dataclass(frozen=True)
 class PlannedStep:
     """A node, its step, and the names of what it takes and gives."""
+
     node: Node
     step: Step
     takes: tuple[str, ...]
@@ -62,13 +64,13 @@ class Plan:
     [array([[2., 3.]], dtype=float32)]
     """
 
-    def __init__(self, graph: Graph, shapes: list[tuple[int, ...]], limits: Limits = Limits()):   # noqa: B008
+    def __init__(self, graph: Graph, shapes: list[tuple[int, ...]], limits: Limits = Limits()):  # noqa: B008
         self.inputs = [value.name for value in graph.inputs]
         self.outputs = [value.name for value in graph.outputs]
         self.tensors: dict[str, Tensor] = {name: Tensor.of(value) for name, value in graph.constants.items()}
         self.steps: list[PlannedStep] = []
         self._limits = limits
-        self._constant_bytes = 0        # of what is folded
+        self._constant_bytes = 0  # of what is folded
         for value, shape in zip(graph.inputs, shapes, strict=True):
             self.tensors[value.name] = Tensor(tuple(shape), value.dtype)
         for node in graph.nodes:
@@ -86,10 +88,11 @@ class Plan:
         step = plan_node(node, inputs)
         for tensor in step.outputs:
             if tensor.nbytes > self._limits.tensor_bytes:
-                raise ValueError(f"{node} gives {tensor.nbytes} bytes, more than the limit of "
-                                 f"{self._limits.tensor_bytes}")
+                raise ValueError(
+                    f"{node} gives {tensor.nbytes} bytes, more than the limit of {self._limits.tensor_bytes}"
+                )
         outputs = step.outputs
-        if any(node.outputs[len(outputs):]):
+        if any(node.outputs[len(outputs) :]):
             raise ValueError(f"{node} gives {len(outputs)} values; received names for {len(node.outputs)}")
         reads = range(len(inputs)) if step.reads is None else step.reads
         read = [inputs[i] for i in reads if inputs[i] is not None]
@@ -124,14 +127,15 @@ class Plan:
     def _share_memory(self) -> dict[str, str]:
         """By value that a step gives, the value whose memory it lies in: of views and results in place another one."""
         last = {name: i for i, planned in enumerate(self.steps) for name in planned.takes if name}
-        alive = dict(last)                      # by root, the last step that reads it or what shares its memory
+        alive = dict(last)  # by root, the last step that reads it or what shares its memory
         roots: dict[str, str] = {}
         for i, planned in enumerate(self.steps):
             roots.update((name, name) for name in planned.gives)
             source, given = next(iter(planned.takes), ""), planned.gives[0]
             root = roots.get(source, source)
-            if planned.step.view or (planned.step.in_place and alive.get(root, i) <= i
-                                     and self._may_overwrite(root, planned, roots)):
+            if planned.step.view or (
+                planned.step.in_place and alive.get(root, i) <= i and self._may_overwrite(root, planned, roots)
+            ):
                 roots[given] = root
             for name in planned.gives:
                 alive[roots[name]] = max(alive.get(roots[name], -1), last.get(name, -1))
@@ -140,9 +144,13 @@ class Plan:
     def _may_overwrite(self, root: str, planned: PlannedStep, roots: dict[str, str]) -> bool:
         """Whether a step may write its only output over its first input, which nothing reads after it."""
         source, given = self.tensors[planned.takes[0]], self.tensors[planned.gives[0]]
-        return (root in roots and root not in self._kept(roots) and len(planned.gives) == 1
-                and (source.dtype, source.size) == (given.dtype, given.size)
-                and all(roots.get(other) != root for other in planned.takes[1:]))
+        return (
+            root in roots
+            and root not in self._kept(roots)
+            and len(planned.gives) == 1
+            and (source.dtype, source.size) == (given.dtype, given.size)
+            and all(roots.get(other) != root for other in planned.takes[1:])
+        )
 
     def _kept(self, roots: dict[str, str]) -> set[str]:
         return {roots.get(name, name) for name in self.outputs}
@@ -164,8 +172,9 @@ class Plan:
         spans, size = place([(root, begins[root], ends[root], sizes[root]) for root in begins])
         total = size + sum(self.tensors[root].nbytes for root in kept)
         if total > self._limits.plan_bytes:
-            raise ValueError(f"a plan for these inputs takes {total} bytes, more than the limit of "
-                             f"{self._limits.plan_bytes}")
+            raise ValueError(
+                f"a plan for these inputs takes {total} bytes, more than the limit of {self._limits.plan_bytes}"
+            )
         return spans, size
 
     def workspace(self) -> Workspace:
@@ -186,13 +195,13 @@ class Workspace:
         self._plan = plan
         arena = np.empty(plan.arena_bytes + 63, np.uint8)
         begin = -arena.ctypes.data % 64
-        self._arena = arena[begin:begin + plan.arena_bytes]
+        self._arena = arena[begin : begin + plan.arena_bytes]
         # What each call of the network brings anew has slots: its inputs, then fresh arrays for results.
         written = dict.fromkeys(plan.roots[name] for name in plan.outputs if name in plan.roots)
         fresh = [root for root in written if root not in plan.inputs and plan.tensors[root].value is None]
         self._slots = {name: slot for slot, name in enumerate([*plan.inputs, *fresh])}
         self._fresh = [(plan.tensors[root].shape, plan.tensors[root].dtype) for root in fresh]
-        self._late: list[tuple] = []        # (arguments, position, slot, shape) of what lies in slots
+        self._late: list[tuple] = []  # (arguments, position, slot, shape) of what lies in slots
         self._calls = [(planned.step.run, self._arguments(planned)) for planned in plan.steps if not planned.step.view]
         self._results = self._described_results()
 

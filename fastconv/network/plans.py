@@ -1,4 +1,5 @@
 """The plans of a network, and the calls of them."""
+
 from __future__ import annotations
 
 import threading
@@ -14,8 +15,8 @@ from .plan import Plan, Workspace
 
 __all__ = ["Plans", "check_shape"]
 
-_PLANS = 8              # kept, for the shapes that came last
-_WORKSPACES = 4         # kept of a plan, for calls at the same time
+_PLANS = 8  # kept, for the shapes that came last
+_WORKSPACES = 4  # kept of a plan, for calls at the same time
 
 
 class Plans:
@@ -65,7 +66,7 @@ class Plans:
             return found
         for shape, value in zip(shapes, self._graph.inputs, strict=True):
             check_shape(shape, value)
-        with self._lock, np.errstate(all="ignore"):     # a weight that is not finite is no fault of the caller
+        with self._lock, np.errstate(all="ignore"):  # a weight that is not finite is no fault of the caller
             if outputs not in self._optimized:
                 self._optimized[outputs] = optimize(self._graph.with_outputs(list(outputs)))
             if key not in self._plans:
@@ -81,9 +82,12 @@ class Plans:
             graphs, plans = [self._graph, *self._optimized.values()], list(self._plans.values())
         arrays = [array for graph in graphs for array in graph.constants.values()]
         arrays += [tensor.value for plan, _ in plans for tensor in plan.tensors.values() if tensor.value is not None]
-        packed = sum(len(node.prepared) * sum(graph.constants[name].nbytes for name in node.inputs[1:3]
-                                              if name in graph.constants)
-                     for graph in graphs for node in graph.nodes)
+        packed = sum(
+            len(node.prepared)
+            * sum(graph.constants[name].nbytes for name in node.inputs[1:3] if name in graph.constants)
+            for graph in graphs
+            for node in graph.nodes
+        )
         return distinct_bytes(arrays) + packed + sum(plan.arena_bytes * len(idle) for plan, idle in plans)
 
     def shaped(self, values: list[Value]) -> list[Value]:
@@ -94,14 +98,17 @@ class Plans:
         for sizes in ((2, 64), (3, 96)):
             plan = Plan(graph, [_filled(value.shape, *sizes) for value in graph.inputs], self._limits)
             found.append([plan.tensors[value.name] for value in values])
-        return [Value(value.name, tuple(m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)), a.dtype)
-                for value, a, b in zip(values, *found, strict=True)]
+        return [
+            Value(value.name, tuple(m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)), a.dtype)
+            for value, a, b in zip(values, *found, strict=True)
+        ]
 
 
 def check_shape(shape: tuple[int, ...], value: Value) -> None:
     """Raise a ValueError unless an input may have that shape."""
     if len(shape) != len(value.shape) or any(
-            size not in (None, given) for size, given in zip(value.shape, shape, strict=True)):
+        size not in (None, given) for size, given in zip(value.shape, shape, strict=True)
+    ):
         raise ValueError(f"input {value.name!r} must have shape {value.shape}; received {shape}")
 
 

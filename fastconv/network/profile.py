@@ -1,4 +1,5 @@
 """Where a network's time goes."""
+
 from __future__ import annotations
 
 import time
@@ -26,11 +27,23 @@ class Profile(Table):
         for step, spent in zip(planned, seconds, strict=True):
             moved = sum(plan.tensors[name].nbytes for name in {*step.takes, *step.gives} if name)
             speed = f"{step.step.flops / spent / 1e9:.3g}" if step.step.flops and spent else ""
-            rows.append([step.node.name or step.gives[0], step.node.kind or step.node.op,
-                         step.step.algorithm or step.node.op, str(plan.tensors[step.gives[0]].shape),
-                         round(spent * 1e3, 4), round(100 * spent / total, 1), speed, moved])
-        super().__init__(["step", "kind", "algorithm", "output", "ms", "%", "GFLOP/s", "bytes"], rows,
-                         [f"{total * 1e3:.4g} ms in {len(rows)} steps; buffers of {plan.arena_bytes:,} bytes"])
+            rows.append(
+                [
+                    step.node.name or step.gives[0],
+                    step.node.kind or step.node.op,
+                    step.step.algorithm or step.node.op,
+                    str(plan.tensors[step.gives[0]].shape),
+                    round(spent * 1e3, 4),
+                    round(100 * spent / total, 1),
+                    speed,
+                    moved,
+                ]
+            )
+        super().__init__(
+            ["step", "kind", "algorithm", "output", "ms", "%", "GFLOP/s", "bytes"],
+            rows,
+            [f"{total * 1e3:.4g} ms in {len(rows)} steps; buffers of {plan.arena_bytes:,} bytes"],
+        )
 
     def plot(self, path) -> None:
         """Draw the steps' times as bars into a PNG file.

@@ -1,4 +1,5 @@
 """How far a long run is."""
+
 from __future__ import annotations
 
 import sys
@@ -6,7 +7,7 @@ import time
 
 __all__ = ["Progress"]
 
-_PATIENCE = 1.0     # seconds before anything shows
+_PATIENCE = 1.0  # seconds before anything shows
 
 
 class Progress:
@@ -56,8 +57,13 @@ class Progress:
         except ImportError:
             self._stop = lambda: print(file=sys.stderr)
             return lambda done: print(f"\r{done} of {self._total} images", end="", file=sys.stderr, flush=True)
-        bars = Bars(TextColumn("predict"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                    console=Console(stderr=True))
+        bars = Bars(
+            TextColumn("predict"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
         bars.start()
         self._stop = bars.stop
         task = bars.add_task("predict", total=self._total)

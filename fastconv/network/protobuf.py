@@ -3,6 +3,7 @@
 Nothing is copied but text: bytes and packed numbers of fixed width are views of what is read. Fields that a table does
 not name are skipped. Source: "Encoding", protobuf.dev/programming-guides/encoding.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -55,8 +56,15 @@ class Message:
         return f"Message({self._found})"
 
 
-def decode(data, schema: dict[str, dict[int, Field]], kind: str, source: str = "message", *, max_depth: int = 64,
-           max_items: int = 2_000_000) -> Message:
+def decode(
+    data,
+    schema: dict[str, dict[int, Field]],
+    kind: str,
+    source: str = "message",
+    *,
+    max_depth: int = 64,
+    max_items: int = 2_000_000,
+) -> Message:
     """Decode a message.
 
     Parameters
@@ -96,8 +104,10 @@ class _Decoder:
     def __init__(self, view: memoryview, schema: dict, source: str, max_depth: int, max_items: int):
         self._view, self._schema, self._source = view, schema, source
         self._max_depth, self._left = max_depth, max_items
-        self._defaults = {kind: {field.name: list if field.repeated else _DEFAULTS.get(field.kind)
-                                 for field in fields.values()} for kind, fields in schema.items()}
+        self._defaults = {
+            kind: {field.name: list if field.repeated else _DEFAULTS.get(field.kind) for field in fields.values()}
+            for kind, fields in schema.items()
+        }
 
     def _error(self, text: str, position: int) -> FileError:
         return FileError(f"{self._source}: {text} at byte {position}")

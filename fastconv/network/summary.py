@@ -1,4 +1,5 @@
 """A network's layers as a table."""
+
 from __future__ import annotations
 
 import math
@@ -34,12 +35,16 @@ def summarize(graph: Graph, values: list[Value]) -> Table:
     rows = []
     for name, value in zip(graph.layers, values, strict=True):
         nodes = by_name.get(name, [])
-        rows.append([name, nodes[0].kind or nodes[0].op if nodes else "", _spelled(value.shape),
-                     _parameters(graph, nodes)])
+        rows.append(
+            [name, nodes[0].kind or nodes[0].op if nodes else "", _spelled(value.shape), _parameters(graph, nodes)]
+        )
     weights = [array for array in graph.constants.values() if array.dtype.kind in "fV"]
     total = sum(array.size for array in weights)
-    return Table(["layer", "kind", "output", "parameters"], rows,
-                 [f"{total:,} parameters, {sum(array.nbytes for array in weights):,} bytes"])
+    return Table(
+        ["layer", "kind", "output", "parameters"],
+        rows,
+        [f"{total:,} parameters, {sum(array.nbytes for array in weights):,} bytes"],
+    )
 
 
 def _parameters(graph: Graph, nodes: list[Node]) -> int:

@@ -1,4 +1,5 @@
 """Copies of a graph that compute in another precision, or hold their weights in another dtype."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -34,6 +35,7 @@ def with_precision(graph: Graph, precision: str | None) -> Graph:
         if node.op not in ("Conv", "ConvTranspose"):
             return node
         return replace(node, attributes=node.attributes | {"precision": precision})
+
     graph = graph.copy()
     graph.nodes = [changed(node, change) for node in graph.nodes]
     return graph
@@ -70,13 +72,14 @@ def with_weights(graph: Graph, dtype: str) -> Graph:
     if dtype == _FLOAT.name:
         return graph
     places = ((node, place) for node in graph.nodes for place in _WEIGHTS.get(node.op, ()))
-    weights = {node.inputs[place]: node for node, place in places
-               if _is_float32(graph.constants.get(node.inputs[place]))}
+    weights = {
+        node.inputs[place]: node for node, place in places if _is_float32(graph.constants.get(node.inputs[place]))
+    }
     halves = {name: graph.new_name(f"{name}:{dtype}") for name in weights}
     for name, node in weights.items():
         graph.constants[halves[name]] = _rounded(graph.constants.pop(name), dtype_named(dtype), node)
     nodes = []
-    for node in graph.nodes:        # a Cast comes before the first node that reads it, of which layer it is
+    for node in graph.nodes:  # a Cast comes before the first node that reads it, of which layer it is
         for name in dict.fromkeys(node.inputs):
             if name in halves:
                 nodes.append(Node("Cast", (halves.pop(name),), (name,), {"dtype": _FLOAT.name}, node.name, node.kind))

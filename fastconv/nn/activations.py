@@ -7,6 +7,7 @@ Every function takes any shape in float16, bfloat16, float32 or float64 (integer
 Each value of float32 is within a few units in the last place of the exact one, however small; docs/design.md has the
 table, and ``bench/accuracy_activations.py`` measures it. Softmax is as good along an axis of any length.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -14,16 +15,61 @@ import numpy as np
 from .. import _args, _core
 
 __all__ = [
-    "elu", "elu_grad", "exponential", "exponential_grad", "gelu", "gelu_grad", "hard_sigmoid", "hard_sigmoid_grad",
-    "hard_silu", "hard_silu_grad", "leaky_relu", "leaky_relu_grad", "mish", "mish_grad", "relu6", "relu6_grad",
-    "selu", "selu_grad", "sigmoid", "sigmoid_grad", "silu", "silu_grad", "softplus", "softplus_grad", "softsign",
-    "softsign_grad", "tanh", "tanh_grad",
+    "elu",
+    "elu_grad",
+    "exponential",
+    "exponential_grad",
+    "gelu",
+    "gelu_grad",
+    "hard_sigmoid",
+    "hard_sigmoid_grad",
+    "hard_silu",
+    "hard_silu_grad",
+    "leaky_relu",
+    "leaky_relu_grad",
+    "mish",
+    "mish_grad",
+    "relu6",
+    "relu6_grad",
+    "selu",
+    "selu_grad",
+    "sigmoid",
+    "sigmoid_grad",
+    "silu",
+    "silu_grad",
+    "softplus",
+    "softplus_grad",
+    "softsign",
+    "softsign_grad",
+    "tanh",
+    "tanh_grad",
 ]
 
 # Keras' names, by the order of fc_activation in csrc/include/fastconv.h. 'gelu' is the exact one, as in Keras.
-ACTIVATIONS = {name: i for i, name in enumerate((
-    "linear", "relu", "relu6", "leaky_relu", "elu", "selu", "sigmoid", "tanh", "exponential", "softplus", "softsign",
-    "silu", "gelu", "gelu_tanh", "hard_sigmoid", "hard_silu", "mish"))}
+ACTIVATIONS = {
+    name: i
+    for i, name in enumerate(
+        (
+            "linear",
+            "relu",
+            "relu6",
+            "leaky_relu",
+            "elu",
+            "selu",
+            "sigmoid",
+            "tanh",
+            "exponential",
+            "softplus",
+            "softsign",
+            "silu",
+            "gelu",
+            "gelu_tanh",
+            "hard_sigmoid",
+            "hard_silu",
+            "mish",
+        )
+    )
+}
 ACTIVATIONS |= {None: 0, "swish": ACTIVATIONS["silu"], "hard_swish": ACTIVATIONS["hard_silu"]}
 _DEFAULT_ALPHA = {"leaky_relu": 0.2, "elu": 1.0}
 
@@ -60,8 +106,15 @@ def backward_pass(activation: str, alpha: float, x, dy, out, y=None) -> np.ndarr
     given, dy = same_kind(x, "x", dy) if y is None else same_kind(y, "y", dy)
     dx, returned = _args.output(out, given.shape, given.dtype, (given, dy), elementwise=True)
     pair = (_args.buffer(given), None) if y is None else (None, _args.buffer(given))
-    _core.activate_grad(_args.dtype_id(given.dtype), ACTIVATIONS[activation], alpha, given.size, *pair,
-                        _args.buffer(dy), _args.buffer(dx))
+    _core.activate_grad(
+        _args.dtype_id(given.dtype),
+        ACTIVATIONS[activation],
+        alpha,
+        given.size,
+        *pair,
+        _args.buffer(dy),
+        _args.buffer(dx),
+    )
     return _args.finish(dx, returned)
 
 
@@ -131,6 +184,7 @@ _BACKWARD_DOC = """Gradient of `{name}`: ``dy`` times the derivative at ``x``.
 
 def _activation(name: str, formula: str, values: list[float], slopes: list[float]):
     """The function of an activation without parameters and its gradient, with their examples at -1 and 2."""
+
     def forward(x, *, out=None):
         return forward_pass(name, 0.0, x, out)
 
@@ -146,8 +200,8 @@ def _activation(name: str, formula: str, values: list[float], slopes: list[float
 
 relu6, relu6_grad = _activation("relu6", "min(max(x, 0), 6)", [0.0, 2.0], [0.0, 1.0])
 selu, selu_grad = _activation(
-    "selu", "1.0507 x for x > 0, else 1.7581 (exp(x) - 1) (Klambauer et al., 2017)",
-    [-1.1113, 2.1014], [0.6468, 1.0507])
+    "selu", "1.0507 x for x > 0, else 1.7581 (exp(x) - 1) (Klambauer et al., 2017)", [-1.1113, 2.1014], [0.6468, 1.0507]
+)
 sigmoid, sigmoid_grad = _activation("sigmoid", "1 / (1 + exp(-x))", [0.2689, 0.8808], [0.1966, 0.105])
 tanh, tanh_grad = _activation("tanh", "Hyperbolic tangent", [-0.7616, 0.964], [0.42, 0.0707])
 exponential, exponential_grad = _activation("exponential", "exp(x)", [0.3679, 7.3891], [0.3679, 7.3891])

@@ -1,4 +1,5 @@
 """2-D convolution of a batch, packed kernels, and the plan of what runs."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -28,36 +29,61 @@ class Keywords:
         self.activation, self.alpha = activation_id(activation)
         self.algorithm = list(ALGORITHMS).index(_args.choice(algorithm, "algorithm", ALGORITHMS))
 
-    def geometry(self, dtype: np.dtype, x_shape: tuple[int, ...], kernel_shape: tuple[int, ...], kernel_dtype=None,
-                 precision=None, may_be_empty=False):
+    def geometry(
+        self,
+        dtype: np.dtype,
+        x_shape: tuple[int, ...],
+        kernel_shape: tuple[int, ...],
+        kernel_dtype=None,
+        precision=None,
+        may_be_empty=False,
+    ):
         """(C geometry, output shape), or a ValueError that names what does not fit."""
         size = n, h, w, c_in = _args.sizes(x_shape, self.data_format)
         k_h, k_w, k_c, c_out = kernel_shape
         if k_h < 1 or k_w < 1:
             raise ValueError(f"`kernel` must be at least 1 x 1; received shape {kernel_shape}")
         if k_c * self.groups != c_in:
-            raise ValueError(f"`kernel` must have {c_in} // groups = {c_in / self.groups:g} input channels for `x` of "
-                             f"shape {x_shape} and groups={self.groups}; "
-                             f"{_args.kernel_order(kernel_shape, 3, c_in, self.groups)}")
+            raise ValueError(
+                f"`kernel` must have {c_in} // groups = {c_in / self.groups:g} input channels for `x` of "
+                f"shape {x_shape} and groups={self.groups}; "
+                f"{_args.kernel_order(kernel_shape, 3, c_in, self.groups)}"
+            )
         if c_out % self.groups:
             raise ValueError(f"`groups` must divide the kernel's {c_out} output channels; received {self.groups}")
         if dtype in _args.BYTES and self.activation not in _EXACT:
             name = next(name for name, number in ACTIVATIONS.items() if number == self.activation)
             raise TypeError(f"`activation` must be None or 'relu' for `x` and `kernel` of 8 bits; received {name!r}")
         padding = _args.padding_pairs(self.padding, (h, w), (k_h, k_w), self.strides, self.dilation)
-        geometry = _core.Conv2D(_args.dtype_id(dtype), _args.LAYOUTS[self.data_format], size, kernel_shape,
-                                self.strides, self.dilation, padding, self.groups, self.activation, self.alpha,
-                                self.algorithm, _args.dtype_id(kernel_dtype or dtype), precision)
+        geometry = _core.Conv2D(
+            _args.dtype_id(dtype),
+            _args.LAYOUTS[self.data_format],
+            size,
+            kernel_shape,
+            self.strides,
+            self.dilation,
+            padding,
+            self.groups,
+            self.activation,
+            self.alpha,
+            self.algorithm,
+            _args.dtype_id(kernel_dtype or dtype),
+            precision,
+        )
         out_h, out_w = geometry.output_size()
         if self.algorithm and not geometry.serves():
             name, needs = list(ALGORITHMS.items())[self.algorithm]
             needs = "a float dtype" if dtype in _args.BYTES else needs
-            raise ValueError(f"`algorithm` {name!r} needs {needs}; received kernel shape {kernel_shape}, "
-                             f"strides={self.strides}, dilation_rate={self.dilation}, groups={self.groups}, {dtype}")
+            raise ValueError(
+                f"`algorithm` {name!r} needs {needs}; received kernel shape {kernel_shape}, "
+                f"strides={self.strides}, dilation_rate={self.dilation}, groups={self.groups}, {dtype}"
+            )
         if not (out_h and out_w) and h and w and not may_be_empty:
-            raise ValueError(f"`kernel` of {k_h} x {k_w} with dilation_rate={self.dilation} does not fit into `x` of "
-                             f"shape {x_shape} with padding={self.padding!r}; "
-                             f"{_args.kernel_order(kernel_shape, 3, c_in, self.groups)}")
+            raise ValueError(
+                f"`kernel` of {k_h} x {k_w} with dilation_rate={self.dilation} does not fit into `x` of "
+                f"shape {x_shape} with padding={self.padding!r}; "
+                f"{_args.kernel_order(kernel_shape, 3, c_in, self.groups)}"
+            )
         return geometry, _args.shape_of(n, out_h, out_w, c_out, self.data_format)
 
 
@@ -97,8 +123,20 @@ def checked_bias(bias, kernel, axis=3):
     return bias
 
 
-def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1, groups=1, data_format="channels_last",
-           activation=None, algorithm="auto", out=None):
+def conv2d(
+    x,
+    kernel,
+    bias=None,
+    *,
+    strides=1,
+    padding="valid",
+    dilation_rate=1,
+    groups=1,
+    data_format="channels_last",
+    activation=None,
+    algorithm="auto",
+    out=None,
+):
     """2-D convolution of a batch of images, as ``keras.ops.conv`` and ``Conv2D`` compute it: the kernel is not flipped.
 
     Parameters
@@ -192,8 +230,10 @@ class PreparedConv2D:
         # The image's size is not known yet.
         channels = kernel.shape[2] * self._keywords.groups
         if channels >= 2**63:
-            raise ValueError(f"`groups` times the kernel's input channels must fit 64 bits; received "
-                             f"groups={self._keywords.groups} and kernel shape {kernel.shape}")
+            raise ValueError(
+                f"`groups` times the kernel's input channels must fit 64 bits; received "
+                f"groups={self._keywords.groups} and kernel shape {kernel.shape}"
+            )
         x_shape = _args.shape_of(1, 0, 0, channels, self._keywords.data_format)
         geometry, _ = self._keywords.geometry(dtype, x_shape, kernel.shape, kernel.dtype, self._precision)
         return _core.PreparedConv2D(geometry, _args.buffer(kernel), _args.buffer(bias))
@@ -205,8 +245,9 @@ class PreparedConv2D:
         if x.dtype not in self._packed:
             wanted = " or ".join(str(dtype) for dtype in self._packed)
             raise TypeError(f"`x` must be {wanted} for the prepared kernel of {self._kernel_dtype}; received {x.dtype}")
-        geometry, shape = self._keywords.geometry(x.dtype, x.shape, self._kernel_shape, self._kernel_dtype,
-                                                  self._precision)
+        geometry, shape = self._keywords.geometry(
+            x.dtype, x.shape, self._kernel_shape, self._kernel_dtype, self._precision
+        )
         y, returned = _args.output(out, shape, _result_dtype(x), (x,))
         self._packed[x.dtype].run(geometry, _args.buffer(x), _args.buffer(y))
         return _args.finish(y, returned)
@@ -225,8 +266,18 @@ class PreparedConv2D:
         return PreparedConv2D, (kernel, bias, self._words, self._precision)
 
 
-def prepare_conv2d(kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1, groups=1,
-                   data_format="channels_last", activation=None, algorithm="auto"):
+def prepare_conv2d(
+    kernel,
+    bias=None,
+    *,
+    strides=1,
+    padding="valid",
+    dilation_rate=1,
+    groups=1,
+    data_format="channels_last",
+    activation=None,
+    algorithm="auto",
+):
     """Pack a kernel once, for many calls on images of any size.
 
     Parameters
@@ -249,15 +300,33 @@ def prepare_conv2d(kernel, bias=None, *, strides=1, padding="valid", dilation_ra
     >>> blur(np.ones((1, 5, 5, 1)))[0, 2, 2, 0].round(6)
     np.float64(1.0)
     """
-    words = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate, "groups": groups,
-             "data_format": data_format, "activation": activation, "algorithm": algorithm}
+    words = {
+        "strides": strides,
+        "padding": padding,
+        "dilation_rate": dilation_rate,
+        "groups": groups,
+        "data_format": data_format,
+        "activation": activation,
+        "algorithm": algorithm,
+    }
     kernel = np.asarray(kernel)
     kernel = (_args.contiguous if kernel.dtype in _args.BYTES else _args.float_array)(kernel, "kernel", 4)
     return PreparedConv2D(kernel, checked_bias(bias, kernel), words, _core.get_precision())
 
 
-def plan_conv2d(x_shape, kernel_shape, *, dtype="float32", strides=1, padding="valid", dilation_rate=1, groups=1,
-                data_format="channels_last", activation=None, algorithm="auto"):
+def plan_conv2d(
+    x_shape,
+    kernel_shape,
+    *,
+    dtype="float32",
+    strides=1,
+    padding="valid",
+    dilation_rate=1,
+    groups=1,
+    data_format="channels_last",
+    activation=None,
+    algorithm="auto",
+):
     """What `conv2d` would run for these sizes.
 
     Parameters
@@ -287,8 +356,9 @@ def plan_conv2d(x_shape, kernel_shape, *, dtype="float32", strides=1, padding="v
     dtype = np.dtype(dtype)
     if _args.dtype_id(dtype) not in _args.FLOAT_IDS and dtype not in _args.BYTES:
         raise TypeError(f"`dtype` must be float16, bfloat16, float32, float64, int8 or uint8; received {dtype}")
-    geometry, shape = keywords.geometry(dtype, _args.four_sizes(x_shape, "x_shape"),
-                                        _args.four_sizes(kernel_shape, "kernel_shape"))
+    geometry, shape = keywords.geometry(
+        dtype, _args.four_sizes(x_shape, "x_shape"), _args.four_sizes(kernel_shape, "kernel_shape")
+    )
     plan = geometry.plan()
     del plan["output_size"]
     return plan | {"output_shape": shape}

@@ -1,4 +1,5 @@
 """The gradients of `conv2d`."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -19,8 +20,9 @@ def has_output_gradient(activation: str, alpha: float) -> bool:
     return _core.activation_from_output(ACTIVATIONS[activation], alpha)
 
 
-def conv2d_input_grad(dy, kernel, x_shape, *, strides=1, padding="valid", dilation_rate=1, groups=1,
-                      data_format="channels_last", out=None):
+def conv2d_input_grad(
+    dy, kernel, x_shape, *, strides=1, padding="valid", dilation_rate=1, groups=1, data_format="channels_last", out=None
+):
     """Gradient of `conv2d` with respect to its input.
 
     Parameters
@@ -67,8 +69,19 @@ def conv2d_input_grad(dy, kernel, x_shape, *, strides=1, padding="valid", dilati
     return _args.finish(dx, returned)
 
 
-def conv2d_kernel_grad(x, dy, kernel_shape, *, strides=1, padding="valid", dilation_rate=1, groups=1,
-                       data_format="channels_last", algorithm="auto", out=None):
+def conv2d_kernel_grad(
+    x,
+    dy,
+    kernel_shape,
+    *,
+    strides=1,
+    padding="valid",
+    dilation_rate=1,
+    groups=1,
+    data_format="channels_last",
+    algorithm="auto",
+    out=None,
+):
     """Gradient of `conv2d` with respect to its kernel.
 
     Parameters
@@ -115,9 +128,11 @@ def conv2d_kernel_grad(x, dy, kernel_shape, *, strides=1, padding="valid", dilat
     _check_shape(dy, "dy", shape)
     dkernel, returned = _args.output(out, kernel_shape, x.dtype, (x, dy))
     if not geometry.kernel_grad(number, _args.buffer(x), _args.buffer(dy), _args.buffer(dkernel)):
-        raise ValueError(f"`algorithm` {algorithm!r} needs {KERNEL_ALGORITHMS[algorithm]}; received kernel shape "
-                         f"{kernel_shape}, {x.dtype.name}, strides {strides}, dilation_rate {dilation_rate}, "
-                         f"groups {groups}")
+        raise ValueError(
+            f"`algorithm` {algorithm!r} needs {KERNEL_ALGORITHMS[algorithm]}; received kernel shape "
+            f"{kernel_shape}, {x.dtype.name}, strides {strides}, dilation_rate {dilation_rate}, "
+            f"groups {groups}"
+        )
     return _args.finish(dkernel, returned)
 
 
@@ -157,8 +172,20 @@ class Conv2DGrads(NamedTuple):
     dbias: np.ndarray | None
 
 
-def conv2d_grads(x, kernel, y, dy, *, strides=1, padding="valid", dilation_rate=1, groups=1,
-                 data_format="channels_last", activation=None, wanted=("dx", "dkernel", "dbias")):
+def conv2d_grads(
+    x,
+    kernel,
+    y,
+    dy,
+    *,
+    strides=1,
+    padding="valid",
+    dilation_rate=1,
+    groups=1,
+    data_format="channels_last",
+    activation=None,
+    wanted=("dx", "dkernel", "dbias"),
+):
     """All gradients of `conv2d` at once, that of its activation taken on the way.
 
     Parameters
@@ -215,11 +242,14 @@ def conv2d_grads(x, kernel, y, dy, *, strides=1, padding="valid", dilation_rate=
     arrays = {"x": x, "kernel": kernel, "dy": dy} | ({"y": _args.float_array(y, "y", 4)} if fused else {})
     _args.same_dtype(arrays)
     geometry, shape = keywords.geometry(x.dtype, x.shape, kernel.shape)
-    for name in ("dy", "y")[:1 + fused]:
+    for name in ("dy", "y")[: 1 + fused]:
         _check_shape(arrays[name], name, shape)
-    grads = Conv2DGrads(*(
-        _args.output(None, size, x.dtype, ())[0] if name in wanted else None
-        for name, size in zip(Conv2DGrads._fields, (x.shape, kernel.shape, kernel.shape[3:]), strict=True)))
+    grads = Conv2DGrads(
+        *(
+            _args.output(None, size, x.dtype, ())[0] if name in wanted else None
+            for name, size in zip(Conv2DGrads._fields, (x.shape, kernel.shape, kernel.shape[3:]), strict=True)
+        )
+    )
     geometry.grads(*map(_args.buffer, (x, kernel, arrays.get("y"), dy, *grads)))
     return grads
 

@@ -1,4 +1,5 @@
 """A layer of neurons: matrix product, bias and activation in one pass, and its gradients."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -13,6 +14,7 @@ __all__ = ["DenseGrads", "dense", "dense_grads"]
 
 class DenseGrads(NamedTuple):
     """What `dense_grads` returns; None for what was not wanted."""
+
     dx: np.ndarray | None
     dkernel: np.ndarray | None
     dbias: np.ndarray | None
@@ -110,11 +112,14 @@ def dense_grads(x, kernel, y, dy, *, activation=None, wanted=("dx", "dkernel", "
     if number:
         arrays["y"] = _args.float_array(y, "y", 2)
     _args.same_dtype(arrays)
-    for name in ("dy", "y")[:len(arrays) - 2]:
+    for name in ("dy", "y")[: len(arrays) - 2]:
         _check(arrays[name], name, (x.shape[0], kernel.shape[1]))
-    grads = DenseGrads(*(
-        _args.output(None, shape, x.dtype, ())[0] if name in wanted else None
-        for name, shape in zip(DenseGrads._fields, (x.shape, kernel.shape, kernel.shape[1:]), strict=True)))
+    grads = DenseGrads(
+        *(
+            _args.output(None, shape, x.dtype, ())[0] if name in wanted else None
+            for name, shape in zip(DenseGrads._fields, (x.shape, kernel.shape, kernel.shape[1:]), strict=True)
+        )
+    )
     geometry = _core.Dense(_args.dtype_id(x.dtype), *x.shape, kernel.shape[1], number, alpha)
     geometry.grads(*map(_args.buffer, (x, kernel, arrays.get("y"), arrays["dy"], *grads)))
     return grads

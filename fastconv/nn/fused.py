@@ -1,4 +1,5 @@
 """A convolution and the pooling after it, in one pass."""
+
 from __future__ import annotations
 
 from .. import _args
@@ -8,9 +9,24 @@ from .convolution import Keywords, float_operands
 __all__ = ["conv2d_pool2d"]
 
 
-def conv2d_pool2d(x, kernel, bias=None, *, pool="max", pool_size=2, pool_strides=None, pool_padding="valid", strides=1,
-                  padding="valid", dilation_rate=1, groups=1, data_format="channels_last", activation=None,
-                  algorithm="auto", out=None):
+def conv2d_pool2d(
+    x,
+    kernel,
+    bias=None,
+    *,
+    pool="max",
+    pool_size=2,
+    pool_strides=None,
+    pool_padding="valid",
+    strides=1,
+    padding="valid",
+    dilation_rate=1,
+    groups=1,
+    data_format="channels_last",
+    activation=None,
+    algorithm="auto",
+    out=None,
+):
     """`conv2d`, then `max_pool2d` or `avg_pool2d` of its result, which is never whole in memory.
 
     Parameters

@@ -1,4 +1,5 @@
 """Max and average pooling and their gradients."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -11,8 +12,9 @@ __all__ = ["avg_pool2d", "avg_pool2d_grad", "max_pool2d", "max_pool2d_grad"]
 class Geometry:
     """The checked arguments that pooling functions share."""
 
-    def __init__(self, average: bool, shape: tuple[int, ...], dtype: np.dtype, pool_size, strides, padding,
-                 data_format):
+    def __init__(
+        self, average: bool, shape: tuple[int, ...], dtype: np.dtype, pool_size, strides, padding, data_format
+    ):
         layout = _args.LAYOUTS[_args.choice(data_format, "data_format", _args.LAYOUTS)]
         pool = _args.pair(pool_size, "pool_size")
         steps = pool if strides is None else _args.pair(strides, "strides")
@@ -28,8 +30,9 @@ class Geometry:
             message = f"`x` of shape {shape} cannot be pooled with `pool_size` {pool}, `padding` {pads}: {error}"
             raise ValueError(message) from None
         if not (out_h and out_w) and h and w:
-            raise ValueError(f"`pool_size` of {pool[0]} x {pool[1]} does not fit into `x` of shape {shape} with "
-                             f"padding={padding!r}")
+            raise ValueError(
+                f"`pool_size` of {pool[0]} x {pool[1]} does not fit into `x` of shape {shape} with padding={padding!r}"
+            )
         self.output_shape = _args.shape_of(n, out_h, out_w, c, data_format)
 
     def check_dy(self, dy: np.ndarray) -> None:

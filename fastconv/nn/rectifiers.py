@@ -1,4 +1,5 @@
 """relu with Keras' arguments, and its gradient."""
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,5 @@
 """Softmax along one or several axes, and its gradient."""
+
 from __future__ import annotations
 
 import math
@@ -73,8 +74,9 @@ def softmax_grad(y, dy, axis=-1, *, out=None):
     order, sizes, (values, slopes) = _along(axis, y, dy)
     dx, returned = _args.output(out, y.shape, y.dtype, (y, dy), elementwise=True)
     target = dx if order is None else values
-    _core.softmax_grad(_args.dtype_id(y.dtype), *sizes, _args.buffer(values), _args.buffer(slopes),
-                       _args.buffer(target))
+    _core.softmax_grad(
+        _args.dtype_id(y.dtype), *sizes, _args.buffer(values), _args.buffer(slopes), _args.buffer(target)
+    )
     return _finish_along(order, target, dx, returned)
 
 

@@ -1,4 +1,5 @@
 """Transposed convolution: the input gradient of conv2d as a layer."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -9,8 +10,19 @@ from .convolution import Keywords, checked_bias
 __all__ = ["conv2d_transpose"]
 
 
-def conv2d_transpose(x, kernel, bias=None, *, strides=1, padding="valid", output_padding=None, dilation_rate=1,
-                     data_format="channels_last", activation=None, out=None):
+def conv2d_transpose(
+    x,
+    kernel,
+    bias=None,
+    *,
+    strides=1,
+    padding="valid",
+    output_padding=None,
+    dilation_rate=1,
+    data_format="channels_last",
+    activation=None,
+    out=None,
+):
     """Transposed 2-D convolution, as ``keras.ops.conv_transpose`` and ``Conv2DTranspose`` compute it.
 
     Parameters
@@ -54,16 +66,19 @@ def conv2d_transpose(x, kernel, bias=None, *, strides=1, padding="valid", output
            [2., 4., 4., 2.],
            [1., 2., 2., 1.]])
     """
-    keywords = Keywords(strides, _args.choice(padding, "padding", ("valid", "same")), dilation_rate, 1, data_format,
-                        activation)
+    keywords = Keywords(
+        strides, _args.choice(padding, "padding", ("valid", "same")), dilation_rate, 1, data_format, activation
+    )
     x, kernel = _args.float_array(x, "x", 4), _args.float_array(kernel, "kernel", 4)
     _args.same_dtype({"x": x, "kernel": kernel})
     bias = checked_bias(bias, kernel, axis=2)
     shape = output_shape(x.shape, kernel.shape, keywords, output_padding)
     geometry, small = keywords.geometry(x.dtype, shape, kernel.shape, may_be_empty=True)
     if small != x.shape:
-        raise ValueError(f"`output_padding` must leave `x` the shape that a convolution of the result, {shape}, has: "
-                         f"{small}; received {output_padding} for `x` of shape {x.shape}")
+        raise ValueError(
+            f"`output_padding` must leave `x` the shape that a convolution of the result, {shape}, has: "
+            f"{small}; received {output_padding} for `x` of shape {x.shape}"
+        )
     y, returned = _args.output(out, shape, x.dtype, (x, kernel, bias))
     geometry.input_grad(_args.buffer(x), _args.buffer(kernel), _args.buffer(y))
     _finish(y, bias, keywords)
@@ -74,13 +89,18 @@ def output_shape(x_shape, kernel_shape, keywords: Keywords, output_padding) -> t
     """Shape of a transposed convolution's result, by Keras' rule."""
     n, *size, c_in = _args.sizes(x_shape, keywords.data_format)
     if kernel_shape[3] != c_in:
-        raise ValueError(f"`kernel` must have {c_in} input channels, in its last axis, for `x` of shape {x_shape}; "
-                         f"{_args.kernel_order(kernel_shape, 2, c_in)}")
-    result = transposed_size(size, kernel_shape[:2], keywords.strides, keywords.padding, output_padding,
-                             keywords.dilation)
+        raise ValueError(
+            f"`kernel` must have {c_in} input channels, in its last axis, for `x` of shape {x_shape}; "
+            f"{_args.kernel_order(kernel_shape, 2, c_in)}"
+        )
+    result = transposed_size(
+        size, kernel_shape[:2], keywords.strides, keywords.padding, output_padding, keywords.dilation
+    )
     if max(result) >= 2**63:
-        raise ValueError(f"`strides` and `dilation_rate` must leave the result sizes of 64 bits; received "
-                         f"{keywords.strides} and {keywords.dilation} for `x` of shape {x_shape}")
+        raise ValueError(
+            f"`strides` and `dilation_rate` must leave the result sizes of 64 bits; received "
+            f"{keywords.strides} and {keywords.dilation} for `x` of shape {x_shape}"
+        )
     return _args.shape_of(n, *result, kernel_shape[2], keywords.data_format)
 
 
@@ -89,11 +109,13 @@ def transposed_size(size, window, strides, padding, output_padding, dilation_rat
     extra = (None, None) if output_padding is None else _args.pair(output_padding, "output_padding", 0)
     result = []
     for axis, (cells, taps, stride, dilation, more) in enumerate(
-            zip(size, window, strides, dilation_rate, extra, strict=True)):
+        zip(size, window, strides, dilation_rate, extra, strict=True)
+    ):
         reach = (taps - 1) * dilation + 1
         if more is not None and more >= stride:
-            raise ValueError(f"`output_padding` must be less than `strides`, {tuple(strides)}; "
-                             f"received {output_padding}")
+            raise ValueError(
+                f"`output_padding` must be less than `strides`, {tuple(strides)}; received {output_padding}"
+            )
         if cells is None:
             result.append(None)
         elif padding == "same":
@@ -108,5 +130,6 @@ def _finish(y, bias, keywords: Keywords) -> None:
     if bias is not None:
         y += bias if keywords.data_format == "channels_last" else bias[:, np.newaxis, np.newaxis]
     if keywords.activation:
-        _core.activate(_args.dtype_id(y.dtype), keywords.activation, keywords.alpha, y.size, _args.buffer(y),
-                       _args.buffer(y))
+        _core.activate(
+            _args.dtype_id(y.dtype), keywords.activation, keywords.alpha, y.size, _args.buffer(y), _args.buffer(y)
+        )

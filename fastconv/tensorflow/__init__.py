@@ -1,4 +1,5 @@
 """fastconv's operations as TensorFlow ops: in eager mode, in `tf.function`, in saved models, with gradients."""
+
 from . import threads as _threads
 from .dense_layer import dense
 from .elementwise import activation, relu, softmax
@@ -7,8 +8,18 @@ from .ops import avg_pool2d, conv2d, conv2d_pool2d, conv2d_transpose, max_pool2d
 from .tapes import is_recorded
 
 __all__ = [
-    "activation", "avg_pool2d", "conv2d", "conv2d_normalized", "conv2d_pool2d", "conv2d_transpose", "dense",
-    "is_recorded", "max_pool2d", "refusal", "relu", "softmax",
+    "activation",
+    "avg_pool2d",
+    "conv2d",
+    "conv2d_normalized",
+    "conv2d_pool2d",
+    "conv2d_transpose",
+    "dense",
+    "is_recorded",
+    "max_pool2d",
+    "refusal",
+    "relu",
+    "softmax",
 ]
 
 _threads.run_one_op_at_a_time()

@@ -1,4 +1,5 @@
 """Arguments checked and turned into the ops' attributes, and the static shapes that follow from them."""
+
 from __future__ import annotations
 
 import struct
@@ -9,8 +10,25 @@ from .. import _args
 from .threads import take_over_intra_op_setting
 
 # The order of fc_activation in csrc/include/fastconv.h.
-ACTIVATIONS = ("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "sigmoid", "tanh", "exponential", "softplus",
-               "softsign", "silu", "gelu", "gelu_tanh", "hard_sigmoid", "hard_silu", "mish")
+ACTIVATIONS = (
+    "linear",
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "sigmoid",
+    "tanh",
+    "exponential",
+    "softplus",
+    "softsign",
+    "silu",
+    "gelu",
+    "gelu_tanh",
+    "hard_sigmoid",
+    "hard_silu",
+    "mish",
+)
 DTYPES = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
 _FORMATS = {"channels_last": "NHWC", "channels_first": "NCHW"}
 
@@ -43,8 +61,10 @@ def same_dtype(x: tf.Tensor, **others: tf.Tensor) -> None:
 
 def window_attrs(padding, strides, data_format) -> dict[str, object]:
     """The attributes every windowed op has."""
-    attrs = {"strides": _args.pair(strides, "strides"),
-             "data_format": _FORMATS[_args.choice(data_format, "data_format", _FORMATS)]}
+    attrs = {
+        "strides": _args.pair(strides, "strides"),
+        "data_format": _FORMATS[_args.choice(data_format, "data_format", _FORMATS)],
+    }
     if isinstance(padding, str):
         word = _args.choice(padding.lower(), "padding", ("valid", "same"))
         return attrs | {"padding": word.upper()}
@@ -65,7 +85,7 @@ def windowed_shape(shape, window, attrs, dilations, channels) -> list[int | None
         elif size is None or k is None:
             out.append(None)
         else:
-            room = size + sum(explicit[2 * axis:2 * axis + 2]) - (k - 1) * dilations[axis] - 1
+            room = size + sum(explicit[2 * axis : 2 * axis + 2]) - (k - 1) * dilations[axis] - 1
             out.append(room // stride + 1 if room >= 0 else 0)
     batch = None if shape.rank is None else shape[0]
     return [batch, *out, channels] if last else [batch, channels, *out]

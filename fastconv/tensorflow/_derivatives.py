@@ -1,4 +1,5 @@
 """Derivatives of the activations as TensorFlow's own operations, for second and higher gradients."""
+
 from __future__ import annotations
 
 import math
@@ -40,8 +41,9 @@ _FROM_INPUT = {
     "elu": lambda x, alpha: tf.where(x > 0, x, _constant(alpha, x) * tf.math.expm1(tf.minimum(x, 0))),
     "silu": lambda x, alpha: x * tf.sigmoid(x),
     "gelu": lambda x, alpha: 0.5 * x * (1 + tf.math.erf(x * _constant(math.sqrt(0.5), x))),
-    "gelu_tanh": lambda x, alpha: 0.5 * x * (1 + tf.tanh(_constant(math.sqrt(2 / math.pi), x)
-                                                         * (x + _constant(0.044715, x) * x ** 3))),
+    "gelu_tanh": lambda x, alpha: (
+        0.5 * x * (1 + tf.tanh(_constant(math.sqrt(2 / math.pi), x) * (x + _constant(0.044715, x) * x**3)))
+    ),
     "hard_silu": lambda x, alpha: x * tf.nn.relu6(x + 3) / 6,
     "mish": lambda x, alpha: x * tf.tanh(tf.math.softplus(x)),
 }
@@ -54,9 +56,11 @@ def from_output(name: str):
 
 def from_input(name: str):
     """f'(x) as a function of x."""
+
     def derivative(x, alpha):
         with tf.GradientTape() as tape:
             tape.watch(x)
             y = _FROM_INPUT[name](x, alpha)
         return tape.gradient(y, x)
+
     return derivative

@@ -1,4 +1,5 @@
 """Loads the op library into TensorFlow and hands it the C core's entry points."""
+
 from __future__ import annotations
 
 import ctypes
@@ -31,7 +32,8 @@ def _load():
     problem = connect(_core.api_address())
     if problem:
         raise ImportError(
-            f"fastconv's TensorFlow ops cannot be used with TensorFlow {tf.__version__}: {problem.decode()}")
+            f"fastconv's TensorFlow ops cannot be used with TensorFlow {tf.__version__}: {problem.decode()}"
+        )
     return ops, library.fastconv_tf_limit_threads
 
 

@@ -1,4 +1,5 @@
 """Batches of whole arrays in memory, cut out where they are used instead of passing through a data set."""
+
 from __future__ import annotations
 
 import functools

@@ -1,4 +1,5 @@
 """The dense layer as a TensorFlow op, with gradients of any order."""
+
 from __future__ import annotations
 
 import tensorflow as tf
@@ -46,7 +47,8 @@ def dense(x, kernel, bias=None, *, activation=None, alpha=0.0, name=None):
     ops.same_dtype(x, kernel=kernel, **({"bias": biases[0]} if biases else {}))
     activation = _args.choice("linear" if activation is None else activation, "activation", ops.ACTIVATIONS)
     y = raw.fastconv_dense(
-        x=x, kernel=kernel, bias=biases, activation=activation, alpha_bits=ops.alpha_bits(alpha), name=name)
+        x=x, kernel=kernel, bias=biases, activation=activation, alpha_bits=ops.alpha_bits(alpha), name=name
+    )
     if not tf.executing_eagerly() and x.shape.rank is not None:
         y.set_shape([*x.shape[:-1], kernel.shape[1]])
     return y
@@ -71,7 +73,7 @@ def _dense_grads_op(op, dy, asked):
     fused = gradients.attrs_of(op, gradients.ACTIVATION_ATTRS)
     given = [] if fused["activation"] == "linear" else [op.outputs[0]]
     found = raw.fastconv_dense_grads(x=op.inputs[0], kernel=op.inputs[1], dy=dy, y=given, **counts, **fused)
-    grads = [next(iter(part), None) for part in found][:len(op.inputs)]
+    grads = [next(iter(part), None) for part in found][: len(op.inputs)]
     if not tf.executing_eagerly():
         for grad, like in zip(grads, op.inputs, strict=True):
             if grad is not None:
@@ -99,8 +101,7 @@ def _dense_grads(op, *seconds):
     ddz = tf.add_n(parts)
     if not known:
         return dx, dkernel, ddz
-    dy_known = gradients.activation_grads(
-        *known, dy, ddz, fused | {"from_output": True}, gradients.wanted(op, 3))
+    dy_known = gradients.activation_grads(*known, dy, ddz, fused | {"from_output": True}, gradients.wanted(op, 3))
     return dx, dkernel, *reversed(dy_known)
 
 

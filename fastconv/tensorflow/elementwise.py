@@ -1,4 +1,5 @@
 """Activations as TensorFlow functions."""
+
 from __future__ import annotations
 
 import tensorflow as tf
@@ -78,7 +79,7 @@ def softmax(x, axis=-1, name=None):
             raise ValueError(f"`x` must be of known rank where `axis` names several axes; received axis {axis!r}")
         return _softmax_together(x, _args.axes(axis, rank), name)
     if rank is None:
-        return raw.fastconv_softmax(x=x, axis=_args.integer(axis, "axis", -2**63), name=name)
+        return raw.fastconv_softmax(x=x, axis=_args.integer(axis, "axis", -(2**63)), name=name)
     return raw.fastconv_softmax(x=x, axis=_args.axes(axis, rank)[0], name=name)
 
 

@@ -1,4 +1,5 @@
 """Gradients of the ops, themselves made of ops that have gradients, so that any order can be taken."""
+
 from __future__ import annotations
 
 import math
@@ -74,7 +75,7 @@ def _conv2d_grads_op(inputs, y, dy, attrs, asked):
     counts = dict(zip(("dxs", "dkernels", "dbiases"), map(int, (*asked, False)), strict=False))
     given = [] if attrs["activation"] == "linear" else [y]
     found = raw.fastconv_conv2d_grads(x=inputs[0], kernel=inputs[1], dy=dy, y=given, **counts, **attrs)
-    grads = [next(iter(part), None) for part in found][:len(inputs)]
+    grads = [next(iter(part), None) for part in found][: len(inputs)]
     if not tf.executing_eagerly():
         for grad, like in zip(grads, inputs, strict=True):
             if grad is not None:
@@ -149,8 +150,12 @@ def _conv2d_kernel_grad(op, ddkernel):
 def _conv2d_pool2d(op, dy):
     """Through the convolution, computed again, and its pooling by itself."""
     attrs = attrs_of(op, (*CONV_ATTRS, *ACTIVATION_ATTRS))
-    pooling = {"strides": op.get_attr("pool_strides"), "padding": "SAME" if op.get_attr("pool_same") else "VALID",
-               "data_format": attrs["data_format"], **attrs_of(op, ("window", "average"))}
+    pooling = {
+        "strides": op.get_attr("pool_strides"),
+        "padding": "SAME" if op.get_attr("pool_same") else "VALID",
+        "data_format": attrs["data_format"],
+        **attrs_of(op, ("window", "average")),
+    }
     x, kernel, *bias = op.inputs
     y = raw.fastconv_conv2d(x=x, kernel=kernel, bias=bias, **attrs)
     asked = [wanted(op, i) for i in range(len(op.inputs))]
@@ -262,5 +267,7 @@ def _softmax_grad(op, ddx):
     y, dy = op.inputs
     axis = op.get_attr("axis")
     mean = tf.reduce_sum(y * dy, axis, keepdims=True)
-    return (ddx * (dy - mean) - dy * tf.reduce_sum(ddx * y, axis, keepdims=True),
-            raw.fastconv_softmax_grad(y=y, dy=ddx, axis=axis))
+    return (
+        ddx * (dy - mean) - dy * tf.reduce_sum(ddx * y, axis, keepdims=True),
+        raw.fastconv_softmax_grad(y=y, dy=ddx, axis=axis),
+    )

@@ -1,4 +1,5 @@
 """A convolution with the batch normalization, and the sum with another tensor, that follow it, in inference."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -12,9 +13,26 @@ from ._load import raw
 __all__ = ["conv2d_normalized"]
 
 
-def conv2d_normalized(x, kernel, bias=None, *, mean, variance, gamma=None, beta=None, epsilon=1e-3, added=None,
-                      strides=1, padding="valid", dilation_rate=1, groups=1, data_format="channels_last",
-                      activation=None, alpha=0.0, name=None):
+def conv2d_normalized(
+    x,
+    kernel,
+    bias=None,
+    *,
+    mean,
+    variance,
+    gamma=None,
+    beta=None,
+    epsilon=1e-3,
+    added=None,
+    strides=1,
+    padding="valid",
+    dilation_rate=1,
+    groups=1,
+    data_format="channels_last",
+    activation=None,
+    alpha=0.0,
+    name=None,
+):
     """`conv2d`, its batch normalization with given moments, the sum with another tensor, and an activation.
 
     ``activation((conv2d(x, kernel, bias) - mean) * gamma / sqrt(variance + epsilon) + beta + added)``: the end of a
@@ -56,19 +74,23 @@ def conv2d_normalized(x, kernel, bias=None, *, mean, variance, gamma=None, beta=
     array([4., 1.], dtype=float32)
     """
     inputs, attrs = ops.convolution(
-        x, kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, alpha)
+        x, kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, alpha
+    )
     dtype = inputs["x"].dtype
     if dtype not in (tf.float32, tf.float64):
         raise TypeError(f"`x` must be float32 or float64; received dtype {dtype.name}")
     moments = {"mean": tensor(mean, "mean", 1), "variance": tensor(variance, "variance", 1)}
-    optional = {key: [] if value is None else [tensor(value, key, rank)]
-                for key, value, rank in (("gamma", gamma, 1), ("beta", beta, 1), ("added", added, 4))}
+    optional = {
+        key: [] if value is None else [tensor(value, key, rank)]
+        for key, value, rank in (("gamma", gamma, 1), ("beta", beta, 1), ("added", added, 4))
+    }
     same_dtype(inputs["x"], **moments, **{key: value[0] for key, value in optional.items() if value})
     shape = ops.convolved_shape(inputs, attrs)
     if added is not None and not optional["added"][0].shape.is_compatible_with(shape):
         raise ValueError(f"`added` must have the result's shape, {tuple(shape)}; received {optional['added'][0].shape}")
     y = raw.fastconv_conv2d_normalized(
-        name=name, epsilon_bits=alpha_bits(epsilon), **inputs, **moments, **optional, **attrs)
+        name=name, epsilon_bits=alpha_bits(epsilon), **inputs, **moments, **optional, **attrs
+    )
     if not tf.executing_eagerly():
         y.set_shape(shape)
     return y
@@ -93,14 +115,25 @@ def _conv2d_normalized(op, dy):
     offset = -inputs.mean if inputs.bias is None else inputs.bias - inputs.mean
     scales = asked.gamma or asked.variance
     dx, dscaled, dshift = gradients.convolution_grads(
-        op, (inputs.x, inputs.kernel, scale), y, dy, attrs,
-        [asked.x, asked.kernel or scales, asked.mean or asked.beta or asked.bias or scales], scale)
+        op,
+        (inputs.x, inputs.kernel, scale),
+        y,
+        dy,
+        attrs,
+        [asked.x, asked.kernel or scales, asked.mean or asked.beta or asked.bias or scales],
+        scale,
+    )
     dscale = tf.reduce_sum(dscaled * inputs.kernel, (0, 1, 2)) + dshift * offset if scales else None
     return _Inputs(
-        x=dx, kernel=dscaled * scale if asked.kernel else None, mean=-dshift * scale if asked.mean else None,
-        variance=-0.5 * dscale * scale * root ** 2 if asked.variance else None,
-        gamma=dscale * root if asked.gamma else None, beta=dshift, bias=dshift * scale if asked.bias else None,
-        added=dadded).given(op)
+        x=dx,
+        kernel=dscaled * scale if asked.kernel else None,
+        mean=-dshift * scale if asked.mean else None,
+        variance=-0.5 * dscale * scale * root**2 if asked.variance else None,
+        gamma=dscale * root if asked.gamma else None,
+        beta=dshift,
+        bias=dshift * scale if asked.bias else None,
+        added=dadded,
+    ).given(op)
 
 
 _OPTIONAL = {"gamma": "gammas", "beta": "betas", "bias": "biases", "added": "addeds"}

@@ -1,4 +1,5 @@
 """TensorFlow functions over the registered ops: arguments checked, static shapes set."""
+
 from __future__ import annotations
 
 import tensorflow as tf
@@ -30,8 +31,20 @@ def refusal(x) -> str | None:
     return None
 
 
-def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1, groups=1, data_format="channels_last",
-           activation=None, alpha=0.0, name=None):
+def conv2d(
+    x,
+    kernel,
+    bias=None,
+    *,
+    strides=1,
+    padding="valid",
+    dilation_rate=1,
+    groups=1,
+    data_format="channels_last",
+    activation=None,
+    alpha=0.0,
+    name=None,
+):
     """2-D convolution with optional bias and activation, as `fastconv.conv2d`.
 
     Parameters
@@ -75,16 +88,32 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
            [9., 9.]], dtype=float32)
     """
     inputs, attrs = convolution(
-        x, kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, alpha)
+        x, kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, alpha
+    )
     y = raw.fastconv_conv2d(name=name, **inputs, **attrs)
     if not tf.executing_eagerly():
         y.set_shape(convolved_shape(inputs, attrs))
     return y
 
 
-def conv2d_pool2d(x, kernel, bias=None, *, pool="max", pool_size=2, pool_strides=None, pool_padding="valid", strides=1,
-                  padding="valid", dilation_rate=1, groups=1, data_format="channels_last", activation=None, alpha=0.0,
-                  name=None):
+def conv2d_pool2d(
+    x,
+    kernel,
+    bias=None,
+    *,
+    pool="max",
+    pool_size=2,
+    pool_strides=None,
+    pool_padding="valid",
+    strides=1,
+    padding="valid",
+    dilation_rate=1,
+    groups=1,
+    data_format="channels_last",
+    activation=None,
+    alpha=0.0,
+    name=None,
+):
     """`conv2d`, then `max_pool2d` or `avg_pool2d` of its result, which is never whole in memory.
 
     For inference: gradients compute the convolution again.
@@ -116,13 +145,15 @@ def conv2d_pool2d(x, kernel, bias=None, *, pool="max", pool_size=2, pool_strides
     array([9.], dtype=float32)
     """
     inputs, attrs = convolution(
-        x, kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, alpha)
+        x, kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, alpha
+    )
     window = _args.pair(pool_size, "pool_size")
     steps = window if pool_strides is None else _args.pair(pool_strides, "pool_strides")
     average = _args.choice(pool, "pool", ("max", "avg")) == "avg"
     same = _args.choice(pool_padding, "pool_padding", ("valid", "same")) == "same"
-    y = raw.fastconv_conv2d_pool2d(window=window, pool_strides=steps, pool_same=same, average=average, name=name,
-                                   **inputs, **attrs)
+    y = raw.fastconv_conv2d_pool2d(
+        window=window, pool_strides=steps, pool_same=same, average=average, name=name, **inputs, **attrs
+    )
     if not tf.executing_eagerly():
         shape = tf.TensorShape(convolved_shape(inputs, attrs))
         pooling = attrs | {"strides": steps, "padding": "SAME" if same else "VALID", "explicit_paddings": [0] * 4}
@@ -137,8 +168,12 @@ def convolution(x, kernel, bias, strides, padding, dilation_rate, groups, data_f
     same_dtype(x, kernel=kernel, **({"bias": biases[0]} if biases else {}))
     activation = _args.choice("linear" if activation is None else activation, "activation", ACTIVATIONS)
     return {"x": x, "kernel": kernel, "bias": biases}, {
-        "dilations": _args.pair(dilation_rate, "dilation_rate"), "groups": _args.integer(groups, "groups", 1),
-        "activation": activation, "alpha_bits": alpha_bits(alpha), **window_attrs(padding, strides, data_format)}
+        "dilations": _args.pair(dilation_rate, "dilation_rate"),
+        "groups": _args.integer(groups, "groups", 1),
+        "activation": activation,
+        "alpha_bits": alpha_bits(alpha),
+        **window_attrs(padding, strides, data_format),
+    }
 
 
 def convolved_shape(inputs, attrs):
@@ -146,8 +181,20 @@ def convolved_shape(inputs, attrs):
     return windowed_shape(inputs["x"].shape, kernel[:2], attrs, attrs["dilations"], kernel[3])
 
 
-def conv2d_transpose(x, kernel, bias=None, *, strides=1, padding="valid", output_padding=None, dilation_rate=1,
-                     data_format="channels_last", activation=None, alpha=0.0, name=None):
+def conv2d_transpose(
+    x,
+    kernel,
+    bias=None,
+    *,
+    strides=1,
+    padding="valid",
+    output_padding=None,
+    dilation_rate=1,
+    data_format="channels_last",
+    activation=None,
+    alpha=0.0,
+    name=None,
+):
     """Transposed 2-D convolution with optional bias and activation, as `fastconv.conv2d_transpose`.
 
     Parameters
@@ -188,13 +235,17 @@ def conv2d_transpose(x, kernel, bias=None, *, strides=1, padding="valid", output
     sizes = [None] * 2 if x.shape.rank is None else x.shape[1:3] if window["data_format"] == "NHWC" else x.shape[2:4]
     if None not in kernel.shape[:2]:
         sizes = transposed_size(sizes, kernel.shape[:2], window["strides"], padding, output_padding, dilations)
-    extra = {} if output_padding is None else {
-        "has_output_padding": True, "output_padding": _args.pair(output_padding, "output_padding", 0)}
+    extra = (
+        {}
+        if output_padding is None
+        else {"has_output_padding": True, "output_padding": _args.pair(output_padding, "output_padding", 0)}
+    )
     y = raw.fastconv_conv2d_transpose(x=x, kernel=kernel, dilations=dilations, name=name, **window, **extra)
     if not tf.executing_eagerly():
         batch = None if x.shape.rank is None else x.shape[0]
-        y.set_shape([batch, *sizes, kernel.shape[2]] if window["data_format"] == "NHWC" else
-                    [batch, kernel.shape[2], *sizes])
+        y.set_shape(
+            [batch, *sizes, kernel.shape[2]] if window["data_format"] == "NHWC" else [batch, kernel.shape[2], *sizes]
+        )
     if bias is not None:
         bias = tensor(bias, "bias", 1)
         same_dtype(x, bias=bias)

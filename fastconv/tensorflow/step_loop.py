@@ -1,4 +1,5 @@
 """Many steps, each on a batch of an iterator or of arrays, as one function."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -58,7 +59,8 @@ class StepLoop:
         if key not in self._known:
             self._known[key] = all(isinstance(leaf, _INPUTS) for leaf in tf.nest.flatten(spec)) and all(
                 isinstance(leaf, tf.Tensor) and self._collector.takes(leaf.shape)
-                for leaf in tf.nest.flatten(self._outputs(spec)))
+                for leaf in tf.nest.flatten(self._outputs(spec))
+            )
         return self._known[key]
 
     def __call__(self, iterator, count: int):
@@ -86,7 +88,8 @@ class StepLoop:
             return done + 1, collector.add(collected, done, self._step(batch(done)))
 
         _, collected = tf.while_loop(
-            lambda done, _: done < count, run, (tf.constant(0), collector.start()), parallel_iterations=1)
+            lambda done, _: done < count, run, (tf.constant(0), collector.start()), parallel_iterations=1
+        )
         return collector.result(collected)
 
     def _loop_for(self, batches: ArrayPass) -> Callable:
@@ -99,12 +102,14 @@ class StepLoop:
                 return loop
         if known:
             spec = tf.nest.map_structure(
-                lambda leaf, other: leaf.most_specific_common_supertype([other]), spec, known[-1][0])
+                lambda leaf, other: leaf.most_specific_common_supertype([other]), spec, known[-1][0]
+            )
         known.append((spec, self._loop_on_arrays(spec, has_order)))
         return known[-1][1]
 
     def _loop_on_arrays(self, spec, has_order: bool) -> Callable:
         """The loop for arrays of any length."""
+
         def steps(first, count, size, *sources):
             return self._looped(count, lambda done: cut_batch(sources, size, first + done, spec), spec)
 
@@ -144,8 +149,10 @@ class _Joined:
         return bool(shape.rank) and shape[1:].is_fully_defined()
 
     def start(self):
-        return [tf.TensorArray(leaf.dtype, size=0, dynamic_size=True, infer_shape=False, element_shape=leaf.shape)
-                for leaf in tf.nest.flatten(self._outputs)]
+        return [
+            tf.TensorArray(leaf.dtype, size=0, dynamic_size=True, infer_shape=False, element_shape=leaf.shape)
+            for leaf in tf.nest.flatten(self._outputs)
+        ]
 
     def add(self, collected, index, outputs):
         return [array.write(index, leaf) for array, leaf in zip(collected, tf.nest.flatten(outputs), strict=True)]

@@ -1,4 +1,5 @@
 """Whether what is computed may be differentiated."""
+
 from __future__ import annotations
 
 from tensorflow.python.eager import record

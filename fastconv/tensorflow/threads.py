@@ -1,4 +1,5 @@
 """How fastconv's ops and TensorFlow's pools share the cores."""
+
 from __future__ import annotations
 
 import os

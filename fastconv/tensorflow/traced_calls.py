@@ -1,4 +1,5 @@
 """Calls of a `tf.function` on one array, of a shape that it has seen, at a third of what the usual way to it costs."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -11,17 +12,17 @@ from tensorflow.python.framework import ops
 
 __all__ = ["TracedCalls"]
 
-_MOST = 64      # shapes of which a trace is kept
+_MOST = 64  # shapes of which a trace is kept
 _READING = {"Placeholder", "ReadVariableOp"}
 
 
 class _Trace(NamedTuple):
-    concrete: Any               # kept, or TensorFlow forgets the function of this name
+    concrete: Any  # kept, or TensorFlow forgets the function of this name
     name: bytes
     captured: list[tf.Tensor]
     outputs: int
-    is_single: bool             # it gives one tensor, in no structure
-    keeps_nothing: bool         # of what it is given
+    is_single: bool  # it gives one tensor, in no structure
+    keeps_nothing: bool  # of what it is given
 
     def __call__(self, x):
         here = context.context()
@@ -73,7 +74,7 @@ class TracedCalls:
         try:
             return trace(x)
         except tf.errors.OpError:
-            return self._function(*self._arguments(x))      # says in which layer it went wrong
+            return self._function(*self._arguments(x))  # says in which layer it went wrong
 
 
 def _signature(x) -> tuple | None:
@@ -82,8 +83,11 @@ def _signature(x) -> tuple | None:
 
 def _is_plain() -> bool:
     """Whether a trace depends on its arguments alone."""
-    return (tf.executing_eagerly() and not tf.config.functions_run_eagerly()
-            and not ops.get_default_graph()._distribution_strategy_stack)
+    return (
+        tf.executing_eagerly()
+        and not tf.config.functions_run_eagerly()
+        and not ops.get_default_graph()._distribution_strategy_stack
+    )
 
 
 def _trace(function: Callable, arguments: tuple, x) -> _Trace | None:
@@ -92,12 +96,12 @@ def _trace(function: Callable, arguments: tuple, x) -> _Trace | None:
     captured = list(concrete.captured_inputs)
     kind = concrete.function_type
     given = tf.constant(x)
-    taken = concrete.inputs[:len(concrete.inputs) - len(captured)]
+    taken = concrete.inputs[: len(concrete.inputs) - len(captured)]
     if len(taken) != 1 or taken[0].dtype != given.dtype or not taken[0].shape.is_compatible_with(given.shape):
         return None
     if not kind.flat_outputs or any(spec.dtype in (tf.resource, tf.variant) for spec in kind.flat_outputs):
         return None
-    if concrete.graph.deferred_external_captures:       # asked for at every call
+    if concrete.graph.deferred_external_captures:  # asked for at every call
         return None
     keeps_nothing = all(op.type in _READING or not op.op_def.is_stateful for op in concrete.graph.get_operations())
     is_single = isinstance(concrete.structured_outputs, tf.TensorSpec | tf.Tensor)

@@ -1,4 +1,5 @@
 """A step of an optimizer on many variables as one op."""
+
 from __future__ import annotations
 
 import tensorflow as tf
@@ -38,8 +39,12 @@ def update(rule, variables, gradients, slots, numbers) -> None:
     """
     states = [state for slot in slots for state in slot]
     changed = raw.fastconv_update(
-        variables=_read(variables), gradients=list(gradients), slots=_read(states), rule=rule,
-        hyper=tf.stack([tf.cast(number, tf.float32) for number in numbers]))
+        variables=_read(variables),
+        gradients=list(gradients),
+        slots=_read(states),
+        rule=rule,
+        hyper=tf.stack([tf.cast(number, tf.float32) for number in numbers]),
+    )
     new = [*changed.new_variables, *changed.new_slots]
     for variable, value in zip([*variables, *states], new, strict=True):
         tf.raw_ops.AssignVariableOp(resource=variable.handle, value=value)

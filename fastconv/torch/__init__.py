@@ -1,4 +1,5 @@
 """fastconv's operations on torch tensors: with autograd, in `torch.compile`, under autocast and `torch.func`."""
+
 try:
     import torch as _torch  # noqa: F401
 except ImportError as error:
@@ -6,14 +7,17 @@ except ImportError as error:
 
 from ._arguments import refusal
 from .activations import activation, relu, softmax
-from .ops import (
-    avg_pool2d,
-    conv2d,
-    conv2d_pool2d,
-    conv2d_transpose,
-    dense,
-    max_pool2d,
-)
+from .ops import avg_pool2d, conv2d, conv2d_pool2d, conv2d_transpose, dense, max_pool2d
 
-__all__ = ["activation", "avg_pool2d", "conv2d", "conv2d_pool2d", "conv2d_transpose", "dense", "max_pool2d", "refusal",
-           "relu", "softmax"]
+__all__ = [
+    "activation",
+    "avg_pool2d",
+    "conv2d",
+    "conv2d_pool2d",
+    "conv2d_transpose",
+    "dense",
+    "max_pool2d",
+    "refusal",
+    "relu",
+    "softmax",
+]

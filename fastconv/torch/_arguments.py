@@ -1,4 +1,5 @@
 """Arguments of the functions: checked, and in the form the operations take."""
+
 from __future__ import annotations
 
 from functools import lru_cache, wraps
@@ -11,12 +12,22 @@ from ..nn.convolution import Keywords
 from ..nn.transpose import output_shape
 from ._memory import DTYPES
 
-__all__ = ["activation_of", "check", "large_size", "operands", "pool_window", "refusal", "split_activation",
-           "window_of"]
+__all__ = [
+    "activation_of",
+    "check",
+    "large_size",
+    "operands",
+    "pool_window",
+    "refusal",
+    "split_activation",
+    "window_of",
+]
 
 # The activations whose output tells their gradient, by the parameter's sign: torch.compile cannot ask the core.
-_FUSED = {sign: frozenset(number for number in ACTIVATIONS.values() if _core.activation_from_output(number, sign))
-          for sign in (-1, 0, 1)}
+_FUSED = {
+    sign: frozenset(number for number in ACTIVATIONS.values() if _core.activation_from_output(number, sign))
+    for sign in (-1, 0, 1)
+}
 
 
 def refusal(x) -> str | None:
@@ -46,7 +57,8 @@ def check(x, name: str, rank: int | None = None) -> None:
         reason = refusal(x)
         if reason is not None:
             raise TypeError(
-                f"`{name}` must be a dense float16, bfloat16, float32 or float64 tensor on the CPU: {reason}")
+                f"`{name}` must be a dense float16, bfloat16, float32 or float64 tensor on the CPU: {reason}"
+            )
     if rank is not None and x.ndim != rank:
         raise ValueError(f"`{name}` must have {rank} dimensions; received shape {tuple(x.shape)}")
 
@@ -77,8 +89,9 @@ def _remembered(checked):
             return checked(*given)
         try:
             return known(*given)
-        except TypeError:   # a list, which cannot be looked up, or a wrong argument, which says so here
+        except TypeError:  # a list, which cannot be looked up, or a wrong argument, which says so here
             return checked(*given)
+
     return options
 
 
@@ -110,8 +123,14 @@ def split_activation(activation, alpha):
 def window_of(strides, padding, dilation_rate, groups, data_format, activation, alpha):
     """The arguments that the convolutions share, and the activation that has to be an operation of its own, or None."""
     fused, after = split_activation(activation, alpha)
-    return (_args.pair(strides, "strides"), _paddings(padding), _args.pair(dilation_rate, "dilation_rate"),
-            _args.integer(groups, "groups", 1), _is_first(data_format), *fused), after
+    return (
+        _args.pair(strides, "strides"),
+        _paddings(padding),
+        _args.pair(dilation_rate, "dilation_rate"),
+        _args.integer(groups, "groups", 1),
+        _is_first(data_format),
+        *fused,
+    ), after
 
 
 @_remembered

@@ -3,6 +3,7 @@
 The operations share their last arguments: strides, padding as (top, bottom, left, right) or () for 'same', dilation,
 groups, channels_first, activation and alpha.
 """
+
 from __future__ import annotations
 
 from functools import lru_cache
@@ -20,8 +21,20 @@ _WINDOW_ARGUMENTS = 7
 
 
 @lru_cache(1024)
-def _geometry(dtype, planes, x_shape, kernel_shape, precision, strides, padding, dilation, groups, channels_first,
-              activation, alpha):
+def _geometry(
+    dtype,
+    planes,
+    x_shape,
+    kernel_shape,
+    precision,
+    strides,
+    padding,
+    dilation,
+    groups,
+    channels_first,
+    activation,
+    alpha,
+):
     """(C geometry, output shape); it keeps the precision it was made under."""
     pairs = (padding[:2], padding[2:]) if padding else "same"
     keywords = Keywords(strides, pairs, dilation, groups, data_format(planes))
@@ -33,8 +46,17 @@ def _geometry(dtype, planes, x_shape, kernel_shape, precision, strides, padding,
 
 def geometry(x, planes, kernel, strides, padding, dilation, *rest, x_shape=None):
     """The same for tensors, x's memory having its channels first (`planes`) or last."""
-    return _geometry(x.dtype, planes, tuple(x.shape if x_shape is None else x_shape), tuple(kernel.shape),
-                     _core.get_precision(), tuple(strides), tuple(padding), tuple(dilation), *rest)
+    return _geometry(
+        x.dtype,
+        planes,
+        tuple(x.shape if x_shape is None else x_shape),
+        tuple(kernel.shape),
+        _core.get_precision(),
+        tuple(strides),
+        tuple(padding),
+        tuple(dilation),
+        *rest,
+    )
 
 
 def _shape(x, kernel, window) -> tuple:
@@ -82,20 +104,33 @@ def _conv2d_jvp(ctx, dx, dkernel, dbias):
     x, kernel, y = primals(ctx)
     *plain, number, alpha = ctx.window
     plain = *plain, 0, 0.0
-    dz = added(None if dx is None else conv2d(dx, kernel, None, *plain),
-               None if dkernel is None else conv2d(x, dkernel, None, *plain), _spread_bias(dbias, ctx))
+    dz = added(
+        None if dx is None else conv2d(dx, kernel, None, *plain),
+        None if dkernel is None else conv2d(x, dkernel, None, *plain),
+        _spread_bias(dbias, ctx),
+    )
     return dz if y is None else activation_grad(y, dz, number, alpha, True)
 
 
 conv2d = Op(
-    "conv2d", f"(Tensor x, Tensor kernel, Tensor? bias, {_WINDOW}) -> Tensor", 3,
-    run=_conv2d, fake=_conv2d_fake, setup=_setup_conv2d, backward=_conv2d_backward, jvp=_conv2d_jvp)
+    "conv2d",
+    f"(Tensor x, Tensor kernel, Tensor? bias, {_WINDOW}) -> Tensor",
+    3,
+    run=_conv2d,
+    fake=_conv2d_fake,
+    setup=_setup_conv2d,
+    backward=_conv2d_backward,
+    jvp=_conv2d_jvp,
+)
 
 
 def _grads_like(x, kernel, wanted, channels_first, planes):
     """Memory for the gradients of x, kernel and bias; without elements for those that are not wanted."""
-    return (empty(x, x.shape, channels_first, planes) if wanted[0] else x.new_empty(0),
-            kernel.new_empty(kernel.shape if wanted[1] else 0), kernel.new_empty(kernel.shape[3] if wanted[2] else 0))
+    return (
+        empty(x, x.shape, channels_first, planes) if wanted[0] else x.new_empty(0),
+        kernel.new_empty(kernel.shape if wanted[1] else 0),
+        kernel.new_empty(kernel.shape[3] if wanted[2] else 0),
+    )
 
 
 def _conv2d_grads(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted, *window):
@@ -107,8 +142,10 @@ def _conv2d_grads(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted, *wi
     kernel, dy = kernel.contiguous(), stored(dy, channels_first, planes)
     y = None if y is None else stored(y, channels_first, planes)
     grads = _grads_like(x, kernel, wanted, channels_first, planes)
-    core.grads(*map(address, (x, kernel, y, dy)),
-                   *(address(grad) if given else None for grad, given in zip(grads, wanted, strict=True)))
+    core.grads(
+        *map(address, (x, kernel, y, dy)),
+        *(address(grad) if given else None for grad, given in zip(grads, wanted, strict=True)),
+    )
     return grads
 
 
@@ -161,8 +198,10 @@ def _conv2d_grads_jvp(ctx, dx, dkernel, ddy, dy_of_y):
     dz, ddz = dy, ddy
     if y is not None:
         dz = activation_grad(y, dy, number, alpha, True)
-        ddz = added(None if ddy is None else activation_grad(y, ddy, number, alpha, True),
-                    None if dy_of_y is None else spread(y, dy * dy_of_y, number, alpha, True))
+        ddz = added(
+            None if ddy is None else activation_grad(y, ddy, number, alpha, True),
+            None if dy_of_y is None else spread(y, dy * dy_of_y, number, alpha, True),
+        )
     parts = [(None, None, None) if ddz is None else grads(x, kernel, ddz, *ctx.wanted)]
     if dkernel is not None and ctx.wanted[0]:
         parts.append((grads(x, dkernel, dz, True, False, False)[0], None, None))
@@ -174,9 +213,14 @@ def _conv2d_grads_jvp(ctx, dx, dkernel, ddy, dy_of_y):
 conv2d_grads = Op(
     "conv2d_grads",
     "(Tensor x, Tensor kernel, Tensor dy, Tensor? y, bool dx_wanted, bool dkernel_wanted, bool dbias_wanted, "
-    f"{_WINDOW}) -> (Tensor, Tensor, Tensor)", 4,
-    run=_conv2d_grads, fake=_conv2d_grads_fake, setup=_setup_conv2d_grads, backward=_conv2d_grads_backward,
-    jvp=_conv2d_grads_jvp)
+    f"{_WINDOW}) -> (Tensor, Tensor, Tensor)",
+    4,
+    run=_conv2d_grads,
+    fake=_conv2d_grads_fake,
+    setup=_setup_conv2d_grads,
+    backward=_conv2d_grads_backward,
+    jvp=_conv2d_grads_jvp,
+)
 
 
 def _conv2d_transpose(x, kernel, bias, size, *window):
@@ -186,8 +230,10 @@ def _conv2d_transpose(x, kernel, bias, size, *window):
     shape = _large_shape(x, kernel, size, channels_first)
     core, small = geometry(x, planes, kernel, *plain, 0, 0.0, x_shape=shape)
     if x.shape != small:
-        raise ValueError(f"`output_padding` must leave `x` the shape that a convolution of the result, {shape}, has: "
-                         f"{small}; received `x` of shape {tuple(x.shape)}")
+        raise ValueError(
+            f"`output_padding` must leave `x` the shape that a convolution of the result, {shape}, has: "
+            f"{small}; received `x` of shape {tuple(x.shape)}"
+        )
     kernel, y = kernel.contiguous(), empty(x, shape, channels_first, planes)
     core.input_grad(address(x), address(kernel), address(y))
     if bias is not None:
@@ -232,12 +278,21 @@ def _conv2d_transpose_jvp(ctx, dx, dkernel, dbias):
     *plain, number, alpha = ctx.window
     size = sizes(ctx.shapes[0], plain[4])[1:3]
     plain = *plain, 0, 0.0
-    dz = added(None if dx is None else conv2d_transpose(dx, kernel, None, size, *plain),
-               None if dkernel is None else conv2d_transpose(x, dkernel, None, size, *plain), _spread_bias(dbias, ctx))
+    dz = added(
+        None if dx is None else conv2d_transpose(dx, kernel, None, size, *plain),
+        None if dkernel is None else conv2d_transpose(x, dkernel, None, size, *plain),
+        _spread_bias(dbias, ctx),
+    )
     return dz if y is None else activation_grad(y, dz, number, alpha, True)
 
 
 conv2d_transpose = Op(
-    "conv2d_transpose", f"(Tensor x, Tensor kernel, Tensor? bias, SymInt[] size, {_WINDOW}) -> Tensor", 3,
-    run=_conv2d_transpose, fake=_conv2d_transpose_fake, setup=_setup_conv2d_transpose,
-    backward=_conv2d_transpose_backward, jvp=_conv2d_transpose_jvp)
+    "conv2d_transpose",
+    f"(Tensor x, Tensor kernel, Tensor? bias, SymInt[] size, {_WINDOW}) -> Tensor",
+    3,
+    run=_conv2d_transpose,
+    fake=_conv2d_transpose_fake,
+    setup=_setup_conv2d_transpose,
+    backward=_conv2d_transpose_backward,
+    jvp=_conv2d_transpose_jvp,
+)

@@ -1,4 +1,5 @@
 """A layer of neurons on rows, and its gradients. The last arguments of both are activation and alpha."""
+
 from __future__ import annotations
 
 from .. import _core
@@ -38,14 +39,24 @@ def _dense_backward(ctx, dy):
 
 def _dense_jvp(ctx, dx, dkernel, dbias):
     x, kernel, y = primals(ctx)
-    dz = added(None if dx is None else dx @ kernel, None if dkernel is None else x @ dkernel,
-               None if dbias is None else dbias.expand(ctx.shapes[0]))
+    dz = added(
+        None if dx is None else dx @ kernel,
+        None if dkernel is None else x @ dkernel,
+        None if dbias is None else dbias.expand(ctx.shapes[0]),
+    )
     return dz if y is None else activation_grad(y, dz, *ctx.how, True)
 
 
 dense = Op(
-    "dense", "(Tensor x, Tensor kernel, Tensor? bias, int activation, float alpha) -> Tensor", 3,
-    run=_dense, fake=_dense_fake, setup=_setup_dense, backward=_dense_backward, jvp=_dense_jvp)
+    "dense",
+    "(Tensor x, Tensor kernel, Tensor? bias, int activation, float alpha) -> Tensor",
+    3,
+    run=_dense,
+    fake=_dense_fake,
+    setup=_setup_dense,
+    backward=_dense_backward,
+    jvp=_dense_jvp,
+)
 
 
 def _dense_grads(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted, *how):
@@ -55,13 +66,17 @@ def _dense_grads(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted, *how
     grads = _dense_grads_fake(x, kernel, dy, y, *wanted)
     _geometry(x, kernel, *how).grads(
         *map(address, (x, kernel, y, dy)),
-        *(address(grad) if given else None for grad, given in zip(grads, wanted, strict=True)))
+        *(address(grad) if given else None for grad, given in zip(grads, wanted, strict=True)),
+    )
     return grads
 
 
 def _dense_grads_fake(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted, *_):
-    return (x.new_empty(x.shape if dx_wanted else 0), kernel.new_empty(kernel.shape if dkernel_wanted else 0),
-            kernel.new_empty(kernel.shape[1] if dbias_wanted else 0))
+    return (
+        x.new_empty(x.shape if dx_wanted else 0),
+        kernel.new_empty(kernel.shape if dkernel_wanted else 0),
+        kernel.new_empty(kernel.shape[1] if dbias_wanted else 0),
+    )
 
 
 def _setup_dense_grads(ctx, inputs, output):
@@ -99,17 +114,26 @@ def _dense_grads_jvp(ctx, dx, dkernel, ddy, dy_of_y):
     dz, ddz = dy, ddy
     if y is not None:
         dz = activation_grad(y, dy, *ctx.how, True)
-        ddz = added(None if ddy is None else activation_grad(y, ddy, *ctx.how, True),
-                    None if dy_of_y is None else spread(y, dy * dy_of_y, *ctx.how, True))
-    parts = ((None if ddz is None else ddz @ kernel.mT, None if dkernel is None else dz @ dkernel.mT),
-             (None if ddz is None else x.mT @ ddz, None if dx is None else dx.mT @ dz),
-             (None if ddz is None else ddz.sum(0),))
+        ddz = added(
+            None if ddy is None else activation_grad(y, ddy, *ctx.how, True),
+            None if dy_of_y is None else spread(y, dy * dy_of_y, *ctx.how, True),
+        )
+    parts = (
+        (None if ddz is None else ddz @ kernel.mT, None if dkernel is None else dz @ dkernel.mT),
+        (None if ddz is None else x.mT @ ddz, None if dx is None else dx.mT @ dz),
+        (None if ddz is None else ddz.sum(0),),
+    )
     return tuple(added(*part) if given else None for part, given in zip(parts, ctx.wanted, strict=True))
 
 
 _dense_grads_op = Op(
     "dense_grads",
     "(Tensor x, Tensor kernel, Tensor dy, Tensor? y, bool dx_wanted, bool dkernel_wanted, bool dbias_wanted, "
-    "int activation, float alpha) -> (Tensor, Tensor, Tensor)", 4,
-    run=_dense_grads, fake=_dense_grads_fake, setup=_setup_dense_grads, backward=_dense_grads_backward,
-    jvp=_dense_grads_jvp)
+    "int activation, float alpha) -> (Tensor, Tensor, Tensor)",
+    4,
+    run=_dense_grads,
+    fake=_dense_grads_fake,
+    setup=_setup_dense_grads,
+    backward=_dense_grads_backward,
+    jvp=_dense_grads_jvp,
+)

@@ -1,4 +1,5 @@
 """Activations and softmax."""
+
 from __future__ import annotations
 
 import math
@@ -87,17 +88,32 @@ def _activation_jvp(ctx, dx):
 
 def _activation_grad_jvp(ctx, dknown, ddy):
     known, dy = primals(ctx)
-    return added(None if dknown is None else spread(known, dy * dknown, *ctx.how),
-                 None if ddy is None else activation_grad(known, ddy, *ctx.how))
+    return added(
+        None if dknown is None else spread(known, dy * dknown, *ctx.how),
+        None if ddy is None else activation_grad(known, ddy, *ctx.how),
+    )
 
 
 activation = Op(
-    "activation", "(Tensor x, int activation, float alpha) -> Tensor", 1,
-    run=_activate, fake=_empty, setup=_setup_activation, backward=_activation_backward, jvp=_activation_jvp)
+    "activation",
+    "(Tensor x, int activation, float alpha) -> Tensor",
+    1,
+    run=_activate,
+    fake=_empty,
+    setup=_setup_activation,
+    backward=_activation_backward,
+    jvp=_activation_jvp,
+)
 activation_grad = Op(
-    "activation_grad", "(Tensor known, Tensor dy, int activation, float alpha, bool from_output) -> Tensor", 2,
-    run=_activate_grad, fake=_empty, setup=_setup_activation_grad, backward=_activation_grad_backward,
-    jvp=_activation_grad_jvp)
+    "activation_grad",
+    "(Tensor known, Tensor dy, int activation, float alpha, bool from_output) -> Tensor",
+    2,
+    run=_activate_grad,
+    fake=_empty,
+    setup=_setup_activation_grad,
+    backward=_activation_grad_backward,
+    jvp=_activation_grad_jvp,
+)
 
 
 def spread(known, product, number, alpha, from_output):
@@ -109,7 +125,7 @@ def spread(known, product, number, alpha, from_output):
 
 def _gelu_tanh(x, alpha):
     scale, cubic = math.sqrt(2 / math.pi), 0.044715
-    t = torch.tanh(scale * (x + cubic * x ** 3))
+    t = torch.tanh(scale * (x + cubic * x**3))
     slope, bend = scale * (1 + 3 * cubic * x * x), 6 * scale * cubic * x
     return (1 - t * t) * (slope + 0.5 * x * bend - x * t * slope * slope)
 
@@ -174,8 +190,14 @@ def _setup_relu_grad(ctx, inputs, output):
 def _relu_grad_backward(ctx, ddx):
     """dx = dy f'(x), where f' is constant on both sides of its steps."""
     (x,) = ctx.saved_tensors
-    return (torch.zeros_like(x) if ctx.needs_input_grad[0] else None,
-            relu_grad(x, ddx, *ctx.parameters) if ctx.needs_input_grad[1] else None, None, None, None, None)
+    return (
+        torch.zeros_like(x) if ctx.needs_input_grad[0] else None,
+        relu_grad(x, ddx, *ctx.parameters) if ctx.needs_input_grad[1] else None,
+        None,
+        None,
+        None,
+        None,
+    )
 
 
 def _relu_jvp(ctx, dx):
@@ -190,12 +212,25 @@ def _relu_grad_jvp(ctx, _, ddy):
 
 _RELU_SCHEMA = "float negative_slope, float threshold, float low, float high) -> Tensor"
 relu = Op(
-    "relu", f"(Tensor x, {_RELU_SCHEMA}", 1,
-    run=_relu, fake=_empty, setup=_setup_relu, backward=_relu_backward, jvp=_relu_jvp)
+    "relu",
+    f"(Tensor x, {_RELU_SCHEMA}",
+    1,
+    run=_relu,
+    fake=_empty,
+    setup=_setup_relu,
+    backward=_relu_backward,
+    jvp=_relu_jvp,
+)
 relu_grad = Op(
-    "relu_grad", f"(Tensor x, Tensor dy, {_RELU_SCHEMA}", 2,
-    run=_relu_grad, fake=_empty, setup=_setup_relu_grad, backward=_relu_grad_backward,
-    jvp=_relu_grad_jvp)
+    "relu_grad",
+    f"(Tensor x, Tensor dy, {_RELU_SCHEMA}",
+    2,
+    run=_relu_grad,
+    fake=_empty,
+    setup=_setup_relu_grad,
+    backward=_relu_grad_backward,
+    jvp=_relu_grad_jvp,
+)
 
 
 def _rows(x: torch.Tensor, axis: int) -> tuple[torch.Tensor, tuple[int, int, int]]:
@@ -205,7 +240,7 @@ def _rows(x: torch.Tensor, axis: int) -> tuple[torch.Tensor, tuple[int, int, int
     if not x.is_contiguous():
         axes = _axes(x)
         shape, axis = [shape[a] for a in axes], axes.index(axis)
-    return x, (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1:]))
+    return x, (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
 
 
 def _softmax(x, axis):
@@ -241,8 +276,11 @@ def _softmax_grad_backward(ctx, ddx):
     """dx = y (dy - sum(y dy)), linear in dy, quadratic in y."""
     y, dy = ctx.saved_tensors
     mean = (y * dy).sum(ctx.axis, keepdim=True)
-    return (ddx * (dy - mean) - dy * (ddx * y).sum(ctx.axis, keepdim=True)) if ctx.needs_input_grad[0] else None, (
-        softmax_grad(y, ddx, ctx.axis) if ctx.needs_input_grad[1] else None), None
+    return (
+        (ddx * (dy - mean) - dy * (ddx * y).sum(ctx.axis, keepdim=True)) if ctx.needs_input_grad[0] else None,
+        (softmax_grad(y, ddx, ctx.axis) if ctx.needs_input_grad[1] else None),
+        None,
+    )
 
 
 def _softmax_jvp(ctx, dx):
@@ -262,9 +300,22 @@ def _softmax_grad_jvp(ctx, change, ddy):
 
 
 softmax = Op(
-    "softmax", "(Tensor x, int axis) -> Tensor", 1,
-    run=_softmax, fake=_empty, setup=_setup_softmax, backward=_softmax_backward, jvp=_softmax_jvp)
+    "softmax",
+    "(Tensor x, int axis) -> Tensor",
+    1,
+    run=_softmax,
+    fake=_empty,
+    setup=_setup_softmax,
+    backward=_softmax_backward,
+    jvp=_softmax_jvp,
+)
 softmax_grad = Op(
-    "softmax_grad", "(Tensor y, Tensor dy, int axis) -> Tensor", 2,
-    run=_softmax_grad, fake=_empty, setup=_setup_softmax_grad, backward=_softmax_grad_backward,
-    jvp=_softmax_grad_jvp)
+    "softmax_grad",
+    "(Tensor y, Tensor dy, int axis) -> Tensor",
+    2,
+    run=_softmax_grad,
+    fake=_empty,
+    setup=_setup_softmax_grad,
+    backward=_softmax_grad_backward,
+    jvp=_softmax_grad_jvp,
+)

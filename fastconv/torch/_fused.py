@@ -1,4 +1,5 @@
 """A convolution and the pooling after it, in one pass."""
+
 from __future__ import annotations
 
 from . import _convolution, _pooling

@@ -1,4 +1,5 @@
 """Operations as torch knows them: for the dispatcher, autograd, tracing and vmap; and the short way past all these."""
+
 from __future__ import annotations
 
 import sys
@@ -17,15 +18,24 @@ _VMAP = torch._C._dispatch_key_parse("VmapMode")
 
 def _is_plain(tensor: torch.Tensor | None) -> bool:
     """Whether this is memory of the CPU and nothing else."""
-    return tensor is None or (type(tensor) in _PLAIN and tensor.is_cpu and tensor.layout is torch.strided
-                              and not tensor.is_neg() and not tensor.is_nested
-                              and not torch._C._functorch.is_functorch_wrapped_tensor(tensor))
+    return tensor is None or (
+        type(tensor) in _PLAIN
+        and tensor.is_cpu
+        and tensor.layout is torch.strided
+        and not tensor.is_neg()
+        and not tensor.is_nested
+        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    )
 
 
 def _is_seen(tensors) -> bool:
     """Whether the dispatcher has to know of an operation on these."""
-    return (not all(map(_is_plain, tensors)) or torch._C._len_torch_dispatch_stack() > 0
-            or bool(torch.jit.is_tracing()) or torch._C._dispatch_tls_is_dispatch_key_included(_VMAP))
+    return (
+        not all(map(_is_plain, tensors))
+        or torch._C._len_torch_dispatch_stack() > 0
+        or bool(torch.jit.is_tracing())
+        or torch._C._dispatch_tls_is_dispatch_key_included(_VMAP)
+    )
 
 
 def _wants_gradient(tensors) -> bool:
@@ -76,12 +86,18 @@ def added(*parts: torch.Tensor | None) -> torch.Tensor | None:
 
 def is_unobserved(*tensors: torch.Tensor | None) -> bool:
     """Whether nothing but the result of an operation on these matters: no gradient, transform or trace."""
-    return not (torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or _is_seen(tensors)
-                or _wants_gradient(tensors) or _may_have_tangents())
+    return not (
+        torch.compiler.is_compiling()
+        or torch._C._are_functorch_transforms_active()
+        or _is_seen(tensors)
+        or _wants_gradient(tensors)
+        or _may_have_tangents()
+    )
 
 
-def _register(name: str, schema: str, run: Callable, fake: Callable, setup: Callable,
-              backward: Callable) -> torch._ops.OpOverload:
+def _register(
+    name: str, schema: str, run: Callable, fake: Callable, setup: Callable, backward: Callable
+) -> torch._ops.OpOverload:
     """torch.ops.fastconv.<name>.
 
     What torch.library.custom_op makes of these imports torch.compile's machinery when it is first called, with it
@@ -99,6 +115,7 @@ def _only_of_something(backward: Callable) -> Callable:
         if all(grad is None for grad in grads):
             return (None,) * len(ctx.needs_input_grad)
         return backward(ctx, *grads)
+
     return of_something
 
 
@@ -106,6 +123,7 @@ def _with_shapes(setup: Callable) -> Callable:
     def with_shapes(ctx, inputs, output):
         setup(ctx, inputs, output)
         ctx.shapes = [y.shape for y in (output if isinstance(output, tuple) else (output,))]
+
     return with_shapes
 
 
@@ -114,14 +132,18 @@ def _in_every_level(jvp: Callable) -> Callable:
 
     Its zeros are tensors: torch takes no None.
     """
+
     def of_every_level(ctx, *tangents):
         with forward_ad._set_fwd_grad_enabled(torch._C._are_functorch_transforms_active()):
             tangents = _primals(tangents)
             changes = jvp(ctx, *tangents)
             like = next(tangent for tangent in tangents if tangent is not None)
-            full = [like.new_zeros(shape) if change is None else change for change, shape in zip(
-                changes if isinstance(changes, tuple) else (changes,), ctx.shapes, strict=True)]
+            full = [
+                like.new_zeros(shape) if change is None else change
+                for change, shape in zip(changes if isinstance(changes, tuple) else (changes,), ctx.shapes, strict=True)
+            ]
         return tuple(full) if isinstance(changes, tuple) else full[0]
+
     return of_every_level
 
 
@@ -150,8 +172,18 @@ class Op:
         for zeros.
     """
 
-    def __init__(self, name: str, schema: str, tensors: int, *, run: Callable, fake: Callable, setup: Callable,
-                 backward: Callable, jvp: Callable):
+    def __init__(
+        self,
+        name: str,
+        schema: str,
+        tensors: int,
+        *,
+        run: Callable,
+        fake: Callable,
+        setup: Callable,
+        backward: Callable,
+        jvp: Callable,
+    ):
         self._run, self._tensors = run, tensors
         backward = _only_of_something(backward)
         self._op = _register(name, schema, run, fake, setup, backward)
@@ -168,15 +200,19 @@ class Op:
             return type(name, (torch.autograd.Function,), methods)
 
         self._function = function(
-            forward=forward, backward=lambda ctx, *grads: (*backward(ctx, *grads)[:tensors], None))
+            forward=forward, backward=lambda ctx, *grads: (*backward(ctx, *grads)[:tensors], None)
+        )
         # torch.func and forward mode know no autograd of registered operations, only this form, slower to call.
         self._transformed = function(
-            forward=self.__call__, setup_context=_with_shapes(setup),
-            backward=lambda ctx, *grads: _uncompiled(backward, ctx, *grads), vmap=self._over_batch,
-            jvp=_in_every_level(lambda ctx, *tangents: jvp(ctx, *tangents[:tensors])))
+            forward=self.__call__,
+            setup_context=_with_shapes(setup),
+            backward=lambda ctx, *grads: _uncompiled(backward, ctx, *grads),
+            vmap=self._over_batch,
+            jvp=_in_every_level(lambda ctx, *tangents: jvp(ctx, *tangents[:tensors])),
+        )
 
     def __call__(self, *args):
-        tensors = args[:self._tensors]
+        tensors = args[: self._tensors]
         if _may_have_tangents() or torch._C._are_functorch_transforms_active():
             return _uncompiled(self._transformed.apply, *args)
         if torch.compiler.is_compiling():
@@ -184,16 +220,18 @@ class Op:
         if _is_seen(tensors):
             return self._op(*args)
         if _wants_gradient(tensors):
-            return self._function.apply(*tensors, args[self._tensors:])
+            return self._function.apply(*tensors, args[self._tensors :])
         return self._run(*args)
 
     def _over_batch(self, info, in_dims, *args):
         """torch.vmap: one call for each member of the batch."""
         results = []
         for member in range(info.batch_size):
-            tensors = (arg if dim is None else arg.select(dim, member)
-                       for arg, dim, _ in zip(args, in_dims, range(self._tensors), strict=False))
-            results.append(self(*tensors, *args[self._tensors:]))
+            tensors = (
+                arg if dim is None else arg.select(dim, member)
+                for arg, dim, _ in zip(args, in_dims, range(self._tensors), strict=False)
+            )
+            results.append(self(*tensors, *args[self._tensors :]))
         if isinstance(results[0], tuple):
             return tuple(map(torch.stack, zip(*results, strict=True))), (0,) * len(results[0])
         return torch.stack(results), 0

@@ -1,4 +1,5 @@
 """Tensors as the core sees them: numbers of dtypes, addresses, and where the channels of an image lie."""
+
 from __future__ import annotations
 
 import torch
@@ -49,13 +50,18 @@ def dense(x: torch.Tensor, channels_first: bool, kernel: torch.Tensor | None = N
     As in torch, a result is `torch.channels_last` where x is or the kernel of `torch.nn.Conv2d` was. Where the strides
     do not tell, memory has the order of the axes.
     """
-    if x.is_contiguous():       # Most often, and then mostly at once
+    if x.is_contiguous():  # Most often, and then mostly at once
         n, *size = x.shape
         if not channels_first and (size[2] > 1 or x.stride(3) == 1):
             return x, False
         # An axis of the kernel after the channels lies closer than these.
-        if channels_first and n and size[0] > 1 and (size[1] > 1 or size[2] > 1) and (
-                kernel is None or kernel.stride(1) < kernel.stride(2) * kernel.shape[2]):
+        if (
+            channels_first
+            and n
+            and size[0] > 1
+            and (size[1] > 1 or size[2] > 1)
+            and (kernel is None or kernel.stride(1) < kernel.stride(2) * kernel.shape[2])
+        ):
             return x, True
     image = x if channels_first else x.permute(0, 3, 1, 2)
     last = _is_channels_last(image) or (kernel is not None and _is_channels_last(kernel.permute(3, 2, 0, 1)))
@@ -88,6 +94,6 @@ def windows(shape, channels_first: bool, window, strides, padding, dilation, cha
     out = []
     for axis, (cells, taps, stride, reach) in enumerate(zip(size, window, strides, dilation, strict=True)):
         if padding:
-            cells = cells + sum(padding[2 * axis:2 * axis + 2]) - (taps - 1) * reach
+            cells = cells + sum(padding[2 * axis : 2 * axis + 2]) - (taps - 1) * reach
         out.append((cells + stride - 1) // stride)
     return _args.shape_of(n, *out, channels, data_format(channels_first))

@@ -1,4 +1,5 @@
 """Max and average pooling and their gradients."""
+
 from __future__ import annotations
 
 from functools import lru_cache
@@ -26,8 +27,9 @@ def _geometry(dtype, planes, shape, average, window, strides, padding, channels_
 
 def geometry(dtype, shape, planes, average, window, strides, padding, channels_first):
     """The same for tensors of that dtype and shape, whose memory has its channels first (`planes`) or last."""
-    return _geometry(dtype, planes, tuple(shape), average, tuple(window), tuple(strides), tuple(padding),
-                     channels_first)
+    return _geometry(
+        dtype, planes, tuple(shape), average, tuple(window), tuple(strides), tuple(padding), channels_first
+    )
 
 
 def _pool2d(x, *how):
@@ -130,12 +132,32 @@ def _pick_jvp(ctx, _, dddx):
 
 
 pool2d = Op(
-    "pool2d", f"(Tensor x, {_WINDOW}) -> Tensor", 1,
-    run=_pool2d, fake=_pool2d_fake, setup=_setup_pool2d, backward=_pool2d_backward, jvp=_pool2d_jvp)
+    "pool2d",
+    f"(Tensor x, {_WINDOW}) -> Tensor",
+    1,
+    run=_pool2d,
+    fake=_pool2d_fake,
+    setup=_setup_pool2d,
+    backward=_pool2d_backward,
+    jvp=_pool2d_jvp,
+)
 _pool2d_grad_op = Op(
-    "pool2d_grad", f"(Tensor x, Tensor dy, {_WINDOW}) -> Tensor", 2,
-    run=_pool2d_grad, fake=_pool2d_grad_fake, setup=_setup_pool2d_grad, backward=_pool2d_grad_backward,
-    jvp=_pool2d_grad_jvp)
+    "pool2d_grad",
+    f"(Tensor x, Tensor dy, {_WINDOW}) -> Tensor",
+    2,
+    run=_pool2d_grad,
+    fake=_pool2d_grad_fake,
+    setup=_setup_pool2d_grad,
+    backward=_pool2d_grad_backward,
+    jvp=_pool2d_grad_jvp,
+)
 _max_pool2d_pick = Op(
-    "max_pool2d_pick", f"(Tensor x, Tensor ddx, {_WINDOW}) -> Tensor", 2,
-    run=_pick, fake=_pick_fake, setup=_setup_pool2d_grad, backward=_pick_backward, jvp=_pick_jvp)
+    "max_pool2d_pick",
+    f"(Tensor x, Tensor ddx, {_WINDOW}) -> Tensor",
+    2,
+    run=_pick,
+    fake=_pick_fake,
+    setup=_setup_pool2d_grad,
+    backward=_pick_backward,
+    jvp=_pick_jvp,
+)

@@ -1,4 +1,5 @@
 """Elementwise activations and softmax on tensors: arguments checked and put in the form the operations take."""
+
 from __future__ import annotations
 
 from .. import _args

@@ -1,4 +1,5 @@
 """The functions on tensors: arguments checked and put in the form the operations take."""
+
 from __future__ import annotations
 
 from .. import _args
@@ -8,8 +9,19 @@ from ._arguments import check, large_size, operands, pool_window, split_activati
 __all__ = ["avg_pool2d", "conv2d", "conv2d_pool2d", "conv2d_transpose", "dense", "max_pool2d"]
 
 
-def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1, groups=1, data_format="channels_last",
-           activation=None, alpha=0.0):
+def conv2d(
+    x,
+    kernel,
+    bias=None,
+    *,
+    strides=1,
+    padding="valid",
+    dilation_rate=1,
+    groups=1,
+    data_format="channels_last",
+    activation=None,
+    alpha=0.0,
+):
     """2-D convolution with optional bias and activation, as `fastconv.conv2d`.
 
     Parameters
@@ -69,8 +81,23 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
     return _elementwise.activation(y, *after) if after else y
 
 
-def conv2d_pool2d(x, kernel, bias=None, *, pool="max", pool_size=2, pool_strides=None, pool_padding="valid", strides=1,
-                  padding="valid", dilation_rate=1, groups=1, data_format="channels_last", activation=None, alpha=0.0):
+def conv2d_pool2d(
+    x,
+    kernel,
+    bias=None,
+    *,
+    pool="max",
+    pool_size=2,
+    pool_strides=None,
+    pool_padding="valid",
+    strides=1,
+    padding="valid",
+    dilation_rate=1,
+    groups=1,
+    data_format="channels_last",
+    activation=None,
+    alpha=0.0,
+):
     """`conv2d`, then `max_pool2d` or `avg_pool2d`, as `fastconv.conv2d_pool2d`.
 
     Where no gradient is wanted, both are computed in one pass, and what is pooled is never whole in memory.
@@ -103,15 +130,28 @@ def conv2d_pool2d(x, kernel, bias=None, *, pool="max", pool_size=2, pool_strides
     """
     x, kernel, bias = operands(x, kernel, bias, axis=3)
     window, after = window_of(strides, padding, dilation_rate, groups, data_format, activation, alpha)
-    how = _args.choice(pool, "pool", ("max", "avg")) == "avg", *pool_window(
-        pool_size, pool_strides, pool_padding, data_format)
+    how = (
+        _args.choice(pool, "pool", ("max", "avg")) == "avg",
+        *pool_window(pool_size, pool_strides, pool_padding, data_format),
+    )
     if not after:
         return _fused.conv2d_pool2d(x, kernel, bias, window, how)
     return _pooling.pool2d(_elementwise.activation(_convolution.conv2d(x, kernel, bias, *window), *after), *how)
 
 
-def conv2d_transpose(x, kernel, bias=None, *, strides=1, padding="valid", output_padding=None, dilation_rate=1,
-                     data_format="channels_last", activation=None, alpha=0.0):
+def conv2d_transpose(
+    x,
+    kernel,
+    bias=None,
+    *,
+    strides=1,
+    padding="valid",
+    output_padding=None,
+    dilation_rate=1,
+    data_format="channels_last",
+    activation=None,
+    alpha=0.0,
+):
     """Transposed 2-D convolution with optional bias and activation, as `fastconv.conv2d_transpose`.
 
     Parameters
@@ -186,8 +226,10 @@ def dense(x, kernel, bias=None, *, activation=None, alpha=0.0):
     """
     x, kernel, bias = operands(x, kernel, bias, axis=1, rank=None)
     if not x.ndim or x.shape[-1] != kernel.shape[0]:
-        raise ValueError(f"`kernel` must have a row for each number in the last axis of `x` of shape {tuple(x.shape)}; "
-                         f"received shape {tuple(kernel.shape)}")
+        raise ValueError(
+            f"`kernel` must have a row for each number in the last axis of `x` of shape {tuple(x.shape)}; "
+            f"received shape {tuple(kernel.shape)}"
+        )
     fused, after = split_activation(activation, alpha)
     y = _dense.dense(x if x.ndim == 2 else x.flatten(0, -2) if x.ndim > 2 else x[None], kernel, bias, *fused)
     y = y if x.ndim == 2 else y.reshape(*x.shape[:-1], kernel.shape[1])

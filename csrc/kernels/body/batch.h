@@ -2,16 +2,15 @@
 /* The micro-kernel with images in the lanes: every lane is busy, however few the channels are. Tiles of equally many
  * outs follow one another. */
 #undef BATCH_SHAPES
+/* clang-format off */
 #if VEC_REGISTERS < 32
 #define BATCH_SHAPES(X) X(6, 2) X(6, 1) X(4, 3) X(4, 2) X(3, 3) X(3, 2) X(2, 5) X(2, 4) X(2, 3) X(1, 8) X(1, 4)
 #else
-#define BATCH_SHAPES(X)                                                                                             \
-    X(12, 2)                                                                                                        \
-    X(12, 1)                                                                                                        \
-    X(8, 3)                                                                                                         \
-    X(8, 2) X(8, 1) X(6, 4) X(6, 3) X(6, 2) X(5, 5) X(5, 4) X(5, 3) X(4, 6) X(4, 5) X(4, 4) X(4, 3) X(3, 8) X(3, 6) \
-        X(3, 4) X(2, 8) X(2, 6) X(2, 4) X(1, 8) X(1, 4)
+#define BATCH_SHAPES(X) \
+    X(12, 2) X(12, 1) X(8, 3) X(8, 2) X(8, 1) X(6, 4) X(6, 3) X(6, 2) X(5, 5) X(5, 4) X(5, 3) X(4, 6) X(4, 5) \
+    X(4, 4) X(4, 3) X(3, 8) X(3, 6) X(3, 4) X(2, 8) X(2, 6) X(2, 4) X(1, 8) X(1, 4)
 #endif
+/* clang-format on */
 
 #define BATCH_KERNEL(OUTS, PIXELS)                                                                                   \
     static void TYPED(batch_##OUTS##x##PIXELS)(const fc_batch_block *g) {                                            \

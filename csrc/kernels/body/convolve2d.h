@@ -35,14 +35,14 @@
             }                                                                                                   \
         }                                                                                                       \
         break;
+/* clang-format off */
 #define CONVOLVE2D_STEPS_1(VECTORS, LOAD) CONVOLVE2D_STEP(0, 0, VECTORS, LOAD)
-#define CONVOLVE2D_STEPS_4(VECTORS, LOAD)                                                                              \
-    CONVOLVE2D_STEP(0, 0, VECTORS, LOAD)                                                                               \
-    CONVOLVE2D_STEP(0, 1, VECTORS, LOAD)                                                                               \
-    CONVOLVE2D_STEP(0, 2, VECTORS, LOAD)                                                                               \
-    CONVOLVE2D_STEP(0, 3, VECTORS, LOAD) CONVOLVE2D_STEP(1, 1, VECTORS, LOAD) CONVOLVE2D_STEP(1, 2, VECTORS, LOAD)     \
-        CONVOLVE2D_STEP(1, 3, VECTORS, LOAD) CONVOLVE2D_STEP(2, 2, VECTORS, LOAD) CONVOLVE2D_STEP(2, 3, VECTORS, LOAD) \
-            CONVOLVE2D_STEP(3, 3, VECTORS, LOAD)
+#define CONVOLVE2D_STEPS_4(VECTORS, LOAD) \
+    CONVOLVE2D_STEP(0, 0, VECTORS, LOAD) CONVOLVE2D_STEP(0, 1, VECTORS, LOAD) CONVOLVE2D_STEP(0, 2, VECTORS, LOAD) \
+    CONVOLVE2D_STEP(0, 3, VECTORS, LOAD) CONVOLVE2D_STEP(1, 1, VECTORS, LOAD) CONVOLVE2D_STEP(1, 2, VECTORS, LOAD) \
+    CONVOLVE2D_STEP(1, 3, VECTORS, LOAD) CONVOLVE2D_STEP(2, 2, VECTORS, LOAD) CONVOLVE2D_STEP(2, 3, VECTORS, LOAD) \
+    CONVOLVE2D_STEP(3, 3, VECTORS, LOAD)
+/* clang-format on */
 
 #define CONVOLVE2D_TILE(NAME, ROWS, VECTORS, LOAD, STORE, FOLDS)                                                    \
     __attribute__((noinline)) static void TYPED(convolve2d_##NAME)(const T *taps, size_t tap_pitch, size_t k_h,     \

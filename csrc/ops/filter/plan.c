@@ -62,17 +62,22 @@ static fc_status find_conversions(fc_filter *f) {
     WIDEN(FC_U8, FC_F32, widen_u8)
     WIDEN(FC_I8, FC_F32, widen_i8)
     WIDEN(FC_U16, FC_F32, widen_u16)
-            WIDEN(FC_I16, FC_F32, widen_i16) WIDEN(FC_I32, FC_F64, widen_i32) WIDEN(FC_U8, FC_I16, widen_u8_u16)
-                WIDEN(FC_U8, FC_U16, widen_u8_u16) WIDEN(FC_F16, FC_F32, widen_f16) WIDEN(FC_BF16, FC_F32, widen_bf16)
+    WIDEN(FC_I16, FC_F32, widen_i16)
+    WIDEN(FC_I32, FC_F64, widen_i32)
+    WIDEN(FC_U8, FC_I16, widen_u8_u16)
+    WIDEN(FC_U8, FC_U16, widen_u8_u16)
+    WIDEN(FC_F16, FC_F32, widen_f16)
+    WIDEN(FC_BF16, FC_F32, widen_bf16)
 #undef WIDEN
 #define NARROW(from, to, slot)              \
     if (f->work == from && f->result == to) \
         f->narrow = f->kernels->slot;
-                    NARROW(FC_F32, FC_U8, narrow_u8) NARROW(FC_F32, FC_I8, narrow_i8) NARROW(FC_F32, FC_U16, narrow_u16)
-                        NARROW(FC_F32, FC_I16, narrow_i16) NARROW(FC_F64, FC_I32, narrow_i32)
-                            NARROW(FC_I16, FC_U8, narrow_i16_u8) NARROW(FC_U16, FC_U8, narrow_u16_u8)
+    NARROW(FC_F32, FC_U8, narrow_u8)
+    NARROW(FC_F32, FC_I8, narrow_i8)
+            NARROW(FC_F32, FC_U16, narrow_u16) NARROW(FC_F32, FC_I16, narrow_i16) NARROW(FC_F64, FC_I32, narrow_i32)
+                NARROW(FC_I16, FC_U8, narrow_i16_u8) NARROW(FC_U16, FC_U8, narrow_u16_u8)
 #undef NARROW
-                                return (f->image_type != f->work && !f->widen) ||
+                    return (f->image_type != f->work && !f->widen) ||
             (f->work != f->result && !f->narrow)
         ? FC_BAD_DTYPE
         : FC_OK;

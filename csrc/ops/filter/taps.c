@@ -63,8 +63,11 @@ static void turn(
         TURN(1)
         TURN(2)
         TURN(4)
-        TURN(8) default : for (size_t row = 0; row < rows; row++) for (size_t col = 0; col < cols; col++)
-                              memcpy(to + (col * rows + row) * size, from + (row * pitch + col) * step, size);
+        TURN(8)
+    default:
+        for (size_t row = 0; row < rows; row++)
+            for (size_t col = 0; col < cols; col++)
+                memcpy(to + (col * rows + row) * size, from + (row * pitch + col) * step, size);
     }
 #undef TURN
 }

@@ -247,10 +247,10 @@ static fc_status run_set(const fc_layer *layer, int set, const void *x, const vo
         .name = "winograd_" #SIDE "x" #SIDE "_by_" #TILE,                                                          \
         .serves = serves_##SIDE##_by_##TILE,                                                                       \
         .cost = cost_##SIDE##_by_##TILE,                                                                           \
-        .needs = "a " #SIDE " x " #SIDE " kernel with strides and dilation 1, in float32 or float64; "
-"at precision 'highest' 16 tiles of y too, whole ones", .run = run_##SIDE##_by_##TILE,
-}
-;
+        .needs = "a " #SIDE " x " #SIDE " kernel with strides and dilation 1, in float32 or float64; "             \
+                 "at precision 'highest' 16 tiles of y too, whole ones",                                           \
+        .run = run_##SIDE##_by_##TILE,                                                                             \
+    };
 WINOGRAD(3, 4, FC_WINOGRAD_3X4)
 WINOGRAD(3, 2, FC_WINOGRAD_3X2)
 WINOGRAD(5, 2, FC_WINOGRAD_5X2)

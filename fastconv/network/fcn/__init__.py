@@ -9,6 +9,7 @@
 
 Names of operators and dtypes come from closed tables. No part of a file is code.
 """
+
 from .layout import MAGIC, dtype_named
 from .reader import map_fcn, read_fcn
 from .writer import save_fcn

@@ -1,4 +1,5 @@
 """The attributes that nodes in a ``.fcn`` file may have, and what each may be."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ def _number(value) -> bool:
 
 
 def _integer(value) -> bool:
-    return type(value) is int and -2**63 <= value < 2**63
+    return type(value) is int and -(2**63) <= value < 2**63
 
 
 def _integers(value) -> bool:
@@ -27,8 +28,9 @@ def _integers(value) -> bool:
 
 
 def _pads(value) -> bool:
-    return _word(value) or (type(value) is tuple and all(
-        type(pair) is tuple and len(pair) == 2 and _integers(pair) for pair in value))
+    return _word(value) or (
+        type(value) is tuple and all(type(pair) is tuple and len(pair) == 2 and _integers(pair) for pair in value)
+    )
 
 
 def _function(value) -> bool:
@@ -37,17 +39,18 @@ def _function(value) -> bool:
 
 _KINDS: dict[Callable[[object], bool], str] = {
     _flag: "allowzero antialias ceil_mode center count_include_pad exact exclude_outside exclusive go_backwards "
-           "keepdims largest last negative noop_with_empty_axes normalize positive reset_after reverse upper",
+    "keepdims largest last negative noop_with_empty_axes normalize positive reset_after reverse upper",
     _word: "data_format dtype equation mode policy precision rounding transform",
     _number: "alpha beta bias cubic epsilon high low max_value negative_slope outside scale shift threshold",
     _integers: "axes axis batch_dims block counts destination dilations end groups output_padding output_shape p parts "
-               "perm scales size sizes source start strides window",
+    "perm scales size sizes source start strides window",
     _pads: "pads",
     _function: "activation recurrent_activation",
 }
 ATTRIBUTES = {word: kind for kind, words in _KINDS.items() for word in words.split()}
-_MAY_BE_NONE = frozenset(("activation", "axes", "end", "max_value", "output_padding", "output_shape", "perm",
-                          "precision", "scales", "sizes"))
+_MAY_BE_NONE = frozenset(
+    ("activation", "axes", "end", "max_value", "output_padding", "output_shape", "perm", "precision", "scales", "sizes")
+)
 
 
 def check_attribute(word: str, value) -> None:

@@ -1,4 +1,5 @@
 """The header of a ``.fcn`` file, and the dtypes of its arrays."""
+
 from __future__ import annotations
 
 import struct
@@ -12,7 +13,7 @@ from ..errors import FileError
 
 __all__ = ["ALIGNMENT", "DTYPES", "HEADER_BYTES", "MAGIC", "Header", "dtype_named"]
 
-MAGIC = b"\x89FCN\r\n\x1a\n"       # as of PNG: a transfer as text damages it
+MAGIC = b"\x89FCN\r\n\x1a\n"  # as of PNG: a transfer as text damages it
 VERSION = 1
 ALIGNMENT = 64
 # Magic, byte order, version, bytes of the file, where the table begins, the table's CRC-32, the CRC-32 of all that.
@@ -20,8 +21,21 @@ _FIELDS, _CHECKED = "8s1s3xIQQI24xI", 60
 HEADER_BYTES = 64
 NATIVE = "<" if sys.byteorder == "little" else ">"
 
-DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32",
-          "float64", "bfloat16")
+DTYPES = (
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+    "bfloat16",
+)
 
 
 def dtype_named(name: str) -> np.dtype:
@@ -62,6 +76,7 @@ class Header(NamedTuple):
     >>> Header.parse(Header(64, 64, 0).packed(), "a.fcn")._replace(order="")
     Header(file_bytes=64, table_begin=64, table_checksum=0, order='')
     """
+
     file_bytes: int
     table_begin: int
     table_checksum: int

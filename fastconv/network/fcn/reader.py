@@ -1,4 +1,5 @@
 """Reads a ``.fcn`` file: its table is held against closed lists of words and against the sizes of the file."""
+
 from __future__ import annotations
 
 import inspect
@@ -23,7 +24,7 @@ __all__ = ["map_fcn", "read_fcn"]
 _MAX_AXES = 32
 # Of a table: this many for each node that the limits allow, and some for a network of few nodes.
 _ROW_BYTES, _SOME_BYTES = 512, 1 << 20
-_CONDITION = "If"       # the one name that plans take apart themselves
+_CONDITION = "If"  # the one name that plans take apart themselves
 
 
 def map_fcn(file, source: str, limits: Limits) -> Graph:
@@ -51,7 +52,7 @@ def read_fcn(data: bytes, source: str, limits: Limits) -> Graph:
     """The graph in the bytes of a file, of which it keeps an aligned copy; otherwise as `map_fcn`."""
     room = np.empty(len(data) + ALIGNMENT, np.uint8)
     begin = -room.ctypes.data % ALIGNMENT
-    copy = room[begin:begin + len(data)]
+    copy = room[begin : begin + len(data)]
     copy[:] = np.frombuffer(data, np.uint8)
     copy.flags.writeable = False
     return _Reader(memoryview(copy), source, limits).graph()
@@ -63,8 +64,8 @@ class _Reader:
     def __init__(self, data: memoryview, source: str, limits: Limits):
         self._data, self._source, self._limits = data, source, limits
         self._header = Header.parse(data, source)
-        self._end = HEADER_BYTES        # of the arrays read so far
-        self._spans: dict[int, tuple[int, int]] = {}        # by offset, bytes and checksum
+        self._end = HEADER_BYTES  # of the arrays read so far
+        self._spans: dict[int, tuple[int, int]] = {}  # by offset, bytes and checksum
         self._nodes = 0
 
     def graph(self) -> Graph:
@@ -74,7 +75,9 @@ class _Reader:
             [self._value(row, f"inputs[{i}]") for i, row in enumerate(self._list(table, "inputs", "table"))],
             [self._value(row, f"outputs[{i}]", True) for i, row in enumerate(self._list(table, "outputs", "table"))],
             [self._node(row, f"nodes[{i}]", 0) for i, row in enumerate(rows)],
-            self._constants(self._list(table, "constants", "table")), self._layers(table))
+            self._constants(self._list(table, "constants", "table")),
+            self._layers(table),
+        )
         try:
             graph.check()
         except ValueError as error:
@@ -87,7 +90,7 @@ class _Reader:
         return FileError(f"{self._source}: {place}: {problem}")
 
     def _table(self) -> dict:
-        data = self._data[self._header.table_begin:]
+        data = self._data[self._header.table_begin :]
         most = self._limits.nodes * _ROW_BYTES + _SOME_BYTES
         if len(data) > most:
             raise self._error("table", f"{len(data)} bytes, more than the limit of {most}")
@@ -134,13 +137,15 @@ class _Reader:
         shape, dtype = row.get("shape"), row.get("dtype")
         if not may_be_open or shape is not None:
             shape = self._shape(row, place, may_be_free=True)
-        return Value(self._text(row, "name", place), shape,
-                     None if may_be_open and dtype is None else self._dtype(row, place))
+        return Value(
+            self._text(row, "name", place), shape, None if may_be_open and dtype is None else self._dtype(row, place)
+        )
 
     def _shape(self, row: dict, place: str, may_be_free: bool = False) -> tuple:
         shape = self._list(row, "shape", place)
-        if len(shape) > _MAX_AXES or not all((may_be_free and size is None) or (type(size) is int and size >= 0)
-                                             for size in shape):
+        if len(shape) > _MAX_AXES or not all(
+            (may_be_free and size is None) or (type(size) is int and size >= 0) for size in shape
+        ):
             raise self._error(place, "`shape` must be sizes of few axes")
         return tuple(shape)
 
@@ -166,9 +171,12 @@ class _Reader:
             branches = self._list(attributes, "branches", place)
             if len(branches) != 2 or not inputs:
                 raise self._error(place, "a condition must have an input and two branches")
-            attributes = {"branches": tuple(
-                self._branch(branch, f"{place}.branches[{i}]", (len(inputs) - 1, len(outputs)), depth + 1)
-                for i, branch in enumerate(branches))}
+            attributes = {
+                "branches": tuple(
+                    self._branch(branch, f"{place}.branches[{i}]", (len(inputs) - 1, len(outputs)), depth + 1)
+                    for i, branch in enumerate(branches)
+                )
+            }
         else:
             self._check_inputs(op, inputs, place)
             attributes = {word: self._attribute(word, value, place) for word, value in attributes.items()}
@@ -196,8 +204,9 @@ class _Reader:
         inputs, results = self._names(row, "inputs", place), self._names(row, "results", place)
         if (len(inputs), len(results)) != counts:
             raise self._error(place, "other numbers of inputs or results than the condition's")
-        nodes = tuple(self._node(inner, f"{place}.nodes[{i}]", depth)
-                      for i, inner in enumerate(self._list(row, "nodes", place)))
+        nodes = tuple(
+            self._node(inner, f"{place}.nodes[{i}]", depth) for i, inner in enumerate(self._list(row, "nodes", place))
+        )
         try:
             Graph([Value(name) for name in inputs], [Value(name) for name in results], list(nodes)).check()
         except ValueError as error:
@@ -221,8 +230,11 @@ class _Reader:
         if math.prod(max(size, 1) for size in shape) * dtype.itemsize > most:
             raise self._error(place, f"an array of shape {shape}, more than the limit of {most} bytes")
         nbytes = math.prod(shape) * dtype.itemsize
-        if type(offset) is not int or offset % ALIGNMENT or not (
-                HEADER_BYTES <= offset <= offset + nbytes <= self._header.table_begin):
+        if (
+            type(offset) is not int
+            or offset % ALIGNMENT
+            or not (HEADER_BYTES <= offset <= offset + nbytes <= self._header.table_begin)
+        ):
             raise self._error(place, f"{nbytes} bytes at offset {offset}, which is no place for them")
         self._verify(offset, nbytes, row.get("crc32"), place)
         words = np.frombuffer(self._data, f"{self._header.order}u{dtype.itemsize}", math.prod(shape), offset)
@@ -240,7 +252,7 @@ class _Reader:
             return
         if offset < self._end:
             raise self._error(place, "overlaps an array before it")
-        if zlib.crc32(self._data[offset:offset + nbytes]) != checksum:
+        if zlib.crc32(self._data[offset : offset + nbytes]) != checksum:
             raise self._error(place, "the checksum differs")
         self._spans[offset] = nbytes, checksum
         self._end = offset + nbytes

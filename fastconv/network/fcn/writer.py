@@ -1,4 +1,5 @@
 """Writes a graph into a ``.fcn`` file."""
+
 from __future__ import annotations
 
 import json
@@ -66,13 +67,16 @@ def _sync_folder(folder: str) -> None:
 def _write(graph: Graph, file) -> None:
     file.write(bytes(HEADER_BYTES))
     constants = _write_constants(graph.constants, file)
-    table = json.dumps({
-        "inputs": [_value(value) for value in graph.inputs],
-        "outputs": [_value(value) for value in graph.outputs],
-        "nodes": [_node(node) for node in graph.nodes],
-        "layers": graph.layers,
-        "constants": constants,
-    }, separators=(",", ":")).encode()
+    table = json.dumps(
+        {
+            "inputs": [_value(value) for value in graph.inputs],
+            "outputs": [_value(value) for value in graph.outputs],
+            "nodes": [_node(node) for node in graph.nodes],
+            "layers": graph.layers,
+            "constants": constants,
+        },
+        separators=(",", ":"),
+    ).encode()
     begin = file.tell()
     file.write(table)
     file.seek(0)
@@ -81,7 +85,7 @@ def _write(graph: Graph, file) -> None:
 
 def _write_constants(constants: dict[str, np.ndarray], file) -> list[dict]:
     """The table's rows of arrays, each of which is written once, under however many names it goes."""
-    written: dict[tuple, tuple[int, int]] = {}      # offset and checksum
+    written: dict[tuple, tuple[int, int]] = {}  # offset and checksum
     rows = []
     for name, array in constants.items():
         if array.dtype.name not in DTYPES:
@@ -90,8 +94,9 @@ def _write_constants(constants: dict[str, np.ndarray], file) -> list[dict]:
         if memory not in written:
             written[memory] = _write_array(array, file)
         offset, checksum = written[memory]
-        rows.append({"name": name, "dtype": array.dtype.name, "shape": array.shape, "offset": offset,
-                     "crc32": checksum})
+        rows.append(
+            {"name": name, "dtype": array.dtype.name, "shape": array.shape, "offset": offset, "crc32": checksum}
+        )
     return rows
 
 
@@ -111,8 +116,14 @@ def _value(value: Value) -> dict:
 
 
 def _node(node: Node) -> dict:
-    row = {"op": node.op, "inputs": node.inputs, "outputs": node.outputs, "name": node.name, "kind": node.kind,
-           "attributes": _attributes(node)}
+    row = {
+        "op": node.op,
+        "inputs": node.inputs,
+        "outputs": node.outputs,
+        "name": node.name,
+        "kind": node.kind,
+        "attributes": _attributes(node),
+    }
     return {word: entry for word, entry in row.items() if entry or word in ("op", "inputs", "outputs")}
 
 

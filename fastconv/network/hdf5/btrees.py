@@ -1,4 +1,5 @@
 """B-trees: of symbol tables (version 1), and of fractal heaps' identifiers (version 2)."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ def symbol_nodes(source: Source, address: int | None, place: str, level: int | N
     count = cursor.number(2)
     cursor.skip(16)
     for _ in range(count):
-        cursor.skip(8)              # the key before the child
+        cursor.skip(8)  # the key before the child
         child = cursor.address()
         if found:
             yield from symbol_nodes(source, child, place, found - 1)
@@ -43,7 +44,7 @@ class _Tree:
             raise cursor.error(f"has a B-tree of type {found} and depth {self.depth} where one of type {kind} belongs")
         most = total = (node_size - 10) // self.record_size
         self.count_bytes = _width(most)
-        self.total_bytes = [0]      # by depth of the child
+        self.total_bytes = [0]  # by depth of the child
         for _ in range(self.depth):
             pointer = 8 + self.count_bytes + self.total_bytes[-1]
             most = (node_size - 10 - pointer) // (self.record_size + pointer)
@@ -73,6 +74,6 @@ def _node(source: Source, tree: _Tree, address: int | None, count: int, depth: i
         child, child_count = cursor.address(), cursor.number(tree.count_bytes)
         cursor.skip(tree.total_bytes[depth - 1])
         yield from _node(source, tree, child, child_count, depth - 1, place)
-        yield from found[index:index + 1]
+        yield from found[index : index + 1]
     if not depth:
         yield from found

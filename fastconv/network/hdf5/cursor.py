@@ -1,4 +1,5 @@
 """Bounded reading: a file's bytes, the work spent on them, and cursors that never leave their region."""
+
 from __future__ import annotations
 
 from ..errors import FileError
@@ -48,7 +49,7 @@ class Cursor:
             raise self.error(f"is cut short at byte {self.position}")
         self.source.spend(count + 4)
         start, self.position = self.position, self.position + count
-        return self.source.view[start:self.position]
+        return self.source.view[start : self.position]
 
     def number(self, count: int) -> int:
         return int.from_bytes(self.take(count), "little")

@@ -1,4 +1,5 @@
 """Datatypes, dataspaces, and the NumPy values of the bytes they describe."""
+
 from __future__ import annotations
 
 import math
@@ -109,7 +110,7 @@ def read_shape(cursor: Cursor) -> tuple[int, ...] | None:
         raise cursor.error(f"has {rank} axes; at most {MAX_RANK} are supported")
     if version == 1:
         cursor.skip(6)
-    elif cursor.number(2) >> 8 == 2:        # flags, type
+    elif cursor.number(2) >> 8 == 2:  # flags, type
         return None
     shape = tuple(cursor.number(8) for _ in range(rank))
     if math.prod(size for size in shape if size) >= 2**62:
@@ -128,8 +129,11 @@ def read_values(cursor: Cursor, datatype: Datatype, shape: tuple[int, ...] | Non
     if count * datatype.dtype.itemsize > cursor.left:
         raise cursor.error(f"has {cursor.left} bytes for shape {shape} of {datatype.dtype.itemsize} bytes each")
     # NumPy refuses a count of 0 at the end of a buffer.
-    raw = (np.frombuffer(cursor.source.view, datatype.dtype, count, cursor.position) if count
-           else np.empty(0, datatype.dtype)).reshape(shape)
+    raw = (
+        np.frombuffer(cursor.source.view, datatype.dtype, count, cursor.position)
+        if count
+        else np.empty(0, datatype.dtype)
+    ).reshape(shape)
     if datatype.kind in ("string", "text"):
         return _strings(cursor, datatype, raw, heaps)
     if datatype.kind == "bool":
@@ -141,7 +145,7 @@ def _strings(cursor: Cursor, datatype: Datatype, raw: np.ndarray, heaps: GlobalH
     """str, or nested lists of str."""
     if datatype.kind == "text":
         total = int(raw["length"].sum(dtype=np.uint64))
-        cursor.source.spend(total)      # before the strings take memory
+        cursor.source.spend(total)  # before the strings take memory
         data = [heaps.read(*map(int, reference), cursor.place) for reference in raw.ravel().tolist()]
     else:
         cursor.source.spend(raw.nbytes + raw.size)

@@ -1,4 +1,5 @@
 """The superblock, and the messages of object headers."""
+
 from __future__ import annotations
 
 from ..errors import FileError
@@ -9,7 +10,7 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # Message types.
 DATASPACE, LINK_INFO, DATATYPE, LINK, EXTERNAL, LAYOUT = 0x01, 0x02, 0x03, 0x06, 0x07, 0x08
 FILTERS, ATTRIBUTE, CONTINUATION, SYMBOL_TABLE, ATTRIBUTE_INFO = 0x0B, 0x0C, 0x10, 0x11, 0x15
-SHARED = 0x02       # a flag of messages
+SHARED = 0x02  # a flag of messages
 PLACES = {DATASPACE: "dataspace", DATATYPE: "datatype", LINK: "link", LAYOUT: "layout", ATTRIBUTE: "attribute"}
 
 
@@ -35,7 +36,7 @@ def root_address(source: Source) -> int | None:
 def messages(source: Source, address: int | None, place: str) -> list[tuple[int, int, Cursor]]:
     """(type, flags, body) of every message of the object header at that address."""
     cursor = source.cursor(address, None, place)
-    first = source.view[cursor.position:cursor.position + 4]
+    first = source.view[cursor.position : cursor.position + 4]
     found: list[tuple[int, int, Cursor]] = []
     if first == b"OHDR":
         _version_2(cursor, found)
@@ -81,7 +82,7 @@ def _version_2(cursor: Cursor, found: list) -> None:
             if kind == CONTINUATION:
                 block_2 = _continued(body, cursor.place)
                 block_2.expect(b"OCHK")
-                block_2.end -= min(4, block_2.left)         # the checksum
+                block_2.end -= min(4, block_2.left)  # the checksum
                 blocks.append(block_2)
 
 

@@ -1,11 +1,12 @@
 """Heaps: names of symbol tables, strings of any length, and the messages of large groups."""
+
 from __future__ import annotations
 
 from ..errors import FileError
 from .btrees import records
 from .cursor import Cursor, Source
 
-HUGE_RECORDS = 1            # the type of a B-tree of huge objects by their number
+HUGE_RECORDS = 1  # the type of a B-tree of huge objects by their number
 
 
 class LocalHeap:
@@ -26,7 +27,7 @@ class LocalHeap:
         start = cursor.position
         while cursor.number(1):
             pass
-        return cursor.decode(bytes(cursor.source.view[start:cursor.position - 1]))
+        return cursor.decode(bytes(cursor.source.view[start : cursor.position - 1]))
 
 
 class GlobalHeaps:
@@ -44,7 +45,7 @@ class GlobalHeaps:
         start, size = self._collections[address].get(index, (0, -1))
         if length > size:
             raise FileError(f"{self._source.name}: {place} names a string that its heap does not have")
-        return bytes(self._source.view[start:start + length]).split(b"\0", 1)[0]
+        return bytes(self._source.view[start : start + length]).split(b"\0", 1)[0]
 
     def _objects(self, address: int, place: str):
         head = self._source.cursor(address, 16, place)
@@ -57,7 +58,7 @@ class GlobalHeaps:
             index = cursor.number(2)
             cursor.skip(6)
             size = cursor.number(8)
-            if not index:           # the free space that ends the collection
+            if not index:  # the free space that ends the collection
                 return
             yield index, (cursor.position, size)
             cursor.skip(size + -size % 8)
@@ -108,7 +109,7 @@ class FractalHeap:
     def _managed(self, offset: int, length: int) -> Cursor:
         address, rows, start = self._root, self._root_rows, 0
         size = self._start if not rows else None
-        while rows:                 # an indirect block; rows get fewer at each level
+        while rows:  # an indirect block; rows get fewer at each level
             address, rows, begin, size = self._child(address, rows, offset - start)
             start += begin
         if offset - start + length > size:

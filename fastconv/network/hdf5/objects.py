@@ -1,4 +1,5 @@
 """Groups, datasets and attributes."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from .datatypes import Datatype, read_datatype, read_shape, read_values
 from .heaps import FractalHeap, GlobalHeaps, LocalHeap
 
 MAX_DEPTH = 64
-NAMES, ATTRIBUTE_NAMES = 5, 8       # types of B-trees
+NAMES, ATTRIBUTE_NAMES = 5, 8  # types of B-trees
 LAYOUTS = {0: "compact", 1: "contiguous", 2: "chunked", 3: "virtual"}
 
 

@@ -3,19 +3,10 @@
 Nothing of a file is imported or evaluated: classes of layers are looked up in the tables of `layer`, which the modules
 of families fill.
 """
+
 from __future__ import annotations
 
-from . import (
-    activations,
-    convolutions,
-    core_layers,
-    merges,
-    normalizations,
-    operations,
-    pools,
-    recurrent,
-    reshapes,
-)
+from . import activations, convolutions, core_layers, merges, normalizations, operations, pools, recurrent, reshapes
 from .archive import read_archive
 from .legacy import read_legacy
 from .live import read_live

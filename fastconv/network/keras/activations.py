@@ -1,4 +1,5 @@
 """Activations: by name in a layer's configuration, and as layers."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -9,8 +10,26 @@ from .layer import Layer, Symbol, Unsupported, keras_layer
 __all__ = ["activate", "fused_activation"]
 
 _ALPHA = {"leaky_relu": 0.2, "elu": 1.0}
-_SAME = {"exponential", "gelu", "hard_sigmoid", "hard_silu", "hard_swish", "linear", "mish", "relu", "relu6", "selu",
-         "sigmoid", "silu", "softplus", "softsign", "swish", "tanh", "leaky_relu", "elu"}
+_SAME = {
+    "exponential",
+    "gelu",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "linear",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softplus",
+    "softsign",
+    "swish",
+    "tanh",
+    "leaky_relu",
+    "elu",
+}
 # Classes of layers that a configuration may hold as an activation.
 _AS_LAYERS = {"ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax", "Activation"}
 
@@ -49,12 +68,17 @@ def activate(layer: Layer, x: Symbol, spec) -> Symbol:
         spec = spelled(spec)
     if isinstance(spec, tuple):
         from .layer import LAYERS
+
         return LAYERS[spec[0]](layer.part(spec[0], spec[1], layer.weights), x)
     if spec == "linear":
         return x
     if spec == "hard_sigmoid" and layer.version < 3:
-        return layer.emit("Clip", layer.emit("Add", layer.emit("Mul", x, layer.number(0.2)), layer.number(0.5)),
-                          layer.number(0), layer.number(1))
+        return layer.emit(
+            "Clip",
+            layer.emit("Add", layer.emit("Mul", x, layer.number(0.2)), layer.number(0.5)),
+            layer.number(0),
+            layer.number(1),
+        )
     if spec in _SAME:
         return layer.emit("Activation", x, activation=(_core_name(spec), _ALPHA.get(spec, 0.0)))
     if spec not in _COMPOSED:

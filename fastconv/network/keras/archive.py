@@ -1,4 +1,5 @@
 """A ``.keras`` file: a zip archive of a configuration and weights."""
+
 from __future__ import annotations
 
 import json
@@ -42,8 +43,14 @@ def read_archive(file, name: str, limits: Limits) -> Source:
         raise FileError(f"{name}: config.json describes no model")
     weights = StoredWeights(open_hdf5(stored, f"{name}: model.weights.h5"))
     build = config.get("build_config")
-    return Source(name, kind, inner, weights, major_version(metadata.get("keras_version")),
-                  build if isinstance(build, dict) else None)
+    return Source(
+        name,
+        kind,
+        inner,
+        weights,
+        major_version(metadata.get("keras_version")),
+        build if isinstance(build, dict) else None,
+    )
 
 
 def major_version(text) -> int:

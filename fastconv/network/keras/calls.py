@@ -1,4 +1,5 @@
 """The calls of a Functional model in an order in which each has its inputs."""
+
 from __future__ import annotations
 
 from ..errors import FileError
@@ -28,8 +29,11 @@ class Calls:
         for pending in self._pending.values():
             for reference in references(pending):
                 seen[reference.layer] = max(seen[reference.layer], reference.call)
-        self._first |= {layer["name"]: int(seen[layer["name"]] == calls[layer["name"]]) for layer in layers
-                        if layer["class_name"] in MODELS}
+        self._first |= {
+            layer["name"]: int(seen[layer["name"]] == calls[layer["name"]])
+            for layer in layers
+            if layer["class_name"] in MODELS
+        }
         self._functional = {layer["name"] for layer in layers if layer["class_name"] in ("Functional", "Model")}
 
     def find(self, reference: Reference):

@@ -1,4 +1,5 @@
 """Convolutional layers."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -33,8 +34,12 @@ def _weights(layer, kernels: int = 1) -> list:
 
 def _attributes(layer, kernel: np.ndarray) -> dict:
     rank = kernel.ndim - 2
-    return {"data_format": layer.data_format, "strides": _pair(layer, "strides", rank),
-            "dilations": _pair(layer, "dilation_rate", rank), "pads": _pads(layer, kernel.shape[0])}
+    return {
+        "data_format": layer.data_format,
+        "strides": _pair(layer, "strides", rank),
+        "dilations": _pair(layer, "dilation_rate", rank),
+        "pads": _pads(layer, kernel.shape[0]),
+    }
 
 
 @keras_layer("Conv1D", "Conv2D", "Convolution1D", "Convolution2D")

@@ -1,4 +1,5 @@
 """Dense layers, and those that do nothing in inference."""
+
 from __future__ import annotations
 
 from .activations import fused_activation
@@ -20,8 +21,12 @@ def einsum_dense(layer, x):
     equation = str(layer.config.get("equation", "")).replace(" ", "").replace("...", "")
     operands, _, result = equation.partition("->")
     left, _, right = operands.partition(",")
-    if len(right) != 2 or left[-1:] != right[0] or result != left[:-1] + right[1] or len(set(left + right[1])) != len(
-            left) + 1:
+    if (
+        len(right) != 2
+        or left[-1:] != right[0]
+        or result != left[:-1] + right[1]
+        or len(set(left + right[1])) != len(left) + 1
+    ):
         raise Unsupported(f"EinsumDense of {equation!r}")
     biased = layer.config.get("bias_axes") is not None
     kernel, bias = [*layer.arrays(1 + biased), None][:2]
@@ -29,13 +34,42 @@ def einsum_dense(layer, x):
     return rest(layer.emit("Dense", x, kernel, bias, activation=fused))
 
 
-@keras_layer("Dropout", "SpatialDropout1D", "SpatialDropout2D", "AlphaDropout", "GaussianDropout", "GaussianNoise",
-             "ActivityRegularization", "Identity", "StochasticDepth", "RandomFlip", "RandomRotation", "RandomZoom",
-             "RandomTranslation", "RandomContrast", "RandomBrightness", "RandomHeight", "RandomWidth",
-             "RandomErasing", "RandomHue", "RandomSaturation", "RandomColorJitter", "RandomColorDegeneration",
-             "RandomGrayscale", "RandomInvert", "RandomPosterization", "RandomSharpness", "RandomShear",
-             "RandomGaussianBlur", "RandomPerspective", "RandomElasticTransform", "MixUp", "CutMix", "RandAugment",
-             "AugMix")
+@keras_layer(
+    "Dropout",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "AlphaDropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "ActivityRegularization",
+    "Identity",
+    "StochasticDepth",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomZoom",
+    "RandomTranslation",
+    "RandomContrast",
+    "RandomBrightness",
+    "RandomHeight",
+    "RandomWidth",
+    "RandomErasing",
+    "RandomHue",
+    "RandomSaturation",
+    "RandomColorJitter",
+    "RandomColorDegeneration",
+    "RandomGrayscale",
+    "RandomInvert",
+    "RandomPosterization",
+    "RandomSharpness",
+    "RandomShear",
+    "RandomGaussianBlur",
+    "RandomPerspective",
+    "RandomElasticTransform",
+    "MixUp",
+    "CutMix",
+    "RandAugment",
+    "AugMix",
+)
 def nothing(layer, x):
     """What only training has."""
     return x

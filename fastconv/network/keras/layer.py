@@ -1,4 +1,5 @@
 """A layer of a Keras model while it is turned into nodes, and the table of the kinds of layers that can be."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ __all__ = ["LAYERS", "OPERATIONS", "Layer", "Symbol", "Unsupported", "keras_laye
 @dataclass(frozen=True)
 class Symbol:
     """A value of the graph that is built."""
+
     name: str
 
 
@@ -40,8 +42,9 @@ class Layer:
         What turns the layers inside this one into nodes.
     """
 
-    def __init__(self, graph: Graph, dtype: np.dtype, name: str, kind: str, config: dict, weights, version: int,
-                 builder=None):
+    def __init__(
+        self, graph: Graph, dtype: np.dtype, name: str, kind: str, config: dict, weights, version: int, builder=None
+    ):
         self.graph, self.dtype, self.name, self.kind = graph, dtype, name, kind
         self.config, self.weights, self.version, self.builder = config, weights, version, builder
 
@@ -86,8 +89,10 @@ class Layer:
         """The layer's weights in Keras' order, of which there are as many as one of `counts`."""
         found = self.weights.arrays()
         if len(found) not in counts:
-            raise FileError(f"layer {self.name!r} ({self.kind}) has {len(found)} weights where it needs "
-                            f"{' or '.join(map(str, counts))}")
+            raise FileError(
+                f"layer {self.name!r} ({self.kind}) has {len(found)} weights where it needs "
+                f"{' or '.join(map(str, counts))}"
+            )
         return found
 
     @property
@@ -121,4 +126,5 @@ def _register(table: dict, kinds):
                 raise ValueError(f"there are two functions for {kind}")
             table[kind] = function
         return function
+
     return register

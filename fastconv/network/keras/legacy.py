@@ -1,4 +1,5 @@
 """A legacy ``.h5`` file of a whole model."""
+
 from __future__ import annotations
 
 from ..errors import FileError
@@ -23,10 +24,11 @@ def read_legacy(data, name: str) -> Source:
     spelled = root.attrs.get("model_config")
     if spelled is None:
         raise FileError(f"{name}: no whole model, as it has weights only: save the model, not its weights")
-    config = parse_json(spelled.decode("utf-8", "replace") if isinstance(spelled, bytes) else str(spelled),
-                        f"{name}: model_config")
+    config = parse_json(
+        spelled.decode("utf-8", "replace") if isinstance(spelled, bytes) else str(spelled), f"{name}: model_config"
+    )
     inner = config.get("config")
-    if isinstance(inner, list):     # Sequential of Keras 2.0 to 2.2
+    if isinstance(inner, list):  # Sequential of Keras 2.0 to 2.2
         inner = {"name": "sequential", "layers": inner}
     if not isinstance(config.get("class_name"), str) or not isinstance(inner, dict):
         raise FileError(f"{name}: model_config describes no model")

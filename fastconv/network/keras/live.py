@@ -1,4 +1,5 @@
 """A Keras model that is there already, on any backend."""
+
 from __future__ import annotations
 
 import json

@@ -1,4 +1,5 @@
 """Layers that join several inputs."""
+
 from __future__ import annotations
 
 from .layer import FileError, Layer, Symbol, keras_layer

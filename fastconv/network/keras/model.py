@@ -1,4 +1,5 @@
 """A model's configuration and weights as a graph."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -19,11 +20,12 @@ _MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, TypeError, Va
 
 class Source(NamedTuple):
     """A model as a file or a live one gives it."""
-    name: str           # what errors call it
-    kind: str           # the model's class
+
+    name: str  # what errors call it
+    kind: str  # the model's class
     config: dict
     weights: object
-    version: int        # Keras' major version
+    version: int  # Keras' major version
     build: dict | None = None
 
 
@@ -78,8 +80,10 @@ class _Builder:
             if kind == "Sequential":
                 return [self._sequential_input(config, build)]
             held = {layer["config"].get("name", layer.get("name")): layer["config"] for layer in config["layers"]}
-            return [Value(reference.layer, _shape(_batch_shape(held[reference.layer])), self._dtype)
-                    for _, reference in structure(config["input_layers"])]
+            return [
+                Value(reference.layer, _shape(_batch_shape(held[reference.layer])), self._dtype)
+                for _, reference in structure(config["input_layers"])
+            ]
         except _MALFORMED as error:
             raise FileError(f"{self._source}: the model's inputs are malformed: {error!r}") from None
 
@@ -91,8 +95,9 @@ class _Builder:
         if not shape:
             raise ValueError("the model was never built, its input's shape is not known")
         named = first["class_name"] == "InputLayer"
-        return Value(str(first["config"]["name"]) if named else f"{first['config']['name']}_input", _shape(shape),
-                     self._dtype)
+        return Value(
+            str(first["config"]["name"]) if named else f"{first['config']['name']}_input", _shape(shape), self._dtype
+        )
 
     def outputs(self, kind: str, config: dict, symbols: list[Symbol]) -> list[Value]:
         """The outputs, by the names of layers or of a dict."""
@@ -120,8 +125,11 @@ class _Builder:
             layers = [_entry(layer) for layer in config["layers"]]
         except _MALFORMED as error:
             raise FileError(f"{self._source}: model {prefix or config.get('name')!r} is malformed: {error!r}") from None
-        held = [layer for layer in layers if not _is_operation(layer)
-                and not (kind == "Sequential" and layer["class_name"] == "InputLayer")]
+        held = [
+            layer
+            for layer in layers
+            if not _is_operation(layer) and not (kind == "Sequential" and layer["class_name"] == "InputLayer")
+        ]
         found = weights.layers([(layer["name"], layer["class_name"]) for layer in held])
         by_name = {layer["name"]: part for layer, part in zip(held, found, strict=True)}
         if kind != "Sequential":
@@ -206,7 +214,7 @@ def _operation(layer: Layer, entry: dict, arguments: list, words: dict):
 
 def _is_operation(entry: dict) -> bool:
     kind, module = entry["class_name"], entry.get("module")
-    if module is None:      # a legacy file names no module, but every layer's configuration says whether it is trained
+    if module is None:  # a legacy file names no module, but every layer's configuration says whether it is trained
         return kind in ("TFOpLambda", "SlicingOpLambda") or (kind in OPERATIONS and "trainable" not in entry["config"])
     return module.startswith(("keras.src.ops", "keras.ops"))
 

@@ -1,4 +1,5 @@
 """The calls of layers in a Functional model's configuration, as Keras 2 and Keras 3 write them."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -11,26 +12,31 @@ from .layer import Unsupported
 __all__ = ["MODELS", "Reference", "call_of", "references", "resolve", "structure"]
 
 
-MODELS = ("Functional", "Model", "Sequential")       # classes of models
+MODELS = ("Functional", "Model", "Sequential")  # classes of models
 
 
 class Reference(NamedTuple):
     """An output of one of the calls of a layer."""
+
     layer: str
     call: int
     output: int
 
 
 def _is_reference(value) -> bool:
-    return (isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str)
-            and all(isinstance(number, int) for number in value[1:3]))
+    return (
+        isinstance(value, list)
+        and len(value) in (3, 4)
+        and isinstance(value[0], str)
+        and all(isinstance(number, int) for number in value[1:3])
+    )
 
 
 def call_of(node) -> tuple[list, dict]:
     """(arguments, keywords) of a call, with a `Reference` for each tensor."""
     if isinstance(node, dict):
         return list(_decoded(node["args"])), dict(_decoded(node["kwargs"]))
-    if _is_reference(node):         # one input, not in a list
+    if _is_reference(node):  # one input, not in a list
         node = [node]
     inputs, keywords = [], {}
     for item in node:

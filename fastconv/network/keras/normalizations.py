@@ -1,12 +1,20 @@
 """Normalizing and rescaling layers."""
+
 from __future__ import annotations
 
 import numpy as np
 
 from .layer import Unsupported, keras_layer
 
-__all__ = ["batch_normalization", "group_normalization", "layer_normalization", "layer_scale", "normalization",
-           "rescaling", "unit_normalization"]
+__all__ = [
+    "batch_normalization",
+    "group_normalization",
+    "layer_normalization",
+    "layer_scale",
+    "normalization",
+    "rescaling",
+    "unit_normalization",
+]
 
 
 def _axis(layer, default: int = -1) -> int:
@@ -31,8 +39,16 @@ def batch_normalization(layer, x):
     if layer.config.get("renorm"):
         raise Unsupported("renorm")
     gamma, beta, mean, variance = _affine(layer, 2)
-    return layer.emit("BatchNormalization", x, gamma, beta, mean, variance, axis=_axis(layer),
-                      epsilon=float(layer.config.get("epsilon", 1e-3)))
+    return layer.emit(
+        "BatchNormalization",
+        x,
+        gamma,
+        beta,
+        mean,
+        variance,
+        axis=_axis(layer),
+        epsilon=float(layer.config.get("epsilon", 1e-3)),
+    )
 
 
 @keras_layer("LayerNormalization")
@@ -58,15 +74,28 @@ def _rms_scaling(layer, x, axes, epsilon):
 
 @keras_layer("RMSNormalization")
 def rms_normalization(layer, x):
-    return layer.emit("LayerNormalization", x, layer.arrays(1)[0], axes=(_axis(layer),), center=False,
-                      epsilon=float(layer.config.get("epsilon", 1e-6)))
+    return layer.emit(
+        "LayerNormalization",
+        x,
+        layer.arrays(1)[0],
+        axes=(_axis(layer),),
+        center=False,
+        epsilon=float(layer.config.get("epsilon", 1e-6)),
+    )
 
 
 @keras_layer("GroupNormalization")
 def group_normalization(layer, x):
     gamma, beta = _affine(layer)
-    return layer.emit("GroupNormalization", x, gamma, beta, axis=_axis(layer), groups=int(layer.config["groups"]),
-                      epsilon=float(layer.config.get("epsilon", 1e-3)))
+    return layer.emit(
+        "GroupNormalization",
+        x,
+        gamma,
+        beta,
+        axis=_axis(layer),
+        groups=int(layer.config["groups"]),
+        epsilon=float(layer.config.get("epsilon", 1e-3)),
+    )
 
 
 @keras_layer("UnitNormalization")
@@ -97,16 +126,20 @@ def _numbers(value):
 
 @keras_layer("Normalization")
 def normalization(layer, x):
-    mean, variance = (None if layer.config.get(name) is None else _numbers(layer.config[name])
-                      for name in ("mean", "variance"))
+    mean, variance = (
+        None if layer.config.get(name) is None else _numbers(layer.config[name]) for name in ("mean", "variance")
+    )
     if mean is None or variance is None:
         # Keras also counts what it has seen.
         mean, variance = (np.asarray(array, np.float64) for array in layer.arrays(2, 3)[:2])
     axis = layer.config.get("axis", -1)
     axes = () if axis is None else tuple(int(number) for number in axis) if isinstance(axis, list) else (int(axis),)
     mean, deviation = (
-        layer.emit("AlongAxes", layer.number(values), x, axes=axes) if axes and values.size > 1 else layer.number(
-            values.reshape(())) for values in (mean, np.maximum(np.sqrt(variance), 1e-7)))
+        layer.emit("AlongAxes", layer.number(values), x, axes=axes)
+        if axes and values.size > 1
+        else layer.number(values.reshape(()))
+        for values in (mean, np.maximum(np.sqrt(variance), 1e-7))
+    )
     if layer.config.get("invert"):
         return layer.emit("Add", layer.emit("Mul", x, deviation), mean)
     return layer.emit("Div", layer.emit("Sub", x, mean), deviation)

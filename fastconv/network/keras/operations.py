@@ -1,4 +1,5 @@
 """Functions of ``keras.ops`` in a Functional model, and TensorFlow's as Keras 2 wraps them."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -8,25 +9,87 @@ from .layer import Symbol, Unsupported, keras_operation
 
 __all__ = ["binary", "reduction", "unary"]
 
-_BINARY = {"Add": "Add", "Subtract": "Sub", "Multiply": "Mul", "Divide": "Div", "TrueDivide": "Div", "Power": "Pow",
-           "Maximum": "Max", "Minimum": "Min"}
-_TENSORFLOW_BINARY = {"__operators__.add": "Add", "math.add": "Add", "math.subtract": "Sub", "math.multiply": "Mul",
-                      "math.divide": "Div", "math.truediv": "Div", "math.maximum": "Max", "math.minimum": "Min",
-                      "math.pow": "Pow"}
-_UNARY = {"Negative": "Neg", "Absolute": "Abs", "Abs": "Abs", "Sqrt": "Sqrt", "Log": "Log", "Floor": "Floor",
-          "Ceil": "Ceil", "Square": "Square", "Sign": "Sign", "Reciprocal": "Reciprocal"}
-_TENSORFLOW_UNARY = {"math.negative": "Neg", "math.abs": "Abs", "math.sqrt": "Sqrt", "math.log": "Log",
-                     "math.square": "Square", "math.reciprocal": "Reciprocal"}
-_REDUCTIONS = {"Mean": "ReduceMean", "Sum": "ReduceSum", "Max": "ReduceMax", "Min": "ReduceMin", "Amax": "ReduceMax",
-               "Amin": "ReduceMin", "Prod": "ReduceProd"}
-_TENSORFLOW_REDUCTIONS = {"math.reduce_mean": "ReduceMean", "math.reduce_sum": "ReduceSum",
-                          "math.reduce_max": "ReduceMax", "math.reduce_min": "ReduceMin"}
-_ACTIVATIONS = {"Relu": "relu", "Relu6": "relu6", "Sigmoid": "sigmoid", "Tanh": "tanh", "Silu": "silu",
-                "Selu": "selu", "Softplus": "softplus", "Softsign": "softsign", "HardSigmoid": "hard_sigmoid",
-                "HardSilu": "hard_silu", "LogSigmoid": "log_sigmoid", "Exp": "exponential", "HardTanh": "hard_tanh",
-                "SoftShrink": "soft_shrink", "TanhShrink": "tanh_shrink", "SparseSigmoid": "sparse_sigmoid",
-                "Squareplus": "squareplus", "nn.relu6": "relu6", "math.tanh": "tanh", "math.sigmoid": "sigmoid",
-                "nn.silu": "silu", "math.exp": "exponential", "math.softplus": "softplus"}
+_BINARY = {
+    "Add": "Add",
+    "Subtract": "Sub",
+    "Multiply": "Mul",
+    "Divide": "Div",
+    "TrueDivide": "Div",
+    "Power": "Pow",
+    "Maximum": "Max",
+    "Minimum": "Min",
+}
+_TENSORFLOW_BINARY = {
+    "__operators__.add": "Add",
+    "math.add": "Add",
+    "math.subtract": "Sub",
+    "math.multiply": "Mul",
+    "math.divide": "Div",
+    "math.truediv": "Div",
+    "math.maximum": "Max",
+    "math.minimum": "Min",
+    "math.pow": "Pow",
+}
+_UNARY = {
+    "Negative": "Neg",
+    "Absolute": "Abs",
+    "Abs": "Abs",
+    "Sqrt": "Sqrt",
+    "Log": "Log",
+    "Floor": "Floor",
+    "Ceil": "Ceil",
+    "Square": "Square",
+    "Sign": "Sign",
+    "Reciprocal": "Reciprocal",
+}
+_TENSORFLOW_UNARY = {
+    "math.negative": "Neg",
+    "math.abs": "Abs",
+    "math.sqrt": "Sqrt",
+    "math.log": "Log",
+    "math.square": "Square",
+    "math.reciprocal": "Reciprocal",
+}
+_REDUCTIONS = {
+    "Mean": "ReduceMean",
+    "Sum": "ReduceSum",
+    "Max": "ReduceMax",
+    "Min": "ReduceMin",
+    "Amax": "ReduceMax",
+    "Amin": "ReduceMin",
+    "Prod": "ReduceProd",
+}
+_TENSORFLOW_REDUCTIONS = {
+    "math.reduce_mean": "ReduceMean",
+    "math.reduce_sum": "ReduceSum",
+    "math.reduce_max": "ReduceMax",
+    "math.reduce_min": "ReduceMin",
+}
+_ACTIVATIONS = {
+    "Relu": "relu",
+    "Relu6": "relu6",
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "Silu": "silu",
+    "Selu": "selu",
+    "Softplus": "softplus",
+    "Softsign": "softsign",
+    "HardSigmoid": "hard_sigmoid",
+    "HardSilu": "hard_silu",
+    "LogSigmoid": "log_sigmoid",
+    "Exp": "exponential",
+    "HardTanh": "hard_tanh",
+    "SoftShrink": "soft_shrink",
+    "TanhShrink": "tanh_shrink",
+    "SparseSigmoid": "sparse_sigmoid",
+    "Squareplus": "squareplus",
+    "nn.relu6": "relu6",
+    "math.tanh": "tanh",
+    "math.sigmoid": "sigmoid",
+    "nn.silu": "silu",
+    "math.exp": "exponential",
+    "math.softplus": "softplus",
+}
 
 
 def _operand(layer, value):
@@ -94,8 +157,7 @@ def clip(layer, x, x_min=None, x_max=None, clip_value_min=None, clip_value_max=N
 
 @keras_operation("Reshape", "reshape")
 def reshape(layer, x, newshape=None, shape=None, name=None):
-    sizes = next(v for v in (newshape, shape, layer.config.get("newshape"), layer.config.get("shape"))
-                 if v is not None)
+    sizes = next(v for v in (newshape, shape, layer.config.get("newshape"), layer.config.get("shape")) if v is not None)
     return layer.emit("Reshape", x, [-1 if size is None else int(size) for size in sizes], allowzero=True)
 
 

@@ -1,4 +1,5 @@
 """Pooling layers."""
+
 from __future__ import annotations
 
 from .layer import Unsupported, keras_layer
@@ -10,8 +11,16 @@ def _tuple(value, rank: int) -> tuple[int, ...]:
     return (int(value),) * rank if isinstance(value, (int, float)) else tuple(int(number) for number in value)
 
 
-@keras_layer("MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D", "MaxPool1D", "MaxPool2D",
-             "AvgPool1D", "AvgPool2D")
+@keras_layer(
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "MaxPool1D",
+    "MaxPool2D",
+    "AvgPool1D",
+    "AvgPool2D",
+)
 def pool(layer, x):
     rank = 1 if layer.kind.endswith("1D") else 2
     window = _tuple(layer.config.get("pool_size", 2), rank)
@@ -19,13 +28,26 @@ def pool(layer, x):
     padding = str(layer.config.get("padding", "valid")).lower()
     if padding not in ("valid", "same"):
         raise Unsupported(f"padding {padding!r}")
-    return layer.emit("MaxPool" if layer.kind.startswith("Max") else "AveragePool", x, data_format=layer.data_format,
-                      window=window, strides=window if strides is None else _tuple(strides, rank),
-                      pads="valid" if padding == "valid" else "same_upper")
+    return layer.emit(
+        "MaxPool" if layer.kind.startswith("Max") else "AveragePool",
+        x,
+        data_format=layer.data_format,
+        window=window,
+        strides=window if strides is None else _tuple(strides, rank),
+        pads="valid" if padding == "valid" else "same_upper",
+    )
 
 
-@keras_layer("GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D",
-             "GlobalMaxPool1D", "GlobalMaxPool2D", "GlobalAvgPool1D", "GlobalAvgPool2D")
+@keras_layer(
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+)
 def global_pool(layer, x):
     first = 1 if layer.data_format == "channels_last" else 2
     axes = list(range(first, first + (1 if layer.kind.endswith("1D") else 2)))

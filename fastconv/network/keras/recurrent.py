@@ -1,4 +1,5 @@
 """Recurrent layers and the wrappers around layers."""
+
 from __future__ import annotations
 
 from .activations import fused_activation, spelled
@@ -33,8 +34,19 @@ def _recurrent(layer, x, op: str, outputs: int, kernel, recurrent, *biases, **at
         raise Unsupported("called with a state")
     if layer.config.get("time_major"):
         raise Unsupported("time_major")
-    return _result(layer, layer.emit_several(op, x, kernel, recurrent, *biases, outputs=outputs, **attributes,
-                                             go_backwards=bool(layer.config.get("go_backwards", False))))
+    return _result(
+        layer,
+        layer.emit_several(
+            op,
+            x,
+            kernel,
+            recurrent,
+            *biases,
+            outputs=outputs,
+            **attributes,
+            go_backwards=bool(layer.config.get("go_backwards", False)),
+        ),
+    )
 
 
 @keras_layer("LSTM", "CuDNNLSTM")

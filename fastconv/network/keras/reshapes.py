@@ -1,10 +1,20 @@
 """Layers that move, cut or repeat cells."""
+
 from __future__ import annotations
 
 from .layer import Unsupported, keras_layer
 
-__all__ = ["center_crop", "crop", "flatten", "permute", "repeat_vector", "reshape", "resizing", "up_sampling",
-           "zero_padding"]
+__all__ = [
+    "center_crop",
+    "crop",
+    "flatten",
+    "permute",
+    "repeat_vector",
+    "reshape",
+    "resizing",
+    "up_sampling",
+    "zero_padding",
+]
 
 
 def _spatial(layer, rank: int) -> list[int]:
@@ -90,7 +100,8 @@ def up_sampling(layer, x):
 def resizing(layer, x):
     mode = str(layer.config.get("interpolation", "bilinear")).lower()
     if mode not in ("bilinear", "nearest") or any(
-            layer.config.get(word) for word in ("crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias")):
+        layer.config.get(word) for word in ("crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias")
+    ):
         raise Unsupported("Resizing but by bilinear or nearest interpolation")
     sizes = int(layer.config["height"]), int(layer.config["width"])
     return layer.emit("ResizeImages", x, sizes=sizes, mode=mode, data_format=layer.data_format)

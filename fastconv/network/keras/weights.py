@@ -3,6 +3,7 @@
 ``arrays()`` gives a layer's own weights in Keras' order; ``child(attribute, name)`` those of a layer inside it, by the
 attribute that holds it and by its name; ``layers(configs)`` those of a model's layers.
 """
+
 from __future__ import annotations
 
 import re
@@ -97,8 +98,9 @@ class LegacyWeights:
 
     def layers(self, names: list[tuple[str, str]]) -> list[LegacyWeights]:
         if self._groups is None:
-            return [LegacyWeights([(path, array) for path, array in self._arrays if name in path[:-1]])
-                    for name, _ in names]
+            return [
+                LegacyWeights([(path, array) for path, array in self._arrays if name in path[:-1]]) for name, _ in names
+            ]
         return [LegacyWeights(_legacy_arrays(self._groups, name)) for name, _ in names]
 
 

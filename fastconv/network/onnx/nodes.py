@@ -1,4 +1,5 @@
 """What mappings of operators are written in: a node of the file with its attributes, and an emitter of nodes."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from ..protobuf import Message
 __all__ = ["MAPPING", "Emitter", "OnnxNode", "Refused", "maps"]
 
 
-_OF_SIZES = ("Shape", "Size")       # operators that see sizes only
+_OF_SIZES = ("Shape", "Size")  # operators that see sizes only
 
 
 class Refused(ValueError):
@@ -48,7 +49,8 @@ class OnnxNode:
         value = self.attributes.get(name, default)
         wanted = type(default)
         if not isinstance(value, wanted) or (
-                wanted is tuple and any(not isinstance(item, type(default[0]) if default else int) for item in value)):
+            wanted is tuple and any(not isinstance(item, type(default[0]) if default else int) for item in value)
+        ):
             raise Refused(f"attribute {name!r} of an unexpected type")
         return value
 
@@ -147,7 +149,7 @@ class Mapping:
     most: int
 
     def __call__(self, node: OnnxNode, emit: Emitter) -> None:
-        missing = len(node.inputs) < self.least or not all(node.inputs[:self.least])
+        missing = len(node.inputs) < self.least or not all(node.inputs[: self.least])
         if missing or len(node.inputs) > self.most or not any(node.outputs):
             raise Refused(f"{len(node.inputs)} inputs and {len(node.outputs)} outputs")
         self.function(node, emit)
@@ -158,12 +160,14 @@ MAPPING: dict[str, Mapping] = {}
 
 def maps(*kinds: str, least: int = 1, most: int = 1):
     """Register a function as what maps the operators of these names; it raises `Refused` for what it does not."""
+
     def register(function):
         for kind in kinds:
             if kind in MAPPING:
                 raise ValueError(f"there are two mappings of {kind}")
             MAPPING[kind] = Mapping(function, least, most)
         return function
+
     return register
 
 
@@ -189,6 +193,12 @@ def _text(data) -> str:
 
 # AttributeProto.AttributeType -> (field, conversion)
 _VALUES: dict[int, tuple[str, Callable]] = {
-    1: ("f", float), 2: ("i", int), 3: ("s", _text), 4: ("t", None), 5: ("g", lambda graph: graph),
-    6: ("floats", lambda numbers: tuple(map(float, numbers))), 7: ("ints", lambda numbers: tuple(map(int, numbers))),
-    8: ("strings", lambda texts: tuple(map(_text, texts)))}
+    1: ("f", float),
+    2: ("i", int),
+    3: ("s", _text),
+    4: ("t", None),
+    5: ("g", lambda graph: graph),
+    6: ("floats", lambda numbers: tuple(map(float, numbers))),
+    7: ("ints", lambda numbers: tuple(map(int, numbers))),
+    8: ("strings", lambda texts: tuple(map(_text, texts))),
+}

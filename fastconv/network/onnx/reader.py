@@ -1,4 +1,5 @@
 """ONNX files as graphs."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -19,9 +20,9 @@ from .tensors import MAX_AXES, Files, array_of, dtype_of
 
 __all__ = ["NEWEST", "OLDEST", "read_onnx"]
 
-OLDEST, NEWEST = 6, 28          # operator sets
+OLDEST, NEWEST = 6, 28  # operator sets
 _DOMAINS = ("", "ai.onnx")
-_ITEMS_PER_NODE = 20            # of a file's messages and texts
+_ITEMS_PER_NODE = 20  # of a file's messages and texts
 
 
 def read_onnx(data, source: str = "model", folder: Path | None = None, limits: Limits | None = None) -> Graph:
@@ -51,8 +52,7 @@ def read_onnx(data, source: str = "model", folder: Path | None = None, limits: L
     limits = limits or Limits()
     if len(memoryview(data)) > limits.file_bytes:
         raise FileError(f"{source}: larger than the limit of {limits.file_bytes} bytes")
-    model = decode(data, SCHEMA, "ModelProto", source, max_depth=limits.depth,
-                   max_items=_ITEMS_PER_NODE * limits.nodes)
+    model = decode(data, SCHEMA, "ModelProto", source, max_depth=limits.depth, max_items=_ITEMS_PER_NODE * limits.nodes)
     if model.graph is None:
         raise FileError(f"{source}: not an ONNX model")
     return _Reader(Files(source, folder, limits), _version(model, source)).graph(model.graph)
@@ -71,7 +71,7 @@ class _Reader:
         self._files, self._version = files, version
         self._graph = Graph([], [])
         self._unsupported: list[tuple[str, str]] = []
-        self._branches = 0              # that are being read
+        self._branches = 0  # that are being read
 
     def graph(self, proto: Message) -> Graph:
         graph, weights = self._graph, {tensor.name for tensor in proto.initializer}

@@ -2,6 +2,7 @@
 
 Source: ``onnx/onnx.proto`` of github.com/onnx/onnx. Fields that nothing here reads are left out.
 """
+
 from __future__ import annotations
 
 from ..protobuf import Field

@@ -1,4 +1,5 @@
 """Tensors of ONNX files as arrays, from the file itself or from one beside it."""
+
 from __future__ import annotations
 
 import math
@@ -16,11 +17,39 @@ __all__ = ["DTYPES", "MAX_AXES", "Files", "array_of", "dtype_of"]
 
 MAX_AXES = 32
 # TensorProto.DataType -> dtype as stored; and the field that has the numbers where `raw_data` does not.
-DTYPES = {number: np.dtype(name) for number, name in {
-    1: "<f4", 2: "<u1", 3: "<i1", 4: "<u2", 5: "<i2", 6: "<i4", 7: "<i8", 9: "?", 10: "<f2", 11: "<f8", 12: "<u4",
-    13: "<u8"}.items()}
-_NAMES = {8: "string", 14: "complex64", 15: "complex128", 16: "bfloat16", 17: "float8", 18: "float8", 19: "float8",
-          20: "float8", 21: "uint4", 22: "int4", 23: "float4", 24: "float8", 25: "uint2", 26: "int2"}
+DTYPES = {
+    number: np.dtype(name)
+    for number, name in {
+        1: "<f4",
+        2: "<u1",
+        3: "<i1",
+        4: "<u2",
+        5: "<i2",
+        6: "<i4",
+        7: "<i8",
+        9: "?",
+        10: "<f2",
+        11: "<f8",
+        12: "<u4",
+        13: "<u8",
+    }.items()
+}
+_NAMES = {
+    8: "string",
+    14: "complex64",
+    15: "complex128",
+    16: "bfloat16",
+    17: "float8",
+    18: "float8",
+    19: "float8",
+    20: "float8",
+    21: "uint4",
+    22: "int4",
+    23: "float4",
+    24: "float8",
+    25: "uint2",
+    26: "int2",
+}
 _TYPED = {"<f4": "float_data", "<f8": "double_data", "<i8": "int64_data", "<u4": "uint64_data", "<u8": "uint64_data"}
 
 
@@ -115,6 +144,6 @@ def _typed(tensor: Message, dtype: np.dtype) -> np.ndarray:
     if not tensor.has(name):
         return np.empty(0, dtype)
     stored = getattr(tensor, name)
-    if dtype == np.float16:             # its bits
+    if dtype == np.float16:  # its bits
         return stored.astype(np.uint16).view(np.float16)
     return stored.astype(dtype)

@@ -11,6 +11,7 @@ Attributes that several operators share:
 ``activation``
     (name, alpha): a function of `fastconv.nn.activations.ACTIVATIONS`, applied to the result.
 """
+
 from . import (
     activation,
     convolution,
@@ -29,7 +30,21 @@ from . import (
 )
 from .registry import OPERATORS, Step, Tensor, contiguous, fold, operator, plan_node
 
-FAMILIES = (activation, convolution, dense, elementwise, functions, images, indexing, normalization, norms, pooling,
-            recurrent, reduction, resize, shape)
+FAMILIES = (
+    activation,
+    convolution,
+    dense,
+    elementwise,
+    functions,
+    images,
+    indexing,
+    normalization,
+    norms,
+    pooling,
+    recurrent,
+    reduction,
+    resize,
+    shape,
+)
 
 __all__ = ["FAMILIES", "OPERATORS", "Step", "Tensor", "contiguous", "fold", "operator", "plan_node"]

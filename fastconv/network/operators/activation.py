@@ -1,4 +1,5 @@
 """Activations."""
+
 from __future__ import annotations
 
 import functools
@@ -40,8 +41,9 @@ def activation(node, x):
 def rectifier(node, x):
     """`fastconv.relu` with the attributes ``negative_slope``, ``max_value`` and ``threshold``."""
     _require_float(x)
-    name, parameters = rectifier_parameters(*(node.attributes[word] for word in
-                                              ("negative_slope", "max_value", "threshold")))
+    name, parameters = rectifier_parameters(
+        *(node.attributes[word] for word in ("negative_slope", "max_value", "threshold"))
+    )
     if name:
         return activation(replace(node, attributes={"activation": (name, parameters)}), x)
     run = functools.partial(_core.relu, _args.dtype_id(x.dtype), parameters, x.size)
@@ -58,8 +60,10 @@ def softmax(node, x):
         sizes = (math.prod(part) for part in (x.shape[:begin], x.shape[begin:end], x.shape[end:]))
         run = functools.partial(_core.softmax, _args.dtype_id(x.dtype), *sizes)
     else:
+
         def run(x, y):
             nn.softmax(x, axis, out=y)
+
     return Step((y,), run, in_place=True, algorithm="softmax")
 
 
@@ -77,6 +81,7 @@ def prelu(node, x, slope):
     def run(x, slope, y):
         with np.errstate(all="ignore"):
             np.copyto(y, np.where(np.less(x, 0), x * slope, x))
+
     return Step((y,), run, in_place=True)
 
 

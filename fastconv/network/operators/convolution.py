@@ -1,4 +1,5 @@
 """Convolutions: of any groups, dilations and pads, of images with one or two spatial axes."""
+
 from __future__ import annotations
 
 import functools
@@ -45,6 +46,7 @@ def conv(node, x, kernel, bias=None, added=None):
     def run(x, kernel, *bias_and_y):
         bias, y = bias_and_y if len(bias_and_y) == 2 else (None, *bias_and_y)
         geometry.forward(x, kernel, bias, y)
+
     return Step((y,), run, **words)
 
 
@@ -63,6 +65,7 @@ def _adding(node, x, kernel, bias, added) -> Step:
         target = y if y.shape == z.shape else np.empty(z.shape, z.dtype)
         first.run(*(inputs[i] for i in reads), target)
         np.add(target, inputs[3], out=y)
+
     return Step((y,), activated(quiet(run), node.attributes, y), algorithm=first.algorithm, flops=first.flops)
 
 
@@ -98,6 +101,7 @@ def conv_transpose(node, x, kernel, bias=None):
             np.add(y, bias_and_y[0].reshape(shape), out=y)
         if number:
             _core.activate(_args.dtype_id(y.dtype), number, alpha, y.size, y, y)
+
     return Step((y,), run, algorithm="transposed", flops=geometry.plan()["flops"] if x.size and y.size else 0.0)
 
 
@@ -110,8 +114,12 @@ def _transposed_size(attributes, x_shape, k_shape, keywords: Keywords, layout: s
     if given is not None or pads == "same_lower":
         wanted = [cells * stride for cells, stride in zip(size, keywords.strides, strict=True)]
         wanted = wanted if given is None else [*(1,) * (2 - rank), *given]
-        keywords.padding = tuple(_pads_of_size(pads == "same_upper", *axis) for axis in zip(
-            wanted, size, k_shape[:2], keywords.strides, keywords.dilation, extra or (0, 0), strict=True))
+        keywords.padding = tuple(
+            _pads_of_size(pads == "same_upper", *axis)
+            for axis in zip(
+                wanted, size, k_shape[:2], keywords.strides, keywords.dilation, extra or (0, 0), strict=True
+            )
+        )
         return wanted
     if pads in ("valid", "same_upper"):
         keywords.padding = "valid" if pads == "valid" else "same"
@@ -138,11 +146,13 @@ def _keywords(attributes: dict, x: Tensor, kernel: Tensor, layout: str, rank: in
         raise TypeError(f"input and kernel must be floats of one dtype; received {x.dtype} and {kernel.dtype}")
     strides = per_axis(attributes, "strides", rank)
     dilations = per_axis(attributes, "dilations", rank)
-    pads = explicit_pads(attributes.get("pads", "valid"), spatial(x.shape, layout), kernel.shape[:rank], strides,
-                         dilations)
+    pads = explicit_pads(
+        attributes.get("pads", "valid"), spatial(x.shape, layout), kernel.shape[:rank], strides, dilations
+    )
     ones = (1,) * (2 - rank)
-    keywords = Keywords(ones + strides, ((0, 0),) * (2 - rank) + pads, ones + dilations, attributes.get("groups", 1),
-                        layout)
+    keywords = Keywords(
+        ones + strides, ((0, 0),) * (2 - rank) + pads, ones + dilations, attributes.get("groups", 1), layout
+    )
     keywords.activation, keywords.alpha = activation_number(attributes)
     return keywords
 
@@ -150,8 +160,11 @@ def _keywords(attributes: dict, x: Tensor, kernel: Tensor, layout: str, rank: in
 def _precision(node) -> int:
     """The core's number of the precision that a node asks for, or of the setting that holds."""
     word = node.attributes.get("precision")
-    return _core.get_precision() if word is None else config._PRECISIONS.index(
-        _args.choice(word, "precision", config._PRECISIONS))
+    return (
+        _core.get_precision()
+        if word is None
+        else config._PRECISIONS.index(_args.choice(word, "precision", config._PRECISIONS))
+    )
 
 
 def _prepared(node, keywords, x_shape, k_shape, dtype, kernel, bias):
@@ -159,8 +172,9 @@ def _prepared(node, keywords, x_shape, k_shape, dtype, kernel, bias):
     key = dtype, _precision(node)
     if key not in node.prepared:
         c_in = channels(x_shape, keywords.data_format)
-        general, _ = keywords.geometry(dtype, _args.shape_of(1, 0, 0, c_in, keywords.data_format), k_shape,
-                                       precision=key[1], may_be_empty=True)
+        general, _ = keywords.geometry(
+            dtype, _args.shape_of(1, 0, 0, c_in, keywords.data_format), k_shape, precision=key[1], may_be_empty=True
+        )
         values = [None if array is None else np.ascontiguousarray(array.value, dtype) for array in (kernel, bias)]
         node.prepared[key] = _core.PreparedConv2D(general, *values)
     return node.prepared[key]

@@ -1,4 +1,5 @@
 """Products of matrices."""
+
 from __future__ import annotations
 
 import re
@@ -29,6 +30,7 @@ def dense(node, x, kernel, bias=None):
 
     def run(x, kernel, y):
         core.forward(x, kernel, None, y)
+
     return Step((y,), run, reads=(0, 1), **words)
 
 
@@ -58,8 +60,10 @@ def einsum(node, *inputs):
     empty = [np.broadcast_to(np.zeros((), x.dtype), x.shape) for x in inputs]
     path, _ = np.einsum_path(equation, *empty, optimize="greedy")
     shape = _einsum_shape(equation, inputs)
-    return Step((Tensor(shape, inputs[0].dtype),),
-                lambda *arrays: np.copyto(arrays[-1], np.einsum(equation, *arrays[:-1], optimize=path)))
+    return Step(
+        (Tensor(shape, inputs[0].dtype),),
+        lambda *arrays: np.copyto(arrays[-1], np.einsum(equation, *arrays[:-1], optimize=path)),
+    )
 
 
 def _einsum_shape(equation: str, inputs) -> tuple[int, ...]:
@@ -69,8 +73,8 @@ def _einsum_shape(equation: str, inputs) -> tuple[int, ...]:
     dots: tuple[int, ...] = ()
     for term, x in zip(terms.split(","), inputs, strict=True):
         before, _, after = term.partition("...")
-        middle = x.shape[len(before):x.ndim - len(after)]
-        letters = [*zip(before, x.shape, strict=False), *zip(after, x.shape[x.ndim - len(after):], strict=True)]
+        middle = x.shape[len(before) : x.ndim - len(after)]
+        letters = [*zip(before, x.shape, strict=False), *zip(after, x.shape[x.ndim - len(after) :], strict=True)]
         for letter, size in letters:
             if 1 not in (size, sizes.setdefault(letter, size)) and sizes[letter] != size:
                 raise ValueError(f"axis {letter!r} has the sizes {sizes[letter]} and {size}")

@@ -1,4 +1,5 @@
 """Arithmetic with NumPy's broadcasting."""
+
 from __future__ import annotations
 
 import functools
@@ -21,18 +22,34 @@ def _divide(a, b, out):
 
 
 _BINARY = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": _divide}
-_COMPARISONS = {"Greater": np.greater, "GreaterOrEqual": np.greater_equal, "Less": np.less,
-                "LessOrEqual": np.less_equal, "Equal": np.equal}
-_UNARY = {"Neg": np.negative, "Abs": np.abs, "Sqrt": np.sqrt, "Log": np.log, "Floor": np.floor, "Ceil": np.ceil,
-          "Reciprocal": np.reciprocal, "Square": np.square, "Sign": np.sign}
+_COMPARISONS = {
+    "Greater": np.greater,
+    "GreaterOrEqual": np.greater_equal,
+    "Less": np.less,
+    "LessOrEqual": np.less_equal,
+    "Equal": np.equal,
+}
+_UNARY = {
+    "Neg": np.negative,
+    "Abs": np.abs,
+    "Sqrt": np.sqrt,
+    "Log": np.log,
+    "Floor": np.floor,
+    "Ceil": np.ceil,
+    "Reciprocal": np.reciprocal,
+    "Square": np.square,
+    "Sign": np.sign,
+}
 _VARIADIC = {"Sum": np.add, "Max": np.maximum, "Min": np.minimum, "Mean": np.add}
 
 
 def quiet(function):
     """function without NumPy's warnings: infinities and NaN are results like others."""
+
     def run(*arrays):
         with np.errstate(all="ignore"):
             function(*arrays)
+
     return run
 
 
@@ -56,6 +73,7 @@ def activated(run, attributes: dict, y: Tensor):
     def both(*arrays):
         run(*arrays)
         activate(arrays[-1], arrays[-1])
+
     return both
 
 
@@ -76,6 +94,7 @@ def where(node, condition, a, b):
     def run(condition, a, b, y):
         np.copyto(y, b)
         np.copyto(y, a, where=condition)
+
     return Step((Tensor(np.broadcast_shapes(condition.shape, a.shape, b.shape), a.dtype),), run)
 
 
@@ -100,12 +119,14 @@ def variadic(node, *inputs):
             function(y, other, out=y)
         if mean:
             np.divide(y, y.dtype.type(len(others) + 1), out=y)
+
     return Step((y,), quiet(run))
 
 
 @operator("Clip")
 def clip(node, x, low=None, high=None):
     """x held between two numbers; None for no bound. NaN stays NaN."""
+
     def run(x, *bounds_and_y):
         *bounds, y = bounds_and_y
         bounds += [None] * (2 - len(bounds))
@@ -113,6 +134,7 @@ def clip(node, x, low=None, high=None):
             np.copyto(y, x)
         else:
             np.clip(x, *bounds, out=y)
+
     return Step((Tensor(x.shape, x.dtype),), run, in_place=True)
 
 

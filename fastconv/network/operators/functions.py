@@ -1,4 +1,5 @@
 """Functions of single numbers that have no kernel, in NumPy; logic and casts."""
+
 from __future__ import annotations
 
 import math
@@ -12,8 +13,19 @@ __all__ = ["cast", "erf", "function", "is_inf", "logic", "mod", "power", "scale_
 
 _BOOL = np.dtype(bool)
 _FUNCTIONS = {
-    "Exp": np.exp, "Round": np.rint, "Sin": np.sin, "Cos": np.cos, "Tan": np.tan, "Asin": np.arcsin, "Acos": np.arccos,
-    "Atan": np.arctan, "Sinh": np.sinh, "Cosh": np.cosh, "Asinh": np.arcsinh, "Acosh": np.arccosh, "Atanh": np.arctanh,
+    "Exp": np.exp,
+    "Round": np.rint,
+    "Sin": np.sin,
+    "Cos": np.cos,
+    "Tan": np.tan,
+    "Asin": np.arcsin,
+    "Acos": np.arccos,
+    "Atan": np.arctan,
+    "Sinh": np.sinh,
+    "Cosh": np.cosh,
+    "Asinh": np.arcsinh,
+    "Acosh": np.arccosh,
+    "Atanh": np.arctanh,
 }
 _LOGIC = {"And": np.logical_and, "Or": np.logical_or, "Xor": np.logical_xor}
 _TESTS = {"Not": np.logical_not, "IsNaN": np.isnan}
@@ -53,6 +65,7 @@ def is_inf(node, x):
             y &= x > 0
         if not positive:
             y &= x < 0
+
     return Step((Tensor(x.shape, _BOOL),), quiet(run))
 
 
@@ -74,6 +87,7 @@ def power(node, a, b):
 
     def run(a, b, y):
         np.copyto(y, np.power(a.astype(work, copy=False), b.astype(work, copy=False)), casting="unsafe")
+
     return Step((y,), quiet(run))
 
 
@@ -92,8 +106,9 @@ def cast_like(node, x, like):
 def _cast(x: Tensor, dtype: np.dtype) -> Step:
     if dtype == x.dtype:
         return Step((x,), view=True)
-    return Step((Tensor(x.shape, dtype),), quiet(lambda *arrays: np.copyto(arrays[-1], arrays[0], casting="unsafe")),
-                reads=(0,))
+    return Step(
+        (Tensor(x.shape, dtype),), quiet(lambda *arrays: np.copyto(arrays[-1], arrays[0], casting="unsafe")), reads=(0,)
+    )
 
 
 @operator("ScaleShift")
@@ -105,6 +120,7 @@ def scale_shift(node, x):
         np.multiply(x, scale, out=y)
         if shift:
             np.add(y, shift, out=y)
+
     return Step((Tensor(x.shape, x.dtype),), quiet(run), in_place=True)
 
 
@@ -122,6 +138,7 @@ def celu(node, x):
 
     def run(x, y):
         np.copyto(y, np.maximum(x, 0) + np.minimum(alpha * np.expm1(x / alpha), 0), casting="same_kind")
+
     return Step((Tensor(x.shape, x.dtype),), quiet(run))
 
 
@@ -132,6 +149,7 @@ def thresholded_relu(node, x):
 
     def run(x, y):
         np.copyto(y, np.where(x <= alpha, x.dtype.type(0), x))
+
     return Step((Tensor(x.shape, x.dtype),), run)
 
 
@@ -142,6 +160,7 @@ def shrink(node, x):
 
     def run(x, y):
         np.copyto(y, np.where(x < -threshold, x + bias, np.where(x > threshold, x - bias, x.dtype.type(0))))
+
     return Step((Tensor(x.shape, x.dtype),), quiet(run))
 
 
@@ -149,11 +168,31 @@ def shrink(node, x):
 _SERIES = [2 / math.sqrt(math.pi) * (-1) ** n / (math.factorial(n) * (2 * n + 1)) for n in range(12)]
 # Chebyshev's coefficients of log(erfc(x)): W. H. Press et al., "Numerical Recipes", 3rd edition, 6.2.2.
 _LOG_ERFC = [
-    -1.3026537197817094, 6.4196979235649026e-1, 1.9476473204185836e-2, -9.561514786808631e-3, -9.46595344482036e-4,
-    3.66839497852761e-4, 4.2523324806907e-5, -2.0278578112534e-5, -1.624290004647e-6, 1.303655835580e-6,
-    1.5626441722e-8, -8.5238095915e-8, 6.529054439e-9, 5.059343495e-9, -9.91364156e-10,
-    -2.27365122e-10, 9.6467911e-11, 2.394038e-12, -6.886027e-12, 8.94487e-13,
-    3.13092e-13, -1.12708e-13, 3.81e-16, 7.106e-15]
+    -1.3026537197817094,
+    6.4196979235649026e-1,
+    1.9476473204185836e-2,
+    -9.561514786808631e-3,
+    -9.46595344482036e-4,
+    3.66839497852761e-4,
+    4.2523324806907e-5,
+    -2.0278578112534e-5,
+    -1.624290004647e-6,
+    1.303655835580e-6,
+    1.5626441722e-8,
+    -8.5238095915e-8,
+    6.529054439e-9,
+    5.059343495e-9,
+    -9.91364156e-10,
+    -2.27365122e-10,
+    9.6467911e-11,
+    2.394038e-12,
+    -6.886027e-12,
+    8.94487e-13,
+    3.13092e-13,
+    -1.12708e-13,
+    3.81e-16,
+    7.106e-15,
+]
 
 
 @operator("Erf")
@@ -170,6 +209,7 @@ def erf(node, x):
         coefficients = [_LOG_ERFC[0] / 2, *_LOG_ERFC[1:]]
         far = 1 - t * np.exp(np.polynomial.chebyshev.chebval(2 * t - 1, coefficients) - small * small)
         np.copyto(y, np.where(small < 0.5, near, np.copysign(far, wide)), casting="same_kind")
+
     return Step((Tensor(x.shape, x.dtype),), quiet(run))
 
 

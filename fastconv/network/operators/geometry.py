@@ -1,4 +1,5 @@
 """Spatial axes: data formats, padding, and one-dimensional images as rows of two-dimensional ones."""
+
 from __future__ import annotations
 
 from ... import _args

@@ -1,4 +1,5 @@
 """Operators of batches of images or sequences beside convolution and pooling."""
+
 from __future__ import annotations
 
 import functools
@@ -51,8 +52,12 @@ def center_crop(node, x):
     if any(new > size for new, size in zip(sizes, old, strict=True)):
         raise ValueError(f"images of {old} are smaller than the crop of {sizes}")
     begins = [(size - new) // 2 for new, size in zip(sizes, old, strict=True)]
-    cut = with_sizes(slice(None), tuple(slice(begin, begin + new) for begin, new in zip(begins, sizes, strict=True)),
-                     slice(None), layout)
+    cut = with_sizes(
+        slice(None),
+        tuple(slice(begin, begin + new) for begin, new in zip(begins, sizes, strict=True)),
+        slice(None),
+        layout,
+    )
     shape = with_sizes(x.shape[0], tuple(sizes), channels(x.shape, layout), layout)
     return Step((Tensor(shape, x.dtype),), lambda x, y: np.copyto(y, x[cut]))
 
@@ -76,6 +81,7 @@ def resize_images(node, x):
         for axis, (a, b) in enumerate(zip(old, sizes, strict=True), first):
             x = _along(x, axis, *_mix(a, b, mode, x.dtype))
         np.copyto(y, x)
+
     return Step((Tensor(with_sizes(x.shape[0], tuple(sizes), channels(x.shape, layout), layout), x.dtype),), run)
 
 
@@ -121,8 +127,8 @@ def batch_dot(node, a, b):
     first, second = axis_in(node.attributes["axes"][0], a.ndim), axis_in(node.attributes["axes"][1], b.ndim)
     if a.shape[0] != b.shape[0] or a.shape[first] != b.shape[second] or 0 in (first, second):
         raise ValueError(f"shapes {a.shape} and {b.shape} have no product along axes {first} and {second}")
-    left = a.shape[1:first] + a.shape[first + 1:]
-    right = b.shape[1:second] + b.shape[second + 1:]
+    left = a.shape[1:first] + a.shape[first + 1 :]
+    right = b.shape[1:second] + b.shape[second + 1 :]
     shape = (a.shape[0], *left, *right) if left or right else (a.shape[0], 1)
     normalize, length = node.attributes.get("normalize", False), a.shape[first]
 
@@ -132,6 +138,7 @@ def batch_dot(node, a, b):
         if normalize:
             rows, columns = _unit(rows), _unit(columns)
         np.matmul(rows, columns.swapaxes(1, 2), out=y.reshape(len(a), rows.shape[1], columns.shape[1]))
+
     return Step((Tensor(shape, a.dtype),), run)
 
 

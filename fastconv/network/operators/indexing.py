@@ -1,4 +1,5 @@
 """What picks, repeats and counts elements: ONNX's operators of the same names and semantics."""
+
 from __future__ import annotations
 
 import itertools
@@ -8,8 +9,23 @@ import numpy as np
 from .registry import Step, Tensor, operator
 from .shape import axis_in, constant, integers, view
 
-__all__ = ["arg_max", "cum_sum", "depth_to_space", "expand", "gather", "gather_elements", "gather_nd", "one_hot",
-           "range_", "size", "space_to_depth", "split", "tile", "top_k", "trilu"]
+__all__ = [
+    "arg_max",
+    "cum_sum",
+    "depth_to_space",
+    "expand",
+    "gather",
+    "gather_elements",
+    "gather_nd",
+    "one_hot",
+    "range_",
+    "size",
+    "space_to_depth",
+    "split",
+    "tile",
+    "top_k",
+    "trilu",
+]
 
 _INT64 = np.dtype(np.int64)
 
@@ -31,7 +47,7 @@ def gather(node, x, indices):
     """The parts of x at indices along the attribute ``axis``."""
     _require_integers(indices, "indices")
     axis = axis_in(node.attributes.get("axis", 0), x.ndim)
-    shape = x.shape[:axis] + indices.shape + x.shape[axis + 1:]
+    shape = x.shape[:axis] + indices.shape + x.shape[axis + 1 :]
     size = x.shape[axis]
     return Step((Tensor(shape, x.dtype),), lambda x, i, y: np.copyto(y, np.take(x, _indices(i, size), axis)))
 
@@ -41,13 +57,15 @@ def gather_elements(node, x, indices):
     """For each index the element of x at that place of the attribute ``axis`` and at the index's own other places."""
     _require_integers(indices, "indices")
     axis = axis_in(node.attributes.get("axis", 0), x.ndim)
-    if indices.ndim != x.ndim or any(given > size for i, (given, size) in enumerate(
-            zip(indices.shape, x.shape, strict=True)) if i != axis):
+    if indices.ndim != x.ndim or any(
+        given > size for i, (given, size) in enumerate(zip(indices.shape, x.shape, strict=True)) if i != axis
+    ):
         raise ValueError(f"indices of shape {indices.shape} do not fit {x.shape}")
     part = tuple(slice(None) if i == axis else slice(given) for i, given in enumerate(indices.shape))
 
     def run(x, indices, y):
         np.copyto(y, np.take_along_axis(x[part], _indices(indices, x.shape[axis]), axis))
+
     return Step((Tensor(indices.shape, x.dtype),), run)
 
 
@@ -56,17 +74,21 @@ def gather_nd(node, x, indices):
     """The parts of x at the places that the last axis of indices names, after ``batch_dims`` axes that both share."""
     _require_integers(indices, "indices")
     batch = node.attributes.get("batch_dims", 0)
-    if not 0 <= batch < min(indices.ndim, x.ndim + 1) or x.shape[:batch] != indices.shape[:batch] or (
-            batch + indices.shape[-1] > x.ndim):
+    if (
+        not 0 <= batch < min(indices.ndim, x.ndim + 1)
+        or x.shape[:batch] != indices.shape[:batch]
+        or (batch + indices.shape[-1] > x.ndim)
+    ):
         raise ValueError(f"indices of shape {indices.shape} do not fit {x.shape}")
     depth = indices.shape[-1]
-    shape = indices.shape[:-1] + x.shape[batch + depth:]
+    shape = indices.shape[:-1] + x.shape[batch + depth :]
 
     def run(x, indices, y):
         own = np.ogrid[tuple(slice(size) for size in indices.shape[:batch])] if batch else []
         own = [np.reshape(axis, axis.shape + (1,) * (indices.ndim - 1 - batch)) for axis in own]
         named = [_indices(indices[..., i], x.shape[batch + i]) for i in range(depth)]
         np.copyto(y, x[(*own, *named)])
+
     return Step((Tensor(shape, x.dtype),), run)
 
 
@@ -75,17 +97,21 @@ def split(node, x, sizes=None):
     """Parts of x along the attribute ``axis``, of constant sizes or as many as ``parts``, the last one smaller."""
     axis, parts = axis_in(node.attributes.get("axis", 0), x.ndim), node.attributes["parts"]
     each = -(-x.shape[axis] // parts)
-    given = integers(sizes, "split") if sizes is not None else [
-        max(min(each, x.shape[axis] - i * each), 0) for i in range(parts)]
+    given = (
+        integers(sizes, "split")
+        if sizes is not None
+        else [max(min(each, x.shape[axis] - i * each), 0) for i in range(parts)]
+    )
     if len(given) != len(node.outputs) or sum(given) != x.shape[axis] or min(given) < 0:
         raise ValueError(f"parts of sizes {given} do not make up {x.shape[axis]} for {len(node.outputs)} outputs")
     bounds = np.cumsum([0, *given])
     cuts = [(*[slice(None)] * axis, slice(low, high)) for low, high in itertools.pairwise(bounds)]
-    outputs = tuple(Tensor((*x.shape[:axis], size, *x.shape[axis + 1:]), x.dtype) for size in given)
+    outputs = tuple(Tensor((*x.shape[:axis], size, *x.shape[axis + 1 :]), x.dtype) for size in given)
 
     def run(x, *arrays):
-        for cut, y in zip(cuts, arrays[-len(cuts):], strict=True):
+        for cut, y in zip(cuts, arrays[-len(cuts) :], strict=True):
             np.copyto(y, x[cut])
+
     return Step(outputs, run, reads=(0,))
 
 
@@ -111,6 +137,7 @@ def tile(node, x, repeats):
 
     def run(x, y):
         np.copyto(y.reshape(whole), x.reshape(single))
+
     return Step((Tensor(shape, x.dtype),), run, reads=(0,))
 
 
@@ -143,6 +170,7 @@ def arg_max(node, x):
     def run(x, y):
         found = find(np.flip(x, axis) if last else x, axis)
         np.copyto(y, (x.shape[axis] - 1 - found if last else found).reshape(y.shape))
+
     return Step((Tensor(shape, _INT64),), run)
 
 
@@ -152,18 +180,19 @@ def top_k(node, x, k):
     axis, (count,) = axis_in(node.attributes["axis"], x.ndim), integers(k, "k")
     if not 0 <= count <= x.shape[axis]:
         raise ValueError(f"k must be in [0, {x.shape[axis]}]; received {count}")
-    shape = (*x.shape[:axis], count, *x.shape[axis + 1:])
+    shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])
     part = (*[slice(None)] * axis, slice(count))
     largest = node.attributes["largest"]
 
     def run(x, *results):
         values, places = results[-2:]
-        if largest:         # from the end, so that the first of equal elements comes first
+        if largest:  # from the end, so that the first of equal elements comes first
             order = x.shape[axis] - 1 - np.flip(np.argsort(np.flip(x, axis), axis, kind="stable"), axis)
         else:
             order = np.argsort(x, axis, kind="stable")
         np.copyto(places, order[part])
         np.copyto(values, np.take_along_axis(x, places, axis))
+
     return Step((Tensor(shape, x.dtype), Tensor(shape, _INT64)), run, reads=(0,))
 
 
@@ -180,6 +209,7 @@ def one_hot(node, indices, depth, values):
     def run(indices, values, y):
         wrapped = np.where(indices < 0, indices + count, indices)
         np.copyto(y, np.where(np.expand_dims(wrapped, axis) == places, values[1], values[0]))
+
     return Step((Tensor(shape, values.dtype),), run, reads=(0, 2))
 
 
@@ -194,6 +224,7 @@ def cum_sum(node, x, axis):
         np.cumsum(source, along, out=sums)
         if exclusive:
             np.subtract(sums, source, out=sums)
+
     return Step((Tensor(x.shape, x.dtype),), run, reads=(0,))
 
 
@@ -220,8 +251,11 @@ def depth_to_space(node, x):
     b, (n, c, h, w) = _blocks(node, x), x.shape
     if c % (b * b):
         raise ValueError(f"{c} channels do not fill blocks of {b} x {b}")
-    deep, order = ((n, b, b, c // (b * b), h, w), (0, 3, 4, 1, 5, 2)) if node.attributes["mode"] == "DCR" else (
-        (n, c // (b * b), b, b, h, w), (0, 1, 4, 2, 5, 3))
+    deep, order = (
+        ((n, b, b, c // (b * b), h, w), (0, 3, 4, 1, 5, 2))
+        if node.attributes["mode"] == "DCR"
+        else ((n, c // (b * b), b, b, h, w), (0, 1, 4, 2, 5, 3))
+    )
     return _rearranged(x, deep, order, (n, c // (b * b), h * b, w * b))
 
 
@@ -241,4 +275,5 @@ def _rearranged(x: Tensor, deep: tuple[int, ...], order: tuple[int, ...], shape:
 
     def run(x, y):
         np.copyto(y.reshape(between), x.reshape(deep).transpose(order))
+
     return Step((Tensor(shape, x.dtype),), run) if between != deep else view(x, shape)

@@ -1,4 +1,5 @@
 """Normalizations."""
+
 from __future__ import annotations
 
 import math
@@ -33,6 +34,7 @@ def batch_normalization(node, x, scale, offset, mean, variance):
         factor, shift = _factors(scale, offset, mean, variance, epsilon)
         np.multiply(x, factor.astype(x.dtype).reshape(shape), out=y)
         np.add(y, shift.astype(x.dtype).reshape(shape), out=y)
+
     y = Tensor(x.shape, x.dtype)
     return Step((y,), activated(quiet(run), node.attributes, y), in_place=True)
 
@@ -47,8 +49,11 @@ def _factors(scale, offset, mean, variance, epsilon):
 
 def _as_convolution(node, x: Tensor, axis: int, factor, shift) -> Step:
     """A depthwise convolution of single cells, which runs on all threads and computes the activation too."""
-    attributes = {"groups": x.shape[axis], "data_format": "channels_last" if axis == x.ndim - 1 else "channels_first",
-                  "activation": node.attributes.get("activation")}
+    attributes = {
+        "groups": x.shape[axis],
+        "data_format": "channels_last" if axis == x.ndim - 1 else "channels_first",
+        "activation": node.attributes.get("activation"),
+    }
     kernel = factor.astype(x.dtype).reshape((1,) * (x.ndim - 1) + (-1,))
     twin = replace(node, op="Conv", attributes=attributes, prepared=node.prepared)
     return conv(twin, x, Tensor.of(kernel), Tensor.of(shift.astype(x.dtype)))
@@ -92,6 +97,7 @@ def layer_normalization(node, x, scale=None, offset=None):
         if scale is not None:
             work *= along(scale)
         np.copyto(y, work if offset is None else np.add(work, along(offset), out=work), casting="same_kind")
+
     return Step((Tensor(x.shape, x.dtype),), quiet(run), in_place=True)
 
 
@@ -111,14 +117,15 @@ def group_normalization(node, x, scale=None, offset=None):
     for factor in (scale, offset):
         if factor is not None and factor.shape not in ((channels,), (groups,)):
             raise ValueError(f"scale and offset must have {channels} or {groups} numbers; received {factor.shape}")
-    parted = (*x.shape[:axis], groups, channels // groups, *x.shape[axis + 1:])
+    parted = (*x.shape[:axis], groups, channels // groups, *x.shape[axis + 1 :])
     axes = tuple(i for i in range(1, len(parted)) if i != axis)
     shape = tuple(channels if i == axis else 1 for i in range(x.ndim))
 
     def run(x, *rest):
         *factors, y = rest
-        scale, offset = (None if factor is None else factor.repeat(channels // factor.size)
-                         for factor in [*factors, None, None][:2])
+        scale, offset = (
+            None if factor is None else factor.repeat(channels // factor.size) for factor in [*factors, None, None][:2]
+        )
         work = x.reshape(parted).astype(np.result_type(x.dtype, np.float32))
         work -= mean(work, axes)
         work /= np.sqrt(mean(np.square(work), axes) + work.dtype.type(epsilon))
@@ -126,4 +133,5 @@ def group_normalization(node, x, scale=None, offset=None):
         if scale is not None:
             work *= scale.reshape(shape)
         np.copyto(y, work if offset is None else work + offset.reshape(shape), casting="same_kind")
+
     return Step((Tensor(x.shape, x.dtype),), quiet(run), in_place=True)

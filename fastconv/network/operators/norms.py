@@ -1,4 +1,5 @@
 """Norms, moments and local responses: ONNX's normalizations that no other format has."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -14,13 +15,15 @@ def moments(node, x):
     """The mean of x along all axes from the attribute ``axis`` on, and ``1 / sqrt(variance + epsilon)``."""
     axes = tuple(range(axis_in(node.attributes["axis"], x.ndim), x.ndim))
     epsilon = node.attributes["epsilon"]
-    part = Tensor(tuple(1 if axis in axes else size for axis, size in enumerate(x.shape)),
-                  np.result_type(x.dtype, np.float32))
+    part = Tensor(
+        tuple(1 if axis in axes else size for axis, size in enumerate(x.shape)), np.result_type(x.dtype, np.float32)
+    )
 
     def run(x, mean, deviation):
         np.mean(x, axes, keepdims=True, out=mean)
         variance = np.square(x - mean).mean(axes, keepdims=True)
         np.divide(1, np.sqrt(variance + part.dtype.type(epsilon)), out=deviation)
+
     return Step((part, part), run)
 
 
@@ -35,6 +38,7 @@ def lp_normalization(node, x):
     def run(x, y):
         norm = np.abs(x).sum(axis, keepdims=True) if p == 1 else np.sqrt(np.square(x).sum(axis, keepdims=True))
         np.copyto(y, x / np.where(norm == 0, x.dtype.type(1), norm))
+
     return Step((Tensor(x.shape, x.dtype),), run)
 
 
@@ -51,8 +55,13 @@ def lrn(node, x):
     before, channels = (size - 1) // 2, x.shape[axis]
     every = (slice(None),) * axis
     shifts = [shift for shift in range(max(-before, 1 - channels), min(size - before, channels)) if shift]
-    cuts = [((*every, slice(max(0, -shift), channels - max(0, shift))),
-             (*every, slice(max(0, shift), channels - max(0, -shift)))) for shift in shifts]
+    cuts = [
+        (
+            (*every, slice(max(0, -shift), channels - max(0, shift))),
+            (*every, slice(max(0, shift), channels - max(0, -shift))),
+        )
+        for shift in shifts
+    ]
 
     def run(x, y):
         squares = np.square(x)
@@ -62,4 +71,5 @@ def lrn(node, x):
         np.multiply(y, x.dtype.type(alpha / size), out=y)
         np.add(y, x.dtype.type(bias), out=y)
         np.divide(x, np.power(y, x.dtype.type(beta), out=y), out=y)
+
     return Step((Tensor(x.shape, x.dtype),), run)

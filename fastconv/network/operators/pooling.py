@@ -1,4 +1,5 @@
 """Pooling of images with one or two spatial axes."""
+
 from __future__ import annotations
 
 import functools
@@ -31,8 +32,15 @@ def pool(node, x):
     if set(dilations) != {1} or _args.dtype_id(x.dtype) not in _args.FLOAT_IDS:
         step = _gathered(x, layout, window, strides, dilations, reached, average)
     else:
-        geometry = Geometry(average, as_image(x.shape, layout), x.dtype, ones + window, ones + strides,
-                            ((0, 0),) * (2 - rank) + reached, layout)
+        geometry = Geometry(
+            average,
+            as_image(x.shape, layout),
+            x.dtype,
+            ones + window,
+            ones + strides,
+            ((0, 0),) * (2 - rank) + reached,
+            layout,
+        )
         y = Tensor(from_image(geometry.output_shape, layout, rank), x.dtype)
         step = Step((y,), geometry.core.forward, algorithm="pool")
     if average and words.get("count_include_pad") and any(map(any, pads)):
@@ -64,8 +72,10 @@ def _cells(taps: int, stride: int, dilation: int, count: int, before: int, low: 
 
 def _outer(numbers: list[np.ndarray], layout: str, dtype: np.dtype) -> np.ndarray:
     """The products of a number of each spatial axis, in a shape that is broadcast to images."""
-    shapes = [with_sizes(1, tuple(-1 if i == axis else 1 for i in range(len(numbers))), 1, layout)
-              for axis in range(len(numbers))]
+    shapes = [
+        with_sizes(1, tuple(-1 if i == axis else 1 for i in range(len(numbers))), 1, layout)
+        for axis in range(len(numbers))
+    ]
     return functools.reduce(np.multiply, map(np.reshape, numbers, shapes)).astype(dtype)
 
 
@@ -74,7 +84,8 @@ def _counting_pads(step: Step, layout: str, sizes, window, strides, dilations, p
     (y,) = step.outputs
     shares = []
     for size, taps, stride, dilation, count, (before, after) in zip(
-            sizes, window, strides, dilations, spatial(y.shape, layout), pads, strict=True):
+        sizes, window, strides, dilations, spatial(y.shape, layout), pads, strict=True
+    ):
         cells = functools.partial(_cells, taps, stride, dilation, count, before)
         shares.append(cells(0, size) / cells(-before, size + after))
     factor = _outer(shares, layout, y.dtype)
@@ -82,6 +93,7 @@ def _counting_pads(step: Step, layout: str, sizes, window, strides, dilations, p
     def run(x, y):
         step.run(x, y)
         np.multiply(y, factor, out=y)
+
     return Step(step.outputs, run, algorithm="pool")
 
 
@@ -97,19 +109,30 @@ def _gathered(x: Tensor, layout: str, window, strides, dilations, pads, average:
         raise ValueError(f"a window of {reach} does not fit into {padded}")
     sizes = tuple((size - taps) // stride + 1 for size, taps, stride in zip(padded, reach, strides, strict=True))
     grown = [(0, 0)] * x.ndim
-    grown[first:first + rank] = pads
+    grown[first : first + rank] = pads
     before = (pad[0] for pad in pads)
-    counts = _outer([_cells(*axis, 0, size) for size, *axis in zip(
-        spatial(x.shape, layout), window, strides, dilations, sizes, before, strict=True)], layout, x.dtype)
+    counts = _outer(
+        [
+            _cells(*axis, 0, size)
+            for size, *axis in zip(spatial(x.shape, layout), window, strides, dilations, sizes, before, strict=True)
+        ],
+        layout,
+        x.dtype,
+    )
     least = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    cut = (*[slice(None)] * first, *(slice(None, None, stride) for stride in strides), *[slice(None)] * (2 - first),
-           *(slice(None, None, dilation) for dilation in dilations))
+    cut = (
+        *[slice(None)] * first,
+        *(slice(None, None, stride) for stride in strides),
+        *[slice(None)] * (2 - first),
+        *(slice(None, None, dilation) for dilation in dilations),
+    )
     inside = tuple(range(-rank, 0))
 
     def run(x, y):
         wide = np.pad(x, grown, constant_values=0 if average else least)
         windows = np.lib.stride_tricks.sliding_window_view(wide, reach, axes)[cut]
         np.copyto(y, windows.sum(inside) / counts if average else windows.max(inside))
+
     return Step((Tensor(with_sizes(x.shape[0], sizes, channels(x.shape, layout), layout), x.dtype),), run)
 
 
@@ -119,5 +142,6 @@ def global_pool(node, x):
     if x.ndim < 3 or not x.size:
         raise ValueError(f"images are needed; received shape {x.shape}")
     axes, function = tuple(range(2, x.ndim)), np.mean if node.op == "GlobalAveragePool" else np.max
-    return Step((Tensor((*x.shape[:2], *(1,) * len(axes)), x.dtype),),
-                lambda x, y: function(x, axes, keepdims=True, out=y))
+    return Step(
+        (Tensor((*x.shape[:2], *(1,) * len(axes)), x.dtype),), lambda x, y: function(x, axes, keepdims=True, out=y)
+    )

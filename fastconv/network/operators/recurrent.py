@@ -1,4 +1,5 @@
 """Recurrent layers over sequences (batch, time, features)."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -43,6 +44,7 @@ def lstm(node, x, kernel, recurrent, bias=None, state=None, cell=None):
             sequence[:, _place(i, rows, backwards)] = h
         np.copyto(last, h)
         np.copyto(last_cell, c)
+
     sequence, last = _results(x, units)
     return Step((sequence, last, last), run, algorithm="lstm", flops=_flops(x, units, 4))
 
@@ -69,14 +71,15 @@ def gru(node, x, kernel, recurrent, bias=None, recurrent_bias=None, state=None):
         z = np.empty((len(h), 3 * units), h.dtype)
         for i in _times(rows, backwards):
             product(h, recurrent, recurrent_bias, z)
-            gates = rows[:, i, :2 * units] + z[:, :2 * units]
+            gates = rows[:, i, : 2 * units] + z[:, : 2 * units]
             gate(gates)
             update, reset = gates[:, :units], gates[:, units:]
-            new = candidate(rows[:, i, 2 * units:], reset, h, z[:, 2 * units:], recurrent, recurrent_bias)
+            new = candidate(rows[:, i, 2 * units :], reset, h, z[:, 2 * units :], recurrent, recurrent_bias)
             activate(new)
             h = update * h + (1 - update) * new
             sequence[:, _place(i, rows, backwards)] = h
         np.copyto(last, h)
+
     sequence, last = _results(x, units)
     return Step((sequence, last), run, algorithm="gru", flops=_flops(x, units, 3))
 
@@ -90,8 +93,8 @@ def _candidate_before(x, reset, h, product, kernel, bias):
     """The same with the reset gate on the state."""
     units = len(kernel)
     y = np.empty((len(h), units), h.dtype)
-    bias = None if bias is None else np.ascontiguousarray(bias[2 * units:])
-    _multiply(reset * h, np.ascontiguousarray(kernel[:, 2 * units:]), bias, y)
+    bias = None if bias is None else np.ascontiguousarray(bias[2 * units :])
+    _multiply(reset * h, np.ascontiguousarray(kernel[:, 2 * units :]), bias, y)
     return x + y
 
 
@@ -104,8 +107,10 @@ def _multiply(x, kernel, bias, y):
 def _sizes(x: Tensor, kernel: Tensor, recurrent: Tensor, gates: int):
     units = recurrent.shape[0]
     if x.ndim != 3 or kernel.shape != (x.shape[2], gates * units) or recurrent.shape != (units, gates * units):
-        raise ValueError(f"a sequence of shape {x.shape} does not fit kernels of shapes {kernel.shape} and "
-                         f"{recurrent.shape} with {gates} gates")
+        raise ValueError(
+            f"a sequence of shape {x.shape} does not fit kernels of shapes {kernel.shape} and "
+            f"{recurrent.shape} with {gates} gates"
+        )
     if _args.dtype_id(x.dtype) not in _args.FLOAT_IDS or {kernel.dtype, recurrent.dtype} != {x.dtype}:
         raise TypeError("sequence and kernels must be floats of one dtype")
     return _multiply, units
@@ -119,6 +124,7 @@ def _function(node, name: str, default: str):
     def apply(array):
         if number:
             _core.activate(_args.dtype_id(array.dtype), number, alpha, array.size, array, array)
+
     return apply
 
 

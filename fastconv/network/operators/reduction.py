@@ -1,4 +1,5 @@
 """Reductions along axes."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -20,10 +21,12 @@ def _log_sum_exp(x, axis, keepdims, out):
 
 def _extreme(function, of_integers, of_floats):
     """A maximum or minimum, which nothing at all has too: the least or largest number."""
+
     def reduce(x, axis, keepdims, out):
         first = {"f": of_floats, "b": of_integers == "max"}.get(x.dtype.kind)
         first = getattr(np.iinfo(x.dtype), of_integers) if first is None else first
         function(x, axis=axis, keepdims=keepdims, out=out, initial=first)
+
     return reduce
 
 
@@ -45,8 +48,13 @@ def _mean(x, axis, keepdims, out):
 
 
 _FUNCTIONS = {
-    "ReduceMean": _mean, "ReduceSum": np.sum, "ReduceProd": np.prod, "ReduceLogSumExp": _log_sum_exp,
-    "ReduceMax": _extreme(np.max, "min", -np.inf), "ReduceMin": _extreme(np.min, "max", np.inf)}
+    "ReduceMean": _mean,
+    "ReduceSum": np.sum,
+    "ReduceProd": np.prod,
+    "ReduceLogSumExp": _log_sum_exp,
+    "ReduceMax": _extreme(np.max, "min", -np.inf),
+    "ReduceMin": _extreme(np.min, "max", np.inf),
+}
 
 
 @operator(*_FUNCTIONS)
@@ -62,6 +70,7 @@ def reduce(node, x, axes=None):
 
     def run(x, *axes_and_y):
         function(x, axis=chosen, keepdims=keepdims, out=axes_and_y[-1])
+
     return Step((Tensor(shape, x.dtype),), quiet(run))
 
 
@@ -77,6 +86,7 @@ def along_axis(node, x):
         else:
             places = np.arange(x.shape[axis]).reshape(-1, *(1,) * (x.ndim - 1 - axis))
             np.copyto(y, np.expand_dims(x.argmax(axis), axis) == places)
+
     return Step((Tensor(x.shape, x.dtype),), quiet(run))
 
 

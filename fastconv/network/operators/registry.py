@@ -1,4 +1,5 @@
 """What an operator is: a function that plans a node for concrete inputs."""
+
 from __future__ import annotations
 
 import math
@@ -21,6 +22,7 @@ class Tensor:
     >>> Tensor((2, 3), np.dtype("float32")).nbytes
     24
     """
+
     shape: tuple[int, ...]
     dtype: np.dtype
     value: np.ndarray | None = None
@@ -65,6 +67,7 @@ class Step:
         What a profile calls it.
     flops : float
     """
+
     outputs: tuple[Tensor, ...]
     run: Callable | None = None
     reads: tuple[int, ...] | None = None
@@ -94,12 +97,14 @@ def operator(*names: str):
     array([-1., -2.], dtype=float32)
     >>> del OPERATORS["Negated"]
     """
+
     def register(function):
         for name in names:
             if name in OPERATORS:
                 raise ValueError(f"there are two operators of the name {name}")
             OPERATORS[name] = function
         return function
+
     return register
 
 

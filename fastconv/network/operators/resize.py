@@ -1,4 +1,5 @@
 """Resizing of images: ONNX's operator of the same name, an axis at a time."""
+
 from __future__ import annotations
 
 import math
@@ -42,6 +43,7 @@ def resize(node, x, roi=None, scales=None, sizes=None):
             y = _along(y, axis, indices, weights)
         y = _with_outside(y, taps, words["outside"])
         np.copyto(arrays[-1], y, casting="unsafe")
+
     return Step((Tensor(tuple(shape), x.dtype),), run, reads=(0,), algorithm=words["mode"])
 
 
@@ -81,8 +83,12 @@ def _places(transform: str, old: int, new: int, factor: float, begin: float, end
     return {"asymmetric": i, "tf_half_pixel_for_nn": i + 0.5}.get(transform, i + 0.5 - 0.5 * factor) / factor
 
 
-_ROUNDINGS = {"round_prefer_floor": lambda x: np.ceil(x - 0.5), "round_prefer_ceil": lambda x: np.floor(x + 0.5),
-              "floor": np.floor, "ceil": np.ceil}
+_ROUNDINGS = {
+    "round_prefer_floor": lambda x: np.ceil(x - 0.5),
+    "round_prefer_ceil": lambda x: np.floor(x + 0.5),
+    "floor": np.floor,
+    "ceil": np.ceil,
+}
 
 
 def _taps(words: dict, places: np.ndarray, old: int, factor: float) -> tuple[np.ndarray, np.ndarray]:

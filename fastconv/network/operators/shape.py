@@ -1,4 +1,5 @@
 """Shapes and the order of axes: ONNX's operators of the same names and semantics."""
+
 from __future__ import annotations
 
 import math
@@ -7,8 +8,20 @@ import numpy as np
 
 from .registry import Step, Tensor, operator
 
-__all__ = ["along_axes", "concat", "constant", "flatten", "identity", "pad", "reshape", "shape_of", "slice_", "squeeze",
-           "transpose", "unsqueeze"]
+__all__ = [
+    "along_axes",
+    "concat",
+    "constant",
+    "flatten",
+    "identity",
+    "pad",
+    "reshape",
+    "shape_of",
+    "slice_",
+    "squeeze",
+    "transpose",
+    "unsqueeze",
+]
 
 
 def constant(x: Tensor | None, name: str) -> np.ndarray:
@@ -73,8 +86,11 @@ def flatten(node, x):
 @operator("Squeeze")
 def squeeze(node, x, axes=None):
     """x without the axes of length 1 that are named, or without all of them."""
-    chosen = {axis_in(axis, x.ndim) for axis in integers(axes, "axes")} if axes is not None else {
-        axis for axis, size in enumerate(x.shape) if size == 1}
+    chosen = (
+        {axis_in(axis, x.ndim) for axis in integers(axes, "axes")}
+        if axes is not None
+        else {axis for axis, size in enumerate(x.shape) if size == 1}
+    )
     return view(x, tuple(size for axis, size in enumerate(x.shape) if axis not in chosen))
 
 
@@ -129,9 +145,12 @@ def concat(node, *inputs):
     axis = axis_in(node.attributes["axis"], inputs[0].ndim)
     first = inputs[0]
     for x in inputs[1:]:
-        if x.dtype != first.dtype or x.shape[:axis] + x.shape[axis + 1:] != first.shape[:axis] + first.shape[axis + 1:]:
+        if (
+            x.dtype != first.dtype
+            or x.shape[:axis] + x.shape[axis + 1 :] != first.shape[:axis] + first.shape[axis + 1 :]
+        ):
             raise ValueError(f"inputs must agree in dtype and all axes but {axis}")
-    shape = (*first.shape[:axis], sum(x.shape[axis] for x in inputs), *first.shape[axis + 1:])
+    shape = (*first.shape[:axis], sum(x.shape[axis] for x in inputs), *first.shape[axis + 1 :])
     return Step((Tensor(shape, first.dtype),), lambda *arrays: np.concatenate(arrays[:-1], axis, out=arrays[-1]))
 
 
@@ -173,10 +192,12 @@ def pad(node, x, pads, value=None, axes=None):
     mode = node.attributes.get("mode", "constant")
     fill = 0 if value is None else constant(value, "value").item()
     words = {"mode": mode, "constant_values": fill} if mode == "constant" else {"mode": mode}
-    cut = tuple(slice(max(-before, 0), size - max(-after, 0))
-                for size, (before, after) in zip(x.shape, pairs, strict=True))
+    cut = tuple(
+        slice(max(-before, 0), size - max(-after, 0)) for size, (before, after) in zip(x.shape, pairs, strict=True)
+    )
     grown = [(max(before, 0), max(after, 0)) for before, after in pairs]
 
     def run(x, *others):
         np.copyto(others[-1], np.pad(x[cut], grown, **words))
+
     return Step((Tensor(shape, x.dtype),), run)

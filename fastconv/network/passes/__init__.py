@@ -3,6 +3,7 @@
 A pass is a function of a `Graph` that it changes in place. It keeps the values that are outputs. It knows nothing of
 files, nor of the sizes of inputs. `PASSES` is the order in which they run.
 """
+
 from __future__ import annotations
 
 from ..graph import Graph
@@ -23,9 +24,22 @@ from .unread import drop_unread
 
 __all__ = ["PASSES", "optimize"]
 
-PASSES = (drop_unread, fold_constants, drop_identities, recognize_dense, recognize_clips, recognize_gates,
-          recognize_gelu, recognize_slopes, recognize_sums, fold_padding, put_channels_last, fold_channel_factors,
-          fuse_residuals, fuse_activations)
+PASSES = (
+    drop_unread,
+    fold_constants,
+    drop_identities,
+    recognize_dense,
+    recognize_clips,
+    recognize_gates,
+    recognize_gelu,
+    recognize_slopes,
+    recognize_sums,
+    fold_padding,
+    put_channels_last,
+    fold_channel_factors,
+    fuse_residuals,
+    fuse_activations,
+)
 
 
 def optimize(graph: Graph, passes=PASSES) -> Graph:

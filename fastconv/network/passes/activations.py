@@ -1,4 +1,5 @@
 """An activation goes into the node before it."""
+
 from __future__ import annotations
 
 from ..graph import Graph

@@ -1,4 +1,5 @@
 """What multiplies or shifts each channel goes into the convolution, dense layer or normalization before it."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -39,8 +40,12 @@ def fold_channel_factors(graph: Graph) -> None:
 def _fold_next(rewriter: Rewriter, node: Node) -> bool:
     weights = [rewriter.constant(name) if name else None for name in node.inputs[1:]]
     reader = rewriter.only_reader(node)
-    if reader is None or node.attributes.get("activation") or reader.attributes.get("activation") or (
-            weights[0] is None or (node.inputs[2:] and node.inputs[2] and weights[1] is None)):
+    if (
+        reader is None
+        or node.attributes.get("activation")
+        or reader.attributes.get("activation")
+        or (weights[0] is None or (node.inputs[2:] and node.inputs[2] and weights[1] is None))
+    ):
         return False
     if node.op == "ConvTranspose" and node.attributes.get("groups", 1) != 1:
         return False
@@ -64,9 +69,14 @@ def _fold_into_normalization(rewriter: Rewriter, node: Node) -> bool:
     reader = rewriter.only_reader(node)
     parameters = [rewriter.constant(name) for name in node.inputs[1:3]]
     mean = rewriter.constant(node.inputs[3])
-    if node.attributes["axis"] != -1 or reader is None or mean is None or mean.ndim != 1 or any(
-            name and array is None for name, array in zip(node.inputs[1:3], parameters, strict=True)) or (
-            node.attributes.get("activation") or reader.attributes.get("activation")):
+    if (
+        node.attributes["axis"] != -1
+        or reader is None
+        or mean is None
+        or mean.ndim != 1
+        or any(name and array is None for name, array in zip(node.inputs[1:3], parameters, strict=True))
+        or (node.attributes.get("activation") or reader.attributes.get("activation"))
+    ):
         return False
     found = _arithmetic(rewriter, node, reader, 1, len(mean), True)
     if found is None:
@@ -109,8 +119,11 @@ def _normalization(rewriter, node, reader, ndim, channels, last):
     wanted = (-1, ndim - 1) if last else (1, 1 - ndim)
     parameters = [rewriter.constant(name) if name else None for name in reader.inputs[1:]]
     absent = [not name for name in reader.inputs[1:]]
-    if axis not in (wanted[:1] if node.op == "Dense" else wanted) or reader.inputs[0] != node.outputs[0] or any(
-            value is None and not gone for value, gone in zip(parameters, absent, strict=True)):
+    if (
+        axis not in (wanted[:1] if node.op == "Dense" else wanted)
+        or reader.inputs[0] != node.outputs[0]
+        or any(value is None and not gone for value, gone in zip(parameters, absent, strict=True))
+    ):
         return None
     if any(value is not None and value.shape != (channels,) for value in parameters):
         return None

@@ -1,4 +1,5 @@
 """Clips that are activations."""
+
 from __future__ import annotations
 
 from ..graph import Graph

@@ -1,4 +1,5 @@
 """Nodes that read constants only become constants."""
+
 from __future__ import annotations
 
 from ..graph import Graph
@@ -6,7 +7,7 @@ from ..operators import Tensor, fold, plan_node
 
 __all__ = ["fold_constants"]
 
-_BYTES = 1 << 20        # of results that may be larger than what they are made of
+_BYTES = 1 << 20  # of results that may be larger than what they are made of
 
 
 def fold_constants(graph: Graph) -> None:

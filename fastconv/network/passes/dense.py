@@ -1,4 +1,5 @@
 """Products with constant matrices are dense layers."""
+
 from __future__ import annotations
 
 from ..graph import Graph

@@ -1,4 +1,5 @@
 """Products of a value with a gate of itself are activations."""
+
 from __future__ import annotations
 
 from ..graph import Graph
@@ -25,8 +26,12 @@ def recognize_gates(graph: Graph) -> None:
     for node in rewriter.nodes():
         word = _PRODUCTS.get(node.attributes["activation"][0]) if node.op == "Activation" else None
         reader = rewriter.only_reader(node) if word else None
-        if reader is not None and reader.op == "Mul" and set(reader.inputs) == {node.inputs[0], node.outputs[0]} and (
-                not reader.attributes.get("activation")):
+        if (
+            reader is not None
+            and reader.op == "Mul"
+            and set(reader.inputs) == {node.inputs[0], node.outputs[0]}
+            and (not reader.attributes.get("activation"))
+        ):
             rewriter.absorb(node, reader)
             node.attributes["activation"] = (word, 0.0)
     rewriter.finish()

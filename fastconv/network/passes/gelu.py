@@ -1,4 +1,5 @@
 """Error functions that belong to the activation gelu."""
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,5 @@
 """Nodes that change nothing go."""
+
 from __future__ import annotations
 
 from ..graph import Graph

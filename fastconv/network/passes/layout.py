@@ -1,4 +1,5 @@
 """Images whose channels come first are computed with channels last."""
+
 from __future__ import annotations
 
 from ..graph import Graph

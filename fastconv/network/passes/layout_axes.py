@@ -1,4 +1,5 @@
 """How operators along axes are written on images with channels last: rules as `layout_rules` has them."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -8,12 +9,22 @@ import numpy as np
 from ..graph import Node
 from .relayout import Relayout, moved_axis, size_of, to_first, to_last
 
-__all__ = ["KEEPING", "along_axes", "along_axis", "concat", "extreme_place", "reduction", "resize", "response", "split",
-           "squeeze", "transpose"]
+__all__ = [
+    "KEEPING",
+    "along_axes",
+    "along_axis",
+    "concat",
+    "extreme_place",
+    "reduction",
+    "resize",
+    "response",
+    "split",
+    "squeeze",
+    "transpose",
+]
 
 # What gives as many numbers along its axis as it takes.
-KEEPING = ("Softmax", "LogSoftmax", "Hardmax", "LpNormalization", "LRN", "BatchNormalization",
-           "GroupNormalization")
+KEEPING = ("Softmax", "LogSoftmax", "Hardmax", "LpNormalization", "LRN", "BatchNormalization", "GroupNormalization")
 
 
 def along_axis(layout: Relayout, node: Node, default: int = -1) -> bool:
@@ -25,9 +36,14 @@ def along_axis(layout: Relayout, node: Node, default: int = -1) -> bool:
         return False
     moved = tuple(moved_axis(place, rank) - rank for place in chosen)
     kept = node.op in KEEPING or 1 not in [place % rank for place in chosen]
-    layout.move(node, (layout.twin(x, rank), *map(layout.original, others)), rank,
-                layout.channels(x) if kept else None, layout.batch(x) if node.op in KEEPING else None,
-                attributes=node.attributes | {"axis": moved[0] if isinstance(axis, int) else moved})
+    layout.move(
+        node,
+        (layout.twin(x, rank), *map(layout.original, others)),
+        rank,
+        layout.channels(x) if kept else None,
+        layout.batch(x) if node.op in KEEPING else None,
+        attributes=node.attributes | {"axis": moved[0] if isinstance(axis, int) else moved},
+    )
     return True
 
 
@@ -50,24 +66,35 @@ def concat(layout: Relayout, node: Node) -> bool:
     counts = [size_of(layout, name, rank, 1) for name in node.inputs]
     channels = None if None in counts else sum(counts) if axis % rank == 1 else counts[0]
     batch = layout.batch(node.inputs[0]) if axis % rank else None
-    layout.move(node, tuple(layout.twin(name, rank) for name in node.inputs), rank, channels, batch,
-                attributes=node.attributes | {"axis": moved_axis(axis, rank)})
+    layout.move(
+        node,
+        tuple(layout.twin(name, rank) for name in node.inputs),
+        rank,
+        channels,
+        batch,
+        attributes=node.attributes | {"axis": moved_axis(axis, rank)},
+    )
     return True
 
 
 def along_axes(layout: Relayout, node: Node) -> bool:
     """Slice and Pad: the input ``axes``, a constant, holds the moved axes; the other inputs stay."""
     rank, place = layout.twin_rank(node.inputs[0]), 3
-    *others, axes = (*node.inputs, "", "", "")[:place + 1]
+    *others, axes = (*node.inputs, "", "", "")[: place + 1]
     chosen = None if rank is None else _axes(layout, axes, rank, others[1] if node.op == "Slice" else None)
     if chosen is None:
         return False
     moved = layout.add_constant(np.array([moved_axis(axis, rank) for axis in chosen], np.int64), node.outputs[0])
-    inputs = (layout.twin(others[0], rank), *map(layout.original, others[1:]), moved,
-              *map(layout.original, node.inputs[place + 1:]))
+    inputs = (
+        layout.twin(others[0], rank),
+        *map(layout.original, others[1:]),
+        moved,
+        *map(layout.original, node.inputs[place + 1 :]),
+    )
     kept = 0 not in [axis % rank for axis in chosen]
-    layout.move(node, inputs, rank, _channels_of_part(layout, node, rank, chosen),
-                layout.batch(others[0]) if kept else None)
+    layout.move(
+        node, inputs, rank, _channels_of_part(layout, node, rank, chosen), layout.batch(others[0]) if kept else None
+    )
     return True
 
 
@@ -82,8 +109,11 @@ def _channels_of_part(layout: Relayout, node: Node, rank: int, axes: list[int]) 
         pads = numbers[0]
         return None if pads is None or pads.size != 2 * len(axes) else channels + int(pads[at] + pads[at + len(axes)])
     steps = numbers[3] if len(numbers) > 3 else np.ones(len(axes), int)
-    if steps is None or any(array is None or array.size != len(axes) for array in (*numbers[:2], steps)) or (
-            steps[at] != 1):
+    if (
+        steps is None
+        or any(array is None or array.size != len(axes) for array in (*numbers[:2], steps))
+        or (steps[at] != 1)
+    ):
         return None
     return len(range(*slice(int(numbers[0][at]), int(numbers[1][at])).indices(channels)))
 
@@ -131,8 +161,14 @@ def extreme_place(layout: Relayout, node: Node) -> bool:
     left = [place for place in to_last(rank) if place != axis % rank]
     if left != sorted(left):
         return False
-    layout.give(replace(node, inputs=(layout.twin(node.inputs[0], rank),),
-                        attributes=node.attributes | {"axis": moved_axis(axis, rank)}), rank - 1)
+    layout.give(
+        replace(
+            node,
+            inputs=(layout.twin(node.inputs[0], rank),),
+            attributes=node.attributes | {"axis": moved_axis(axis, rank)},
+        ),
+        rank - 1,
+    )
     return True
 
 
@@ -143,8 +179,9 @@ def resize(layout: Relayout, node: Node) -> bool:
         return False
     x, *others = node.inputs
     axes = tuple(moved_axis(axis, rank) for axis in node.attributes["axes"] or range(rank))
-    layout.move(node, (layout.twin(x, rank), *map(layout.original, others)), rank,
-                attributes=node.attributes | {"axes": axes})
+    layout.move(
+        node, (layout.twin(x, rank), *map(layout.original, others)), rank, attributes=node.attributes | {"axes": axes}
+    )
     return True
 
 

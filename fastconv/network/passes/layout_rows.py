@@ -1,4 +1,5 @@
 """How images become rows for dense layers, with channels last: rules as `layout_rules` has them."""
+
 from __future__ import annotations
 
 import math
@@ -20,9 +21,19 @@ def flatten(layout: Relayout, node: Node) -> bool:
     """Images as rows for dense layers, whose weights get the rows' order."""
     x, (y,) = node.inputs[0], node.outputs
     rank, channels, readers = layout.twin_rank(x), layout.channels(x), layout.readers[y]
-    if rank is None or not channels or not _is_flat(layout, node) or not all(
-            reader is not None and reader.op == "Dense" and reader.inputs[0] == y and reader.inputs.count(y) == 1
-            and _rows(layout, reader) % channels == 0 for reader in readers):
+    if (
+        rank is None
+        or not channels
+        or not _is_flat(layout, node)
+        or not all(
+            reader is not None
+            and reader.op == "Dense"
+            and reader.inputs[0] == y
+            and reader.inputs.count(y) == 1
+            and _rows(layout, reader) % channels == 0
+            for reader in readers
+        )
+    ):
         return False
     layout.give(replace(node, op="Flatten", inputs=(layout.twin(x, rank),), attributes={"axis": 1}), 2)
     layout.reorder_rows(y, channels)
@@ -34,8 +45,12 @@ def _is_flat(layout: Relayout, node: Node) -> bool:
     if node.op == "Flatten":
         return node.attributes.get("axis", 1) == 1
     shape = layout.constant(node.inputs[1])
-    return shape is not None and shape.size == 2 and not node.attributes.get("allowzero") and (
-        shape.ravel()[1] == -1 and shape.ravel()[0] in (0, layout.batch(node.inputs[0])))
+    return (
+        shape is not None
+        and shape.size == 2
+        and not node.attributes.get("allowzero")
+        and (shape.ravel()[1] == -1 and shape.ravel()[0] in (0, layout.batch(node.inputs[0])))
+    )
 
 
 def _rows(layout: Relayout, node: Node) -> int:

@@ -3,6 +3,7 @@
 A rule writes a node by `Relayout.move` or `give` and returns True, or returns False and has done nothing. It may ask
 for twins of the node's inputs; sizes it does not know.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -33,16 +34,24 @@ def convolution(layout: Relayout, node: Node) -> bool:
     """A convolution makes twins of what has none."""
     x, kernel, bias, added = (*node.inputs, "", "")[:4]
     rank, weights = layout.rank(kernel), layout.constant(kernel)
-    if node.attributes.get("data_format") != "channels_first" or rank not in (3, 4) or not (
-            layout.rank(x) in (None, rank) and layout.fits(added, rank)):
+    if (
+        node.attributes.get("data_format") != "channels_first"
+        or rank not in (3, 4)
+        or not (layout.rank(x) in (None, rank) and layout.fits(added, rank))
+    ):
         return False
     channels = None
     if weights is not None:
         channels = weights.shape[-1] if node.op == "Conv" else weights.shape[-2] * node.attributes.get("groups", 1)
     layout.know_rank(x, rank)
     inputs = (layout.twin(x, rank), layout.original(kernel), layout.original(bias), layout.twin(added, rank))
-    layout.move(node, inputs[:len(node.inputs)], rank, *((channels, layout.batch(x)) if not added else ()),
-                attributes=node.attributes | {"data_format": "channels_last"})
+    layout.move(
+        node,
+        inputs[: len(node.inputs)],
+        rank,
+        *((channels, layout.batch(x)) if not added else ()),
+        attributes=node.attributes | {"data_format": "channels_last"},
+    )
     return True
 
 
@@ -52,8 +61,14 @@ def images(layout: Relayout, node: Node) -> bool:
     rank = layout.twin_rank(x)
     if node.attributes.get("data_format") != "channels_first" or rank is None:
         return False
-    layout.move(node, (layout.twin(x, rank),), rank, layout.channels(x), layout.batch(x),
-                attributes=node.attributes | {"data_format": "channels_last"})
+    layout.move(
+        node,
+        (layout.twin(x, rank),),
+        rank,
+        layout.channels(x),
+        layout.batch(x),
+        attributes=node.attributes | {"data_format": "channels_last"},
+    )
     return True
 
 
@@ -64,8 +79,14 @@ def global_pool(layout: Relayout, node: Node) -> bool:
     if rank is None:
         return False
     axes = layout.add_constant(np.arange(1, rank - 1), node.outputs[0])
-    layout.move(node, (layout.twin(x, rank), axes), rank, layout.channels(x), attributes={"keepdims": True},
-                op="ReduceMean" if node.op == "GlobalAveragePool" else "ReduceMax")
+    layout.move(
+        node,
+        (layout.twin(x, rank), axes),
+        rank,
+        layout.channels(x),
+        attributes={"keepdims": True},
+        op="ReduceMean" if node.op == "GlobalAveragePool" else "ReduceMax",
+    )
     return True
 
 
@@ -108,16 +129,70 @@ def _only(known: set[int | None]) -> int | None:
 
 
 _ELEMENTWISE = (
-    "Activation", "Rectifier", "Neg", "Abs", "Sqrt", "Log", "Floor", "Ceil", "Reciprocal", "Square", "Sign", "Exp",
-    "Round", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh", "Not", "IsNaN",
-    "IsInf", "Cast", "ScaleShift", "Bounded", "Celu", "ThresholdedRelu", "Shrink", "Erf", "Identity", "Clip")
+    "Activation",
+    "Rectifier",
+    "Neg",
+    "Abs",
+    "Sqrt",
+    "Log",
+    "Floor",
+    "Ceil",
+    "Reciprocal",
+    "Square",
+    "Sign",
+    "Exp",
+    "Round",
+    "Sin",
+    "Cos",
+    "Tan",
+    "Asin",
+    "Acos",
+    "Atan",
+    "Sinh",
+    "Cosh",
+    "Asinh",
+    "Acosh",
+    "Atanh",
+    "Not",
+    "IsNaN",
+    "IsInf",
+    "Cast",
+    "ScaleShift",
+    "Bounded",
+    "Celu",
+    "ThresholdedRelu",
+    "Shrink",
+    "Erf",
+    "Identity",
+    "Clip",
+)
 _BROADCAST = (
-    "Add", "Sub", "Mul", "Div", "Pow", "Mod", "Fmod", "And", "Or", "Xor", "Greater", "GreaterOrEqual", "Less",
-    "LessOrEqual", "Equal", "Where", "Sum", "Max", "Min", "Mean")
+    "Add",
+    "Sub",
+    "Mul",
+    "Div",
+    "Pow",
+    "Mod",
+    "Fmod",
+    "And",
+    "Or",
+    "Xor",
+    "Greater",
+    "GreaterOrEqual",
+    "Less",
+    "LessOrEqual",
+    "Equal",
+    "Where",
+    "Sum",
+    "Max",
+    "Min",
+    "Mean",
+)
 
 # What gives as many axes as the largest of its inputs has.
-SAME_RANK = frozenset((*_ELEMENTWISE, *_BROADCAST, *KEEPING, "PRelu", "Resize", "DepthToSpace", "SpaceToDepth",
-                       "Split"))
+SAME_RANK = frozenset(
+    (*_ELEMENTWISE, *_BROADCAST, *KEEPING, "PRelu", "Resize", "DepthToSpace", "SpaceToDepth", "Split")
+)
 
 RULES: dict[str, Callable[[Relayout, Node], bool]] = {
     **dict.fromkeys(("Conv", "ConvTranspose"), convolution),
@@ -129,5 +204,14 @@ RULES: dict[str, Callable[[Relayout, Node], bool]] = {
     **dict.fromkeys(("Slice", "Pad"), along_axes),
     **dict.fromkeys(("ReduceMean", "ReduceSum", "ReduceProd", "ReduceLogSumExp", "ReduceMax", "ReduceMin"), reduction),
     **dict.fromkeys(("ArgMax", "ArgMin"), extreme_place),
-    "LRN": response, "Split": split, "Concat": concat, "Squeeze": squeeze, "Resize": resize, "Transpose": transpose,
-    "Flatten": flatten, "Reshape": reshape, "Dense": dense, "PRelu": prelu}
+    "LRN": response,
+    "Split": split,
+    "Concat": concat,
+    "Squeeze": squeeze,
+    "Resize": resize,
+    "Transpose": transpose,
+    "Flatten": flatten,
+    "Reshape": reshape,
+    "Dense": dense,
+    "PRelu": prelu,
+}

@@ -1,4 +1,5 @@
 """Channels that are shuffled by two Reshapes and a Transpose, with channels last."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -24,12 +25,18 @@ def channel_shuffle(layout: Relayout, node: Node) -> bool:
     if not layout.has_twin(x) or layout.rank(x) != 4 or len(sizes) != 5 or len(joined) != 4:
         return False
     batch, groups, c, *size = sizes
-    known = (0, layout.batch(x))        # else images and channels might be mixed
-    if groups * c != layout.channels(x) or joined[1:] != [groups * c, *size] or min(groups, *size) < 1 or (
-            batch not in known or joined[0] not in (*known, -1)):
+    known = (0, layout.batch(x))  # else images and channels might be mixed
+    if (
+        groups * c != layout.channels(x)
+        or joined[1:] != [groups * c, *size]
+        or min(groups, *size) < 1
+        or (batch not in known or joined[0] not in (*known, -1))
+    ):
         return False
-    parted, whole = (layout.add_constant(np.array([0, *size, *last], np.int64), node.outputs[0])
-                     for last in ((groups, c), (groups * c,)))
+    parted, whole = (
+        layout.add_constant(np.array([0, *size, *last], np.int64), node.outputs[0])
+        for last in ((groups, c), (groups * c,))
+    )
     name = layout.between(replace(node, attributes={}), (layout.twin(x, 4), parted))
     name = layout.between(exchange, (name,), attributes={"perm": (0, 1, 2, 4, 3)})
     layout.move(join, (name, whole), 4, groups * c, layout.batch(x), attributes={})

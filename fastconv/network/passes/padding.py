@@ -1,4 +1,5 @@
 """Zeros around images go into the convolution that reads them."""
+
 from __future__ import annotations
 
 from ..graph import Graph, Node
@@ -42,8 +43,12 @@ def _spatial_pads(rewriter: Rewriter, node: Node, reader: Node):
     named = [bool(name) for name in (*node.inputs[2:], "", "")]
     own = reader.attributes.get("pads", "valid")
     unknown = kernel is None or pads is None or (named[0] and value is None) or (named[1] and axes is None)
-    if unknown or (named[0] and value.any()) or node.attributes.get("mode", "constant") != "constant" or (
-            own in ("same_upper", "same_lower")):
+    if (
+        unknown
+        or (named[0] and value.any())
+        or node.attributes.get("mode", "constant") != "constant"
+        or (own in ("same_upper", "same_lower"))
+    ):
         return None
     ndim = kernel.ndim
     first = 1 if reader.attributes.get("data_format", "channels_last") == "channels_last" else 2
@@ -56,5 +61,7 @@ def _spatial_pads(rewriter: Rewriter, node: Node, reader: Node):
     if any(pair != (0, 0) for axis, pair in pairs.items() if axis not in spatial):
         return None
     own = ((0, 0),) * (ndim - 2) if own == "valid" else own
-    return tuple((before + pairs.get(axis, (0, 0))[0], after + pairs.get(axis, (0, 0))[1])
-                 for axis, (before, after) in zip(spatial, own, strict=True))
+    return tuple(
+        (before + pairs.get(axis, (0, 0))[0], after + pairs.get(axis, (0, 0))[1])
+        for axis, (before, after) in zip(spatial, own, strict=True)
+    )

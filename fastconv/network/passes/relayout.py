@@ -1,4 +1,5 @@
 """A graph while a pass gives its images another order of axes."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -103,8 +104,11 @@ class Relayout:
             self._twins[name] = self._turned[name]
         if name not in self._twins:
             self._twins[name] = self.new_name(name)
-            self._nodes.append(Node("Transpose", (self.original(name),), (self._twins[name],), {"perm": to_last(rank)},
-                                    kind="Transpose"))
+            self._nodes.append(
+                Node(
+                    "Transpose", (self.original(name),), (self._twins[name],), {"perm": to_last(rank)}, kind="Transpose"
+                )
+            )
         return self._twins[name]
 
     def operand(self, name: str, rank: int) -> str:
@@ -127,8 +131,11 @@ class Relayout:
         """The name of the value as the file orders it."""
         if name and name not in self._there:
             self._there.add(name)
-            self._nodes.append(Node("Transpose", (self._twins[name],), (name,), {"perm": to_first(self._ranks[name])},
-                                    kind="Transpose"))
+            self._nodes.append(
+                Node(
+                    "Transpose", (self._twins[name],), (name,), {"perm": to_first(self._ranks[name])}, kind="Transpose"
+                )
+            )
         return name
 
     def keep(self, node: Node, rank: int | None = None) -> None:
@@ -145,8 +152,15 @@ class Relayout:
             if rank is not None:
                 self._ranks[name] = rank
 
-    def move(self, node: Node, inputs: tuple[str, ...], rank: int, channels: int | None = None,
-             batch: int | None = None, **changes) -> None:
+    def move(
+        self,
+        node: Node,
+        inputs: tuple[str, ...],
+        rank: int,
+        channels: int | None = None,
+        batch: int | None = None,
+        **changes,
+    ) -> None:
         """Write a node that reads what is there, and gives twins of its outputs, of so many axes, channels and images.
 
         `changes` are those of the node: `op` and `attributes`.

@@ -1,4 +1,5 @@
 """The sum that ends a residual block goes into a convolution."""
+
 from __future__ import annotations
 
 from ..graph import Graph, Node
@@ -35,8 +36,13 @@ def fuse_residuals(graph: Graph) -> None:
 
 def _takes_sum(rewriter: Rewriter, before: Node, node: Node) -> bool:
     weights = [name for name in before.inputs[1:] if name]
-    return (before.op == "Conv" and rewriter.only_reader(before) is node and len(before.inputs) < 4
-            and not before.attributes.get("activation") and all(name in rewriter.graph.constants for name in weights))
+    return (
+        before.op == "Conv"
+        and rewriter.only_reader(before) is node
+        and len(before.inputs) < 4
+        and not before.attributes.get("activation")
+        and all(name in rewriter.graph.constants for name in weights)
+    )
 
 
 def _fuse(rewriter: Rewriter, before: Node, node: Node, other: str) -> None:

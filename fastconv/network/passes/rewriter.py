@@ -1,4 +1,5 @@
 """What passes share: who gives and who reads a value, kept up to date while nodes go."""
+
 from __future__ import annotations
 
 import numpy as np

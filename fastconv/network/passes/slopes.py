@@ -1,4 +1,5 @@
 """Rectifiers with one slope are activations."""
+
 from __future__ import annotations
 
 from ..graph import Graph

@@ -1,4 +1,5 @@
 """Sums of two values are additions."""
+
 from __future__ import annotations
 
 from ..graph import Graph

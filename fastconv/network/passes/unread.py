@@ -1,4 +1,5 @@
 """Nodes whose results nobody reads go."""
+
 from __future__ import annotations
 
 from ..graph import Graph

@@ -1,4 +1,5 @@
 """Pictures of networks, of their feature maps and kernels, as PNG files; matplotlib draws them."""
+
 from .diagram import plot_network
 from .features import plot_features
 from .figure import new_figure

@@ -1,4 +1,5 @@
 """A network drawn layer by layer, from top to bottom."""
+
 from __future__ import annotations
 
 import math
@@ -12,15 +13,19 @@ __all__ = ["plot_network"]
 
 # Inches.
 _WIDTH, _HEIGHT, _PITCH, _LANE, _MARGIN, _TITLE = 2.8, 0.4, 0.66, 0.3, 0.35, 0.35
-_PIXELS = 30_000        # of a side
+_PIXELS = 30_000  # of a side
 _OTHER = "#eceae4"
-_FAMILIES = (       # parts of the names of kinds, and a colour
-    (("input",), "#dfe3e8"), (("padding", "cropping"), _OTHER), (("conv",), "#bcd6f2"),
+_FAMILIES = (  # parts of the names of kinds, and a colour
+    (("input",), "#dfe3e8"),
+    (("padding", "cropping"), _OTHER),
+    (("conv",), "#bcd6f2"),
     (("dense", "gemm", "matmul", "einsum"), "#f6cfae"),
-    (("pool",), "#c9e7c4"), (("norm", "rescaling"), "#e3d4f0"),
+    (("pool",), "#c9e7c4"),
+    (("norm", "rescaling"), "#e3d4f0"),
     (("lstm", "gru", "bidirectional", "timedistributed"), "#f4c6d7"),
     (("add", "sum", "concat", "multiply", "mul", "average", "maximum", "minimum", "subtract", "dot"), "#f8e7a4"),
-    (("relu", "activation", "softmax", "sigmoid", "tanh", "elu", "swish", "clip", "gelu"), "#f3c4bd"))
+    (("relu", "activation", "softmax", "sigmoid", "tanh", "elu", "swish", "clip", "gelu"), "#f3c4bd"),
+)
 
 
 def plot_network(graph: Graph, shaped, path) -> None:
@@ -37,8 +42,12 @@ def plot_network(graph: Graph, shaped, path) -> None:
     values = shaped([Value(block.value) for block in shown])
     ranks, places, lines = place_boxes([block.sources for block in shown], _WIDTH + _LANE, _LANE)
     columns = _columns(ranks, places)
-    at = {item: (x + places[item], _MARGIN + _TITLE + _PITCH * row)
-          for (first, last, x) in columns for row, rank in enumerate(ranks[first:last]) for item in rank}
+    at = {
+        item: (x + places[item], _MARGIN + _TITLE + _PITCH * row)
+        for (first, last, x) in columns
+        for row, rank in enumerate(ranks[first:last])
+        for item in rank
+    }
     width = max((x for x, _ in at.values()), default=_WIDTH) + _WIDTH / 2 + _MARGIN
     height = 2 * _MARGIN + _TITLE + _PITCH * max((last - first for first, last, _ in columns), default=1) - _PITCH / 2
     figure = new_figure(width, height)
@@ -46,8 +55,11 @@ def plot_network(graph: Graph, shaped, path) -> None:
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.axis("off")
     axes.text(_MARGIN, _MARGIN * 0.8, _title(graph, shown), size=10, weight="bold", va="center")
-    gaps = {item: min(at[other][0] for rank in ranks[first:last] for other in rank) - (_WIDTH + 2 * _LANE) / 2
-            for first, last, _ in columns[1:] for item in ranks[first]}
+    gaps = {
+        item: min(at[other][0] for rank in ranks[first:last] for other in rank) - (_WIDTH + 2 * _LANE) / 2
+        for first, last, _ in columns[1:]
+        for item in ranks[first]
+    }
     for upper, lower in lines:
         _draw_line(axes, at[upper], at[lower], upper < len(shown), lower < len(shown), gaps.get(lower))
     for i, (block, value) in enumerate(zip(shown, values, strict=True)):
@@ -66,7 +78,7 @@ def _columns(ranks, places) -> list[tuple[int, int, float]]:
     count = max(1, round(math.sqrt(0.75 * len(ranks) * _PITCH / width)) if len(ranks) > 24 else 1)
     size, columns, left = math.ceil(len(ranks) / count), [], _MARGIN
     for first in range(0, len(ranks), max(size, 1)):
-        part = ranks[first:first + size]
+        part = ranks[first : first + size]
         low = min(places[item] for rank in part for item in rank) - (_WIDTH + _LANE) / 2
         high = max(places[item] for rank in part for item in rank) + (_WIDTH + _LANE) / 2
         columns.append((first, first + len(part), left - low - _LANE / 2))
@@ -78,6 +90,7 @@ def _draw_line(axes, start, end, from_box: bool, to_box: bool, gap: float | None
     """A line down to the next rank; where that is in the next column, by the gap between the columns."""
     from matplotlib.patches import FancyArrowPatch, PathPatch
     from matplotlib.path import Path
+
     (x0, y0), (x1, y1) = start, end
     y0, y1 = y0 + (_HEIGHT / 2 if from_box else 0), y1 - (_HEIGHT / 2 if to_box else 0)
     style = {"color": "#7b8794", "linewidth": 1.0}
@@ -87,8 +100,9 @@ def _draw_line(axes, start, end, from_box: bool, to_box: bool, gap: float | None
         style["linestyle"] = (0, (4, 2))
     else:
         bend = (y1 - y0) / 2
-        path = Path([(x0, y0), (x0, y0 + bend), (x1, y1 - bend), (x1, y1)],
-                    [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
+        path = Path(
+            [(x0, y0), (x0, y0 + bend), (x1, y1 - bend), (x1, y1)], [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]
+        )
     if to_box:
         axes.add_patch(FancyArrowPatch(path=path, arrowstyle="-|>", mutation_scale=8, shrinkA=0, shrinkB=0, **style))
     else:
@@ -97,9 +111,20 @@ def _draw_line(axes, start, end, from_box: bool, to_box: bool, gap: float | None
 
 def _draw_box(axes, x: float, y: float, block: Block, value: Value) -> None:
     from matplotlib.patches import FancyBboxPatch
+
     left, top, pad = x - _WIDTH / 2, y - _HEIGHT / 2, 0.07
-    axes.add_patch(FancyBboxPatch((left, top), _WIDTH, _HEIGHT, boxstyle="round,pad=0,rounding_size=0.06",
-                                  facecolor=_colour(block.kind), edgecolor="#52606d", linewidth=0.7, zorder=2))
+    axes.add_patch(
+        FancyBboxPatch(
+            (left, top),
+            _WIDTH,
+            _HEIGHT,
+            boxstyle="round,pad=0,rounding_size=0.06",
+            facecolor=_colour(block.kind),
+            edgecolor="#52606d",
+            linewidth=0.7,
+            zorder=2,
+        )
+    )
     words = {"va": "center", "zorder": 3, "parse_math": False}
     numbers = f"{block.parameters:,}" if block.parameters else ""
     shape = "" if value.shape is None else " x ".join("?" if size is None else str(size) for size in value.shape)
@@ -119,4 +144,4 @@ def _short(text: str, most: int) -> str:
     """A text of few characters; what is left out is in its middle, as ends tell layers apart."""
     most = max(most, 12)
     text = "".join(char if char.isprintable() else "?" for char in text)
-    return text if len(text) <= most else f"{text[:most // 2 - 1]}…{text[len(text) - most + most // 2:]}"
+    return text if len(text) <= most else f"{text[: most // 2 - 1]}…{text[len(text) - most + most // 2 :]}"

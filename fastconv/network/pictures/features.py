@@ -1,4 +1,5 @@
 """Feature maps of layers as grids."""
+
 from __future__ import annotations
 
 import math
@@ -11,11 +12,11 @@ from .layers import layouts
 
 __all__ = ["plot_features"]
 
-_MAPS, _ACROSS = 32, 16     # shown of a layer, and in a row
-_CELLS = 512                # shown of a vector
+_MAPS, _ACROSS = 32, 16  # shown of a layer, and in a row
+_CELLS = 512  # shown of a vector
 # Inches: of a grid, of a map and of a number at most, of a layer's title and the space above it, beside grids.
 _WIDTH, _MAP, _CELL, _TITLE, _MARGIN = 12.0, 2.0, 0.3, 0.42, 0.2
-_PIXELS = 30_000            # of a side of the picture
+_PIXELS = 30_000  # of a side of the picture
 
 
 def plot_features(graph: Graph, features: dict[str, np.ndarray], path) -> None:
@@ -31,8 +32,9 @@ def plot_features(graph: Graph, features: dict[str, np.ndarray], path) -> None:
     formats, inputs = layouts(graph), {value.name for value in graph.inputs}
     kinds = {node.name: node.kind for node in reversed(graph.nodes)}
     first = {name: array[0] if array.ndim > 1 and len(array) else array for name, array in features.items()}
-    grids = {name: _grid(array, formats.get(graph.layers.get(name, name)), name in inputs)
-             for name, array in first.items()}
+    grids = {
+        name: _grid(array, formats.get(graph.layers.get(name, name)), name in inputs) for name, array in first.items()
+    }
     sizes = {name: _size(grid, number) for name, (grid, number) in grids.items()}
     places, width, height = _places(sizes)
     figure = new_figure(width, height, facecolor="white")
@@ -42,8 +44,13 @@ def plot_features(graph: Graph, features: dict[str, np.ndarray], path) -> None:
         shown = np.clip((grid - low) / (high - low), 0, 1) if grid.ndim == 3 else grid
         axes.imshow(shown, cmap="viridis", vmin=low, vmax=high, interpolation="nearest", aspect="auto")
         axes.axis("off")
-        axes.set_title(f"{name}   {kinds.get(name, 'input')}   {' x '.join(map(str, features[name].shape[1:]))}   "
-                       f"{low:.3g} to {high:.3g}", loc="left", size=9, parse_math=False)
+        axes.set_title(
+            f"{name}   {kinds.get(name, 'input')}   {' x '.join(map(str, features[name].shape[1:]))}   "
+            f"{low:.3g} to {high:.3g}",
+            loc="left",
+            size=9,
+            parse_math=False,
+        )
     figure.savefig(path, format="png", dpi=min(110, _PIXELS / max(width, height)))
 
 

@@ -1,11 +1,12 @@
 """Figures, and arrays of small pictures in them."""
+
 from __future__ import annotations
 
 import numpy as np
 
 __all__ = ["mosaic", "new_figure"]
 
-_SIDE, _GAP = 32, 0.04      # cells that a small picture has at least, and space between pictures as a share of one
+_SIDE, _GAP = 32, 0.04  # cells that a small picture has at least, and space between pictures as a share of one
 
 
 def new_figure(width: float, height: float, **words):
@@ -42,5 +43,5 @@ def mosaic(tiles: np.ndarray, across: int) -> np.ndarray:
     whole = np.full((*sizes, *tiles.shape[3:]), np.nan)
     for i, tile in enumerate(tiles):
         y, x = i // across * (height + gap), i % across * (width + gap)
-        whole[y:y + height, x:x + width] = tile
+        whole[y : y + height, x : x + width] = tile
     return whole

@@ -1,4 +1,5 @@
 """The kernels of the first convolution as a grid."""
+
 from __future__ import annotations
 
 import math
@@ -10,7 +11,7 @@ from .figure import mosaic, new_figure
 
 __all__ = ["first_kernels", "plot_kernels"]
 
-_KERNELS, _CHANNELS = 64, 16        # shown
+_KERNELS, _CHANNELS = 64, 16  # shown
 
 
 def first_kernels(graph: Graph) -> tuple[Node, np.ndarray]:
@@ -21,8 +22,11 @@ def first_kernels(graph: Graph) -> tuple[Node, np.ndarray]:
     ValueError
         If there is none with constant kernels.
     """
-    known = graph.constants | {node.outputs[0]: graph.constants[node.inputs[0]] for node in graph.nodes
-                               if node.op == "Cast" and node.inputs[0] in graph.constants}
+    known = graph.constants | {
+        node.outputs[0]: graph.constants[node.inputs[0]]
+        for node in graph.nodes
+        if node.op == "Cast" and node.inputs[0] in graph.constants
+    }
     found = [(node, known[node.inputs[1]]) for node in graph.nodes if node.op == "Conv" and node.inputs[1] in known]
     if not found:
         raise ValueError("the network has no convolution of constant kernels")
@@ -52,8 +56,11 @@ def plot_kernels(graph: Graph, path) -> None:
     axes = figure.subplots()
     image = axes.imshow(grid, cmap="RdBu_r", vmin=-most, vmax=most, interpolation="nearest")
     axes.axis("off")
-    axes.set_title(f"{(node.name or node.outputs[0])}: {len(shown)} of {count} kernels, "
-                   f"{h} x {w} x {channels}", size=10, parse_math=False)
+    axes.set_title(
+        f"{(node.name or node.outputs[0])}: {len(shown)} of {count} kernels, {h} x {w} x {channels}",
+        size=10,
+        parse_math=False,
+    )
     if channels != 3:
         figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
     figure.savefig(path, format="png", dpi=120)

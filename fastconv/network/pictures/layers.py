@@ -1,4 +1,5 @@
 """What a picture shows of a graph: its layers, what each takes and gives."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -9,7 +10,8 @@ __all__ = ["Block", "blocks", "layouts"]
 
 # Of operators without the attribute `data_format`.
 _FORMATS = dict.fromkeys(("Conv", "ConvTranspose", "MaxPool", "AveragePool"), "channels_last") | dict.fromkeys(
-    ("GlobalAveragePool", "GlobalMaxPool", "LRN", "InstanceNormalization"), "channels_first")
+    ("GlobalAveragePool", "GlobalMaxPool", "LRN", "InstanceNormalization"), "channels_first"
+)
 
 
 @dataclass
@@ -25,6 +27,7 @@ class Block:
     sources : list of int
         The blocks whose values it reads, by their places.
     """
+
     name: str
     kind: str
     value: str
@@ -59,8 +62,15 @@ def blocks(graph: Graph) -> list[Block]:
             continue
         value = next((name for name in given if name in named), next(filter(None, run[-1].outputs)))
         origins.update(dict.fromkeys(given, len(found)))
-        found.append(Block(run[0].name or value, run[0].kind or run[0].op, value,
-                           sum(graph.constants[name].size for name in held), sources))
+        found.append(
+            Block(
+                run[0].name or value,
+                run[0].kind or run[0].op,
+                value,
+                sum(graph.constants[name].size for name in held),
+                sources,
+            )
+        )
     return found
 
 

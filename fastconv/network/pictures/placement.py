@@ -3,6 +3,7 @@
 After Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system structures" (1981): a line
 that passes ranks has a place in each of them.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -83,7 +84,7 @@ def _apart(wanted: list[float], room: np.ndarray) -> np.ndarray:
     Neighbours that would overlap move as one, in the middle of what they want (isotonic regression).
     """
     offsets = np.concatenate([[0], np.cumsum((room[1:] + room[:-1]) / 2)])
-    groups: list[list[float]] = []      # sum of what is wanted, number of members
+    groups: list[list[float]] = []  # sum of what is wanted, number of members
     for target in np.asarray(wanted) - offsets:
         groups.append([target, 1])
         while len(groups) > 1 and groups[-2][0] / groups[-2][1] > groups[-1][0] / groups[-1][1]:

@@ -1,4 +1,5 @@
 """Shapes, the order of axes, and arrays made of nothing."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -100,8 +101,12 @@ def constant_of_shape(node: OnnxNode, emit: Emitter) -> None:
     emit.add("Expand", emit.constant(value.reshape(()), value.dtype), node.input(0), to=node.output(0), exact=True)
 
 
-_CONSTANTS = {"value_float": (0.0, np.float32), "value_int": (0, np.int64), "value_floats": ((0.0,), np.float32),
-              "value_ints": ((0,), np.int64)}
+_CONSTANTS = {
+    "value_float": (0.0, np.float32),
+    "value_int": (0, np.int64),
+    "value_floats": ((0.0,), np.float32),
+    "value_ints": ((0,), np.int64),
+}
 
 
 @maps("Constant", least=0, most=0)
@@ -126,5 +131,10 @@ def range_(node: OnnxNode, emit: Emitter) -> None:
 
 @maps("DepthToSpace", "SpaceToDepth")
 def depth_to_space(node: OnnxNode, emit: Emitter) -> None:
-    emit.add(node.kind, node.input(0), to=node.output(0), block=node.get("blocksize", 0),
-             mode=node.choice("mode", "DCR", ("DCR", "CRD")))
+    emit.add(
+        node.kind,
+        node.input(0),
+        to=node.output(0),
+        block=node.get("blocksize", 0),
+        mode=node.choice("mode", "DCR", ("DCR", "CRD")),
+    )

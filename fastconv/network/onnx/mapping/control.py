@@ -1,4 +1,5 @@
 """Branches of a condition that is known, at the latest when the sizes of inputs are."""
+
 from __future__ import annotations
 
 from ...branches import Branch, inlined

@@ -1,4 +1,5 @@
 """Arithmetic, functions of one number, activations, comparisons and logic."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -30,14 +31,46 @@ def variadic(node: OnnxNode, emit: Emitter) -> None:
     emit.add(node.kind, *node.inputs, to=node.output(0))
 
 
-@maps("Neg", "Abs", "Sqrt", "Log", "Exp", "Floor", "Ceil", "Round", "Reciprocal", "Sign", "Erf", "Not", "Identity",
-      "IsNaN", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh")
+@maps(
+    "Neg",
+    "Abs",
+    "Sqrt",
+    "Log",
+    "Exp",
+    "Floor",
+    "Ceil",
+    "Round",
+    "Reciprocal",
+    "Sign",
+    "Erf",
+    "Not",
+    "Identity",
+    "IsNaN",
+    "Sin",
+    "Cos",
+    "Tan",
+    "Asin",
+    "Acos",
+    "Atan",
+    "Sinh",
+    "Cosh",
+    "Asinh",
+    "Acosh",
+    "Atanh",
+)
 def unary(node: OnnxNode, emit: Emitter) -> None:
     emit.add(node.kind, *node.inputs, to=node.output(0))
 
 
-_ACTIVATIONS = {"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "Softsign": "softsign",
-                "HardSwish": "hard_silu", "Mish": "mish"}
+_ACTIVATIONS = {
+    "Relu": "relu",
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "Softplus": "softplus",
+    "Softsign": "softsign",
+    "HardSwish": "hard_silu",
+    "Mish": "mish",
+}
 
 
 @maps(*_ACTIVATIONS)
@@ -68,8 +101,12 @@ def selu(node: OnnxNode, emit: Emitter) -> None:
     if (alpha, gamma) == _SELU:
         _activate(node, emit, "selu")
     else:
-        emit.chain(node.input(0), ("Activation", {"activation": ("elu", alpha)}),
-                   ("ScaleShift", {"scale": gamma, "shift": 0.0}), to=node.output(0))
+        emit.chain(
+            node.input(0),
+            ("Activation", {"activation": ("elu", alpha)}),
+            ("ScaleShift", {"scale": gamma, "shift": 0.0}),
+            to=node.output(0),
+        )
 
 
 @maps("HardSigmoid")
@@ -78,8 +115,12 @@ def hard_sigmoid(node: OnnxNode, emit: Emitter) -> None:
     if abs(alpha - 1 / 6) < 1e-7 and beta == 0.5:
         _activate(node, emit, "hard_sigmoid")
     else:
-        emit.chain(node.input(0), ("ScaleShift", {"scale": alpha, "shift": beta}),
-                   ("Bounded", {"low": 0.0, "high": 1.0}), to=node.output(0))
+        emit.chain(
+            node.input(0),
+            ("ScaleShift", {"scale": alpha, "shift": beta}),
+            ("Bounded", {"low": 0.0, "high": 1.0}),
+            to=node.output(0),
+        )
 
 
 @maps("Gelu")
@@ -120,8 +161,9 @@ def prelu(node: OnnxNode, emit: Emitter) -> None:
 def clip(node: OnnxNode, emit: Emitter) -> None:
     low, high = (_bound(node, emit, index, name) for index, name in ((1, "min"), (2, "max")))
     arrays = [emit.known(name) if name else None for name in (low, high)]
-    numbers = [array.item() if array is not None and array.size == 1 and array.dtype.kind == "f" else None
-               for array in arrays]
+    numbers = [
+        array.item() if array is not None and array.size == 1 and array.dtype.kind == "f" else None for array in arrays
+    ]
     if numbers == [0.0, 6.0]:
         _activate(node, emit, "relu6")
     elif numbers[0] == 0.0 and not high:
@@ -144,8 +186,13 @@ def where(node: OnnxNode, emit: Emitter) -> None:
 
 @maps("IsInf")
 def is_inf(node: OnnxNode, emit: Emitter) -> None:
-    emit.add("IsInf", node.input(0), to=node.output(0), negative=bool(node.get("detect_negative", 1)),
-             positive=bool(node.get("detect_positive", 1)))
+    emit.add(
+        "IsInf",
+        node.input(0),
+        to=node.output(0),
+        negative=bool(node.get("detect_negative", 1)),
+        positive=bool(node.get("detect_positive", 1)),
+    )
 
 
 @maps("Cast")

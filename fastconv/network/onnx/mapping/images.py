@@ -1,4 +1,5 @@
 """Convolutions, pooling and resizing of images, whose channels come before their rows and columns."""
+
 from __future__ import annotations
 
 from ..nodes import Emitter, OnnxNode, Refused, maps
@@ -50,8 +51,16 @@ def conv_transpose(node: OnnxNode, emit: Emitter) -> None:
         words["pads"] = ((0, 0),) * rank
     kernel = emit.transposed(node.input(1), (*range(2, rank + 2), 1, 0))
     extra = node.numbers("output_padding") or ((0,) * rank if isinstance(words["pads"], tuple) else None)
-    emit.add("ConvTranspose", node.input(0), kernel, node.input(2), to=node.output(0), groups=node.get("group", 1),
-             output_padding=extra, **words)
+    emit.add(
+        "ConvTranspose",
+        node.input(0),
+        kernel,
+        node.input(2),
+        to=node.output(0),
+        groups=node.get("group", 1),
+        output_padding=extra,
+        **words,
+    )
 
 
 @maps("MaxPool", "AveragePool")
@@ -60,8 +69,15 @@ def pool(node: OnnxNode, emit: Emitter) -> None:
     window = node.numbers("kernel_shape")
     if not window or min(window) < 1:
         raise Refused("no kernel_shape")
-    emit.add(node.kind, node.input(0), to=node.output(0), window=window, ceil_mode=bool(node.get("ceil_mode", 0)),
-             count_include_pad=bool(node.get("count_include_pad", 0)), **_window(node, len(window)))
+    emit.add(
+        node.kind,
+        node.input(0),
+        to=node.output(0),
+        window=window,
+        ceil_mode=bool(node.get("ceil_mode", 0)),
+        count_include_pad=bool(node.get("count_include_pad", 0)),
+        **_window(node, len(window)),
+    )
 
 
 @maps("GlobalAveragePool", "GlobalMaxPool")
@@ -69,8 +85,15 @@ def global_pool(node: OnnxNode, emit: Emitter) -> None:
     emit.add(node.kind, node.input(0), to=node.output(0))
 
 
-_TRANSFORMS = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
-               "tf_crop_and_resize", "tf_half_pixel_for_nn")
+_TRANSFORMS = (
+    "half_pixel",
+    "half_pixel_symmetric",
+    "pytorch_half_pixel",
+    "align_corners",
+    "asymmetric",
+    "tf_crop_and_resize",
+    "tf_half_pixel_for_nn",
+)
 _ROUNDINGS = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
 
 
@@ -97,8 +120,20 @@ def _resize(node: OnnxNode, emit: Emitter, roi: str, scales: str, sizes: str, tr
     policy = node.choice("keep_aspect_ratio_policy", "stretch", ("stretch", "not_larger", "not_smaller"))
     if not (scales or sizes):
         raise Refused("neither scales nor sizes")
-    emit.add("Resize", node.input(0), roi, scales, sizes, to=node.output(0),
-             mode="linear" if mode == "bilinear" else mode, transform=transform, rounding=rounding, policy=policy,
-             cubic=node.get("cubic_coeff_a", -0.75), exclude_outside=bool(node.get("exclude_outside", 0)),
-             outside=node.get("extrapolation_value", 0.0), antialias=bool(node.get("antialias", 0)),
-             axes=node.numbers("axes"))
+    emit.add(
+        "Resize",
+        node.input(0),
+        roi,
+        scales,
+        sizes,
+        to=node.output(0),
+        mode="linear" if mode == "bilinear" else mode,
+        transform=transform,
+        rounding=rounding,
+        policy=policy,
+        cubic=node.get("cubic_coeff_a", -0.75),
+        exclude_outside=bool(node.get("exclude_outside", 0)),
+        outside=node.get("extrapolation_value", 0.0),
+        antialias=bool(node.get("antialias", 0)),
+        axes=node.numbers("axes"),
+    )

@@ -1,4 +1,5 @@
 """Normalizations."""
+
 from __future__ import annotations
 
 from ..nodes import Emitter, OnnxNode, Refused, maps
@@ -14,15 +15,22 @@ def batch_normalization(node: OnnxNode, emit: Emitter) -> None:
 
 @maps("InstanceNormalization", least=3, most=3)
 def instance_normalization(node: OnnxNode, emit: Emitter) -> None:
-    emit.add("GroupNormalization", *node.inputs, to=node.output(0), axis=1, groups=-1,
-             epsilon=node.get("epsilon", 1e-5))
+    emit.add(
+        "GroupNormalization", *node.inputs, to=node.output(0), axis=1, groups=-1, epsilon=node.get("epsilon", 1e-5)
+    )
 
 
 @maps("GroupNormalization", least=3, most=3)
 def group_normalization(node: OnnxNode, emit: Emitter) -> None:
     # Before operator set 21 there is a scale for each group, not for each channel.
-    emit.add("GroupNormalization", *node.inputs, to=node.output(0), axis=1, groups=node.get("num_groups", 0),
-             epsilon=node.get("epsilon", 1e-5))
+    emit.add(
+        "GroupNormalization",
+        *node.inputs,
+        to=node.output(0),
+        axis=1,
+        groups=node.get("num_groups", 0),
+        epsilon=node.get("epsilon", 1e-5),
+    )
 
 
 @maps("LayerNormalization", least=2, most=3)
@@ -40,5 +48,12 @@ def lp_normalization(node: OnnxNode, emit: Emitter) -> None:
 
 @maps("LRN")
 def lrn(node: OnnxNode, emit: Emitter) -> None:
-    emit.add("LRN", node.input(0), to=node.output(0), alpha=node.get("alpha", 1e-4), beta=node.get("beta", 0.75),
-             bias=node.get("bias", 1.0), size=node.get("size", 1))
+    emit.add(
+        "LRN",
+        node.input(0),
+        to=node.output(0),
+        alpha=node.get("alpha", 1e-4),
+        beta=node.get("beta", 0.75),
+        bias=node.get("bias", 1.0),
+        size=node.get("size", 1),
+    )

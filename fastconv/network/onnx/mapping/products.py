@@ -1,4 +1,5 @@
 """Products of matrices."""
+
 from __future__ import annotations
 
 from ..nodes import Emitter, OnnxNode, maps
@@ -18,8 +19,13 @@ def gemm(node: OnnxNode, emit: Emitter) -> None:
         b = emit.transposed(b, (1, 0))
     alpha, beta = node.get("alpha", 1.0), node.get("beta", 1.0)
     b_known, c_known = emit.known(b), emit.known(c) if c else None
-    if alpha == beta == 1.0 and b_known is not None and c_known is not None and b_known.dtype.kind == "f" and (
-            b_known.ndim == 2 and c_known.shape == b_known.shape[1:]):
+    if (
+        alpha == beta == 1.0
+        and b_known is not None
+        and c_known is not None
+        and b_known.dtype.kind == "f"
+        and (b_known.ndim == 2 and c_known.shape == b_known.shape[1:])
+    ):
         emit.add("Dense", a, b, c, to=node.output(0))
         return
     steps = [("MatMul", (a, b), {})]

@@ -1,4 +1,5 @@
 """Recurrent layers, a direction at a time."""
+
 from __future__ import annotations
 
 from ..nodes import Emitter, OnnxNode, Refused, maps
@@ -44,8 +45,16 @@ def _direction(node: OnnxNode, emit: Emitter, x: str, index: int, backwards: boo
     biases = ["", ""]
     if node.input(3):
         both = _part(emit, node.input(3), index, 0)
-        biases = [emit.add("Slice", emit.add("Reshape", both, emit.constant([2, -1])), emit.constant([i]),
-                           emit.constant([i + 1]), emit.constant([0])) for i in range(2)]
+        biases = [
+            emit.add(
+                "Slice",
+                emit.add("Reshape", both, emit.constant([2, -1])),
+                emit.constant([i]),
+                emit.constant([i + 1]),
+                emit.constant([0]),
+            )
+            for i in range(2)
+        ]
         biases = [_gates(emit, node.kind, emit.add("Reshape", bias, emit.constant([-1]))) for bias in biases]
     states = [_part(emit, node.input(i), index, 1 if first else 0) if node.input(i) else "" for i in (5, 6)]
     outputs = tuple(emit.new_name() for _ in range(3 if gates == 4 else 2))
@@ -53,9 +62,18 @@ def _direction(node: OnnxNode, emit: Emitter, x: str, index: int, backwards: boo
         bias = emit.add("Add", *biases) if biases[0] else ""
         emit.add("LSTM", x, kernel, recurrent_kernel, bias, *states, to=outputs, go_backwards=backwards)
     else:
-        emit.add("GRU", x, kernel, recurrent_kernel, *biases, states[0], to=outputs, go_backwards=backwards,
-                 reset_after=bool(node.get("linear_before_reset", 0)))
-    if backwards:       # the operator gives the results of a reversed time in its own order
+        emit.add(
+            "GRU",
+            x,
+            kernel,
+            recurrent_kernel,
+            *biases,
+            states[0],
+            to=outputs,
+            go_backwards=backwards,
+            reset_after=bool(node.get("linear_before_reset", 0)),
+        )
+    if backwards:  # the operator gives the results of a reversed time in its own order
         return (emit.add("Reverse", outputs[0], axes=(1,)), *outputs[1:])
     return outputs
 

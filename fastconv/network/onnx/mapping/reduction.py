@@ -1,4 +1,5 @@
 """Reductions along axes, and what normalizes along one."""
+
 from __future__ import annotations
 
 from ..nodes import Emitter, OnnxNode, maps
@@ -6,11 +7,16 @@ from .arrays import ints_input
 
 # What is reduced how, and what is done to the elements before and to the result after it.
 _REDUCTIONS = {
-    "ReduceMean": ("ReduceMean", None, None), "ReduceSum": ("ReduceSum", None, None),
-    "ReduceMax": ("ReduceMax", None, None), "ReduceMin": ("ReduceMin", None, None),
-    "ReduceProd": ("ReduceProd", None, None), "ReduceL1": ("ReduceSum", "Abs", None),
-    "ReduceL2": ("ReduceSum", "Square", "Sqrt"), "ReduceSumSquare": ("ReduceSum", "Square", None),
-    "ReduceLogSum": ("ReduceSum", None, "Log"), "ReduceLogSumExp": ("ReduceLogSumExp", None, None),
+    "ReduceMean": ("ReduceMean", None, None),
+    "ReduceSum": ("ReduceSum", None, None),
+    "ReduceMax": ("ReduceMax", None, None),
+    "ReduceMin": ("ReduceMin", None, None),
+    "ReduceProd": ("ReduceProd", None, None),
+    "ReduceL1": ("ReduceSum", "Abs", None),
+    "ReduceL2": ("ReduceSum", "Square", "Sqrt"),
+    "ReduceSumSquare": ("ReduceSum", "Square", None),
+    "ReduceLogSum": ("ReduceSum", None, "Log"),
+    "ReduceLogSumExp": ("ReduceLogSumExp", None, None),
 }
 
 

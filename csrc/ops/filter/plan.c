@@ -74,13 +74,13 @@ static fc_status find_conversions(fc_filter *f) {
         f->narrow = f->kernels->slot;
     NARROW(FC_F32, FC_U8, narrow_u8)
     NARROW(FC_F32, FC_I8, narrow_i8)
-            NARROW(FC_F32, FC_U16, narrow_u16) NARROW(FC_F32, FC_I16, narrow_i16) NARROW(FC_F64, FC_I32, narrow_i32)
-                NARROW(FC_I16, FC_U8, narrow_i16_u8) NARROW(FC_U16, FC_U8, narrow_u16_u8)
+    NARROW(FC_F32, FC_U16, narrow_u16)
+    NARROW(FC_F32, FC_I16, narrow_i16)
+    NARROW(FC_F64, FC_I32, narrow_i32)
+    NARROW(FC_I16, FC_U8, narrow_i16_u8)
+    NARROW(FC_U16, FC_U8, narrow_u16_u8)
 #undef NARROW
-                    return (f->image_type != f->work && !f->widen) ||
-            (f->work != f->result && !f->narrow)
-        ? FC_BAD_DTYPE
-        : FC_OK;
+    return (f->image_type != f->work && !f->widen) || (f->work != f->result && !f->narrow) ? FC_BAD_DTYPE : FC_OK;
 }
 
 /* The kernel that reads bytes as they are, which needs a fill value that is a byte. */

@@ -61,7 +61,8 @@ def jobs_at_once():
 
 
 def sources(*folders):
-    return sorted(str(path.relative_to(ROOT)) for folder in folders for path in (ROOT / "csrc" / folder).glob("*.c"))
+    """Every C file under these folders of csrc."""
+    return sorted(str(path.relative_to(ROOT)) for folder in folders for path in (ROOT / "csrc" / folder).rglob("*.c"))
 
 
 class BuildExt(build_ext):
@@ -95,9 +96,8 @@ class BuildExt(build_ext):
 
 
 headers = [str(p) for pattern in ("**/*.h", "**/*.inc", "**/*.txt") for p in (ROOT / "csrc").glob(pattern)]
-folders = ("core", "core/os", "ops", "ops/algo", "ops/grad", "ops/filter")
 core = Extension(
-    "fastconv._core", ["fastconv/_core.pyx", *sources(*folders)], depends=headers, include_dirs=["csrc/include"]
+    "fastconv._core", ["fastconv/_core.pyx", *sources("core", "ops")], depends=headers, include_dirs=["csrc/include"]
 )
 tensorflow_ops = Extension("fastconv.tensorflow._ops", sources("tensorflow"), depends=headers)
 jax_handlers = Extension("fastconv.jax._ffi", sources("jax"), depends=headers)

@@ -93,9 +93,6 @@ cdef extern from "fastconv.h" nogil:
         size_t tasks, scratch_bytes
         double cycles, flops, bytes
 
-    ctypedef struct fc_api:
-        pass
-
     const char *fc_status_text(fc_status)
     size_t fc_dtype_size(fc_dtype)
     fc_status fc_init()
@@ -109,7 +106,6 @@ cdef extern from "fastconv.h" nogil:
     const char *fc_openmp_version()
     fc_status fc_set_precision(fc_precision)
     fc_precision fc_get_precision()
-    const fc_api *fc_get_api()
 
     fc_status fc_convolve2d_output_size(const fc_convolve2d_params *, Py_ssize_t *, Py_ssize_t *)
     fc_status fc_convolve2d(const fc_convolve2d_params *, const void *, const void *, const void *, void *)
@@ -163,3 +159,10 @@ cdef extern from "fastconv_threads.h" nogil:
     void fc_share_num_threads(int)
     void fc_enter(fc_caller *)
     int fc_leave()
+
+
+cdef extern from "fastconv_api.h":
+    ctypedef struct fc_api:
+        pass
+
+    const fc_api *fc_get_api()

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fastconv.h"
 #include "kernels/types.h"
 
 /* A buffer of `bytes`, `shift` bytes past a cache line, between poisoned guards. */

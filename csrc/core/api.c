@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fastconv.h"
+#include "fastconv_api.h"
 
 const fc_api *fc_get_api(void) {
     static const fc_api api = {

@@ -2,6 +2,7 @@
 #ifndef FC_CORE_DISPATCH_H
 #define FC_CORE_DISPATCH_H
 
+#include "fastconv.h"
 #include "kernels/types.h"
 
 /* The kernels in use; NULL before they were chosen. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fastconv's entry points as data; fastconv.h includes it. */
+/* fastconv's entry points as data. */
 #ifndef FASTCONV_API_H
 #define FASTCONV_API_H
 

@@ -3,7 +3,7 @@
 #ifndef FASTCONV_DENSE_H
 #define FASTCONV_DENSE_H
 
-#include "fastconv.h"
+#include "fastconv_types.h"
 
 /* A layer of neurons: y (rows, outputs) = f(x (rows, inputs) kernel (inputs, outputs) + bias (outputs)). */
 typedef struct fc_dense_params {

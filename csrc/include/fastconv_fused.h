@@ -3,7 +3,7 @@
 #ifndef FASTCONV_FUSED_H
 #define FASTCONV_FUSED_H
 
-#include "fastconv.h"
+#include "fastconv_types.h"
 
 /* fc_conv2d, then pooling of its result, which is never whole in memory. pool: n, h, w, c as the convolution gives
  * them. */

@@ -3,7 +3,7 @@
 #ifndef FASTCONV_RELU_H
 #define FASTCONV_RELU_H
 
-#include "fastconv.h"
+#include "fastconv_types.h"
 
 /*
  * y = min(max(x, low), high) where x > threshold, else negative_slope * (x - threshold), which is 0 also at

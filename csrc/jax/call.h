@@ -7,7 +7,7 @@
 #ifndef FC_JAX_CALL_H
 #define FC_JAX_CALL_H
 
-#include "fastconv.h"
+#include "fastconv_api.h"
 #include "jax/ffi.h"
 
 typedef struct call {

@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fastconv.h"
+#include "fastconv_relu.h"
+#include "fastconv_types.h"
 #include "kernels/batch_types.h"
 #include "kernels/filter_types.h"
 #include "kernels/grad_types.h"

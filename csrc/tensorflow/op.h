@@ -7,7 +7,7 @@
 #ifndef FC_TENSORFLOW_OP_H
 #define FC_TENSORFLOW_OP_H
 
-#include "fastconv.h"
+#include "fastconv_api.h"
 #include "tensorflow/tf_api.h"
 
 enum { MAX_WORDS = 16, MAX_TENSORS = 16, MAX_RANK = 254, MESSAGE_SIZE = 512 };

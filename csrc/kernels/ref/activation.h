@@ -3,7 +3,8 @@
 #ifndef FC_REF_ACTIVATION_H
 #define FC_REF_ACTIVATION_H
 
-#include "fastconv.h"
+#include "fastconv_relu.h"
+#include "fastconv_types.h"
 
 long double fc_ref_activation(fc_activation activation, long double alpha, long double x);
 long double fc_ref_derivative(fc_activation activation, long double alpha, long double x);

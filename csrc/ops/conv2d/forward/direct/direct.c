@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The direct algorithm: the micro-kernel reads pixels where they lie, through a table of pointers for each panel of
+ * pixels, so that only the kernel is packed. Where pixels are no runs of floats (channels apart, half types) or windows
+ * of few channels cross the border, a block's input is copied into a padded patch first. Scratch a thread is one
+ * block's patch and table.
+ */
+#include <string.h>
+
+#include "core/cpu.h"
+#include "core/parallel.h"
+#include "core/scratch.h"
+#include "core/size.h"
+#include "ops/conv2d/forward/direct/direct.h"
+#include "ops/conv2d/gather/pixels.h"
+#include "ops/conv2d/gemm/tile.h"
+
+typedef struct direct_job {
+    const fc_layer *layer;
+    const fc_direct_plan *d;
+    const fc_epilogue *epilogue;
+    const fc_layer_weights *weights;
+    const char *x;
+    char *y, *scratch; /* the zeros, the biases unless they are packed, then a part a worker */
+} direct_job;
+
+typedef struct block {
+    ptrdiff_t image, group;
+    fc_pixel_block pixels;
+    size_t first_panel, panels;   /* of output channels */
+    const char *weights, *biases; /* of the group's first panel; biases NULL where there are none */
+    size_t weights_step;          /* bytes from panel to panel */
+    char *y;                      /* of the block's first pixel, the group's first channel */
+} block;
+
+/* A worker's part of the scratch, piece by piece. */
+typedef struct space {
+    fc_panels_made *made;
+    fc_pixel_panel *panels;
+    const void **table;
+    char *patch, *raw, *ready, *late;
+} space;
+
+static space space_of(const direct_job *job, size_t worker) {
+    const fc_direct_plan *d = job->d;
+    char *own = job->scratch + d->zero_bytes + d->bias_bytes + worker * d->worker_bytes;
+    space at = {.made = (fc_panels_made *)own, .panels = (fc_pixel_panel *)(own + d->made_bytes)};
+    at.table = (const void **)(own + d->made_bytes + d->panel_bytes);
+    at.patch = (char *)at.table + d->table_bytes;
+    at.raw = at.patch + d->patch_bytes;
+    at.ready = at.raw + d->raw_bytes;
+    at.late = at.ready + d->ready_bytes;
+    return at;
+}
+
+static void find_weights(const direct_job *job, const space *own, block *at) {
+    const fc_direct_plan *d = job->d;
+    const fc_conv_view *v = &job->layer->view;
+    const size_t group = (size_t)at->group, group_bytes = fc_weights_of_group(&d->weights) * d->size;
+    at->weights_step = fc_panel_bytes(&d->weights, v);
+    if (d->form == FC_DIRECT_UNPACKED) {
+        at->weights = (const char *)job->weights->kernel + group * (size_t)v->dst.c * d->size;
+        at->weights_step = d->weights.width * d->size;
+    } else if (d->passing) {
+        at->weights = own->late;
+        at->weights_step = 0;
+    } else {
+        at->weights = (d->form == FC_DIRECT_LATE ? own->late : (const char *)job->weights->packed) +
+            group * group_bytes;
+    }
+    at->biases = d->form == FC_DIRECT_PACKED ? (const char *)job->weights->packed + (size_t)v->groups * group_bytes
+                                             : job->scratch + d->zero_bytes;
+    at->biases = job->epilogue->has_bias ? at->biases + group * d->weights.panels * d->weights.width * d->size : NULL;
+}
+
+/* Each worker packs for itself what it needs: panels packed by another would come from that one's cache, at ten times
+ * the cost. */
+static void pack_late(const direct_job *job, const block *at, const space *own) {
+    const fc_weight_panels *p = &job->d->weights;
+    const fc_conv_view *v = &job->layer->view;
+    for (size_t panel = at->first_panel; panel < at->first_panel + at->panels; panel++) {
+        char *ready = &own->ready[(size_t)at->group * p->panels + panel];
+        if (!*ready)
+            fc_pack_weights_panel(p, job->layer->kernels, v, job->weights->kernel, (size_t)at->group, panel,
+                (char *)at->weights + panel * at->weights_step);
+        *ready = 1;
+    }
+}
+
+/* Over the panel before it. */
+static void pack_passing(const direct_job *job, const block *at, size_t panel) {
+    fc_pack_weights_panel(&job->d->weights, job->layer->kernels, &job->layer->view, job->weights->kernel,
+        (size_t)at->group, panel, (char *)at->weights);
+}
+
+static block find_block(const direct_job *job, size_t task, const space *own) {
+    const fc_direct_plan *d = job->d;
+    const fc_conv_view *v = &job->layer->view;
+    const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(v->dtype);
+    const size_t chunk = task % d->chunks, col = task / d->chunks % d->col_blocks,
+                 row = task / d->chunks / d->col_blocks % d->row_blocks;
+    const size_t plane = task / d->chunks / d->col_blocks / d->row_blocks;
+    block at = {.image = (ptrdiff_t)plane / v->groups,
+        .group = (ptrdiff_t)plane % v->groups,
+        .first_panel = chunk * d->chunk_panels};
+    fc_pixel_block p = {.i = (ptrdiff_t)row * d->rows,
+        .j = (ptrdiff_t)col * d->cols,
+        .patched = d->patched,
+        .zeros = job->scratch,
+        .size = (ptrdiff_t)d->size};
+    p.rows = fc_min(d->rows, v->dst.h - p.i);
+    p.cols = fc_min(d->cols, v->dst.w - p.j);
+    p.source = job->x + (at.image * v->src.n_pitch + at.group * v->src.group_pitch) * size;
+    p.patch = fc_patch_of(v, p.i, p.rows, p.j, p.cols, d->pixel_pitch);
+    at.pixels = p;
+    at.panels = fc_least(d->chunk_panels, d->weights.panels - at.first_panel);
+    at.y = job->y +
+        (at.group * v->dst.group_pitch + at.image * v->dst.n_pitch + p.i * v->dst.h_pitch + p.j * v->dst.w_pitch) *
+            size;
+    find_weights(job, own, &at);
+    return at;
+}
+
+/* The panel from pixel (i, j) on: up to `height` pixels, within one row unless the block holds whole rows that follow
+ * one another in y. */
+static fc_pixel_panel panel_at(const direct_job *job, const block *at, ptrdiff_t i, ptrdiff_t j, const void **table) {
+    const fc_direct_plan *d = job->d;
+    const fc_conv_view *v = &job->layer->view;
+    const ptrdiff_t cols = at->pixels.cols;
+    const int rows_join = cols == v->dst.w && v->dst.h_pitch == v->dst.w * v->dst.w_pitch;
+    const ptrdiff_t left = (rows_join ? (at->pixels.rows - i) * cols : cols) - j;
+    fc_pixel_panel p = {.count = fc_min(left, (ptrdiff_t)d->height), .i = i, .j = j, .table = table};
+    p.tile = d->tiles[p.count];
+    p.narrow = d->narrow_tiles[p.count];
+    const int joined = fc_point_pixels(v, &at->pixels, i, j, p.count, p.tile->height, d->joined, table);
+    const size_t split = d->joined && !joined ? (size_t)v->cols.count : 1;
+    p.length = d->unit / split;
+    p.runs = d->runs * split;
+    p.at_once = d->units * split;
+    p.y = (i * v->dst.h_pitch + j * v->dst.w_pitch) * (ptrdiff_t)fc_dtype_size(v->dtype);
+    return p;
+}
+
+/* The panels of a block; in patches, those of blocks of the same size lie alike. */
+static size_t make_panels(const direct_job *job, const block *at, const space *own) {
+    const fc_direct_plan *d = job->d;
+    const ptrdiff_t cols = at->pixels.cols;
+    const size_t taps = (size_t)(job->layer->view.rows.count * job->layer->view.cols.count);
+    fc_panels_made *made = own->made;
+    if (d->patched && made->rows == at->pixels.rows && made->cols == cols)
+        return made->count;
+    *made = (fc_panels_made){at->pixels.rows, cols, 0};
+    for (ptrdiff_t i = 0, j = 0; i < at->pixels.rows;) {
+        own->panels[made->count] = panel_at(job, at, i, j, own->table + made->count * d->height * taps);
+        for (j += own->panels[made->count++].count; j >= cols; j -= cols)
+            i++;
+    }
+    return made->count;
+}
+
+static void shift(const void *const *rows, size_t count, size_t bytes, const void **shifted) {
+    for (size_t r = 0; r < count; r++)
+        shifted[r] = (const char *)rows[r] + bytes;
+}
+
+/* Panel `panel` of a tile whose results begin at c: what its sums begin with, and what is done to them in the end. */
+static void begin_and_end(const direct_job *job, const block *at, size_t panel, fc_rows_block *b) {
+    const fc_direct_plan *d = job->d;
+    const fc_epilogue *e = job->epilogue;
+    const size_t offset = panel * d->weights.width * d->size;
+    const char *bias = at->biases ? at->biases + offset : NULL;
+    b->start = e->scale ? NULL : bias;
+    b->scale = e->scale ? (const char *)e->scale + (size_t)at->group * (size_t)job->layer->view.dst.c * d->size + offset
+                        : NULL;
+    b->shift = bias;
+    b->added = e->added ? (const char *)e->added + ((char *)b->c - job->y) : NULL;
+    b->added_pitch = b->c_pitch;
+}
+
+/* The whole sum of one tile, step by step. */
+static void multiply_tile(const direct_job *job, const fc_pixel_panel *p, fc_rows_block b, const fc_rows_tile *tile) {
+    const fc_direct_plan *d = job->d;
+    const int relu = job->epilogue->activation == FC_RELU;
+    const void *const *next = b.next, *scale = b.scale, *added = b.added, *shifted[FC_MAX_TILE_HEIGHT],
+                      *shifted_next[FC_MAX_TILE_HEIGHT];
+    for (size_t first = 0; first < p->runs; first += p->at_once)
+        for (size_t piece = 0; piece < d->pieces; piece++) {
+            const size_t offset = piece * d->piece;
+            b.a = (const void *const *)p->table + first * tile->height;
+            b.runs = fc_least(p->at_once, p->runs - first);
+            b.length = d->pieces > 1 ? fc_least(d->piece, d->unit - offset) : p->length;
+            if (offset) {
+                shift(b.a, tile->height, offset * d->size, shifted);
+                b.a = shifted;
+            }
+            if (offset && next) {
+                shift(next, tile->height, offset * d->size, shifted_next);
+                b.next = shifted_next;
+            }
+            const int last = first + p->at_once >= p->runs && piece + 1 == d->pieces;
+            b.relu = relu && last;
+            b.scale = last ? scale : NULL;
+            b.added = last ? added : NULL;
+            tile->run(&b);
+            b.b = (const char *)b.b + b.runs * b.length * d->weights_pitch * d->size;
+            b.start = NULL;
+            b.accumulate = 1;
+            b.far = 0;
+        }
+}
+
+/* A tile as tile.h takes it, in y or aside. */
+static fc_finished_tile describe_tile(
+    const direct_job *job, const block *at, const fc_pixel_panel *p, size_t o, size_t outs, void *tile, size_t cols) {
+    const fc_conv_view *v = &job->layer->view;
+    const fc_epilogue *e = job->epilogue;
+    return (fc_finished_tile){
+        .view = v,
+        .kernels = job->layer->kernels,
+        .tile = tile,
+        .rows = (size_t)p->count,
+        .cols = cols,
+        .pixels_in_rows = 1,
+        .pixel = (size_t)((at->image * v->dst.h + at->pixels.i + p->i) * v->dst.w + at->pixels.j + p->j),
+        .pixels = (size_t)p->count,
+        .out = o,
+        .outs = outs,
+        .activation = e->activation == FC_RELU ? FC_LINEAR : e->activation,
+        .alpha = e->alpha,
+        .dst = job->y + at->group * v->dst.group_pitch * (ptrdiff_t)fc_dtype_size(v->dtype),
+    };
+}
+
+/* Whether this is the tile that brings the panels of a kernel read in place to the caches: rows too far apart for the
+ * hardware to foresee them. */
+static int reads_first(const direct_job *job, const fc_pixel_panel *p) {
+    return job->d->form == FC_DIRECT_UNPACKED && !p->i && !p->j;
+}
+
+/* One tile of pixels times one panel of output channels. next: NULL, or the pixels to ask for meanwhile. */
+static void multiply(
+    const direct_job *job, const block *at, const fc_pixel_panel *p, size_t panel, const fc_pixel_panel *next) {
+    const fc_direct_plan *d = job->d;
+    const size_t o = panel * d->weights.width, outs = fc_least((size_t)job->layer->view.dst.c - o, d->weights.width);
+    const fc_rows_tile *tile = panel + 1 == d->weights.panels ? p->narrow : p->tile;
+    fc_rows_block b = {.b = at->weights + panel * at->weights_step,
+        .b_pitch = d->weights_pitch,
+        .rows = (size_t)p->count,
+        .chain = d->chain,
+        .b_far = reads_first(job, p),
+        .next = next && next->tile == p->tile ? (const void *const *)next->table : NULL};
+    if (d->in_place) {
+        b.c = at->y + p->y + o * d->size;
+        b.c_pitch = (size_t)job->layer->view.dst.w_pitch;
+        b.cols = outs;
+        b.far = 1;
+        begin_and_end(job, at, panel, &b);
+        multiply_tile(job, p, b, tile);
+        if (job->epilogue->activation != FC_LINEAR && job->epilogue->activation != FC_RELU) {
+            const fc_finished_tile done = describe_tile(job, at, p, o, outs, b.c, outs);
+            fc_finish_in_place(&done, b.c_pitch);
+        }
+        return;
+    }
+    _Alignas(FC_ALIGNMENT) char aside[FC_MAX_TILE_HEIGHT * FC_MAX_TILE_COLS * sizeof(double)];
+    b.c = aside;
+    b.c_pitch = b.cols = tile->width;
+    begin_and_end(job, at, panel, &b);
+    multiply_tile(job, p, b, tile);
+    const fc_finished_tile done = describe_tile(job, at, p, o, outs, aside, tile->width);
+    fc_finish_tile(&done);
+}
+
+/* Panels [first, end) of output channels for one tile of pixels, each in one step of k and straight to y: what multiply
+ * does, without its detours. */
+static void multiply_panels(const direct_job *job, const block *at, const fc_pixel_panel *p, size_t first, size_t end,
+    const fc_pixel_panel *next) {
+    const fc_direct_plan *d = job->d;
+    const size_t all = (size_t)job->layer->view.dst.c, width = d->weights.width, step = width * d->size;
+    fc_rows_block b = {
+        .runs = p->runs,
+        .length = p->length,
+        .a = (const void *const *)p->table,
+        .b = at->weights + first * at->weights_step,
+        .b_pitch = d->weights_pitch,
+        .chain = d->chain,
+        .c = at->y + p->y + first * step,
+        .c_pitch = (size_t)job->layer->view.dst.w_pitch,
+        .rows = (size_t)p->count,
+        .cols = width,
+        .relu = job->epilogue->activation == FC_RELU,
+        .far = 1,
+        .b_far = reads_first(job, p),
+        .next = next && next->tile == p->tile ? (const void *const *)next->table : NULL,
+    };
+    for (size_t panel = first; panel < end; panel++) {
+        const int last = panel + 1 == d->weights.panels;
+        if (last)
+            b.cols = all - panel * width;
+        begin_and_end(job, at, panel, &b);
+        (last ? p->narrow : p->tile)->run(&b);
+        b.b = (const char *)b.b + at->weights_step;
+        b.c = (char *)b.c + step;
+        b.next = NULL;
+    }
+}
+
+/* Kernels that stay in L2 are run through for every tile of pixels, so that x and y are passed over once; of others one
+ * panel at a time. */
+static void multiply_block(const direct_job *job, const block *at, const fc_pixel_panel *panels, size_t count) {
+    const fc_direct_plan *d = job->d;
+    const size_t end = at->first_panel + at->panels;
+    const fc_activation activation = job->epilogue->activation;
+    const int once = job->layer->view.rows.count * job->layer->view.cols.count == 1 &&
+        !d->patched; /* each pixel is read once */
+    const int plain = d->in_place && d->pieces == 1 && (activation == FC_LINEAR || activation == FC_RELU);
+    if (!d->kernel_in_l2) {
+        for (size_t panel = at->first_panel; panel < end; panel++) {
+            if (d->passing)
+                pack_passing(job, at, panel);
+            for (size_t m = 0; m < count; m++)
+                multiply(job, at, &panels[m], panel, NULL);
+        }
+        return;
+    }
+    for (size_t m = 0; m < count; m++) {
+        const fc_pixel_panel *next = once && m + 1 < count ? &panels[m + 1] : NULL;
+        if (plain && panels[m].runs <= panels[m].at_once) {
+            multiply_panels(job, at, &panels[m], at->first_panel, end, next);
+            continue;
+        }
+        for (size_t panel = at->first_panel; panel < end; panel++)
+            multiply(job, at, &panels[m], panel, panel == at->first_panel ? next : NULL);
+    }
+}
+
+static void run_block(void *job_, size_t task, size_t worker) {
+    const direct_job *job = job_;
+    const fc_direct_plan *d = job->d;
+    const fc_conv_view *v = &job->layer->view;
+    const space own = space_of(job, worker);
+    block at = find_block(job, task, &own);
+    if (d->form == FC_DIRECT_LATE && !d->passing)
+        pack_late(job, &at, &own);
+    if (d->patched) {
+        fc_fill_patch(v, job->layer->kernels, &at.pixels.patch, at.pixels.source, own.raw, own.patch);
+        at.pixels.source = own.patch;
+    }
+    multiply_block(job, &at, own.panels, make_panels(job, &at, &own));
+}
+
+fc_layer fc_direct_layer(const fc_layer *layer) {
+    fc_layer own = *layer;
+    fc_view_fold_strides(&own.view);
+    return own;
+}
+
+fc_status fc_direct_run(const fc_layer *layer, fc_direct_form form, const fc_layer_weights *weights, const void *x,
+    void *y, const fc_epilogue *epilogue) {
+    const fc_layer own = fc_direct_layer(layer);
+    fc_direct_plan d = fc_direct_plan_of(&own, form);
+    fc_direct_find_tiles(&own, &d);
+    direct_job job = {
+        &own, &d, epilogue, weights, x, y, fc_scratch_alloc(d.zero_bytes + d.bias_bytes + d.workers * d.worker_bytes)};
+    if (!job.scratch)
+        return FC_OUT_OF_MEMORY;
+    memset(job.scratch, 0, d.zero_bytes);
+    if (weights->bias && form != FC_DIRECT_PACKED)
+        fc_pack_biases(&d.weights, own.kernels, &own.view, weights->bias, job.scratch + d.zero_bytes);
+    for (size_t worker = 0; worker < d.workers; worker++) {
+        const space part = space_of(&job, worker);
+        *part.made = (fc_panels_made){0};
+        memset(part.ready, 0, d.ready_bytes);
+    }
+    fc_parallel_for(d.tasks, d.workers, run_block, &job);
+    fc_scratch_free(job.scratch);
+    return FC_OK;
+}
+
+/* The micro-kernel does it, where its tiles are the results. */
+int fc_direct_finishes(const fc_layer *layer) { return layer->view.dst.c_pitch == 1 && !fc_is_half(layer->view.dtype); }
+
+int fc_direct_serves(const fc_layer *layer) { return layer->params.c_in > 0 && !fc_is_integer(layer->view.dtype); }
+
+static double cost(const fc_layer *layer) {
+    const fc_layer own = fc_direct_layer(layer);
+    const fc_direct_plan d = fc_direct_plan_of(&own, FC_DIRECT_PACKED);
+    return fc_direct_cost(&own, &d);
+}
+
+static fc_packed_form form(const fc_layer *layer) {
+    const fc_weight_panels panels = fc_direct_weights(layer);
+    return fc_weights_form(&panels);
+}
+
+static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
+    const fc_weight_panels panels = fc_direct_weights(layer);
+    return fc_weights_bytes(&panels, &layer->view, bytes);
+}
+
+/*
+ * As long as a worker's copy stays in its L2; what is larger comes from L3 to every core alike, unless one core needs
+ * it alone: a kernel that lies across is read line after line by panels.
+ */
+static int packs_late(const fc_layer *layer) {
+    size_t bytes;
+    if (packed_bytes(layer, &bytes) != FC_OK)
+        return 0;
+    if (bytes <= fc_caches()->l2 || layer->view.w_out_pitch == 1)
+        return bytes <= fc_caches()->l2;
+    const fc_layer own = fc_direct_layer(layer);
+    return fc_direct_plan_of(&own, FC_DIRECT_LATE).passing;
+}
+
+static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
+    const fc_weight_panels panels = fc_direct_weights(layer);
+    fc_pack_weights(&panels, layer->kernels, &layer->view, kernel, bias, packed);
+}
+
+static fc_status run(
+    const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+    return fc_direct_run(layer, weights->packed ? FC_DIRECT_PACKED : FC_DIRECT_LATE, weights, x, y, epilogue);
+}
+
+static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
+    const fc_layer own = fc_direct_layer(layer);
+    const fc_direct_plan d = fc_direct_plan_of(&own, packs_late(layer) ? FC_DIRECT_LATE : FC_DIRECT_PACKED);
+    fc_direct_describe(&d, plan);
+}
+
+const fc_algorithm fc_algorithm_direct = {
+    .name = "direct",
+    .needs = "floating-point arrays with input channels",
+    .reads_across = 1,
+    .serves = fc_direct_serves,
+    .cost = cost,
+    .form = form,
+    .packed_bytes = packed_bytes,
+    .pack = pack,
+    .packs_late = packs_late,
+    .finishes = fc_direct_finishes,
+    .run = run,
+    .describe = describe,
+};

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FC_OPS_CONV2D_FORWARD_DIRECT_DIRECT_H
+#define FC_OPS_CONV2D_FORWARD_DIRECT_DIRECT_H
+
+#include "ops/conv2d/algorithm.h"
+#include "ops/conv2d/gemm/pack_weights.h"
+#include "ops/conv2d/gemm/igemm.h"
+
+/* Pixels of a block that make a tile, and their part of the table. */
+typedef struct fc_pixel_panel {
+    ptrdiff_t count, i, j; /* i, j: of the first pixel, in the block */
+    const fc_rows_tile *tile, *narrow;
+    size_t runs, length, at_once; /* runs of how many elements, runs a step of k */
+    const void **table;
+    ptrdiff_t y; /* the first pixel's results, in bytes from the block's */
+} fc_pixel_panel;
+
+/* Before a worker's panels: the rows and columns of the block they were made for, and their number. */
+typedef struct fc_panels_made {
+    ptrdiff_t rows, cols;
+    size_t count;
+} fc_panels_made;
+
+/* The kernel is packed before the run; by each worker, the panels it comes to need; never: it is read in place. */
+typedef enum fc_direct_form { FC_DIRECT_PACKED, FC_DIRECT_LATE, FC_DIRECT_UNPACKED } fc_direct_form;
+
+typedef struct fc_direct_plan {
+    fc_weight_panels weights;
+    size_t vectors, height; /* of the highest tile */
+    const fc_rows_tile *tiles[FC_MAX_TILE_HEIGHT + 1],
+        *narrow_tiles[FC_MAX_TILE_HEIGHT + 1]; /* by the number of pixels; for the last panel */
+    size_t size;                               /* bytes of an element in the compute type */
+    fc_direct_form form;
+    int kernel_in_l2, in_place; /* the kernel stays in L2; results go straight to y */
+    int passing;                /* packed late, each panel by the one task that needs it, over the one before */
+    size_t weights_pitch;       /* of a step of k */
+    int patched, joined;
+    size_t unit;                 /* elements of a run where taps are joined as far as `joined` says */
+    size_t runs;                 /* of them */
+    size_t pieces, piece, units; /* a step of k: a piece of one run (pieces > 1), or up to `units` whole runs */
+    size_t chain;                /* additions in one register: whole runs where they are short */
+    ptrdiff_t pixel_pitch;       /* of the patch */
+    ptrdiff_t rows, cols;        /* output pixels of a block */
+    size_t row_blocks, col_blocks, chunk_panels, chunks, tasks, workers;
+    size_t made_bytes, panel_bytes, table_bytes, patch_bytes, raw_bytes, ready_bytes,
+        late_bytes; /* parts of a worker */
+    size_t worker_bytes, zero_bytes, bias_bytes;
+} fc_direct_plan;
+
+/* The panels of the packed kernel. */
+fc_weight_panels fc_direct_weights(const fc_layer *layer);
+/* All but the tiles, which a run looks up. */
+fc_direct_plan fc_direct_plan_of(const fc_layer *layer, fc_direct_form form);
+void fc_direct_find_tiles(const fc_layer *layer, fc_direct_plan *plan);
+/* Estimated cycles of a run. */
+double fc_direct_cost(const fc_layer *layer, const fc_direct_plan *plan);
+void fc_direct_describe(const fc_direct_plan *direct, fc_conv2d_plan *plan);
+
+/* What the forms share: the layer as they run it, the run, and what they serve and finish. */
+fc_layer fc_direct_layer(const fc_layer *layer);
+fc_status fc_direct_run(const fc_layer *layer, fc_direct_form form, const fc_layer_weights *weights, const void *x,
+    void *y, const fc_epilogue *epilogue);
+int fc_direct_serves(const fc_layer *layer);
+int fc_direct_finishes(const fc_layer *layer);
+
+#endif

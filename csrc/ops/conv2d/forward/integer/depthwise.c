@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* int8 and uint8, one input and one output channel a group: bytes are widened as they are read. */
+#include "ops/conv2d/algorithm.h"
+
+#include <string.h>
+
+#include "core/parallel.h"
+#include "core/scratch.h"
+#include "core/size.h"
+
+static int serves(const fc_layer *layer) {
+    const fc_conv2d_params *p = &layer->params;
+    return p->groups > 1 && p->groups == p->c_in && p->c_out == p->c_in;
+}
+
+/* The bias or zeros, then the kernel (taps, channels), in int32. */
+static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
+    const fc_conv2d_params *p = &layer->params;
+    const ptrdiff_t factors[] = {p->k_h * p->k_w + 1, p->c_out, (ptrdiff_t)sizeof(int32_t)};
+    return fc_multiply(factors, 3, bytes);
+}
+
+static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
+    const fc_conv2d_params *p = &layer->params;
+    const size_t channels = (size_t)p->c_out, count = (size_t)(p->k_h * p->k_w) * channels;
+    int32_t *to = (int32_t *)packed + channels;
+    if (bias)
+        memcpy(packed, bias, channels * sizeof *to);
+    else
+        memset(packed, 0, channels * sizeof *to);
+    for (size_t i = 0; i < count; i++)
+        to[i] = p->kernel_dtype == FC_I8 ? ((const int8_t *)kernel)[i] : ((const uint8_t *)kernel)[i];
+}
+
+typedef struct integer_depthwise_job {
+    const fc_layer *layer;
+    const int32_t *packed;
+    const uint8_t *x;
+    char *y;       /* int32_t, like the bias at any alignment */
+    char *scratch; /* a row of zeros, then pointers of the taps for each worker */
+    size_t channels, taps, zero_bytes, worker_bytes;
+    int relu;
+} integer_depthwise_job;
+
+static const size_t SIZE = sizeof(int32_t);
+
+static void finish(const integer_depthwise_job *job, size_t count, char *y) {
+    for (size_t i = 0; job->relu && i < count; i++) {
+        int32_t value;
+        memcpy(&value, y + i * SIZE, SIZE);
+        value = value > 0 ? value : 0;
+        memcpy(y + i * SIZE, &value, SIZE);
+    }
+}
+
+/* Task: one row of the output of one image, all channels. */
+static void nhwc_row(void *job_, size_t task, size_t worker) {
+    const integer_depthwise_job *job = job_;
+    const fc_conv_view *v = &job->layer->view;
+    const fc_kernels *kernels = job->layer->kernels;
+    fc_depthwise_bytes_fn *kernel = v->dtype == FC_I8 ? kernels->depthwise_i8 : kernels->depthwise_u8;
+    const ptrdiff_t n = (ptrdiff_t)task / v->dst.h, i = (ptrdiff_t)task % v->dst.h;
+    const void **from = (const void **)(job->scratch + job->zero_bytes + worker * job->worker_bytes);
+    char *y = job->y + (size_t)(n * v->dst.n_pitch + i * v->dst.h_pitch) * SIZE;
+    for (ptrdiff_t j = 0; j < v->dst.w; j++) {
+        const void **tap = from;
+        for (ptrdiff_t s = 0; s < v->rows.count; s++)
+            for (ptrdiff_t t = 0; t < v->cols.count; t++) {
+                const ptrdiff_t row = i * v->rows.stride + v->rows.first + s * v->rows.step;
+                const ptrdiff_t col = j * v->cols.stride + v->cols.first + t * v->cols.step;
+                const int there = row >= 0 && row < v->src.h && col >= 0 && col < v->src.w;
+                *tap++ = there ? job->x + n * v->src.n_pitch + row * v->src.h_pitch + col * v->src.w_pitch
+                               : (const void *)job->scratch;
+            }
+        kernel(job->taps, from, job->packed, job->channels, job->channels,
+            (void *)(y + (size_t)(j * v->dst.w_pitch) * SIZE));
+    }
+    finish(job, (size_t)v->dst.w * job->channels, y);
+}
+
+/* One row of the output of one channel: a tap adds to the columns whose window cell lies inside. */
+static void nchw_row(const integer_depthwise_job *job, const uint8_t *x, const int32_t *weights, ptrdiff_t i, char *y) {
+    const fc_conv_view *v = &job->layer->view;
+    const fc_kernels *kernels = job->layer->kernels;
+    fc_axpy_fn *axpy = v->dtype == FC_I8 ? kernels->axpy_i8 : kernels->axpy_u8;
+    for (ptrdiff_t s = 0; s < v->rows.count; s++) {
+        const ptrdiff_t row = i * v->rows.stride + v->rows.first + s * v->rows.step, stride = v->cols.stride;
+        if (row < 0 || row >= v->src.h)
+            continue;
+        for (ptrdiff_t t = 0; t < v->cols.count; t++) {
+            const ptrdiff_t col = v->cols.first + t * v->cols.step, begin = col < 0 ? fc_ceil_div(-col, stride) : 0;
+            const ptrdiff_t end = v->src.w > col ? fc_min((v->src.w - col - 1) / stride + 1, v->dst.w) : 0;
+            if (begin < end)
+                axpy((size_t)(end - begin), weights + (s * v->cols.count + t) * (ptrdiff_t)job->channels,
+                    x + row * v->src.w + col + begin * stride, (size_t)stride, y + (size_t)begin * SIZE);
+        }
+    }
+}
+
+/* Task: one channel of one image. */
+static void nchw_plane(void *job_, size_t task, size_t worker) {
+    (void)worker;
+    const integer_depthwise_job *job = job_;
+    const fc_conv_view *v = &job->layer->view;
+    const size_t c = task % job->channels, pixels = (size_t)(v->dst.h * v->dst.w);
+    char *y = job->y + task * (size_t)v->dst.c_pitch * SIZE;
+    for (size_t i = 0; i < pixels; i++)
+        memcpy(y + i * SIZE, &job->packed[c], SIZE);
+    for (ptrdiff_t i = 0; i < v->dst.h; i++)
+        nchw_row(job, job->x + (ptrdiff_t)task * v->src.c_pitch, job->packed + job->channels + c, i,
+            y + (size_t)(i * v->dst.w) * SIZE);
+    finish(job, pixels, y);
+}
+
+static double multiplications(const fc_conv_view *v) {
+    return (double)fc_view_pixels(v) * (double)(v->groups * v->rows.count * v->cols.count);
+}
+
+static double cost(const fc_layer *layer) {
+    const double a_multiplication = layer->view.dst.layout == FC_NHWC ? 0.15 : layer->view.cols.stride == 1 ? 0.35 : 1;
+    return a_multiplication * multiplications(&layer->view);
+}
+
+static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
+    const fc_conv_view *v = &layer->view;
+    const int last = v->dst.layout == FC_NHWC;
+    plan->tile_rows = 1;
+    plan->tile_cols = 1;
+    plan->pixels_in_rows = last;
+    plan->block_pixels = (size_t)(last ? v->dst.w : v->dst.h * v->dst.w);
+    plan->block_k = fc_view_k(v);
+    plan->tasks = (size_t)v->n * (size_t)(last ? v->dst.h : v->groups);
+    plan->threads = (int)fc_parallel_workers(plan->tasks, 2 * multiplications(v));
+    plan->scratch_bytes = fc_align_up((size_t)v->groups) +
+        (size_t)plan->threads * fc_align_up(fc_view_k(v) * sizeof(void *));
+}
+
+static fc_status run(
+    const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+    fc_conv2d_plan plan;
+    describe(layer, &plan);
+    integer_depthwise_job job = {.layer = layer,
+        .packed = weights->packed,
+        .x = x,
+        .y = y,
+        .channels = (size_t)layer->view.groups,
+        .taps = fc_view_k(&layer->view),
+        .relu = epilogue->activation == FC_RELU};
+    job.zero_bytes = fc_align_up(job.channels);
+    job.worker_bytes = fc_align_up(job.taps * sizeof(void *));
+    job.scratch = fc_scratch_alloc(plan.scratch_bytes);
+    if (!job.scratch)
+        return FC_OUT_OF_MEMORY;
+    memset(job.scratch, 0, job.zero_bytes);
+    fc_parallel_for(plan.tasks, (size_t)plan.threads, plan.pixels_in_rows ? nhwc_row : nchw_plane, &job);
+    fc_scratch_free(job.scratch);
+    return FC_OK;
+}
+
+const fc_algorithm fc_algorithm_integer_depthwise = {
+    .name = "integer_depthwise",
+    .needs = "`x` and `kernel` of int8 or uint8, one input and one output channel a group",
+    .integers = 1,
+    .serves = serves,
+    .cost = cost,
+    .packed_bytes = packed_bytes,
+    .pack = pack,
+    .run = run,
+    .describe = describe,
+};

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+#include "ops/conv2d/forward/packed/packed.h"
+
+#include <string.h>
+
+#include "core/cpu.h"
+#include "core/parallel.h"
+#include "core/scratch.h"
+#include "core/size.h"
+#include "ops/conv2d/gather/pack.h"
+#include "ops/conv2d/gemm/pack_weights.h"
+#include "ops/conv2d/gemm/tile.h"
+
+enum {
+    LONGEST_K =
+        1024,  /* of one call, in chains (kernels/body/chain.h): a longer list of their sums would lose accuracy */
+    TASKS = 16 /* aimed at, for balance on many cores; more cut the blocks' reuse */
+};
+
+fc_packed_blocking fc_packed_choose(const fc_kernels *kernels, const fc_conv_view *view) {
+    const size_t k = fc_view_k(view), outs = (size_t)view->dst.c, size = fc_dtype_size(fc_compute_dtype(view->dtype));
+    fc_packed_blocking best = {.kernels = kernels, .k = k};
+    double best_cost = 0;
+    for (const fc_gemm_tile *tile = fc_gemm_tiles(kernels, view->dtype); tile->rows; tile++)
+        for (int pixels_in_rows = 0; pixels_in_rows < 2; pixels_in_rows++) {
+            size_t pixel_panel = pixels_in_rows ? tile->rows : tile->cols,
+                   out_panel = pixels_in_rows ? tile->cols : tile->rows;
+            size_t out_panels = (outs + out_panel - 1) / out_panel;
+            double cost = (double)out_panels * fc_tile_cycles(tile) / (double)pixel_panel;
+            cost += fc_store_cycles(view, pixels_in_rows) * (double)outs / (double)(k ? k : 1);
+            if (best.pixel_panel && cost >= best_cost)
+                continue;
+            best_cost = cost;
+            best.tile = *tile;
+            best.pixels_in_rows = pixels_in_rows;
+            best.pixel_panel = pixel_panel;
+            best.out_panel = out_panel;
+            best.out_panels = out_panels;
+        }
+    size_t longest = fc_caches()->l2 / 4 / (FC_MAX_PANEL * size);
+    longest = longest > LONGEST_K ? LONGEST_K : longest < 64 ? 64 : longest;
+    best.k_blocks = k > longest ? (k + longest - 1) / longest : 1;
+    best.block_k = (k + best.k_blocks - 1) / best.k_blocks;
+    return best;
+}
+
+static fc_weight_panels weight_panels(const fc_packed_blocking *b) {
+    return (fc_weight_panels){b->out_panel, b->out_panels, b->k, b->block_k};
+}
+static size_t group_elements(const fc_packed_blocking *b) { return b->out_panels * b->out_panel * b->k; }
+
+fc_packed_form fc_packed_form_of(const fc_packed_blocking *b) {
+    const fc_weight_panels p = weight_panels(b);
+    return fc_weights_form(&p);
+}
+
+fc_status fc_packed_bytes(const fc_packed_blocking *b, const fc_conv_view *view, size_t *bytes) {
+    const fc_weight_panels p = weight_panels(b);
+    return fc_weights_bytes(&p, view, bytes);
+}
+
+void fc_packed_pack(
+    const fc_packed_blocking *b, const fc_conv_view *view, const void *weights, const void *bias, void *packed) {
+    const fc_weight_panels p = weight_panels(b);
+    fc_pack_weights(&p, b->kernels, view, weights, bias, packed);
+}
+
+static size_t ready_bytes(const fc_packed_blocking *b, const fc_conv_view *view) {
+    return fc_align_up((size_t)view->groups * b->out_panels);
+}
+static size_t tile_bytes(const fc_packed_blocking *b, size_t size) { return b->tile.rows * b->tile.cols * size; }
+
+fc_packed_tasks fc_packed_cut(const fc_packed_blocking *b, const fc_conv_view *view) {
+    const size_t size = fc_dtype_size(fc_compute_dtype(view->dtype)), budget = fc_caches()->l2 / 4,
+                 groups = (size_t)view->groups;
+    const size_t panel_bytes = b->pixel_panel * (b->block_k ? b->block_k : 1) * size;
+    const size_t panels = (fc_view_pixels(view) + b->pixel_panel - 1) / b->pixel_panel;
+    fc_packed_tasks t = {.block_panels = budget / panel_bytes, .chunk_panels = b->out_panels};
+    size_t share = (panels * groups + TASKS - 1) / TASKS;
+    if (t.block_panels > share)
+        t.block_panels = share;
+    if (!t.block_panels)
+        t.block_panels = 1;
+    t.blocks = (panels + t.block_panels - 1) / t.block_panels;
+    if (t.blocks * groups < TASKS)
+        t.chunk_panels = (b->out_panels * t.blocks * groups + TASKS - 1) / TASKS;
+    if (b->k_blocks > 1) { /* the accumulators of a task stay in L2 */
+        size_t most = budget / (t.block_panels * tile_bytes(b, size));
+        t.chunk_panels = t.chunk_panels > most ? most : t.chunk_panels;
+    }
+    if (!t.chunk_panels)
+        t.chunk_panels = 1;
+    t.chunks = (b->out_panels + t.chunk_panels - 1) / t.chunk_panels;
+    t.tasks = groups * t.blocks * t.chunks;
+    t.worker_bytes = fc_align_up(t.block_panels * panel_bytes);
+    if (fc_is_half(view->dtype))
+        t.worker_bytes += fc_align_up(panel_bytes / 2);
+    if (b->k_blocks > 1)
+        t.worker_bytes += fc_align_up(t.block_panels * t.chunk_panels * tile_bytes(b, size));
+    t.workers = fc_parallel_workers(
+        t.tasks, 2.0 * (double)fc_view_pixels(view) * (double)b->k * (double)view->dst.c * (double)groups);
+    return t;
+}
+
+typedef struct packed_job {
+    const fc_packed_blocking *b;
+    const fc_conv_view *view;
+    const fc_packed_tasks *t;
+    const fc_layer_weights *weights;
+    const char *src, *biases;
+    char *dst, *scratch;
+    const fc_epilogue *epilogue;
+    size_t size, worker_bytes,
+        late_bytes; /* late_bytes: of a worker, its panels packed late and what says which; 0 where all are packed */
+} packed_job;
+
+/* One task's place in the problem and in its worker's scratch. */
+typedef struct block {
+    size_t group, panel0, panels, out0, outs; /* pixel panels and output-channel panels */
+    char *pixels, *raw, *sums, *ready;
+    const char *weights;
+} block;
+
+static block find_block(const packed_job *job, size_t task, size_t worker) {
+    const fc_packed_blocking *b = job->b;
+    const fc_packed_tasks *t = job->t;
+    size_t panels = (fc_view_pixels(job->view) + b->pixel_panel - 1) / b->pixel_panel;
+    block at = {.group = task / (t->blocks * t->chunks)};
+    at.panel0 = task / t->chunks % t->blocks * t->block_panels;
+    at.panels = panels - at.panel0 < t->block_panels ? panels - at.panel0 : t->block_panels;
+    at.out0 = task % t->chunks * t->chunk_panels;
+    at.outs = b->out_panels - at.out0 < t->chunk_panels ? b->out_panels - at.out0 : t->chunk_panels;
+    size_t panel_bytes = b->pixel_panel * (b->block_k ? b->block_k : 1) * job->size;
+    at.pixels = job->scratch + worker * job->worker_bytes;
+    at.raw = at.pixels + fc_align_up(t->block_panels * panel_bytes);
+    at.sums = at.raw + (fc_is_half(job->view->dtype) ? fc_align_up(panel_bytes / 2) : 0);
+    at.ready = at.pixels + t->worker_bytes;
+    at.weights = (job->late_bytes ? at.ready + ready_bytes(b, job->view) : (const char *)job->weights->packed) +
+        at.group * group_elements(b) * job->size;
+    return at;
+}
+
+/* The panels that a task needs, packed once a worker: see direct.c. */
+static void pack_late(const packed_job *job, const block *at) {
+    const fc_weight_panels p = weight_panels(job->b);
+    for (size_t panel = at->out0; panel < at->out0 + at->outs; panel++) {
+        char *ready = &at->ready[at->group * p.panels + panel];
+        if (!*ready)
+            fc_pack_weights_panel(&p, job->b->kernels, job->view, job->weights->kernel, at->group, panel,
+                (char *)at->weights + panel * fc_panel_bytes(&p, job->view));
+        *ready = 1;
+    }
+}
+
+static size_t panel_pixels(const packed_job *job, size_t panel) {
+    size_t left = fc_view_pixels(job->view) - panel * job->b->pixel_panel;
+    return left < job->b->pixel_panel ? left : job->b->pixel_panel;
+}
+
+static fc_finished_tile describe_tile(const packed_job *job, const block *at, size_t panel, size_t out) {
+    const fc_packed_blocking *b = job->b;
+    const fc_epilogue *e = job->epilogue;
+    const size_t o = out * b->out_panel, outs = (size_t)job->view->dst.c;
+    const char *bias = job->biases + (at->group * b->out_panels * b->out_panel + o) * job->size;
+    return (fc_finished_tile){
+        .view = job->view,
+        .kernels = b->kernels,
+        .rows = b->tile.rows,
+        .cols = b->tile.cols,
+        .pixels_in_rows = b->pixels_in_rows,
+        .pixel = panel * b->pixel_panel,
+        .pixels = panel_pixels(job, panel),
+        .out = o,
+        .outs = outs - o < b->out_panel ? outs - o : b->out_panel,
+        .bias = e->has_bias ? bias : NULL,
+        .activation = e->activation,
+        .alpha = e->alpha,
+        .dst = job->dst + at->group * (size_t)job->view->dst.group_pitch * fc_dtype_size(job->view->dtype),
+    };
+}
+
+static void multiply_block(const packed_job *job, const block *at, size_t k0, size_t k1) {
+    const fc_packed_blocking *b = job->b;
+    const size_t size = job->size, k = k1 - k0, bytes = tile_bytes(b, size);
+    const char *weights = at->weights + k0 * b->out_panels * b->out_panel * size;
+    _Alignas(FC_ALIGNMENT) char fresh[FC_MAX_TILE_ROWS * FC_MAX_TILE_COLS * sizeof(double)];
+    for (size_t j = 0; j < at->outs; j++) {
+        const char *w = weights + (at->out0 + j) * k * b->out_panel * size;
+        for (size_t i = 0; i < at->panels; i++) {
+            const char *p = at->pixels + i * b->pixel_panel * k * size;
+            fc_finished_tile f = describe_tile(job, at, at->panel0 + i, at->out0 + j);
+            size_t pitch = b->tile.cols;
+            char *in_output = fc_tile_in_output(&f, &pitch);
+            f.tile = in_output ? in_output : b->k_blocks > 1 ? at->sums + (j * at->panels + i) * bytes : fresh;
+            if (!in_output)
+                pitch = b->tile.cols;
+            if (b->pixels_in_rows)
+                b->tile.run(k, p, b->pixel_panel, w, b->out_panel, f.tile, pitch, k0 > 0);
+            else
+                b->tile.run(k, w, b->out_panel, p, b->pixel_panel, f.tile, pitch, k0 > 0);
+            if (k1 < b->k)
+                continue;
+            if (in_output)
+                fc_finish_in_place(&f, pitch);
+            else
+                fc_finish_tile(&f);
+        }
+    }
+}
+
+static void run_block(void *job_, size_t task, size_t worker) {
+    const packed_job *job = job_;
+    const fc_packed_blocking *b = job->b;
+    const block at = find_block(job, task, worker);
+    const fc_gather gather = {job->view, b->kernels,
+        job->src + at.group * (size_t)job->view->src.group_pitch * fc_dtype_size(job->view->dtype)};
+    if (job->late_bytes)
+        pack_late(job, &at);
+    for (size_t step = 0; step < b->k_blocks; step++) {
+        size_t k0 = step * b->block_k, k1 = k0 + b->block_k < b->k ? k0 + b->block_k : b->k;
+        for (size_t i = 0; i < at.panels; i++)
+            fc_pack_pixel_panel(&gather, (at.panel0 + i) * b->pixel_panel, panel_pixels(job, at.panel0 + i),
+                b->pixel_panel, k0, k1, at.raw, at.pixels + i * b->pixel_panel * (k1 - k0) * job->size);
+        multiply_block(job, &at, k0, k1);
+    }
+}
+
+static fc_status run_weights(const fc_packed_blocking *b, const fc_conv_view *view, const fc_layer_weights *weights,
+    const void *src, void *dst, const fc_epilogue *epilogue) {
+    if (!fc_view_pixels(view) || !view->dst.c)
+        return FC_OK;
+    const fc_packed_tasks t = fc_packed_cut(b, view);
+    const fc_weight_panels p = weight_panels(b);
+    const size_t size = fc_dtype_size(fc_compute_dtype(view->dtype)),
+                 all = (size_t)view->groups * group_elements(b) * size;
+    const size_t bias_bytes = weights->packed ? 0
+                                              : fc_align_up((size_t)view->groups * b->out_panels * b->out_panel * size);
+    packed_job job = {
+        .b = b, .view = view, .t = &t, .weights = weights, .src = src, .dst = dst, .epilogue = epilogue, .size = size};
+    job.late_bytes = weights->packed ? 0 : ready_bytes(b, view) + fc_align_up(all);
+    job.worker_bytes = t.worker_bytes + job.late_bytes;
+    char *scratch = fc_scratch_alloc(bias_bytes + t.workers * job.worker_bytes);
+    if (!scratch)
+        return FC_OUT_OF_MEMORY;
+    job.scratch = scratch + bias_bytes;
+    job.biases = weights->packed ? (const char *)weights->packed + all : scratch;
+    if (!weights->packed && weights->bias)
+        fc_pack_biases(&p, b->kernels, view, weights->bias, scratch);
+    for (size_t worker = 0; worker < t.workers && job.late_bytes; worker++)
+        memset(job.scratch + worker * job.worker_bytes + t.worker_bytes, 0, ready_bytes(b, view));
+    fc_parallel_for(t.tasks, t.workers, run_block, &job);
+    fc_scratch_free(scratch);
+    return FC_OK;
+}
+
+fc_status fc_packed_run(const fc_packed_blocking *b, const fc_conv_view *view, const void *packed, const void *src,
+    void *dst, const fc_epilogue *epilogue) {
+    return run_weights(b, view, &(fc_layer_weights){.packed = packed}, src, dst, epilogue);
+}
+
+static int serves(const fc_layer *layer) {
+    (void)layer;
+    return 1;
+}
+
+/* Cycles that the packer takes for an element of G. Rows of pixels are copied, but short ones and borders cost by the
+ * piece. */
+static double packing_cycles(const fc_conv_view *v) {
+    const double transposed = 0.8, gathered = 40, copied = 0.25, piece = 20, border = 40;
+    if (v->src.w_pitch * v->cols.stride != 1)
+        return v->src.c_pitch == 1 ? transposed : gathered;
+    if (v->rows.count * v->cols.count == 1)
+        return copied;
+    return copied + (piece + border * (double)(v->cols.count - 1)) / (double)v->dst.w;
+}
+
+/* Arithmetic and stores on register tiles, and every element of G through the packer, once a chunk of output channels.
+ */
+static double cost(const fc_layer *layer) {
+    const fc_conv_view *v = &layer->view;
+    const fc_packed_blocking b = fc_packed_choose(layer->kernels, v);
+    const double arithmetic = (double)b.out_panels * fc_tile_cycles(&b.tile) / (double)b.pixel_panel,
+                 chunks = (double)fc_packed_cut(&b, v).chunks;
+    return (double)v->groups * (double)fc_view_pixels(v) *
+        ((double)b.k * (1.05 * arithmetic + chunks * packing_cycles(v)) +
+            fc_store_cycles(v, b.pixels_in_rows) * (double)v->dst.c);
+}
+
+static fc_packed_form form(const fc_layer *layer) {
+    const fc_packed_blocking b = fc_packed_choose(layer->kernels, &layer->view);
+    return fc_packed_form_of(&b);
+}
+
+static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
+    const fc_packed_blocking b = fc_packed_choose(layer->kernels, &layer->view);
+    return fc_packed_bytes(&b, &layer->view, bytes);
+}
+
+/* As direct.c does; only kernels that are not cut along k. */
+static int packs_late(const fc_layer *layer) {
+    const fc_packed_blocking b = fc_packed_choose(layer->kernels, &layer->view);
+    size_t bytes;
+    return b.k_blocks == 1 && fc_packed_bytes(&b, &layer->view, &bytes) == FC_OK && bytes <= fc_caches()->l2;
+}
+
+static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
+    const fc_packed_blocking b = fc_packed_choose(layer->kernels, &layer->view);
+    fc_packed_pack(&b, &layer->view, kernel, bias, packed);
+}
+
+static fc_status run(
+    const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+    const fc_packed_blocking b = fc_packed_choose(layer->kernels, &layer->view);
+    return run_weights(&b, &layer->view, weights, x, y, epilogue);
+}
+
+static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
+    const fc_packed_blocking b = fc_packed_choose(layer->kernels, &layer->view);
+    const fc_packed_tasks t = fc_packed_cut(&b, &layer->view);
+    plan->tile_rows = b.tile.rows;
+    plan->tile_cols = b.tile.cols;
+    plan->pixels_in_rows = b.pixels_in_rows;
+    plan->block_pixels = t.block_panels * b.pixel_panel;
+    plan->block_k = b.block_k;
+    plan->tasks = t.tasks;
+    plan->threads = (int)t.workers;
+    plan->scratch_bytes = t.workers * t.worker_bytes;
+    size_t bytes;
+    if (packs_late(layer) && packed_bytes(layer, &bytes) == FC_OK)
+        plan->scratch_bytes += t.workers * bytes;
+}
+
+const fc_algorithm fc_algorithm_packed = {
+    .name = "packed",
+    .needs = "any layer",
+    .reads_across = 1,
+    .serves = serves,
+    .cost = cost,
+    .form = form,
+    .packed_bytes = packed_bytes,
+    .pack = pack,
+    .packs_late = packs_late,
+    .run = run,
+    .describe = describe,
+};

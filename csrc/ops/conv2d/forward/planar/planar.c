@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The planar algorithm: pixels in the lanes. A block's input is copied once, zero-padded, into planes of one channel
+ * each, where a tap of neighbouring pixels is a run that the micro-kernel reads in place. Output pixels are numbered
+ * along the plane's rows, so that rows follow one another without tails; the few results between two rows are not
+ * stored. Under a stride a plane splits into stride_h * stride_w planes, one a residue of the coordinates, in which
+ * neighbouring pixels are neighbours again. Where the kernel is a single tap, the planes of x serve as they lie, and
+ * results go straight to y. Scratch a thread: the planes of one block and the results of one block and chunk of output
+ * channels, each a share of L2.
+ */
+#include <string.h>
+
+#include "core/cpu.h"
+#include "core/parallel.h"
+#include "core/scratch.h"
+#include "core/size.h"
+#include "ops/elementwise/activation.h"
+#include "ops/conv2d/gather/pack.h"
+#include "ops/conv2d/forward/planar/planar.h"
+
+enum {
+    LONGEST_K = 768
+}; /* of one call, in chains (kernels/body/chain.h): a longer list of their sums would lose accuracy */
+
+typedef struct planar_job {
+    const fc_layer *layer;
+    const fc_planar_plan *d;
+    const fc_epilogue *epilogue;
+    const fc_layer_weights *weights;
+    const char *x;
+    char *y, *scratch; /* offsets in a block's planes, then in what stands for the end of x, the biases unless they are
+                          packed, then a part a worker */
+} planar_job;
+
+typedef struct block {
+    ptrdiff_t image, group, i, j, rows, cols;
+    size_t first_panel, end_panel;
+    const char *x;                /* the group's first cell that the block reads in place */
+    char *y;                      /* the group's pixel (i, j) */
+    const char *weights, *biases; /* of the group; biases NULL where there are none */
+    char *planes, *results;
+} block;
+
+/* Pixels of a block under one tile: `planes` and `offsets` as the micro-kernel takes them. */
+typedef struct span {
+    const fc_planes_tile *tile;
+    size_t pixel, count;
+    const char *planes;
+    const ptrdiff_t *offsets;
+    ptrdiff_t ahead;
+} span;
+
+/* Each worker packs for itself what it needs: panels packed by another would come from that one's cache. */
+static void find_weights(const planar_job *job, char *ready, block *at) {
+    const fc_planar_plan *d = job->d;
+    const fc_conv_view *v = &job->layer->view;
+    const size_t group = (size_t)at->group, group_bytes = fc_weights_of_group(&d->weights) * d->size,
+                 panel_bytes = fc_panel_bytes(&d->weights, v);
+    char *late = ready + d->ready_bytes + group * group_bytes;
+    const char *biases = d->late ? job->scratch + d->offsets_bytes
+                                 : (const char *)job->weights->packed + (size_t)v->groups * group_bytes;
+    at->biases = job->epilogue->has_bias ? biases + group * d->weights.panels * d->weights.width * d->size : NULL;
+    at->weights = d->late ? late : (const char *)job->weights->packed + group * group_bytes;
+    if (!d->late)
+        return;
+    ready += group * d->weights.panels;
+    for (size_t panel = at->first_panel; panel < at->end_panel; panel++) {
+        if (!ready[panel])
+            fc_pack_weights_panel(
+                &d->weights, job->layer->kernels, v, job->weights->kernel, group, panel, late + panel * panel_bytes);
+        ready[panel] = 1;
+    }
+}
+
+/* One panel of output channels over a span. */
+static void multiply(const planar_job *job, const block *at, size_t panel, const span *s, void *c, size_t c_pitch) {
+    const fc_planar_plan *d = job->d;
+    const size_t k = d->weights.k, width = d->weights.width;
+    const char *weights = at->weights + panel * k * width * d->size;
+    for (size_t k0 = 0; k0 < k; k0 += LONGEST_K) {
+        const fc_planes_block b = {
+            .k = fc_least(k - k0, LONGEST_K),
+            .a = weights + k0 * width * d->size,
+            .b = s->planes,
+            .offsets = s->offsets + k0,
+            .c = c,
+            .c_pitch = c_pitch,
+            .start = at->biases && !k0 ? at->biases + panel * width * d->size : NULL,
+            .accumulate = k0 > 0,
+            .relu = job->epilogue->activation == FC_RELU && k0 + LONGEST_K >= k,
+            .ahead = s->ahead,
+        };
+        s->tile->run(&b);
+    }
+}
+
+/* The activations that are not the micro-kernel's, on `rows` runs of `count`. */
+static void activate(const planar_job *job, size_t rows, size_t count, char *first, size_t pitch) {
+    const fc_epilogue *e = job->epilogue;
+    if (e->activation == FC_LINEAR || e->activation == FC_RELU)
+        return;
+    for (size_t r = 0; r < rows; r++) {
+        char *row = first + r * pitch * job->d->size;
+        fc_activation_kernel(job->layer->kernels, job->layer->view.dtype, e->activation)(count, e->alpha, row, row);
+    }
+}
+
+/* `outs` channels from `o` on of a block's results to y. */
+static void store_results(const planar_job *job, const block *at, size_t o, size_t outs, size_t run) {
+    const fc_planar_plan *d = job->d;
+    const fc_conv_view *v = &job->layer->view;
+    const ptrdiff_t size = (ptrdiff_t)d->size;
+    const int together = v->dst.c_pitch == 1 && v->dst.w_pitch != 1;
+    activate(job, outs, run, at->results, d->run);
+    for (ptrdiff_t i = 0; i < at->rows; i++) {
+        char *to = at->y + ((ptrdiff_t)o * v->dst.c_pitch + i * v->dst.h_pitch) * size;
+        const char *row = at->results + i * d->planes.pitch * size;
+        for (size_t c = 0; c < outs; c += FC_MAX_PANEL) {
+            const size_t n = fc_least(outs - c, FC_MAX_PANEL);
+            const void *rows[FC_MAX_PANEL];
+            for (size_t p = 0; p < n; p++) {
+                rows[p] = row + (c + p) * d->run * (size_t)size;
+                if (!together)
+                    fc_copy_elements(
+                        to + (ptrdiff_t)(c + p) * v->dst.c_pitch * size, rows[p], (size_t)(at->cols * size));
+            }
+            if (together)
+                fc_transpose_of(job->layer->kernels, (size_t)size)(
+                    to + c * (size_t)size, (size_t)v->dst.w_pitch, rows, n, (size_t)at->cols);
+        }
+    }
+}
+
+/* Results of a block aside, a chunk of output channels at a time. */
+static void run_aside(const planar_job *job, const block *at) {
+    const fc_planar_plan *d = job->d;
+    const size_t run = fc_planar_run_of(d, at->rows, at->cols), width = d->weights.width,
+                 outs = (size_t)job->layer->view.dst.c;
+    for (size_t first = at->first_panel; first < at->end_panel; first += d->chunk_panels) {
+        const size_t end = fc_least(first + d->chunk_panels, at->end_panel), o = first * width;
+        for (size_t panel = first; panel < end; panel++)
+            for (size_t q = 0; q < run; q += d->tile->cols) {
+                const span s = {
+                    .tile = d->tile, .planes = at->planes + q * d->size, .offsets = (const ptrdiff_t *)job->scratch};
+                multiply(job, at, panel, &s, at->results + ((panel - first) * width * d->run + q) * d->size, d->run);
+            }
+        store_results(job, at, o, fc_least(outs, end * width) - o, run);
+    }
+}
+
+/* A panel of output channels over a span, to y: by way of a tile aside where it is not full. */
+static void multiply_flat(const planar_job *job, const block *at, size_t panel, const span *s) {
+    const fc_planar_plan *d = job->d;
+    const fc_conv_view *v = &job->layer->view;
+    const size_t width = d->weights.width, o = panel * width, outs = fc_least((size_t)v->dst.c - o, width),
+                 y_pitch = (size_t)v->dst.c_pitch;
+    char *y = at->y + (o * y_pitch + s->pixel) * d->size;
+    const int whole = outs == width && s->count == s->tile->cols;
+    char *c = whole ? y : at->results;
+    const size_t c_pitch = whole ? y_pitch : s->tile->cols;
+    multiply(job, at, panel, s, c, c_pitch);
+    activate(job, outs, s->count, c, c_pitch);
+    if (!whole)
+        for (size_t r = 0; r < outs; r++)
+            fc_copy_elements(y + r * y_pitch * d->size, c + r * c_pitch * d->size, s->count * d->size);
+}
+
+/* The next span: the widest tile that is full, or what is left under the narrowest. */
+static span next_span(const planar_job *job, const block *at, size_t pixel) {
+    const fc_planar_plan *d = job->d;
+    const size_t left = (size_t)(at->rows * at->cols) - pixel;
+    span s = {.tile = d->tile, .pixel = pixel, .offsets = (const ptrdiff_t *)job->scratch};
+    while (s.tile->vectors > 1 && s.tile->cols > left)
+        s.tile++;
+    s.count = fc_least(left, s.tile->cols);
+    s.planes = (d->in_place ? at->x : at->planes) + pixel * d->size;
+    s.ahead = left > s.count ? (ptrdiff_t)s.count : 0;
+    if (d->in_place && s.count < s.tile->cols) {
+        s.planes = at->planes;
+        s.offsets += d->weights.k;
+    }
+    return s;
+}
+
+/* The pixels that fill no vector, where whole ones would be read past the end of x. */
+static void copy_end(const planar_job *job, const block *at) {
+    const fc_planar_plan *d = job->d;
+    const size_t lanes = d->tile->cols / d->tile->vectors, pixels = (size_t)(at->rows * at->cols),
+                 count = pixels % lanes;
+    const char *from = at->x + (pixels - count) * d->size;
+    for (size_t c = 0; count && c < d->weights.k; c++)
+        fc_copy_elements(at->planes + c * lanes * d->size,
+            from + (ptrdiff_t)c * job->layer->view.src.c_pitch * (ptrdiff_t)d->size, count * d->size);
+}
+
+/* Results straight to y: each panel passes over the whole block, so that y is written in long runs. */
+static void run_flat(const planar_job *job, const block *at) {
+    if (job->d->in_place)
+        copy_end(job, at);
+    for (size_t panel = at->first_panel; panel < at->end_panel; panel++)
+        for (size_t pixel = 0; pixel < (size_t)(at->rows * at->cols);) {
+            const span s = next_span(job, at, pixel);
+            multiply_flat(job, at, panel, &s);
+            pixel += s.count;
+        }
+}
+
+static void run_block(void *job_, size_t task, size_t worker) {
+    const planar_job *job = job_;
+    const fc_planar_plan *d = job->d;
+    const fc_conv_view *v = &job->layer->view;
+    const size_t chunk = task % d->task_chunks, place = task / d->task_chunks, col = place % d->col_blocks,
+                 row = place / d->col_blocks % d->row_blocks;
+    const size_t plane = place / d->col_blocks / d->row_blocks;
+    const ptrdiff_t size = (ptrdiff_t)d->size;
+    block at = {.image = (ptrdiff_t)plane / v->groups,
+        .group = (ptrdiff_t)plane % v->groups,
+        .i = (ptrdiff_t)row * d->rows,
+        .j = (ptrdiff_t)col * d->cols,
+        .first_panel = chunk * d->task_panels};
+    at.end_panel = fc_least(at.first_panel + d->task_panels, d->weights.panels);
+    at.rows = fc_min(d->rows, v->dst.h - at.i);
+    at.cols = fc_min(d->cols, v->dst.w - at.j);
+    at.planes = job->scratch + d->offsets_bytes + d->bias_bytes + worker * d->worker_bytes;
+    at.results = at.planes + d->planes_bytes;
+    find_weights(job, at.results + d->results_bytes, &at);
+    const char *image = job->x + (at.image * v->src.n_pitch + at.group * v->src.group_pitch) * size;
+    at.x = image + at.j * size;
+    at.y = job->y +
+        (at.image * v->dst.n_pitch + at.group * v->dst.group_pitch + at.i * v->dst.h_pitch + at.j * v->dst.w_pitch) *
+            size;
+    if (!d->in_place) {
+        fc_fill_planes(v, job->layer->kernels, &d->planes, image, at.i, at.j, at.planes);
+        memset(at.planes + d->planes.elements * d->size, 0, d->tile->cols * d->size);
+    }
+    (d->flat ? run_flat : run_aside)(job, &at);
+}
+
+/* In the planes of a block, and in what stands for the end of x: a vector a channel. */
+static void make_offsets(const fc_layer *layer, const fc_planar_plan *d, ptrdiff_t *offsets) {
+    fc_planes_offsets(&layer->view, &d->planes, offsets);
+    if (d->in_place)
+        for (size_t c = 0; c < d->weights.k; c++) {
+            offsets[c] = (ptrdiff_t)c * layer->view.src.c_pitch;
+            offsets[d->weights.k + c] = (ptrdiff_t)(c * (d->tile->cols / d->tile->vectors));
+        }
+}
+
+static fc_status run(
+    const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+    const fc_layer own = fc_planar_layer(layer);
+    const fc_planar_plan d = fc_planar_plan_of(&own, !weights->packed);
+    char *scratch = fc_scratch_alloc(d.offsets_bytes + d.bias_bytes + d.workers * d.worker_bytes);
+    planar_job job = {&own, &d, epilogue, weights, x, y, scratch};
+    if (!scratch)
+        return FC_OUT_OF_MEMORY;
+    make_offsets(&own, &d, (ptrdiff_t *)scratch);
+    if (d.late && weights->bias)
+        fc_pack_biases(&d.weights, own.kernels, &own.view, weights->bias, scratch + d.offsets_bytes);
+    for (size_t worker = 0; worker < d.workers; worker++)
+        memset(scratch + d.offsets_bytes + d.bias_bytes + worker * d.worker_bytes + d.planes_bytes + d.results_bytes, 0,
+            d.ready_bytes);
+    fc_parallel_for(d.tasks, d.workers, run_block, &job);
+    fc_scratch_free(scratch);
+    return FC_OK;
+}
+
+static int serves(const fc_layer *layer) {
+    return layer->params.c_in > 0 && (layer->view.dtype == FC_F32 || layer->view.dtype == FC_F64);
+}
+
+static fc_planar_plan plan_of(const fc_layer *layer, int late) {
+    const fc_layer own = fc_planar_layer(layer);
+    return fc_planar_plan_of(&own, late);
+}
+
+static double cost(const fc_layer *layer) {
+    const fc_layer own = fc_planar_layer(layer);
+    const fc_planar_plan d = fc_planar_plan_of(&own, 0);
+    return fc_planar_cost(&own, &d);
+}
+
+static fc_packed_form form(const fc_layer *layer) {
+    const fc_planar_plan d = plan_of(layer, 0);
+    return fc_weights_form(&d.weights);
+}
+
+static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
+    const fc_planar_plan d = plan_of(layer, 0);
+    return fc_weights_bytes(&d.weights, &layer->view, bytes);
+}
+
+/* As long as a worker's copy stays in its L2. */
+static int packs_late(const fc_layer *layer) {
+    size_t bytes;
+    return packed_bytes(layer, &bytes) == FC_OK && bytes <= fc_caches()->l2;
+}
+
+static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
+    const fc_planar_plan d = plan_of(layer, 0);
+    fc_pack_weights(&d.weights, layer->kernels, &layer->view, kernel, bias, packed);
+}
+
+static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
+    const fc_planar_plan d = plan_of(layer, packs_late(layer));
+    plan->tile_rows = d.tile->rows;
+    plan->tile_cols = d.tile->cols;
+    plan->block_pixels = (size_t)(d.rows * d.cols);
+    plan->block_k = fc_least(d.weights.k, LONGEST_K);
+    plan->tasks = d.tasks;
+    plan->threads = (int)d.workers;
+    plan->scratch_bytes = d.offsets_bytes + d.bias_bytes + d.workers * d.worker_bytes;
+}
+
+const fc_algorithm fc_algorithm_planar = {
+    .name = "planar",
+    .needs = "float32 or float64 and at least one input channel",
+    .reads_across = 1,
+    .serves = serves,
+    .cost = cost,
+    .form = form,
+    .packed_bytes = packed_bytes,
+    .pack = pack,
+    .packs_late = packs_late,
+    .run = run,
+    .describe = describe,
+};

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+#include "ops/conv2d/forward/winograd/winograd.h"
+
+#include "core/cpu.h"
+#include "core/scratch.h"
+#include "core/size.h"
+#include "ops/conv2d/gemm/igemm.h"
+#include "ops/conv2d/gemm/tile.h"
+
+static const fc_winograd *sets_of(const fc_layer *layer) {
+    return layer->params.dtype == FC_F64 ? layer->kernels->winograd_f64 : layer->kernels->winograd_f32;
+}
+
+/* Of the transformed kernel of a group. */
+static size_t group_bytes(const fc_winograd_plan *plan) {
+    return plan->elements * plan->rows * plan->padded * plan->size;
+}
+
+static size_t lanes_of(const fc_rows_tile *tile) { return tile->width / tile->vectors; }
+
+/* Panels of the micro-kernel's widest tile, the last one as narrow as the rest of the channels allows. */
+static void choose_panels(const fc_layer *layer, fc_winograd_plan *plan) {
+    const size_t lanes = lanes_of(plan->tiles);
+    plan->width = plan->tiles->width;
+    plan->vectors = plan->tiles->vectors;
+    plan->panels = (plan->outs + plan->width - 1) / plan->width;
+    const size_t rest = plan->outs - (plan->panels - 1) * plan->width;
+    plan->tail_vectors = fc_rows_narrowest(layer->kernels, layer->params.dtype, plan->vectors, rest);
+    plan->tail_width = plan->tail_vectors * lanes;
+    plan->padded = (plan->panels - 1) * plan->width + plan->tail_width;
+}
+
+fc_status fc_winograd_plan_of(const fc_layer *layer, int set, fc_winograd_plan *plan) {
+    const fc_conv_view *view = &layer->view;
+    size_t u_bytes, bias_bytes;
+    *plan = (fc_winograd_plan){
+        .set = &sets_of(layer)[set],
+        .tiles = fc_rows_tiles(layer->kernels, layer->params.dtype),
+        .size = fc_dtype_size(layer->params.dtype),
+        .c = (size_t)view->src.c,
+        .outs = (size_t)view->dst.c,
+        .direct = fc_packed_choose(layer->kernels, view),
+    };
+    plan->n = plan->set->m + plan->set->r - 1;
+    plan->elements = plan->n * plan->n;
+    plan->rows = plan->c | 1;
+    plan->step = 64;
+    plan->chain = layer->params.precision != FC_HIGHEST ? plan->step : plan->set->r > 3 ? 16 : 32;
+    choose_panels(layer, plan);
+    FC_TRY(fc_multiply((ptrdiff_t[]){view->groups, (ptrdiff_t)plan->elements, (ptrdiff_t)plan->rows,
+                           (ptrdiff_t)plan->padded, (ptrdiff_t)plan->size},
+        5, &u_bytes));
+    FC_TRY(fc_multiply((ptrdiff_t[]){view->groups, (ptrdiff_t)plan->padded, (ptrdiff_t)plan->size}, 3, &bias_bytes));
+    plan->bias_offset = u_bytes;
+    plan->packed_bytes = u_bytes + fc_align_up(bias_bytes);
+    return plan->packed_bytes > PTRDIFF_MAX ? FC_TOO_LARGE : FC_OK;
+}
+
+static void pack_set(const fc_layer *layer, int set, const void *kernel, const void *bias, void *packed) {
+    fc_winograd_plan plan;
+    if (!fc_winograd_plan_of(layer, set, &plan))
+        fc_winograd_pack(&plan, &layer->view, kernel, bias, packed);
+}
+
+/*
+ * Whether the promise of 'highest' is kept (python_tests/accuracy.py measures it), which F(2, 3) always does. What the
+ * transforms of the others lose is magnified: it averages out over enough channels, and where a patch has more than a
+ * few rows and columns of x, and a tile more than one of y; with the channels grows the error of the sums.
+ */
+static int keeps_precision(const fc_layer *layer, const fc_winograd_plan *plan) {
+    enum {
+        LEAST_CHANNELS = 16,
+        MOST_CHANNELS = 1536,
+        MOST_CHANNELS_5X5 = 768,
+        LEAST_MAP = 4,
+        LEAST_OUT = 2,
+        SMALLEST = 4
+    };
+    const fc_conv_view *v = &layer->view;
+    if (layer->params.precision != FC_HIGHEST || plan->n == SMALLEST)
+        return 1;
+    if (plan->c < LEAST_CHANNELS || fc_min(v->src.h, v->src.w) < LEAST_MAP || fc_min(v->dst.h, v->dst.w) < LEAST_OUT)
+        return 0;
+    return layer->params.dtype == FC_F64 || plan->c <= (plan->set->r > 3 ? MOST_CHANNELS_5X5 : MOST_CHANNELS);
+}
+
+static int serves_set(const fc_layer *layer, int set, fc_precision loosest) {
+    const fc_conv2d_params *p = &layer->params;
+    const ptrdiff_t r = (ptrdiff_t)sets_of(layer)[set].r;
+    fc_winograd_plan plan;
+    return (p->dtype == FC_F32 || p->dtype == FC_F64) && p->precision >= loosest && p->k_h == r && p->k_w == r &&
+        p->stride_h == 1 && p->stride_w == 1 && p->dilation_h == 1 && p->dilation_w == 1 && p->c_in &&
+        !fc_winograd_plan_of(layer, set, &plan) && keeps_precision(layer, &plan);
+}
+
+/*
+ * The transformed kernel is a few times as large as the kernel. Small, or read by many blocks, it had better be packed;
+ * else it is transformed where it is multiplied.
+ */
+static int late_set(const fc_layer *layer, int set) {
+    enum { MOST_TILES = 144 };
+    fc_winograd_plan plan;
+    if (fc_winograd_plan_of(layer, set, &plan))
+        return 0;
+    const size_t u_bytes = group_bytes(&plan);
+    return u_bytes > fc_caches()->l3 / 2 ||
+        (u_bytes > fc_caches()->l2 && fc_winograd_cut_of(&plan, &layer->view, 1).tiles <= MOST_TILES);
+}
+
+/*
+ * The products, on whole register tiles and no faster than the packed kernel can be read; the transforms, bound by what
+ * they load and store; and moving channels next to each other and back. Late, also fetching and transforming the
+ * kernel, for each block, and reading the patches anew for each chunk of output channels.
+ */
+static double cycles_of(const fc_layer *layer, const fc_winograd_plan *plan, int late) {
+    const double products = 1.15, moved = 0.6, setup = 4000, bytes_a_cycle = 8, load = 1.7, store = 1.9, address = 6,
+                 fetch = 0.35, again = 0.03;
+    const fc_conv_view *v = &layer->view;
+    const fc_winograd_cut cut = fc_winograd_cut_of(plan, v, late);
+    const double tiles = (double)cut.tiles, elements = (double)plan->elements, c = (double)plan->c,
+                 outs = (double)plan->outs;
+    const double lanes = (double)lanes_of(plan->tiles), vectors = (double)plan->padded / lanes, n = (double)plan->n,
+                 m = (double)plan->set->m;
+    const double u_bytes = (double)group_bytes(plan), r = (double)plan->set->r, size = (double)plan->size;
+    const double reads = !late && u_bytes > (double)fc_caches()->l2 ? (double)cut.blocks * u_bytes / bytes_a_cycle : 0;
+    double gemm = products * elements * tiles * c * vectors;
+    gemm = gemm > reads ? gemm : reads;
+    const double in = elements * (address + load * n * __builtin_ceil(c / lanes)) +
+        (v->src.c_pitch == 1 ? 0 : moved * n * m * c);
+    const double out = elements * store * m * vectors + (v->dst.c_pitch == 1 ? 0 : moved * m * m * outs);
+    const double own = gemm + tiles * (in + out) + setup;
+    if (!late)
+        return (double)v->groups * own;
+    const double kernel = (double)cut.blocks * c * vectors *
+        (elements * (1.6 + 0.7 * r) + fetch * r * r * lanes * size);
+    return (double)v->groups * (own + kernel + again * tiles * elements * c * size * (double)cut.chunks);
+}
+
+static double cost_set(const fc_layer *layer, int set) {
+    fc_winograd_plan plan;
+    return fc_winograd_plan_of(layer, set, &plan) ? __builtin_inf() : cycles_of(layer, &plan, 0);
+}
+
+static double packing_set(const fc_layer *layer, int set) {
+    const double a_byte = 0.5;
+    fc_winograd_plan plan;
+    if (fc_winograd_plan_of(layer, set, &plan))
+        return __builtin_inf();
+    return late_set(layer, set) ? cycles_of(layer, &plan, 1) - cycles_of(layer, &plan, 0)
+                                : a_byte * (double)plan.packed_bytes;
+}
+
+static fc_packed_form form_set(const fc_layer *layer, int set) {
+    fc_winograd_plan plan;
+    if (fc_winograd_plan_of(layer, set, &plan))
+        return (fc_packed_form){{0}};
+    return (fc_packed_form){{plan.elements, plan.rows, plan.width, plan.tail_width, plan.panels}};
+}
+
+static fc_status bytes_set(const fc_layer *layer, int set, size_t *bytes) {
+    fc_winograd_plan plan;
+    FC_TRY(fc_winograd_plan_of(layer, set, &plan));
+    *bytes = plan.packed_bytes;
+    return FC_OK;
+}
+
+static fc_status run_set(const fc_layer *layer, int set, const fc_layer_weights *weights, const void *x, void *y,
+    const fc_epilogue *epilogue) {
+    fc_winograd_plan plan;
+    FC_TRY(fc_winograd_plan_of(layer, set, &plan));
+    return fc_winograd_run(&plan, &layer->view, weights, x, y, epilogue);
+}
+
+static void describe_set(const fc_layer *layer, int set, fc_conv2d_plan *described) {
+    fc_winograd_plan plan;
+    if (fc_winograd_plan_of(layer, set, &plan))
+        return;
+    const fc_winograd_cut cut = fc_winograd_cut_of(&plan, &layer->view, late_set(layer, set));
+    described->tile_rows = plan.tiles->height;
+    described->tile_cols = plan.width;
+    described->pixels_in_rows = 1;
+    described->block_pixels = cut.block * plan.set->m * plan.set->m;
+    described->block_k = plan.c;
+    described->tasks = cut.tasks * (size_t)layer->view.groups;
+    described->threads = (int)cut.workers;
+    described->scratch_bytes = cut.bytes;
+}
+
+#define WINOGRAD(M, R, SET, LOOSEST, NEEDS)                                                                            \
+    static int serves_##M##x##R(const fc_layer *layer) { return serves_set(layer, SET, LOOSEST); }                     \
+    static double cost_##M##x##R(const fc_layer *layer) { return cost_set(layer, SET); }                               \
+    static double packing_##M##x##R(const fc_layer *layer) { return packing_set(layer, SET); }                         \
+    static int late_##M##x##R(const fc_layer *layer) { return late_set(layer, SET); }                                  \
+    static fc_packed_form form_##M##x##R(const fc_layer *layer) { return form_set(layer, SET); }                       \
+    static fc_status bytes_##M##x##R(const fc_layer *layer, size_t *bytes) { return bytes_set(layer, SET, bytes); }    \
+    static void pack_##M##x##R(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {            \
+        pack_set(layer, SET, kernel, bias, packed);                                                                    \
+    }                                                                                                                  \
+    static fc_status run_##M##x##R(                                                                                    \
+        const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) { \
+        return run_set(layer, SET, weights, x, y, epilogue);                                                           \
+    }                                                                                                                  \
+    static void describe_##M##x##R(const fc_layer *layer, fc_conv2d_plan *plan) { describe_set(layer, SET, plan); }    \
+    const fc_algorithm fc_algorithm_winograd_##M##x##R = {                                                             \
+        .name = "winograd_" #M "x" #R,                                                                                 \
+        .needs = NEEDS,                                                                                                \
+        .reads_across = 1,                                                                                             \
+        .serves = serves_##M##x##R,                                                                                    \
+        .cost = cost_##M##x##R,                                                                                        \
+        .form = form_##M##x##R,                                                                                        \
+        .packed_bytes = bytes_##M##x##R,                                                                               \
+        .pack = pack_##M##x##R,                                                                                        \
+        .packs_late = late_##M##x##R,                                                                                  \
+        .packing = packing_##M##x##R,                                                                                  \
+        .run = run_##M##x##R,                                                                                          \
+        .describe = describe_##M##x##R,                                                                                \
+    };
+#define WINOGRAD_PRECISE(CHANNELS)                                                                       \
+    "; at precision 'highest' also maps of 4 x 4, an output of 2 x 2 and 16 channels a group at least, " \
+    "in float32 " CHANNELS " at most"
+#define WINOGRAD_NEEDS(R) "a " #R " x " #R " kernel with strides and dilation 1, in float32 or float64"
+WINOGRAD(2, 3, FC_WINOGRAD_2X3, FC_HIGHEST, WINOGRAD_NEEDS(3))
+WINOGRAD(4, 3, FC_WINOGRAD_4X3, FC_HIGHEST, WINOGRAD_NEEDS(3) WINOGRAD_PRECISE("1536"))
+WINOGRAD(6, 3, FC_WINOGRAD_6X3, FC_HIGH, WINOGRAD_NEEDS(3) ", at precision 'high' or lower")
+WINOGRAD(2, 5, FC_WINOGRAD_2X5, FC_HIGHEST, WINOGRAD_NEEDS(5) WINOGRAD_PRECISE("768"))
+WINOGRAD(4, 5, FC_WINOGRAD_4X5, FC_HIGH, WINOGRAD_NEEDS(5) ", at precision 'high' or lower")

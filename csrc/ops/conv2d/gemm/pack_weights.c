@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include "ops/conv2d/gemm/pack_weights.h"
+
+#include "core/parallel.h"
+#include "core/size.h"
+#include "ops/conv2d/gather/pack.h"
+#include "ops/conv2d/gemm/tile.h"
+
+enum { RAW_K = 16 }; /* steps of k widened at a time when packing half weights */
+
+fc_status fc_weights_bytes(const fc_weight_panels *p, const fc_conv_view *view, size_t *bytes) {
+    const ptrdiff_t factors[] = {view->groups, (ptrdiff_t)(p->panels * p->width), (ptrdiff_t)p->k + 1,
+        (ptrdiff_t)fc_dtype_size(fc_compute_dtype(view->dtype))};
+    return fc_multiply(factors, 4, bytes);
+}
+
+typedef struct pack_job {
+    const fc_weight_panels *p;
+    const fc_kernels *kernels;
+    const fc_conv_view *view;
+    const char *weights;
+    char *packed;
+} pack_job;
+
+/* Steps [k0, k1) of a panel of a group. */
+static void pack_steps(const fc_weight_panels *p, const fc_gather *gather, const char *weights, size_t panel, size_t k0,
+    size_t k1, char *to) {
+    const fc_dtype dtype = gather->view->dtype;
+    const size_t outs = (size_t)gather->view->dst.c, o = panel * p->width, count = fc_least(outs - o, p->width);
+    const size_t row = p->width * fc_dtype_size(fc_compute_dtype(dtype)), step = fc_is_half(dtype) ? RAW_K : k1 - k0;
+    uint16_t raw[FC_MAX_PANEL * RAW_K];
+    for (size_t k = k0; k < k1; k += step)
+        fc_pack_weight_panel(gather, weights, o, count, p->width, k, fc_least(k1, k + step), raw, to + (k - k0) * row);
+}
+
+static const char *of_group(const fc_conv_view *view, const void *weights, size_t group) {
+    return (const char *)weights + (ptrdiff_t)group * view->w_group_pitch * (ptrdiff_t)fc_dtype_size(view->dtype);
+}
+
+static void pack_panel(void *job_, size_t task, size_t worker) {
+    (void)worker;
+    const pack_job *job = job_;
+    const fc_weight_panels *p = job->p;
+    const size_t size = fc_dtype_size(fc_compute_dtype(job->view->dtype)), panel = task % p->panels,
+                 group = task / p->panels;
+    const fc_gather gather = {job->view, job->kernels, NULL};
+    for (size_t k0 = 0; k0 < p->k; k0 += p->block_k) {
+        const size_t k1 = fc_least(p->k, k0 + p->block_k);
+        char *to = job->packed +
+            (group * fc_weights_of_group(p) + k0 * p->panels * p->width + panel * (k1 - k0) * p->width) * size;
+        pack_steps(p, &gather, of_group(job->view, job->weights, group), panel, k0, k1, to);
+    }
+}
+
+void fc_pack_weights_panel(const fc_weight_panels *p, const fc_kernels *kernels, const fc_conv_view *view,
+    const void *weights, size_t group, size_t panel, void *to) {
+    const fc_gather gather = {view, kernels, NULL};
+    pack_steps(p, &gather, of_group(view, weights, group), panel, 0, p->k, to);
+}
+
+void fc_pack_biases(
+    const fc_weight_panels *p, const fc_kernels *kernels, const fc_conv_view *view, const void *bias, void *to) {
+    const size_t outs = (size_t)view->dst.c, padded = p->panels * p->width,
+                 size = fc_dtype_size(fc_compute_dtype(view->dtype));
+    for (size_t group = 0; group < (size_t)view->groups; group++)
+        fc_pack_bias(kernels, view->dtype, (const char *)bias + group * outs * fc_dtype_size(view->dtype), outs, padded,
+            (char *)to + group * padded * size);
+}
+
+void fc_pack_weights(const fc_weight_panels *p, const fc_kernels *kernels, const fc_conv_view *view,
+    const void *weights, const void *bias, void *packed) {
+    pack_job job = {p, kernels, view, weights, packed};
+    const size_t panels = (size_t)view->groups * p->panels, size = fc_dtype_size(fc_compute_dtype(view->dtype));
+    fc_parallel_for(panels, fc_parallel_workers(panels, 8.0 * (double)(panels * p->width * p->k)), pack_panel, &job);
+    if (bias)
+        fc_pack_biases(p, kernels, view, bias, (char *)packed + (size_t)view->groups * fc_weights_of_group(p) * size);
+}

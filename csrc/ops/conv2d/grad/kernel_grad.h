@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A way to the gradient of a kernel,
+ *
+ *     dkernel[s][t][c][o] = sum over the pixels of the output of x under tap (s, t), channel c, times dy[pixel][o],
+ *
+ * a reduction as long as the batch. ops/conv2d/grad/kernel.c lists them, asks each what it serves and what it costs,
+ * and runs one.
+ */
+#ifndef FC_OPS_CONV2D_GRAD_KERNEL_GRAD_H
+#define FC_OPS_CONV2D_GRAD_KERNEL_GRAD_H
+
+#include "ops/conv2d/algorithm.h"
+
+typedef struct fc_kernel_grad_algorithm {
+    const char *name;
+    const char *needs;                     /* what it serves, as the end of "algorithm 'x' needs ..." */
+    int (*serves)(const fc_layer *layer);  /* of floating-point arrays, no size of which is 0 */
+    double (*cost)(const fc_layer *layer); /* estimated cycles of one core: the cheapest that serves is chosen */
+    fc_status (*run)(const fc_layer *layer, const void *x, const void *dy, void *dkernel);
+} fc_kernel_grad_algorithm;
+
+#define FC_KERNEL_GRAD(id, word) extern const fc_kernel_grad_algorithm fc_kernel_grad_##word;
+#include "ops/conv2d/grad/list.inc"
+#undef FC_KERNEL_GRAD
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* A kernel kept packed, in as many forms as the layers it is run on ask for. */
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/scratch.h"
+#include "core/size.h"
+#include "ops/conv2d/choose.h"
+#include "ops/conv2d/epilogue.h"
+#include "ops/conv2d/layer.h"
+
+/* One form of the kernel. A list of them only grows, by as many as an algorithm has forms: a few. */
+typedef struct packed_kernel {
+    struct packed_kernel *next;
+    fc_packed_form form;
+    void *data;
+} packed_kernel;
+
+/* Which algorithm is best depends on the image, so each is packed when it is first chosen, from a copy of the kernel.
+ */
+struct fc_conv2d_prepared {
+    fc_conv2d_params params;
+    const fc_kernels *kernels;
+    void *kernel, *bias;
+    _Atomic(packed_kernel *) packed[FC_CONV_ALGORITHM_COUNT];
+};
+
+static fc_status copy_of(const void *from, const ptrdiff_t *sizes, size_t count, void **copy) {
+    size_t bytes;
+    FC_TRY(fc_multiply(sizes, count, &bytes));
+    *copy = fc_scratch_alloc(bytes);
+    if (!*copy)
+        return FC_OUT_OF_MEMORY;
+    memcpy(*copy, from, bytes);
+    return FC_OK;
+}
+
+fc_status fc_conv2d_prepare(const fc_conv2d_params *p, const void *kernel, const void *bias, fc_conv2d_prepared **out) {
+    fc_layer layer;
+    FC_TRY(fc_layer_make(p, &layer));
+    fc_conv2d_prepared *made = calloc(1, sizeof *made);
+    if (!made)
+        return FC_OUT_OF_MEMORY;
+    *made = (fc_conv2d_prepared){.params = *p, .kernels = layer.kernels};
+    const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(p->dtype);
+    fc_status status = copy_of(
+        kernel, (ptrdiff_t[]){p->k_h, p->k_w, p->c_in / p->groups, p->c_out, size}, 5, &made->kernel);
+    if (!status && bias)
+        status = copy_of(
+            bias, (ptrdiff_t[]){p->c_out, (ptrdiff_t)fc_dtype_size(fc_output_dtype(p->dtype))}, 2, &made->bias);
+    if (status)
+        fc_conv2d_free(made);
+    else
+        *out = made;
+    return status;
+}
+
+fc_status fc_conv2d_prepared_weights(const fc_conv2d_prepared *prepared, const void **kernel, const void **bias) {
+    if (!prepared)
+        return FC_BAD_ARGUMENT;
+    *kernel = prepared->kernel;
+    *bias = prepared->bias;
+    return FC_OK;
+}
+
+static void free_packed(packed_kernel *packed) {
+    while (packed) {
+        packed_kernel *next = packed->next;
+        fc_scratch_free(packed->data);
+        free(packed);
+        packed = next;
+    }
+}
+
+void fc_conv2d_free(fc_conv2d_prepared *prepared) {
+    if (!prepared)
+        return;
+    for (size_t id = 0; id < FC_CONV_ALGORITHM_COUNT; id++)
+        free_packed(atomic_load(&prepared->packed[id]));
+    fc_scratch_free(prepared->kernel);
+    fc_scratch_free(prepared->bias);
+    free(prepared);
+}
+
+static int same_kernel(const fc_conv2d_params *a, const fc_conv2d_params *b) {
+    return a->dtype == b->dtype && (!fc_is_integer(a->dtype) || a->kernel_dtype == b->kernel_dtype) &&
+        a->layout == b->layout && a->c_in == b->c_in && a->c_out == b->c_out && a->k_h == b->k_h && a->k_w == b->k_w &&
+        a->groups == b->groups && a->stride_h == b->stride_h && a->stride_w == b->stride_w &&
+        a->dilation_h == b->dilation_h && a->dilation_w == b->dilation_w;
+}
+
+static const packed_kernel *find_form(const packed_kernel *packed, const fc_packed_form *form) {
+    while (packed && memcmp(&packed->form, form, sizeof *form))
+        packed = packed->next;
+    return packed;
+}
+
+/* Threads that come here together each pack, and the first one's is kept. */
+static const packed_kernel *keep(_Atomic(packed_kernel *) *kept, packed_kernel *made) {
+    const packed_kernel *found;
+    made->next = atomic_load(kept);
+    while (!(found = find_form(made->next, &made->form)))
+        if (atomic_compare_exchange_weak(kept, &made->next, made))
+            return made;
+    made->next = NULL;
+    free_packed(made);
+    return found;
+}
+
+static fc_status packed_for(
+    const fc_conv2d_prepared *prepared, const fc_layer *layer, fc_conv2d_algorithm id, const void **packed) {
+    _Atomic(packed_kernel *) *kept = &((fc_conv2d_prepared *)prepared)->packed[id];
+    const fc_packed_form form = fc_algorithm_of(id)->form ? fc_algorithm_of(id)->form(layer) : (fc_packed_form){{0}};
+    const packed_kernel *found = find_form(atomic_load(kept), &form);
+    if (!found) {
+        packed_kernel *made = calloc(1, sizeof *made);
+        if (!made)
+            return FC_OUT_OF_MEMORY;
+        made->form = form;
+        const fc_status status = fc_layer_pack(layer, id, prepared->kernel, prepared->bias, &made->data);
+        if (status) {
+            free_packed(made);
+            return status;
+        }
+        found = keep(kept, made);
+    }
+    *packed = found->data;
+    return FC_OK;
+}
+
+/* The tensor is added in registers, or else to the linear result. */
+static fc_status run_adding(fc_layer *layer, fc_conv2d_algorithm id, const fc_layer_weights *weights, const void *x,
+    const void *added, void *y) {
+    if (!added || fc_layer_finishes(layer, id)) {
+        layer->added = added;
+        return fc_layer_run(layer, id, weights, x, y);
+    }
+    fc_layer linear = *layer;
+    linear.params.activation = FC_LINEAR;
+    FC_TRY(fc_layer_run(&linear, id, weights, x, y));
+    fc_layer_add(layer, added, y);
+    return FC_OK;
+}
+
+fc_status fc_conv2d_run(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, void *y) {
+    return fc_conv2d_run_added(prepared, p, x, NULL, y);
+}
+
+fc_status fc_conv2d_run_added(
+    const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, const void *added, void *y) {
+    fc_layer layer;
+    fc_conv2d_algorithm id;
+    const void *packed;
+    if (added && p->dtype != FC_F32 && p->dtype != FC_F64)
+        return FC_BAD_DTYPE;
+    if (!prepared)
+        return FC_BAD_ARGUMENT;
+    FC_TRY(fc_layer_make_for(p, prepared->kernels, &layer));
+    layer.params.precision = prepared->params.precision;
+    if (!same_kernel(p, &prepared->params))
+        return FC_BAD_SHAPE;
+    FC_TRY(fc_layer_choose_for(&layer, (fc_occasion){FC_FORWARD, 1}, &id));
+    if (fc_layer_is_empty(&layer))
+        return FC_OK;
+    FC_TRY(packed_for(prepared, &layer, id, &packed));
+    return run_adding(&layer, id, &(fc_layer_weights){prepared->kernel, prepared->bias, packed}, x, added, y);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#include "ops/conv2d/view.h"
+
+#include "core/size.h"
+
+/* Pitches of an array without elements may leave the range; nothing is found by them. */
+static ptrdiff_t pitch(ptrdiff_t a, ptrdiff_t b) { return (ptrdiff_t)((size_t)a * (size_t)b); }
+
+static fc_tensor_view tensor(fc_layout layout, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, ptrdiff_t groups) {
+    fc_tensor_view t = {.h = h, .w = w, .c = c / groups, .n_pitch = pitch(pitch(h, w), c), .layout = layout};
+    if (layout == FC_NHWC) {
+        t.h_pitch = pitch(w, c);
+        t.w_pitch = c;
+        t.c_pitch = 1;
+    } else {
+        t.h_pitch = w;
+        t.w_pitch = 1;
+        t.c_pitch = pitch(h, w);
+    }
+    t.group_pitch = pitch(t.c, t.c_pitch);
+    return t;
+}
+
+/* Of `windows` windows: their strides, like the pads and the reach of their taps, stay within the padded image. */
+static fc_taps taps(ptrdiff_t count, ptrdiff_t pad, ptrdiff_t dilation, ptrdiff_t stride, ptrdiff_t windows) {
+    return (fc_taps){count, -pad, count > 1 ? dilation : 1, windows > 1 ? stride : 1};
+}
+
+fc_status fc_forward_view(const fc_conv2d_params *p, fc_conv_view *view) {
+    ptrdiff_t out_h, out_w, c = p->c_in / p->groups;
+    FC_TRY(fc_conv2d_output_size(p, &out_h, &out_w));
+    *view = (fc_conv_view){
+        .dtype = p->dtype,
+        .n = p->n,
+        .groups = p->groups,
+        .src = tensor(p->layout, p->h, p->w, p->c_in, p->groups),
+        .dst = tensor(p->layout, out_h, out_w, p->c_out, p->groups),
+        .rows = taps(p->k_h, p->pad_top, p->dilation_h, p->stride_h, out_h),
+        .cols = taps(p->k_w, p->pad_left, p->dilation_w, p->stride_w, out_w),
+        .w_row_pitch = p->k_w * c * p->c_out,
+        .w_col_pitch = c * p->c_out,
+        .w_c_pitch = p->c_out,
+        .w_out_pitch = 1,
+        .w_group_pitch = p->c_out / p->groups,
+    };
+    return FC_OK;
+}
+
+fc_conv_view fc_view_band(const fc_conv_view *view, ptrdiff_t n, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t *src_offset,
+    ptrdiff_t *dst_offset) {
+    fc_conv_view band = *view;
+    band.n = 1;
+    band.dst.h = end - begin;
+    band.rows.first += begin * view->rows.stride;
+    *src_offset = n * view->src.n_pitch;
+    *dst_offset = n * view->dst.n_pitch + begin * view->dst.h_pitch;
+    return band;
+}
+
+static void fold(fc_taps *taps, ptrdiff_t *size, ptrdiff_t *pitch) {
+    if (taps->count != 1 || taps->first || taps->stride == 1)
+        return;
+    *size = fc_ceil_div(*size, taps->stride);
+    *pitch *= taps->stride;
+    taps->stride = 1;
+}
+
+void fc_view_fold_strides(fc_conv_view *view) {
+    if (view->src.c_pitch != 1 || view->src.c == 1)
+        return;
+    fold(&view->rows, &view->src.h, &view->src.h_pitch);
+    fold(&view->cols, &view->src.w, &view->src.w_pitch);
+}

@@ -182,7 +182,7 @@ def test_saving_over_a_loaded_file(tmp_path):
     assert os.listdir(tmp_path) == ["model.fcn"]
 
 
-@pytest.mark.parametrize("failing", ["_write", "os.fsync", "os.replace", "shutil.copymode"])
+@pytest.mark.parametrize("failing", ["_write", "os.fsync", "os.replace", "os.chmod"])
 def test_a_failure_leaves_the_file_as_it_was(tmp_path, monkeypatch, failing):
     path = tmp_path / "model.fcn"
     small([1, 2]).save(path)

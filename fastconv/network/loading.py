@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-from pathlib import Path
 
 from . import fcn
 from .errors import FileError
@@ -62,7 +61,7 @@ def load(file, *, limits: Limits | None = None) -> Net:
         name = os.path.basename(os.fsdecode(path))
         if opened.peek(len(fcn.MAGIC)).startswith(fcn.MAGIC):
             return Net(fcn.map_fcn(opened, name, limits), limits)
-        return _load(_read(opened, name, limits), name, Path(os.fsdecode(path)).parent, limits)
+        return _load(_read(opened, name, limits), name, path, limits)
 
 
 def _read(file, name: str, limits: Limits) -> bytes:
@@ -75,10 +74,13 @@ def _read(file, name: str, limits: Limits) -> bytes:
     return data
 
 
-def _load(data: bytes, name: str, folder: Path | None, limits: Limits) -> Net:
+def _load(data: bytes, name: str, path, limits: Limits) -> Net:
     if data.startswith(_IR_VERSION):
+        from pathlib import Path
+
         from . import onnx
 
+        folder = None if path is None else Path(os.fsdecode(path)).parent
         return Net(onnx.read_onnx(data, name, folder, limits), limits)
     if data.startswith(fcn.MAGIC):
         return Net(fcn.read_fcn(data, name, limits), limits)

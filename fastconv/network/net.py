@@ -9,7 +9,6 @@ from .fcn import save_fcn
 from .graph import Graph, Value
 from .inputs import arrays_of
 from .limits import Limits
-from .pictures import blocks, plot_features, plot_kernels, plot_network
 from .plans import Plans, check_shape
 from .profile import Profile, measure
 from .progress import Progress
@@ -204,6 +203,8 @@ class Net:
         ImportError
             Without matplotlib, which the extra ``examples`` installs.
         """
+        from .pictures import plot_network
+
         plot_network(self._graph, self._plans.shaped, path)
 
     def plot_features(self, x, path, layers=None) -> None:
@@ -224,6 +225,8 @@ class Net:
         ValueError, TypeError
             If inputs do not fit the network, or a layer is not known.
         """
+        from .pictures import blocks, plot_features
+
         values = self._graph.inputs
         arrays = [
             array[:1] if value.shape[:1] == (None,) else array
@@ -249,6 +252,8 @@ class Net:
         ValueError
             If the network has no convolution of constant kernels.
         """
+        from .pictures import plot_kernels
+
         plot_kernels(self._graph, path)
 
     def profile(self, *inputs) -> Profile:

@@ -6,7 +6,6 @@ import time
 
 import numpy as np
 
-from .pictures import new_figure
 from .plan import Plan, Workspace
 from .table import Table
 
@@ -53,6 +52,8 @@ class Profile(Table):
         ImportError
             Without matplotlib, which the extra ``examples`` installs.
         """
+        from .pictures import new_figure
+
         figure = new_figure(8, 1 + 0.22 * len(self.seconds), layout="constrained")
         axes = figure.subplots()
         axes.barh(range(len(self.seconds)), [1e3 * spent for spent in self.seconds], tick_label=self._names)

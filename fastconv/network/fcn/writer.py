@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import shutil
+import stat
 import zlib
 from contextlib import suppress
 
@@ -38,14 +37,14 @@ def save_fcn(graph: Graph, path) -> None:
     target = os.path.realpath(os.fsdecode(path))
     if os.path.exists(target) and not os.path.isfile(target):
         raise ValueError(f"`path` must be that of a file; {os.fsdecode(path)!r} is none")
-    temporary = os.path.join(os.path.dirname(target), f".{secrets.token_hex(8)}.fcn.tmp")
+    temporary = os.path.join(os.path.dirname(target), f".{os.urandom(8).hex()}.fcn.tmp")
     try:
         with open(temporary, "xb") as file:
             _write(graph, file)
             file.flush()
             os.fsync(file.fileno())
         if os.path.exists(target):
-            shutil.copymode(target, temporary)
+            os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
         os.replace(temporary, target)
     except BaseException:
         with suppress(OSError):

@@ -12,8 +12,8 @@
 #include "kernels/body/integer_matrix.h"
 
 typedef struct integer_run {
-    fc_rows_fn *run;
-    fc_rows_block block;
+    fc_igemm_fn *run;
+    fc_igemm_block block;
 } integer_run;
 
 static void run_rows(void *context) {
@@ -21,7 +21,7 @@ static void run_rows(void *context) {
     r->run(&r->block);
 }
 
-static void bench_tile(const fc_rows_tile *tile, const char *slot, const char *isa) {
+static void bench_tile(const fc_igemm_tile *tile, const char *slot, const char *isa) {
     enum { LENGTH = 144 };
     char words[64];
     check_buffer a = check_alloc(4 * LENGTH * tile->height, 0), b = check_alloc(4 * LENGTH * tile->width, 0),
@@ -54,7 +54,7 @@ typedef struct integer_case {
 /* Rows that overlap and lie anywhere, gaps in c that must keep their bytes. Extremes: all products of the largest size
  * and one sign. */
 static void check_tile(
-    const fc_rows_tile *tile, const char *slot, int a_signed, const char *isa, const integer_case *x) {
+    const fc_igemm_tile *tile, const char *slot, int a_signed, const char *isa, const integer_case *x) {
     const size_t shift = x->gap % 4, pitch = tile->width + x->gap, k = x->runs * x->length;
     check_case(slot, isa,
         "%zux%zu runs %zu of %zu, %zu rows, %zu cols, gap %zu, start %d accumulate %d relu %d extreme %d strided %d",
@@ -77,7 +77,7 @@ static void check_tile(
     check_fill_bytes(c.data, c.bytes);
     check_fill_bytes(start.data, start.bytes);
     memcpy(want.data, c.data, c.bytes);
-    fc_rows_block block = {.runs = x->runs,
+    fc_igemm_block block = {.runs = x->runs,
         .length = x->length,
         .a = rows,
         .b = b.data,
@@ -91,7 +91,7 @@ static void check_tile(
         .relu = x->relu};
     tile->run(&block);
     block.c = want.data;
-    fc_ref_rows_b8(&block, tile->height, a_signed);
+    fc_ref_igemm_b8(&block, tile->height, a_signed);
     check_same_bytes(c.data, want.data, c.bytes);
     check_guards(&c);
     check_free(&a);
@@ -101,10 +101,10 @@ static void check_tile(
     check_free(&start);
 }
 
-static void check_tiles(const fc_rows_tile *tiles, const char *slot, int a_signed, const char *isa) {
+static void check_tiles(const fc_igemm_tile *tiles, const char *slot, int a_signed, const char *isa) {
     static const size_t lengths[] = {0, 1, 2, 3, 5, 16, 33, 150};
     const size_t n = sizeof lengths / sizeof *lengths;
-    for (const fc_rows_tile *tile = tiles; tile->height; tile++) {
+    for (const fc_igemm_tile *tile = tiles; tile->height; tile++) {
         check_true(tile->height <= FC_MAX_TILE_HEIGHT && tile->width <= FC_MAX_TILE_COLS,
             "tile larger than the limits in types.h");
         for (size_t i = 0; i < 60; i++) {
@@ -186,13 +186,13 @@ static void check_channels(const fc_kernels *kernels, const char *isa) {
 }
 
 void check_integer(const fc_kernels *kernels, const char *isa) {
-    check_tiles(kernels->rows_u8s8, "rows_u8s8", 0, isa);
-    check_tiles(kernels->rows_s8u8, "rows_s8u8", 1, isa);
+    check_tiles(kernels->igemm_u8s8, "igemm_u8s8", 0, isa);
+    check_tiles(kernels->igemm_s8u8, "igemm_s8u8", 1, isa);
     check_tiles(kernels->matrix_u8s8, "matrix_u8s8", 0, isa);
     check_tiles(kernels->matrix_s8u8, "matrix_s8u8", 1, isa);
     check_channels(kernels, isa);
     if (!strcmp(isa, "scalar")) {
-        fc_rows_tile emulated[FC_ROWS_TILES + 1];
+        fc_igemm_tile emulated[FC_IGEMM_TILES + 1];
         fc_matrix_u8s8_emulated(emulated);
         check_tiles(emulated, "matrix_u8s8", 0, "emulated tiles");
         fc_matrix_s8u8_emulated(emulated);

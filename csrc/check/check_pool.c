@@ -8,11 +8,11 @@
 #include "check/check.h"
 #include "kernels/ref/pool.h"
 
-typedef struct slot {
+typedef struct pool_slot {
     const char *name;
     fc_pool_fn *run, *reference;
     int reads_x, from_on_x, to_on_x, is_double;
-} slot;
+} pool_slot;
 
 /* Elements from the first to past the last that `rows` rows of the windows touch. */
 static size_t extent(const fc_pool_span *s, size_t rows) {
@@ -34,7 +34,7 @@ static void fill(void *x, size_t n, int is_double, int special) {
             ((float *)x)[i] = (float)draw(special);
 }
 
-static void run_case(const slot *slot, const char *isa, const fc_pool_span *s, int special) {
+static void run_case(const pool_slot *slot, const char *isa, const fc_pool_span *s, int special) {
     const size_t width = slot->is_double ? sizeof(double) : sizeof(float),
                  windows = (s->lines - 1) * s->window_line + s->count * s->channels;
     const size_t cells = extent(s, s->rows), target = slot->to_on_x ? extent(s, s->grad_end - s->grad_begin) : windows;
@@ -85,7 +85,7 @@ static const struct {
 static const size_t channels[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 70};
 static const size_t counts[] = {1, 2, 3, 5, 8, 15, 16, 17, 33, 150};
 
-static void geometries(const slot *slot, const char *isa) {
+static void geometries(const pool_slot *slot, const char *isa) {
     for (size_t w = 0; w < sizeof windows / sizeof *windows; w++)
         for (size_t c = 0; c < sizeof channels / sizeof *channels; c++)
             for (size_t i = 0; i < (channels[c] < 8 ? sizeof counts / sizeof *counts : 4); i++) {
@@ -124,7 +124,7 @@ static void run_timed(void *timed_) {
 }
 
 /* Two rows of 2 x 2 windows, in cache. */
-static void bench(const slot *slot, const char *isa) {
+static void bench(const pool_slot *slot, const char *isa) {
     static timed t;
     const size_t elements = 2 * WIDTH * CHANNELS;
     fill(t.x, elements, 0, 0);
@@ -147,7 +147,7 @@ static void bench(const slot *slot, const char *isa) {
 }
 
 void check_pool(const fc_kernels *k, const char *isa) {
-    const slot slots[] = {
+    const pool_slot slots[] = {
         {"pool_max_f32", k->pool_max_f32, fc_ref_pool_max_f32, 1, 0, 0, 0},
         {"pool_max_f64", k->pool_max_f64, fc_ref_pool_max_f64, 1, 0, 0, 1},
         {"pool_avg_f32", k->pool_avg_f32, fc_ref_pool_avg_f32, 1, 0, 0, 0},

@@ -12,9 +12,7 @@ static const fc_api *connected;
 /* Stands for the data of an empty buffer, which XLA may give as NULL. */
 static char nothing[16];
 
-/* Set before any handler runs; Python calls it right after loading. The reason why the handlers cannot work, or NULL.
- */
-__attribute__((visibility("default"))) const char *fastconv_jax_connect(const fc_api *api) {
+const char *fastconv_jax_connect(const fc_api *api) {
     if (!api || api->size != sizeof(fc_api))
         return "the JAX handlers and fastconv._core come from different builds";
     connected = api;
@@ -152,15 +150,15 @@ static void read_frame(call *c) {
     c->numbers = numbers->data;
 }
 
-ffi_error *jax_handle(const ffi_frame *frame, const operation *operation) {
+ffi_error *jax_handle(const ffi_frame *frame, const operation *described) {
     if (describe(frame))
         return NULL;
-    call c = {.frame = frame, .fc = connected, .operation = operation};
+    call c = {.frame = frame, .fc = connected, .operation = described};
     if (!connected)
         call_fail(&c, FFI_FAILED_PRECONDITION, "not connected: import fastconv.jax");
     else
         read_frame(&c);
     if (!c.error)
-        operation->run(&c);
+        described->run(&c);
     return c.error;
 }

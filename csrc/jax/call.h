@@ -27,7 +27,11 @@ typedef struct operation {
     size_t numbers; /* how many the attribute holds */
 } operation;
 
-ffi_error *jax_handle(const ffi_frame *frame, const operation *operation);
+/* Set before any handler runs; Python calls it right after loading. The reason why the handlers cannot work, or NULL.
+ */
+__attribute__((visibility("default"))) const char *fastconv_jax_connect(const fc_api *api);
+
+ffi_error *jax_handle(const ffi_frame *frame, const operation *described);
 
 void call_fail(call *c, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Fails for any status but FC_OK. */
@@ -60,10 +64,11 @@ enum { WANT_X = 1, WANT_KERNEL = 2, WANT_BIAS = 4 };
  */
 layer_grads call_grads(call *c, int64_t wanted, fc_activation activation, layer_sizes size);
 
-#define JAX_HANDLER(word, count)                                                                    \
-    __attribute__((visibility("default"))) ffi_error *fastconv_jax_##word(const ffi_frame *frame) { \
-        static const operation operation = {"fastconv_" #word, run_##word, count};                  \
-        return jax_handle(frame, &operation);                                                       \
+#define JAX_HANDLER(word, count)                                                                   \
+    __attribute__((visibility("default"))) ffi_error *fastconv_jax_##word(const ffi_frame *frame); \
+    ffi_error *fastconv_jax_##word(const ffi_frame *frame) {                                       \
+        static const operation described = {"fastconv_" #word, run_##word, count};                 \
+        return jax_handle(frame, &described);                                                      \
     }
 
 #endif

@@ -16,8 +16,8 @@
 #include "kernels/batch_types.h"
 #include "kernels/filter_types.h"
 #include "kernels/grad_types.h"
-#include "kernels/row_sum_types.h"
-#include "kernels/rows_types.h"
+#include "kernels/gemv_types.h"
+#include "kernels/igemm_types.h"
 
 /* The caller's numbers, which may lie at any address. */
 typedef float fc_any_float __attribute__((aligned(1)));
@@ -39,7 +39,7 @@ enum { FC_GEMM_TILES = 4, FC_MAX_TILE_ROWS = 16, FC_MAX_TILE_COLS = 64 };
 
 /*
  * Values as the sum of `planes` bfloat16 (1: rounded, 2: 16 bits, 3: exact), in the tiles of a matrix unit:
- * FC_SPLIT_ROWS rows of FC_SPLIT_ROWS pairs. A left tile holds in row r the pairs (k i, k i + 16) of row r, a right
+ * FC_BF16X3_ROWS rows of FC_BF16X3_ROWS pairs. A left tile holds in row r the pairs (k i, k i + 16) of row r, a right
  * tile in row i those pairs of every column.
  *
  *     dst[((t * planes + p) * 16 + r) * 32 + 2 * i (+ 1)] = plane p of src[t * tile_pitch + r * row_pitch + i (+
@@ -48,34 +48,34 @@ enum { FC_GEMM_TILES = 4, FC_MAX_TILE_ROWS = 16, FC_MAX_TILE_COLS = 64 };
  * for t < tiles, r < 16, i < 16. Result: 0 where every value is 0 or of a magnitude from 2^-50 to 2^50, so that no
  * product or sum of the planes leaves the normal range; else 1, and dst means nothing.
  */
-enum { FC_SPLIT_ROWS = 16, FC_SPLIT_K = 32, FC_SPLIT_TILE = FC_SPLIT_ROWS * FC_SPLIT_K, FC_SPLIT_PLANES = 3 };
-typedef struct fc_split_source {
+enum { FC_BF16X3_ROWS = 16, FC_BF16X3_K = 32, FC_BF16X3_TILE = FC_BF16X3_ROWS * FC_BF16X3_K, FC_BF16X3_PLANES = 3 };
+typedef struct fc_bf16x3_source {
     const void *src;
     fc_dtype dtype; /* F32; F16 with two planes; BF16 with one */
     size_t tile_pitch, row_pitch, pair_pitch, tiles, planes;
     uint16_t *dst;
-} fc_split_source;
-typedef int fc_split_fn(const fc_split_source *source);
+} fc_bf16x3_source;
+typedef int fc_bf16x3_split_fn(const fc_bf16x3_source *source);
 
 /*
  * c[(i * 16 + r) * c_pitch + j * 16 + n] = sum over the k of row r of left panel i times column n of right panel j: of
  * the products of planes p and q those with p + q < planes. A panel is `tiles` runs of `planes` tiles; panels are a
  * pitch apart. accumulate: 1 adds to c.
  */
-typedef struct fc_split_block {
+typedef struct fc_bf16x3_block {
     size_t planes, tiles;
     const uint16_t *left, *right;
     size_t left_panels, right_panels, left_pitch, right_pitch;
     float *c;
     size_t c_pitch;
     int accumulate;
-} fc_split_block;
-typedef void fc_split_gemm_fn(const fc_split_block *block);
+} fc_bf16x3_block;
+typedef void fc_bf16x3_gemm_fn(const fc_bf16x3_block *block);
 /* rate: multiplications of bfloat16 in the time of one vector FMA. */
-typedef struct fc_split_gemm {
+typedef struct fc_bf16x3_gemm {
     double rate;
-    fc_split_gemm_fn *run;
-} fc_split_gemm;
+    fc_bf16x3_gemm_fn *run;
+} fc_bf16x3_gemm;
 
 /*
  * The transforms of Winograd's F(m x m, r x r); n = m + r - 1. Element e < n * n of channel i lies at [e * e_pitch +
@@ -297,24 +297,24 @@ typedef struct fc_pool_span {
 typedef void fc_pool_fn(const fc_pool_span *span, const void *x, const void *from, void *to);
 
 typedef struct fc_kernels {
-#define FC_GEMM(slot) fc_gemm_tile slot[FC_GEMM_TILES + 1]; /* ends with rows == 0 */
-#define FC_ROWS(slot) fc_rows_tile slot[FC_ROWS_TILES + 1]; /* ends with height == 0 */
-#define FC_SPLIT(slot) fc_split_gemm slot;
+#define FC_GEMM(slot) fc_gemm_tile slot[FC_GEMM_TILES + 1];    /* ends with rows == 0 */
+#define FC_IGEMM(slot) fc_igemm_tile slot[FC_IGEMM_TILES + 1]; /* ends with height == 0 */
+#define FC_BF16X3(slot) fc_bf16x3_gemm slot;
 #define FC_FFT(slot) fc_fft slot;
 #define FC_WINOGRAD(slot) fc_winograd slot[FC_WINOGRAD_COUNT];
-#define FC_PLANES(slot) fc_planes_tile slot[FC_PLANES_TILES + 1]; /* ends with rows == 0 */
-#define FC_OUTER(slot) fc_outer_tile slot[FC_OUTER_TILES + 1];    /* ends with height == 0 */
-#define FC_BATCH(slot) fc_batch_tile slot[FC_BATCH_TILES + 1];    /* ends with outs == 0 */
+#define FC_PLANES(slot) fc_planes_tile slot[FC_PLANES_TILES + 1];             /* ends with rows == 0 */
+#define FC_WGRAD_GEMM(slot) fc_wgrad_gemm_tile slot[FC_WGRAD_GEMM_TILES + 1]; /* ends with height == 0 */
+#define FC_BATCH(slot) fc_batch_tile slot[FC_BATCH_TILES + 1];                /* ends with outs == 0 */
 #define FC_KERNEL(slot, type) type *slot;
 #define FC_ACTIVATIONS(slot, type) type *slot[FC_ACTIVATION_COUNT];
 #include "kernels/list.inc"
 #undef FC_GEMM
-#undef FC_ROWS
+#undef FC_IGEMM
 #undef FC_PLANES
-#undef FC_OUTER
+#undef FC_WGRAD_GEMM
 #undef FC_BATCH
 #undef FC_WINOGRAD
-#undef FC_SPLIT
+#undef FC_BF16X3
 #undef FC_FFT
 #undef FC_KERNEL
 #undef FC_ACTIVATIONS

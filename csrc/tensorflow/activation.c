@@ -3,13 +3,13 @@
 #include "tensorflow/op.h"
 
 typedef struct activation_kernel {
-    kernel base;
+    op_kernel base;
     fc_activation activation;
     double alpha;
     int from_output;
 } activation_kernel;
 
-static void run_activation(const kernel *base, call *c) {
+static void run_activation(const op_kernel *base, call *c) {
     const activation_kernel *k = (const activation_kernel *)base;
     int64_t dims[MAX_RANK];
     int rank;
@@ -31,7 +31,7 @@ static int call_same_shape(call *c, const char *name, const input *x, const int6
     return same;
 }
 
-static void run_activation_grad(const kernel *base, call *c) {
+static void run_activation_grad(const op_kernel *base, call *c) {
     const activation_kernel *k = (const activation_kernel *)base;
     int64_t dims[MAX_RANK];
     int rank;
@@ -66,11 +66,11 @@ static void *create_activation_grad(TF_OpKernelConstruction *ctx) {
 }
 
 typedef struct relu_kernel {
-    kernel base;
+    op_kernel base;
     fc_relu_params params;
 } relu_kernel;
 
-static void run_relu(const kernel *base, call *c) {
+static void run_relu(const op_kernel *base, call *c) {
     int64_t dims[MAX_RANK];
     int rank;
     const void *x;
@@ -79,7 +79,7 @@ static void run_relu(const kernel *base, call *c) {
         call_check(c, fc->relu(base->dtype, &((const relu_kernel *)base)->params, count_of(dims, rank), x, y));
 }
 
-static void run_relu_grad(const kernel *base, call *c) {
+static void run_relu_grad(const op_kernel *base, call *c) {
     int64_t dims[MAX_RANK];
     int rank;
     const void *dy;
@@ -90,7 +90,7 @@ static void run_relu_grad(const kernel *base, call *c) {
             c, fc->relu_grad(base->dtype, &((const relu_kernel *)base)->params, count_of(dims, rank), x.data, dy, dx));
 }
 
-static void *create_relu_kernel(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const kernel *, call *)) {
+static void *create_relu_kernel(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const op_kernel *, call *)) {
     creation c = creation_begin(ctx, op, run, sizeof(relu_kernel));
     if (creation_ok(&c))
         ((relu_kernel *)c.kernel)->params = (fc_relu_params){
@@ -107,7 +107,7 @@ static void *create_relu_grad(TF_OpKernelConstruction *ctx) {
 }
 
 typedef struct softmax_kernel {
-    kernel base;
+    op_kernel base;
     int64_t axis;
 } softmax_kernel;
 
@@ -125,7 +125,7 @@ static int split_at_axis(call *c, const int64_t *dims, int rank, size_t sizes[3]
     return 1;
 }
 
-static void run_softmax(const kernel *base, call *c) {
+static void run_softmax(const op_kernel *base, call *c) {
     int64_t dims[MAX_RANK];
     int rank;
     const void *x;
@@ -135,7 +135,7 @@ static void run_softmax(const kernel *base, call *c) {
         call_check(c, fc->softmax(base->dtype, sizes[0], sizes[1], sizes[2], x, y));
 }
 
-static void run_softmax_grad(const kernel *base, call *c) {
+static void run_softmax_grad(const op_kernel *base, call *c) {
     int64_t dims[MAX_RANK];
     int rank;
     const void *dy;
@@ -146,7 +146,8 @@ static void run_softmax_grad(const kernel *base, call *c) {
         call_check(c, fc->softmax_grad(base->dtype, sizes[0], sizes[1], sizes[2], y.data, dy, dx));
 }
 
-static void *create_softmax_kernel(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const kernel *, call *)) {
+static void *create_softmax_kernel(
+    TF_OpKernelConstruction *ctx, const char *op, void (*run)(const op_kernel *, call *)) {
     creation c = creation_begin(ctx, op, run, sizeof(softmax_kernel));
     if (creation_ok(&c))
         ((softmax_kernel *)c.kernel)->axis = creation_int(&c, "axis");

@@ -3,7 +3,7 @@
 #include "tensorflow/op.h"
 
 typedef struct conv_kernel {
-    kernel base;
+    op_kernel base;
     fc_layout layout;
     ptrdiff_t strides[2], dilations[2];
     window_padding padding;
@@ -78,7 +78,7 @@ static const void *bias_of(call *c, const fc_conv2d_params *p) {
     return tf.NumInputs(c->ctx) <= 2 ? NULL : channels_input(c, 2, "bias", p);
 }
 
-static void run_conv(const kernel *base, call *c) {
+static void run_conv(const op_kernel *base, call *c) {
     (void)base;
     fc_conv2d_params p;
     int64_t out[4];
@@ -102,7 +102,7 @@ typedef struct normalized_kernel {
     int gammas, betas, biases, addeds;
 } normalized_kernel;
 
-static void run_normalized(const kernel *base, call *c) {
+static void run_normalized(const op_kernel *base, call *c) {
     const normalized_kernel *k = (const normalized_kernel *)base;
     fc_conv2d_params p;
     int64_t out[4];
@@ -131,7 +131,7 @@ typedef struct pooled_kernel {
     window_padding padding;
 } pooled_kernel;
 
-static void run_conv_pool(const kernel *base, call *c) {
+static void run_conv_pool(const op_kernel *base, call *c) {
     const pooled_kernel *k = (const pooled_kernel *)base;
     static const ptrdiff_t no_dilation[2] = {1, 1};
     fc_conv2d_params p;
@@ -166,7 +166,7 @@ static void run_conv_pool(const kernel *base, call *c) {
         call_check(c, fc->conv2d_pool2d(&p, &q, x.data, kernel.data, bias, y));
 }
 
-static void run_input_grad(const kernel *base, call *c) {
+static void run_input_grad(const op_kernel *base, call *c) {
     (void)base;
     fc_conv2d_params p;
     int64_t out[4];
@@ -178,7 +178,7 @@ static void run_input_grad(const kernel *base, call *c) {
         call_check(c, fc->conv2d_input_grad(&p, dy.data, kernel.data, dx));
 }
 
-static void run_kernel_grad(const kernel *base, call *c) {
+static void run_kernel_grad(const op_kernel *base, call *c) {
     (void)base;
     fc_conv2d_params p;
     int64_t out[4];
@@ -190,7 +190,7 @@ static void run_kernel_grad(const kernel *base, call *c) {
         call_check(c, fc->conv2d_kernel_grad(&p, FC_KERNEL_GRAD_AUTO, x.data, dy.data, dkernel));
 }
 
-static void run_bias_grad(const kernel *base, call *c) {
+static void run_bias_grad(const op_kernel *base, call *c) {
     fc_layout layout = ((const conv_kernel *)base)->layout;
     input dy = call_image(c, 0, "dy");
     if (!call_ok(c))
@@ -202,7 +202,7 @@ static void run_bias_grad(const kernel *base, call *c) {
         call_check(c, fc->bias_grad(base->dtype, layout, size.n, size.h, size.w, size.c, dy.data, dbias));
 }
 
-static void run_grads(const kernel *base, call *c) {
+static void run_grads(const op_kernel *base, call *c) {
     const conv_kernel *k = (const conv_kernel *)base;
     fc_conv2d_params p;
     int64_t out[4];
@@ -242,7 +242,7 @@ static ptrdiff_t transposed_size(const conv_kernel *k, int axis, int64_t cells, 
     return cells ? ((ptrdiff_t)cells - 1) * stride + end : 0;
 }
 
-static void run_transpose(const kernel *base, call *c) {
+static void run_transpose(const op_kernel *base, call *c) {
     const conv_kernel *k = (const conv_kernel *)base;
     fc_conv2d_params p;
     int64_t small[4];
@@ -277,7 +277,8 @@ union largest {
     normalized_kernel normalized;
 };
 
-static creation create_conv_kernel(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const kernel *, call *)) {
+static creation create_conv_kernel(
+    TF_OpKernelConstruction *ctx, const char *op, void (*run)(const op_kernel *, call *)) {
     creation c = creation_begin(ctx, op, run, sizeof(union largest));
     conv_kernel *k = (conv_kernel *)c.kernel;
     if (!creation_ok(&c))
@@ -292,7 +293,7 @@ static creation create_conv_kernel(TF_OpKernelConstruction *ctx, const char *op,
     return c;
 }
 
-static creation create_activated(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const kernel *, call *)) {
+static creation create_activated(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const op_kernel *, call *)) {
     creation c = create_conv_kernel(ctx, op, run);
     conv_kernel *k = (conv_kernel *)c.kernel;
     if (creation_ok(&c)) {

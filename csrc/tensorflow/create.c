@@ -23,7 +23,7 @@ static fc_dtype dtype_of(TF_DataType type) {
 }
 
 creation creation_begin(
-    TF_OpKernelConstruction *ctx, const char *op, void (*run)(const kernel *, call *), size_t size) {
+    TF_OpKernelConstruction *ctx, const char *op, void (*run)(const op_kernel *, call *), size_t size) {
     creation c = {.ctx = ctx, .status = tf.NewStatus(), .kernel = calloc(1, size)};
     if (!c.kernel) {
         tf.SetStatus(c.status, TF_RESOURCE_EXHAUSTED, "fastconv: out of memory");

@@ -3,7 +3,7 @@
 #include "tensorflow/op.h"
 
 typedef struct dense_kernel {
-    kernel base;
+    op_kernel base;
     fc_activation activation;
     double alpha;
     int wanted[3]; /* of the gradients: dx, dkernel, dbias */
@@ -30,7 +30,7 @@ static int sizes(call *c, const input *x, const input *kernel, fc_dense_params *
     return 1;
 }
 
-static void run_dense(const kernel *base, call *c) {
+static void run_dense(const op_kernel *base, call *c) {
     (void)base;
     fc_dense_params p;
     int64_t out[MAX_RANK];
@@ -58,7 +58,7 @@ static void check_count(call *c, const char *name, const input *tensor, const in
         call_fail(c, TF_INVALID_ARGUMENT, "`%s` must have the shape of the layer's output", name);
 }
 
-static void run_dense_grads(const kernel *base, call *c) {
+static void run_dense_grads(const op_kernel *base, call *c) {
     const dense_kernel *k = (const dense_kernel *)base;
     fc_dense_params p;
     int64_t out[MAX_RANK], in[MAX_RANK];
@@ -81,7 +81,7 @@ static void run_dense_grads(const kernel *base, call *c) {
         call_check(c, fc->dense_grads(&p, x.data, kernel.data, y.data, dy.data, dx, dkernel, dbias));
 }
 
-static creation begin(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const kernel *, call *)) {
+static creation begin(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const op_kernel *, call *)) {
     creation c = creation_begin(ctx, op, run, sizeof(dense_kernel));
     dense_kernel *k = (dense_kernel *)c.kernel;
     if (creation_ok(&c)) {

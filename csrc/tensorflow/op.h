@@ -16,12 +16,12 @@ enum { MAX_WORDS = 16, MAX_TENSORS = 16, MAX_RANK = 254, MESSAGE_SIZE = 512 };
 extern const fc_api *fc;
 
 typedef struct call call;
-typedef struct kernel kernel;
+typedef struct op_kernel op_kernel;
 
 /* Op-specific kernels begin with this. */
-struct kernel {
+struct op_kernel {
     const char *op;
-    void (*run)(const kernel *, call *);
+    void (*run)(const op_kernel *, call *);
     TF_DataType type;
     fc_dtype dtype;
 };
@@ -56,11 +56,12 @@ extern const op_spec *const fc_tf_conv2d_ops[],
 typedef struct creation {
     TF_OpKernelConstruction *ctx;
     TF_Status *status;
-    kernel *kernel;
+    op_kernel *kernel;
 } creation;
 
 /* Allocates a zeroed kernel of `size` bytes and reads T. */
-creation creation_begin(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const kernel *, call *), size_t size);
+creation creation_begin(
+    TF_OpKernelConstruction *ctx, const char *op, void (*run)(const op_kernel *, call *), size_t size);
 /* The finished kernel; NULL, the error reported and the memory freed, if anything failed. */
 void *creation_end(creation *c);
 int creation_ok(const creation *c);
@@ -90,7 +91,7 @@ fc_status padding_amounts(const window_padding *padding, ptrdiff_t size_h, ptrdi
 /* ---------------------------------------------------------------- one run */
 
 struct call {
-    const kernel *kernel;
+    const op_kernel *kernel;
     TF_OpKernelContext *ctx;
     TF_Status *status;
     TF_Tensor *held[MAX_TENSORS];
@@ -144,5 +145,10 @@ TF_ShapeFunction shape_as_first_image; /* the same, with four dimensions */
 TF_ShapeFunction shape_window;         /* [the first input's batch, ?, ?, ?] */
 TF_ShapeFunction shape_vector;         /* [?] */
 TF_ShapeFunction shape_unknown;        /* of every output */
+
+/* For Python, which calls it right after loading, before any op runs. The reason why the ops cannot work, or NULL. */
+__attribute__((visibility("default"))) const char *fastconv_tf_connect(const fc_api *api);
+/* Of an op, as TensorFlow's own setting; 0: no limit. */
+__attribute__((visibility("default"))) void fastconv_tf_limit_threads(int n);
 
 #endif

@@ -3,7 +3,7 @@
 #include "tensorflow/op.h"
 
 typedef struct pool_kernel {
-    kernel base;
+    op_kernel base;
     fc_pool_mode mode;
     fc_layout layout;
     ptrdiff_t window[2], strides[2];
@@ -44,7 +44,7 @@ static int geometry(call *c, const input *x, fc_pool2d_params *p, int64_t pooled
     return call_ok(c);
 }
 
-static void run_pool(const kernel *base, call *c) {
+static void run_pool(const op_kernel *base, call *c) {
     (void)base;
     fc_pool2d_params p;
     int64_t pooled[4];
@@ -56,7 +56,7 @@ static void run_pool(const kernel *base, call *c) {
         call_check(c, fc->pool2d(&p, x.data, y));
 }
 
-static void run_pool_grad(const kernel *base, call *c) {
+static void run_pool_grad(const op_kernel *base, call *c) {
     (void)base;
     fc_pool2d_params p;
     int64_t pooled[4];
@@ -68,7 +68,7 @@ static void run_pool_grad(const kernel *base, call *c) {
         call_check(c, fc->pool2d_grad(&p, x.data, dy.data, dx));
 }
 
-static void run_grad_grad(const kernel *base, call *c) {
+static void run_grad_grad(const op_kernel *base, call *c) {
     (void)base;
     fc_pool2d_params p;
     int64_t pooled[4];
@@ -80,7 +80,7 @@ static void run_grad_grad(const kernel *base, call *c) {
         call_check(c, fc->max_pool2d_grad_grad(&p, x.data, ddx.data, ddy));
 }
 
-static creation create_window(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const kernel *, call *)) {
+static creation create_window(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const op_kernel *, call *)) {
     creation c = creation_begin(ctx, op, run, sizeof(pool_kernel));
     pool_kernel *k = (pool_kernel *)c.kernel;
     if (!creation_ok(&c))
@@ -96,7 +96,7 @@ static creation create_window(TF_OpKernelConstruction *ctx, const char *op, void
     return c;
 }
 
-static void *create_moded(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const kernel *, call *)) {
+static void *create_moded(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const op_kernel *, call *)) {
     creation c = create_window(ctx, op, run);
     if (creation_ok(&c))
         ((pool_kernel *)c.kernel)->mode = creation_bool(&c, "average") ? FC_AVG_POOL : FC_MAX_POOL;

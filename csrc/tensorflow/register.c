@@ -11,8 +11,7 @@ const fc_api *fc;
 static atomic_int most_threads;    /* of an op, as TensorFlow's own; 0: no limit */
 static char failure[MESSAGE_SIZE]; /* why registration failed; empty if it did not */
 
-/* Set before any op runs; Python calls it right after loading. The reason why the ops cannot work, or NULL. */
-__attribute__((visibility("default"))) const char *fastconv_tf_connect(const fc_api *api) {
+const char *fastconv_tf_connect(const fc_api *api) {
     if (*failure)
         return failure;
     if (!api || api->size != sizeof(fc_api))
@@ -21,7 +20,7 @@ __attribute__((visibility("default"))) const char *fastconv_tf_connect(const fc_
     return NULL;
 }
 
-__attribute__((visibility("default"))) void fastconv_tf_limit_threads(int n) { atomic_store(&most_threads, n); }
+void fastconv_tf_limit_threads(int n) { atomic_store(&most_threads, n); }
 
 static void add_words(
     TF_OpDefinitionBuilder *builder, void (*add)(TF_OpDefinitionBuilder *, const char *), const char *const *words) {

@@ -119,7 +119,7 @@ static const rule rules[] = {
 };
 
 typedef struct update_kernel {
-    kernel base;
+    op_kernel base;
     const rule *rule;
     int variables;
 } update_kernel;
@@ -156,7 +156,7 @@ static void update_variable(call *c, const update_kernel *k, int index, const fl
         tf.DeleteTensor(c->held[--c->held_count]);
 }
 
-static void run_update(const kernel *base, call *c) {
+static void run_update(const op_kernel *base, call *c) {
     const update_kernel *k = (const update_kernel *)base;
     const input hyper = call_input(c, (2 + k->rule->slots) * k->variables);
     if (call_ok(c) && (hyper.rank != 1 || hyper.dims[0] != k->rule->hyper))

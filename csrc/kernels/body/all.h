@@ -6,7 +6,7 @@
 #include "kernels/body/convert.h"
 #include "kernels/body/numbers.h"
 #include "kernels/body/stream.h"
-#include "kernels/body/split.h"
+#include "kernels/body/bf16x3.h"
 #include "kernels/body/integer.h"
 #include "kernels/body/integer_matrix.h"
 #include "kernels/body/integer_depthwise.h"
@@ -20,15 +20,15 @@
 
 #include "kernels/body/as_f32.h"
 #define GEMM_SHAPES GEMM_F32_SHAPES
-#define ROWS_SHAPES ROWS_F32_SHAPES
+#define IGEMM_SHAPES IGEMM_F32_SHAPES
 #define PLANES_SHAPES PLANES_F32_SHAPES
 #include "kernels/body/typed.h"
 #include "kernels/body/as_f64.h"
 #undef GEMM_SHAPES
-#undef ROWS_SHAPES
+#undef IGEMM_SHAPES
 #undef PLANES_SHAPES
 #define GEMM_SHAPES GEMM_F64_SHAPES
-#define ROWS_SHAPES ROWS_F64_SHAPES
+#define IGEMM_SHAPES IGEMM_F64_SHAPES
 #define PLANES_SHAPES PLANES_F64_SHAPES
 #include "kernels/body/typed.h"
 
@@ -43,23 +43,23 @@
 
 void FC_FILL(fc_kernels *kernels) {
 #define FC_GEMM(slot) FC_NAME(slot)(kernels->slot);
-#define FC_ROWS(slot) FC_NAME(slot)(kernels->slot);
+#define FC_IGEMM(slot) FC_NAME(slot)(kernels->slot);
 #define FC_PLANES(slot) FC_NAME(slot)(kernels->slot);
-#define FC_OUTER(slot) FC_NAME(slot)(kernels->slot);
+#define FC_WGRAD_GEMM(slot) FC_NAME(slot)(kernels->slot);
 #define FC_BATCH(slot) FC_NAME(slot)(kernels->slot);
 #define FC_WINOGRAD(slot) FC_NAME(slot)(kernels->slot);
-#define FC_SPLIT(slot) FC_NAME(slot)(&kernels->slot);
+#define FC_BF16X3(slot) FC_NAME(slot)(&kernels->slot);
 #define FC_FFT(slot) FC_NAME(slot)(&kernels->slot);
 #define FC_KERNEL(slot, type) kernels->slot = FC_NAME(slot);
 #define FC_ACTIVATIONS(slot, type) FC_NAME(slot)(kernels->slot);
 #include "kernels/list.inc"
 #undef FC_GEMM
-#undef FC_ROWS
+#undef FC_IGEMM
 #undef FC_PLANES
-#undef FC_OUTER
+#undef FC_WGRAD_GEMM
 #undef FC_BATCH
 #undef FC_WINOGRAD
-#undef FC_SPLIT
+#undef FC_BF16X3
 #undef FC_FFT
 #undef FC_KERNEL
 #undef FC_ACTIVATIONS

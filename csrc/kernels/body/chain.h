@@ -19,10 +19,10 @@
 #define CHAIN_FOLD(ROWS, VECTORS)                                                  \
     do {                                                                           \
         _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++)                    \
-            _Pragma("GCC unroll 16") for (int j = 0; j < VECTORS; j++) {           \
-            T *part = parts + (r * VECTORS + j) * LANES;                           \
-            V(store)(part, folded ? V(add)(V(load)(part), sum[r][j]) : sum[r][j]); \
-            sum[r][j] = V(set1)(0);                                                \
+            _Pragma("GCC unroll 16") for (int v = 0; v < VECTORS; v++) {           \
+            T *part = parts + (r * VECTORS + v) * LANES;                           \
+            V(store)(part, folded ? V(add)(V(load)(part), sum[r][v]) : sum[r][v]); \
+            sum[r][v] = V(set1)(0);                                                \
         }                                                                          \
         folded = 1;                                                                \
         room = chain;                                                              \
@@ -30,5 +30,5 @@
 /* The whole sum. */
 #define CHAIN_END(ROWS, VECTORS)                                                                                       \
     if (folded)                                                                                                        \
-    _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++) _Pragma("GCC unroll 16") for (int j = 0; j < VECTORS; j++) \
-        sum[r][j] = V(add)(V(load)(parts + (r * VECTORS + j) * LANES), sum[r][j])
+    _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++) _Pragma("GCC unroll 16") for (int v = 0; v < VECTORS; v++) \
+        sum[r][v] = V(add)(V(load)(parts + (r * VECTORS + v) * LANES), sum[r][v])

@@ -12,6 +12,6 @@
 #undef MATRIX
 #undef MATRIX_DOT
 #else
-static void FC_NAME(matrix_u8s8)(fc_rows_tile *tiles) { *tiles = (fc_rows_tile){0}; }
-static void FC_NAME(matrix_s8u8)(fc_rows_tile *tiles) { *tiles = (fc_rows_tile){0}; }
+static void FC_NAME(matrix_u8s8)(fc_igemm_tile *tiles) { *tiles = (fc_igemm_tile){0}; }
+static void FC_NAME(matrix_s8u8)(fc_igemm_tile *tiles) { *tiles = (fc_igemm_tile){0}; }
 #endif

@@ -4,7 +4,7 @@
  * 5). Rows at one distance from each other, as neighbouring pixels are, are loaded where they lie; others, and what is
  * left of a run, by way of a copy with zeros behind.
  */
-static inline void MATRIX(_finish)(const fc_rows_block *block, const int32_t *sums) {
+static inline void MATRIX(_finish)(const fc_igemm_block *block, const int32_t *sums) {
     for (size_t r = 0; r < block->rows; r++) {
         int32_t *c = (int32_t *)block->c + r * block->c_pitch;
         for (size_t j = 0; j < block->cols; j++) {
@@ -49,7 +49,7 @@ static inline size_t MATRIX(_pitch)(const char *const *a) {
     TILE_LOAD(5, columns, 64);                                            \
     MATRIX_DOT(TILE, 4, 5)
 
-static void MATRIX(_16x64)(const fc_rows_block *block) {
+static void MATRIX(_16x64)(const fc_igemm_block *block) {
     const char *const *a = (const char *const *)block->a;
     const int32_t *b = block->b, *start = block->start;
     int32_t sums[16 * 64], rows[16 * 16], columns[16 * 16];
@@ -85,9 +85,9 @@ static void MATRIX(_16x64)(const fc_rows_block *block) {
     MATRIX(_finish)(block, sums);
 }
 
-static void MATRIX()(fc_rows_tile *tiles) {
-    tiles[0] = (fc_rows_tile){16, 64, 4, MATRIX(_16x64)};
-    tiles[1] = (fc_rows_tile){0};
+static void MATRIX()(fc_igemm_tile *tiles) {
+    tiles[0] = (fc_igemm_tile){16, 64, 4, MATRIX(_16x64)};
+    tiles[1] = (fc_igemm_tile){0};
 }
 
 #undef MATRIX_EACH

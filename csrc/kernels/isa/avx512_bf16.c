@@ -3,9 +3,9 @@
 #include "kernels/vec/avx512.h"
 #include "kernels/body/names.h"
 
-#include "kernels/body/split.h"
+#include "kernels/body/bf16x3.h"
 
 void FC_FILL(fc_kernels *kernels) {
-    kernels->split_rows = FC_NAME(split_rows);
-    FC_NAME(split_gemm)(&kernels->split_gemm);
+    kernels->bf16x3_rows = FC_NAME(bf16x3_rows);
+    FC_NAME(bf16x3_gemm)(&kernels->bf16x3_gemm);
 }

@@ -5,6 +5,6 @@
 #include "kernels/body/integer.h"
 
 void FC_FILL(fc_kernels *kernels) {
-    FC_NAME(rows_u8s8)(kernels->rows_u8s8);
-    FC_NAME(rows_s8u8)(kernels->rows_s8u8);
+    FC_NAME(igemm_u8s8)(kernels->igemm_u8s8);
+    FC_NAME(igemm_s8u8)(kernels->igemm_s8u8);
 }

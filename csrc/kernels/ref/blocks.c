@@ -19,7 +19,7 @@ GEMM(float, f32, double)
 GEMM(double, f64, long double)
 
 #define OUTER(T, F, WIDE)                                                                                             \
-    void fc_ref_outer_##F(size_t height, size_t width, const fc_outer_block *g) {                                     \
+    void fc_ref_wgrad_gemm_##F(size_t height, size_t width, const fc_wgrad_gemm_block *g) {                           \
         for (size_t r = 0; r < height; r++)                                                                           \
             for (size_t j = 0; j < width; j++) {                                                                      \
                 WIDE sum = 0;                                                                                         \
@@ -35,8 +35,8 @@ GEMM(double, f64, long double)
 OUTER(float, f32, double)
 OUTER(double, f64, long double)
 
-#define TAP_SUMS(T, F, WIDE)                                                                             \
-    void fc_ref_tap_sums_##F(const fc_tap_sums *g) {                                                     \
+#define DWCONV_WGRAD(T, F, WIDE)                                                                         \
+    void fc_ref_dwconv_wgrad_##F(const fc_dwconv_wgrad *g) {                                             \
         for (ptrdiff_t t = 0; t < (ptrdiff_t)g->taps; t++)                                               \
             for (ptrdiff_t c = 0; c < (ptrdiff_t)g->channels; c++) {                                     \
                 WIDE sum = 0;                                                                            \
@@ -47,8 +47,8 @@ OUTER(double, f64, long double)
                 ((T *)g->sums)[t * (ptrdiff_t)g->channels + c] = (T)sum;                                 \
             }                                                                                            \
     }
-TAP_SUMS(float, f32, double)
-TAP_SUMS(double, f64, long double)
+DWCONV_WGRAD(float, f32, double)
+DWCONV_WGRAD(double, f64, long double)
 
 void fc_ref_transpose(size_t element, void *dst, size_t pitch, const void *const *src, size_t rows, size_t length) {
     for (size_t i = 0; i < rows; i++)

@@ -7,7 +7,7 @@ static uint32_t product(uint8_t a, uint8_t b, int a_signed) {
     return (uint32_t)(a_signed ? (int8_t)a * b : a * (int8_t)b);
 }
 
-void fc_ref_rows_b8(const fc_rows_block *block, size_t height, int a_signed) {
+void fc_ref_igemm_b8(const fc_igemm_block *block, size_t height, int a_signed) {
     const uint8_t *b = block->b;
     for (size_t r = 0; r < block->rows; r++)
         for (size_t j = 0; j < block->cols; j++) {

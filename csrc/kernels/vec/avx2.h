@@ -12,12 +12,12 @@
 #define VEC_REGISTERS 16
 #define GEMM_F32_SHAPES(X) X(6, 2) X(12, 1) X(4, 3)
 #define GEMM_F64_SHAPES(X) X(6, 2) X(12, 1) X(4, 3)
-#define OUTER_SHAPES(X) \
+#define WGRAD_GEMM_SHAPES(X) \
     X(6, 2) X(5, 2) X(4, 2) X(3, 2) X(2, 2) X(1, 2) X(4, 3) X(3, 3) X(8, 1) X(6, 1) X(5, 1) X(4, 1) X(2, 1) X(1, 1)
 #define PLANES_F32_SHAPES(X) X(6, 2) X(6, 1) X(4, 3) X(4, 2) X(4, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
 #define PLANES_F64_SHAPES(X) X(6, 2) X(6, 1) X(4, 3) X(4, 2) X(4, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
-#define ROWS_F32_SHAPES(X) X(6, 2) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
-#define ROWS_F64_SHAPES(X) X(6, 2) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
+#define IGEMM_F32_SHAPES(X) X(6, 2) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
+#define IGEMM_F64_SHAPES(X) X(6, 2) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
 
 typedef __m256 vf32;
 typedef __m256d vf64;
@@ -141,7 +141,7 @@ static inline void vf32_store_bf16(uint16_t *p, vf32 v) {
     _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(packed));
 }
 
-#define ROWS_B8_SHAPES(X) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(1, 1)
+#define IGEMM_B8_SHAPES(X) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(1, 1)
 
 typedef __m256i vi32;
 enum { VI32_LANES = 8 };

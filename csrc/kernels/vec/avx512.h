@@ -13,9 +13,9 @@
 #define VEC_SCALES 1
 #define GEMM_F32_SHAPES(X) X(14, 2) X(14, 1) X(6, 4) X(6, 2)
 #define GEMM_F64_SHAPES(X) X(14, 2) X(14, 1) X(6, 4) X(6, 2)
-#define OUTER_SHAPES(X) \
-    X(14, 2)            \
-    X(13, 2)            \
+#define WGRAD_GEMM_SHAPES(X) \
+    X(14, 2)                 \
+    X(13, 2)                 \
     X(12, 2) X(11, 2) X(8, 2) X(5, 2) X(3, 2) X(1, 2) X(8, 3) X(16, 1) X(12, 1) X(8, 1) X(6, 1) X(5, 1) X(3, 1) X(1, 1)
 #define PLANES_F32_SHAPES(X) \
     X(8, 3)                  \
@@ -27,9 +27,9 @@
     X(8, 2)                  \
     X(8, 1)                  \
     X(14, 2) X(14, 1) X(6, 4) X(6, 2) X(6, 1) X(4, 4) X(4, 2) X(4, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
-#define ROWS_F32_SHAPES(X) \
+#define IGEMM_F32_SHAPES(X) \
     X(14, 2) X(10, 2) X(8, 2) X(7, 2) X(4, 2) X(2, 2) X(1, 2) X(14, 1) X(10, 1) X(8, 1) X(7, 1) X(4, 1) X(2, 1) X(1, 1)
-#define ROWS_F64_SHAPES(X) \
+#define IGEMM_F64_SHAPES(X) \
     X(14, 2) X(10, 2) X(8, 2) X(7, 2) X(4, 2) X(2, 2) X(1, 2) X(14, 1) X(10, 1) X(8, 1) X(7, 1) X(4, 1) X(2, 1) X(1, 1)
 
 typedef __m512 vf32;
@@ -170,10 +170,10 @@ static inline vf32 vf32_load_u8(const uint8_t *p) { return _mm512_cvtepi32_ps(vi
 static inline vi32 vi32_load_i8(const int8_t *p) { return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)); }
 static inline vi32 vi32_max(vi32 a, vi32 b) { return _mm512_max_epi32(a, b); }
 #ifdef __AVX512VNNI__
-#define ROWS_B8_SHAPES(X) X(14, 2) X(10, 2) X(7, 2) X(4, 2) X(2, 2) X(1, 2) X(14, 1) X(7, 1) X(4, 1) X(1, 1)
+#define IGEMM_B8_SHAPES(X) X(14, 2) X(10, 2) X(7, 2) X(4, 2) X(2, 2) X(1, 2) X(14, 1) X(7, 1) X(4, 1) X(1, 1)
 static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) { return _mm512_dpbusd_epi32(sum, a, b); }
 #else
-#define ROWS_B8_SHAPES(X) X(9, 2) X(5, 2) X(2, 2) X(1, 2) X(14, 1) X(7, 1) X(4, 1) X(1, 1)
+#define IGEMM_B8_SHAPES(X) X(9, 2) X(5, 2) X(2, 2) X(1, 2) X(14, 1) X(7, 1) X(4, 1) X(1, 1)
 /* Even and odd bytes as 16-bit numbers, whose products never saturate, unlike those of vpmaddubsw. */
 static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) {
     vi32 even = _mm512_madd_epi16(

@@ -12,8 +12,8 @@
 #define VEC_REGISTERS 32
 #define GEMM_F32_SHAPES(X) X(8, 3) X(8, 2) X(6, 4) X(14, 1)
 #define GEMM_F64_SHAPES(X) X(8, 3) X(8, 2) X(6, 4) X(14, 1)
-#define OUTER_SHAPES(X) \
-    X(8, 3)             \
+#define WGRAD_GEMM_SHAPES(X) \
+    X(8, 3)                  \
     X(7, 3) X(6, 3) X(4, 3) X(2, 3) X(1, 3) X(12, 2) X(8, 2) X(4, 2) X(16, 1) X(8, 1) X(6, 1) X(5, 1) X(3, 1) X(1, 1)
 #define PLANES_F32_SHAPES(X) \
     X(8, 3)                  \
@@ -23,9 +23,9 @@
     X(8, 3)                  \
     X(8, 2)                  \
     X(8, 1) X(6, 4) X(6, 2) X(6, 1) X(14, 1) X(4, 4) X(4, 2) X(4, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
-#define ROWS_F32_SHAPES(X) \
+#define IGEMM_F32_SHAPES(X) \
     X(8, 3) X(4, 3) X(2, 3) X(1, 3) X(8, 2) X(4, 2) X(2, 2) X(1, 2) X(8, 1) X(4, 1) X(2, 1) X(1, 1)
-#define ROWS_F64_SHAPES(X) \
+#define IGEMM_F64_SHAPES(X) \
     X(8, 3) X(4, 3) X(2, 3) X(1, 3) X(8, 2) X(4, 2) X(2, 2) X(1, 2) X(8, 1) X(4, 1) X(2, 1) X(1, 1)
 
 typedef float32x4_t vf32;
@@ -148,7 +148,7 @@ static inline void transpose2_b64(uint64_t *dst, size_t pitch, const uint64_t *p
     vst1q_u64(dst + pitch, vtrn2q_u64(a, b));
 }
 
-#define ROWS_B8_SHAPES(X) X(8, 2) X(4, 2) X(1, 2) X(8, 1) X(1, 1)
+#define IGEMM_B8_SHAPES(X) X(8, 2) X(4, 2) X(1, 2) X(8, 1) X(1, 1)
 
 typedef int32x4_t vi32;
 enum { VI32_LANES = 4 };

@@ -12,11 +12,11 @@
 #define VEC_REGISTERS 16
 #define GEMM_F32_SHAPES(X) X(4, 4) X(6, 2) X(4, 1)
 #define GEMM_F64_SHAPES(X) X(4, 4) X(6, 2) X(4, 1)
-#define OUTER_SHAPES(X) X(4, 4) X(2, 4) X(1, 4) X(4, 1) X(1, 1)
+#define WGRAD_GEMM_SHAPES(X) X(4, 4) X(2, 4) X(1, 4) X(4, 1) X(1, 1)
 #define PLANES_F32_SHAPES(X) X(4, 4) X(4, 2) X(4, 1) X(6, 2) X(6, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
 #define PLANES_F64_SHAPES(X) X(4, 4) X(4, 2) X(4, 1) X(6, 2) X(6, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
-#define ROWS_F32_SHAPES(X) X(4, 4) X(2, 4) X(1, 4) X(4, 1) X(2, 1) X(1, 1)
-#define ROWS_F64_SHAPES(X) X(4, 4) X(2, 4) X(1, 4) X(4, 1) X(2, 1) X(1, 1)
+#define IGEMM_F32_SHAPES(X) X(4, 4) X(2, 4) X(1, 4) X(4, 1) X(2, 1) X(1, 1)
+#define IGEMM_F64_SHAPES(X) X(4, 4) X(2, 4) X(1, 4) X(4, 1) X(2, 1) X(1, 1)
 
 #define FC_SCALAR_WORDS(V, M, T, U, LANES, MANTISSA, BIAS)                                               \
     typedef T V;                                                                                         \
@@ -134,7 +134,7 @@ static inline void transpose2_b64(uint64_t *dst, size_t pitch, const uint64_t *p
     }
 }
 
-#define ROWS_B8_SHAPES(X) X(4, 2) X(2, 2) X(1, 2) X(4, 1) X(1, 1)
+#define IGEMM_B8_SHAPES(X) X(4, 2) X(2, 2) X(1, 2) X(4, 1) X(1, 1)
 
 typedef int32_t vi32;
 enum { VI32_LANES = 1 };

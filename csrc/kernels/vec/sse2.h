@@ -12,11 +12,12 @@
 #define VEC_REGISTERS 16
 #define GEMM_F32_SHAPES(X) X(6, 2) X(12, 1)
 #define GEMM_F64_SHAPES(X) X(6, 2) X(12, 1)
-#define OUTER_SHAPES(X) X(6, 2) X(5, 2) X(4, 2) X(3, 2) X(2, 2) X(1, 2) X(8, 1) X(6, 1) X(5, 1) X(4, 1) X(2, 1) X(1, 1)
+#define WGRAD_GEMM_SHAPES(X) \
+    X(6, 2) X(5, 2) X(4, 2) X(3, 2) X(2, 2) X(1, 2) X(8, 1) X(6, 1) X(5, 1) X(4, 1) X(2, 1) X(1, 1)
 #define PLANES_F32_SHAPES(X) X(6, 2) X(6, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
 #define PLANES_F64_SHAPES(X) X(6, 2) X(6, 1) X(2, 4) X(2, 2) X(2, 1) X(1, 4) X(1, 2) X(1, 1)
-#define ROWS_F32_SHAPES(X) X(6, 2) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
-#define ROWS_F64_SHAPES(X) X(6, 2) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
+#define IGEMM_F32_SHAPES(X) X(6, 2) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
+#define IGEMM_F64_SHAPES(X) X(6, 2) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
 
 typedef __m128 vf32;
 typedef __m128d vf64;
@@ -136,7 +137,7 @@ static inline void vf32_store_bf16(uint16_t *p, vf32 v) {
     memcpy(p, halves, sizeof halves);
 }
 
-#define ROWS_B8_SHAPES(X) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(1, 1)
+#define IGEMM_B8_SHAPES(X) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(1, 1)
 
 typedef __m128i vi32;
 enum { VI32_LANES = 4 };

@@ -24,7 +24,7 @@ enum {
 typedef struct sums_job {
     const fc_product *product;
     const fc_kernels *kernels;
-    fc_row_sums_fn *add_up;
+    fc_gemv_fn *add_up;
     size_t size, depth, parts, row_bytes, part_bytes; /* depth: rows of b a part */
     size_t block_cols;                                /* columns summed at a time */
     size_t pieces;                                    /* of a row that is finished */
@@ -60,7 +60,7 @@ static void add_block(const sums_job *job, size_t part, size_t k, size_t depth, 
     const fc_product *product = job->product;
     const size_t begin = part * job->depth + k;
     char *sums = job->sums + part * job->part_bytes + col * job->size;
-    job->add_up(&(fc_row_sums){.rows = product->rows,
+    job->add_up(&(fc_gemv){.rows = product->rows,
         .cols = cols,
         .depth = depth,
         .a = (const char *)product->a.at + begin * job->size,
@@ -111,8 +111,8 @@ fc_status fc_add_rows(const fc_product *product, const fc_kernels *kernels) {
     const size_t wanted = product->depth / (LEAST_PART / product->cols + 1),
                  parts = fc_least(wanted ? wanted : 1, MOST_PARTS);
     sums_job job = {.product = product, .kernels = kernels, .size = fc_dtype_size(product->dtype)};
-    job.add_up = product->dtype == FC_F64 ? kernels->row_sums_f64 : kernels->row_sums_f32;
-    job.depth = fc_parts(fc_parts(product->depth, parts), FC_ROW_SUMS_DEPTH) * FC_ROW_SUMS_DEPTH;
+    job.add_up = product->dtype == FC_F64 ? kernels->gemv_f64 : kernels->gemv_f32;
+    job.depth = fc_parts(fc_parts(product->depth, parts), FC_GEMV_DEPTH) * FC_GEMV_DEPTH;
     job.parts = fc_parts(product->depth, job.depth);
     job.row_bytes = fc_odd_lines(product->cols, job.size) * job.size;
     job.part_bytes = product->rows * job.row_bytes;

@@ -114,10 +114,10 @@ static void multiply_panel(const piece *p, size_t panel, const void *bias) {
     const product_job *job = p->job;
     const fc_product *product = job->product;
     const size_t cols = cols_of(job, panel);
-    const size_t vectors = cols < job->width ? fc_rows_narrowest(job->kernels, product->dtype, job->vectors, cols)
+    const size_t vectors = cols < job->width ? fc_igemm_narrowest(job->kernels, product->dtype, job->vectors, cols)
                                              : job->vectors;
     const void *rows[FC_MAX_TILE_HEIGHT];
-    fc_rows_block block = {.runs = 1,
+    fc_igemm_block block = {.runs = 1,
         .length = p->depth,
         .a = rows,
         .b = p->packed_b + (panel - p->panel) * job->panel_bytes,
@@ -128,11 +128,11 @@ static void multiply_panel(const piece *p, size_t panel, const void *bias) {
         .accumulate = p->depth_begin > 0,
         .far = job->far,
         .relu = product->activation == FC_RELU && p->depth_begin + p->depth == product->depth};
-    const fc_rows_tile *tile = NULL;
+    const fc_igemm_tile *tile = NULL;
     for (size_t row = 0; row < p->rows; row += block.rows) {
         const size_t height = fc_least(p->rows - row, job->height);
         if (height != block.rows)
-            tile = fc_rows_tile_for(job->kernels, product->dtype, vectors, height);
+            tile = fc_igemm_tile_for(job->kernels, product->dtype, vectors, height);
         block.rows = height;
         for (size_t r = 0; r < tile->height; r++)
             rows[r] = row_of_a(p, row + fc_least(r, block.rows - 1));
@@ -219,8 +219,8 @@ fc_status fc_matrix_product(const fc_product *product) {
     product_job job = {.product = product, .kernels = kernels, .size = fc_dtype_size(product->dtype)};
     if (product->activation != FC_RELU)
         job.activate = fc_activation_kernel(kernels, product->dtype, product->activation);
-    job.vectors = fc_rows_vectors(kernels, product->dtype, product->cols);
-    const fc_rows_tile *tile = fc_rows_tile_for(kernels, product->dtype, job.vectors, FC_MAX_TILE_HEIGHT);
+    job.vectors = fc_igemm_vectors(kernels, product->dtype, product->cols);
+    const fc_igemm_tile *tile = fc_igemm_tile_for(kernels, product->dtype, job.vectors, FC_MAX_TILE_HEIGHT);
     job.height = tile->height;
     job.width = tile->width;
     cut(&job);

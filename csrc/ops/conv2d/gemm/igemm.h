@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Choosing among the tiles of the micro-kernel that reads rows in place (kernels/body/rows.h). */
+/* Choosing among the tiles of the micro-kernel that reads rows in place (kernels/body/igemm.h). */
 #ifndef FC_OPS_CONV2D_GEMM_IGEMM_H
 #define FC_OPS_CONV2D_GEMM_IGEMM_H
 
 #include "ops/conv2d/view.h"
 
 /* dtype: F32 or F64. */
-const fc_rows_tile *fc_rows_tiles(const fc_kernels *kernels, fc_dtype dtype);
+const fc_igemm_tile *fc_igemm_tiles(const fc_kernels *kernels, fc_dtype dtype);
 
 /* How many vectors wide the panels of output channels are, so that the fewest lanes idle and the most FMAs overlap. */
-size_t fc_rows_vectors(const fc_kernels *kernels, fc_dtype dtype, size_t outs);
+size_t fc_igemm_vectors(const fc_kernels *kernels, fc_dtype dtype, size_t outs);
 
 /* The lowest tile of that many vectors that holds `rows` rows, the highest where none does. Its height does not depend
  * on the vectors. */
-const fc_rows_tile *fc_rows_tile_for(const fc_kernels *kernels, fc_dtype dtype, size_t vectors, size_t rows);
+const fc_igemm_tile *fc_igemm_tile_for(const fc_kernels *kernels, fc_dtype dtype, size_t vectors, size_t rows);
 
 /* The least vectors a tile must have for `cols` columns, at most `vectors`. */
-size_t fc_rows_narrowest(const fc_kernels *kernels, fc_dtype dtype, size_t vectors, size_t cols);
+size_t fc_igemm_narrowest(const fc_kernels *kernels, fc_dtype dtype, size_t vectors, size_t cols);
 
 #endif

@@ -44,7 +44,7 @@ static void add_taps(
         return;
     const ptrdiff_t row = (b->row + top) * v->rows.stride + tap_row,
                     col = from * v->cols.stride + v->cols.first + t * v->cols.step;
-    const fc_tap_sums block = {
+    const fc_dwconv_wgrad block = {
         .taps = (size_t)taps,
         .rows = (size_t)(bottom - top),
         .cols = (size_t)(to - from),
@@ -60,7 +60,7 @@ static void add_taps(
         .sums = b->tile,
     };
     const fc_kernels *k = job->layer->kernels;
-    (job->size == 8 ? k->tap_sums_f64 : k->tap_sums_f32)(&block);
+    (job->size == 8 ? k->dwconv_wgrad_f64 : k->dwconv_wgrad_f32)(&block);
     for (ptrdiff_t i = 0; i < taps; i++)
         (job->size == 8 ? k->accumulate_f64 : k->accumulate_f32)(
             b->tile + i * b->count * job->size, b->sums + (s * v->cols.count + t + i) * CHANNELS, (size_t)b->count);
@@ -152,8 +152,8 @@ static int serves(const fc_layer *layer) {
 /* An FMA and its load a tap and vector; more where lanes are idle. */
 static double cost(const fc_layer *layer) {
     const fc_conv_view *v = &layer->view;
-    const double lanes = (double)layer->kernels->outer_f32->width / (double)layer->kernels->outer_f32->vectors * 4 /
-        (double)fc_dtype_size(v->dtype);
+    const double lanes = (double)layer->kernels->wgrad_gemm_f32->width /
+        (double)layer->kernels->wgrad_gemm_f32->vectors * 4 / (double)fc_dtype_size(v->dtype);
     return 1.2 * (double)fc_view_pixels(v) * (double)(v->rows.count * (v->cols.count + 1)) *
         __builtin_ceil((double)v->groups / lanes);
 }

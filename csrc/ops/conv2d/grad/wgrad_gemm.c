@@ -17,27 +17,27 @@
 #include "ops/conv2d/gather/patch.h"
 #include "ops/conv2d/grad/wgrad_gemm.h"
 
-typedef struct outer_job {
+typedef struct wgrad_gemm_job {
     const fc_layer *layer;
-    const fc_outer_plan *d;
+    const fc_wgrad_gemm_plan *d;
     const char *x, *dy;
     char *dkernel, *scratch;
     double *sums; /* [block][slice][cells of the block] */
-} outer_job;
+} wgrad_gemm_job;
 
 /* The channels and output channels of a task, and its slice of the chunks. The last block of channels begins before
    `own`, the first channel that no other block has, so that each has whole tiles. */
-typedef struct outer_block {
+typedef struct wgrad_gemm_block {
     size_t group, c, own, o, outs, slice;
     double *sums;
-} outer_block;
+} wgrad_gemm_block;
 
-static outer_block find_block(const outer_job *job, size_t task) {
-    const fc_outer_plan *d = job->d;
+static wgrad_gemm_block find_block(const wgrad_gemm_job *job, size_t task) {
+    const fc_wgrad_gemm_plan *d = job->d;
     const fc_conv_view *v = &job->layer->view;
     const size_t block = task / d->slices, o = block % d->o_blocks * d->o_block,
                  c = block / d->o_blocks % d->c_blocks * d->c_block;
-    return (outer_block){
+    return (wgrad_gemm_block){
         .group = block / d->o_blocks / d->c_blocks,
         .c = fc_least(c, (size_t)v->src.c - d->c_block),
         .own = c,
@@ -49,18 +49,18 @@ static outer_block find_block(const outer_job *job, size_t task) {
 }
 
 /* Where the numbers of a chunk lie, of the block's first channels. Pitches in elements. */
-typedef struct outer_chunk {
+typedef struct wgrad_gemm_chunk {
     ptrdiff_t image, images, row, rows, col, cols; /* pixels of the output */
     const char *x, *dy; /* under the first tap of the first pixel, inside or not; of the first pixel */
     ptrdiff_t x_image, x_row, x_col, dy_image, dy_row, dy_col;
     ptrdiff_t tap_row, tap_col; /* of x, from tap to tap */
-} outer_chunk;
+} wgrad_gemm_chunk;
 
-static outer_chunk find_chunk(const outer_job *job, size_t index) {
-    const fc_outer_plan *d = job->d;
+static wgrad_gemm_chunk find_chunk(const wgrad_gemm_job *job, size_t index) {
+    const fc_wgrad_gemm_plan *d = job->d;
     const fc_conv_view *v = &job->layer->view;
     const ptrdiff_t at = (ptrdiff_t)index, bands = d->bands, pieces = d->pieces;
-    outer_chunk k = {
+    wgrad_gemm_chunk k = {
         .col = at % pieces * d->cols, .row = at / pieces % bands * d->rows, .image = at / pieces / bands * d->images};
     k.cols = fc_min(v->dst.w - k.col, d->cols);
     k.rows = fc_min(v->dst.h - k.row, d->rows);
@@ -69,7 +69,7 @@ static outer_chunk find_chunk(const outer_job *job, size_t index) {
 }
 
 /* What a chunk reads of an image, padding left out unless it is copied too. */
-static fc_patch patch_of(const outer_job *job, const fc_conv_view *v, const outer_chunk *k) {
+static fc_patch patch_of(const wgrad_gemm_job *job, const fc_conv_view *v, const wgrad_gemm_chunk *k) {
     fc_patch patch = fc_patch_of(v, k->row, k->rows, k->col, k->cols, job->d->x_pitch);
     if (job->d->padded)
         return patch;
@@ -82,8 +82,9 @@ static fc_patch patch_of(const outer_job *job, const fc_conv_view *v, const oute
 }
 
 /* x in place or copied. */
-static void place_x(const outer_job *job, const outer_block *at, char *patches, char *raw, outer_chunk *k) {
-    const fc_outer_plan *d = job->d;
+static void place_x(
+    const wgrad_gemm_job *job, const wgrad_gemm_block *at, char *patches, char *raw, wgrad_gemm_chunk *k) {
+    const fc_wgrad_gemm_plan *d = job->d;
     const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(job->layer->view.dtype);
     fc_conv_view v = job->layer->view;
     const char *x = job->x +
@@ -113,8 +114,9 @@ static void place_x(const outer_job *job, const outer_block *at, char *patches, 
 }
 
 /* dy in place or copied. A chunk's pixels follow one another. */
-static void place_dy(const outer_job *job, const outer_block *at, char *rows, char *raw, outer_chunk *k) {
-    const fc_outer_plan *d = job->d;
+static void place_dy(
+    const wgrad_gemm_job *job, const wgrad_gemm_block *at, char *rows, char *raw, wgrad_gemm_chunk *k) {
+    const fc_wgrad_gemm_plan *d = job->d;
     const fc_conv_view *v = &job->layer->view;
     const size_t size = fc_dtype_size(v->dtype), pixel = (size_t)((k->image * v->dst.h + k->row) * v->dst.w + k->col);
     const char *dy = job->dy + at->group * (size_t)v->dst.group_pitch * size;
@@ -142,7 +144,8 @@ static void inside(
 }
 
 /* The chunk's part under tap (s, t), as the micro-kernel takes it; 0 where no pixel's tap lies inside. */
-static int tap_block(const outer_job *job, const outer_chunk *k, ptrdiff_t s, ptrdiff_t t, fc_outer_block *b) {
+static int tap_block(
+    const wgrad_gemm_job *job, const wgrad_gemm_chunk *k, ptrdiff_t s, ptrdiff_t t, fc_wgrad_gemm_block *b) {
     const fc_conv_view *v = &job->layer->view;
     ptrdiff_t top = 0, bottom = k->rows, left = 0, right = k->cols;
     if (!job->d->padded)
@@ -152,7 +155,7 @@ static int tap_block(const outer_job *job, const outer_chunk *k, ptrdiff_t s, pt
     if (top >= bottom || left >= right)
         return 0;
     const ptrdiff_t size = (ptrdiff_t)job->d->size;
-    *b = (fc_outer_block){
+    *b = (fc_wgrad_gemm_block){
         .images = (size_t)k->images,
         .rows = (size_t)(bottom - top),
         .cols = (size_t)(right - left),
@@ -169,21 +172,21 @@ static int tap_block(const outer_job *job, const outer_chunk *k, ptrdiff_t s, pt
 }
 
 /* Where tile `index` of a run begins: the last one overlaps its neighbour rather than reach past the end. */
-static size_t tile_begin(const fc_outer_plan *d, size_t run, size_t index) {
+static size_t tile_begin(const fc_wgrad_gemm_plan *d, size_t run, size_t index) {
     return fc_least(index * d->tile.height, run - d->tile.height);
 }
 
 /* The tiles of a run, added to `sums`; single: of pixels alone, whose other lanes count for nothing. */
-static void add_run(const outer_job *job, const fc_outer_block *run, int single, double *sums) {
+static void add_run(const wgrad_gemm_job *job, const fc_wgrad_gemm_block *run, int single, double *sums) {
     _Alignas(FC_ALIGNMENT) char tile[FC_MAX_TILE_ROWS * FC_MAX_TILE_COLS * sizeof(double)];
-    const fc_outer_plan *d = job->d;
-    const size_t length = fc_outer_run(&job->layer->view, d), own = d->c_block * (size_t)job->layer->view.cols.count,
-                 numbers = d->tile.height * d->tile.width;
+    const fc_wgrad_gemm_plan *d = job->d;
+    const size_t length = fc_wgrad_gemm_run(&job->layer->view, d),
+                 own = d->c_block * (size_t)job->layer->view.cols.count, numbers = d->tile.height * d->tile.width;
     fc_accumulate_fn *accumulate = d->size == 8 ? job->layer->kernels->accumulate_f64
                                                 : job->layer->kernels->accumulate_f32;
     for (size_t i = 0; i < d->tiles_a_run; i++, sums += numbers) {
         const size_t begin = tile_begin(d, length, i);
-        fc_outer_block b = *run;
+        fc_wgrad_gemm_block b = *run;
         b.a = (const char *)run->a + begin * d->size;
         b.c = tile;
         d->tile.run(&b);
@@ -195,10 +198,10 @@ static void add_run(const outer_job *job, const fc_outer_block *run, int single,
 }
 
 /* As many pixels as share a vector at a time; the last ones of a row are too few for that and go alone. */
-static void add_folded(const outer_job *job, const fc_outer_block *all, double *sums) {
-    const fc_outer_plan *d = job->d;
+static void add_folded(const wgrad_gemm_job *job, const fc_wgrad_gemm_block *all, double *sums) {
+    const fc_wgrad_gemm_plan *d = job->d;
     const ptrdiff_t whole = (ptrdiff_t)all->cols / d->fold * d->fold;
-    fc_outer_block b = *all;
+    fc_wgrad_gemm_block b = *all;
     b.cols = (size_t)(whole / d->fold);
     b.a_col *= d->fold;
     b.b_col *= d->fold;
@@ -213,14 +216,14 @@ static void add_folded(const outer_job *job, const fc_outer_block *all, double *
         add_run(job, &b, 1, sums);
 }
 
-static void multiply_chunk(const outer_job *job, const outer_block *at, const outer_chunk *k) {
-    const fc_outer_plan *d = job->d;
+static void multiply_chunk(const wgrad_gemm_job *job, const wgrad_gemm_block *at, const wgrad_gemm_chunk *k) {
+    const fc_wgrad_gemm_plan *d = job->d;
     const fc_conv_view *v = &job->layer->view;
     const size_t numbers = d->tiles_a_run * d->tile.height * d->tile.width,
                  taps = (size_t)(v->rows.count * d->runs_a_row);
     for (size_t o = 0, column = 0; o < at->outs; o += d->tile.width, column++)
         for (size_t tap = 0; tap < taps; tap++) {
-            fc_outer_block b;
+            fc_wgrad_gemm_block b;
             double *sums = at->sums + (column * taps + tap) * numbers;
             if (!tap_block(job, k, (ptrdiff_t)tap / d->runs_a_row, (ptrdiff_t)tap % d->runs_a_row, &b))
                 continue;
@@ -234,14 +237,14 @@ static void multiply_chunk(const outer_job *job, const outer_block *at, const ou
 }
 
 static void run_task(void *job_, size_t task, size_t worker) {
-    const outer_job *job = job_;
-    const fc_outer_plan *d = job->d;
-    const outer_block at = find_block(job, task);
+    const wgrad_gemm_job *job = job_;
+    const fc_wgrad_gemm_plan *d = job->d;
+    const wgrad_gemm_block at = find_block(job, task);
     char *patches = job->scratch + worker * d->worker_bytes, *rows = patches + d->patch_bytes,
          *raw = rows + d->dy_bytes;
     memset(at.sums, 0, d->block_numbers * sizeof *at.sums);
     for (size_t chunk = d->chunks * at.slice / d->slices; chunk < d->chunks * (at.slice + 1) / d->slices; chunk++) {
-        outer_chunk k = find_chunk(job, chunk);
+        wgrad_gemm_chunk k = find_chunk(job, chunk);
         place_x(job, &at, patches, raw, &k);
         place_dy(job, &at, rows, raw, &k);
         multiply_chunk(job, &at, &k);
@@ -249,7 +252,7 @@ static void run_task(void *job_, size_t task, size_t worker) {
 }
 
 /* Row r of a tile to dkernel. */
-static void store_row(const outer_job *job, const double *sums, size_t count, char *to) {
+static void store_row(const wgrad_gemm_job *job, const double *sums, size_t count, char *to) {
     float narrow[FC_MAX_TILE_COLS];
     const fc_dtype dtype = job->layer->view.dtype;
     for (size_t j = 0; j < count; j++)
@@ -263,15 +266,15 @@ static void store_row(const outer_job *job, const double *sums, size_t count, ch
 }
 
 /* Where row `row` of a run's sums lies. */
-static const double *sums_of(const outer_job *job, const double *run, size_t row) {
-    const fc_outer_plan *d = job->d;
+static const double *sums_of(const wgrad_gemm_job *job, const double *run, size_t row) {
+    const fc_wgrad_gemm_plan *d = job->d;
     const size_t i = fc_least(row / d->tile.height, d->tiles_a_run - 1);
-    return run + (i * d->tile.height + row - tile_begin(d, fc_outer_run(&job->layer->view, d), i)) * d->tile.width;
+    return run + (i * d->tile.height + row - tile_begin(d, fc_wgrad_gemm_run(&job->layer->view, d), i)) * d->tile.width;
 }
 
 /* Row `row` of a run: the sums of the pixels that share a vector, each a stride further, are one. */
-static void store_sums(const outer_job *job, const double *run, size_t row, size_t outs, char *to) {
-    const fc_outer_plan *d = job->d;
+static void store_sums(const wgrad_gemm_job *job, const double *run, size_t row, size_t outs, char *to) {
+    const fc_wgrad_gemm_plan *d = job->d;
     const double *sums = sums_of(job, run, row);
     double folded[FC_MAX_TILE_COLS];
     if (d->fold == 1) {
@@ -288,10 +291,10 @@ static void store_sums(const outer_job *job, const double *run, size_t row, size
 /* Adds the slices of a block into the first and stores the sums. */
 static void finish_block(void *job_, size_t block, size_t worker) {
     (void)worker;
-    const outer_job *job = job_;
-    const fc_outer_plan *d = job->d;
+    const wgrad_gemm_job *job = job_;
+    const fc_wgrad_gemm_plan *d = job->d;
     const fc_conv_view *v = &job->layer->view;
-    const outer_block at = find_block(job, block * d->slices);
+    const wgrad_gemm_block at = find_block(job, block * d->slices);
     const size_t size = fc_dtype_size(v->dtype), taps = (size_t)(v->rows.count * d->runs_a_row),
                  in_row = d->joined ? (size_t)v->cols.count : 1;
     for (size_t slice = 1; slice < d->slices; slice++)
@@ -316,7 +319,7 @@ static fc_layer folded(const fc_layer *layer) {
 
 static fc_status run(const fc_layer *given, const void *x, const void *dy, void *dkernel) {
     const fc_layer own = folded(given), *layer = &own;
-    const fc_outer_plan d = fc_outer_plan_of(layer);
+    const fc_wgrad_gemm_plan d = fc_wgrad_gemm_plan_of(layer);
     const size_t tasks = d.blocks * d.slices;
     const double work = 2.0 * (double)fc_view_pixels(&layer->view) * (double)fc_view_k(&layer->view) *
         (double)layer->params.c_out;
@@ -324,7 +327,7 @@ static fc_status run(const fc_layer *given, const void *x, const void *dy, void 
     size_t bytes;
     FC_TRY(
         fc_multiply((ptrdiff_t[]){(ptrdiff_t)tasks, (ptrdiff_t)d.block_numbers, (ptrdiff_t)sizeof(double)}, 3, &bytes));
-    outer_job job = {.layer = layer,
+    wgrad_gemm_job job = {.layer = layer,
         .d = &d,
         .x = x,
         .dy = dy,
@@ -348,9 +351,9 @@ static int serves(const fc_layer *layer) {
 
 static double cost(const fc_layer *layer) {
     const fc_layer own = folded(layer);
-    const fc_outer_plan d = fc_outer_plan_of(&own);
-    return fc_outer_cost(&own, &d);
+    const fc_wgrad_gemm_plan d = fc_wgrad_gemm_plan_of(&own);
+    return fc_wgrad_gemm_cost(&own, &d);
 }
 
-const fc_kernel_grad_algorithm fc_kernel_grad_outer = {
+const fc_kernel_grad_algorithm fc_kernel_grad_wgrad_gemm = {
     .name = "outer", .needs = "nothing", .serves = serves, .cost = cost, .run = run};

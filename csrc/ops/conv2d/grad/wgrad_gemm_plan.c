@@ -11,20 +11,20 @@ enum {
     TASKS = 16   /* aimed at, for balance on many cores */
 };
 
-static const fc_outer_tile *tiles_of(const fc_layer *layer) {
-    return layer->view.dtype == FC_F64 ? layer->kernels->outer_f64 : layer->kernels->outer_f32;
+static const fc_wgrad_gemm_tile *tiles_of(const fc_layer *layer) {
+    return layer->view.dtype == FC_F64 ? layer->kernels->wgrad_gemm_f64 : layer->kernels->wgrad_gemm_f32;
 }
 
 /* Cycles a pixel, and the loop. */
-static double tile_cycles(const fc_outer_tile *tile) { return fc_step_cycles(tile->height, tile->vectors) + 1; }
+static double tile_cycles(const fc_wgrad_gemm_tile *tile) { return fc_step_cycles(tile->height, tile->vectors) + 1; }
 
-static double run_cycles(const fc_outer_tile *tile, size_t run, size_t outs) {
+static double run_cycles(const fc_wgrad_gemm_tile *tile, size_t run, size_t outs) {
     return tile_cycles(tile) * (double)(fc_parts(run, tile->height) * fc_parts(outs, tile->width));
 }
 
-static const fc_outer_tile *best_tile(const fc_layer *layer, size_t run, size_t outs) {
-    const fc_outer_tile *best = NULL;
-    for (const fc_outer_tile *tile = tiles_of(layer); tile->height; tile++) {
+static const fc_wgrad_gemm_tile *best_tile(const fc_layer *layer, size_t run, size_t outs) {
+    const fc_wgrad_gemm_tile *best = NULL;
+    for (const fc_wgrad_gemm_tile *tile = tiles_of(layer); tile->height; tile++) {
         const size_t lanes = tile->width / tile->vectors;
         const int fits = tile->height <= run && (outs % tile->width == 0 || tile->width - outs % tile->width < lanes);
         if (fits && (!best || run_cycles(tile, run, outs) < run_cycles(best, run, outs)))
@@ -37,14 +37,14 @@ static const fc_outer_tile *best_tile(const fc_layer *layer, size_t run, size_t 
  * A few neighbouring pixels of few output channels lie in one vector of dy. Their taps are a longer run of x, and what
  * belongs to a tap lies in it a stride further for each pixel.
  */
-static void choose_fold(const fc_layer *layer, fc_outer_plan *d) {
+static void choose_fold(const fc_layer *layer, fc_wgrad_gemm_plan *d) {
     const fc_conv_view *v = &layer->view;
     const size_t lanes = d->tile.width / d->tile.vectors, outs = (size_t)v->dst.c, most = lanes / outs;
     double least = run_cycles(&d->tile, (size_t)(v->src.c * v->cols.count), outs);
     for (ptrdiff_t fold = 2;
         fold <= fc_min((ptrdiff_t)most, v->dst.w) && v->dst.c_pitch == 1 && v->dst.w_pitch == v->dst.c; fold++) {
         const size_t run = (size_t)(v->src.c * (v->cols.count + (fold - 1) * v->cols.stride));
-        const fc_outer_tile *tile = best_tile(layer, run, lanes);
+        const fc_wgrad_gemm_tile *tile = best_tile(layer, run, lanes);
         const double cycles = run_cycles(tile, run, lanes) / (double)fold;
         if (cycles >= least)
             continue;
@@ -55,11 +55,11 @@ static void choose_fold(const fc_layer *layer, fc_outer_plan *d) {
 }
 
 /* Taps of a row are joined where that wastes fewer lanes. */
-static void choose_runs(const fc_layer *layer, fc_outer_plan *d) {
+static void choose_runs(const fc_layer *layer, fc_wgrad_gemm_plan *d) {
     const fc_conv_view *v = &layer->view;
     const size_t c = (size_t)v->src.c, taps = (size_t)v->cols.count, outs = (size_t)v->dst.c;
-    const fc_outer_tile *apart = best_tile(layer, c, outs),
-                        *together = v->cols.step == 1 ? best_tile(layer, c * taps, outs) : NULL;
+    const fc_wgrad_gemm_tile *apart = best_tile(layer, c, outs),
+                             *together = v->cols.step == 1 ? best_tile(layer, c * taps, outs) : NULL;
     d->joined = together && taps > 1 &&
         run_cycles(together, c * taps, outs) < 0.9 * (double)taps * run_cycles(apart, c, outs);
     d->tile = d->joined ? *together : *apart;
@@ -71,7 +71,7 @@ static void choose_runs(const fc_layer *layer, fc_outer_plan *d) {
 }
 
 /* Blocks of at most so many sums. */
-static void cut_blocks(const fc_conv_view *v, size_t most, fc_outer_plan *d) {
+static void cut_blocks(const fc_conv_view *v, size_t most, fc_wgrad_gemm_plan *d) {
     const size_t taps = (size_t)(v->rows.count * v->cols.count), channels = (size_t)v->src.c, outs = (size_t)v->dst.c;
     size_t c_panels = d->joined ? 1 : fc_parts(channels, d->tile.height), o_panels = fc_parts(outs, d->tile.width);
     const size_t a_panel = taps * d->tile.width * (d->joined ? channels : d->tile.height);
@@ -90,7 +90,7 @@ static void cut_blocks(const fc_conv_view *v, size_t most, fc_outer_plan *d) {
     d->o_block = o_panels * d->tile.width;
     d->o_blocks = fc_parts(outs, d->o_block);
     d->o_block = fc_least(d->o_block, outs);
-    const size_t run = fc_outer_run(v, d);
+    const size_t run = fc_wgrad_gemm_run(v, d);
     d->tiles_a_run = fc_parts(run, d->tile.height);
     d->block_numbers = (size_t)(v->rows.count * d->runs_a_row) * d->tiles_a_run * fc_parts(d->o_block, d->tile.width) *
         d->tile.height * d->tile.width;
@@ -106,7 +106,7 @@ static ptrdiff_t pitch_of(size_t numbers, ptrdiff_t stride, size_t size) {
 }
 
 /* What cannot be read in place, or would be read slowly and more than a few times, is copied. */
-static void choose_copies(const fc_conv_view *v, fc_outer_plan *d) {
+static void choose_copies(const fc_conv_view *v, fc_wgrad_gemm_plan *d) {
     enum { FEW = 4 };
     const size_t lanes = d->tile.width / d->tile.vectors, taps = (size_t)(v->rows.count * v->cols.count);
     const int half = fc_is_half(v->dtype), read_often = taps * d->o_block >= FEW * lanes,
@@ -119,7 +119,7 @@ static void choose_copies(const fc_conv_view *v, fc_outer_plan *d) {
     d->dy_pitch = pitch_of(d->o_block, 1, d->size);
 }
 
-static void cut_chunks(const fc_conv_view *v, fc_outer_plan *d) {
+static void cut_chunks(const fc_conv_view *v, fc_wgrad_gemm_plan *d) {
     const ptrdiff_t pixels = v->dst.h * v->dst.w;
     d->images = pixels >= CHUNK ? 1 : fc_min(fc_max((CHUNK + pixels / 2) / pixels, 1), v->n);
     d->rows = pixels < CHUNK + CHUNK / 2 ? v->dst.h : fc_max(CHUNK / v->dst.w, 1);
@@ -134,7 +134,7 @@ static void cut_chunks(const fc_conv_view *v, fc_outer_plan *d) {
 
 /* Sums of a block stay in L2. A slice is a few chunks at least, or adding it up would cost as much: where that makes
  * few tasks, smaller blocks do. */
-static void cut_tasks(const fc_conv_view *v, fc_outer_plan *d) {
+static void cut_tasks(const fc_conv_view *v, fc_wgrad_gemm_plan *d) {
     enum { LEAST_CHUNKS = 1, LEAST_SUMS = 4096 };
     const size_t slices = d->chunks < LEAST_CHUNKS ? 1 : d->chunks / LEAST_CHUNKS;
     size_t most = fc_caches()->l2 / 2 / sizeof(double);
@@ -144,9 +144,9 @@ static void cut_tasks(const fc_conv_view *v, fc_outer_plan *d) {
     d->slices = fc_least(d->blocks >= TASKS ? 1 : fc_parts(TASKS, d->blocks), slices);
 }
 
-fc_outer_plan fc_outer_plan_of(const fc_layer *layer) {
+fc_wgrad_gemm_plan fc_wgrad_gemm_plan_of(const fc_layer *layer) {
     const fc_conv_view *v = &layer->view;
-    fc_outer_plan d = {.size = fc_dtype_size(fc_compute_dtype(v->dtype))};
+    fc_wgrad_gemm_plan d = {.size = fc_dtype_size(fc_compute_dtype(v->dtype))};
     choose_runs(layer, &d);
     cut_chunks(v, &d);
     cut_tasks(v, &d);
@@ -164,10 +164,11 @@ fc_outer_plan fc_outer_plan_of(const fc_layer *layer) {
 }
 
 /* Whole tiles, adding them up after every chunk, and copying what is not read in place for each block. */
-double fc_outer_cost(const fc_layer *layer, const fc_outer_plan *d) {
+double fc_wgrad_gemm_cost(const fc_layer *layer, const fc_wgrad_gemm_plan *d) {
     const double step = 1.05, add = 6, call = 60, a_number = layer->view.src.c_pitch == 1 ? 0.25 : 0.6;
     const fc_conv_view *v = &layer->view;
-    const double pixels = (double)fc_view_pixels(v), run = (double)(d->joined ? fc_outer_run(v, d) : (size_t)v->src.c);
+    const double pixels = (double)fc_view_pixels(v),
+                 run = (double)(d->joined ? fc_wgrad_gemm_run(v, d) : (size_t)v->src.c);
     const double cells = (double)(v->rows.count * d->runs_a_row) * __builtin_ceil(run / (double)d->tile.height) *
         (double)fc_parts((size_t)v->dst.c, d->tile.width);
     const double tiles = cells *

@@ -13,14 +13,14 @@ static const fc_winograd *sets_of(const fc_layer *layer) {
     return layer->params.dtype == FC_F64 ? layer->kernels->winograd_f64 : layer->kernels->winograd_f32;
 }
 
-static const fc_outer_tile *tiles_of(const fc_layer *layer) {
-    return layer->params.dtype == FC_F64 ? layer->kernels->outer_f64 : layer->kernels->outer_f32;
+static const fc_wgrad_gemm_tile *tiles_of(const fc_layer *layer) {
+    return layer->params.dtype == FC_F64 ? layer->kernels->wgrad_gemm_f64 : layer->kernels->wgrad_gemm_f32;
 }
 
 static size_t lanes_of(const fc_layer *layer) { return tiles_of(layer)->width / tiles_of(layer)->vectors; }
 
 /* Cycles of a step, adding the tile to memory once a chain included. */
-static double step_cycles(const fc_outer_tile *tile, size_t chain) {
+static double step_cycles(const fc_wgrad_gemm_tile *tile, size_t chain) {
     const double a_number = 2.5, call = 24;
     const fc_gemm_tile shape = {.rows = tile->height, .vectors = tile->vectors};
     return fc_tile_cycles(&shape) + (call + a_number * (double)(tile->height * tile->vectors)) / (double)chain;
@@ -29,12 +29,12 @@ static double step_cycles(const fc_outer_tile *tile, size_t chain) {
 /* The cheapest tiles of so many vectors for `count` rows. */
 static fc_winograd_rows rows_for(const fc_layer *layer, size_t vectors, size_t count, size_t chain) {
     fc_winograd_rows best = {.whole = NULL};
-    for (const fc_outer_tile *tile = tiles_of(layer); tile->height; tile++) {
+    for (const fc_wgrad_gemm_tile *tile = tiles_of(layer); tile->height; tile++) {
         if (tile->vectors != vectors)
             continue;
         const size_t wholes = count / tile->height, left = count % tile->height;
         fc_winograd_rows rows = {tile, NULL, count - left, (double)wholes * step_cycles(tile, chain)};
-        for (const fc_outer_tile *rest = tiles_of(layer); left && rest->height; rest++)
+        for (const fc_wgrad_gemm_tile *rest = tiles_of(layer); left && rest->height; rest++)
             if (rest->vectors == vectors && rest->height >= left && (!rows.rest || rest->height < rows.rest->height))
                 rows.rest = rest;
         if (rows.rest) {
@@ -50,7 +50,7 @@ static fc_winograd_rows rows_for(const fc_layer *layer, size_t vectors, size_t c
 /* The fewest vectors of a tile that hold so many. */
 static size_t narrowest(const fc_layer *layer, size_t needed) {
     size_t least = FC_MAX_TILE_COLS;
-    for (const fc_outer_tile *tile = tiles_of(layer); tile->height; tile++)
+    for (const fc_wgrad_gemm_tile *tile = tiles_of(layer); tile->height; tile++)
         if (tile->vectors >= needed && tile->vectors < least)
             least = tile->vectors;
     return least;
@@ -60,7 +60,7 @@ static size_t narrowest(const fc_layer *layer, size_t needed) {
 static void choose_panels(const fc_layer *layer, fc_winograd_grad_plan *plan) {
     double least = 0;
     const size_t lanes = lanes_of(layer);
-    for (const fc_outer_tile *tile = tiles_of(layer); tile->height; tile++) {
+    for (const fc_wgrad_gemm_tile *tile = tiles_of(layer); tile->height; tile++) {
         const size_t panels = fc_parts(plan->outs, tile->width), rest = plan->outs - (panels - 1) * tile->width;
         const size_t tail = narrowest(layer, fc_parts(rest, lanes));
         const double cycles = (double)(panels - 1) * rows_for(layer, tile->vectors, plan->c, plan->chain).cycles +

@@ -18,7 +18,7 @@
 /* Register tiles for some input channels, side by side: `whole` ones, then one for the rest or NULL; padded: the
  * channels that they cover. */
 typedef struct fc_winograd_rows {
-    const fc_outer_tile *whole, *rest;
+    const fc_wgrad_gemm_tile *whole, *rest;
     size_t padded;
     double cycles;
 } fc_winograd_rows;

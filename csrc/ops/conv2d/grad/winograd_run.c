@@ -97,7 +97,7 @@ static size_t panel_at(const fc_winograd_grad_plan *plan, const winograd_block *
 static void multiply(const winograd_job *job, const winograd_block *at, size_t e, size_t tiles, int accumulate) {
     const fc_winograd_grad_plan *plan = job->plan;
     const size_t size = plan->size;
-    fc_outer_block block = {
+    fc_wgrad_gemm_block block = {
         .images = 1,
         .rows = 1,
         .cols = tiles,
@@ -111,7 +111,7 @@ static void multiply(const winograd_job *job, const winograd_block *at, size_t e
         block.b = at->m + (e * plan->m_element + (p - at->p0) * plan->width) * size;
         block.outs = fc_winograd_grad_width(plan, p);
         for (size_t c = 0, count = at->c1 - at->c0; c < count;) {
-            const fc_outer_tile *tile = count - c < rows->whole->height ? rows->rest : rows->whole;
+            const fc_wgrad_gemm_tile *tile = count - c < rows->whole->height ? rows->rest : rows->whole;
             block.a = at->v + (e * plan->v_element + c) * size;
             block.c = u + c * block.outs * size;
             tile->run(&block);

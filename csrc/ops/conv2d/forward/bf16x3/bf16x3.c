@@ -31,31 +31,31 @@ static double products(size_t planes) { return (double)(planes * (planes + 1)) /
 static int reads_again(const fc_layer *layer) {
     const fc_conv_view *v = &layer->view;
     const ptrdiff_t taps = v->rows.count * v->cols.count;
-    return layer->params.layout == FC_NHWC && v->src.c % FC_SPLIT_K == 0 &&
+    return layer->params.layout == FC_NHWC && v->src.c % FC_BF16X3_K == 0 &&
         taps >= 2 * v->rows.stride * v->cols.stride && taps <= MOST_TAPS;
 }
 
-static fc_split_blocking choose(const fc_layer *layer) {
+static fc_bf16x3_blocking choose(const fc_layer *layer) {
     const fc_conv_view *v = &layer->view;
     const size_t k = fc_view_k(v), planes = planes_of(layer);
-    fc_split_blocking b = {
+    fc_bf16x3_blocking b = {
         .kernels = layer->kernels, .view = v, .moved = *v, .planes = planes, .k = k, .block_k = k, .k_blocks = 1};
     if (fc_is_half(v->dtype))
         b.moved.dtype = FC_U16;
     b.pixels_in_rows = layer->params.layout == FC_NHWC; /* not by the pitch: planes of a pixel lie side by side too */
     b.patched = reads_again(layer);
-    b.out_panels = ((size_t)v->dst.c + FC_SPLIT_PANEL - 1) / FC_SPLIT_PANEL;
-    b.padded_k = (size_t)fc_round_up((ptrdiff_t)k, FC_SPLIT_K);
-    size_t longest = fc_caches()->l2 / 8 / (FC_SPLIT_SLICE * FC_SPLIT_PANEL * planes * sizeof(uint16_t));
+    b.out_panels = ((size_t)v->dst.c + FC_BF16X3_PANEL - 1) / FC_BF16X3_PANEL;
+    b.padded_k = (size_t)fc_round_up((ptrdiff_t)k, FC_BF16X3_K);
+    size_t longest = fc_caches()->l2 / 8 / (FC_BF16X3_SLICE * FC_BF16X3_PANEL * planes * sizeof(uint16_t));
     longest = longest < SHORTEST_K ? SHORTEST_K : longest > LONGEST_K ? LONGEST_K : longest;
     if (b.patched) { /* whole tiles of channels, of about one size */
         const ptrdiff_t c = v->src.c, taps = (ptrdiff_t)k / c,
-                        most = fc_max((ptrdiff_t)longest / taps / FC_SPLIT_K, 1) * FC_SPLIT_K;
-        b.block_k = (size_t)(taps * fc_round_up(fc_ceil_div(c, fc_ceil_div(c, most)), FC_SPLIT_K));
+                        most = fc_max((ptrdiff_t)longest / taps / FC_BF16X3_K, 1) * FC_BF16X3_K;
+        b.block_k = (size_t)(taps * fc_round_up(fc_ceil_div(c, fc_ceil_div(c, most)), FC_BF16X3_K));
         b.k_blocks = (k + b.block_k - 1) / b.block_k;
     } else if (k > longest) {
         b.block_k = (size_t)fc_round_up(
-            fc_ceil_div((ptrdiff_t)k, fc_ceil_div((ptrdiff_t)k, (ptrdiff_t)longest)), FC_SPLIT_K);
+            fc_ceil_div((ptrdiff_t)k, fc_ceil_div((ptrdiff_t)k, (ptrdiff_t)longest)), FC_BF16X3_K);
         b.k_blocks = (k + b.block_k - 1) / b.block_k;
     }
     return b;
@@ -67,30 +67,30 @@ typedef struct cut {
     size_t pixel_bytes, panel_scratch, patch_bytes, sum_bytes, worker_bytes;
 } cut;
 
-static size_t block_pixels(const fc_split_blocking *b, const cut *t, size_t index) {
-    const size_t block = t->block_panels * FC_SPLIT_PANEL, left = fc_view_pixels(b->view) - index * block;
+static size_t block_pixels(const fc_bf16x3_blocking *b, const cut *t, size_t index) {
+    const size_t block = t->block_panels * FC_BF16X3_PANEL, left = fc_view_pixels(b->view) - index * block;
     return left < block ? left : block;
 }
 
-static fc_split_patch patch_of(const fc_split_blocking *b, const cut *t, size_t index, void *planes) {
-    return fc_split_patch_of(b, index * t->block_panels * FC_SPLIT_PANEL, block_pixels(b, t, index), planes);
+static fc_bf16x3_patch patch_of(const fc_bf16x3_blocking *b, const cut *t, size_t index, void *planes) {
+    return fc_bf16x3_patch_of(b, index * t->block_panels * FC_BF16X3_PANEL, block_pixels(b, t, index), planes);
 }
 
-static size_t largest_patch(const fc_split_blocking *b, const cut *t) {
+static size_t largest_patch(const fc_bf16x3_blocking *b, const cut *t) {
     size_t most = 0;
     for (size_t i = 0; i < t->blocks; i++) {
-        const fc_split_patch patch = patch_of(b, t, i, NULL);
-        const size_t bytes = fc_split_patch_bytes(b, &patch);
+        const fc_bf16x3_patch patch = patch_of(b, t, i, NULL);
+        const size_t bytes = fc_bf16x3_patch_bytes(b, &patch);
         most = bytes > most ? bytes : most;
     }
     return most;
 }
 
-static cut cut_up(const fc_split_blocking *b) {
+static cut cut_up(const fc_bf16x3_blocking *b) {
     const fc_conv_view *v = b->view;
-    const size_t budget = fc_caches()->l2 / 3, panel_bytes = fc_split_panel_elements(b, b->block_k) * sizeof(uint16_t);
-    const size_t groups = (size_t)v->groups, tile_bytes = FC_SPLIT_PANEL * FC_SPLIT_PANEL * sizeof(float);
-    cut t = {.panels = (fc_view_pixels(v) + FC_SPLIT_PANEL - 1) / FC_SPLIT_PANEL, .chunk_panels = b->out_panels};
+    const size_t budget = fc_caches()->l2 / 3, panel_bytes = fc_bf16x3_panel_elements(b, b->block_k) * sizeof(uint16_t);
+    const size_t groups = (size_t)v->groups, tile_bytes = FC_BF16X3_PANEL * FC_BF16X3_PANEL * sizeof(float);
+    cut t = {.panels = (fc_view_pixels(v) + FC_BF16X3_PANEL - 1) / FC_BF16X3_PANEL, .chunk_panels = b->out_panels};
     const size_t share = (t.panels * groups + TASKS - 1) / TASKS;
     t.block_panels = budget / panel_bytes;
     if (t.block_panels > share)
@@ -103,17 +103,17 @@ static cut cut_up(const fc_split_blocking *b) {
         const size_t most = budget / (t.block_panels * tile_bytes);
         t.chunk_panels = t.chunk_panels > most ? most : t.chunk_panels;
     }
-    t.chunk_panels = (size_t)fc_round_up((ptrdiff_t)(t.chunk_panels ? t.chunk_panels : 1), FC_SPLIT_SLICE);
+    t.chunk_panels = (size_t)fc_round_up((ptrdiff_t)(t.chunk_panels ? t.chunk_panels : 1), FC_BF16X3_SLICE);
     if (t.chunk_panels > b->out_panels)
         t.chunk_panels = b->out_panels;
     t.chunks = (b->out_panels + t.chunk_panels - 1) / t.chunk_panels;
     t.tasks = groups * t.blocks * t.chunks;
     t.pixel_bytes = t.block_panels * panel_bytes;
-    t.panel_scratch = fc_align_up(fc_split_panel_scratch(b));
+    t.panel_scratch = fc_align_up(fc_bf16x3_panel_scratch(b));
     t.sum_bytes = t.block_panels * tile_bytes *
-        (b->k_blocks > 1                          ? t.chunk_panels
-                : t.chunk_panels < FC_SPLIT_SLICE ? t.chunk_panels
-                                                  : FC_SPLIT_SLICE);
+        (b->k_blocks > 1                           ? t.chunk_panels
+                : t.chunk_panels < FC_BF16X3_SLICE ? t.chunk_panels
+                                                   : FC_BF16X3_SLICE);
     t.patch_bytes = b->patched ? largest_patch(b, &t) : 0;
     t.worker_bytes = t.pixel_bytes + t.panel_scratch + t.patch_bytes + t.sum_bytes;
     t.workers = fc_parallel_workers(
@@ -121,15 +121,15 @@ static cut cut_up(const fc_split_blocking *b) {
     return t;
 }
 
-typedef struct split_job {
-    const fc_split_blocking *b;
+typedef struct bf16x3_job {
+    const fc_bf16x3_blocking *b;
     const cut *t;
-    fc_split_kernel *kernel;
+    fc_bf16x3_kernel *kernel;
     const char *src;
     char *dst, *scratch;
     unsigned char *out_of_range; /* of each block of pixels: recomputed afterwards */
     const fc_epilogue *epilogue;
-} split_job;
+} bf16x3_job;
 
 /* One task's place in the problem and in its worker's scratch; sizes in panels. */
 typedef struct block {
@@ -139,7 +139,7 @@ typedef struct block {
     float *sums;
 } block;
 
-static block find_block(const split_job *job, size_t task, size_t worker) {
+static block find_block(const bf16x3_job *job, size_t task, size_t worker) {
     const cut *t = job->t;
     block at = {.index = task / t->chunks % t->blocks, .group = task / (t->blocks * t->chunks)};
     at.panel0 = at.index * t->block_panels;
@@ -154,9 +154,9 @@ static block find_block(const split_job *job, size_t task, size_t worker) {
     return at;
 }
 
-static size_t pixels_of(const split_job *job, size_t panel, size_t panels) {
-    const size_t left = fc_view_pixels(job->b->view) - panel * FC_SPLIT_PANEL;
-    return left < panels * FC_SPLIT_PANEL ? left : panels * FC_SPLIT_PANEL;
+static size_t pixels_of(const bf16x3_job *job, size_t panel, size_t panels) {
+    const size_t left = fc_view_pixels(job->b->view) - panel * FC_BF16X3_PANEL;
+    return left < panels * FC_BF16X3_PANEL ? left : panels * FC_BF16X3_PANEL;
 }
 
 /* A slice: pixel panels [i, i + is) times output panels [j, j + js) of a block. */
@@ -164,21 +164,21 @@ typedef struct slice {
     size_t i, is, j, js;
 } slice;
 
-static fc_finished_tile describe_tile(const split_job *job, const block *at, const slice *s) {
+static fc_finished_tile describe_tile(const bf16x3_job *job, const block *at, const slice *s) {
     const fc_conv_view *v = job->b->view;
     const fc_epilogue *e = job->epilogue;
-    const size_t o = (at->out0 + s->j) * FC_SPLIT_PANEL, outs = s->js * FC_SPLIT_PANEL;
+    const size_t o = (at->out0 + s->j) * FC_BF16X3_PANEL, outs = s->js * FC_BF16X3_PANEL;
     return (fc_finished_tile){
         .view = v,
         .kernels = job->b->kernels,
         .pixels_in_rows = job->b->pixels_in_rows,
-        .rows = (job->b->pixels_in_rows ? s->is : s->js) * FC_SPLIT_PANEL,
-        .cols = (job->b->pixels_in_rows ? s->js : s->is) * FC_SPLIT_PANEL,
-        .pixel = (at->panel0 + s->i) * FC_SPLIT_PANEL,
+        .rows = (job->b->pixels_in_rows ? s->is : s->js) * FC_BF16X3_PANEL,
+        .cols = (job->b->pixels_in_rows ? s->js : s->is) * FC_BF16X3_PANEL,
+        .pixel = (at->panel0 + s->i) * FC_BF16X3_PANEL,
         .pixels = pixels_of(job, at->panel0 + s->i, s->is),
         .out = o,
         .outs = (size_t)v->dst.c - o < outs ? (size_t)v->dst.c - o : outs,
-        .bias = e->has_bias ? fc_split_bias(job->b, job->kernel, at->group) + o : NULL,
+        .bias = e->has_bias ? fc_bf16x3_bias(job->b, job->kernel, at->group) + o : NULL,
         .activation = e->activation,
         .alpha = e->alpha,
         .dst = job->dst + at->group * (size_t)v->dst.group_pitch * fc_dtype_size(v->dtype),
@@ -186,38 +186,38 @@ static fc_finished_tile describe_tile(const split_job *job, const block *at, con
 }
 
 /* Stores a slice computed aside, a panel of its rows at a time. */
-static void finish_slice(const split_job *job, const block *at, slice s, float *sums) {
+static void finish_slice(const bf16x3_job *job, const block *at, slice s, float *sums) {
     const int by_pixels = job->b->pixels_in_rows;
     for (size_t row = 0, rows = by_pixels ? s.is : s.js; row < rows; row++) {
         const slice one = by_pixels ? (slice){s.i + row, 1, s.j, s.js} : (slice){s.i, s.is, s.j + row, 1};
         fc_finished_tile f = describe_tile(job, at, &one);
-        f.tile = sums + row * FC_SPLIT_PANEL * f.cols;
+        f.tile = sums + row * FC_BF16X3_PANEL * f.cols;
         fc_finish_tile(&f);
     }
 }
 
-static void multiply_slice(const split_job *job, const block *at, slice s, size_t k0, size_t k1, float *sums) {
-    const fc_split_blocking *b = job->b;
-    const size_t panel = fc_split_panel_elements(b, k1 - k0);
+static void multiply_slice(const bf16x3_job *job, const block *at, slice s, size_t k0, size_t k1, float *sums) {
+    const fc_bf16x3_blocking *b = job->b;
+    const size_t panel = fc_bf16x3_panel_elements(b, k1 - k0);
     const uint16_t *pixels = at->pixels + s.i * panel,
-                   *outs = fc_split_planes(b, job->kernel, at->group, k0) + (at->out0 + s.j) * panel;
+                   *outs = fc_bf16x3_planes(b, job->kernel, at->group, k0) + (at->out0 + s.j) * panel;
     fc_finished_tile f = describe_tile(job, at, &s);
     size_t pitch;
     char *in_output = fc_tile_in_output(&f, &pitch);
-    const fc_split_block product = {
+    const fc_bf16x3_block product = {
         .planes = b->planes,
-        .tiles = panel / (b->planes * FC_SPLIT_TILE),
+        .tiles = panel / (b->planes * FC_BF16X3_TILE),
         .left = b->pixels_in_rows ? pixels : outs,
         .right = b->pixels_in_rows ? outs : pixels,
-        .left_panels = f.rows / FC_SPLIT_PANEL,
-        .right_panels = f.cols / FC_SPLIT_PANEL,
+        .left_panels = f.rows / FC_BF16X3_PANEL,
+        .right_panels = f.cols / FC_BF16X3_PANEL,
         .left_pitch = panel,
         .right_pitch = panel,
         .c = in_output ? (float *)in_output : sums,
         .c_pitch = in_output ? pitch : f.cols,
         .accumulate = k0 > 0,
     };
-    b->kernels->split_gemm.run(&product);
+    b->kernels->bf16x3_gemm.run(&product);
     if (k1 < b->k)
         return;
     if (!in_output) {
@@ -229,10 +229,10 @@ static void multiply_slice(const split_job *job, const block *at, slice s, size_
 }
 
 /* The kernel's slice stays in L2 while the block's pixels pass by. */
-static void multiply_block(const split_job *job, const block *at, size_t k0, size_t k1) {
-    const size_t tile = FC_SPLIT_PANEL * FC_SPLIT_PANEL, most = job->b->pixels_in_rows ? at->panels : FC_SPLIT_SLICE;
-    for (size_t j = 0; j < at->outs; j += FC_SPLIT_SLICE) {
-        const size_t js = at->outs - j < FC_SPLIT_SLICE ? at->outs - j : FC_SPLIT_SLICE;
+static void multiply_block(const bf16x3_job *job, const block *at, size_t k0, size_t k1) {
+    const size_t tile = FC_BF16X3_PANEL * FC_BF16X3_PANEL, most = job->b->pixels_in_rows ? at->panels : FC_BF16X3_SLICE;
+    for (size_t j = 0; j < at->outs; j += FC_BF16X3_SLICE) {
+        const size_t js = at->outs - j < FC_BF16X3_SLICE ? at->outs - j : FC_BF16X3_SLICE;
         for (size_t i = 0; i < at->panels; i += most) {
             const size_t is = at->panels - i < most ? at->panels - i : most;
             float *sums = at->sums + (job->b->k_blocks > 1 ? j * at->panels + i * js : 0) * tile;
@@ -242,31 +242,31 @@ static void multiply_block(const split_job *job, const block *at, size_t k0, siz
 }
 
 /* The block's panels for k0 <= k < k1. Gives 1 if a value is out of range. */
-static int pack_pixels(const split_job *job, const block *at, size_t k0, size_t k1) {
-    const fc_split_blocking *b = job->b;
+static int pack_pixels(const bf16x3_job *job, const block *at, size_t k0, size_t k1) {
+    const fc_bf16x3_blocking *b = job->b;
     const fc_conv_view *v = b->view;
-    const size_t panel = fc_split_panel_elements(b, k1 - k0);
+    const size_t panel = fc_bf16x3_panel_elements(b, k1 - k0);
     const fc_gather gather = {
         &b->moved, b->kernels, job->src + at->group * (size_t)v->src.group_pitch * fc_dtype_size(v->dtype)};
-    fc_split_patch patch;
+    fc_bf16x3_patch patch;
     int out_of_range = 0;
     if (b->patched) {
         patch = patch_of(b, job->t, at->index, at->patch);
-        out_of_range = fc_split_fill_patch(b, &patch, gather.src, k0, k1, at->panel);
+        out_of_range = fc_bf16x3_fill_patch(b, &patch, gather.src, k0, k1, at->panel);
     }
     for (size_t i = 0; i < at->panels && !out_of_range; i++) {
-        const size_t pixel = (at->panel0 + i) * FC_SPLIT_PANEL, count = pixels_of(job, at->panel0 + i, 1);
+        const size_t pixel = (at->panel0 + i) * FC_BF16X3_PANEL, count = pixels_of(job, at->panel0 + i, 1);
         if (b->patched)
-            fc_split_patch_panel(b, &patch, pixel, count, k0, k1, at->pixels + i * panel);
+            fc_bf16x3_patch_panel(b, &patch, pixel, count, k0, k1, at->pixels + i * panel);
         else
-            out_of_range = fc_split_pixel_panel(b, &gather, pixel, count, k0, k1, at->panel, at->pixels + i * panel);
+            out_of_range = fc_bf16x3_pixel_panel(b, &gather, pixel, count, k0, k1, at->panel, at->pixels + i * panel);
     }
     return out_of_range;
 }
 
 static void run_block(void *job_, size_t task, size_t worker) {
-    const split_job *job = job_;
-    const fc_split_blocking *b = job->b;
+    const bf16x3_job *job = job_;
+    const fc_bf16x3_blocking *b = job->b;
     const block at = find_block(job, task, worker);
     for (size_t k0 = 0; k0 < b->k; k0 += b->block_k) {
         const size_t k1 = b->k - k0 < b->block_k ? b->k : k0 + b->block_k;
@@ -280,7 +280,7 @@ static void run_block(void *job_, size_t task, size_t worker) {
 
 /* Pixels [begin, end) with the packed engine, as parts of rows and whole rows of an image. */
 static fc_status run_packed(
-    const split_job *job, const fc_packed_blocking *packed, const void *weights, size_t begin, size_t end) {
+    const bf16x3_job *job, const fc_packed_blocking *packed, const void *weights, size_t begin, size_t end) {
     const fc_conv_view *v = job->b->view;
     const size_t size = fc_dtype_size(v->dtype);
     while (begin < end) {
@@ -301,9 +301,9 @@ static fc_status run_packed(
 }
 
 /* Blocks with values that the planes cannot hold, on a kernel packed for the purpose. */
-static fc_status recompute(const split_job *job, const fc_packed_blocking *packed) {
+static fc_status recompute(const bf16x3_job *job, const fc_packed_blocking *packed) {
     const fc_conv_view *v = job->b->view;
-    const size_t block = job->t->block_panels * FC_SPLIT_PANEL;
+    const size_t pixels = job->t->block_panels * FC_BF16X3_PANEL;
     size_t bytes;
     FC_TRY(fc_packed_bytes(packed, v, &bytes));
     void *weights = fc_scratch_alloc(bytes);
@@ -313,17 +313,17 @@ static fc_status recompute(const split_job *job, const fc_packed_blocking *packe
     fc_status status = FC_OK;
     for (size_t i = 0; i < job->t->blocks && !status; i++)
         if (job->out_of_range[i])
-            status = run_packed(job, packed, weights, i * block,
-                fc_view_pixels(v) - i * block < block ? fc_view_pixels(v) : (i + 1) * block);
+            status = run_packed(job, packed, weights, i * pixels,
+                fc_view_pixels(v) - i * pixels < pixels ? fc_view_pixels(v) : (i + 1) * pixels);
     fc_scratch_free(weights);
     return status;
 }
 
 static fc_status run(
     const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
-    const fc_split_blocking b = choose(layer);
+    const fc_bf16x3_blocking b = choose(layer);
     const fc_packed_blocking packed = fc_packed_choose(layer->kernels, &layer->view);
-    split_job job = {.b = &b, .kernel = (fc_split_kernel *)weights->packed, .src = x, .dst = y, .epilogue = epilogue};
+    bf16x3_job job = {.b = &b, .kernel = (fc_bf16x3_kernel *)weights->packed, .src = x, .dst = y, .epilogue = epilogue};
     if (job.kernel->out_of_range)
         return fc_packed_run(&packed, &layer->view, job.kernel + 1, x, y, epilogue);
     const cut t = cut_up(&b);
@@ -342,42 +342,42 @@ static fc_status run(
 
 /* Multiplications of padded tiles, every element of G once through the packer, and stores. */
 static double cost(const fc_layer *layer) {
-    const fc_split_blocking b = choose(layer);
+    const fc_bf16x3_blocking b = choose(layer);
     const fc_conv_view *v = &layer->view;
-    const double pixels = (double)fc_round_up((ptrdiff_t)fc_view_pixels(v), FC_SPLIT_PANEL),
-                 outs = (double)(b.out_panels * FC_SPLIT_PANEL);
+    const double pixels = (double)fc_round_up((ptrdiff_t)fc_view_pixels(v), FC_BF16X3_PANEL),
+                 outs = (double)(b.out_panels * FC_BF16X3_PANEL);
     const double multiplications = (double)b.padded_k * outs * products(b.planes), copied = 0.05 * (double)b.planes,
                  split = 0.3 + 0.15 * (double)b.planes;
     const double each = b.patched ? copied + split * 2 * (double)v->src.c / (double)b.k : split;
     const double stores = fc_store_cycles(v, b.pixels_in_rows) * (double)v->dst.c;
     return (double)v->groups * pixels *
-        (multiplications / layer->kernels->split_gemm.rate + (double)b.k * each + stores);
+        (multiplications / layer->kernels->bf16x3_gemm.rate + (double)b.k * each + stores);
 }
 
 /* The blocks of k, and of the kernel that is kept where values are out of range. */
 static fc_packed_form form(const fc_layer *layer) {
-    const fc_split_blocking b = choose(layer);
+    const fc_bf16x3_blocking b = choose(layer);
     const fc_packed_blocking packed = fc_packed_choose(layer->kernels, &layer->view);
     return (fc_packed_form){
         {b.planes, (size_t)b.pixels_in_rows, (size_t)b.patched, b.block_k, packed.out_panel, packed.block_k}};
 }
 
 static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
-    const fc_split_blocking b = choose(layer);
+    const fc_bf16x3_blocking b = choose(layer);
     const fc_packed_blocking packed = fc_packed_choose(layer->kernels, &layer->view);
-    const ptrdiff_t factors[] = {layer->view.groups, (ptrdiff_t)(b.out_panels * FC_SPLIT_PANEL),
+    const ptrdiff_t factors[] = {layer->view.groups, (ptrdiff_t)(b.out_panels * FC_BF16X3_PANEL),
         (ptrdiff_t)b.padded_k + 32, (ptrdiff_t)(b.planes * sizeof(uint16_t))};
     size_t otherwise;
     FC_TRY(fc_multiply(factors, 4, bytes));
     FC_TRY(fc_packed_bytes(&packed, &layer->view, &otherwise));
-    *bytes = sizeof(fc_split_kernel) + (otherwise > *bytes ? otherwise : *bytes);
+    *bytes = sizeof(fc_bf16x3_kernel) + (otherwise > *bytes ? otherwise : *bytes);
     return FC_OK;
 }
 
 static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
-    const fc_split_blocking b = choose(layer);
-    fc_split_kernel *made = packed;
-    fc_split_pack_kernel(&b, kernel, bias, made);
+    const fc_bf16x3_blocking b = choose(layer);
+    fc_bf16x3_kernel *made = packed;
+    fc_bf16x3_pack_kernel(&b, kernel, bias, made);
     if (!made->out_of_range)
         return;
     const fc_packed_blocking otherwise = fc_packed_choose(layer->kernels, &layer->view);
@@ -385,11 +385,11 @@ static void pack(const fc_layer *layer, const void *kernel, const void *bias, vo
 }
 
 static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
-    const fc_split_blocking b = choose(layer);
+    const fc_bf16x3_blocking b = choose(layer);
     const cut t = cut_up(&b);
-    plan->tile_rows = plan->tile_cols = FC_SPLIT_PANEL;
+    plan->tile_rows = plan->tile_cols = FC_BF16X3_PANEL;
     plan->pixels_in_rows = b.pixels_in_rows;
-    plan->block_pixels = t.block_panels * FC_SPLIT_PANEL;
+    plan->block_pixels = t.block_panels * FC_BF16X3_PANEL;
     plan->block_k = b.block_k;
     plan->tasks = t.tasks;
     plan->threads = (int)t.workers;
@@ -404,7 +404,7 @@ static int serves_bfloat16(const fc_layer *layer) {
     return layer->params.dtype == FC_BF16 || (layer->params.dtype == FC_F32 && layer->params.precision == FC_MEDIUM);
 }
 
-const fc_algorithm fc_algorithm_split = {
+const fc_algorithm fc_algorithm_bf16x3 = {
     .name = "split",
     .needs = "float32 or float16",
     .serves = serves_split,

@@ -164,7 +164,7 @@ static void shift(const void *const *rows, size_t count, size_t bytes, const voi
 }
 
 /* Panel `panel` of a tile whose results begin at c: what its sums begin with, and what is done to them in the end. */
-static void begin_and_end(const direct_job *job, const block *at, size_t panel, fc_rows_block *b) {
+static void begin_and_end(const direct_job *job, const block *at, size_t panel, fc_igemm_block *b) {
     const fc_direct_plan *d = job->d;
     const fc_epilogue *e = job->epilogue;
     const size_t offset = panel * d->weights.width * d->size;
@@ -178,7 +178,7 @@ static void begin_and_end(const direct_job *job, const block *at, size_t panel, 
 }
 
 /* The whole sum of one tile, step by step. */
-static void multiply_tile(const direct_job *job, const fc_pixel_panel *p, fc_rows_block b, const fc_rows_tile *tile) {
+static void multiply_tile(const direct_job *job, const fc_pixel_panel *p, fc_igemm_block b, const fc_igemm_tile *tile) {
     const fc_direct_plan *d = job->d;
     const int relu = job->epilogue->activation == FC_RELU;
     const void *const *next = b.next, *scale = b.scale, *added = b.added, *shifted[FC_MAX_TILE_HEIGHT],
@@ -242,8 +242,8 @@ static void multiply(
     const direct_job *job, const block *at, const fc_pixel_panel *p, size_t panel, const fc_pixel_panel *next) {
     const fc_direct_plan *d = job->d;
     const size_t o = panel * d->weights.width, outs = fc_least((size_t)job->layer->view.dst.c - o, d->weights.width);
-    const fc_rows_tile *tile = panel + 1 == d->weights.panels ? p->narrow : p->tile;
-    fc_rows_block b = {.b = at->weights + panel * at->weights_step,
+    const fc_igemm_tile *tile = panel + 1 == d->weights.panels ? p->narrow : p->tile;
+    fc_igemm_block b = {.b = at->weights + panel * at->weights_step,
         .b_pitch = d->weights_pitch,
         .rows = (size_t)p->count,
         .chain = d->chain,
@@ -277,7 +277,7 @@ static void multiply_panels(const direct_job *job, const block *at, const fc_pix
     const fc_pixel_panel *next) {
     const fc_direct_plan *d = job->d;
     const size_t all = (size_t)job->layer->view.dst.c, width = d->weights.width, step = width * d->size;
-    fc_rows_block b = {
+    fc_igemm_block b = {
         .runs = p->runs,
         .length = p->length,
         .a = (const void *const *)p->table,

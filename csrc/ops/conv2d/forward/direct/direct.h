@@ -9,7 +9,7 @@
 /* Pixels of a block that make a tile, and their part of the table. */
 typedef struct fc_pixel_panel {
     ptrdiff_t count, i, j; /* i, j: of the first pixel, in the block */
-    const fc_rows_tile *tile, *narrow;
+    const fc_igemm_tile *tile, *narrow;
     size_t runs, length, at_once; /* runs of how many elements, runs a step of k */
     const void **table;
     ptrdiff_t y; /* the first pixel's results, in bytes from the block's */
@@ -27,7 +27,7 @@ typedef enum fc_direct_form { FC_DIRECT_PACKED, FC_DIRECT_LATE, FC_DIRECT_UNPACK
 typedef struct fc_direct_plan {
     fc_weight_panels weights;
     size_t vectors, height; /* of the highest tile */
-    const fc_rows_tile *tiles[FC_MAX_TILE_HEIGHT + 1],
+    const fc_igemm_tile *tiles[FC_MAX_TILE_HEIGHT + 1],
         *narrow_tiles[FC_MAX_TILE_HEIGHT + 1]; /* by the number of pixels; for the last panel */
     size_t size;                               /* bytes of an element in the compute type */
     fc_direct_form form;

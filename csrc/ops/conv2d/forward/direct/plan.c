@@ -74,13 +74,13 @@ static void plan_blocks(const fc_layer *layer, fc_direct_plan *d) {
 fc_weight_panels fc_direct_weights(const fc_layer *layer) {
     const fc_dtype dtype = fc_compute_dtype(layer->view.dtype);
     const size_t outs = (size_t)layer->view.dst.c, k = fc_view_k(&layer->view);
-    const fc_rows_tile *tile = fc_rows_tile_for(
-        layer->kernels, dtype, fc_rows_vectors(layer->kernels, dtype, outs), FC_MAX_TILE_HEIGHT);
+    const fc_igemm_tile *tile = fc_igemm_tile_for(
+        layer->kernels, dtype, fc_igemm_vectors(layer->kernels, dtype, outs), FC_MAX_TILE_HEIGHT);
     return (fc_weight_panels){tile->width, fc_parts(outs, tile->width), k, k};
 }
 
-static void find_tiles(const fc_layer *layer, size_t vectors, const fc_rows_tile **by_rows) {
-    for (const fc_rows_tile *tile = fc_rows_tiles(layer->kernels, fc_compute_dtype(layer->view.dtype)); tile->height;
+static void find_tiles(const fc_layer *layer, size_t vectors, const fc_igemm_tile **by_rows) {
+    for (const fc_igemm_tile *tile = fc_igemm_tiles(layer->kernels, fc_compute_dtype(layer->view.dtype)); tile->height;
         tile++)
         for (size_t rows = tile->vectors == vectors ? tile->height : 0; rows; rows--)
             if (!by_rows[rows] || by_rows[rows]->height > tile->height)
@@ -90,7 +90,7 @@ static void find_tiles(const fc_layer *layer, size_t vectors, const fc_rows_tile
 void fc_direct_find_tiles(const fc_layer *layer, fc_direct_plan *d) {
     const size_t rest = (size_t)layer->view.dst.c - (d->weights.panels - 1) * d->weights.width;
     find_tiles(layer, d->vectors, d->tiles);
-    find_tiles(layer, fc_rows_narrowest(layer->kernels, fc_compute_dtype(layer->view.dtype), d->vectors, rest),
+    find_tiles(layer, fc_igemm_narrowest(layer->kernels, fc_compute_dtype(layer->view.dtype), d->vectors, rest),
         d->narrow_tiles);
 }
 
@@ -98,7 +98,7 @@ void fc_direct_find_tiles(const fc_layer *layer, fc_direct_plan *d) {
    few rows that they stay in registers. */
 static size_t height_for(const fc_layer *layer, size_t vectors) {
     enum { IN_REGISTERS = 8, SHORT_K = 64 };
-    const fc_rows_tile *tile = fc_rows_tiles(layer->kernels, fc_compute_dtype(layer->view.dtype));
+    const fc_igemm_tile *tile = fc_igemm_tiles(layer->kernels, fc_compute_dtype(layer->view.dtype));
     const size_t most = vectors == 1 && fc_view_k(&layer->view) > SHORT_K ? IN_REGISTERS : FC_MAX_TILE_HEIGHT;
     while (tile->vectors != vectors || tile->height > most)
         tile++;
@@ -112,7 +112,7 @@ static int meets_panels_once(const fc_layer *layer, const fc_direct_plan *d) {
 
 fc_direct_plan fc_direct_plan_of(const fc_layer *layer, fc_direct_form form) {
     const fc_conv_view *v = &layer->view;
-    const fc_rows_tile *tiles = fc_rows_tiles(layer->kernels, fc_compute_dtype(v->dtype));
+    const fc_igemm_tile *tiles = fc_igemm_tiles(layer->kernels, fc_compute_dtype(v->dtype));
     const size_t lanes = tiles->width / tiles->vectors, k = fc_view_k(v);
     fc_direct_plan d = {
         .form = form, .size = fc_dtype_size(fc_compute_dtype(v->dtype)), .weights = fc_direct_weights(layer)};

@@ -9,9 +9,9 @@ static int serves(const fc_layer *layer) {
     if (!fc_direct_serves(layer) || fc_is_half(v->dtype))
         return 0;
     const fc_weight_panels p = fc_direct_weights(layer);
-    const fc_rows_tile *tile = fc_rows_tiles(layer->kernels, v->dtype);
+    const fc_igemm_tile *tile = fc_igemm_tiles(layer->kernels, v->dtype);
     const size_t lanes = tile->width / tile->vectors, rest = (size_t)v->dst.c - (p.panels - 1) * p.width;
-    return v->dst.c && rest == lanes * fc_rows_narrowest(layer->kernels, v->dtype, p.width / lanes, rest);
+    return v->dst.c && rest == lanes * fc_igemm_narrowest(layer->kernels, v->dtype, p.width / lanes, rest);
 }
 
 /* The kernel's rows lie far apart, in few sets of the caches: each tile of pixels reads them slowly. */

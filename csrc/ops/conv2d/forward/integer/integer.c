@@ -20,22 +20,22 @@ enum {
 };
 
 /* Cycles of a tile over runs of `length` groups of four. */
-static double rows_cycles(const fc_rows_tile *tile, size_t length) {
+static double rows_cycles(const fc_igemm_tile *tile, size_t length) {
     const size_t latency = 5, dots = tile->height * tile->vectors, loads = tile->height + tile->vectors;
     const size_t most = dots > loads ? dots : loads;
     return (double)(most > latency ? most : latency) * (double)length;
 }
 
 /* A matrix unit takes 16 groups at a time: 16 cycles for each 16 columns. */
-static double matrix_cycles(const fc_rows_tile *tile, size_t length) {
+static double matrix_cycles(const fc_igemm_tile *tile, size_t length) {
     return (double)tile->width * (double)fc_parts(length, 16);
 }
 
 /* Takes the cheapest width of `tiles` if it is cheaper than what the form has. */
 static void offer_tiles(
-    fc_integer_form *form, size_t outs, const fc_rows_tile *tiles, double (*cycles)(const fc_rows_tile *, size_t)) {
-    for (const fc_rows_tile *tile = tiles; tile->height;) {
-        const fc_rows_tile *first = tile;
+    fc_integer_form *form, size_t outs, const fc_igemm_tile *tiles, double (*cycles)(const fc_igemm_tile *, size_t)) {
+    for (const fc_igemm_tile *tile = tiles; tile->height;) {
+        const fc_igemm_tile *first = tile;
         while (tile->width == first->width)
             tile++;
         const size_t panels = fc_parts(outs, first->width);
@@ -60,7 +60,7 @@ fc_integer_form fc_integer_choose(const fc_layer *layer) {
     form.length = fc_parts(run, 4);
     const fc_kernels *k = layer->kernels;
     const int b_signed = p->kernel_dtype == FC_I8;
-    offer_tiles(&form, outs, b_signed ? k->rows_u8s8 : k->rows_s8u8, rows_cycles);
+    offer_tiles(&form, outs, b_signed ? k->igemm_u8s8 : k->igemm_s8u8, rows_cycles);
     offer_tiles(&form, outs, b_signed ? k->matrix_u8s8 : k->matrix_s8u8, matrix_cycles);
     return form;
 }
@@ -185,7 +185,7 @@ static void cut_block(const fc_layer *layer, const fc_integer_form *f, fc_intege
 typedef struct pixel_tile {
     ptrdiff_t pixel;
     size_t rows;
-    const fc_rows_tile *tile;
+    const fc_igemm_tile *tile;
     const void **pointers;
 } pixel_tile;
 
@@ -252,8 +252,8 @@ static block find_block(const integer_job *job, size_t task, size_t worker) {
     return at;
 }
 
-static const fc_rows_tile *tile_for(const fc_integer_form *f, size_t rows) {
-    const fc_rows_tile *tile = f->tiles;
+static const fc_igemm_tile *tile_for(const fc_integer_form *f, size_t rows) {
+    const fc_igemm_tile *tile = f->tiles;
     while (tile + 1 < f->tiles + f->tile_count && tile[1].height >= rows)
         tile++;
     return tile;
@@ -285,7 +285,7 @@ static void place_tiles(const integer_job *job, const block *at) {
     pixel_tile *tile = at->tiles;
     for (ptrdiff_t pixel = 0; pixel < at->rows * at->cols; pixel += (ptrdiff_t)tile++->rows) {
         const size_t left = (size_t)(segment - pixel % segment);
-        const fc_rows_tile *kernel = tile_for(job->form, left);
+        const fc_igemm_tile *kernel = tile_for(job->form, left);
         *tile = (pixel_tile){pixel, left < kernel->height ? left : kernel->height, kernel, pointers};
         point_tile(job, at, tile);
         pointers += kernel->height * job->form->runs;
@@ -302,7 +302,7 @@ static void multiply_tile(const integer_job *job, const block *at, const pixel_t
     int32_t *to = job->dst + at->n * dst->n_pitch + at->group * dst->group_pitch +
         (at->row + tile->pixel / at->cols) * dst->h_pitch + (at->col + tile->pixel % at->cols) * dst->w_pitch +
         (ptrdiff_t)o * dst->c_pitch;
-    fc_rows_block b = {.runs = f->runs,
+    fc_igemm_block b = {.runs = f->runs,
         .length = f->length,
         .a = tile->pointers,
         .b = job->packed + task * panel_bytes(f),

@@ -17,7 +17,7 @@ typedef struct fc_staged_axis {
 
 /* What a kernel alone determines: its packed form holds for images of any size. */
 typedef struct fc_integer_form {
-    const fc_rows_tile *tiles;        /* of one width, falling heights */
+    const fc_igemm_tile *tiles;       /* of one width, falling heights */
     size_t tile_count, width, panels; /* output channels of a tile, and tiles to an output pixel */
     size_t runs, length;              /* runs of bytes a window has, and groups of four in a run */
     double pixel_cycles;              /* estimated, for all output channels of a pixel and group */

@@ -68,15 +68,15 @@ static void transform_patches(const winograd_job *job, size_t tile, size_t end, 
 
 /* The micro-kernel's tiles for all tiles of a block but the last few, and for those. */
 typedef struct winograd_heights {
-    const fc_rows_tile *whole, *rest;
+    const fc_igemm_tile *whole, *rest;
 } winograd_heights;
 
 /* Of about equal heights: 16 tiles as 8 and 8 rather than 14 and 2, which would overlap too few FMAs. */
 static winograd_heights heights_for(const winograd_job *job, size_t vectors, size_t tiles) {
-    const size_t highest = fc_rows_tile_for(job->kernels, job->view->dtype, vectors, FC_MAX_TILE_HEIGHT)->height;
+    const size_t highest = fc_igemm_tile_for(job->kernels, job->view->dtype, vectors, FC_MAX_TILE_HEIGHT)->height;
     winograd_heights heights = {
-        fc_rows_tile_for(job->kernels, job->view->dtype, vectors, fc_parts(tiles, fc_parts(tiles, highest))), NULL};
-    heights.rest = fc_rows_tile_for(job->kernels, job->view->dtype, vectors, tiles % heights.whole->height);
+        fc_igemm_tile_for(job->kernels, job->view->dtype, vectors, fc_parts(tiles, fc_parts(tiles, highest))), NULL};
+    heights.rest = fc_igemm_tile_for(job->kernels, job->view->dtype, vectors, tiles % heights.whole->height);
     return heights;
 }
 
@@ -118,7 +118,7 @@ static void multiply_element(const winograd_job *job, size_t e, size_t tiles, co
         for (size_t p = part->p0; p < part->p1; p++) {
             const size_t width = fc_winograd_width(plan, p);
             const winograd_heights *fit = &heights[p + 1 == plan->panels];
-            fc_rows_block block = {
+            fc_igemm_block block = {
                 .runs = 1,
                 .length = fc_least(end - c, plan->step),
                 .chain = plan->chain,
@@ -129,7 +129,7 @@ static void multiply_element(const winograd_job *job, size_t e, size_t tiles, co
                 .accumulate = c > 0,
             };
             for (size_t t = 0; t < tiles; t += block.rows) {
-                const fc_rows_tile *tile = tiles - t < fit->whole->height ? fit->rest : fit->whole;
+                const fc_igemm_tile *tile = tiles - t < fit->whole->height ? fit->rest : fit->whole;
                 block.rows = fc_least(tiles - t, tile->height);
                 block.a = rows + t;
                 block.next = cut->shared && p == part->p0 && t + block.rows < tiles ? rows + t + block.rows : NULL;

@@ -16,7 +16,7 @@ static size_t group_bytes(const fc_winograd_plan *plan) {
     return plan->elements * plan->rows * plan->padded * plan->size;
 }
 
-static size_t lanes_of(const fc_rows_tile *tile) { return tile->width / tile->vectors; }
+static size_t lanes_of(const fc_igemm_tile *tile) { return tile->width / tile->vectors; }
 
 /* Panels of the micro-kernel's widest tile, the last one as narrow as the rest of the channels allows. */
 static void choose_panels(const fc_layer *layer, fc_winograd_plan *plan) {
@@ -25,7 +25,7 @@ static void choose_panels(const fc_layer *layer, fc_winograd_plan *plan) {
     plan->vectors = plan->tiles->vectors;
     plan->panels = (plan->outs + plan->width - 1) / plan->width;
     const size_t rest = plan->outs - (plan->panels - 1) * plan->width;
-    plan->tail_vectors = fc_rows_narrowest(layer->kernels, layer->params.dtype, plan->vectors, rest);
+    plan->tail_vectors = fc_igemm_narrowest(layer->kernels, layer->params.dtype, plan->vectors, rest);
     plan->tail_width = plan->tail_vectors * lanes;
     plan->padded = (plan->panels - 1) * plan->width + plan->tail_width;
 }
@@ -35,7 +35,7 @@ fc_status fc_winograd_plan_of(const fc_layer *layer, int set, fc_winograd_plan *
     size_t u_bytes, bias_bytes;
     *plan = (fc_winograd_plan){
         .set = &sets_of(layer)[set],
-        .tiles = fc_rows_tiles(layer->kernels, layer->params.dtype),
+        .tiles = fc_igemm_tiles(layer->kernels, layer->params.dtype),
         .size = fc_dtype_size(layer->params.dtype),
         .c = (size_t)view->src.c,
         .outs = (size_t)view->dst.c,

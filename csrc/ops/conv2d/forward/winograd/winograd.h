@@ -17,9 +17,9 @@
 /* What the kernel's shape fixes. */
 typedef struct fc_winograd_plan {
     const fc_winograd *set;
-    const fc_rows_tile *tiles; /* the micro-kernel's */
-    size_t size, elements;     /* of a number in bytes; n * n */
-    size_t n, c, outs;         /* c and outs: channels of a group */
+    const fc_igemm_tile *tiles; /* the micro-kernel's */
+    size_t size, elements;      /* of a number in bytes; n * n */
+    size_t n, c, outs;          /* c and outs: channels of a group */
     size_t rows; /* channels that an element of a packed panel has room for: odd, lest elements share sets of L1 */
     size_t step, chain;    /* channels summed in one call of the micro-kernel, and in one register chain of it */
     size_t width, vectors; /* of a whole panel of output channels, elements and vectors */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "kernels/ref/rows.h"
+#include "kernels/ref/igemm.h"
 
 #define ROWS(T, F, WIDE)                                                                     \
-    void fc_ref_rows_##F(const fc_rows_block *block, size_t height) {                        \
+    void fc_ref_igemm_##F(const fc_igemm_block *block, size_t height) {                      \
         const T *b = block->b, *start = block->start;                                        \
         T *c = block->c;                                                                     \
         for (size_t r = 0; r < block->rows; r++)                                             \

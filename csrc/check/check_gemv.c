@@ -2,15 +2,14 @@
 #include <string.h>
 
 #include "check/check.h"
-#include "kernels/ref/row_sums.h"
+#include "kernels/ref/gemv.h"
 
 /* Gaps between rows, which in c must keep their bytes. */
-#define CHECK_ROW_SUMS(T, F, EPSILON)                                                                                  \
-    static void check_case_##F(                                                                                        \
-        fc_row_sums_fn *run, const char *isa, size_t rows, size_t cols, size_t depth, size_t gap) {                    \
+#define CHECK_GEMV(T, F, EPSILON)                                                                                      \
+    static void check_case_##F(fc_gemv_fn *run, const char *isa, size_t rows, size_t cols, size_t depth, size_t gap) { \
         const size_t shift = sizeof(T) * gap, pitch = cols + gap;                                                      \
         const int accumulate = (int)check_random_below(2), b_far = (int)check_random_below(2);                         \
-        check_case("row_sums_" #F, isa, "%zu rows, %zu cols, depth %zu, gap %zu, accumulate %d, far %d", rows, cols,   \
+        check_case("gemv_" #F, isa, "%zu rows, %zu cols, depth %zu, gap %zu, accumulate %d, far %d", rows, cols,       \
             depth, gap, accumulate, b_far);                                                                            \
         check_buffer a = check_alloc(((rows - 1) * (depth + gap) + depth) * sizeof(T), shift);                         \
         check_buffer b = check_alloc(((depth - 1) * pitch + cols) * sizeof(T), shift);                                 \
@@ -19,10 +18,10 @@
         check_fill_##F((T *)b.data, b.bytes / sizeof(T));                                                              \
         check_fill_##F((T *)c.data, c.bytes / sizeof(T));                                                              \
         memcpy(want.data, c.data, c.bytes);                                                                            \
-        fc_row_sums block = {rows, cols, depth, a.data, depth + gap, b.data, pitch, c.data, pitch, accumulate, b_far}; \
+        fc_gemv block = {rows, cols, depth, a.data, depth + gap, b.data, pitch, c.data, pitch, accumulate, b_far};     \
         run(&block);                                                                                                   \
         block.c = want.data;                                                                                           \
-        fc_ref_row_sums_##F(&block);                                                                                   \
+        fc_ref_gemv_##F(&block);                                                                                       \
         check_close_##F((T *)c.data, (T *)want.data, c.bytes / sizeof(T), EPSILON, 2 * ((double)depth + 2));           \
         check_guards(&a);                                                                                              \
         check_guards(&b);                                                                                              \
@@ -32,16 +31,16 @@
         check_free(&c);                                                                                                \
         check_free(&want);                                                                                             \
     }
-CHECK_ROW_SUMS(float, f32, 0x1p-24)
-CHECK_ROW_SUMS(double, f64, 0x1p-53)
+CHECK_GEMV(float, f32, 0x1p-24)
+CHECK_GEMV(double, f64, 0x1p-53)
 
-void check_row_sums(const fc_kernels *kernels, const char *isa) {
+void check_gemv(const fc_kernels *kernels, const char *isa) {
     static const size_t sizes[] = {1, 2, 7, 8, 9, 16, 24, 31, 32, 33, 49, 100}, depths[] = {1, 3, 4, 7, 8, 12, 15, 40};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (size_t k = 0; k < sizeof depths / sizeof *depths; k++) {
             check_case_f32(
-                kernels->row_sums_f32, isa, 1 + check_random_below(17), sizes[i], depths[k], check_random_below(4));
+                kernels->gemv_f32, isa, 1 + check_random_below(17), sizes[i], depths[k], check_random_below(4));
             check_case_f64(
-                kernels->row_sums_f64, isa, 1 + check_random_below(17), sizes[i], depths[k], check_random_below(4));
+                kernels->gemv_f64, isa, 1 + check_random_below(17), sizes[i], depths[k], check_random_below(4));
         }
 }

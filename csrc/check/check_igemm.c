@@ -3,19 +3,19 @@
 #include <string.h>
 
 #include "check/check.h"
-#include "kernels/ref/rows.h"
+#include "kernels/ref/igemm.h"
 
-typedef struct rows_run {
-    fc_rows_fn *run;
-    fc_rows_block block;
-} rows_run;
+typedef struct igemm_run {
+    fc_igemm_fn *run;
+    fc_igemm_block block;
+} igemm_run;
 
 static void run_rows(void *context) {
-    const rows_run *r = context;
+    const igemm_run *r = context;
     r->run(&r->block);
 }
 
-static void bench_tile(const fc_rows_tile *tile, size_t size, const char *isa) {
+static void bench_tile(const fc_igemm_tile *tile, size_t size, const char *isa) {
     enum { RUNS = 1, LENGTH = 256 };
     char words[64];
     check_buffer a = check_alloc(LENGTH * tile->height * size, 0), b = check_alloc(LENGTH * tile->width * size, 0),
@@ -25,7 +25,7 @@ static void bench_tile(const fc_rows_tile *tile, size_t size, const char *isa) {
     memset(b.data, 0, b.bytes);
     for (size_t r = 0; r < tile->height; r++)
         rows[r] = a.data + r * LENGTH * size;
-    rows_run run = {tile->run,
+    igemm_run run = {tile->run,
         {.runs = RUNS,
             .length = LENGTH,
             .a = rows,
@@ -36,21 +36,21 @@ static void bench_tile(const fc_rows_tile *tile, size_t size, const char *isa) {
             .rows = tile->height,
             .cols = tile->width}};
     snprintf(words, sizeof words, "%zux%zu k %d", tile->height, tile->width, RUNS * LENGTH);
-    check_time(size == 4 ? "rows_f32" : "rows_f64", isa, words, run_rows, &run,
+    check_time(size == 4 ? "igemm_f32" : "igemm_f64", isa, words, run_rows, &run,
         2.0 * RUNS * LENGTH * (double)(tile->height * tile->width), "GFLOP/s");
     check_free(&a);
     check_free(&b);
     check_free(&c);
 }
 
-typedef struct rows_case {
+typedef struct igemm_case {
     size_t runs, length, rows, cols, gap;
     int started, accumulate, scaled, added, relu;
-} rows_case;
+} igemm_case;
 
 /* Rows that overlap and lie anywhere, gaps in c that must keep their bytes. */
 #define CHECK_ROWS(T, F, EPSILON)                                                                                   \
-    static void check_case_##F(const fc_rows_tile *tile, const char *isa, const rows_case *x) {                     \
+    static void check_case_##F(const fc_igemm_tile *tile, const char *isa, const igemm_case *x) {                   \
         const size_t shift = sizeof(T) * (x->gap % 3), pitch = tile->width + x->gap, k = x->runs * x->length;       \
         check_case("rows_" #F, isa,                                                                                 \
             "%zux%zu runs %zu of %zu, %zu rows, %zu cols, gap %zu, start %d accumulate %d scale %d add %d relu %d", \
@@ -73,7 +73,7 @@ typedef struct rows_case {
         check_fill_##F((T *)scale.data, tile->width);                                                               \
         check_fill_##F((T *)added.data, added.bytes / sizeof(T));                                                   \
         memcpy(want.data, c.data, c.bytes);                                                                         \
-        fc_rows_block block = {.runs = x->runs,                                                                     \
+        fc_igemm_block block = {.runs = x->runs,                                                                    \
             .length = x->length,                                                                                    \
             .a = rows,                                                                                              \
             .b = b.data,                                                                                            \
@@ -94,7 +94,7 @@ typedef struct rows_case {
             .added_pitch = x->cols + 3};                                                                            \
         tile->run(&block);                                                                                          \
         block.c = want.data;                                                                                        \
-        fc_ref_rows_##F(&block, tile->height);                                                                      \
+        fc_ref_igemm_##F(&block, tile->height);                                                                     \
         check_close_##F((T *)c.data, (T *)want.data, c.bytes / sizeof(T), EPSILON, 2 * ((double)k + 5));            \
         check_guards(&added);                                                                                       \
         check_guards(&c);                                                                                           \
@@ -109,10 +109,10 @@ typedef struct rows_case {
 CHECK_ROWS(float, f32, 0x1p-24)
 CHECK_ROWS(double, f64, 0x1p-53)
 
-static rows_case any_case(const fc_rows_tile *tile, size_t i) {
+static igemm_case any_case(const fc_igemm_tile *tile, size_t i) {
     static const size_t lengths[] = {0, 1, 2, 3, 4, 5, 9, 16, 33, 150};
     const size_t n = sizeof lengths / sizeof *lengths;
-    return (rows_case){.runs = 1 + i % 4,
+    return (igemm_case){.runs = 1 + i % 4,
         .length = lengths[i % n],
         .rows = i % 3 ? 1 + check_random_below(tile->height) : tile->height,
         .cols = i % 2 ? 1 + check_random_below(tile->width) : tile->width,
@@ -124,20 +124,20 @@ static rows_case any_case(const fc_rows_tile *tile, size_t i) {
         .relu = i / 5 % 2};
 }
 
-void check_rows(const fc_kernels *kernels, const char *isa) {
+void check_igemm(const fc_kernels *kernels, const char *isa) {
     enum { CASES = 60 };
-    for (const fc_rows_tile *tile = kernels->rows_f32; tile->height; tile++) {
+    for (const fc_igemm_tile *tile = kernels->igemm_f32; tile->height; tile++) {
         check_true(tile->height <= FC_MAX_TILE_HEIGHT, "tile higher than the limit in types.h");
         for (size_t i = 0; i < CASES; i++) {
-            const rows_case x = any_case(tile, i);
+            const igemm_case x = any_case(tile, i);
             check_case_f32(tile, isa, &x);
         }
         if (check_benching())
             bench_tile(tile, 4, isa);
     }
-    for (const fc_rows_tile *tile = kernels->rows_f64; tile->height; tile++) {
+    for (const fc_igemm_tile *tile = kernels->igemm_f64; tile->height; tile++) {
         for (size_t i = 0; i < CASES; i++) {
-            const rows_case x = any_case(tile, i);
+            const igemm_case x = any_case(tile, i);
             check_case_f64(tile, isa, &x);
         }
         if (check_benching())

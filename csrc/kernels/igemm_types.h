@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The type of the micro-kernels that read rows where they lie; the contract of types.h holds. */
-#ifndef FC_KERNELS_ROWS_TYPES_H
-#define FC_KERNELS_ROWS_TYPES_H
+#ifndef FC_KERNELS_IGEMM_TYPES_H
+#define FC_KERNELS_IGEMM_TYPES_H
 
 #include <stddef.h>
 
@@ -18,7 +18,7 @@
  * which the chains' sums are added up; 0 for FC_CHAIN. far: 1 where c and what is added are in no near cache; b_far: 1
  * where b is not; next: NULL, or `height` runs that will be read soon. They are asked for bit by bit meanwhile.
  */
-typedef struct fc_rows_block {
+typedef struct fc_igemm_block {
     size_t runs, length;
     const void *const *a;
     const void *b;
@@ -31,15 +31,15 @@ typedef struct fc_rows_block {
     const void *const *next;
     const void *scale, *shift, *added;
     size_t added_pitch;
-} fc_rows_block;
-typedef void fc_rows_fn(const fc_rows_block *block);
-typedef struct fc_rows_tile {
+} fc_igemm_block;
+typedef void fc_igemm_fn(const fc_igemm_block *block);
+typedef struct fc_igemm_tile {
     size_t height, width, vectors;
-    fc_rows_fn *run;
-} fc_rows_tile;
-enum { FC_ROWS_TILES = 16, FC_MAX_TILE_HEIGHT = 16 };
+    fc_igemm_fn *run;
+} fc_igemm_tile;
+enum { FC_IGEMM_TILES = 16, FC_MAX_TILE_HEIGHT = 16 };
 /*
- * In rows_u8s8, rows_s8u8, matrix_u8s8 and matrix_s8u8 `length` counts groups of four bytes, c and start are int32_t,
+ * In igemm_u8s8, igemm_s8u8, matrix_u8s8 and matrix_s8u8 `length` counts groups of four bytes, c and start are int32_t,
  * and with b[..][j] four bytes too
  *
  *     c[r * c_pitch + j] = start[j] + sum over t < runs, i < length, l < 4 of a[t * height + r][4 * i + l] * b[(t *

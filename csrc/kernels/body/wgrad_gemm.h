@@ -5,9 +5,9 @@
  * tile. Pixels lie far apart, where the processor's own prefetching sees no stream: they are asked for a few steps
  * ahead.
  */
-#define OUTER_KERNEL(ROWS, VECTORS)                                                                     \
-    static inline __attribute__((always_inline)) void TYPED(outer_sum_##ROWS##x##VECTORS)(              \
-        const fc_outer_block *g, const int whole) {                                                     \
+#define WGRAD_GEMM_KERNEL(ROWS, VECTORS)                                                                \
+    static inline __attribute__((always_inline)) void TYPED(wgrad_gemm_sum_##ROWS##x##VECTORS)(         \
+        const fc_wgrad_gemm_block *g, const int whole) {                                                \
         enum { AHEAD = 12 };                                                                            \
         const size_t last = g->outs - (VECTORS - 1) * LANES;                                            \
         T *c = g->c;                                                                                    \
@@ -46,19 +46,19 @@
             V(store)(to, g->accumulate ? V(add)(V(load)(to), sum[r][j]) : sum[r][j]);                   \
         }                                                                                               \
     }                                                                                                   \
-    static void TYPED(outer_##ROWS##x##VECTORS)(const fc_outer_block *g) {                              \
+    static void TYPED(wgrad_gemm_##ROWS##x##VECTORS)(const fc_wgrad_gemm_block *g) {                    \
         if (g->outs == VECTORS * LANES)                                                                 \
-            TYPED(outer_sum_##ROWS##x##VECTORS)(g, 1);                                                  \
+            TYPED(wgrad_gemm_sum_##ROWS##x##VECTORS)(g, 1);                                             \
         else                                                                                            \
-            TYPED(outer_sum_##ROWS##x##VECTORS)(g, 0);                                                  \
+            TYPED(wgrad_gemm_sum_##ROWS##x##VECTORS)(g, 0);                                             \
     }
-OUTER_SHAPES(OUTER_KERNEL)
-#undef OUTER_KERNEL
+WGRAD_GEMM_SHAPES(WGRAD_GEMM_KERNEL)
+#undef WGRAD_GEMM_KERNEL
 
-static void TYPED(outer)(fc_outer_tile *tiles) {
-#define OUTER_ROW(ROWS, VECTORS) \
-    *tiles++ = (fc_outer_tile){ROWS, VECTORS * LANES, VECTORS, TYPED(outer_##ROWS##x##VECTORS)};
-    OUTER_SHAPES(OUTER_ROW)
-#undef OUTER_ROW
-    *tiles = (fc_outer_tile){0};
+static void TYPED(wgrad_gemm)(fc_wgrad_gemm_tile *tiles) {
+#define WGRAD_GEMM_ROW(ROWS, VECTORS) \
+    *tiles++ = (fc_wgrad_gemm_tile){ROWS, VECTORS * LANES, VECTORS, TYPED(wgrad_gemm_##ROWS##x##VECTORS)};
+    WGRAD_GEMM_SHAPES(WGRAD_GEMM_ROW)
+#undef WGRAD_GEMM_ROW
+    *tiles = (fc_wgrad_gemm_tile){0};
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "kernels/ref/row_sums.h"
+#include "kernels/ref/gemv.h"
 
-#define ROW_SUMS(T, F, WIDE)                                                                                    \
-    void fc_ref_row_sums_##F(const fc_row_sums *g) {                                                            \
+#define GEMV(T, F, WIDE)                                                                                        \
+    void fc_ref_gemv_##F(const fc_gemv *g) {                                                                    \
         for (size_t r = 0; r < g->rows; r++)                                                                    \
             for (size_t j = 0; j < g->cols; j++) {                                                              \
                 T *c = (T *)g->c + r * g->c_pitch + j;                                                          \
@@ -12,5 +12,5 @@
                 *c = (T)sum;                                                                                    \
             }                                                                                                   \
     }
-ROW_SUMS(float, f32, double)
-ROW_SUMS(double, f64, long double)
+GEMV(float, f32, double)
+GEMV(double, f64, long double)

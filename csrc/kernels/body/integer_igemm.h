@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* rows.h for bytes: four of a row and four of each column at a step, summed in 32 bits. */
-static inline void ROWS_B8(_store)(int32_t *row, vi32 sum, size_t at, const fc_rows_block *block) {
+static inline void IGEMM_B8(_store)(int32_t *row, vi32 sum, size_t at, const fc_igemm_block *block) {
     const size_t n = block->cols > at ? block->cols - at : 0;
     if (block->accumulate)
         sum = vi32_add(n >= VI32_LANES ? vi32_load(row + at) : vi32_load_n(row + at, n), sum);
@@ -12,8 +12,8 @@ static inline void ROWS_B8(_store)(int32_t *row, vi32 sum, size_t at, const fc_r
         vi32_store_n(row + at, sum, n);
 }
 
-#define ROWS_KERNEL(HEIGHT, VECTORS)                                                                                  \
-    static void ROWS_B8(_##HEIGHT##x##VECTORS)(const fc_rows_block *block) {                                          \
+#define IGEMM_KERNEL(HEIGHT, VECTORS)                                                                                 \
+    static void IGEMM_B8(_##HEIGHT##x##VECTORS)(const fc_igemm_block *block) {                                        \
         const char *const *a = (const char *const *)block->a;                                                         \
         const int32_t *b = block->b, *start = block->start;                                                           \
         int32_t *c = block->c;                                                                                        \
@@ -31,21 +31,21 @@ static inline void ROWS_B8(_store)(int32_t *row, vi32 sum, size_t at, const fc_r
                     memcpy(&four, a[r] + 4 * i, sizeof four);                                                         \
                     vi32 row = vi32_set1(four);                                                                       \
                     _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                         \
-                        sum[r][j] = ROWS_DOT(sum[r][j], row, columns[j]);                                             \
+                        sum[r][j] = IGEMM_DOT(sum[r][j], row, columns[j]);                                            \
                 }                                                                                                     \
             }                                                                                                         \
         _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++) if ((size_t)r < block->rows)                        \
             _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                                 \
-                ROWS_B8(_store)(c + (size_t)r * block->c_pitch, sum[r][j], j * VI32_LANES, block);                    \
+                IGEMM_B8(_store)(c + (size_t)r * block->c_pitch, sum[r][j], j * VI32_LANES, block);                   \
     }
 
-ROWS_B8_SHAPES(ROWS_KERNEL)
-#undef ROWS_KERNEL
+IGEMM_B8_SHAPES(IGEMM_KERNEL)
+#undef IGEMM_KERNEL
 
-static void ROWS_B8()(fc_rows_tile *tiles) {
-#define ROWS_ROW(HEIGHT, VECTORS) \
-    *tiles++ = (fc_rows_tile){HEIGHT, VECTORS * VI32_LANES, VECTORS, ROWS_B8(_##HEIGHT##x##VECTORS)};
-    ROWS_B8_SHAPES(ROWS_ROW)
-#undef ROWS_ROW
-    *tiles = (fc_rows_tile){0};
+static void IGEMM_B8()(fc_igemm_tile *tiles) {
+#define IGEMM_ROW(HEIGHT, VECTORS) \
+    *tiles++ = (fc_igemm_tile){HEIGHT, VECTORS * VI32_LANES, VECTORS, IGEMM_B8(_##HEIGHT##x##VECTORS)};
+    IGEMM_B8_SHAPES(IGEMM_ROW)
+#undef IGEMM_ROW
+    *tiles = (fc_igemm_tile){0};
 }

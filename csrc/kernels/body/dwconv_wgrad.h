@@ -3,9 +3,9 @@
  * The reduction of the depthwise kernel's gradient: channels are lanes, and a few vectors of them under a few taps of a
  * row are open at a time, so that a pixel's channels are read together.
  */
-#define TAP_SUMS(TAPS, VECTORS)                                                                                \
-    static inline __attribute__((always_inline)) void TYPED(tap_sums_##TAPS)(                                  \
-        const fc_tap_sums *g, size_t tap, size_t c, size_t n, const int vectors, const int whole) {            \
+#define DWCONV_WGRAD(TAPS, VECTORS)                                                                            \
+    static inline __attribute__((always_inline)) void TYPED(dwconv_wgrad_##TAPS)(                              \
+        const fc_dwconv_wgrad *g, size_t tap, size_t c, size_t n, const int vectors, const int whole) {        \
         VEC sum[TAPS][VECTORS];                                                                                \
         CHAIN_PARTS(TAPS, VECTORS, FC_CHAIN);                                                                  \
         _Pragma("GCC unroll 8") for (int t = 0; t < TAPS; t++)                                                 \
@@ -37,32 +37,32 @@
                 V(store_n)(to, sum[t][v], n);                                                                  \
         }                                                                                                      \
     }                                                                                                          \
-    static void TYPED(tap_sums_of_##TAPS)(const fc_tap_sums *g, size_t tap) {                                  \
+    static void TYPED(dwconv_wgrad_of_##TAPS)(const fc_dwconv_wgrad *g, size_t tap) {                          \
         size_t c = 0;                                                                                          \
         for (; c + VECTORS * LANES <= g->channels; c += VECTORS * LANES)                                       \
-            TYPED(tap_sums_##TAPS)(g, tap, c, LANES, VECTORS, 1);                                              \
+            TYPED(dwconv_wgrad_##TAPS)(g, tap, c, LANES, VECTORS, 1);                                          \
         for (; c + LANES <= g->channels; c += LANES)                                                           \
-            TYPED(tap_sums_##TAPS)(g, tap, c, LANES, 1, 1);                                                    \
+            TYPED(dwconv_wgrad_##TAPS)(g, tap, c, LANES, 1, 1);                                                \
         if (c < g->channels)                                                                                   \
-            TYPED(tap_sums_##TAPS)(g, tap, c, g->channels - c, 1, 0);                                          \
+            TYPED(dwconv_wgrad_##TAPS)(g, tap, c, g->channels - c, 1, 0);                                      \
     }
 #if VEC_REGISTERS < 32
-TAP_SUMS(5, 2)
-TAP_SUMS(3, 2)
-TAP_SUMS(1, 4)
+DWCONV_WGRAD(5, 2)
+DWCONV_WGRAD(3, 2)
+DWCONV_WGRAD(1, 4)
 #else
-TAP_SUMS(5, 4)
-TAP_SUMS(3, 4)
-TAP_SUMS(1, 4)
+DWCONV_WGRAD(5, 4)
+DWCONV_WGRAD(3, 4)
+DWCONV_WGRAD(1, 4)
 #endif
-#undef TAP_SUMS
+#undef DWCONV_WGRAD
 
-static void TYPED(tap_sums)(const fc_tap_sums *g) {
+static void TYPED(dwconv_wgrad)(const fc_dwconv_wgrad *g) {
     size_t tap = 0;
     for (; tap + 5 <= g->taps; tap += 5)
-        TYPED(tap_sums_of_5)(g, tap);
+        TYPED(dwconv_wgrad_of_5)(g, tap);
     for (; tap + 3 <= g->taps; tap += 3)
-        TYPED(tap_sums_of_3)(g, tap);
+        TYPED(dwconv_wgrad_of_3)(g, tap);
     for (; tap < g->taps; tap++)
-        TYPED(tap_sums_of_1)(g, tap);
+        TYPED(dwconv_wgrad_of_1)(g, tap);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Splitting float into planes of bfloat16, and the product of split panels in vector words. */
 static inline void FC_NAME(store_planes)(uint16_t *dst, size_t planes, vf32 a, vf32 b) {
-    for (size_t p = 0; p < planes; p++, dst += FC_SPLIT_TILE) {
+    for (size_t p = 0; p < planes; p++, dst += FC_BF16X3_TILE) {
         vf32 a_part = p == 2 ? a : vf32_bf16_round(a), b_part = p == 2 ? b : vf32_bf16_round(b);
         vf32_store((float *)dst, vf32_bf16_join(a_part, b_part));
         a = vf32_sub(a, a_part);
@@ -28,16 +28,16 @@ static inline __attribute__((always_inline)) vf32 FC_NAME(load_as)(fc_dtype dtyp
 }
 
 static inline __attribute__((always_inline)) int FC_NAME(split_planes)(
-    const fc_split_source *s, fc_dtype dtype, size_t planes) {
+    const fc_bf16x3_source *s, fc_dtype dtype, size_t planes) {
     const uint32_t none = 0xffffffffu;
     float lowest;
     memcpy(&lowest, &none, sizeof lowest);
     vf32 top = vf32_set1(0), low = vf32_set1(lowest);
     for (size_t t = 0; t < s->tiles; t++)
-        for (size_t r = 0; r < FC_SPLIT_ROWS; r++) {
+        for (size_t r = 0; r < FC_BF16X3_ROWS; r++) {
             const size_t row = t * s->tile_pitch + r * s->row_pitch;
-            uint16_t *dst = s->dst + (t * planes * FC_SPLIT_ROWS + r) * FC_SPLIT_K;
-            for (size_t i = 0; i < FC_SPLIT_ROWS; i += VF32_LANES) {
+            uint16_t *dst = s->dst + (t * planes * FC_BF16X3_ROWS + r) * FC_BF16X3_K;
+            for (size_t i = 0; i < FC_BF16X3_ROWS; i += VF32_LANES) {
                 vf32 a = FC_NAME(load_as)(dtype, s->src, row + i),
                      b = FC_NAME(load_as)(dtype, s->src, row + s->pair_pitch + i);
                 top = vf32_most(vf32_most(top, a), b);
@@ -48,7 +48,7 @@ static inline __attribute__((always_inline)) int FC_NAME(split_planes)(
     return FC_NAME(out_of_range)(top, low);
 }
 
-static int FC_NAME(split_rows)(const fc_split_source *s) {
+static int FC_NAME(bf16x3_rows)(const fc_bf16x3_source *s) {
     if (s->dtype != FC_F32)
         return s->dtype == FC_F16 ? FC_NAME(split_planes)(s, FC_F16, 2) : FC_NAME(split_planes)(s, FC_BF16, 1);
     return s->planes == 1 ? FC_NAME(split_planes)(s, FC_F32, 1)
@@ -57,14 +57,14 @@ static int FC_NAME(split_rows)(const fc_split_source *s) {
 }
 
 #if defined(VEC_TILES)
-#include "kernels/body/split_tiles.h"
+#include "kernels/body/bf16x3_tiles.h"
 #else
-/* The register block: SPLIT_HEIGHT rows of a left panel times 1 or SPLIT_PANELS right panels. */
+/* The register block: BF16X3_HEIGHT rows of a left panel times 1 or BF16X3_PANELS right panels. */
 enum {
-    SPLIT_PANELS = (int)VF32_LANES == (int)FC_SPLIT_ROWS ? 2 : 1,
-    SPLIT_VECTORS = (int)FC_SPLIT_ROWS / (int)VF32_LANES,
-    SPLIT_WIDTH = SPLIT_PANELS * SPLIT_VECTORS,
-    SPLIT_HEIGHT = SPLIT_WIDTH > VEC_REGISTERS / 4 ? 1 : VEC_REGISTERS / 2 / SPLIT_WIDTH
+    BF16X3_PANELS = (int)VF32_LANES == (int)FC_BF16X3_ROWS ? 2 : 1,
+    BF16X3_VECTORS = (int)FC_BF16X3_ROWS / (int)VF32_LANES,
+    BF16X3_WIDTH = BF16X3_PANELS * BF16X3_VECTORS,
+    BF16X3_HEIGHT = BF16X3_WIDTH > VEC_REGISTERS / 4 ? 1 : VEC_REGISTERS / 2 / BF16X3_WIDTH
 };
 
 static inline vf32 FC_NAME(broadcast_pair)(const uint16_t *pair) {
@@ -75,54 +75,54 @@ static inline vf32 FC_NAME(broadcast_pair)(const uint16_t *pair) {
 
 /* Adds tile a (from its row of the block on) times the tiles b of `panels` panels. */
 static inline __attribute__((always_inline)) void FC_NAME(split_step)(
-    const uint16_t *a, const uint16_t *b, size_t right_pitch, int panels, vf32 (*sum)[SPLIT_WIDTH]) {
-    for (size_t i = 0; i < FC_SPLIT_ROWS; i++, a += 2, b += FC_SPLIT_K) {
-        vf32 right[SPLIT_WIDTH];
-        _Pragma("GCC unroll 16") for (int v = 0; v < panels * SPLIT_VECTORS; v++) right[v] = vf32_load(
-            (const float *)(b + (size_t)(v / SPLIT_VECTORS) * right_pitch + v % SPLIT_VECTORS * 2 * VF32_LANES));
-        _Pragma("GCC unroll 16") for (int r = 0; r < SPLIT_HEIGHT; r++) {
-            vf32 left = FC_NAME(broadcast_pair)(a + r * FC_SPLIT_K);
-            _Pragma("GCC unroll 16") for (int v = 0; v < panels * SPLIT_VECTORS; v++)
+    const uint16_t *a, const uint16_t *b, size_t right_pitch, int panels, vf32 (*sum)[BF16X3_WIDTH]) {
+    for (size_t i = 0; i < FC_BF16X3_ROWS; i++, a += 2, b += FC_BF16X3_K) {
+        vf32 right[BF16X3_WIDTH];
+        _Pragma("GCC unroll 16") for (int v = 0; v < panels * BF16X3_VECTORS; v++) right[v] = vf32_load(
+            (const float *)(b + (size_t)(v / BF16X3_VECTORS) * right_pitch + v % BF16X3_VECTORS * 2 * VF32_LANES));
+        _Pragma("GCC unroll 16") for (int r = 0; r < BF16X3_HEIGHT; r++) {
+            vf32 left = FC_NAME(broadcast_pair)(a + r * FC_BF16X3_K);
+            _Pragma("GCC unroll 16") for (int v = 0; v < panels * BF16X3_VECTORS; v++)
                 sum[r][v] = vf32_dot_bf16(sum[r][v], left, right[v]);
         }
     }
 }
 
 static inline __attribute__((always_inline)) void FC_NAME(split_rows_of_block)(
-    const fc_split_block *s, const uint16_t *a, const uint16_t *b, float *c, int panels) {
-    vf32 sum[SPLIT_HEIGHT][SPLIT_WIDTH];
-    _Pragma("GCC unroll 16") for (int r = 0; r < SPLIT_HEIGHT; r++)
-        _Pragma("GCC unroll 16") for (int v = 0; v < panels * SPLIT_VECTORS; v++) sum[r][v] = vf32_set1(0);
-    for (size_t t = 0; t < s->tiles; t++, a += s->planes * FC_SPLIT_TILE, b += s->planes * FC_SPLIT_TILE)
+    const fc_bf16x3_block *s, const uint16_t *a, const uint16_t *b, float *c, int panels) {
+    vf32 sum[BF16X3_HEIGHT][BF16X3_WIDTH];
+    _Pragma("GCC unroll 16") for (int r = 0; r < BF16X3_HEIGHT; r++)
+        _Pragma("GCC unroll 16") for (int v = 0; v < panels * BF16X3_VECTORS; v++) sum[r][v] = vf32_set1(0);
+    for (size_t t = 0; t < s->tiles; t++, a += s->planes * FC_BF16X3_TILE, b += s->planes * FC_BF16X3_TILE)
         for (size_t order = s->planes; order-- > 0;) /* the smallest products first */
             for (size_t p = 0; p <= order; p++)
                 FC_NAME(split_step)(
-                    a + p * FC_SPLIT_TILE, b + (order - p) * FC_SPLIT_TILE, s->right_pitch, panels, sum);
-    _Pragma("GCC unroll 16") for (int r = 0; r < SPLIT_HEIGHT; r++)
-        _Pragma("GCC unroll 16") for (int v = 0; v < panels * SPLIT_VECTORS; v++) {
+                    a + p * FC_BF16X3_TILE, b + (order - p) * FC_BF16X3_TILE, s->right_pitch, panels, sum);
+    _Pragma("GCC unroll 16") for (int r = 0; r < BF16X3_HEIGHT; r++)
+        _Pragma("GCC unroll 16") for (int v = 0; v < panels * BF16X3_VECTORS; v++) {
         float *to = c + (size_t)r * s->c_pitch + v * VF32_LANES;
         vf32_store(to, s->accumulate ? vf32_add(vf32_load(to), sum[r][v]) : sum[r][v]);
     }
 }
 
-static void FC_NAME(split_product)(const fc_split_block *s) {
-    for (size_t j = 0; j < s->right_panels; j += SPLIT_PANELS)
+static void FC_NAME(split_product)(const fc_bf16x3_block *s) {
+    for (size_t j = 0; j < s->right_panels; j += BF16X3_PANELS)
         for (size_t i = 0; i < s->left_panels; i++)
-            for (size_t r = 0; r < FC_SPLIT_ROWS; r += SPLIT_HEIGHT) {
-                const uint16_t *a = s->left + i * s->left_pitch + r * FC_SPLIT_K, *b = s->right + j * s->right_pitch;
-                float *c = s->c + (i * FC_SPLIT_ROWS + r) * s->c_pitch + j * FC_SPLIT_ROWS;
-                if (j + SPLIT_PANELS <= s->right_panels)
-                    FC_NAME(split_rows_of_block)(s, a, b, c, SPLIT_PANELS);
+            for (size_t r = 0; r < FC_BF16X3_ROWS; r += BF16X3_HEIGHT) {
+                const uint16_t *a = s->left + i * s->left_pitch + r * FC_BF16X3_K, *b = s->right + j * s->right_pitch;
+                float *c = s->c + (i * FC_BF16X3_ROWS + r) * s->c_pitch + j * FC_BF16X3_ROWS;
+                if (j + BF16X3_PANELS <= s->right_panels)
+                    FC_NAME(split_rows_of_block)(s, a, b, c, BF16X3_PANELS);
                 else
                     FC_NAME(split_rows_of_block)(s, a, b, c, 1);
             }
 }
 
-static void FC_NAME(split_gemm)(fc_split_gemm *gemm) {
+static void FC_NAME(bf16x3_gemm)(fc_bf16x3_gemm *gemm) {
 #if defined(VEC_DOTS_BF16)
-    *gemm = (fc_split_gemm){2 * VF32_LANES, FC_NAME(split_product)};
+    *gemm = (fc_bf16x3_gemm){2 * VF32_LANES, FC_NAME(split_product)};
 #else
-    *gemm = (fc_split_gemm){0.8 * VF32_LANES, FC_NAME(split_product)};
+    *gemm = (fc_bf16x3_gemm){0.8 * VF32_LANES, FC_NAME(split_product)};
 #endif
 }
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The type of the kernel that adds up rows of a matrix; the contract of types.h holds. */
-#ifndef FC_KERNELS_ROW_SUM_TYPES_H
-#define FC_KERNELS_ROW_SUM_TYPES_H
+#ifndef FC_KERNELS_GEMV_TYPES_H
+#define FC_KERNELS_GEMV_TYPES_H
 
 #include <stddef.h>
 
@@ -13,7 +13,7 @@
  * each such group. b_far: 1 where b is in no cache, nor worth a place in one: it is asked for ahead, past the outer
  * caches.
  */
-typedef struct fc_row_sums {
+typedef struct fc_gemv {
     size_t rows, cols, depth;
     const void *a;
     size_t a_pitch;
@@ -22,8 +22,8 @@ typedef struct fc_row_sums {
     void *c;
     size_t c_pitch;
     int accumulate, b_far;
-} fc_row_sums;
-typedef void fc_row_sums_fn(const fc_row_sums *block);
-enum { FC_ROW_SUMS_DEPTH = 8 }; /* a multiple of the rows that any instruction set reads side by side */
+} fc_gemv;
+typedef void fc_gemv_fn(const fc_gemv *block);
+enum { FC_GEMV_DEPTH = 8 }; /* a multiple of the rows that any instruction set reads side by side */
 
 #endif

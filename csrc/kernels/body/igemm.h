@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The micro-kernel on rows that lie anywhere: nothing is packed but b. Runs of pointers, one a row and a tap, are the
+ * indirection of Dukhan, "The Indirect Convolution Algorithm" (2019). The order of additions is that of t, then i, in
+ * chains (chain.h), whatever the tile.
+ */
+static inline VEC TYPED(igemm_relu)(VEC x) { return V(add)(V(max)(V(set1)(0), x), V(set1)(0)); } /* -0 becomes 0 */
+
+/* One vector of a tile that lacks rows or columns. */
+static inline void TYPED(igemm_store)(const fc_igemm_block *block, size_t r, size_t at, VEC sum) {
+    const size_t n = block->cols > at ? block->cols - at : 0;
+    T *row = (T *)block->c + r * block->c_pitch;
+    if (block->accumulate)
+        sum = V(add)(n >= LANES ? V(load)(row + at) : V(load_n)(row + at, n), sum);
+    if (block->scale)
+        sum = V(fma)(sum, V(load)((const T *)block->scale + at), V(load)((const T *)block->shift + at));
+    if (block->added) {
+        const T *added = (const T *)block->added + r * block->added_pitch + at;
+        sum = V(add)(sum, n >= LANES ? V(load)(added) : V(load_n)(added, n));
+    }
+    if (block->relu)
+        sum = TYPED(igemm_relu)(sum);
+    if (n >= LANES)
+        V(store)(row + at, sum);
+    else
+        V(store_n)(row + at, sum, n);
+}
+
+#define IGEMM_STEP(HEIGHT, VECTORS, I)                                                                                \
+    do {                                                                                                              \
+        VEC columns[VECTORS];                                                                                         \
+        _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) columns[j] = V(load)(b + j * LANES);                \
+        _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++) {                                                   \
+            VEC row = V(set1)(a[r][I]);                                                                               \
+            _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) sum[r][j] = V(fma)(row, columns[j], sum[r][j]); \
+        }                                                                                                             \
+        b += b_pitch;                                                                                                 \
+    } while (0)
+
+/* A few rows at a time: all at once would fill the queue of misses, and the loads behind them wait. `steps` counts
+ * fours of k. */
+static inline void TYPED(igemm_ask)(
+    const fc_igemm_block *block, size_t height, size_t vectors, size_t steps, size_t i, const T *b) {
+    enum { LINE = 64 / sizeof(T), AT_ONCE = 3, AHEAD = 32 };
+    for (size_t r = steps * AT_ONCE; block->far && r < block->rows && r < (steps + 1) * AT_ONCE; r++)
+        for (size_t j = 0; j < vectors * LANES; j += LINE) {
+            __builtin_prefetch((const T *)block->c + r * block->c_pitch + j, 1);
+            if (block->added)
+                __builtin_prefetch((const T *)block->added + r * block->added_pitch + j);
+        }
+    for (size_t k = 0; block->b_far && k < 4; k++)
+        for (size_t j = 0; j < vectors * LANES; j += LINE)
+            __builtin_prefetch(b + (k + AHEAD) * block->b_pitch + j);
+    for (size_t r = i / (LINE / 4) % 4; block->next && r < height; r += 4)
+        __builtin_prefetch((const T *)block->next[r] + i / LINE * LINE);
+}
+
+#define IGEMM_EACH(HEIGHT, VECTORS, VALUE)                    \
+    _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++) \
+        _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) sum[r][j] = VALUE
+
+#define IGEMM_KERNEL(HEIGHT, VECTORS)                                                                                 \
+    static void TYPED(igemm_##HEIGHT##x##VECTORS)(const fc_igemm_block *block) {                                      \
+        const ANY *const *a = (const ANY *const *)block->a;                                                           \
+        const T *b = block->b, *start = block->start;                                                                 \
+        const size_t length = block->length, b_pitch = block->b_pitch;                                                \
+        const int asks = block->far || block->b_far || block->next;                                                   \
+        size_t steps = 0;                                                                                             \
+        VEC sum[HEIGHT][VECTORS];                                                                                     \
+        CHAIN_PARTS(HEIGHT, VECTORS, block->chain ? block->chain : FC_CHAIN);                                         \
+        _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++) {                                                   \
+            VEC first = start ? V(load)(start + j * LANES) : V(set1)(0);                                              \
+            _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++) sum[r][j] = first;                              \
+        }                                                                                                             \
+        for (size_t t = 0; t < block->runs; t++, a += HEIGHT)                                                         \
+            for (size_t i = 0; i < length;) {                                                                         \
+                if (!room)                                                                                            \
+                    CHAIN_FOLD(HEIGHT, VECTORS);                                                                      \
+                const size_t end = length - i < room ? length : i + room;                                             \
+                room -= end - i;                                                                                      \
+                for (; i + 4 <= end; i += 4) {                                                                        \
+                    if (asks)                                                                                         \
+                        TYPED(igemm_ask)(block, HEIGHT, VECTORS, steps++, i, b);                                      \
+                    IGEMM_STEP(HEIGHT, VECTORS, i);                                                                   \
+                    IGEMM_STEP(HEIGHT, VECTORS, i + 1);                                                               \
+                    IGEMM_STEP(HEIGHT, VECTORS, i + 2);                                                               \
+                    IGEMM_STEP(HEIGHT, VECTORS, i + 3);                                                               \
+                }                                                                                                     \
+                for (; i < end; i++)                                                                                  \
+                    IGEMM_STEP(HEIGHT, VECTORS, i);                                                                   \
+            }                                                                                                         \
+        CHAIN_END(HEIGHT, VECTORS);                                                                                   \
+        if (block->rows == HEIGHT && block->cols >= VECTORS * LANES) {                                                \
+            T *c = block->c;                                                                                          \
+            const T *scale = block->scale, *shift = block->shift, *added = block->added;                              \
+            if (block->accumulate)                                                                                    \
+                IGEMM_EACH(HEIGHT, VECTORS, V(add)(V(load)(c + (size_t)r * block->c_pitch + j * LANES), sum[r][j]));  \
+            if (scale)                                                                                                \
+                IGEMM_EACH(                                                                                           \
+                    HEIGHT, VECTORS, V(fma)(sum[r][j], V(load)(scale + j * LANES), V(load)(shift + j * LANES)));      \
+            if (added)                                                                                                \
+                IGEMM_EACH(                                                                                           \
+                    HEIGHT, VECTORS, V(add)(sum[r][j], V(load)(added + (size_t)r * block->added_pitch + j * LANES))); \
+            if (block->relu)                                                                                          \
+                IGEMM_EACH(HEIGHT, VECTORS, TYPED(igemm_relu)(sum[r][j]));                                            \
+            _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++) _Pragma("GCC unroll 4") for (int j = 0;         \
+                j < VECTORS; j++) V(store)(c + (size_t)r * block->c_pitch + j * LANES, sum[r][j]);                    \
+            return;                                                                                                   \
+        }                                                                                                             \
+        _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++) if ((size_t)r < block->rows)                        \
+            _Pragma("GCC unroll 4") for (int j = 0; j < VECTORS; j++)                                                 \
+                TYPED(igemm_store)(block, (size_t)r, j * LANES, sum[r][j]);                                           \
+    }
+
+IGEMM_SHAPES(IGEMM_KERNEL)
+#undef IGEMM_KERNEL
+#undef IGEMM_EACH
+#undef IGEMM_STEP
+
+static void TYPED(igemm)(fc_igemm_tile *tiles) {
+#define IGEMM_ROW(HEIGHT, VECTORS) \
+    *tiles++ = (fc_igemm_tile){HEIGHT, VECTORS * LANES, VECTORS, TYPED(igemm_##HEIGHT##x##VECTORS)};
+    IGEMM_SHAPES(IGEMM_ROW)
+#undef IGEMM_ROW
+    *tiles = (fc_igemm_tile){0};
+}

@@ -2,12 +2,12 @@
 
 def conv2d_algorithms():
     """{name: what a layer must be for it}, in the order of the ids that Conv2D takes; 'auto' first."""
-    return {fc_conv2d_algorithm_name(i).decode(): fc_conv2d_algorithm_needs(i).decode() for i in range(FC_CONV_ALGORITHM_COUNT)}
+    return {fc_conv2d_algorithm_name(i).decode(): fc_conv2d_algorithm_requires(i).decode() for i in range(FC_CONV_ALGORITHM_COUNT)}
 
 
 def kernel_grad_algorithms():
     """The same for the kernel's gradient."""
-    return {fc_kernel_grad_name(i).decode(): fc_kernel_grad_needs(i).decode() for i in range(FC_KERNEL_GRAD_COUNT)}
+    return {fc_kernel_grad_name(i).decode(): fc_kernel_grad_requires(i).decode() for i in range(FC_KERNEL_GRAD_COUNT)}
 
 
 cdef class Conv2D:
@@ -53,9 +53,9 @@ cdef class Conv2D:
         _raise(fc_conv2d_output_size(&self.params, &out_h, &out_w))
         return _bytes(self.output_dtype(), self.params.n, out_h, out_w, self.params.c_out)
 
-    def serves(self):
+    def supports(self):
         """Whether the algorithm asked for can compute this layer."""
-        cdef fc_status status = fc_conv2d_serves(&self.params)
+        cdef fc_status status = fc_conv2d_supports(&self.params)
         if status != FC_BAD_ARGUMENT:
             _raise(status)
         return status == FC_OK

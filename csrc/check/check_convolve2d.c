@@ -95,7 +95,7 @@ static void check_one(const slot *s, const char *isa, size_t k_h, size_t k_w, si
     const size_t width = (n_cols + (k_w - 1) * step) * (s->bytes ? 1 : size);
     const size_t gap = check_random_below(5), pitch = n_cols + gap, out_bytes = ((n_rows - 1) * pitch + n_cols) * size;
     check_buffer image = check_alloc(sources * width, misaligned(s)), out = check_alloc(out_bytes, misaligned(s));
-    check_buffer taps = check_alloc(k_h * k_w * size, 0), turned = check_alloc(taps.bytes, 0),
+    check_buffer taps = check_alloc(k_h * k_w * size, 0), transposed = check_alloc(taps.bytes, 0),
                  want = check_alloc(out_bytes, 0);
     const void **rows = malloc(sources * sizeof *rows);
     fill_cells(s, &image);
@@ -114,8 +114,8 @@ static void check_one(const slot *s, const char *isa, size_t k_h, size_t k_w, si
     block.streams = 0;
     if (s->dots) {
         for (size_t i = 0; i < k_h * k_w; i++)
-            memcpy(turned.data + (i % k_w * k_h + i / k_w) * size, taps.data + i * size, size);
-        block.taps = turned.data;
+            memcpy(transposed.data + (i % k_w * k_h + i / k_w) * size, taps.data + i * size, size);
+        block.taps = transposed.data;
     }
     s->reference(&block);
     for (size_t r = 0; r < n_rows; r++) {
@@ -130,7 +130,7 @@ static void check_one(const slot *s, const char *isa, size_t k_h, size_t k_w, si
     check_free(&image);
     check_free(&out);
     check_free(&taps);
-    check_free(&turned);
+    check_free(&transposed);
     check_free(&want);
 }
 

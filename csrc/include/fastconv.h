@@ -52,7 +52,7 @@ typedef enum fc_mode { FC_FULL, FC_SAME, FC_VALID } fc_mode;
 /* What continues the image abcd: a number, abcd again, dcba, cba, d. */
 typedef enum fc_boundary { FC_FILL, FC_WRAP, FC_SYMM, FC_REFLECT101, FC_NEAREST } fc_boundary;
 
-/* The ids, in the order of ops/filter/list.inc; AUTO is the cheapest that serves. */
+/* The ids, in the order of ops/filter/list.inc; AUTO is the cheapest that supports the layer. */
 typedef enum fc_filter_algorithm_id {
     FC_FILTER_AUTO,
     FC_FILTER_DIRECT,
@@ -141,15 +141,15 @@ typedef enum fc_padding { FC_PAD_VALID, FC_PAD_SAME } fc_padding;
 fc_status fc_resolve_padding(fc_padding padding, ptrdiff_t size, ptrdiff_t window, ptrdiff_t stride, ptrdiff_t dilation,
     ptrdiff_t *before, ptrdiff_t *after);
 
-const char *fc_conv2d_algorithm_name(fc_conv2d_algorithm algorithm);  /* NULL past the last */
-const char *fc_conv2d_algorithm_needs(fc_conv2d_algorithm algorithm); /* what a layer must be for it, in words */
+const char *fc_conv2d_algorithm_name(fc_conv2d_algorithm algorithm);     /* NULL past the last */
+const char *fc_conv2d_algorithm_requires(fc_conv2d_algorithm algorithm); /* what a layer must be for it, in words */
 
 fc_status fc_conv2d_output_size(const fc_conv2d_params *p, ptrdiff_t *out_h, ptrdiff_t *out_w);
 /* FC_OK where p's algorithm can compute the layer, FC_BAD_ARGUMENT where it cannot. */
-fc_status fc_conv2d_serves(const fc_conv2d_params *p);
+fc_status fc_conv2d_supports(const fc_conv2d_params *p);
 /* bias may be NULL. */
 fc_status fc_conv2d(const fc_conv2d_params *p, const void *x, const void *kernel, const void *bias, void *y);
-/* The ids, in the order of ops/conv2d/grad/list.inc; AUTO is the cheapest that serves. */
+/* The ids, in the order of ops/conv2d/grad/list.inc; AUTO is the cheapest that supports the layer. */
 typedef enum fc_kernel_grad_id {
     FC_KERNEL_GRAD_AUTO,
     FC_KERNEL_GRAD_PACKED,            /* register tiles over packed panels */
@@ -161,8 +161,8 @@ typedef enum fc_kernel_grad_id {
     FC_KERNEL_GRAD_WINOGRAD_2X2_BY_3,
     FC_KERNEL_GRAD_COUNT
 } fc_kernel_grad_id;
-const char *fc_kernel_grad_name(fc_kernel_grad_id id);  /* NULL for no id */
-const char *fc_kernel_grad_needs(fc_kernel_grad_id id); /* what a layer must be for it, in words */
+const char *fc_kernel_grad_name(fc_kernel_grad_id id);     /* NULL for no id */
+const char *fc_kernel_grad_requires(fc_kernel_grad_id id); /* what a layer must be for it, in words */
 
 fc_status fc_conv2d_input_grad(const fc_conv2d_params *p, const void *dy, const void *kernel, void *dx);
 fc_status fc_conv2d_kernel_grad(

@@ -71,7 +71,7 @@ class Keywords:
             precision,
         )
         out_h, out_w = geometry.output_size()
-        if self.algorithm and not geometry.serves():
+        if self.algorithm and not geometry.supports():
             name, needs = list(ALGORITHMS.items())[self.algorithm]
             needs = "a float dtype" if dtype in _args.BYTES else needs
             raise ValueError(

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rows.h for bytes: four of a row and four of each column at a step, summed in 32 bits. */
+/* igemm.h for bytes: four of a row and four of each column at a step, summed in 32 bits. */
 static inline void IGEMM_B8(_store)(int32_t *row, vi32 sum, size_t at, const fc_igemm_block *block) {
     const size_t n = block->cols > at ? block->cols - at : 0;
     if (block->accumulate)

@@ -4,7 +4,7 @@
 
 #include "kernels/types.h"
 
-/* What the slots of gemm.h, outer.h, dwconv_wgrad.h, tile.h, transpose.h and convert.h compute, in plain loops and
+/* What the slots of gemm.h, wgrad_gemm.h, dwconv_wgrad.h, tile.h, transpose.h and convert.h compute, in plain loops and
  * wider sums. */
 void fc_ref_gemm_f32(size_t rows, size_t cols, size_t k, const float *a, size_t a_pitch, const float *b, size_t b_pitch,
     float *c, size_t c_pitch, int accumulate);

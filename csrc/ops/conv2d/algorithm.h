@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A forward algorithm behind the plan. ops/conv2d/choose.c lists them all, asks each what it serves and what it costs,
- * and runs one. */
+/* A forward algorithm behind the plan. ops/conv2d/choose.c lists them all, asks each what it supports and what it
+ * costs, and runs one. */
 #ifndef FC_OPS_CONV2D_ALGORITHM_H
 #define FC_OPS_CONV2D_ALGORITHM_H
 
@@ -18,7 +18,8 @@ typedef struct fc_layer {
     const void *scale, *added;
 } fc_layer;
 
-/* A kernel and bias (or NULL) as the caller gave them, and packed; packed is NULL where the algorithm packs late. */
+/* A kernel and bias (or NULL) as the caller gave them, and packed; packed is NULL where the algorithm packs on demand.
+ */
 typedef struct fc_layer_weights {
     const void *kernel, *bias, *packed;
 } fc_layer_weights;
@@ -41,23 +42,24 @@ typedef struct fc_packed_form {
 
 typedef struct fc_algorithm {
     const char *name;
-    const char *needs; /* what it serves, as the end of "algorithm 'x' needs ..." */
-    int integers;      /* 1: of int8 and uint8, and no other dtype; 0: of floats */
-    int reads_across;  /* 1: reads a kernel by the view's pitches, also where output channels lie apart and those of a
-                          step of k together */
-    int (*serves)(const fc_layer *layer); /* a layer of such a dtype */
-    /* Estimated cycles of one core for one run, packing left out: the cheapest that serves is chosen. */
+    const char *
+        requires;     /* what it supports, as the end of "algorithm 'x' needs ..." */
+    int integers;     /* 1: of int8 and uint8, and no other dtype; 0: of floats */
+    int reads_across; /* 1: reads a kernel by the view's pitches, also where output channels lie apart and those of a
+                         step of k together */
+    int (*supports)(const fc_layer *layer); /* a layer of such a dtype */
+    /* Estimated cycles of one core for one run, packing left out: the cheapest that supports the layer is chosen. */
     double (*cost)(const fc_layer *layer);
     /* Of the packed kernel and bias; NULL for one form whatever n, h, w and padding are. */
     fc_packed_form (*form)(const fc_layer *layer);
     fc_status (*packed_bytes)(const fc_layer *layer, size_t *bytes);
     void (*pack)(const fc_layer *layer, const void *kernel, const void *bias, void *packed);
     /* Whether one run of a kernel had better pack what it needs where it needs it, or NULL for never. */
-    int (*packs_late)(const fc_layer *layer);
+    int (*packs_on_demand)(const fc_layer *layer);
     /* Estimated cycles that packing adds to one run, or NULL for a guess by packed_bytes. */
-    double (*packing)(const fc_layer *layer);
+    double (*packing_cost)(const fc_layer *layer);
     /* Whether runs honour scale and added, or NULL for never. */
-    int (*finishes)(const fc_layer *layer);
+    int (*fuses_epilogue)(const fc_layer *layer);
     /* Neither n, h, w, nor a channel count is 0. */
     fc_status (*run)(
         const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue);

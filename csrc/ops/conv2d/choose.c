@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Choosing the algorithm of a layer: the one asked for, or the cheapest that serves. */
+/* Choosing the algorithm of a layer: the one asked for, or the cheapest that supports the layer. */
 #include "ops/conv2d/choose.h"
 
 #include "core/cpu.h"
@@ -8,32 +8,32 @@
 
 static const fc_occasion once = {FC_FORWARD_AND_PACKING, 1};
 
-static int serves(const fc_layer *layer, fc_conv2d_algorithm id) {
-    return fc_algorithm_of(id)->integers == fc_is_integer(layer->params.dtype) && fc_algorithm_of(id)->serves(layer);
+static int supports(const fc_layer *layer, fc_conv2d_algorithm id) {
+    return fc_algorithm_of(id)->integers == fc_is_integer(layer->params.dtype) && fc_algorithm_of(id)->supports(layer);
 }
 
-/* Cycles that a kernel which lies across adds to one run: those of turning it, or of exchanging its channels in
+/* Cycles that a kernel which lies across adds to one run: those of transposing it, or of exchanging its channels in
  * packing. */
-static double turning(const fc_layer *layer, fc_conv2d_algorithm id) {
-    const double turned = 2.0, exchanged = 0.25; /* a byte */
+static double transposing(const fc_layer *layer, fc_conv2d_algorithm id) {
+    const double transposed = 2.0, exchanged = 0.25; /* a byte */
     const double bytes = (double)fc_view_k(&layer->view) * (double)layer->params.c_out *
         (double)fc_dtype_size(layer->params.dtype);
-    return (fc_layer_reads_across(id) ? exchanged : turned) * bytes;
+    return (fc_layer_reads_across(id) ? exchanged : transposed) * bytes;
 }
 
 static fc_status estimate_packed(const fc_layer *layer, fc_conv2d_algorithm id, fc_occasion occasion, double *cycles) {
-    const double late = 0.5, in_cache = 1.2,
-                 in_memory = 2.4; /* cycles a packed byte; other cores fetch what is not packed late */
+    const double on_demand = 0.5, in_cache = 1.2,
+                 in_memory = 2.4; /* cycles a packed byte; other cores fetch what is not packed on demand */
     const int packs = occasion.computed != FC_FORWARD;
     size_t bytes = 0;
-    if (packs && fc_algorithm_of(id)->packing) {
-        *cycles = occasion.runs * fc_algorithm_of(id)->cost(layer) + fc_algorithm_of(id)->packing(layer);
+    if (packs && fc_algorithm_of(id)->packing_cost) {
+        *cycles = occasion.runs * fc_algorithm_of(id)->cost(layer) + fc_algorithm_of(id)->packing_cost(layer);
         return FC_OK;
     }
     if (packs)
         FC_TRY(fc_algorithm_of(id)->packed_bytes(layer, &bytes));
     *cycles = occasion.runs * fc_algorithm_of(id)->cost(layer) +
-        (fc_layer_packs_late(layer, id)       ? late
+        (fc_layer_packs_on_demand(layer, id)  ? on_demand
                 : bytes > fc_caches()->l3 / 2 ? in_memory
                                               : in_cache) *
             (double)bytes;
@@ -42,7 +42,7 @@ static fc_status estimate_packed(const fc_layer *layer, fc_conv2d_algorithm id, 
 
 fc_status fc_layer_estimate(const fc_layer *layer, fc_conv2d_algorithm id, fc_occasion occasion, double *cycles) {
     FC_TRY(estimate_packed(layer, id, occasion, cycles));
-    *cycles += occasion.computed == FC_FORWARD_AND_TURNING ? turning(layer, id) : 0;
+    *cycles += occasion.computed == FC_FORWARD_AND_TRANSPOSING ? transposing(layer, id) : 0;
     return FC_OK;
 }
 
@@ -51,7 +51,7 @@ static fc_conv2d_algorithm cheapest(const fc_layer *layer, fc_occasion occasion)
     double least = 0;
     for (fc_conv2d_algorithm id = FC_CONV_AUTO + 1; id < FC_CONV_ALGORITHM_COUNT; id++) {
         double cost;
-        if (!serves(layer, id) || fc_layer_estimate(layer, id, occasion, &cost))
+        if (!supports(layer, id) || fc_layer_estimate(layer, id, occasion, &cost))
             continue; /* too large for this one is not too large for all */
         if (best == FC_CONV_AUTO || cost < least) {
             best = id;
@@ -90,17 +90,17 @@ static fc_status choose_trivial(const fc_layer *layer, fc_conv2d_algorithm *chos
     if (wanted == FC_CONV_AUTO)
         return FC_OK;
     FC_TRY(make_stand_in(layer, &stand_in));
-    return serves(&stand_in, wanted) ? FC_OK : FC_BAD_ARGUMENT;
+    return supports(&stand_in, wanted) ? FC_OK : FC_BAD_ARGUMENT;
 }
 
-/* The algorithm asked for, or the cheapest that serves. */
+/* The algorithm asked for, or the cheapest that supports the layer. */
 fc_status fc_layer_choose_for(const fc_layer *layer, fc_occasion occasion, fc_conv2d_algorithm *chosen) {
     const fc_conv2d_algorithm wanted = layer->params.algorithm;
     if (fc_layer_is_empty(layer) || !layer->params.c_in || !layer->params.h || !layer->params.w)
         return choose_trivial(layer, chosen);
     *chosen = wanted;
     if (wanted != FC_CONV_AUTO)
-        return serves(layer, wanted) ? FC_OK : FC_BAD_ARGUMENT;
+        return supports(layer, wanted) ? FC_OK : FC_BAD_ARGUMENT;
     *chosen = (fc_conv2d_algorithm)fc_chosen_before(layer, occasion);
     if (*chosen != FC_CONV_AUTO)
         return FC_OK;
@@ -113,8 +113,8 @@ fc_status fc_layer_choose(const fc_layer *layer, fc_conv2d_algorithm *chosen) {
     return fc_layer_choose_for(layer, once, chosen);
 }
 
-fc_status fc_layer_choose_turned(const fc_layer *layer, fc_conv2d_algorithm *chosen) {
-    return fc_layer_choose_for(layer, (fc_occasion){FC_FORWARD_AND_TURNING, 1}, chosen);
+fc_status fc_layer_choose_transposed(const fc_layer *layer, fc_conv2d_algorithm *chosen) {
+    return fc_layer_choose_for(layer, (fc_occasion){FC_FORWARD_AND_TRANSPOSING, 1}, chosen);
 }
 
 fc_status fc_layer_choose_by_image(const fc_layer *layer, fc_conv2d_algorithm *chosen) {

@@ -7,8 +7,8 @@
 
 /* The algorithm for one run of the layer, its packing included. */
 fc_status fc_layer_choose(const fc_layer *layer, fc_conv2d_algorithm *chosen);
-/* The same where the view reads a kernel across, and turning it for an algorithm that does not is counted. */
-fc_status fc_layer_choose_turned(const fc_layer *layer, fc_conv2d_algorithm *chosen);
+/* The same where the view reads a kernel across, and transposing it for an algorithm that does not is counted. */
+fc_status fc_layer_choose_transposed(const fc_layer *layer, fc_conv2d_algorithm *chosen);
 /* The cheapest to run image by image. */
 fc_status fc_layer_choose_by_image(const fc_layer *layer, fc_conv2d_algorithm *chosen);
 fc_status fc_layer_choose_for(const fc_layer *layer, fc_occasion occasion, fc_conv2d_algorithm *chosen);

@@ -12,8 +12,10 @@ const char *fc_conv2d_algorithm_name(fc_conv2d_algorithm id) {
     return id > FC_CONV_AUTO && id < FC_CONV_ALGORITHM_COUNT ? fc_algorithm_of(id)->name : NULL;
 }
 
-const char *fc_conv2d_algorithm_needs(fc_conv2d_algorithm id) {
-    return id > FC_CONV_AUTO && id < FC_CONV_ALGORITHM_COUNT ? fc_algorithm_of(id)->needs : "nothing";
+const char *fc_conv2d_algorithm_requires(fc_conv2d_algorithm id) {
+    return id > FC_CONV_AUTO && id < FC_CONV_ALGORITHM_COUNT ? fc_algorithm_of(id)->
+                                                                   requires
+                                                             : "nothing";
 }
 
 fc_status fc_conv2d(const fc_conv2d_params *p, const void *x, const void *kernel, const void *bias, void *y) {
@@ -24,7 +26,7 @@ fc_status fc_conv2d(const fc_conv2d_params *p, const void *x, const void *kernel
     return fc_layer_run_once(&layer, id, kernel, bias, x, y);
 }
 
-fc_status fc_conv2d_serves(const fc_conv2d_params *p) {
+fc_status fc_conv2d_supports(const fc_conv2d_params *p) {
     fc_layer layer;
     fc_conv2d_algorithm id;
     FC_TRY(fc_layer_make(p, &layer));
@@ -51,6 +53,6 @@ fc_status fc_plan_conv2d(const fc_conv2d_params *p, fc_conv2d_plan *plan) {
     FC_TRY(fc_layer_estimate(&layer, plan->algorithm, (fc_occasion){FC_FORWARD_AND_PACKING, 1}, &plan->cycles));
     FC_TRY(fc_algorithm_of(plan->algorithm)->packed_bytes(&layer, &packed));
     fc_algorithm_of(plan->algorithm)->describe(&layer, plan);
-    plan->scratch_bytes += fc_layer_packs_late(&layer, plan->algorithm) ? 0 : packed;
+    plan->scratch_bytes += fc_layer_packs_on_demand(&layer, plan->algorithm) ? 0 : packed;
     return FC_OK;
 }

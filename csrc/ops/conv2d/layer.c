@@ -24,12 +24,12 @@ fc_status fc_layer_make(const fc_conv2d_params *p, fc_layer *layer) {
     return fc_layer_make_for(p, kernels, layer);
 }
 
-int fc_layer_finishes(const fc_layer *layer, fc_conv2d_algorithm id) {
-    return fc_algorithm_of(id)->finishes && fc_algorithm_of(id)->finishes(layer);
+int fc_layer_fuses_epilogue(const fc_layer *layer, fc_conv2d_algorithm id) {
+    return fc_algorithm_of(id)->fuses_epilogue && fc_algorithm_of(id)->fuses_epilogue(layer);
 }
 
-int fc_layer_packs_late(const fc_layer *layer, fc_conv2d_algorithm id) {
-    return fc_algorithm_of(id)->packs_late && fc_algorithm_of(id)->packs_late(layer);
+int fc_layer_packs_on_demand(const fc_layer *layer, fc_conv2d_algorithm id) {
+    return fc_algorithm_of(id)->packs_on_demand && fc_algorithm_of(id)->packs_on_demand(layer);
 }
 
 int fc_layer_reads_across(fc_conv2d_algorithm id) { return fc_algorithm_of(id)->reads_across; }
@@ -61,7 +61,7 @@ fc_status fc_layer_run_once(
     void *packed = NULL;
     if (fc_layer_is_empty(layer))
         return FC_OK;
-    if (!fc_layer_packs_late(layer, id))
+    if (!fc_layer_packs_on_demand(layer, id))
         FC_TRY(fc_layer_pack(layer, id, kernel, bias, &packed));
     const fc_status status = fc_layer_run(layer, id, &(fc_layer_weights){kernel, bias, packed}, x, y);
     fc_scratch_free(packed);

@@ -15,15 +15,15 @@ int fc_layer_is_empty(const fc_layer *layer);
 /* Whether the algorithm runs where the view reads a kernel across. */
 int fc_layer_reads_across(fc_conv2d_algorithm id);
 /* Whether the layer may have a scale and a tensor added with this algorithm. */
-int fc_layer_finishes(const fc_layer *layer, fc_conv2d_algorithm id);
+int fc_layer_fuses_epilogue(const fc_layer *layer, fc_conv2d_algorithm id);
 /* Whether one run packs the kernel where it needs it. */
-int fc_layer_packs_late(const fc_layer *layer, fc_conv2d_algorithm id);
+int fc_layer_packs_on_demand(const fc_layer *layer, fc_conv2d_algorithm id);
 /* Allocates *packed; release with fc_scratch_free. */
 fc_status fc_layer_pack(
     const fc_layer *layer, fc_conv2d_algorithm id, const void *kernel, const void *bias, void **packed);
 fc_status fc_layer_run(
     const fc_layer *layer, fc_conv2d_algorithm id, const fc_layer_weights *weights, const void *x, void *y);
-/* Packs, where the algorithm does not do so late, and runs. */
+/* Packs, where the algorithm does not do so on demand, and runs. */
 fc_status fc_layer_run_once(
     const fc_layer *layer, fc_conv2d_algorithm id, const void *kernel, const void *bias, const void *x, void *y);
 

@@ -77,7 +77,7 @@ static fc_status run_scaling_result(
 
 static fc_status run(const fc_layer *layer, fc_conv2d_algorithm id, const operands *o, const void *added) {
     const size_t k = fc_view_k(&layer->view);
-    if (fc_layer_finishes(layer, id)) {
+    if (fc_layer_fuses_epilogue(layer, id)) {
         fc_layer finished = *layer;
         finished.scale = o->scale;
         finished.added = added;

@@ -5,7 +5,12 @@
 #include "ops/conv2d/algorithm.h"
 
 /* What is computed of a layer, and how often, on other inputs, with the same kernel. */
-typedef enum fc_computed { FC_FORWARD, FC_FORWARD_AND_PACKING, FC_FORWARD_AND_TURNING, FC_KERNEL_GRADIENT } fc_computed;
+typedef enum fc_computed {
+    FC_FORWARD,
+    FC_FORWARD_AND_PACKING,
+    FC_FORWARD_AND_TRANSPOSING,
+    FC_KERNEL_GRADIENT
+} fc_computed;
 typedef struct fc_occasion {
     fc_computed computed;
     double runs;

@@ -132,7 +132,7 @@ static fc_status packed_for(
 /* The tensor is added in registers, or else to the linear result. */
 static fc_status run_adding(fc_layer *layer, fc_conv2d_algorithm id, const fc_layer_weights *weights, const void *x,
     const void *added, void *y) {
-    if (!added || fc_layer_finishes(layer, id)) {
+    if (!added || fc_layer_fuses_epilogue(layer, id)) {
         layer->added = added;
         return fc_layer_run(layer, id, weights, x, y);
     }

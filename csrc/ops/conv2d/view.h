@@ -6,8 +6,8 @@
  *
  * G gathers a tensor: output pixel (i, j) under tap (s, t) reads row i * rows.stride + rows.first + s * rows.step and
  * the column likewise; outside the tensor it reads 0. The forward pass, each stride phase of the input gradient (dy
- * gathered by a turned kernel) and the kernel gradient (G transposed times dy) are all such views, in either layout.
- * Pitches are in elements and may be negative for weights.
+ * gathered by a transposed kernel) and the kernel gradient (G transposed times dy) are all such views, in either
+ * layout. Pitches are in elements and may be negative for weights.
  */
 #ifndef FC_OPS_CONV2D_VIEW_H
 #define FC_OPS_CONV2D_VIEW_H

@@ -40,8 +40,8 @@ static int is_far(const fc_product *product) {
 }
 
 int fc_adds_rows(const fc_product *product) {
-    return product->rows <= (is_far(product) ? FEW_ROWS_FAR : FEW_ROWS) && product->depth && !product->a.turned &&
-        !product->b.turned;
+    return product->rows <= (is_far(product) ? FEW_ROWS_FAR : FEW_ROWS) && product->depth && !product->a.transposed &&
+        !product->b.transposed;
 }
 
 static fc_axpy_fn *axpy_of(const sums_job *job) {

@@ -33,7 +33,7 @@ typedef struct product_job {
     size_t chunk_panels, chunks, block_rows, tasks;
     size_t panel_bytes, worker_bytes;
     int far, copies_a; /* c is more than L2 holds; a is read from copies, a_pitch apart */
-    int b_far;         /* too large to be found in a cache, and not turned */
+    int b_far;         /* too large to be found in a cache, and not transposed */
     size_t a_pitch;
     char *scratch;
 } product_job;
@@ -56,7 +56,7 @@ static void pack_b_panel(const piece *p, size_t panel, char *to) {
     const size_t size = job->size, col = panel * job->width, cols = cols_of(job, panel), row_bytes = job->width * size;
     if (cols < job->width)
         memset(to, 0, p->depth * row_bytes);
-    if (!b->turned) {
+    if (!b->transposed) {
         const char *from = (const char *)b->at + (p->depth_begin * b->pitch + col) * size;
         for (size_t k = 0; k < p->depth; k++)
             memcpy(to + k * row_bytes, from + k * b->pitch * size, cols * size);
@@ -86,16 +86,16 @@ static void pack_b_rows(const piece *p) {
     }
 }
 
-/* a's rows, turned or from where they would evict one another. */
+/* a's rows, transposed or from where they would evict one another. */
 static void copy_a(const piece *p) {
     const product_job *job = p->job;
     const fc_matrix *a = &job->product->a;
     const char *from = (const char *)a->at +
-        (a->turned ? p->depth_begin * a->pitch + p->row : p->row * a->pitch + p->depth_begin) * job->size;
+        (a->transposed ? p->depth_begin * a->pitch + p->row : p->row * a->pitch + p->depth_begin) * job->size;
     const void *rows[BLOCK_DEPTH];
-    for (size_t r = 0; !a->turned && r < p->rows; r++)
+    for (size_t r = 0; !a->transposed && r < p->rows; r++)
         memcpy(p->copied_a + r * job->a_pitch * job->size, from + r * a->pitch * job->size, p->depth * job->size);
-    if (!a->turned)
+    if (!a->transposed)
         return;
     for (size_t k = 0; k < p->depth; k++)
         rows[k] = from + k * a->pitch * job->size;
@@ -203,7 +203,7 @@ static void cut(product_job *job) {
     job->tasks = fc_parts(product->rows, job->block_rows) * job->chunks;
     job->panel_bytes = fc_align_up(job->block_depth * job->width * job->size);
     job->worker_bytes = job->chunk_panels * job->panel_bytes;
-    job->copies_a = product->a.turned || product->a.pitch * job->size % SETS_BYTES == 0;
+    job->copies_a = product->a.transposed || product->a.pitch * job->size % SETS_BYTES == 0;
     job->a_pitch = job->block_depth + (job->block_depth * job->size % SETS_BYTES ? 0 : FC_ALIGNMENT / job->size);
     if (job->copies_a)
         job->worker_bytes += fc_align_up(job->block_rows * job->a_pitch * job->size);
@@ -224,7 +224,7 @@ fc_status fc_matrix_product(const fc_product *product) {
     job.height = tile->height;
     job.width = tile->width;
     cut(&job);
-    job.b_far = !product->b.turned &&
+    job.b_far = !product->b.transposed &&
         (double)product->depth * (double)product->cols * (double)job.size > (double)fc_caches()->l3 / 2;
     job.far = product->rows * product->cols > fc_caches()->l2 / job.size;
     const double moved = (double)job.size *

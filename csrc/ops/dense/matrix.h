@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The product of two matrices, either of them turned, with a bias and an activation: what a dense layer and its
+/* The product of two matrices, either of them transposed, with a bias and an activation: what a dense layer and its
  * gradients are made of. */
 #ifndef FC_OPS_DENSE_MATRIX_H
 #define FC_OPS_DENSE_MATRIX_H
@@ -7,11 +7,11 @@
 #include "fastconv.h"
 #include "kernels/types.h"
 
-/* Element (i, j) is at[i * pitch + j], or at[j * pitch + i] where the matrix is turned. */
+/* Element (i, j) is at[i * pitch + j], or at[j * pitch + i] where the matrix is transposed. */
 typedef struct fc_matrix {
     const void *at;
     size_t pitch;
-    int turned;
+    int transposed;
 } fc_matrix;
 
 /* c (rows, cols) = f(a (rows, depth) b (depth, cols) + bias), all of one dtype, F32 or F64. */

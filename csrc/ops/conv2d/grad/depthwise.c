@@ -144,7 +144,7 @@ static fc_status run(const fc_layer *layer, const void *x, const void *dy, void 
     return status;
 }
 
-static int serves(const fc_layer *layer) {
+static int supports(const fc_layer *layer) {
     const fc_conv_view *v = &layer->view;
     return v->src.c == 1 && v->dst.c == 1 && v->groups > 1 && !fc_is_half(v->dtype) && layer->params.layout == FC_NHWC;
 }
@@ -160,8 +160,8 @@ static double cost(const fc_layer *layer) {
 
 const fc_kernel_grad_algorithm fc_kernel_grad_depthwise = {
     .name = "depthwise",
-    .needs = "one input and one output channel a group, several groups, float32 or float64 and channels_last",
-    .serves = serves,
+    .requires = "one input and one output channel a group, several groups, float32 or float64 and channels_last",
+    .supports = supports,
     .cost = cost,
     .run = run,
 };

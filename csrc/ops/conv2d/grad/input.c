@@ -37,7 +37,7 @@ static void fill_zeros(const fc_conv2d_params *p, char *dx) {
 }
 
 /* The layer whose forward pass is dx, for strides of 1; padding may come out negative. */
-static fc_conv2d_params turned_params(const fc_conv2d_params *p, const fc_conv_view *forward) {
+static fc_conv2d_params transposed_params(const fc_conv2d_params *p, const fc_conv_view *forward) {
     fc_conv2d_params q = *p;
     const ptrdiff_t down = (p->k_h - 1) * p->dilation_h, right = (p->k_w - 1) * p->dilation_w;
     q.h = forward->dst.h;
@@ -52,9 +52,9 @@ static fc_conv2d_params turned_params(const fc_conv2d_params *p, const fc_conv_v
 }
 
 /* dx as a forward pass; *served is 0 where no forward layer is like it. */
-static fc_status run_turned(
+static fc_status run_transposed(
     const fc_conv2d_params *p, const fc_conv_view *forward, const void *dy, const void *kernel, void *dx, int *served) {
-    const fc_conv2d_params q = turned_params(p, forward);
+    const fc_conv2d_params q = transposed_params(p, forward);
     *served = p->stride_h == 1 && p->stride_w == 1 && q.h && q.w && q.pad_top >= 0 && q.pad_bottom >= 0 &&
         q.pad_left >= 0 && q.pad_right >= 0;
     if (!*served)
@@ -62,17 +62,17 @@ static fc_status run_turned(
     const fc_tap_subset rows = {0, 1, p->k_h}, cols = {0, 1, p->k_w};
     fc_layer layer;
     fc_conv2d_algorithm id;
-    void *turned;
+    void *transposed;
     FC_TRY(fc_layer_make(&q, &layer));
     const fc_conv_view plain = layer.view;
     const void *across = fc_read_across(p, &rows, &cols, kernel, &layer.view);
-    FC_TRY(fc_layer_choose_turned(&layer, &id));
+    FC_TRY(fc_layer_choose_transposed(&layer, &id));
     if (fc_layer_reads_across(id))
         return fc_layer_run_once(&layer, id, across, NULL, dy, dx);
     layer.view = plain;
-    FC_TRY(fc_turn_kernel(p, &rows, &cols, kernel, &turned));
-    const fc_status status = fc_layer_run_once(&layer, id, turned, NULL, dy, dx);
-    fc_scratch_free(turned);
+    FC_TRY(fc_transpose_kernel(p, &rows, &cols, kernel, &transposed));
+    const fc_status status = fc_layer_run_once(&layer, id, transposed, NULL, dy, dx);
+    fc_scratch_free(transposed);
     return status;
 }
 
@@ -80,21 +80,21 @@ static fc_status run_turned(
 static fc_status run_phase(
     const fc_conv2d_params *p, const fc_phase *phase, const void *dy, const void *kernel, char *dx) {
     fc_layer layer = {.params = *p, .view = phase->view, .kernels = fc_active_kernels()};
-    void *turned;
+    void *transposed;
     layer.params.c_in = p->c_out;
     layer.params.c_out = p->c_in;
     layer.params.k_h = phase->rows.count;
     layer.params.k_w = phase->cols.count;
     const int depthwise = p->layout == FC_NHWC && phase->view.dst.c == 1 && !fc_is_half(p->dtype) &&
-        fc_algorithm_depthwise.serves(&layer);
+        fc_algorithm_depthwise.supports(&layer);
     dx += phase->offset * (ptrdiff_t)fc_dtype_size(p->dtype);
     if (!depthwise) {
         const void *across = fc_read_across(p, &phase->rows, &phase->cols, kernel, &layer.view);
         return fc_layer_run_once(&layer, FC_CONV_DIRECT, across, NULL, dy, dx);
     }
-    FC_TRY(fc_turn_kernel(p, &phase->rows, &phase->cols, kernel, &turned));
-    const fc_status status = fc_layer_run_once(&layer, FC_CONV_DEPTHWISE, turned, NULL, dy, dx);
-    fc_scratch_free(turned);
+    FC_TRY(fc_transpose_kernel(p, &phase->rows, &phase->cols, kernel, &transposed));
+    const fc_status status = fc_layer_run_once(&layer, FC_CONV_DEPTHWISE, transposed, NULL, dy, dx);
+    fc_scratch_free(transposed);
     return status;
 }
 
@@ -135,9 +135,9 @@ fc_status fc_conv2d_input_grad(const fc_conv2d_params *p, const void *dy, const 
     plain.stride_w = layer.view.cols.stride;
     plain.dilation_h = layer.view.rows.step;
     plain.dilation_w = layer.view.cols.step;
-    FC_TRY(run_turned(&plain, &layer.view, dy, kernel, dx, &served));
+    FC_TRY(run_transposed(&plain, &layer.view, dy, kernel, dx, &served));
     if (served)
         return FC_OK;
-    return fc_scatter_serves(p) ? fc_scatter_input_grad(&layer, dy, kernel, dx)
-                                : run_phases(&plain, &layer.view, dy, kernel, dx);
+    return fc_scatter_supports(p) ? fc_scatter_input_grad(&layer, dy, kernel, dx)
+                                  : run_phases(&plain, &layer.view, dy, kernel, dx);
 }

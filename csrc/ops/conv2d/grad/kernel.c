@@ -20,15 +20,17 @@ const char *fc_kernel_grad_name(fc_kernel_grad_id id) {
     return id > FC_KERNEL_GRAD_AUTO && id < FC_KERNEL_GRAD_COUNT ? algorithms[id]->name : NULL;
 }
 
-const char *fc_kernel_grad_needs(fc_kernel_grad_id id) {
-    return id > FC_KERNEL_GRAD_AUTO && id < FC_KERNEL_GRAD_COUNT ? algorithms[id]->needs : "nothing";
+const char *fc_kernel_grad_requires(fc_kernel_grad_id id) {
+    return id > FC_KERNEL_GRAD_AUTO && id < FC_KERNEL_GRAD_COUNT ? algorithms[id]->
+                                                                       requires
+                                                                 : "nothing";
 }
 
 static fc_kernel_grad_id cheapest(const fc_layer *layer) {
     fc_kernel_grad_id best = FC_KERNEL_GRAD_AUTO;
     double least = 0;
     for (fc_kernel_grad_id id = FC_KERNEL_GRAD_AUTO + 1; id < FC_KERNEL_GRAD_COUNT; id++) {
-        if (!algorithms[id]->serves(layer))
+        if (!algorithms[id]->supports(layer))
             continue;
         const double cost = algorithms[id]->cost(layer);
         if (best == FC_KERNEL_GRAD_AUTO || cost < least) {
@@ -68,7 +70,7 @@ fc_status fc_conv2d_kernel_grad(
     }
     if (id == FC_KERNEL_GRAD_AUTO)
         id = choose(&layer);
-    else if (!algorithms[id]->serves(&layer))
+    else if (!algorithms[id]->supports(&layer))
         return FC_BAD_ARGUMENT;
     return algorithms[id]->run(&layer, x, dy, dkernel);
 }

@@ -4,7 +4,7 @@
  *
  *     dkernel[s][t][c][o] = sum over the pixels of the output of x under tap (s, t), channel c, times dy[pixel][o],
  *
- * a reduction as long as the batch. ops/conv2d/grad/kernel.c lists them, asks each what it serves and what it costs,
+ * a reduction as long as the batch. ops/conv2d/grad/kernel.c lists them, asks each what it supports and what it costs,
  * and runs one.
  */
 #ifndef FC_OPS_CONV2D_GRAD_KERNEL_GRAD_H
@@ -14,9 +14,11 @@
 
 typedef struct fc_kernel_grad_algorithm {
     const char *name;
-    const char *needs;                     /* what it serves, as the end of "algorithm 'x' needs ..." */
-    int (*serves)(const fc_layer *layer);  /* of floating-point arrays, no size of which is 0 */
-    double (*cost)(const fc_layer *layer); /* estimated cycles of one core: the cheapest that serves is chosen */
+    const char *
+        requires;                           /* what it supports, as the end of "algorithm 'x' needs ..." */
+    int (*supports)(const fc_layer *layer); /* of floating-point arrays, no size of which is 0 */
+    double (*cost)(
+        const fc_layer *layer); /* estimated cycles of one core: the cheapest that supports the layer is chosen */
     fc_status (*run)(const fc_layer *layer, const void *x, const void *dy, void *dkernel);
 } fc_kernel_grad_algorithm;
 

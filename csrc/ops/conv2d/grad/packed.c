@@ -192,7 +192,7 @@ static fc_status allocate_and_run(grad_job *job) {
     return status;
 }
 
-static int serves(const fc_layer *layer) {
+static int supports(const fc_layer *layer) {
     (void)layer;
     return 1;
 }
@@ -240,4 +240,4 @@ static fc_status run(const fc_layer *layer, const void *x, const void *dy, void 
 }
 
 const fc_kernel_grad_algorithm fc_kernel_grad_packed = {
-    .name = "packed", .needs = "nothing", .serves = serves, .cost = cost, .run = run};
+    .name = "packed", .requires = "nothing", .supports = supports, .cost = cost, .run = run};

@@ -46,21 +46,21 @@ fc_phase fc_phase_of(const fc_conv2d_params *p, const fc_conv_view *forward, ptr
     return phase;
 }
 
-typedef struct turn_job {
+typedef struct transpose_job {
     const fc_conv2d_params *p;
     const fc_tap_subset *rows, *cols;
     fc_transpose_fn *transpose;
     ptrdiff_t size, c, outs; /* bytes of a number; channels and output channels of a group */
     ptrdiff_t bands;         /* of input channels */
     const char *kernel;
-    char *turned;
-} turn_job;
+    char *transposed;
+} transpose_job;
 
 /*
  * dst[o][i] = src[i][o] for `count` rows that lie `pitch` apart. Columns are taken a line at a time, so that the lines
  * they are written to are whole before they leave L1, where rows a power of 2 apart have few places.
  */
-static void turn_rows(const turn_job *job, const char *src, ptrdiff_t pitch, ptrdiff_t count, char *dst) {
+static void transpose_rows(const transpose_job *job, const char *src, ptrdiff_t pitch, ptrdiff_t count, char *dst) {
     const ptrdiff_t line = FC_ALIGNMENT / job->size;
     for (ptrdiff_t o = 0; o < job->outs; o += line) {
         const void *rows[FC_MAX_PANEL];
@@ -72,38 +72,38 @@ static void turn_rows(const turn_job *job, const char *src, ptrdiff_t pitch, ptr
 }
 
 /* Of one tap, for input channels [c, c + count) of a group. */
-static void turn_channels(
-    const turn_job *job, const char *src, char *dst, ptrdiff_t group, ptrdiff_t c, ptrdiff_t count) {
-    turn_rows(job, src + (c * job->p->c_out + group * job->outs) * job->size, job->p->c_out, count,
+static void transpose_channels(
+    const transpose_job *job, const char *src, char *dst, ptrdiff_t group, ptrdiff_t c, ptrdiff_t count) {
+    transpose_rows(job, src + (c * job->p->c_out + group * job->outs) * job->size, job->p->c_out, count,
         dst + (group * job->c + c) * job->size);
 }
 
 /* One input channel a group: groups take the place of input channels. */
-static void turn_groups(const turn_job *job, const char *src, char *dst, ptrdiff_t group, ptrdiff_t count) {
-    turn_rows(job, src + group * job->outs * job->size, job->outs, count, dst + group * job->size);
+static void transpose_groups(const transpose_job *job, const char *src, char *dst, ptrdiff_t group, ptrdiff_t count) {
+    transpose_rows(job, src + group * job->outs * job->size, job->outs, count, dst + group * job->size);
 }
 
-static void turn_tap(void *job_, size_t task, size_t worker) {
+static void transpose_tap(void *job_, size_t task, size_t worker) {
     (void)worker;
-    const turn_job *job = job_;
+    const transpose_job *job = job_;
     const ptrdiff_t band = (ptrdiff_t)task % job->bands, tap = (ptrdiff_t)task / job->bands, cols = job->cols->count;
     const ptrdiff_t s = job->rows->first + (job->rows->count - 1 - tap / cols) * job->rows->step;
     const ptrdiff_t t = job->cols->first + (cols - 1 - tap % cols) * job->cols->step;
     const char *src = job->kernel + (s * job->p->k_w + t) * job->c * job->p->c_out * job->size;
-    char *dst = job->turned + tap * job->outs * job->p->c_in * job->size;
+    char *dst = job->transposed + tap * job->outs * job->p->c_in * job->size;
     const ptrdiff_t begin = band * FC_MAX_PANEL;
     if (job->c == 1) {
-        turn_groups(job, src, dst, begin, fc_min(job->p->groups - begin, FC_MAX_PANEL));
+        transpose_groups(job, src, dst, begin, fc_min(job->p->groups - begin, FC_MAX_PANEL));
         return;
     }
     for (ptrdiff_t group = 0; group < job->p->groups; group++)
-        turn_channels(job, src, dst, group, begin, fc_min(job->c - begin, FC_MAX_PANEL));
+        transpose_channels(job, src, dst, group, begin, fc_min(job->c - begin, FC_MAX_PANEL));
 }
 
-fc_status fc_turn_kernel(const fc_conv2d_params *p, const fc_tap_subset *rows, const fc_tap_subset *cols,
-    const void *kernel, void **turned) {
+fc_status fc_transpose_kernel(const fc_conv2d_params *p, const fc_tap_subset *rows, const fc_tap_subset *cols,
+    const void *kernel, void **transposed) {
     const size_t size = fc_dtype_size(p->dtype);
-    turn_job job = {
+    transpose_job job = {
         .p = p,
         .rows = rows,
         .cols = cols,
@@ -115,12 +115,12 @@ fc_status fc_turn_kernel(const fc_conv2d_params *p, const fc_tap_subset *rows, c
     };
     size_t bytes;
     FC_TRY(fc_multiply((ptrdiff_t[]){rows->count, cols->count, job.outs, p->c_in, job.size}, 5, &bytes));
-    *turned = job.turned = fc_scratch_alloc(bytes);
-    if (!*turned)
+    *transposed = job.transposed = fc_scratch_alloc(bytes);
+    if (!*transposed)
         return FC_OUT_OF_MEMORY;
     job.bands = fc_ceil_div(job.c == 1 ? p->groups : job.c, FC_MAX_PANEL);
     const size_t tasks = (size_t)(rows->count * cols->count * job.bands);
-    fc_parallel_for(tasks, fc_parallel_workers(tasks, 8.0 * (double)bytes), turn_tap, &job);
+    fc_parallel_for(tasks, fc_parallel_workers(tasks, 8.0 * (double)bytes), transpose_tap, &job);
     return FC_OK;
 }
 

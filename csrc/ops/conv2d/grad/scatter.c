@@ -28,7 +28,7 @@ typedef struct scatter_job {
     fc_status *statuses; /* a task each */
 } scatter_job;
 
-int fc_scatter_serves(const fc_conv2d_params *p) {
+int fc_scatter_supports(const fc_conv2d_params *p) {
     return p->layout == FC_NHWC && p->groups == 1 && p->c_in <= MOST_CHANNELS && p->k_h * p->k_w > 1 &&
         (p->dtype == FC_F32 || p->dtype == FC_F64);
 }

@@ -5,7 +5,7 @@
 #include "ops/conv2d/algorithm.h"
 
 /* Whether the scattered input gradient beats the gathered one: few input channels under several taps. */
-int fc_scatter_serves(const fc_conv2d_params *p);
+int fc_scatter_supports(const fc_conv2d_params *p);
 /* dx of a layer that has outputs. */
 fc_status fc_scatter_input_grad(const fc_layer *layer, const void *dy, const void *kernel, void *dx);
 

@@ -344,7 +344,7 @@ static fc_status run(const fc_layer *given, const void *x, const void *dy, void 
     return status;
 }
 
-static int serves(const fc_layer *layer) {
+static int supports(const fc_layer *layer) {
     (void)layer;
     return 1;
 }
@@ -356,4 +356,4 @@ static double cost(const fc_layer *layer) {
 }
 
 const fc_kernel_grad_algorithm fc_kernel_grad_wgrad_gemm = {
-    .name = "outer", .needs = "nothing", .serves = serves, .cost = cost, .run = run};
+    .name = "outer", .requires = "nothing", .supports = supports, .cost = cost, .run = run};

@@ -219,7 +219,7 @@ static int keeps_precision(const fc_layer *layer, const fc_winograd *set) {
         (tiles >= LEAST_TILES && fc_min(v->dst.h, v->dst.w) >= (ptrdiff_t)r);
 }
 
-static int serves_set(const fc_layer *layer, int set) {
+static int supports_set(const fc_layer *layer, int set) {
     const fc_conv2d_params *p = &layer->params;
     const ptrdiff_t side = (ptrdiff_t)sets_of(layer)[set].m;
     return (p->dtype == FC_F32 || p->dtype == FC_F64) && p->k_h == side && p->k_w == side && p->stride_h == 1 &&
@@ -238,17 +238,17 @@ static fc_status run_set(const fc_layer *layer, int set, const void *x, const vo
 }
 
 #define WINOGRAD(SIDE, TILE, SET)                                                                                  \
-    static int serves_##SIDE##_by_##TILE(const fc_layer *layer) { return serves_set(layer, SET); }                 \
+    static int supports_##SIDE##_by_##TILE(const fc_layer *layer) { return supports_set(layer, SET); }             \
     static double cost_##SIDE##_by_##TILE(const fc_layer *layer) { return cost_set(layer, SET); }                  \
     static fc_status run_##SIDE##_by_##TILE(const fc_layer *layer, const void *x, const void *dy, void *dkernel) { \
         return run_set(layer, SET, x, dy, dkernel);                                                                \
     }                                                                                                              \
     const fc_kernel_grad_algorithm fc_kernel_grad_winograd_##SIDE##x##SIDE##_by_##TILE = {                         \
         .name = "winograd_" #SIDE "x" #SIDE "_by_" #TILE,                                                          \
-        .serves = serves_##SIDE##_by_##TILE,                                                                       \
+        .supports = supports_##SIDE##_by_##TILE,                                                                   \
         .cost = cost_##SIDE##_by_##TILE,                                                                           \
-        .needs = "a " #SIDE " x " #SIDE " kernel with strides and dilation 1, in float32 or float64; "             \
-                 "at precision 'highest' 16 tiles of y too, whole ones",                                           \
+        .requires = "a " #SIDE " x " #SIDE " kernel with strides and dilation 1, in float32 or float64; "          \
+                    "at precision 'highest' 16 tiles of y too, whole ones",                                        \
         .run = run_##SIDE##_by_##TILE,                                                                             \
     };
 WINOGRAD(3, 4, FC_WINOGRAD_3X4)

@@ -161,7 +161,7 @@ static fc_status run(
 }
 
 /* A band of one row stays in L2, and a row of taps is no longer than a register chain may be. */
-static int serves(const fc_layer *layer) {
+static int supports(const fc_layer *layer) {
     const fc_conv_view *v = &layer->view;
     if (layer->params.c_in <= 0 || (v->dtype != FC_F32 && v->dtype != FC_F64) || v->cols.count * v->src.c > LONGEST_K)
         return 0;
@@ -201,8 +201,8 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
 
 const fc_algorithm fc_algorithm_batch = {
     .name = "batch",
-    .needs = "float32 or float64, few input channels and rows of an image that stay in cache",
-    .serves = serves,
+    .requires = "float32 or float64, few input channels and rows of an image that stay in cache",
+    .supports = supports,
     .cost = cost,
     .form = form,
     .packed_bytes = packed_bytes,

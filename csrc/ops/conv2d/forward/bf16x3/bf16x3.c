@@ -396,18 +396,18 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
     plan->scratch_bytes = t.workers * t.worker_bytes + t.blocks;
 }
 
-static int serves_split(const fc_layer *layer) {
+static int supports_split(const fc_layer *layer) {
     return layer->params.dtype == FC_F32 || layer->params.dtype == FC_F16;
 }
 
-static int serves_bfloat16(const fc_layer *layer) {
+static int supports_bfloat16(const fc_layer *layer) {
     return layer->params.dtype == FC_BF16 || (layer->params.dtype == FC_F32 && layer->params.precision == FC_MEDIUM);
 }
 
 const fc_algorithm fc_algorithm_bf16x3 = {
     .name = "split",
-    .needs = "float32 or float16",
-    .serves = serves_split,
+    .requires = "float32 or float16",
+    .supports = supports_split,
     .cost = cost,
     .form = form,
     .packed_bytes = packed_bytes,
@@ -417,8 +417,8 @@ const fc_algorithm fc_algorithm_bf16x3 = {
 };
 const fc_algorithm fc_algorithm_bfloat16 = {
     .name = "bfloat16",
-    .needs = "bfloat16, or float32 at precision 'medium'",
-    .serves = serves_bfloat16,
+    .requires = "bfloat16, or float32 at precision 'medium'",
+    .supports = supports_bfloat16,
     .cost = cost,
     .form = form,
     .packed_bytes = packed_bytes,

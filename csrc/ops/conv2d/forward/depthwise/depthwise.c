@@ -16,7 +16,7 @@ static int is_short(const fc_taps *taps) {
     return taps->stride <= FC_DEPTHWISE_LONGEST && fc_depthwise_span(taps) <= FC_DEPTHWISE_LONGEST;
 }
 
-static int serves(const fc_layer *layer) {
+static int supports(const fc_layer *layer) {
     const fc_conv_view *v = &layer->view;
     return v->src.c == 1 && v->dst.c && is_short(&v->rows) && is_short(&v->cols);
 }
@@ -34,12 +34,12 @@ typedef struct way {
 } way;
 static const way cells = {1, fc_depthwise_cut_cells, fc_depthwise_cells_task};
 static const way planes = {0, fc_depthwise_cut_planes, fc_depthwise_planes_task};
-static const way turned = {1, fc_depthwise_cut_turned, fc_depthwise_turned_task};
+static const way transposed = {1, fc_depthwise_cut_transposed, fc_depthwise_transposed_task};
 
 static const way *way_of(const fc_layer *layer) {
     if (layer->params.layout == FC_NHWC)
         return &cells;
-    return fc_depthwise_is_turned(&layer->view, lanes_of(layer)) ? &turned : &planes;
+    return fc_depthwise_is_transposed(&layer->view, lanes_of(layer)) ? &transposed : &planes;
 }
 
 /*
@@ -108,7 +108,7 @@ static double cost(const fc_layer *layer) {
     const double rolled = v->rows.count == v->cols.count && (v->cols.count == 3 || v->cols.count == 5) ? 1 : 1.3;
     const double each = w == &cells && v->dst.c > 1 ? 2.0 / (double)v->dst.c
         : w == &planes && v->cols.stride > 2        ? 1.5
-        : w == &turned                              ? 0.5
+        : w == &transposed                          ? 0.5
                                                     : 4.0 / (double)lanes;
     return vectors * (rolled * (double)fc_view_k(v) + 3) + (is_staged ? staged * each : 0);
 }
@@ -154,8 +154,8 @@ static fc_status run(
 
 const fc_algorithm fc_algorithm_depthwise = {
     .name = "depthwise",
-    .needs = "one input channel a group, and a window and strides of at most 4096 cells",
-    .serves = serves,
+    .requires = "one input channel a group, and a window and strides of at most 4096 cells",
+    .supports = supports,
     .cost = cost,
     .packed_bytes = packed_bytes,
     .pack = pack,

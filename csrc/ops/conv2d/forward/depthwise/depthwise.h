@@ -46,8 +46,8 @@ fc_task fc_depthwise_planes_task;
 /* Whether the image is read where it lies, but for what is next to the ends of the tensor. */
 int fc_depthwise_has_common_window(const fc_conv_view *view);
 /* NCHW by way of channels as lanes, where planes are small; packed kernel: (taps, channels). */
-int fc_depthwise_is_turned(const fc_conv_view *view, ptrdiff_t lanes);
-fc_depthwise_cut fc_depthwise_cut_turned(const fc_conv_view *view);
-fc_task fc_depthwise_turned_task;
+int fc_depthwise_is_transposed(const fc_conv_view *view, ptrdiff_t lanes);
+fc_depthwise_cut fc_depthwise_cut_transposed(const fc_conv_view *view);
+fc_task fc_depthwise_transposed_task;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Depthwise convolution of NCHW tensors with planes too small to fill vectors with columns: a few planes are turned to
- * channels side by side, in the compute type, convolved there, and their results turned back.
+ * Depthwise convolution of NCHW tensors with planes too small to fill vectors with columns: a few planes are transposed
+ * to channels side by side, in the compute type, convolved there, and their results turned back.
  */
 #include "ops/conv2d/forward/depthwise/depthwise.h"
 
@@ -12,7 +12,7 @@
 #include "ops/conv2d/gather/pack.h"
 
 enum {
-    PLANES = 16,        /* turned at once: a cache line of float */
+    PLANES = 16,        /* transposed at once: a cache line of float */
     TASK_CYCLES = 16384 /* aimed at for a task: some microseconds */
 };
 
@@ -20,14 +20,14 @@ static ptrdiff_t pixels_in(const fc_conv_view *v) { return v->src.h * v->src.w; 
 static ptrdiff_t pixels_out(const fc_conv_view *v) { return v->dst.h * v->dst.w; }
 static ptrdiff_t blocks_of(const fc_conv_view *v) { return fc_ceil_div(fc_depthwise_channels(v), PLANES); }
 
-/* One worker's memory: pointers to the rows under a window, and to the turned outputs; those of half types widened,
+/* One worker's memory: pointers to the rows under a window, and to the transposed outputs; those of half types widened,
  * before and after. */
 enum piece { ROWS, CELLS, INPUT, OUTPUT, WIDE, RESULT, PIECES };
-typedef struct turned_scratch {
+typedef struct transposed_scratch {
     size_t at[PIECES + 1];
-} turned_scratch;
+} transposed_scratch;
 
-static turned_scratch lay_out(const fc_conv_view *v) {
+static transposed_scratch lay_out(const fc_conv_view *v) {
     const size_t size = fc_depthwise_size(v), in = (size_t)pixels_in(v) * PLANES * size,
                  out = (size_t)pixels_out(v) * PLANES * size;
     const int is_half = fc_is_half(v->dtype);
@@ -39,14 +39,14 @@ static turned_scratch lay_out(const fc_conv_view *v) {
         [WIDE] = is_half ? in : 0,
         [RESULT] = is_half ? out : 0,
     };
-    turned_scratch s = {{0}};
+    transposed_scratch s = {{0}};
     for (int i = 0; i < PIECES; i++)
         s.at[i + 1] = s.at[i] + fc_align_up(bytes[i]);
     return s;
 }
 
-/* A plane: vectors of outputs times their taps, and the elements turned. */
-static double turned_cycles(const fc_conv_view *v, ptrdiff_t lanes) {
+/* A plane: vectors of outputs times their taps, and the elements transposed. */
+static double transposed_cycles(const fc_conv_view *v, ptrdiff_t lanes) {
     const double vectors = (double)(pixels_out(v) * fc_ceil_div(PLANES, lanes)) / PLANES;
     return vectors * (double)(fc_view_k(v) + 3) + 0.75 * (double)(pixels_in(v) + pixels_out(v));
 }
@@ -61,14 +61,14 @@ static double planes_cycles(const fc_conv_view *v, ptrdiff_t lanes) {
     return vectors * (taps + 6) + (v->cols.stride == 1 ? 6 : 10) * staged + 100;
 }
 
-int fc_depthwise_is_turned(const fc_conv_view *v, ptrdiff_t lanes) {
+int fc_depthwise_is_transposed(const fc_conv_view *v, ptrdiff_t lanes) {
     const ptrdiff_t fit = (ptrdiff_t)(fc_caches()->l2 / 2 / fc_depthwise_size(v)) / PLANES;
     if (v->src.h > fit || v->src.w > fit || v->dst.h > fit || v->dst.w > fit || fc_depthwise_channels(v) < PLANES)
         return 0;
-    return pixels_in(v) + pixels_out(v) <= fit && turned_cycles(v, lanes) < planes_cycles(v, lanes);
+    return pixels_in(v) + pixels_out(v) <= fit && transposed_cycles(v, lanes) < planes_cycles(v, lanes);
 }
 
-fc_depthwise_cut fc_depthwise_cut_turned(const fc_conv_view *v) {
+fc_depthwise_cut fc_depthwise_cut_transposed(const fc_conv_view *v) {
     const ptrdiff_t blocks = v->n * blocks_of(v),
                     cycles = pixels_out(v) * (ptrdiff_t)fc_view_k(v) + PLANES * pixels_in(v);
     fc_depthwise_cut c = {.band = v->dst.h, .bands = 1};
@@ -82,13 +82,13 @@ fc_depthwise_cut fc_depthwise_cut_turned(const fc_conv_view *v) {
 }
 
 /* Output channels [channel, channel + count) of image n; `plane` is the first of them in y. */
-typedef struct turned_block {
+typedef struct transposed_block {
     const fc_depthwise_job *job;
     char *piece[PIECES];
     ptrdiff_t plane, channel, count;
-} turned_block;
+} transposed_block;
 
-static void turn_input(const turned_block *b) {
+static void transpose_input(const transposed_block *b) {
     const fc_conv_view *v = b->job->view;
     const fc_kernels *k = b->job->kernels;
     const ptrdiff_t m = v->dst.c, first = b->plane / m, planes = (b->plane + b->count - 1) / m + 1 - first;
@@ -105,7 +105,7 @@ static void turn_input(const turned_block *b) {
 }
 
 /* Output rows [row, row + count), one or two. */
-static void run_rows(const turned_block *b, ptrdiff_t row, ptrdiff_t count) {
+static void run_rows(const transposed_block *b, ptrdiff_t row, ptrdiff_t count) {
     const fc_depthwise_job *job = b->job;
     const fc_conv_view *v = job->view;
     const ptrdiff_t size = (ptrdiff_t)fc_depthwise_size(v);
@@ -136,7 +136,7 @@ static void run_rows(const turned_block *b, ptrdiff_t row, ptrdiff_t count) {
     });
 }
 
-static void turn_output(const turned_block *b) {
+static void transpose_output(const transposed_block *b) {
     const fc_conv_view *v = b->job->view;
     const fc_kernels *k = b->job->kernels;
     const size_t size = fc_depthwise_size(v), pixels = (size_t)pixels_out(v), count = (size_t)b->count * pixels;
@@ -148,14 +148,14 @@ static void turn_output(const turned_block *b) {
         fc_narrow(k, v->dtype, result, y, count);
 }
 
-void fc_depthwise_turned_task(void *job_, size_t task, size_t worker) {
+void fc_depthwise_transposed_task(void *job_, size_t task, size_t worker) {
     const fc_depthwise_job *job = job_;
     const fc_conv_view *v = job->view;
     const fc_depthwise_cut *c = &job->cut;
-    const turned_scratch scratch = lay_out(v);
+    const transposed_scratch scratch = lay_out(v);
     const ptrdiff_t blocks = blocks_of(v), channels = fc_depthwise_channels(v), begin = (ptrdiff_t)task * c->chunk;
     const ptrdiff_t pair = v->rows.stride == 1 && v->rows.step == 1 ? 2 : 1; /* neighbours read neighbouring rows */
-    turned_block b = {.job = job};
+    transposed_block b = {.job = job};
     for (int i = 0; i < PIECES; i++)
         b.piece[i] = job->scratch + c->shared_bytes + worker * c->worker_bytes + scratch.at[i];
     for (ptrdiff_t i = 0; i < pixels_out(v); i++)
@@ -164,9 +164,9 @@ void fc_depthwise_turned_task(void *job_, size_t task, size_t worker) {
         b.channel = block % blocks * PLANES;
         b.count = fc_min(PLANES, channels - b.channel);
         b.plane = block / blocks * channels + b.channel;
-        turn_input(&b);
+        transpose_input(&b);
         for (ptrdiff_t row = 0; row < v->dst.h; row += pair)
             run_rows(&b, row, fc_min(pair, v->dst.h - row));
-        turn_output(&b);
+        transpose_output(&b);
     }
 }

@@ -38,7 +38,7 @@ typedef struct space {
     fc_panels_made *made;
     fc_pixel_panel *panels;
     const void **table;
-    char *patch, *raw, *ready, *late;
+    char *patch, *raw, *ready, *on_demand;
 } space;
 
 static space space_of(const direct_job *job, size_t worker) {
@@ -49,7 +49,7 @@ static space space_of(const direct_job *job, size_t worker) {
     at.patch = (char *)at.table + d->table_bytes;
     at.raw = at.patch + d->patch_bytes;
     at.ready = at.raw + d->raw_bytes;
-    at.late = at.ready + d->ready_bytes;
+    at.on_demand = at.ready + d->ready_bytes;
     return at;
 }
 
@@ -62,10 +62,10 @@ static void find_weights(const direct_job *job, const space *own, block *at) {
         at->weights = (const char *)job->weights->kernel + group * (size_t)v->dst.c * d->size;
         at->weights_step = d->weights.width * d->size;
     } else if (d->passing) {
-        at->weights = own->late;
+        at->weights = own->on_demand;
         at->weights_step = 0;
     } else {
-        at->weights = (d->form == FC_DIRECT_LATE ? own->late : (const char *)job->weights->packed) +
+        at->weights = (d->form == FC_DIRECT_ON_DEMAND ? own->on_demand : (const char *)job->weights->packed) +
             group * group_bytes;
     }
     at->biases = d->form == FC_DIRECT_PACKED ? (const char *)job->weights->packed + (size_t)v->groups * group_bytes
@@ -75,7 +75,7 @@ static void find_weights(const direct_job *job, const space *own, block *at) {
 
 /* Each worker packs for itself what it needs: panels packed by another would come from that one's cache, at ten times
  * the cost. */
-static void pack_late(const direct_job *job, const block *at, const space *own) {
+static void pack_on_demand(const direct_job *job, const block *at, const space *own) {
     const fc_weight_panels *p = &job->d->weights;
     const fc_conv_view *v = &job->layer->view;
     for (size_t panel = at->first_panel; panel < at->first_panel + at->panels; panel++) {
@@ -340,8 +340,8 @@ static void run_block(void *job_, size_t task, size_t worker) {
     const fc_conv_view *v = &job->layer->view;
     const space own = space_of(job, worker);
     block at = find_block(job, task, &own);
-    if (d->form == FC_DIRECT_LATE && !d->passing)
-        pack_late(job, &at, &own);
+    if (d->form == FC_DIRECT_ON_DEMAND && !d->passing)
+        pack_on_demand(job, &at, &own);
     if (d->patched) {
         fc_fill_patch(v, job->layer->kernels, &at.pixels.patch, at.pixels.source, own.raw, own.patch);
         at.pixels.source = own.patch;
@@ -378,9 +378,11 @@ fc_status fc_direct_run(const fc_layer *layer, fc_direct_form form, const fc_lay
 }
 
 /* The micro-kernel does it, where its tiles are the results. */
-int fc_direct_finishes(const fc_layer *layer) { return layer->view.dst.c_pitch == 1 && !fc_is_half(layer->view.dtype); }
+int fc_direct_fuses_epilogue(const fc_layer *layer) {
+    return layer->view.dst.c_pitch == 1 && !fc_is_half(layer->view.dtype);
+}
 
-int fc_direct_serves(const fc_layer *layer) { return layer->params.c_in > 0 && !fc_is_integer(layer->view.dtype); }
+int fc_direct_supports(const fc_layer *layer) { return layer->params.c_in > 0 && !fc_is_integer(layer->view.dtype); }
 
 static double cost(const fc_layer *layer) {
     const fc_layer own = fc_direct_layer(layer);
@@ -402,14 +404,14 @@ static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
  * As long as a worker's copy stays in its L2; what is larger comes from L3 to every core alike, unless one core needs
  * it alone: a kernel that lies across is read line after line by panels.
  */
-static int packs_late(const fc_layer *layer) {
+static int packs_on_demand(const fc_layer *layer) {
     size_t bytes;
     if (packed_bytes(layer, &bytes) != FC_OK)
         return 0;
     if (bytes <= fc_caches()->l2 || layer->view.w_out_pitch == 1)
         return bytes <= fc_caches()->l2;
     const fc_layer own = fc_direct_layer(layer);
-    return fc_direct_plan_of(&own, FC_DIRECT_LATE).passing;
+    return fc_direct_plan_of(&own, FC_DIRECT_ON_DEMAND).passing;
 }
 
 static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
@@ -419,26 +421,26 @@ static void pack(const fc_layer *layer, const void *kernel, const void *bias, vo
 
 static fc_status run(
     const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
-    return fc_direct_run(layer, weights->packed ? FC_DIRECT_PACKED : FC_DIRECT_LATE, weights, x, y, epilogue);
+    return fc_direct_run(layer, weights->packed ? FC_DIRECT_PACKED : FC_DIRECT_ON_DEMAND, weights, x, y, epilogue);
 }
 
 static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
     const fc_layer own = fc_direct_layer(layer);
-    const fc_direct_plan d = fc_direct_plan_of(&own, packs_late(layer) ? FC_DIRECT_LATE : FC_DIRECT_PACKED);
+    const fc_direct_plan d = fc_direct_plan_of(&own, packs_on_demand(layer) ? FC_DIRECT_ON_DEMAND : FC_DIRECT_PACKED);
     fc_direct_describe(&d, plan);
 }
 
 const fc_algorithm fc_algorithm_direct = {
     .name = "direct",
-    .needs = "floating-point arrays with input channels",
+    .requires = "floating-point arrays with input channels",
     .reads_across = 1,
-    .serves = fc_direct_serves,
+    .supports = fc_direct_supports,
     .cost = cost,
     .form = form,
     .packed_bytes = packed_bytes,
     .pack = pack,
-    .packs_late = packs_late,
-    .finishes = fc_direct_finishes,
+    .packs_on_demand = packs_on_demand,
+    .fuses_epilogue = fc_direct_fuses_epilogue,
     .run = run,
     .describe = describe,
 };

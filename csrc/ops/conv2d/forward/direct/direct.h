@@ -22,7 +22,7 @@ typedef struct fc_panels_made {
 } fc_panels_made;
 
 /* The kernel is packed before the run; by each worker, the panels it comes to need; never: it is read in place. */
-typedef enum fc_direct_form { FC_DIRECT_PACKED, FC_DIRECT_LATE, FC_DIRECT_UNPACKED } fc_direct_form;
+typedef enum fc_direct_form { FC_DIRECT_PACKED, FC_DIRECT_ON_DEMAND, FC_DIRECT_UNPACKED } fc_direct_form;
 
 typedef struct fc_direct_plan {
     fc_weight_panels weights;
@@ -32,7 +32,7 @@ typedef struct fc_direct_plan {
     size_t size;                               /* bytes of an element in the compute type */
     fc_direct_form form;
     int kernel_in_l2, in_place; /* the kernel stays in L2; results go straight to y */
-    int passing;                /* packed late, each panel by the one task that needs it, over the one before */
+    int passing;                /* packed on demand, each panel by the one task that needs it, over the one before */
     size_t weights_pitch;       /* of a step of k */
     int patched, joined;
     size_t unit;                 /* elements of a run where taps are joined as far as `joined` says */
@@ -43,7 +43,7 @@ typedef struct fc_direct_plan {
     ptrdiff_t rows, cols;        /* output pixels of a block */
     size_t row_blocks, col_blocks, chunk_panels, chunks, tasks, workers;
     size_t made_bytes, panel_bytes, table_bytes, patch_bytes, raw_bytes, ready_bytes,
-        late_bytes; /* parts of a worker */
+        on_demand_bytes; /* parts of a worker */
     size_t worker_bytes, zero_bytes, bias_bytes;
 } fc_direct_plan;
 
@@ -60,7 +60,7 @@ void fc_direct_describe(const fc_direct_plan *direct, fc_conv2d_plan *plan);
 fc_layer fc_direct_layer(const fc_layer *layer);
 fc_status fc_direct_run(const fc_layer *layer, fc_direct_form form, const fc_layer_weights *weights, const void *x,
     void *y, const fc_epilogue *epilogue);
-int fc_direct_serves(const fc_layer *layer);
-int fc_direct_finishes(const fc_layer *layer);
+int fc_direct_supports(const fc_layer *layer);
+int fc_direct_fuses_epilogue(const fc_layer *layer);
 
 #endif

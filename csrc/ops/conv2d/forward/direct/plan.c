@@ -123,7 +123,7 @@ fc_direct_plan fc_direct_plan_of(const fc_layer *layer, fc_direct_form form) {
     d.kernel_in_l2 = d.weights.panels * d.weights.width * k * d.size <= fc_caches()->l2 / 2;
     plan_runs(layer, &d);
     plan_blocks(layer, &d);
-    d.passing = form == FC_DIRECT_LATE && !d.kernel_in_l2 && meets_panels_once(layer, &d);
+    d.passing = form == FC_DIRECT_ON_DEMAND && !d.kernel_in_l2 && meets_panels_once(layer, &d);
     const size_t pixel_panels = (size_t)d.rows * fc_parts((size_t)d.cols, d.height);
     d.table_bytes = fc_align_up(pixel_panels * d.height * (size_t)(v->rows.count * v->cols.count) * sizeof(void *));
     d.patch_bytes = d.patched ? fc_align_up(patch_elements(v, d.rows, d.cols, d.pixel_pitch) * d.size) : 0;
@@ -131,11 +131,11 @@ fc_direct_plan fc_direct_plan_of(const fc_layer *layer, fc_direct_form form) {
     d.made_bytes = fc_align_up(sizeof(fc_panels_made));
     d.panel_bytes = fc_align_up(pixel_panels * sizeof(fc_pixel_panel));
     const size_t panels = (size_t)v->groups * d.weights.panels;
-    d.ready_bytes = form == FC_DIRECT_LATE ? fc_align_up(panels) : 0;
-    d.late_bytes = form == FC_DIRECT_LATE ? (d.passing ? 1 : panels) * fc_panel_bytes(&d.weights, v) : 0;
+    d.ready_bytes = form == FC_DIRECT_ON_DEMAND ? fc_align_up(panels) : 0;
+    d.on_demand_bytes = form == FC_DIRECT_ON_DEMAND ? (d.passing ? 1 : panels) * fc_panel_bytes(&d.weights, v) : 0;
     d.bias_bytes = form == FC_DIRECT_PACKED ? 0 : fc_align_up(panels * d.weights.width * d.size);
     d.worker_bytes = d.made_bytes + d.panel_bytes + d.table_bytes + d.patch_bytes + d.raw_bytes + d.ready_bytes +
-        d.late_bytes;
+        d.on_demand_bytes;
     d.zero_bytes = d.patched ? 0 : fc_align_up((size_t)v->cols.count * (size_t)v->src.c * d.size);
     d.workers = fc_parallel_workers(
         d.tasks, 2.0 * (double)fc_view_pixels(v) * (double)k * (double)v->dst.c * (double)v->groups);

@@ -4,9 +4,9 @@
 #include "ops/conv2d/forward/direct/direct.h"
 
 /* Only output channels that fill the vectors of every tile: else the kernel's last row would be read past its end. */
-static int serves(const fc_layer *layer) {
+static int supports(const fc_layer *layer) {
     const fc_conv_view *v = &layer->view;
-    if (!fc_direct_serves(layer) || fc_is_half(v->dtype))
+    if (!fc_direct_supports(layer) || fc_is_half(v->dtype))
         return 0;
     const fc_weight_panels p = fc_direct_weights(layer);
     const fc_igemm_tile *tile = fc_igemm_tiles(layer->kernels, v->dtype);
@@ -53,13 +53,13 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
 
 const fc_algorithm fc_algorithm_unpacked = {
     .name = "unpacked",
-    .needs = "float32 or float64 and output channels a group that fill whole vectors",
-    .serves = serves,
+    .requires = "float32 or float64 and output channels a group that fill whole vectors",
+    .supports = supports,
     .cost = cost,
     .packed_bytes = nothing_packed,
     .pack = pack_nothing,
-    .packs_late = always,
-    .finishes = fc_direct_finishes,
+    .packs_on_demand = always,
+    .fuses_epilogue = fc_direct_fuses_epilogue,
     .run = run,
     .describe = describe,
 };

@@ -8,7 +8,7 @@
 #include "core/scratch.h"
 #include "core/size.h"
 
-static int serves(const fc_layer *layer) {
+static int supports(const fc_layer *layer) {
     const fc_conv2d_params *p = &layer->params;
     return p->groups > 1 && p->groups == p->c_in && p->c_out == p->c_in;
 }
@@ -159,9 +159,9 @@ static fc_status run(
 
 const fc_algorithm fc_algorithm_integer_depthwise = {
     .name = "integer_depthwise",
-    .needs = "`x` and `kernel` of int8 or uint8, one input and one output channel a group",
+    .requires = "`x` and `kernel` of int8 or uint8, one input and one output channel a group",
     .integers = 1,
-    .serves = serves,
+    .supports = supports,
     .cost = cost,
     .packed_bytes = packed_bytes,
     .pack = pack,

@@ -351,7 +351,7 @@ static fc_status run(
     return FC_OK;
 }
 
-static int serves(const fc_layer *layer) {
+static int supports(const fc_layer *layer) {
     (void)layer;
     return 1;
 }
@@ -382,9 +382,9 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
 
 const fc_algorithm fc_algorithm_integer = {
     .name = "integer",
-    .needs = "`x` and `kernel` of int8 or uint8",
+    .requires = "`x` and `kernel` of int8 or uint8",
     .integers = 1,
-    .serves = serves,
+    .supports = supports,
     .cost = cost,
     .form = form,
     .packed_bytes = packed_bytes,

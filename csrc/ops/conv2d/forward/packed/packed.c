@@ -110,8 +110,8 @@ typedef struct packed_job {
     const char *src, *biases;
     char *dst, *scratch;
     const fc_epilogue *epilogue;
-    size_t size, worker_bytes,
-        late_bytes; /* late_bytes: of a worker, its panels packed late and what says which; 0 where all are packed */
+    size_t size, worker_bytes, on_demand_bytes; /* on_demand_bytes: of a worker, its panels packed on demand and what
+                                                   says which; 0 where all are packed */
 } packed_job;
 
 /* One task's place in the problem and in its worker's scratch. */
@@ -135,13 +135,13 @@ static block find_block(const packed_job *job, size_t task, size_t worker) {
     at.raw = at.pixels + fc_align_up(t->block_panels * panel_bytes);
     at.sums = at.raw + (fc_is_half(job->view->dtype) ? fc_align_up(panel_bytes / 2) : 0);
     at.ready = at.pixels + t->worker_bytes;
-    at.weights = (job->late_bytes ? at.ready + ready_bytes(b, job->view) : (const char *)job->weights->packed) +
+    at.weights = (job->on_demand_bytes ? at.ready + ready_bytes(b, job->view) : (const char *)job->weights->packed) +
         at.group * group_elements(b) * job->size;
     return at;
 }
 
 /* The panels that a task needs, packed once a worker: see direct.c. */
-static void pack_late(const packed_job *job, const block *at) {
+static void pack_on_demand(const packed_job *job, const block *at) {
     const fc_weight_panels p = weight_panels(job->b);
     for (size_t panel = at->out0; panel < at->out0 + at->outs; panel++) {
         char *ready = &at->ready[at->group * p.panels + panel];
@@ -214,8 +214,8 @@ static void run_block(void *job_, size_t task, size_t worker) {
     const block at = find_block(job, task, worker);
     const fc_gather gather = {job->view, b->kernels,
         job->src + at.group * (size_t)job->view->src.group_pitch * fc_dtype_size(job->view->dtype)};
-    if (job->late_bytes)
-        pack_late(job, &at);
+    if (job->on_demand_bytes)
+        pack_on_demand(job, &at);
     for (size_t step = 0; step < b->k_blocks; step++) {
         size_t k0 = step * b->block_k, k1 = k0 + b->block_k < b->k ? k0 + b->block_k : b->k;
         for (size_t i = 0; i < at.panels; i++)
@@ -237,8 +237,8 @@ static fc_status run_weights(const fc_packed_blocking *b, const fc_conv_view *vi
                                               : fc_align_up((size_t)view->groups * b->out_panels * b->out_panel * size);
     packed_job job = {
         .b = b, .view = view, .t = &t, .weights = weights, .src = src, .dst = dst, .epilogue = epilogue, .size = size};
-    job.late_bytes = weights->packed ? 0 : ready_bytes(b, view) + fc_align_up(all);
-    job.worker_bytes = t.worker_bytes + job.late_bytes;
+    job.on_demand_bytes = weights->packed ? 0 : ready_bytes(b, view) + fc_align_up(all);
+    job.worker_bytes = t.worker_bytes + job.on_demand_bytes;
     char *scratch = fc_scratch_alloc(bias_bytes + t.workers * job.worker_bytes);
     if (!scratch)
         return FC_OUT_OF_MEMORY;
@@ -246,7 +246,7 @@ static fc_status run_weights(const fc_packed_blocking *b, const fc_conv_view *vi
     job.biases = weights->packed ? (const char *)weights->packed + all : scratch;
     if (!weights->packed && weights->bias)
         fc_pack_biases(&p, b->kernels, view, weights->bias, scratch);
-    for (size_t worker = 0; worker < t.workers && job.late_bytes; worker++)
+    for (size_t worker = 0; worker < t.workers && job.on_demand_bytes; worker++)
         memset(job.scratch + worker * job.worker_bytes + t.worker_bytes, 0, ready_bytes(b, view));
     fc_parallel_for(t.tasks, t.workers, run_block, &job);
     fc_scratch_free(scratch);
@@ -258,7 +258,7 @@ fc_status fc_packed_run(const fc_packed_blocking *b, const fc_conv_view *view, c
     return run_weights(b, view, &(fc_layer_weights){.packed = packed}, src, dst, epilogue);
 }
 
-static int serves(const fc_layer *layer) {
+static int supports(const fc_layer *layer) {
     (void)layer;
     return 1;
 }
@@ -297,7 +297,7 @@ static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
 }
 
 /* As direct.c does; only kernels that are not cut along k. */
-static int packs_late(const fc_layer *layer) {
+static int packs_on_demand(const fc_layer *layer) {
     const fc_packed_blocking b = fc_packed_choose(layer->kernels, &layer->view);
     size_t bytes;
     return b.k_blocks == 1 && fc_packed_bytes(&b, &layer->view, &bytes) == FC_OK && bytes <= fc_caches()->l2;
@@ -326,20 +326,20 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
     plan->threads = (int)t.workers;
     plan->scratch_bytes = t.workers * t.worker_bytes;
     size_t bytes;
-    if (packs_late(layer) && packed_bytes(layer, &bytes) == FC_OK)
+    if (packs_on_demand(layer) && packed_bytes(layer, &bytes) == FC_OK)
         plan->scratch_bytes += t.workers * bytes;
 }
 
 const fc_algorithm fc_algorithm_packed = {
     .name = "packed",
-    .needs = "any layer",
+    .requires = "any layer",
     .reads_across = 1,
-    .serves = serves,
+    .supports = supports,
     .cost = cost,
     .form = form,
     .packed_bytes = packed_bytes,
     .pack = pack,
-    .packs_late = packs_late,
+    .packs_on_demand = packs_on_demand,
     .run = run,
     .describe = describe,
 };

@@ -56,18 +56,18 @@ static void find_weights(const planar_job *job, char *ready, block *at) {
     const fc_conv_view *v = &job->layer->view;
     const size_t group = (size_t)at->group, group_bytes = fc_weights_of_group(&d->weights) * d->size,
                  panel_bytes = fc_panel_bytes(&d->weights, v);
-    char *late = ready + d->ready_bytes + group * group_bytes;
-    const char *biases = d->late ? job->scratch + d->offsets_bytes
-                                 : (const char *)job->weights->packed + (size_t)v->groups * group_bytes;
+    char *on_demand = ready + d->ready_bytes + group * group_bytes;
+    const char *biases = d->on_demand ? job->scratch + d->offsets_bytes
+                                      : (const char *)job->weights->packed + (size_t)v->groups * group_bytes;
     at->biases = job->epilogue->has_bias ? biases + group * d->weights.panels * d->weights.width * d->size : NULL;
-    at->weights = d->late ? late : (const char *)job->weights->packed + group * group_bytes;
-    if (!d->late)
+    at->weights = d->on_demand ? on_demand : (const char *)job->weights->packed + group * group_bytes;
+    if (!d->on_demand)
         return;
     ready += group * d->weights.panels;
     for (size_t panel = at->first_panel; panel < at->end_panel; panel++) {
         if (!ready[panel])
-            fc_pack_weights_panel(
-                &d->weights, job->layer->kernels, v, job->weights->kernel, group, panel, late + panel * panel_bytes);
+            fc_pack_weights_panel(&d->weights, job->layer->kernels, v, job->weights->kernel, group, panel,
+                on_demand + panel * panel_bytes);
         ready[panel] = 1;
     }
 }
@@ -255,7 +255,7 @@ static fc_status run(
     if (!scratch)
         return FC_OUT_OF_MEMORY;
     make_offsets(&own, &d, (ptrdiff_t *)scratch);
-    if (d.late && weights->bias)
+    if (d.on_demand && weights->bias)
         fc_pack_biases(&d.weights, own.kernels, &own.view, weights->bias, scratch + d.offsets_bytes);
     for (size_t worker = 0; worker < d.workers; worker++)
         memset(scratch + d.offsets_bytes + d.bias_bytes + worker * d.worker_bytes + d.planes_bytes + d.results_bytes, 0,
@@ -265,13 +265,13 @@ static fc_status run(
     return FC_OK;
 }
 
-static int serves(const fc_layer *layer) {
+static int supports(const fc_layer *layer) {
     return layer->params.c_in > 0 && (layer->view.dtype == FC_F32 || layer->view.dtype == FC_F64);
 }
 
-static fc_planar_plan plan_of(const fc_layer *layer, int late) {
+static fc_planar_plan plan_of(const fc_layer *layer, int on_demand) {
     const fc_layer own = fc_planar_layer(layer);
-    return fc_planar_plan_of(&own, late);
+    return fc_planar_plan_of(&own, on_demand);
 }
 
 static double cost(const fc_layer *layer) {
@@ -291,7 +291,7 @@ static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
 }
 
 /* As long as a worker's copy stays in its L2. */
-static int packs_late(const fc_layer *layer) {
+static int packs_on_demand(const fc_layer *layer) {
     size_t bytes;
     return packed_bytes(layer, &bytes) == FC_OK && bytes <= fc_caches()->l2;
 }
@@ -302,7 +302,7 @@ static void pack(const fc_layer *layer, const void *kernel, const void *bias, vo
 }
 
 static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
-    const fc_planar_plan d = plan_of(layer, packs_late(layer));
+    const fc_planar_plan d = plan_of(layer, packs_on_demand(layer));
     plan->tile_rows = d.tile->rows;
     plan->tile_cols = d.tile->cols;
     plan->block_pixels = (size_t)(d.rows * d.cols);
@@ -314,14 +314,14 @@ static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
 
 const fc_algorithm fc_algorithm_planar = {
     .name = "planar",
-    .needs = "float32 or float64 and at least one input channel",
+    .requires = "float32 or float64 and at least one input channel",
     .reads_across = 1,
-    .serves = serves,
+    .supports = supports,
     .cost = cost,
     .form = form,
     .packed_bytes = packed_bytes,
     .pack = pack,
-    .packs_late = packs_late,
+    .packs_on_demand = packs_on_demand,
     .run = run,
     .describe = describe,
 };

@@ -12,7 +12,7 @@ typedef struct fc_planar_plan {
     size_t size;          /* bytes of an element in the compute type */
     int in_place;         /* x is read where it lies */
     int flat;             /* output pixels follow one another in y as in the planes */
-    int late;             /* each worker packs the panels it needs */
+    int on_demand;        /* each worker packs the panels it needs */
     ptrdiff_t rows, cols; /* output pixels of a block */
     size_t row_blocks, col_blocks;
     size_t task_panels, task_chunks; /* panels of output channels of a task */
@@ -20,7 +20,7 @@ typedef struct fc_planar_plan {
     size_t tasks, workers;
     fc_planes planes; /* of a whole block, unless x is read in place */
     size_t run;       /* results of a channel, whole tiles, unless flat */
-    size_t planes_bytes, results_bytes, ready_bytes, late_bytes,
+    size_t planes_bytes, results_bytes, ready_bytes, on_demand_bytes,
         worker_bytes;                 /* planes: or what stands for the end of x; results: or one tile */
     size_t offsets_bytes, bias_bytes; /* offsets: two tables */
 } fc_planar_plan;
@@ -29,7 +29,7 @@ typedef struct fc_planar_plan {
  */
 fc_layer fc_planar_layer(const fc_layer *layer);
 /* Of such a layer. */
-fc_planar_plan fc_planar_plan_of(const fc_layer *layer, int late);
+fc_planar_plan fc_planar_plan_of(const fc_layer *layer, int on_demand);
 /* Estimated cycles of a run. */
 double fc_planar_cost(const fc_layer *layer, const fc_planar_plan *plan);
 size_t fc_planar_run_of(const fc_planar_plan *plan, ptrdiff_t rows, ptrdiff_t cols);

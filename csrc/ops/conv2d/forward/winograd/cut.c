@@ -53,14 +53,15 @@ static size_t kernel_bytes(const fc_winograd_plan *plan, size_t channels, size_t
  * Tiles a block in steps: products in half of L2 and patches in a quarter of L3, enough for few passes over the kernel,
  * and even tasks. Late, every block transforms the kernel anew: rather fewer tasks.
  */
-static size_t shared_steps(const fc_winograd_plan *plan, int late, const fc_winograd_cut *cut) {
+static size_t shared_steps(const fc_winograd_plan *plan, int on_demand, const fc_winograd_cut *cut) {
     enum { FEWEST_TILES = 64 };
     const size_t step = step_of(plan), steps = fc_parts(cut->tiles, step),
                  step_bytes = plan->elements * step * plan->size;
-    const size_t products = late ? fc_caches()->l2 / 3 * 2 : fc_caches()->l2 / 2, patches = fc_caches()->l3 / 4;
+    const size_t products = on_demand ? fc_caches()->l2 / 3 * 2 : fc_caches()->l2 / 2, patches = fc_caches()->l3 / 4;
     const size_t fit = fc_least(
         products / (step_bytes * cut->m_pitch), patches / (step_bytes * fc_odd_lines(plan->c, plan->size)));
-    const size_t least = fc_parts(FEWEST_TILES, step), even = fc_parts(steps * cut->chunks, late ? TASKS / 2 : TASKS);
+    const size_t least = fc_parts(FEWEST_TILES, step),
+                 even = fc_parts(steps * cut->chunks, on_demand ? TASKS / 2 : TASKS);
     const size_t most = fc_least(even < least ? least : even, fit ? fit : 1);
     return fc_parts(steps, fc_parts(steps, most));
 }
@@ -70,16 +71,16 @@ static size_t shared_steps(const fc_winograd_plan *plan, int late, const fc_wino
  * kernel is read rarely. Late, it has a piece of the transformed kernel beside them: transforming that takes the time
  * of a few tiles.
  */
-static void cut_shared(const fc_winograd_plan *plan, int late, fc_winograd_cut *cut) {
+static void cut_shared(const fc_winograd_plan *plan, int on_demand, fc_winograd_cut *cut) {
     enum { CHUNK_WIDTH = 32 };
     const fc_cache_sizes *caches = fc_caches();
     cut_chunks(plan, CHUNK_WIDTH, cut);
-    cut_blocks(plan, shared_steps(plan, late, cut), cut);
+    cut_blocks(plan, shared_steps(plan, on_demand, cut), cut);
     const size_t held = fc_least(cut->blocks, caches->l3 / 4 / cut->v_bytes);
     cut->shared = fc_parts(cut->blocks, fc_parts(cut->blocks, held ? held : 1));
     cut->piece = plan->c;
     cut->u_rows = plan->rows;
-    if (!late)
+    if (!on_demand)
         return;
     const size_t steps = caches->l2 / 3 / kernel_bytes(plan, plan->step, cut->chunk);
     cut->piece = fc_least((steps ? steps : 1) * plan->step, plan->c);
@@ -95,16 +96,16 @@ static int are_too_few(size_t blocks, double work) {
     return blocks < TASKS && !fc_inside_task() && (blocks < FEWEST || taken > blocks + blocks / 8);
 }
 
-fc_winograd_cut fc_winograd_cut_of(const fc_winograd_plan *plan, const fc_conv_view *view, int late) {
+fc_winograd_cut fc_winograd_cut_of(const fc_winograd_plan *plan, const fc_conv_view *view, int on_demand) {
     const size_t side = plan->set->m, size = plan->size;
     fc_winograd_cut cut = {
         .tile_rows = ((size_t)view->dst.h + side - 1) / side, .tile_cols = ((size_t)view->dst.w + side - 1) / side};
     cut.tiles = (size_t)view->n * cut.tile_rows * cut.tile_cols;
     cut_own(plan, &cut);
     const double work = 2.0 * (double)(plan->elements * cut.tiles) * (double)plan->c * (double)plan->outs;
-    if (late || are_too_few(cut.blocks, work) ||
+    if (on_demand || are_too_few(cut.blocks, work) ||
         plan->elements * plan->rows * plan->padded * size > fc_caches()->l3 / 2)
-        cut_shared(plan, late, &cut);
+        cut_shared(plan, on_demand, &cut);
     const size_t in = fc_winograd_stage_elements(plan->n, side), out = side * side * FC_WINOGRAD_PIECE * cut.m_pitch;
     cut.stage_bytes = view->src.c_pitch == 1 && view->dst.c_pitch == 1 ? 0 : fc_align_up((in > out ? in : out) * size);
     cut.rows_bytes = fc_align_up((cut.block + FC_MAX_TILE_HEIGHT) * sizeof(void *));
@@ -113,7 +114,7 @@ fc_winograd_cut fc_winograd_cut_of(const fc_winograd_plan *plan, const fc_conv_v
     cut.workers = fc_parallel_workers(cut.tasks, work);
     cut.flag_bytes = fc_align_up((size_t)view->n * cut.tile_rows);
     cut.zero_bytes = fc_align_up(plan->c * size);
-    cut.bias_bytes = late ? fc_align_up((size_t)view->groups * plan->padded * size) : 0;
+    cut.bias_bytes = on_demand ? fc_align_up((size_t)view->groups * plan->padded * size) : 0;
     cut.bytes = cut.flag_bytes + cut.zero_bytes + cut.bias_bytes + cut.shared * cut.v_bytes +
         cut.workers * cut.worker_bytes;
     return cut;

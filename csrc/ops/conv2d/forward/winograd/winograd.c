@@ -84,7 +84,7 @@ static int keeps_precision(const fc_layer *layer, const fc_winograd_plan *plan) 
     return layer->params.dtype == FC_F64 || plan->c <= (plan->set->r > 3 ? MOST_CHANNELS_5X5 : MOST_CHANNELS);
 }
 
-static int serves_set(const fc_layer *layer, int set, fc_precision loosest) {
+static int supports_set(const fc_layer *layer, int set, fc_precision loosest) {
     const fc_conv2d_params *p = &layer->params;
     const ptrdiff_t r = (ptrdiff_t)sets_of(layer)[set].r;
     fc_winograd_plan plan;
@@ -112,24 +112,25 @@ static int late_set(const fc_layer *layer, int set) {
  * they load and store; and moving channels next to each other and back. Late, also fetching and transforming the
  * kernel, for each block, and reading the patches anew for each chunk of output channels.
  */
-static double cycles_of(const fc_layer *layer, const fc_winograd_plan *plan, int late) {
+static double cycles_of(const fc_layer *layer, const fc_winograd_plan *plan, int on_demand) {
     const double products = 1.15, moved = 0.6, setup = 4000, bytes_a_cycle = 8, load = 1.7, store = 1.9, address = 6,
                  fetch = 0.35, again = 0.03;
     const fc_conv_view *v = &layer->view;
-    const fc_winograd_cut cut = fc_winograd_cut_of(plan, v, late);
+    const fc_winograd_cut cut = fc_winograd_cut_of(plan, v, on_demand);
     const double tiles = (double)cut.tiles, elements = (double)plan->elements, c = (double)plan->c,
                  outs = (double)plan->outs;
     const double lanes = (double)lanes_of(plan->tiles), vectors = (double)plan->padded / lanes, n = (double)plan->n,
                  m = (double)plan->set->m;
     const double u_bytes = (double)group_bytes(plan), r = (double)plan->set->r, size = (double)plan->size;
-    const double reads = !late && u_bytes > (double)fc_caches()->l2 ? (double)cut.blocks * u_bytes / bytes_a_cycle : 0;
+    const double reads = !on_demand && u_bytes > (double)fc_caches()->l2 ? (double)cut.blocks * u_bytes / bytes_a_cycle
+                                                                         : 0;
     double gemm = products * elements * tiles * c * vectors;
     gemm = gemm > reads ? gemm : reads;
     const double in = elements * (address + load * n * __builtin_ceil(c / lanes)) +
         (v->src.c_pitch == 1 ? 0 : moved * n * m * c);
     const double out = elements * store * m * vectors + (v->dst.c_pitch == 1 ? 0 : moved * m * m * outs);
     const double own = gemm + tiles * (in + out) + setup;
-    if (!late)
+    if (!on_demand)
         return (double)v->groups * own;
     const double kernel = (double)cut.blocks * c * vectors *
         (elements * (1.6 + 0.7 * r) + fetch * r * r * lanes * size);
@@ -187,10 +188,10 @@ static void describe_set(const fc_layer *layer, int set, fc_conv2d_plan *describ
 }
 
 #define WINOGRAD(M, R, SET, LOOSEST, NEEDS)                                                                            \
-    static int serves_##M##x##R(const fc_layer *layer) { return serves_set(layer, SET, LOOSEST); }                     \
+    static int supports_##M##x##R(const fc_layer *layer) { return supports_set(layer, SET, LOOSEST); }                 \
     static double cost_##M##x##R(const fc_layer *layer) { return cost_set(layer, SET); }                               \
-    static double packing_##M##x##R(const fc_layer *layer) { return packing_set(layer, SET); }                         \
-    static int late_##M##x##R(const fc_layer *layer) { return late_set(layer, SET); }                                  \
+    static double packing_cost_##M##x##R(const fc_layer *layer) { return packing_set(layer, SET); }                    \
+    static int packs_on_demand_##M##x##R(const fc_layer *layer) { return late_set(layer, SET); }                       \
     static fc_packed_form form_##M##x##R(const fc_layer *layer) { return form_set(layer, SET); }                       \
     static fc_status bytes_##M##x##R(const fc_layer *layer, size_t *bytes) { return bytes_set(layer, SET, bytes); }    \
     static void pack_##M##x##R(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {            \
@@ -203,15 +204,15 @@ static void describe_set(const fc_layer *layer, int set, fc_conv2d_plan *describ
     static void describe_##M##x##R(const fc_layer *layer, fc_conv2d_plan *plan) { describe_set(layer, SET, plan); }    \
     const fc_algorithm fc_algorithm_winograd_##M##x##R = {                                                             \
         .name = "winograd_" #M "x" #R,                                                                                 \
-        .needs = NEEDS,                                                                                                \
+        .requires = NEEDS,                                                                                             \
         .reads_across = 1,                                                                                             \
-        .serves = serves_##M##x##R,                                                                                    \
+        .supports = supports_##M##x##R,                                                                                \
         .cost = cost_##M##x##R,                                                                                        \
         .form = form_##M##x##R,                                                                                        \
         .packed_bytes = bytes_##M##x##R,                                                                               \
         .pack = pack_##M##x##R,                                                                                        \
-        .packs_late = late_##M##x##R,                                                                                  \
-        .packing = packing_##M##x##R,                                                                                  \
+        .packs_on_demand = packs_on_demand_##M##x##R,                                                                  \
+        .packing_cost = packing_cost_##M##x##R,                                                                        \
         .run = run_##M##x##R,                                                                                          \
         .describe = describe_##M##x##R,                                                                                \
     };

@@ -1,0 +1,53 @@
+"""The ASGI app: paths, and the endpoints behind them."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Router
+
+from . import bodies, inference_protocol, page, tensorflow_rest
+from .endpoints import endpoint
+from .errors import RequestError
+from .guard import Guard
+from .service import Service
+
+__all__ = ["Application"]
+
+
+class Application:
+    """An ASGI app of a service.
+
+    Parameters
+    ----------
+    service : Service
+    """
+
+    def __init__(self, service: Service):
+        self.service = service
+        routes = [
+            *tensorflow_rest.routes(service),
+            *inference_protocol.routes(service),
+            *bodies.routes(service),
+            endpoint("/metrics", "metrics", _metrics, service, ["GET"]),
+            *page.routes(service),
+        ]
+        self._app = Guard(Router(routes, default=_Unknown(service)), service)
+
+    async def __call__(self, scope, receive, send) -> None:
+        await self._app(scope, receive, send)
+
+
+async def _metrics(service: Service, request: Request) -> Response:
+    text, kind = await service.run(service.metrics.text)
+    return Response(text, headers={"content-type": kind})
+
+
+class _Unknown:
+    """The answer for a path that nothing serves."""
+
+    def __init__(self, service: Service):
+        self._service = service
+
+    async def __call__(self, scope, receive, send) -> None:
+        raise RequestError(404, f"nothing is served at {scope['path']}; the model's name is {self._service.name}")

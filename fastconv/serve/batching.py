@@ -1,0 +1,157 @@
+"""Requests that wait, computed together in a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from queue import SimpleQueue
+from time import perf_counter
+
+import numpy as np
+
+from .errors import busy
+from .model import Model
+from .settings import Settings
+
+__all__ = ["Batcher"]
+
+
+class _Request:
+    """A request that waits for its outputs."""
+
+    __slots__ = ("arrays", "begin", "future", "key", "model", "rows")
+
+    def __init__(self, model: Model, arrays: list[np.ndarray], future: asyncio.Future, begin: float):
+        self.model, self.arrays, self.future, self.begin = model, arrays, future, begin
+        self.rows = len(arrays[0]) if arrays[0].ndim else 1
+        self.key = (model, *(array.shape[1:] for array in arrays))
+
+
+class Batcher:
+    """Computes what requests ask for, a batch at a time.
+
+    Requests that come while a batch is computed are the next one. One that comes alone waits for nothing.
+
+    Parameters
+    ----------
+    settings : Settings
+    metrics : Metrics
+    """
+
+    def __init__(self, settings: Settings, metrics):
+        self._settings, self._metrics = settings, metrics
+        self._waiting: deque[_Request] = deque()
+        self._computing = False
+        self._scheduled: asyncio.Handle | None = None
+        self._tasks: SimpleQueue = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait."""
+        return len(self._waiting)
+
+    async def __call__(self, model: Model, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        """The outputs for the inputs of a request; raises RequestError if there is no room or no time."""
+        if len(self._waiting) >= self._settings.max_queue:
+            raise busy(f"{len(self._waiting)} requests are waiting already")
+        loop = asyncio.get_running_loop()
+        request = _Request(model, arrays, loop.create_future(), loop.time())
+        self._waiting.append(request)
+        self._schedule(loop)
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                return await request.future
+        except TimeoutError:
+            raise busy(f"not computed within {self._settings.timeout:g} s") from None
+
+    def _schedule(self, loop) -> None:
+        """Begin the next batch once the requests that have arrived by now are read."""
+        if self._computing:
+            return
+        if isinstance(self._scheduled, asyncio.TimerHandle) and not self._patience(loop.time()):
+            self._scheduled.cancel()
+            self._scheduled = None
+        if self._scheduled is None:
+            self._scheduled = loop.call_soon(self._dispatch, loop)
+
+    def _dispatch(self, loop) -> None:
+        self._scheduled = None
+        while self._waiting and self._waiting[0].future.done():  # its client has been answered, or is gone
+            self._waiting.popleft()
+        if self._computing or not self._waiting:
+            return
+        if (delay := self._patience(loop.time())) > 0:
+            self._scheduled = loop.call_later(delay, self._dispatch, loop)
+            return
+        self._computing = True
+        if self._thread is None:
+            self._thread = threading.Thread(target=_compute, args=(self._tasks,), name="fastconv", daemon=True)
+            self._thread.start()
+        self._tasks.put((self._take(), loop, self._finish))
+
+    def _patience(self, now: float) -> float:
+        """Seconds that the next batch may wait for more requests."""
+        if not self._settings.max_wait or len(self._waiting) < 2:
+            return 0.0
+        if sum(request.rows for request in self._waiting) >= self._settings.max_batch:
+            return 0.0
+        return max(0.0, self._waiting[0].begin + self._settings.max_wait / 1000 - now)
+
+    def _take(self) -> list[_Request]:
+        """The next batch: requests in order that one call can serve."""
+        batch = [self._waiting.popleft()]
+        first, rows = batch[0], batch[0].rows
+        while first.model.batched and self._waiting and self._waiting[0].key == first.key:
+            rows += self._waiting[0].rows
+            if rows > self._settings.max_batch:
+                break
+            request = self._waiting.popleft()
+            if not request.future.done():
+                batch.append(request)
+        return batch
+
+    def _finish(self, loop, batch: list[_Request], results: list, seconds: float) -> None:
+        self._computing = False
+        self._metrics.batch(sum(request.rows for request in batch), seconds)
+        for request, result in zip(batch, results, strict=True):
+            if request.future.done():
+                continue
+            if isinstance(result, BaseException):
+                request.future.set_exception(result)
+            else:
+                request.future.set_result(result)
+        self._dispatch(loop)
+
+
+def _compute(tasks: SimpleQueue) -> None:
+    """The thread that computes batches."""
+    while True:
+        batch, loop, finish = tasks.get()
+        begin = perf_counter()
+        results = _results(batch)
+        try:
+            loop.call_soon_threadsafe(finish, loop, batch, results, perf_counter() - begin)
+        except RuntimeError:  # the loop has ended, and nobody waits
+            return
+        del batch, results  # not kept until the next batch
+
+
+def _results(batch: list[_Request]) -> list:
+    """The outputs of each request, or what was raised for it."""
+    if len(batch) == 1:
+        try:
+            return [batch[0].model(batch[0].arrays)]
+        except Exception as error:
+            return [error]
+    try:
+        outputs = batch[0].model([np.concatenate(parts) for parts in zip(*(r.arrays for r in batch), strict=True)])
+    except Exception:  # each alone, so that one spoils no other
+        return [result for request in batch for result in _results([request])]
+    results, begin = [], 0
+    for request in batch:
+        end = begin + request.rows
+        results.append([output[begin:end] for output in outputs])
+        begin = end
+    return results

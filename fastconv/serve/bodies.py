@@ -1,0 +1,75 @@
+"""``POST /predict``: a picture or an ``.npy`` file as the body."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .endpoints import endpoint, json_response
+from .errors import RequestError
+from .service import Service
+
+__all__ = ["read_npy", "routes"]
+
+_NPY = b"\x93NUMPY"
+_HEADER_BYTES = 4096
+
+
+def routes(service: Service) -> list:
+    """The path for bodies that are files."""
+    return [endpoint("/predict", "predict", _predict, service, ["POST"])]
+
+
+async def _predict(service: Service, request: Request) -> Response:
+    body, model = await request.body(), service.model
+    if body.startswith(_NPY):
+        arrays = _with_rows(read_npy(body), model)
+    else:
+        arrays = await service.run(_fitted, body, model.net, service.settings.max_pixels)
+    outputs = await service.infer(model, arrays)
+    if request.headers.get("accept") == "application/x-npy":
+        return Response(_npy(outputs), headers={"content-type": "application/x-npy"})
+    names = [value.name for value in model.outputs]
+    return json_response({"predictions": outputs[0] if len(names) == 1 else dict(zip(names, outputs, strict=True))})
+
+
+def read_npy(body: bytes) -> np.ndarray:
+    """The numbers in an ``.npy`` file, as a view of the body; RequestError 400 if it is damaged or has objects."""
+    stream = io.BytesIO(body)
+    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    try:
+        read = read_header[np.lib.format.read_magic(stream)]
+        shape, fortran, dtype = read(stream, max_header_size=_HEADER_BYTES)
+    except Exception as error:
+        raise RequestError(400, f"the .npy file's header: {str(error).splitlines()[0]}") from None
+    if dtype.kind not in "biuf" or dtype.itemsize > 8 or any(size < 0 for size in shape):
+        raise RequestError(400, f"the .npy file: must hold numbers; its dtype is {dtype}, its shape {shape}")
+    data = memoryview(body)[stream.tell() :]
+    if len(data) != math.prod(shape) * dtype.itemsize:
+        raise RequestError(400, f"the .npy file: {dtype} of shape {shape} do not take {len(data)} bytes")
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _with_rows(array: np.ndarray, model) -> np.ndarray:
+    """The array, one of a single example with an axis for it in front."""
+    shape = model.inputs[0].shape
+    return array[np.newaxis] if model.batched and array.ndim == len(shape) - 1 else array
+
+
+def _fitted(body: bytes, net, max_pixels: int) -> np.ndarray:
+    """A picture as the network's input."""
+    from .. import vision
+
+    return vision.Fitter(net)(vision.read_picture(io.BytesIO(body), max_pixels=max_pixels)).array
+
+
+def _npy(outputs: list[np.ndarray]) -> bytes:
+    if len(outputs) > 1:
+        raise RequestError(406, "header Accept: the network has several outputs, which are no .npy file")
+    stream = io.BytesIO()
+    np.save(stream, outputs[0], allow_pickle=False)
+    return stream.getvalue()

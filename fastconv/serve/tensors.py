@@ -1,0 +1,58 @@
+"""Arrays of a request: from JSON, from raw bytes, and back."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .errors import RequestError
+
+__all__ = ["from_bytes", "from_json", "kind_name", "kind_of"]
+
+_KINDS = {
+    "BOOL": "bool",
+    "UINT8": "uint8",
+    "UINT16": "uint16",
+    "UINT32": "uint32",
+    "UINT64": "uint64",
+    "INT8": "int8",
+    "INT16": "int16",
+    "INT32": "int32",
+    "INT64": "int64",
+    "FP16": "float16",
+    "FP32": "float32",
+    "FP64": "float64",
+}
+_NAMES = {np.dtype(kind): name for name, kind in _KINDS.items()}
+
+
+def kind_name(dtype: np.dtype) -> str:
+    """The Open Inference Protocol's name of a dtype."""
+    return _NAMES.get(np.dtype(dtype), "BF16")
+
+
+def kind_of(name, field: str) -> np.dtype:
+    """The dtype of a name of the Open Inference Protocol."""
+    if not isinstance(name, str) or name not in _KINDS:
+        raise RequestError(400, f"{field}: must be one of {', '.join(_KINDS)}; received {str(name)[:40]!r}")
+    return np.dtype(_KINDS[name])
+
+
+def from_json(value, field: str) -> np.ndarray:
+    """The array of nested lists of numbers."""
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        raise RequestError(400, f"{field}: lists must have one length on each level") from None
+    if array.dtype.kind not in "biuf" and array.size:
+        raise RequestError(400, f"{field}: must be numbers, or nested lists of them")
+    return array
+
+
+def from_bytes(data: memoryview, shape, dtype: np.dtype, field: str) -> np.ndarray:
+    """The array of little-endian numbers."""
+    needed = math.prod(shape) * dtype.itemsize
+    if len(data) != needed:
+        raise RequestError(400, f"{field}: shape {shape} takes {needed} bytes; received {len(data)}")
+    return np.frombuffer(data, dtype.newbyteorder("<")).reshape(shape)

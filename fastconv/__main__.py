@@ -1,6 +1,7 @@
 """``python -m fastconv script.py``: runs an unchanged script on fastconv's Keras layers and SciPy functions.
 
 The script may be a module (``-m``), a string (``-c``) or standard input (``-``), as Python's own command line has them.
+A first argument that is a command of `fastconv.cli` runs that; a script of such a name is given as ``./predict``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Callable
 from importlib.abc import MetaPathFinder
 from importlib.machinery import BuiltinImporter, SourceFileLoader
 
-from . import __version__
+from . import __version__, cli
 
 _log = logging.getLogger("fastconv")
 
@@ -91,10 +92,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m fastconv",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="%(prog)s [--verbose] [--no-keras] [--no-scipy] (script.py | -m module | -c command | -) [args ...]",
+        usage="%(prog)s [--verbose] [--no-keras] [--no-scipy] (script.py | -m module | -c command | -) [args ...]\n"
+        f"       %(prog)s ({' | '.join(cli.COMMANDS)}) [--help] [args ...]",
         description="Run an unchanged Python script with fastconv in place of\n"
         "  keras.layers: convolution, pooling, activation and dense layers, and optimizer steps,\n"
-        "  scipy.signal.convolve2d and correlate2d.",
+        "  scipy.signal.convolve2d and correlate2d;\nor one of the commands\n"
+        + "\n".join(f"  {name:<9}{text}" for name, text in cli.COMMANDS.items()),
+        epilog="A script that has a command's name is run by its path: ./predict",
     )
     parser.add_argument(
         "-v",
@@ -202,7 +206,10 @@ def _choose(options) -> tuple[Callable[[list[str]], None], list[str]]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the script or module that argv names; returns or raises SystemExit as the script does."""
+    """Run the command, script or module that argv names; returns or raises SystemExit as the script does."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] in cli.COMMANDS:
+        sys.exit(cli.main(argv[0], argv[1:]))
     parser = _parser()
     options = parser.parse_args(argv)
     run, target = _choose(options)

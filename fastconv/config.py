@@ -153,18 +153,11 @@ def get_float32_precision() -> str:
     return _PRECISIONS[_core.get_precision()]
 
 
-def show_config() -> dict[str, object]:
-    """Print and return what this build is and what it uses.
-
-    Returns
-    -------
-    dict
-        Keys ``version``, ``isa``, ``isas_available``, ``isas_compiled``, ``compiler``, ``openmp``, ``threads``,
-        ``float32_precision``.
-    """
+def configuration() -> dict[str, object]:
+    """What `show_config` prints, as a dict."""
     from . import __version__
 
-    config = {
+    return {
         "version": __version__,
         "isa": cpu.active_isa(),
         "isas_available": cpu.available_isas(),
@@ -174,6 +167,18 @@ def show_config() -> dict[str, object]:
         "threads": get_num_threads(),
         "float32_precision": get_float32_precision(),
     }
+
+
+def show_config() -> dict[str, object]:
+    """Print and return what this build is and what it uses.
+
+    Returns
+    -------
+    dict
+        Keys ``version``, ``isa``, ``isas_available``, ``isas_compiled``, ``compiler``, ``openmp``, ``threads``,
+        ``float32_precision``.
+    """
+    config = configuration()
     for key, value in config.items():
         print(f"{key + ':':<19}{', '.join(value) if isinstance(value, list) else value}")
     return config

@@ -8,7 +8,19 @@ from contextlib import contextmanager
 
 from . import _core
 
-__all__ = ["active_isa", "available_isas", "compiled_isas", "use_isa"]
+__all__ = ["active_isa", "available_isas", "compiled_isas", "required_features", "use_isa"]
+
+_AVX2 = ("avx2", "fma", "f16c")
+_AVX512 = (*_AVX2, "avx512f", "avx512bw", "avx512dq", "avx512vl")
+# As csrc/kernels/isa.inc and core/cpu.c have them.
+_FEATURES = {
+    "scalar": (),
+    "sse2": ("sse2",),
+    "avx2": _AVX2,
+    "avx512": _AVX512,
+    "amx": (*_AVX512, "amx_tile", "amx_bf16", "amx_int8"),
+    "neon": ("asimd",),
+}
 
 
 def compiled_isas() -> list[str]:
@@ -30,6 +42,24 @@ def available_isas() -> list[str]:
 def active_isa() -> str:
     """The instruction set in use."""
     return _core.active_isa()
+
+
+def required_features(name: str) -> tuple[str, ...]:
+    """What an instruction set needs of the CPU, in the words of Linux's ``/proc/cpuinfo``.
+
+    Raises
+    ------
+    ValueError
+        If `name` is none of `compiled_isas`.
+
+    Examples
+    --------
+    >>> required_features("scalar")
+    ()
+    """
+    if name not in compiled_isas():
+        raise ValueError(f"`name` must be one of {compiled_isas()}; received {name!r}")
+    return _FEATURES[name]
 
 
 def choose_isa() -> None:

@@ -2,6 +2,7 @@ import inspect
 import os
 from contextlib import suppress
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,6 +44,12 @@ def _empty_folder(tmp_path_factory):
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def demo_net():
+    """The LeNet that ``python -m fastconv demo`` serves."""
+    return fastconv.load(Path(fastconv.__file__).parent / "cli/lenet.fcn")
 
 
 @pytest.fixture

@@ -7,4 +7,4 @@ static const fc_algorithm *const algorithms[FC_CONV_ALGORITHM_COUNT] = {
 #undef FC_ALGORITHM
 };
 
-const fc_algorithm *fc_algorithm_of(fc_conv2d_algorithm id) { return algorithms[id]; }
+const fc_algorithm *fc_algorithm_of(int id) { return algorithms[id]; }

@@ -3,7 +3,7 @@
 #ifndef FC_OPS_CONV2D_EPILOGUE_H
 #define FC_OPS_CONV2D_EPILOGUE_H
 
-#include "ops/conv2d/algorithm.h"
+#include "ops/conv2d/layer.h"
 
 /* to[row][c] = f(from[row][c] * scale[c] + shift[c] + added[row][c]). Planes: a row is a channel of an image, `count`
  * channels of them, and scaled as one. */

@@ -9,9 +9,8 @@
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/elementwise/activation.h"
-#include "ops/conv2d/choose.h"
 #include "ops/conv2d/epilogue.h"
-#include "ops/conv2d/layer.h"
+#include "ops/conv2d/plan.h"
 
 typedef struct operands {
     const void *x, *kernel, *scale, *shift;
@@ -32,7 +31,8 @@ typedef struct operands {
 FIND_SCALE(find_scale_f32, fc_any_float)
 FIND_SCALE(find_scale_f64, fc_any_double)
 
-static fc_status run_scaling_kernel(const fc_layer *layer, fc_conv2d_algorithm id, const operands *o) {
+static fc_status run_scaling_kernel(const fc_layer_plan *plan, const operands *o) {
+    const fc_layer *layer = &plan->layer;
     const fc_conv2d_params *p = &layer->params;
     size_t bytes;
     FC_TRY(fc_multiply(
@@ -47,18 +47,18 @@ static fc_status run_scaling_kernel(const fc_layer *layer, fc_conv2d_algorithm i
         .scale = o->scale,
         .to = scaled};
     fc_scale_rows(&job);
-    const fc_status status = fc_layer_run_once(layer, id, scaled, o->shift, o->x, o->y);
+    const fc_status status = fc_plan_run_once(plan, scaled, o->shift, o->x, o->y);
     fc_scratch_free(scaled);
     return status;
 }
 
-static fc_status run_scaling_result(
-    const fc_layer *layer, fc_conv2d_algorithm id, const operands *o, const void *added) {
+static fc_status run_scaling_result(const fc_layer_plan *plan, const operands *o, const void *added) {
+    const fc_layer *layer = &plan->layer;
     const fc_conv2d_params *p = &layer->params;
     const size_t pixels = fc_view_pixels(&layer->view), outs = (size_t)p->c_out;
-    fc_layer linear = *layer;
-    linear.params.activation = FC_LINEAR;
-    FC_TRY(fc_layer_run_once(&linear, id, o->kernel, NULL, o->x, o->y));
+    fc_layer_plan linear = *plan;
+    linear.layer.params.activation = FC_LINEAR;
+    FC_TRY(fc_plan_run_once(&linear, o->kernel, NULL, o->x, o->y));
     fc_scale_job job = {.dtype = p->dtype,
         .planes = p->layout == FC_NCHW,
         .from = o->y,
@@ -75,26 +75,25 @@ static fc_status run_scaling_result(
     return FC_OK;
 }
 
-static fc_status run(const fc_layer *layer, fc_conv2d_algorithm id, const operands *o, const void *added) {
-    const size_t k = fc_view_k(&layer->view);
-    if (fc_layer_fuses_epilogue(layer, id)) {
-        fc_layer finished = *layer;
-        finished.scale = o->scale;
-        finished.added = added;
-        return fc_layer_run_once(&finished, id, o->kernel, o->shift, o->x, o->y);
+static fc_status run(fc_layer_plan *plan, const operands *o, const void *added) {
+    const size_t k = fc_view_k(&plan->layer.view);
+    if (plan->fuses_epilogue) {
+        plan->layer.scale = o->scale;
+        plan->layer.added = added;
+        return fc_plan_run_once(plan, o->kernel, o->shift, o->x, o->y);
     }
-    return added || !k || fc_view_pixels(&layer->view) <= k ? run_scaling_result(layer, id, o, added)
-                                                            : run_scaling_kernel(layer, id, o);
+    return added || !k || fc_view_pixels(&plan->layer.view) <= k ? run_scaling_result(plan, o, added)
+                                                                 : run_scaling_kernel(plan, o);
 }
 
 fc_status fc_conv2d_normalized(const fc_conv2d_params *p, const fc_normalization *normalization, const void *x,
     const void *kernel, const void *bias, const void *added, void *y) {
     fc_layer layer;
-    fc_conv2d_algorithm id;
+    fc_layer_plan plan;
     FC_TRY(fc_layer_make(p, &layer));
     if (p->dtype != FC_F32 && p->dtype != FC_F64)
         return FC_BAD_DTYPE;
-    FC_TRY(fc_layer_choose(&layer, &id));
+    FC_TRY(fc_plan_layer(&layer, FC_RUN_ONCE, 1, &plan));
     if (fc_layer_is_empty(&layer))
         return FC_OK;
     const size_t outs = (size_t)p->c_out, part = fc_align_up((outs + FC_MAX_TILE_COLS) * fc_dtype_size(p->dtype));
@@ -106,7 +105,7 @@ fc_status fc_conv2d_normalized(const fc_conv2d_params *p, const fc_normalization
         find_scale_f64(outs, normalization, bias, (fc_any_double *)scale, (fc_any_double *)(scale + part));
     else
         find_scale_f32(outs, normalization, bias, (fc_any_float *)scale, (fc_any_float *)(scale + part));
-    const fc_status status = run(&layer, id, &o, added);
+    const fc_status status = run(&plan, &o, added);
     fc_scratch_free(scale);
     return status;
 }

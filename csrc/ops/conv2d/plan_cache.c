@@ -1,34 +1,38 @@
 /* SPDX-License-Identifier: MIT */
-/* Choosing asks every algorithm for its plan, which takes as long as a small layer; and the layers of a network come
- * again. */
 #include "ops/conv2d/plan_cache.h"
 
+#include <math.h>
 #include <stddef.h>
-#include <string.h>
+#include <stdint.h>
+
+#include "core/parallel.h"
 
 enum {
     KEPT = 32,
     SIZES = (offsetof(fc_conv2d_params, groups) - offsetof(fc_conv2d_params, n)) / sizeof(ptrdiff_t) + 1
 };
 
-typedef struct choice {
-    fc_conv2d_params params;
+typedef struct kept_plan {
     const fc_kernels *kernels; /* NULL where there is none yet */
-    fc_occasion occasion;
-    int chosen;
-} choice;
+    fc_conv2d_params params;
+    fc_purpose purpose;
+    double runs;
+    size_t threads;
+    int nested;
+    fc_layer_plan plan;
+} kept_plan;
 
-static _Thread_local choice choices[KEPT];
+static _Thread_local kept_plan plans[KEPT];
 
 static const char *sizes_of(const fc_conv2d_params *p) { return (const char *)p + offsetof(fc_conv2d_params, n); }
 
-static choice *place_of(const fc_conv2d_params *p) {
+static kept_plan *place_of(const fc_plan_key *key) {
     ptrdiff_t sizes[SIZES];
-    size_t sum = 0;
-    memcpy(sizes, sizes_of(p), sizeof sizes);
+    size_t sum = (size_t)key->purpose;
+    memcpy(sizes, sizes_of(&key->layer->params), sizeof sizes);
     for (size_t i = 0; i < SIZES; i++)
         sum = sum * 31 + (size_t)sizes[i];
-    return &choices[(sum ^ sum >> 16) % KEPT];
+    return &plans[(sum ^ sum >> 16) % KEPT];
 }
 
 static int are_alike(const fc_conv2d_params *a, const fc_conv2d_params *b) {
@@ -37,13 +41,21 @@ static int are_alike(const fc_conv2d_params *a, const fc_conv2d_params *b) {
         a->alpha == b->alpha && a->precision == b->precision && a->algorithm == b->algorithm;
 }
 
-int fc_chosen_before(const fc_layer *layer, fc_occasion occasion) {
-    const choice *found = place_of(&layer->params);
-    const int is_it = found->kernels == layer->kernels && found->occasion.computed == occasion.computed &&
-        found->occasion.runs == occasion.runs && are_alike(&found->params, &layer->params);
-    return is_it ? found->chosen : 0;
+fc_plan_key fc_plan_key_of(const fc_layer *layer, fc_purpose purpose, double runs) {
+    return (fc_plan_key){layer, purpose, runs, fc_parallel_workers(SIZE_MAX, INFINITY), fc_inside_task()};
 }
 
-void fc_remember_choice(const fc_layer *layer, fc_occasion occasion, int chosen) {
-    *place_of(&layer->params) = (choice){layer->params, layer->kernels, occasion, chosen};
+int fc_plan_recall(const fc_plan_key *key, fc_layer_plan *plan) {
+    const kept_plan *found = place_of(key);
+    if (found->kernels != key->layer->kernels || found->purpose != key->purpose || found->runs != key->runs ||
+        found->threads != key->threads || found->nested != key->nested ||
+        !are_alike(&found->params, &key->layer->params))
+        return 0;
+    *plan = found->plan;
+    return 1;
+}
+
+void fc_plan_remember(const fc_plan_key *key, const fc_layer_plan *plan) {
+    *place_of(key) = (kept_plan){
+        key->layer->kernels, key->layer->params, key->purpose, key->runs, key->threads, key->nested, *plan};
 }

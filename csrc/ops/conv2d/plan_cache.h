@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
+/* The last plans of a thread. Planning asks every algorithm, which takes as long as a small layer, and the layers of a
+ * network come again. */
 #ifndef FC_OPS_CONV2D_PLAN_CACHE_H
 #define FC_OPS_CONV2D_PLAN_CACHE_H
 
-#include "ops/conv2d/algorithm.h"
+#include "ops/conv2d/plan.h"
 
-/* What is computed of a layer, and how often, on other inputs, with the same kernel. */
-typedef enum fc_computed {
-    FC_FORWARD,
-    FC_FORWARD_AND_PACKING,
-    FC_FORWARD_AND_TRANSPOSING,
-    FC_KERNEL_GRADIENT
-} fc_computed;
-typedef struct fc_occasion {
-    fc_computed computed;
+/* Everything that a plan follows from. The layer's view is that of its parameters, or of reading the kernel across for
+ * FC_RUN_TRANSPOSED; its scale and added are NULL. */
+typedef struct fc_plan_key {
+    const fc_layer *layer;
+    fc_purpose purpose;
     double runs;
-} fc_occasion;
+    size_t threads; /* of this call */
+    int nested;     /* in a task of another loop */
+} fc_plan_key;
 
-/* The id of an algorithm; 0, which stands for none, unless this thread remembers what it chose for such a layer on such
- * an occasion. */
-int fc_chosen_before(const fc_layer *layer, fc_occasion occasion);
-void fc_remember_choice(const fc_layer *layer, fc_occasion occasion, int chosen);
+fc_plan_key fc_plan_key_of(const fc_layer *layer, fc_purpose purpose, double runs);
+/* Whether this thread has a plan for the key, which it copies. */
+int fc_plan_recall(const fc_plan_key *key, fc_layer_plan *plan);
+void fc_plan_remember(const fc_plan_key *key, const fc_layer_plan *plan);
 
 #endif

@@ -11,8 +11,7 @@
 #include "core/scratch.h"
 #include "core/shape.h"
 #include "core/size.h"
-#include "ops/conv2d/choose.h"
-#include "ops/conv2d/layer.h"
+#include "ops/conv2d/plan.h"
 
 enum {
     TASKS = 16,
@@ -44,6 +43,7 @@ static fc_status run_band(const fused_job *job, ptrdiff_t image, ptrdiff_t first
     const ptrdiff_t begin = fc_max(top, 0), end = fc_min(bottom, p->h);
     ptrdiff_t src_offset, dst_offset;
     fc_layer band = *job->layer;
+    fc_layer_plan plan;
     band.view = fc_view_band(&job->layer->view, image, begin, end, &src_offset, &dst_offset);
     fc_pool2d_params pool = *p;
     pool.n = 1;
@@ -51,13 +51,15 @@ static fc_status run_band(const fused_job *job, ptrdiff_t image, ptrdiff_t first
     pool.pad_top = begin - top;
     pool.pad_bottom = bottom - end;
     if (p->layout == FC_NHWC) {
-        FC_TRY(fc_layer_run(&band, job->algorithm, &job->weights, job->x + src_offset * size, scratch));
+        FC_TRY(fc_plan_with(&band, job->algorithm, FC_RUN_PREPARED, &plan));
+        FC_TRY(fc_plan_run(&plan, &job->weights, job->x + src_offset * size, scratch));
         return fc_pool2d(&pool, scratch, job->y + (image * job->out_h + first) * job->out_w * p->c * size);
     }
     char *pooled = scratch + job->band_bytes;
     band.view.dst.c_pitch = pool.h * p->w;
     band.view.dst.group_pitch = band.view.dst.c * band.view.dst.c_pitch;
-    FC_TRY(fc_layer_run(&band, job->algorithm, &job->weights, job->x + src_offset * size, scratch));
+    FC_TRY(fc_plan_with(&band, job->algorithm, FC_RUN_PREPARED, &plan));
+    FC_TRY(fc_plan_run(&plan, &job->weights, job->x + src_offset * size, scratch));
     FC_TRY(fc_pool2d(&pool, scratch, pooled));
     const size_t plane = (size_t)(count * job->out_w * size);
     for (ptrdiff_t c = 0; c < p->c; c++)
@@ -130,12 +132,12 @@ static int is_better_whole(const fused_job *job) {
     return pixels < fc_view_k(view) || again > job->pool->h / MUCH;
 }
 
-static fc_status run_whole(const fused_job *job, const void *kernel, const void *bias) {
+static fc_status run_whole(const fused_job *job, const fc_layer_plan *plan, const void *kernel, const void *bias) {
     const fc_conv2d_params *p = &job->layer->params;
     void *result = fc_scratch_alloc(fc_view_pixels(&job->layer->view) * (size_t)p->c_out * fc_dtype_size(p->dtype));
     if (!result)
         return FC_OUT_OF_MEMORY;
-    fc_status status = fc_layer_run_once(job->layer, job->algorithm, kernel, bias, job->x, result);
+    fc_status status = fc_plan_run_once(plan, kernel, bias, job->x, result);
     if (!status)
         status = fc_pool2d(job->pool, result, job->y);
     fc_scratch_free(result);
@@ -146,6 +148,7 @@ fc_status fc_conv2d_pool2d(const fc_conv2d_params *conv, const fc_pool2d_params 
     const void *kernel, const void *bias, void *y) {
     fc_layer layer;
     fused_job job = {.layer = &layer, .pool = pool, .x = x, .y = y};
+    fc_layer_plan plan;
     void *packed;
     FC_TRY(fc_layer_make(conv, &layer));
     FC_TRY(fc_pool2d_output_size(pool, &job.out_h, &job.out_w));
@@ -154,15 +157,18 @@ fc_status fc_conv2d_pool2d(const fc_conv2d_params *conv, const fc_pool2d_params 
     if (pool->layout != conv->layout || pool->n != conv->n || pool->h != layer.view.dst.h ||
         pool->w != layer.view.dst.w || pool->c != conv->c_out)
         return FC_BAD_SHAPE;
-    FC_TRY(fc_layer_choose_by_image(&layer, &job.algorithm));
     if (fc_layer_is_empty(&layer) || !job.out_h || !job.out_w)
-        return FC_OK;
+        return fc_plan_layer(&layer, FC_RUN_ONCE, 1, &plan);
     FC_TRY(plan_bands(&job));
     if (is_better_whole(&job)) {
-        FC_TRY(fc_layer_choose(&layer, &job.algorithm));
-        return run_whole(&job, kernel, bias);
+        FC_TRY(fc_plan_layer(&layer, FC_RUN_ONCE, 1, &plan));
+        return run_whole(&job, &plan, kernel, bias);
     }
-    FC_TRY(fc_layer_pack(&layer, job.algorithm, kernel, bias, &packed));
+    fc_layer image = layer;
+    image.params.n = image.view.n = 1;
+    FC_TRY(fc_plan_layer(&image, FC_RUN_ONCE, (double)layer.view.n, &plan));
+    job.algorithm = (fc_conv2d_algorithm)plan.id;
+    FC_TRY(fc_plan_pack(&plan, kernel, bias, &packed));
     job.weights = (fc_layer_weights){kernel, bias, packed};
     const fc_status status = run_bands(&job);
     fc_scratch_free(packed);

@@ -6,9 +6,8 @@
 
 #include "core/scratch.h"
 #include "core/size.h"
-#include "ops/conv2d/choose.h"
 #include "ops/conv2d/epilogue.h"
-#include "ops/conv2d/layer.h"
+#include "ops/conv2d/plan.h"
 
 /* One form of the kernel. A list of them only grows, by as many as an algorithm has forms: a few. */
 typedef struct packed_kernel {
@@ -108,17 +107,15 @@ static const packed_kernel *keep(_Atomic(packed_kernel *) *kept, packed_kernel *
     return found;
 }
 
-static fc_status packed_for(
-    const fc_conv2d_prepared *prepared, const fc_layer *layer, fc_conv2d_algorithm id, const void **packed) {
-    _Atomic(packed_kernel *) *kept = &((fc_conv2d_prepared *)prepared)->packed[id];
-    const fc_packed_form form = fc_algorithm_of(id)->form ? fc_algorithm_of(id)->form(layer) : (fc_packed_form){{0}};
-    const packed_kernel *found = find_form(atomic_load(kept), &form);
+static fc_status packed_for(const fc_conv2d_prepared *prepared, const fc_layer_plan *plan, const void **packed) {
+    _Atomic(packed_kernel *) *kept = &((fc_conv2d_prepared *)prepared)->packed[plan->id];
+    const packed_kernel *found = find_form(atomic_load(kept), &plan->form);
     if (!found) {
         packed_kernel *made = calloc(1, sizeof *made);
         if (!made)
             return FC_OUT_OF_MEMORY;
-        made->form = form;
-        const fc_status status = fc_layer_pack(layer, id, prepared->kernel, prepared->bias, &made->data);
+        made->form = plan->form;
+        const fc_status status = fc_plan_pack(plan, prepared->kernel, prepared->bias, &made->data);
         if (status) {
             free_packed(made);
             return status;
@@ -130,16 +127,16 @@ static fc_status packed_for(
 }
 
 /* The tensor is added in registers, or else to the linear result. */
-static fc_status run_adding(fc_layer *layer, fc_conv2d_algorithm id, const fc_layer_weights *weights, const void *x,
-    const void *added, void *y) {
-    if (!added || fc_layer_fuses_epilogue(layer, id)) {
-        layer->added = added;
-        return fc_layer_run(layer, id, weights, x, y);
+static fc_status run_adding(
+    fc_layer_plan *plan, const fc_layer_weights *weights, const void *x, const void *added, void *y) {
+    if (!added || plan->fuses_epilogue) {
+        plan->layer.added = added;
+        return fc_plan_run(plan, weights, x, y);
     }
-    fc_layer linear = *layer;
-    linear.params.activation = FC_LINEAR;
-    FC_TRY(fc_layer_run(&linear, id, weights, x, y));
-    fc_layer_add(layer, added, y);
+    const fc_layer layer = plan->layer;
+    plan->layer.params.activation = FC_LINEAR;
+    FC_TRY(fc_plan_run(plan, weights, x, y));
+    fc_layer_add(&layer, added, y);
     return FC_OK;
 }
 
@@ -150,7 +147,7 @@ fc_status fc_conv2d_run(const fc_conv2d_prepared *prepared, const fc_conv2d_para
 fc_status fc_conv2d_run_added(
     const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, const void *added, void *y) {
     fc_layer layer;
-    fc_conv2d_algorithm id;
+    fc_layer_plan plan;
     const void *packed;
     if (added && p->dtype != FC_F32 && p->dtype != FC_F64)
         return FC_BAD_DTYPE;
@@ -160,9 +157,9 @@ fc_status fc_conv2d_run_added(
     layer.params.precision = prepared->params.precision;
     if (!same_kernel(p, &prepared->params))
         return FC_BAD_SHAPE;
-    FC_TRY(fc_layer_choose_for(&layer, (fc_occasion){FC_FORWARD, 1}, &id));
+    FC_TRY(fc_plan_layer(&layer, FC_RUN_PREPARED, 1, &plan));
     if (fc_layer_is_empty(&layer))
         return FC_OK;
-    FC_TRY(packed_for(prepared, &layer, id, &packed));
-    return run_adding(&layer, id, &(fc_layer_weights){prepared->kernel, prepared->bias, packed}, x, added, y);
+    FC_TRY(packed_for(prepared, &plan, &packed));
+    return run_adding(&plan, &(fc_layer_weights){prepared->kernel, prepared->bias, packed}, x, added, y);
 }

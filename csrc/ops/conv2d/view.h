@@ -38,6 +38,10 @@ typedef struct fc_conv_view {
 
 static inline size_t fc_view_k(const fc_conv_view *v) { return (size_t)(v->rows.count * v->cols.count * v->src.c); }
 static inline size_t fc_view_pixels(const fc_conv_view *v) { return (size_t)(v->n * v->dst.h * v->dst.w); }
+/* Floating-point operations of the product. */
+static inline double fc_view_flops(const fc_conv_view *v) {
+    return 2.0 * (double)fc_view_pixels(v) * (double)fc_view_k(v) * (double)v->dst.c * (double)v->groups;
+}
 
 /* The forward pass of checked parameters. A single window's stride and a single tap's dilation, which mean nothing,
  * are 1. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops/conv2d/gemm/pack_weights.h"
 
+#include "core/cpu.h"
 #include "core/parallel.h"
 #include "core/size.h"
 #include "ops/conv2d/gather/pack.h"
@@ -56,6 +57,23 @@ void fc_pack_weights_panel(const fc_weight_panels *p, const fc_kernels *kernels,
     const void *weights, size_t group, size_t panel, void *to) {
     const fc_gather gather = {view, kernels, NULL};
     pack_steps(p, &gather, of_group(view, weights, group), panel, 0, p->k, to);
+}
+
+int fc_packs_on_demand(const fc_weight_panels *p, const fc_conv_view *view) {
+    size_t bytes;
+    return p->block_k == p->k && fc_weights_bytes(p, view, &bytes) == FC_OK && bytes <= fc_caches()->l2;
+}
+
+const char *fc_pack_on_demand(const fc_weight_panels *p, const fc_kernels *kernels, const fc_conv_view *view,
+    const void *weights, size_t group, size_t begin, size_t end, char *memory) {
+    char *flags = memory + group * p->panels;
+    char *panels = memory + fc_panel_flag_bytes(p, view) + group * p->panels * fc_panel_bytes(p, view);
+    for (size_t panel = begin; panel < end; panel++) {
+        if (!flags[panel])
+            fc_pack_weights_panel(p, kernels, view, weights, group, panel, panels + panel * fc_panel_bytes(p, view));
+        flags[panel] = 1;
+    }
+    return panels;
 }
 
 void fc_pack_biases(

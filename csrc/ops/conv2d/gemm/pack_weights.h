@@ -4,7 +4,8 @@
 #ifndef FC_OPS_CONV2D_GEMM_PACK_WEIGHTS_H
 #define FC_OPS_CONV2D_GEMM_PACK_WEIGHTS_H
 
-#include "ops/conv2d/algorithm.h"
+#include "core/scratch.h"
+#include "ops/conv2d/plan.h"
 
 typedef struct fc_weight_panels {
     size_t width, panels; /* of one group */
@@ -27,6 +28,24 @@ void fc_pack_weights(const fc_weight_panels *p, const fc_kernels *kernels, const
 /* One panel of a kernel that is not cut along k. */
 void fc_pack_weights_panel(const fc_weight_panels *p, const fc_kernels *kernels, const fc_conv_view *view,
     const void *weights, size_t group, size_t panel, void *to);
+
+/*
+ * Packing on demand: each worker packs for itself the panels that it comes to need, as panels packed by another would
+ * come from that one's cache, at ten times the cost. Its memory is a flag a panel, 0 at first, then the panels of all
+ * groups.
+ */
+static inline size_t fc_panel_flag_bytes(const fc_weight_panels *p, const fc_conv_view *view) {
+    return fc_align_up((size_t)view->groups * p->panels);
+}
+static inline size_t fc_on_demand_bytes(const fc_weight_panels *p, const fc_conv_view *view) {
+    return fc_panel_flag_bytes(p, view) + fc_align_up((size_t)view->groups * p->panels * fc_panel_bytes(p, view));
+}
+/* Whether a worker's copy stays in its L2; what is larger comes from L3 to every core alike. */
+int fc_packs_on_demand(const fc_weight_panels *p, const fc_conv_view *view);
+/* Sees to it that panels [begin, end) of a group are packed, and gives the group's first. */
+const char *fc_pack_on_demand(const fc_weight_panels *p, const fc_kernels *kernels, const fc_conv_view *view,
+    const void *weights, size_t group, size_t begin, size_t end, char *memory);
+
 /* The bias alone, as fc_pack_weights lays it out. */
 void fc_pack_biases(
     const fc_weight_panels *p, const fc_kernels *kernels, const fc_conv_view *view, const void *bias, void *to);

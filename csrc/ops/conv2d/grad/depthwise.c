@@ -116,41 +116,13 @@ static void finish(const depthwise_job *job, char *dkernel) {
     }
 }
 
-static fc_status run(const fc_layer *layer, const void *x, const void *dy, void *dkernel) {
-    const fc_conv_view *v = &layer->view;
-    const ptrdiff_t taps = v->rows.count * v->cols.count;
-    depthwise_job job = {
-        .layer = layer, .channels = v->groups, .size = (ptrdiff_t)fc_dtype_size(v->dtype), .x = x, .dy = dy};
-    job.band = fc_min(fc_max(CHUNK / v->dst.w, 1), v->dst.h);
-    job.bands = fc_ceil_div(v->dst.h, job.band);
-    job.chunks = (size_t)(v->n * job.bands);
-    job.blocks = (size_t)fc_ceil_div(job.channels, CHANNELS);
-    job.slices = fc_least(fc_parts(TASKS, job.blocks), job.chunks);
-    job.worker_bytes = fc_align_up((size_t)(v->cols.count * CHANNELS * job.size));
-    const size_t tasks = job.blocks * job.slices;
-    const size_t workers = fc_parallel_workers(
-        tasks, 2.0 * (double)fc_view_pixels(v) * (double)taps * (double)v->groups);
-    size_t bytes;
-    FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)tasks, taps, CHANNELS, (ptrdiff_t)sizeof(double)}, 4, &bytes));
-    job.sums = fc_scratch_alloc(bytes);
-    job.scratch = fc_scratch_alloc(workers * job.worker_bytes);
-    const fc_status status = job.sums && job.scratch ? FC_OK : FC_OUT_OF_MEMORY;
-    if (status == FC_OK) {
-        fc_parallel_for(tasks, workers, run_task, &job);
-        finish(&job, dkernel);
-    }
-    fc_scratch_free(job.sums);
-    fc_scratch_free(job.scratch);
-    return status;
-}
-
 static int supports(const fc_layer *layer) {
     const fc_conv_view *v = &layer->view;
     return v->src.c == 1 && v->dst.c == 1 && v->groups > 1 && !fc_is_half(v->dtype) && layer->params.layout == FC_NHWC;
 }
 
 /* An FMA and its load a tap and vector; more where lanes are idle. */
-static double cost(const fc_layer *layer) {
+static double cycles_of(const fc_layer *layer) {
     const fc_conv_view *v = &layer->view;
     const double lanes = (double)layer->kernels->wgrad_gemm_f32->width /
         (double)layer->kernels->wgrad_gemm_f32->vectors * 4 / (double)fc_dtype_size(v->dtype);
@@ -158,10 +130,52 @@ static double cost(const fc_layer *layer) {
         __builtin_ceil((double)v->groups / lanes);
 }
 
+static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_plan *plan) {
+    const fc_conv_view *v = &layer->view;
+    (void)purpose;
+    if (!supports(layer))
+        return FC_BAD_ARGUMENT;
+    depthwise_job job = {.channels = v->groups, .size = (ptrdiff_t)fc_dtype_size(v->dtype)};
+    job.band = fc_min(fc_max(CHUNK / v->dst.w, 1), v->dst.h);
+    job.bands = fc_ceil_div(v->dst.h, job.band);
+    job.chunks = (size_t)(v->n * job.bands);
+    job.blocks = (size_t)fc_ceil_div(job.channels, CHANNELS);
+    job.slices = fc_least(fc_parts(TASKS, job.blocks), job.chunks);
+    job.worker_bytes = fc_align_up((size_t)(v->cols.count * CHANNELS * job.size));
+    plan->cycles = cycles_of(layer);
+    plan->tasks = job.blocks * job.slices;
+    plan->work = fc_view_flops(v);
+    plan->worker_bytes = job.worker_bytes;
+    FC_SET_OWN(plan, job);
+    return FC_OK;
+}
+
+static fc_status run(const fc_layer_plan *plan, const void *x, const void *dy, void *dkernel) {
+    const fc_conv_view *v = &plan->layer.view;
+    const ptrdiff_t taps = v->rows.count * v->cols.count;
+    const size_t workers = fc_parallel_workers(plan->tasks, plan->work);
+    depthwise_job job;
+    FC_GET_OWN(plan, job);
+    size_t bytes;
+    FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)plan->tasks, taps, CHANNELS, (ptrdiff_t)sizeof(double)}, 4, &bytes));
+    job.layer = &plan->layer;
+    job.x = x;
+    job.dy = dy;
+    job.sums = fc_scratch_alloc(bytes);
+    job.scratch = fc_scratch_alloc(fc_plan_scratch(plan, workers));
+    const fc_status status = job.sums && job.scratch ? FC_OK : FC_OUT_OF_MEMORY;
+    if (status == FC_OK) {
+        fc_parallel_for(plan->tasks, workers, run_task, &job);
+        finish(&job, dkernel);
+    }
+    fc_scratch_free(job.sums);
+    fc_scratch_free(job.scratch);
+    return status;
+}
+
 const fc_kernel_grad_algorithm fc_kernel_grad_depthwise = {
     .name = "depthwise",
     .requires = "one input and one output channel a group, several groups, float32 or float64 and channels_last",
-    .supports = supports,
-    .cost = cost,
+    .plan = plan_layer,
     .run = run,
 };

@@ -12,10 +12,9 @@
 #include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
-#include "ops/conv2d/choose.h"
-#include "ops/conv2d/layer.h"
-#include "ops/conv2d/grad/scatter.h"
+#include "ops/conv2d/algorithm.h"
 #include "ops/conv2d/grad/phase.h"
+#include "ops/conv2d/grad/scatter.h"
 
 enum { ZEROS = 256 << 10 }; /* bytes a task */
 
@@ -61,17 +60,15 @@ static fc_status run_transposed(
         return FC_OK;
     const fc_tap_subset rows = {0, 1, p->k_h}, cols = {0, 1, p->k_w};
     fc_layer layer;
-    fc_conv2d_algorithm id;
+    fc_layer_plan plan;
     void *transposed;
     FC_TRY(fc_layer_make(&q, &layer));
-    const fc_conv_view plain = layer.view;
     const void *across = fc_read_across(p, &rows, &cols, kernel, &layer.view);
-    FC_TRY(fc_layer_choose_transposed(&layer, &id));
-    if (fc_layer_reads_across(id))
-        return fc_layer_run_once(&layer, id, across, NULL, dy, dx);
-    layer.view = plain;
+    FC_TRY(fc_plan_layer(&layer, FC_RUN_TRANSPOSED, 1, &plan));
+    if (fc_algorithm_of(plan.id)->reads_across)
+        return fc_plan_run_once(&plan, across, NULL, dy, dx);
     FC_TRY(fc_transpose_kernel(p, &rows, &cols, kernel, &transposed));
-    const fc_status status = fc_layer_run_once(&layer, id, transposed, NULL, dy, dx);
+    const fc_status status = fc_plan_run_once(&plan, transposed, NULL, dy, dx);
     fc_scratch_free(transposed);
     return status;
 }
@@ -80,20 +77,21 @@ static fc_status run_transposed(
 static fc_status run_phase(
     const fc_conv2d_params *p, const fc_phase *phase, const void *dy, const void *kernel, char *dx) {
     fc_layer layer = {.params = *p, .view = phase->view, .kernels = fc_active_kernels()};
-    void *transposed;
     layer.params.c_in = p->c_out;
     layer.params.c_out = p->c_in;
     layer.params.k_h = phase->rows.count;
     layer.params.k_w = phase->cols.count;
-    const int depthwise = p->layout == FC_NHWC && phase->view.dst.c == 1 && !fc_is_half(p->dtype) &&
-        fc_algorithm_depthwise.supports(&layer);
     dx += phase->offset * (ptrdiff_t)fc_dtype_size(p->dtype);
-    if (!depthwise) {
+    fc_layer_plan plan;
+    if (p->layout != FC_NHWC || phase->view.dst.c != 1 || fc_is_half(p->dtype) ||
+        fc_plan_with(&layer, FC_CONV_DEPTHWISE, FC_RUN_ONCE, &plan)) {
         const void *across = fc_read_across(p, &phase->rows, &phase->cols, kernel, &layer.view);
-        return fc_layer_run_once(&layer, FC_CONV_DIRECT, across, NULL, dy, dx);
+        FC_TRY(fc_plan_with(&layer, FC_CONV_DIRECT, FC_RUN_ONCE, &plan));
+        return fc_plan_run_once(&plan, across, NULL, dy, dx);
     }
+    void *transposed;
     FC_TRY(fc_transpose_kernel(p, &phase->rows, &phase->cols, kernel, &transposed));
-    const fc_status status = fc_layer_run_once(&layer, FC_CONV_DEPTHWISE, transposed, NULL, dy, dx);
+    const fc_status status = fc_plan_run_once(&plan, transposed, NULL, dy, dx);
     fc_scratch_free(transposed);
     return status;
 }

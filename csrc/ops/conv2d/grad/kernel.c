@@ -2,11 +2,9 @@
 /* The gradient of a kernel: check, choose the algorithm, run. */
 #include <string.h>
 
-#include "ops/conv2d/plan_cache.h"
-#include "ops/conv2d/layer.h"
-#include "ops/conv2d/grad/kernel_grad.h"
-
 #include "core/size.h"
+#include "ops/conv2d/grad/kernel_grad.h"
+#include "ops/conv2d/plan_cache.h"
 
 static const fc_kernel_grad_algorithm *const algorithms[FC_KERNEL_GRAD_COUNT] = {
 #define FC_KERNEL_GRAD(id, word) [id] = &fc_kernel_grad_##word,
@@ -26,29 +24,18 @@ const char *fc_kernel_grad_requires(fc_kernel_grad_id id) {
                                                                  : "nothing";
 }
 
-static fc_kernel_grad_id cheapest(const fc_layer *layer) {
-    fc_kernel_grad_id best = FC_KERNEL_GRAD_AUTO;
-    double least = 0;
-    for (fc_kernel_grad_id id = FC_KERNEL_GRAD_AUTO + 1; id < FC_KERNEL_GRAD_COUNT; id++) {
-        if (!algorithms[id]->supports(layer))
-            continue;
-        const double cost = algorithms[id]->cost(layer);
-        if (best == FC_KERNEL_GRAD_AUTO || cost < least) {
-            best = id;
-            least = cost;
-        }
-    }
-    return best;
+static fc_status make_plan(const fc_layer *layer, int id, fc_purpose purpose, fc_layer_plan *plan) {
+    fc_plan_begin(layer, id, plan);
+    return algorithms[id]->plan(layer, purpose, plan);
 }
 
-static fc_kernel_grad_id choose(const fc_layer *layer) {
-    const fc_occasion occasion = {FC_KERNEL_GRADIENT, 1};
-    fc_kernel_grad_id chosen = (fc_kernel_grad_id)fc_chosen_before(layer, occasion);
-    if (chosen == FC_KERNEL_GRAD_AUTO) {
-        chosen = cheapest(layer);
-        fc_remember_choice(layer, occasion, chosen);
-    }
-    return chosen;
+static fc_status plan_cheapest(const fc_layer *layer, fc_layer_plan *plan) {
+    const fc_plan_key key = fc_plan_key_of(layer, FC_KERNEL_GRADIENT, 1);
+    if (fc_plan_recall(&key, plan))
+        return FC_OK;
+    FC_TRY(fc_plan_cheapest(layer, FC_KERNEL_GRADIENT, 1, make_plan, FC_KERNEL_GRAD_COUNT, plan));
+    fc_plan_remember(&key, plan);
+    return FC_OK;
 }
 
 fc_status fc_conv2d_kernel_grad(
@@ -68,9 +55,10 @@ fc_status fc_conv2d_kernel_grad(
         memset(dkernel, 0, bytes);
         return FC_OK;
     }
+    fc_layer_plan plan;
     if (id == FC_KERNEL_GRAD_AUTO)
-        id = choose(&layer);
-    else if (!algorithms[id]->supports(&layer))
-        return FC_BAD_ARGUMENT;
-    return algorithms[id]->run(&layer, x, dy, dkernel);
+        FC_TRY(plan_cheapest(&layer, &plan));
+    else
+        FC_TRY(make_plan(&layer, (int)id, FC_KERNEL_GRADIENT, &plan));
+    return algorithms[plan.id]->run(&plan, x, dy, dkernel);
 }

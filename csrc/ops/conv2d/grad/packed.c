@@ -171,32 +171,6 @@ static void finish_block(void *job_, size_t block, size_t worker) {
                         job->dkernel + ((k + i) * c_out + at.group * job->outs + o + j) * size);
 }
 
-static fc_status allocate_and_run(grad_job *job) {
-    const size_t blocks = (size_t)job->view.groups * job->k_blocks * job->o_blocks, tasks = blocks * job->slices;
-    const double work = 2.0 * (double)fc_view_pixels(&job->view) * (double)job->k * (double)job->outs *
-        (double)job->view.groups;
-    const size_t workers = fc_parallel_workers(tasks, work);
-    const ptrdiff_t factors[] = {(ptrdiff_t)tasks, (ptrdiff_t)job->block_doubles, (ptrdiff_t)sizeof(double)};
-    size_t bytes;
-    FC_TRY(fc_multiply(factors, 3, &bytes));
-    job->sums = fc_scratch_alloc(bytes);
-    job->scratch = fc_scratch_alloc(workers * job->worker_bytes);
-    fc_status status = job->sums && job->scratch ? FC_OK : FC_OUT_OF_MEMORY;
-    if (status == FC_OK) {
-        fc_parallel_for(tasks, workers, run_task, job);
-        fc_parallel_for(
-            blocks, fc_parallel_workers(blocks, 8.0 * (double)(tasks * job->block_doubles)), finish_block, job);
-    }
-    fc_scratch_free(job->sums);
-    fc_scratch_free(job->scratch);
-    return status;
-}
-
-static int supports(const fc_layer *layer) {
-    (void)layer;
-    return 1;
-}
-
 static grad_job job_of(const fc_layer *layer) {
     grad_job job = {.kernels = layer->kernels,
         .view = layer->view,
@@ -218,26 +192,51 @@ static double inside(const fc_taps *taps, ptrdiff_t size, ptrdiff_t positions) {
 
 /* Whole tiles, and copying G, a run a tap row, and dy for each block. A pixel whose window crosses a border is copied a
  * tap at a time. */
-static double cost(const fc_layer *layer) {
-    const fc_conv_view *v = &layer->view;
+static double cycles_of(const grad_job *job) {
+    const fc_conv_view *v = &job->view;
     const double a_number = v->src.c_pitch == 1 ? 0.35 : 1.0, a_run = 4, a_tap = 20, step = 1.05;
     const double crossing = 1 - inside(&v->rows, v->src.h, v->dst.h) * inside(&v->cols, v->src.w, v->dst.w);
-    const grad_job job = job_of(layer);
-    const double k_panels = (double)fc_parts(job.k, job.k_panel), o_panels = (double)fc_parts(job.outs, job.o_panel);
-    const double rows = (double)(job.o_blocks * job.k) + (double)job.outs * (double)job.k_blocks;
+    const double k_panels = (double)fc_parts(job->k, job->k_panel),
+                 o_panels = (double)fc_parts(job->outs, job->o_panel);
+    const double rows = (double)(job->o_blocks * job->k) + (double)job->outs * (double)job->k_blocks;
     const double taps = crossing * (double)(v->rows.count * v->cols.count * (v->src.c_pitch == 1 ? 1 : v->src.c));
-    const double copies = a_number * rows + (double)job.o_blocks * (a_run * (double)v->rows.count + a_tap * taps);
+    const double copies = a_number * rows + (double)job->o_blocks * (a_run * (double)v->rows.count + a_tap * taps);
     return (double)v->groups * (double)fc_view_pixels(v) *
-        (step * fc_tile_cycles(&job.tile) * k_panels * o_panels + copies);
+        (step * fc_tile_cycles(&job->tile) * k_panels * o_panels + copies);
 }
 
-static fc_status run(const fc_layer *layer, const void *x, const void *dy, void *dkernel) {
-    grad_job job = job_of(layer);
+static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_plan *plan) {
+    (void)purpose;
+    const grad_job job = job_of(layer);
+    plan->cycles = cycles_of(&job);
+    plan->tasks = (size_t)job.view.groups * job.k_blocks * job.o_blocks * job.slices;
+    plan->work = fc_view_flops(&job.view);
+    plan->worker_bytes = job.worker_bytes;
+    FC_SET_OWN(plan, job);
+    return FC_OK;
+}
+
+static fc_status run(const fc_layer_plan *plan, const void *x, const void *dy, void *dkernel) {
+    grad_job job;
+    FC_GET_OWN(plan, job);
+    const size_t workers = fc_parallel_workers(plan->tasks, plan->work), blocks = plan->tasks / job.slices;
+    size_t bytes;
+    FC_TRY(fc_multiply(
+        (ptrdiff_t[]){(ptrdiff_t)plan->tasks, (ptrdiff_t)job.block_doubles, (ptrdiff_t)sizeof(double)}, 3, &bytes));
     job.x = x;
     job.dy = dy;
     job.dkernel = dkernel;
-    return allocate_and_run(&job);
+    job.sums = fc_scratch_alloc(bytes);
+    job.scratch = fc_scratch_alloc(fc_plan_scratch(plan, workers));
+    const fc_status status = job.sums && job.scratch ? FC_OK : FC_OUT_OF_MEMORY;
+    if (status == FC_OK) {
+        fc_parallel_for(plan->tasks, workers, run_task, &job);
+        fc_parallel_for(blocks, fc_parallel_workers(blocks, (double)bytes), finish_block, &job);
+    }
+    fc_scratch_free(job.sums);
+    fc_scratch_free(job.scratch);
+    return status;
 }
 
 const fc_kernel_grad_algorithm fc_kernel_grad_packed = {
-    .name = "packed", .requires = "nothing", .supports = supports, .cost = cost, .run = run};
+    .name = "packed", .requires = "nothing", .plan = plan_layer, .run = run};

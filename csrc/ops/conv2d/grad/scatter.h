@@ -2,7 +2,7 @@
 #ifndef FC_OPS_CONV2D_GRAD_SCATTER_H
 #define FC_OPS_CONV2D_GRAD_SCATTER_H
 
-#include "ops/conv2d/algorithm.h"
+#include "ops/conv2d/layer.h"
 
 /* Whether the scattered input gradient beats the gathered one: few input channels under several taps. */
 int fc_scatter_supports(const fc_conv2d_params *p);

@@ -310,33 +310,23 @@ static void finish_block(void *job_, size_t block, size_t worker) {
         }
 }
 
-/* A single tap under a stride: the pixels that it never reads are gone. */
-static fc_layer folded(const fc_layer *layer) {
-    fc_layer own = *layer;
-    fc_view_fold_strides(&own.view);
-    return own;
-}
-
-static fc_status run(const fc_layer *given, const void *x, const void *dy, void *dkernel) {
-    const fc_layer own = folded(given), *layer = &own;
-    const fc_wgrad_gemm_plan d = fc_wgrad_gemm_plan_of(layer);
-    const size_t tasks = d.blocks * d.slices;
-    const double work = 2.0 * (double)fc_view_pixels(&layer->view) * (double)fc_view_k(&layer->view) *
-        (double)layer->params.c_out;
-    const size_t workers = fc_parallel_workers(tasks, work);
+static fc_status run(const fc_layer_plan *plan, const void *x, const void *dy, void *dkernel) {
+    fc_wgrad_gemm_plan d;
+    FC_GET_OWN(plan, d);
+    const size_t workers = fc_parallel_workers(plan->tasks, plan->work);
     size_t bytes;
-    FC_TRY(
-        fc_multiply((ptrdiff_t[]){(ptrdiff_t)tasks, (ptrdiff_t)d.block_numbers, (ptrdiff_t)sizeof(double)}, 3, &bytes));
-    wgrad_gemm_job job = {.layer = layer,
+    FC_TRY(fc_multiply(
+        (ptrdiff_t[]){(ptrdiff_t)plan->tasks, (ptrdiff_t)d.block_numbers, (ptrdiff_t)sizeof(double)}, 3, &bytes));
+    wgrad_gemm_job job = {.layer = &plan->layer,
         .d = &d,
         .x = x,
         .dy = dy,
         .dkernel = dkernel,
         .sums = fc_scratch_alloc(bytes),
-        .scratch = fc_scratch_alloc(workers * d.worker_bytes)};
+        .scratch = fc_scratch_alloc(fc_plan_scratch(plan, workers))};
     const fc_status status = job.sums && job.scratch ? FC_OK : FC_OUT_OF_MEMORY;
     if (status == FC_OK) {
-        fc_parallel_for(tasks, workers, run_task, &job);
+        fc_parallel_for(plan->tasks, workers, run_task, &job);
         fc_parallel_for(d.blocks, fc_parallel_workers(d.blocks, (double)bytes), finish_block, &job);
     }
     fc_scratch_free(job.sums);
@@ -344,16 +334,18 @@ static fc_status run(const fc_layer *given, const void *x, const void *dy, void 
     return status;
 }
 
-static int supports(const fc_layer *layer) {
-    (void)layer;
-    return 1;
-}
-
-static double cost(const fc_layer *layer) {
-    const fc_layer own = folded(layer);
-    const fc_wgrad_gemm_plan d = fc_wgrad_gemm_plan_of(&own);
-    return fc_wgrad_gemm_cost(&own, &d);
+static fc_status plan_layer(const fc_layer *given, fc_purpose purpose, fc_layer_plan *plan) {
+    (void)given;
+    (void)purpose;
+    fc_view_fold_strides(&plan->layer.view); /* a single tap under a stride: the pixels that it never reads are gone */
+    const fc_wgrad_gemm_plan d = fc_wgrad_gemm_plan_of(&plan->layer);
+    plan->cycles = fc_wgrad_gemm_cost(&plan->layer, &d);
+    plan->tasks = d.blocks * d.slices;
+    plan->work = fc_view_flops(&plan->layer.view);
+    plan->worker_bytes = d.worker_bytes;
+    FC_SET_OWN(plan, d);
+    return FC_OK;
 }
 
 const fc_kernel_grad_algorithm fc_kernel_grad_wgrad_gemm = {
-    .name = "outer", .requires = "nothing", .supports = supports, .cost = cost, .run = run};
+    .name = "outer", .requires = "nothing", .plan = plan_layer, .run = run};

@@ -226,30 +226,33 @@ static int supports_set(const fc_layer *layer, int set) {
         p->stride_w == 1 && p->dilation_h == 1 && p->dilation_w == 1 && keeps_precision(layer, &sets_of(layer)[set]);
 }
 
-static double cost_set(const fc_layer *layer, int set) {
-    fc_winograd_grad_plan plan;
-    return fc_winograd_grad_plan_of(layer, set, &plan) ? __builtin_inf() : plan.cycles;
+static fc_status plan_set(const fc_layer *layer, int set, fc_layer_plan *plan) {
+    fc_winograd_grad_plan own;
+    if (!supports_set(layer, set))
+        return FC_BAD_ARGUMENT;
+    FC_TRY(fc_winograd_grad_plan_of(layer, set, &own));
+    plan->cycles = own.cycles;
+    FC_SET_OWN(plan, own);
+    return FC_OK;
 }
 
-static fc_status run_set(const fc_layer *layer, int set, const void *x, const void *dy, void *dkernel) {
-    fc_winograd_grad_plan plan;
-    FC_TRY(fc_winograd_grad_plan_of(layer, set, &plan));
-    return fc_winograd_grad_run(&plan, layer, x, dy, dkernel);
+static fc_status run(const fc_layer_plan *plan, const void *x, const void *dy, void *dkernel) {
+    fc_winograd_grad_plan own;
+    FC_GET_OWN(plan, own);
+    return fc_winograd_grad_run(&own, &plan->layer, x, dy, dkernel);
 }
 
-#define WINOGRAD(SIDE, TILE, SET)                                                                                  \
-    static int supports_##SIDE##_by_##TILE(const fc_layer *layer) { return supports_set(layer, SET); }             \
-    static double cost_##SIDE##_by_##TILE(const fc_layer *layer) { return cost_set(layer, SET); }                  \
-    static fc_status run_##SIDE##_by_##TILE(const fc_layer *layer, const void *x, const void *dy, void *dkernel) { \
-        return run_set(layer, SET, x, dy, dkernel);                                                                \
-    }                                                                                                              \
-    const fc_kernel_grad_algorithm fc_kernel_grad_winograd_##SIDE##x##SIDE##_by_##TILE = {                         \
-        .name = "winograd_" #SIDE "x" #SIDE "_by_" #TILE,                                                          \
-        .supports = supports_##SIDE##_by_##TILE,                                                                   \
-        .cost = cost_##SIDE##_by_##TILE,                                                                           \
-        .requires = "a " #SIDE " x " #SIDE " kernel with strides and dilation 1, in float32 or float64; "          \
-                    "at precision 'highest' 16 tiles of y too, whole ones",                                        \
-        .run = run_##SIDE##_by_##TILE,                                                                             \
+#define WINOGRAD(SIDE, TILE, SET)                                                                              \
+    static fc_status plan_##SIDE##_by_##TILE(const fc_layer *layer, fc_purpose purpose, fc_layer_plan *plan) { \
+        (void)purpose;                                                                                         \
+        return plan_set(layer, SET, plan);                                                                     \
+    }                                                                                                          \
+    const fc_kernel_grad_algorithm fc_kernel_grad_winograd_##SIDE##x##SIDE##_by_##TILE = {                     \
+        .name = "winograd_" #SIDE "x" #SIDE "_by_" #TILE,                                                      \
+        .requires = "a " #SIDE " x " #SIDE " kernel with strides and dilation 1, in float32 or float64; "      \
+                    "at precision 'highest' 16 tiles of y too, whole ones",                                    \
+        .plan = plan_##SIDE##_by_##TILE,                                                                       \
+        .run = run,                                                                                            \
     };
 WINOGRAD(3, 4, FC_WINOGRAD_3X4)
 WINOGRAD(3, 2, FC_WINOGRAD_3X2)

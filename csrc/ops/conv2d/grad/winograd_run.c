@@ -251,6 +251,14 @@ static void add_slices(void *job_, size_t task, size_t worker) {
 }
 
 /* An inf or NaN spreads over all sums of its channel: they are computed again as they are defined. */
+/* An inf or NaN spreads over all sums: without transforms it stays where it belongs. */
+static fc_status run_packed(const fc_layer *layer, const void *x, const void *dy, void *dkernel) {
+    fc_layer_plan plan;
+    fc_plan_begin(layer, FC_KERNEL_GRAD_PACKED, &plan);
+    FC_TRY(fc_kernel_grad_packed.plan(layer, FC_KERNEL_GRADIENT, &plan));
+    return fc_kernel_grad_packed.run(&plan, x, dy, dkernel);
+}
+
 fc_status fc_winograd_grad_run(
     const fc_winograd_grad_plan *plan, const fc_layer *layer, const void *x, const void *dy, void *dkernel) {
     const size_t blocks = (size_t)layer->view.groups * plan->blocks, tasks = blocks * plan->slices,
@@ -277,5 +285,5 @@ fc_status fc_winograd_grad_run(
     if (plan->slices > 1 && !again)
         fc_parallel_for(rows, fc_parallel_workers(rows, 4 * (double)sum_bytes), add_slices, &job);
     fc_scratch_free(scratch);
-    return again ? fc_kernel_grad_packed.run(layer, x, dy, dkernel) : FC_OK;
+    return again ? run_packed(layer, x, dy, dkernel) : FC_OK;
 }

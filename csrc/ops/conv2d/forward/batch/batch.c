@@ -150,63 +150,52 @@ static void run_band(void *job_, size_t task, size_t worker) {
 }
 
 static fc_status run(
-    const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
-    const fc_batch_plan d = fc_batch_plan_of(layer);
-    batch_job job = {layer, &d, epilogue, weights->packed, x, y, fc_scratch_alloc(d.workers * d.worker_bytes)};
+    const fc_layer_plan *plan, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+    fc_batch_plan d;
+    FC_GET_OWN(plan, d);
+    const size_t workers = fc_parallel_workers(plan->tasks, plan->work);
+    batch_job job = {
+        &plan->layer, &d, epilogue, weights->packed, x, y, fc_scratch_alloc(fc_plan_scratch(plan, workers))};
     if (!job.scratch)
         return FC_OUT_OF_MEMORY;
-    fc_parallel_for(d.tasks, d.workers, run_band, &job);
+    fc_parallel_for(plan->tasks, workers, run_band, &job);
     fc_scratch_free(job.scratch);
     return FC_OK;
 }
 
 /* A band of one row stays in L2, and a row of taps is no longer than a register chain may be. */
-static int supports(const fc_layer *layer) {
+static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_plan *plan) {
     const fc_conv_view *v = &layer->view;
+    (void)purpose;
     if (layer->params.c_in <= 0 || (v->dtype != FC_F32 && v->dtype != FC_F64) || v->cols.count * v->src.c > LONGEST_K)
-        return 0;
-    return fc_batch_plan_of(layer).worker_bytes <= fc_caches()->l2;
-}
-
-static double cost(const fc_layer *layer) {
+        return FC_BAD_ARGUMENT;
     const fc_batch_plan d = fc_batch_plan_of(layer);
-    return fc_batch_cost(layer, &d);
-}
-
-static fc_packed_form form(const fc_layer *layer) {
-    const fc_batch_plan d = fc_batch_plan_of(layer);
-    return fc_weights_form(&d.weights);
-}
-
-static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
-    const fc_batch_plan d = fc_batch_plan_of(layer);
-    return fc_weights_bytes(&d.weights, &layer->view, bytes);
-}
-
-static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
-    const fc_batch_plan d = fc_batch_plan_of(layer);
-    fc_pack_weights(&d.weights, layer->kernels, &layer->view, kernel, bias, packed);
-}
-
-static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
-    const fc_batch_plan d = fc_batch_plan_of(layer);
+    if (d.worker_bytes > fc_caches()->l2)
+        return FC_BAD_ARGUMENT;
+    FC_TRY(fc_weights_bytes(&d.weights, v, &plan->packed_bytes));
+    plan->form = fc_weights_form(&d.weights);
+    plan->cycles = fc_batch_cost(layer, &d);
     plan->tile_rows = d.tile->outs;
     plan->tile_cols = d.tile->pixels * d.tile->lanes;
     plan->block_pixels = (size_t)(d.rows * d.cols);
     plan->block_k = fc_least(d.weights.k, LONGEST_K);
     plan->tasks = d.tasks;
-    plan->threads = (int)d.workers;
-    plan->scratch_bytes = d.workers * d.worker_bytes;
+    plan->work = fc_view_flops(v);
+    plan->worker_bytes = d.worker_bytes;
+    FC_SET_OWN(plan, d);
+    return FC_OK;
+}
+
+static void pack(const fc_layer_plan *plan, const void *kernel, const void *bias, void *packed) {
+    fc_batch_plan d;
+    FC_GET_OWN(plan, d);
+    fc_pack_weights(&d.weights, plan->layer.kernels, &plan->layer.view, kernel, bias, packed);
 }
 
 const fc_algorithm fc_algorithm_batch = {
     .name = "batch",
     .requires = "float32 or float64, few input channels and rows of an image that stay in cache",
-    .supports = supports,
-    .cost = cost,
-    .form = form,
-    .packed_bytes = packed_bytes,
+    .plan = plan_layer,
     .pack = pack,
     .run = run,
-    .describe = describe,
 };

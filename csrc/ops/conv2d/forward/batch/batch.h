@@ -13,7 +13,7 @@ typedef struct fc_batch_plan {
     ptrdiff_t lots, bands;      /* of as many images as there are lanes; of rows of the output */
     ptrdiff_t rows, cols;       /* output rows of a band; output columns, in whole tiles */
     ptrdiff_t in_rows, in_cols; /* of x that a band reads, at most */
-    size_t tasks, workers;
+    size_t tasks;
     size_t cells_bytes, worker_bytes; /* the band's cells, and with them a row of results */
 } fc_batch_plan;
 

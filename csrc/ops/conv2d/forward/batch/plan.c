@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/cpu.h"
-#include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/conv2d/forward/batch/batch.h"
@@ -66,8 +65,6 @@ fc_batch_plan fc_batch_plan_of(const fc_layer *layer) {
     d.tasks = (size_t)(d.lots * v->groups * d.bands);
     d.cells_bytes = fc_align_up((size_t)(d.in_rows * d.in_cols) * pixel);
     d.worker_bytes = d.cells_bytes + fc_align_up((size_t)(v->dst.w * v->dst.c) * d.tile->lanes * d.size);
-    d.workers = fc_parallel_workers(
-        d.tasks, 2.0 * (double)fc_view_pixels(v) * (double)k * (double)v->dst.c * (double)v->groups);
     return d;
 }
 

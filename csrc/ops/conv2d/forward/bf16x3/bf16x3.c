@@ -63,7 +63,7 @@ static fc_bf16x3_blocking choose(const fc_layer *layer) {
 
 /* Panels of pixels and of output channels a task, and the tasks along both. */
 typedef struct cut {
-    size_t panels, block_panels, blocks, chunk_panels, chunks, tasks, workers;
+    size_t panels, block_panels, blocks, chunk_panels, chunks, tasks;
     size_t pixel_bytes, panel_scratch, patch_bytes, sum_bytes, worker_bytes;
 } cut;
 
@@ -116,8 +116,6 @@ static cut cut_up(const fc_bf16x3_blocking *b) {
                                                    : FC_BF16X3_SLICE);
     t.patch_bytes = b->patched ? largest_patch(b, &t) : 0;
     t.worker_bytes = t.pixel_bytes + t.panel_scratch + t.patch_bytes + t.sum_bytes;
-    t.workers = fc_parallel_workers(
-        t.tasks, 2.0 * (double)fc_view_pixels(v) * (double)b->k * (double)v->dst.c * (double)groups);
     return t;
 }
 
@@ -319,110 +317,123 @@ static fc_status recompute(const bf16x3_job *job, const fc_packed_blocking *pack
     return status;
 }
 
+typedef struct bf16x3_plan {
+    fc_bf16x3_blocking b; /* its view is set where it is read */
+    fc_packed_blocking packed;
+    cut t;
+} bf16x3_plan;
+
+static bf16x3_plan own_plan(const fc_layer_plan *plan) {
+    bf16x3_plan own;
+    FC_GET_OWN(plan, own);
+    own.b.view = &plan->layer.view;
+    return own;
+}
+
 static fc_status run(
-    const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
-    const fc_bf16x3_blocking b = choose(layer);
-    const fc_packed_blocking packed = fc_packed_choose(layer->kernels, &layer->view);
-    bf16x3_job job = {.b = &b, .kernel = (fc_bf16x3_kernel *)weights->packed, .src = x, .dst = y, .epilogue = epilogue};
+    const fc_layer_plan *plan, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+    const bf16x3_plan own = own_plan(plan);
+    const cut *t = &own.t;
+    bf16x3_job job = {
+        .b = &own.b, .t = t, .kernel = (fc_bf16x3_kernel *)weights->packed, .src = x, .dst = y, .epilogue = epilogue};
     if (job.kernel->out_of_range)
-        return fc_packed_run(&packed, &layer->view, job.kernel + 1, x, y, epilogue);
-    const cut t = cut_up(&b);
-    char *scratch = fc_scratch_alloc(t.workers * t.worker_bytes + t.blocks);
+        return fc_packed_run(&own.packed, own.b.view, job.kernel + 1, x, y, epilogue);
+    const size_t workers = fc_parallel_workers(plan->tasks, plan->work);
+    char *scratch = fc_scratch_alloc(fc_plan_scratch(plan, workers));
     if (!scratch)
         return FC_OUT_OF_MEMORY;
-    job.t = &t;
     job.scratch = scratch;
-    job.out_of_range = (unsigned char *)scratch + t.workers * t.worker_bytes;
-    memset(job.out_of_range, 0, t.blocks);
-    fc_parallel_for(t.tasks, t.workers, run_block, &job);
-    const fc_status status = memchr(job.out_of_range, 1, t.blocks) ? recompute(&job, &packed) : FC_OK;
+    job.out_of_range = (unsigned char *)scratch + workers * t->worker_bytes;
+    memset(job.out_of_range, 0, t->blocks);
+    fc_parallel_for(plan->tasks, workers, run_block, &job);
+    const fc_status status = memchr(job.out_of_range, 1, t->blocks) ? recompute(&job, &own.packed) : FC_OK;
     fc_scratch_free(scratch);
     return status;
 }
 
 /* Multiplications of padded tiles, every element of G once through the packer, and stores. */
-static double cost(const fc_layer *layer) {
-    const fc_bf16x3_blocking b = choose(layer);
+static double cycles_of(const fc_layer *layer, const fc_bf16x3_blocking *b) {
     const fc_conv_view *v = &layer->view;
     const double pixels = (double)fc_round_up((ptrdiff_t)fc_view_pixels(v), FC_BF16X3_PANEL),
-                 outs = (double)(b.out_panels * FC_BF16X3_PANEL);
-    const double multiplications = (double)b.padded_k * outs * products(b.planes), copied = 0.05 * (double)b.planes,
-                 split = 0.3 + 0.15 * (double)b.planes;
-    const double each = b.patched ? copied + split * 2 * (double)v->src.c / (double)b.k : split;
-    const double stores = fc_store_cycles(v, b.pixels_in_rows) * (double)v->dst.c;
+                 outs = (double)(b->out_panels * FC_BF16X3_PANEL);
+    const double multiplications = (double)b->padded_k * outs * products(b->planes), copied = 0.05 * (double)b->planes,
+                 split = 0.3 + 0.15 * (double)b->planes;
+    const double each = b->patched ? copied + split * 2 * (double)v->src.c / (double)b->k : split;
+    const double stores = fc_store_cycles(v, b->pixels_in_rows) * (double)v->dst.c;
     return (double)v->groups * pixels *
-        (multiplications / layer->kernels->bf16x3_gemm.rate + (double)b.k * each + stores);
+        (multiplications / layer->kernels->bf16x3_gemm.rate + (double)b->k * each + stores);
 }
 
-/* The blocks of k, and of the kernel that is kept where values are out of range. */
-static fc_packed_form form(const fc_layer *layer) {
-    const fc_bf16x3_blocking b = choose(layer);
-    const fc_packed_blocking packed = fc_packed_choose(layer->kernels, &layer->view);
-    return (fc_packed_form){
-        {b.planes, (size_t)b.pixels_in_rows, (size_t)b.patched, b.block_k, packed.out_panel, packed.block_k}};
-}
-
-static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
-    const fc_bf16x3_blocking b = choose(layer);
-    const fc_packed_blocking packed = fc_packed_choose(layer->kernels, &layer->view);
-    const ptrdiff_t factors[] = {layer->view.groups, (ptrdiff_t)(b.out_panels * FC_BF16X3_PANEL),
-        (ptrdiff_t)b.padded_k + 32, (ptrdiff_t)(b.planes * sizeof(uint16_t))};
+/* Of the planes, or of the kernel that is kept where values are out of range. */
+static fc_status packed_bytes(const bf16x3_plan *own, const fc_conv_view *v, size_t *bytes) {
+    const fc_bf16x3_blocking *b = &own->b;
+    const ptrdiff_t factors[] = {v->groups, (ptrdiff_t)(b->out_panels * FC_BF16X3_PANEL), (ptrdiff_t)b->padded_k + 32,
+        (ptrdiff_t)(b->planes * sizeof(uint16_t))};
     size_t otherwise;
     FC_TRY(fc_multiply(factors, 4, bytes));
-    FC_TRY(fc_packed_bytes(&packed, &layer->view, &otherwise));
+    FC_TRY(fc_packed_bytes(&own->packed, v, &otherwise));
     *bytes = sizeof(fc_bf16x3_kernel) + (otherwise > *bytes ? otherwise : *bytes);
     return FC_OK;
 }
 
-static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
-    const fc_bf16x3_blocking b = choose(layer);
-    fc_bf16x3_kernel *made = packed;
-    fc_bf16x3_pack_kernel(&b, kernel, bias, made);
-    if (!made->out_of_range)
-        return;
-    const fc_packed_blocking otherwise = fc_packed_choose(layer->kernels, &layer->view);
-    fc_packed_pack(&otherwise, &layer->view, kernel, bias, made + 1);
-}
-
-static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
-    const fc_bf16x3_blocking b = choose(layer);
-    const cut t = cut_up(&b);
+static fc_status plan_planes(const fc_layer *layer, fc_layer_plan *plan) {
+    const bf16x3_plan own = {.b = choose(layer), .packed = fc_packed_choose(layer->kernels, &layer->view)};
+    FC_TRY(packed_bytes(&own, &layer->view, &plan->packed_bytes));
+    plan->form = (fc_packed_form){{own.b.planes, (size_t)own.b.pixels_in_rows, (size_t)own.b.patched, own.b.block_k,
+        own.packed.out_panel, own.packed.block_k}};
+    plan->cycles = cycles_of(layer, &own.b);
     plan->tile_rows = plan->tile_cols = FC_BF16X3_PANEL;
-    plan->pixels_in_rows = b.pixels_in_rows;
-    plan->block_pixels = t.block_panels * FC_BF16X3_PANEL;
-    plan->block_k = b.block_k;
-    plan->tasks = t.tasks;
-    plan->threads = (int)t.workers;
-    plan->scratch_bytes = t.workers * t.worker_bytes + t.blocks;
+    plan->pixels_in_rows = own.b.pixels_in_rows;
+    plan->block_k = own.b.block_k;
+    plan->work = fc_view_flops(&layer->view);
+    FC_SET_OWN(plan, own);
+    return FC_OK;
 }
 
-static int supports_split(const fc_layer *layer) {
-    return layer->params.dtype == FC_F32 || layer->params.dtype == FC_F16;
+static void complete(fc_layer_plan *plan) {
+    bf16x3_plan own = own_plan(plan);
+    own.t = cut_up(&own.b);
+    plan->block_pixels = own.t.block_panels * FC_BF16X3_PANEL;
+    plan->tasks = own.t.tasks;
+    plan->shared_bytes = own.t.blocks;
+    plan->worker_bytes = own.t.worker_bytes;
+    FC_SET_OWN(plan, own);
 }
 
-static int supports_bfloat16(const fc_layer *layer) {
-    return layer->params.dtype == FC_BF16 || (layer->params.dtype == FC_F32 && layer->params.precision == FC_MEDIUM);
+static void pack(const fc_layer_plan *plan, const void *kernel, const void *bias, void *packed) {
+    const bf16x3_plan own = own_plan(plan);
+    fc_bf16x3_kernel *made = packed;
+    fc_bf16x3_pack_kernel(&own.b, kernel, bias, made);
+    if (made->out_of_range)
+        fc_packed_pack(&own.packed, own.b.view, kernel, bias, made + 1);
+}
+
+static fc_status plan_split(const fc_layer *layer, fc_purpose purpose, fc_layer_plan *plan) {
+    (void)purpose;
+    const fc_dtype dtype = layer->params.dtype;
+    return dtype == FC_F32 || dtype == FC_F16 ? plan_planes(layer, plan) : FC_BAD_ARGUMENT;
+}
+
+static fc_status plan_bfloat16(const fc_layer *layer, fc_purpose purpose, fc_layer_plan *plan) {
+    (void)purpose;
+    const fc_conv2d_params *p = &layer->params;
+    return p->dtype == FC_BF16 || (p->dtype == FC_F32 && p->precision == FC_MEDIUM) ? plan_planes(layer, plan)
+                                                                                    : FC_BAD_ARGUMENT;
 }
 
 const fc_algorithm fc_algorithm_bf16x3 = {
     .name = "split",
     .requires = "float32 or float16",
-    .supports = supports_split,
-    .cost = cost,
-    .form = form,
-    .packed_bytes = packed_bytes,
+    .plan = plan_split,
+    .complete = complete,
     .pack = pack,
     .run = run,
-    .describe = describe,
 };
 const fc_algorithm fc_algorithm_bfloat16 = {
     .name = "bfloat16",
     .requires = "bfloat16, or float32 at precision 'medium'",
-    .supports = supports_bfloat16,
-    .cost = cost,
-    .form = form,
-    .packed_bytes = packed_bytes,
+    .plan = plan_bfloat16,
+    .complete = complete,
     .pack = pack,
     .run = run,
-    .describe = describe,
 };

@@ -7,7 +7,6 @@
 #include "ops/conv2d/forward/depthwise/depthwise.h"
 
 #include "core/cpu.h"
-#include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
 
@@ -61,7 +60,6 @@ fc_depthwise_cut fc_depthwise_cut_cells(const fc_conv_view *v) {
         c.chunk = fc_min(c.chunk, fc_ceil_div(fc_ceil_div(channels, wanted), least) * least);
     c.chunks = fc_ceil_div(channels, c.chunk);
     c.tasks = (size_t)(v->n * c.bands * c.chunks);
-    c.workers = fc_parallel_workers(c.tasks, fc_depthwise_work(v));
     c.shared_bytes = fc_align_up((size_t)(v->src.w * (is_staged(v) ? c.chunk : v->src.w_pitch)) * fc_depthwise_size(v));
     c.worker_bytes = lay_out(v, c.chunk).at[PIECES];
     return c;

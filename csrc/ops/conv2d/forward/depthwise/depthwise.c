@@ -70,7 +70,8 @@ static void transpose_taps(const fc_layer *layer, const char *kernel, char *pack
         }
 }
 
-static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
+static void pack(const fc_layer_plan *plan, const void *kernel, const void *bias, void *packed) {
+    const fc_layer *layer = &plan->layer;
     const fc_conv_view *v = &layer->view;
     const size_t taps = fc_view_k(v), channels = (size_t)fc_depthwise_channels(v);
     fc_pack_bias(layer->kernels, v->dtype, kernel, taps * channels, taps * channels, packed);
@@ -87,7 +88,8 @@ void fc_depthwise_activate(const fc_depthwise_job *job, size_t count, char *y) {
         fc_activation_kernel(job->kernels, fc_compute_dtype(job->view->dtype), e->activation)(count, e->alpha, y, y);
 }
 
-double fc_depthwise_work(const fc_conv_view *v) {
+/* Floating-point operations, or 4 a byte moved. */
+static double work_of(const fc_conv_view *v) {
     const double outputs = (double)fc_view_pixels(v) * (double)fc_depthwise_channels(v),
                  inputs = (double)(v->n * v->src.h * v->src.w * v->groups);
     const double flops = 2 * outputs * (double)fc_view_k(v),
@@ -96,9 +98,8 @@ double fc_depthwise_work(const fc_conv_view *v) {
 }
 
 /* The vectors of all outputs times their taps, with what it takes to start and store one, and the staging. */
-static double cost(const fc_layer *layer) {
+static double cycles_of(const fc_layer *layer, const way *w) {
     const fc_conv_view *v = &layer->view;
-    const way *w = way_of(layer);
     const ptrdiff_t lanes = lanes_of(layer), channels = fc_depthwise_channels(v);
     const int is_staged = w != &cells || v->dst.c > 1 || fc_is_half(v->dtype);
     const ptrdiff_t row = w->has_cells ? v->dst.w * fc_ceil_div(channels, lanes)
@@ -113,41 +114,57 @@ static double cost(const fc_layer *layer) {
     return vectors * (rolled * (double)fc_view_k(v) + 3) + (is_staged ? staged * each : 0);
 }
 
-static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
-    const fc_depthwise_cut c = way_of(layer)->cut(&layer->view);
+typedef struct depthwise_plan {
+    const way *way;
+    fc_depthwise_cut cut;
+} depthwise_plan;
+
+static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_plan *plan) {
+    (void)purpose;
+    if (!supports(layer))
+        return FC_BAD_ARGUMENT;
+    depthwise_plan own = {.way = way_of(layer)};
+    own.cut = own.way->cut(&layer->view);
+    FC_TRY(packed_bytes(layer, &plan->packed_bytes));
+    plan->cycles = cycles_of(layer, own.way);
     plan->tile_rows = 1;
     plan->tile_cols = 1;
     plan->pixels_in_rows = layer->params.layout == FC_NHWC;
-    plan->block_pixels = (size_t)(c.band * layer->view.dst.w);
+    plan->block_pixels = (size_t)(own.cut.band * layer->view.dst.w);
     plan->block_k = fc_view_k(&layer->view);
-    plan->tasks = c.tasks;
-    plan->threads = (int)c.workers;
-    plan->scratch_bytes = c.shared_bytes + c.workers * c.worker_bytes;
+    plan->tasks = own.cut.tasks;
+    plan->work = work_of(&layer->view);
+    plan->shared_bytes = own.cut.shared_bytes;
+    plan->worker_bytes = own.cut.worker_bytes;
+    FC_SET_OWN(plan, own);
+    return FC_OK;
 }
 
 static fc_status run(
-    const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
-    const fc_conv_view *v = &layer->view;
-    const way *w = way_of(layer);
-    fc_depthwise_job job = {.kernels = layer->kernels,
+    const fc_layer_plan *plan, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+    const fc_conv_view *v = &plan->layer.view;
+    depthwise_plan own;
+    FC_GET_OWN(plan, own);
+    fc_depthwise_job job = {.kernels = plan->layer.kernels,
         .view = v,
         .epilogue = epilogue,
-        .cut = w->cut(v),
+        .cut = own.cut,
         .packed = weights->packed,
         .x = x,
         .y = y};
-    const size_t tap_bytes = (size_t)fc_depthwise_channels(v) * fc_depthwise_size(v);
+    const size_t tap_bytes = (size_t)fc_depthwise_channels(v) * fc_depthwise_size(v),
+                 workers = fc_parallel_workers(plan->tasks, plan->work);
     if (epilogue->has_bias)
         job.bias = job.packed + fc_view_k(v) * tap_bytes;
-    if (!w->has_cells)
+    if (!own.way->has_cells)
         job.packed += (fc_view_k(v) + 1) * tap_bytes;
-    job.scratch = fc_scratch_alloc(job.cut.shared_bytes + job.cut.workers * job.cut.worker_bytes);
+    job.scratch = fc_scratch_alloc(fc_plan_scratch(plan, workers));
     if (!job.scratch)
         return FC_OUT_OF_MEMORY;
     memset(job.scratch, 0, job.cut.shared_bytes);
-    for (size_t worker = 0; worker < job.cut.workers; worker++)
+    for (size_t worker = 0; worker < workers; worker++)
         *(int *)(job.scratch + job.cut.shared_bytes + worker * job.cut.worker_bytes) = 0;
-    fc_parallel_for(job.cut.tasks, job.cut.workers, w->task, &job);
+    fc_parallel_for(plan->tasks, workers, own.way->task, &job);
     fc_scratch_free(job.scratch);
     return FC_OK;
 }
@@ -155,10 +172,7 @@ static fc_status run(
 const fc_algorithm fc_algorithm_depthwise = {
     .name = "depthwise",
     .requires = "one input channel a group, and a window and strides of at most 4096 cells",
-    .supports = supports,
-    .cost = cost,
-    .packed_bytes = packed_bytes,
+    .plan = plan_layer,
     .pack = pack,
     .run = run,
-    .describe = describe,
 };

@@ -10,7 +10,7 @@
  * memory follows the shared. */
 typedef struct fc_depthwise_cut {
     ptrdiff_t band, bands, chunk, chunks;
-    size_t tasks, workers, shared_bytes, worker_bytes;
+    size_t tasks, shared_bytes, worker_bytes;
 } fc_depthwise_cut;
 
 typedef struct fc_depthwise_job {
@@ -34,8 +34,6 @@ static inline ptrdiff_t fc_depthwise_span(const fc_taps *taps) { return (taps->c
 
 /* Applies the activation to `count` results in the compute type, but for relu, which the kernels do. */
 void fc_depthwise_activate(const fc_depthwise_job *job, size_t count, char *y);
-/* Floating-point operations, or 4 a byte moved. */
-double fc_depthwise_work(const fc_conv_view *view);
 
 /* Channels as lanes (NHWC); packed kernel: (taps, channels). */
 fc_depthwise_cut fc_depthwise_cut_cells(const fc_conv_view *view);

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "core/cpu.h"
-#include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
 
@@ -75,7 +74,6 @@ fc_depthwise_cut fc_depthwise_cut_planes(const fc_conv_view *v) {
     c.chunk = fc_max(fc_min(TASK_CYCLES / fc_max(cycles, 1), planes * c.bands / FC_DEPTHWISE_TASKS), 1);
     c.chunks = fc_ceil_div(planes, c.chunk);
     c.tasks = (size_t)(c.chunks * c.bands);
-    c.workers = fc_parallel_workers(c.tasks, fc_depthwise_work(v));
     c.worker_bytes = lay_out(v, c.band).at[PIECES];
     return c;
 }

@@ -6,7 +6,6 @@
 #include "ops/conv2d/forward/depthwise/depthwise.h"
 
 #include "core/cpu.h"
-#include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/conv2d/gather/pack.h"
@@ -75,7 +74,6 @@ fc_depthwise_cut fc_depthwise_cut_transposed(const fc_conv_view *v) {
     c.chunk = fc_max(fc_min(TASK_CYCLES / fc_max(cycles, 1), blocks / FC_DEPTHWISE_TASKS), 1);
     c.chunks = fc_ceil_div(blocks, c.chunk);
     c.tasks = (size_t)c.chunks;
-    c.workers = fc_parallel_workers(c.tasks, fc_depthwise_work(v));
     c.shared_bytes = fc_align_up((size_t)(v->src.w * PLANES) * fc_depthwise_size(v));
     c.worker_bytes = lay_out(v).at[PIECES];
     return c;

@@ -38,7 +38,7 @@ typedef struct space {
     fc_panels_made *made;
     fc_pixel_panel *panels;
     const void **table;
-    char *patch, *raw, *ready, *on_demand;
+    char *patch, *raw, *on_demand;
 } space;
 
 static space space_of(const direct_job *job, size_t worker) {
@@ -48,8 +48,7 @@ static space space_of(const direct_job *job, size_t worker) {
     at.table = (const void **)(own + d->made_bytes + d->panel_bytes);
     at.patch = (char *)at.table + d->table_bytes;
     at.raw = at.patch + d->patch_bytes;
-    at.ready = at.raw + d->raw_bytes;
-    at.on_demand = at.ready + d->ready_bytes;
+    at.on_demand = at.raw + d->raw_bytes;
     return at;
 }
 
@@ -65,26 +64,14 @@ static void find_weights(const direct_job *job, const space *own, block *at) {
         at->weights = own->on_demand;
         at->weights_step = 0;
     } else {
-        at->weights = (d->form == FC_DIRECT_ON_DEMAND ? own->on_demand : (const char *)job->weights->packed) +
-            group * group_bytes;
+        at->weights = d->form == FC_DIRECT_PACKED
+            ? (const char *)job->weights->packed + group * group_bytes
+            : fc_pack_on_demand(&d->weights, job->layer->kernels, v, job->weights->kernel, group, at->first_panel,
+                  at->first_panel + at->panels, own->on_demand);
     }
     at->biases = d->form == FC_DIRECT_PACKED ? (const char *)job->weights->packed + (size_t)v->groups * group_bytes
                                              : job->scratch + d->zero_bytes;
     at->biases = job->epilogue->has_bias ? at->biases + group * d->weights.panels * d->weights.width * d->size : NULL;
-}
-
-/* Each worker packs for itself what it needs: panels packed by another would come from that one's cache, at ten times
- * the cost. */
-static void pack_on_demand(const direct_job *job, const block *at, const space *own) {
-    const fc_weight_panels *p = &job->d->weights;
-    const fc_conv_view *v = &job->layer->view;
-    for (size_t panel = at->first_panel; panel < at->first_panel + at->panels; panel++) {
-        char *ready = &own->ready[(size_t)at->group * p->panels + panel];
-        if (!*ready)
-            fc_pack_weights_panel(p, job->layer->kernels, v, job->weights->kernel, (size_t)at->group, panel,
-                (char *)at->weights + panel * at->weights_step);
-        *ready = 1;
-    }
 }
 
 /* Over the panel before it. */
@@ -340,8 +327,6 @@ static void run_block(void *job_, size_t task, size_t worker) {
     const fc_conv_view *v = &job->layer->view;
     const space own = space_of(job, worker);
     block at = find_block(job, task, &own);
-    if (d->form == FC_DIRECT_ON_DEMAND && !d->passing)
-        pack_on_demand(job, &at, &own);
     if (d->patched) {
         fc_fill_patch(v, job->layer->kernels, &at.pixels.patch, at.pixels.source, own.raw, own.patch);
         at.pixels.source = own.patch;
@@ -349,98 +334,67 @@ static void run_block(void *job_, size_t task, size_t worker) {
     multiply_block(job, &at, own.panels, make_panels(job, &at, &own));
 }
 
-fc_layer fc_direct_layer(const fc_layer *layer) {
-    fc_layer own = *layer;
-    fc_view_fold_strides(&own.view);
-    return own;
-}
-
-fc_status fc_direct_run(const fc_layer *layer, fc_direct_form form, const fc_layer_weights *weights, const void *x,
-    void *y, const fc_epilogue *epilogue) {
-    const fc_layer own = fc_direct_layer(layer);
-    fc_direct_plan d = fc_direct_plan_of(&own, form);
-    fc_direct_find_tiles(&own, &d);
-    direct_job job = {
-        &own, &d, epilogue, weights, x, y, fc_scratch_alloc(d.zero_bytes + d.bias_bytes + d.workers * d.worker_bytes)};
+fc_status fc_direct_run(
+    const fc_layer_plan *plan, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+    fc_direct_plan d;
+    FC_GET_OWN(plan, d);
+    const fc_layer *layer = &plan->layer;
+    const size_t workers = fc_parallel_workers(plan->tasks, plan->work);
+    direct_job job = {layer, &d, epilogue, weights, x, y, fc_scratch_alloc(fc_plan_scratch(plan, workers))};
     if (!job.scratch)
         return FC_OUT_OF_MEMORY;
     memset(job.scratch, 0, d.zero_bytes);
-    if (weights->bias && form != FC_DIRECT_PACKED)
-        fc_pack_biases(&d.weights, own.kernels, &own.view, weights->bias, job.scratch + d.zero_bytes);
-    for (size_t worker = 0; worker < d.workers; worker++) {
+    if (weights->bias && d.form != FC_DIRECT_PACKED)
+        fc_pack_biases(&d.weights, layer->kernels, &layer->view, weights->bias, job.scratch + d.zero_bytes);
+    for (size_t worker = 0; worker < workers; worker++) {
         const space part = space_of(&job, worker);
         *part.made = (fc_panels_made){0};
-        memset(part.ready, 0, d.ready_bytes);
+        memset(part.on_demand, 0, d.flag_bytes);
     }
-    fc_parallel_for(d.tasks, d.workers, run_block, &job);
+    fc_parallel_for(plan->tasks, workers, run_block, &job);
     fc_scratch_free(job.scratch);
     return FC_OK;
 }
 
-/* The micro-kernel does it, where its tiles are the results. */
-int fc_direct_fuses_epilogue(const fc_layer *layer) {
-    return layer->view.dst.c_pitch == 1 && !fc_is_half(layer->view.dtype);
-}
-
-int fc_direct_supports(const fc_layer *layer) { return layer->params.c_in > 0 && !fc_is_integer(layer->view.dtype); }
-
-static double cost(const fc_layer *layer) {
-    const fc_layer own = fc_direct_layer(layer);
-    const fc_direct_plan d = fc_direct_plan_of(&own, FC_DIRECT_PACKED);
-    return fc_direct_cost(&own, &d);
-}
-
-static fc_packed_form form(const fc_layer *layer) {
-    const fc_weight_panels panels = fc_direct_weights(layer);
-    return fc_weights_form(&panels);
-}
-
-static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
-    const fc_weight_panels panels = fc_direct_weights(layer);
-    return fc_weights_bytes(&panels, &layer->view, bytes);
-}
-
 /*
- * As long as a worker's copy stays in its L2; what is larger comes from L3 to every core alike, unless one core needs
- * it alone: a kernel that lies across is read line after line by panels.
+ * Packed on demand as long as a worker's copy stays in its L2, or where one core needs each panel alone: a kernel that
+ * lies across is read line after line by panels.
  */
-static int packs_on_demand(const fc_layer *layer) {
-    size_t bytes;
-    if (packed_bytes(layer, &bytes) != FC_OK)
-        return 0;
-    if (bytes <= fc_caches()->l2 || layer->view.w_out_pitch == 1)
-        return bytes <= fc_caches()->l2;
-    const fc_layer own = fc_direct_layer(layer);
-    return fc_direct_plan_of(&own, FC_DIRECT_ON_DEMAND).passing;
+static void choose_form(const fc_layer *layer, fc_direct_plan *d) {
+    const int fits = fc_packs_on_demand(&d->weights, &layer->view);
+    if (!fits && layer->view.w_out_pitch == 1)
+        return;
+    fc_direct_set_form(layer, FC_DIRECT_ON_DEMAND, d);
+    if (!fits && !d->passing)
+        fc_direct_set_form(layer, FC_DIRECT_PACKED, d);
 }
 
-static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
-    const fc_weight_panels panels = fc_direct_weights(layer);
-    fc_pack_weights(&panels, layer->kernels, &layer->view, kernel, bias, packed);
+static fc_status plan_layer(const fc_layer *given, fc_purpose purpose, fc_layer_plan *plan) {
+    if (!fc_direct_supports(given))
+        return FC_BAD_ARGUMENT;
+    fc_direct_plan d = fc_direct_cut(given, FC_DIRECT_PACKED, plan);
+    const fc_layer *layer = &plan->layer;
+    FC_TRY(fc_weights_bytes(&d.weights, &layer->view, &plan->packed_bytes));
+    plan->form = fc_weights_form(&d.weights);
+    plan->cycles = fc_direct_cost(layer, &d);
+    if (purpose != FC_RUN_PREPARED)
+        choose_form(layer, &d);
+    fc_direct_keep(&d, plan);
+    return FC_OK;
 }
 
-static fc_status run(
-    const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
-    return fc_direct_run(layer, weights->packed ? FC_DIRECT_PACKED : FC_DIRECT_ON_DEMAND, weights, x, y, epilogue);
-}
-
-static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
-    const fc_layer own = fc_direct_layer(layer);
-    const fc_direct_plan d = fc_direct_plan_of(&own, packs_on_demand(layer) ? FC_DIRECT_ON_DEMAND : FC_DIRECT_PACKED);
-    fc_direct_describe(&d, plan);
+static void pack(const fc_layer_plan *plan, const void *kernel, const void *bias, void *packed) {
+    fc_direct_plan d;
+    FC_GET_OWN(plan, d);
+    fc_pack_weights(&d.weights, plan->layer.kernels, &plan->layer.view, kernel, bias, packed);
 }
 
 const fc_algorithm fc_algorithm_direct = {
     .name = "direct",
     .requires = "floating-point arrays with input channels",
     .reads_across = 1,
-    .supports = fc_direct_supports,
-    .cost = cost,
-    .form = form,
-    .packed_bytes = packed_bytes,
+    .plan = plan_layer,
+    .complete = fc_direct_complete,
     .pack = pack,
-    .packs_on_demand = packs_on_demand,
-    .fuses_epilogue = fc_direct_fuses_epilogue,
-    .run = run,
-    .describe = describe,
+    .run = fc_direct_run,
 };

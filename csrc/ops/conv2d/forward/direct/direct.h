@@ -41,26 +41,26 @@ typedef struct fc_direct_plan {
     size_t chain;                /* additions in one register: whole runs where they are short */
     ptrdiff_t pixel_pitch;       /* of the patch */
     ptrdiff_t rows, cols;        /* output pixels of a block */
-    size_t row_blocks, col_blocks, chunk_panels, chunks, tasks, workers;
-    size_t made_bytes, panel_bytes, table_bytes, patch_bytes, raw_bytes, ready_bytes,
-        on_demand_bytes; /* parts of a worker */
+    size_t row_blocks, col_blocks, chunk_panels, chunks, tasks;
+    size_t made_bytes, panel_bytes, table_bytes, patch_bytes, raw_bytes, flag_bytes; /* parts of a worker */
     size_t worker_bytes, zero_bytes, bias_bytes;
 } fc_direct_plan;
 
 /* The panels of the packed kernel. */
 fc_weight_panels fc_direct_weights(const fc_layer *layer);
-/* All but the tiles, which a run looks up. */
-fc_direct_plan fc_direct_plan_of(const fc_layer *layer, fc_direct_form form);
-void fc_direct_find_tiles(const fc_layer *layer, fc_direct_plan *plan);
+/* Cuts plan->layer, which becomes the layer as this algorithm reads it. */
+fc_direct_plan fc_direct_cut(const fc_layer *layer, fc_direct_form form, fc_layer_plan *plan);
+void fc_direct_set_form(const fc_layer *layer, fc_direct_form form, fc_direct_plan *direct);
 /* Estimated cycles of a run. */
-double fc_direct_cost(const fc_layer *layer, const fc_direct_plan *plan);
-void fc_direct_describe(const fc_direct_plan *direct, fc_conv2d_plan *plan);
+double fc_direct_cost(const fc_layer *layer, const fc_direct_plan *direct);
+/* The rest of the plan, and its tiles. */
+void fc_direct_keep(const fc_direct_plan *direct, fc_layer_plan *plan);
+void fc_direct_complete(fc_layer_plan *plan);
+fc_status fc_direct_run(
+    const fc_layer_plan *plan, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue);
 
-/* What the forms share: the layer as they run it, the run, and what they serve and finish. */
-fc_layer fc_direct_layer(const fc_layer *layer);
-fc_status fc_direct_run(const fc_layer *layer, fc_direct_form form, const fc_layer_weights *weights, const void *x,
-    void *y, const fc_epilogue *epilogue);
-int fc_direct_supports(const fc_layer *layer);
-int fc_direct_fuses_epilogue(const fc_layer *layer);
+static inline int fc_direct_supports(const fc_layer *layer) {
+    return layer->params.c_in > 0 && !fc_is_integer(layer->view.dtype);
+}
 
 #endif

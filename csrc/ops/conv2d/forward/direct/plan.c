@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How a layer is cut for the direct algorithm. */
 #include "core/cpu.h"
-#include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/conv2d/forward/direct/direct.h"
@@ -87,11 +86,15 @@ static void find_tiles(const fc_layer *layer, size_t vectors, const fc_igemm_til
                 by_rows[rows] = tile;
 }
 
-void fc_direct_find_tiles(const fc_layer *layer, fc_direct_plan *d) {
-    const size_t rest = (size_t)layer->view.dst.c - (d->weights.panels - 1) * d->weights.width;
-    find_tiles(layer, d->vectors, d->tiles);
-    find_tiles(layer, fc_igemm_narrowest(layer->kernels, fc_compute_dtype(layer->view.dtype), d->vectors, rest),
-        d->narrow_tiles);
+void fc_direct_complete(fc_layer_plan *plan) {
+    fc_direct_plan d;
+    FC_GET_OWN(plan, d);
+    const fc_layer *layer = &plan->layer;
+    const size_t rest = (size_t)layer->view.dst.c - (d.weights.panels - 1) * d.weights.width;
+    find_tiles(layer, d.vectors, d.tiles);
+    find_tiles(layer, fc_igemm_narrowest(layer->kernels, fc_compute_dtype(layer->view.dtype), d.vectors, rest),
+        d.narrow_tiles);
+    FC_SET_OWN(plan, d);
 }
 
 /* With one vector a row, loading pointers again and again costs more than a higher tile saves, unless k is short: so
@@ -110,35 +113,43 @@ static int meets_panels_once(const fc_layer *layer, const fc_direct_plan *d) {
     return layer->view.n * (ptrdiff_t)(d->row_blocks * d->col_blocks) == 1;
 }
 
-fc_direct_plan fc_direct_plan_of(const fc_layer *layer, fc_direct_form form) {
+void fc_direct_set_form(const fc_layer *layer, fc_direct_form form, fc_direct_plan *d) {
+    const fc_conv_view *v = &layer->view;
+    const size_t panel_bytes = fc_panel_bytes(&d->weights, v);
+    d->form = form;
+    d->weights_pitch = form == FC_DIRECT_UNPACKED ? (size_t)v->w_c_pitch : d->weights.width;
+    d->passing = form == FC_DIRECT_ON_DEMAND && !d->kernel_in_l2 && meets_panels_once(layer, d);
+    d->flag_bytes = form == FC_DIRECT_ON_DEMAND && !d->passing ? fc_panel_flag_bytes(&d->weights, v) : 0;
+    d->bias_bytes = form == FC_DIRECT_PACKED
+        ? 0
+        : fc_align_up((size_t)v->groups * d->weights.panels * d->weights.width * d->size);
+    d->worker_bytes = d->made_bytes + d->panel_bytes + d->table_bytes + d->patch_bytes + d->raw_bytes;
+    if (form == FC_DIRECT_ON_DEMAND)
+        d->worker_bytes += d->passing ? fc_align_up(panel_bytes) : fc_on_demand_bytes(&d->weights, v);
+}
+
+fc_direct_plan fc_direct_cut(const fc_layer *given, fc_direct_form form, fc_layer_plan *plan) {
+    fc_layer *layer = &plan->layer;
+    *layer = *given;
+    fc_view_fold_strides(&layer->view);
     const fc_conv_view *v = &layer->view;
     const fc_igemm_tile *tiles = fc_igemm_tiles(layer->kernels, fc_compute_dtype(v->dtype));
     const size_t lanes = tiles->width / tiles->vectors, k = fc_view_k(v);
-    fc_direct_plan d = {
-        .form = form, .size = fc_dtype_size(fc_compute_dtype(v->dtype)), .weights = fc_direct_weights(layer)};
+    fc_direct_plan d = {.size = fc_dtype_size(fc_compute_dtype(v->dtype)), .weights = fc_direct_weights(layer)};
     d.vectors = d.weights.width / lanes;
     d.height = height_for(layer, d.vectors);
-    d.weights_pitch = form == FC_DIRECT_UNPACKED ? (size_t)v->w_c_pitch : d.weights.width;
     d.in_place = !fc_is_half(v->dtype) && v->dst.c_pitch == 1;
     d.kernel_in_l2 = d.weights.panels * d.weights.width * k * d.size <= fc_caches()->l2 / 2;
     plan_runs(layer, &d);
     plan_blocks(layer, &d);
-    d.passing = form == FC_DIRECT_ON_DEMAND && !d.kernel_in_l2 && meets_panels_once(layer, &d);
     const size_t pixel_panels = (size_t)d.rows * fc_parts((size_t)d.cols, d.height);
     d.table_bytes = fc_align_up(pixel_panels * d.height * (size_t)(v->rows.count * v->cols.count) * sizeof(void *));
     d.patch_bytes = d.patched ? fc_align_up(patch_elements(v, d.rows, d.cols, d.pixel_pitch) * d.size) : 0;
     d.raw_bytes = fc_is_half(v->dtype) ? fc_align_up((size_t)(v->src.w * d.pixel_pitch) * sizeof(uint16_t)) : 0;
     d.made_bytes = fc_align_up(sizeof(fc_panels_made));
     d.panel_bytes = fc_align_up(pixel_panels * sizeof(fc_pixel_panel));
-    const size_t panels = (size_t)v->groups * d.weights.panels;
-    d.ready_bytes = form == FC_DIRECT_ON_DEMAND ? fc_align_up(panels) : 0;
-    d.on_demand_bytes = form == FC_DIRECT_ON_DEMAND ? (d.passing ? 1 : panels) * fc_panel_bytes(&d.weights, v) : 0;
-    d.bias_bytes = form == FC_DIRECT_PACKED ? 0 : fc_align_up(panels * d.weights.width * d.size);
-    d.worker_bytes = d.made_bytes + d.panel_bytes + d.table_bytes + d.patch_bytes + d.raw_bytes + d.ready_bytes +
-        d.on_demand_bytes;
     d.zero_bytes = d.patched ? 0 : fc_align_up((size_t)v->cols.count * (size_t)v->src.c * d.size);
-    d.workers = fc_parallel_workers(
-        d.tasks, 2.0 * (double)fc_view_pixels(v) * (double)k * (double)v->dst.c * (double)v->groups);
+    fc_direct_set_form(layer, form, &d);
     return d;
 }
 
@@ -157,13 +168,18 @@ double fc_direct_cost(const fc_layer *layer, const fc_direct_plan *d) {
             fc_store_cycles(v, 1) * outs);
 }
 
-void fc_direct_describe(const fc_direct_plan *d, fc_conv2d_plan *plan) {
+void fc_direct_keep(const fc_direct_plan *d, fc_layer_plan *plan) {
+    const fc_conv_view *v = &plan->layer.view;
+    plan->packs_on_demand = d->form != FC_DIRECT_PACKED;
+    plan->fuses_epilogue = d->in_place; /* the micro-kernel does it, where its tiles are the results */
     plan->tile_rows = d->height;
     plan->tile_cols = d->weights.width;
     plan->pixels_in_rows = 1;
     plan->block_pixels = (size_t)(d->rows * d->cols);
     plan->block_k = d->pieces > 1 ? d->piece : fc_least(d->units * d->unit, d->weights.k);
     plan->tasks = d->tasks;
-    plan->threads = (int)d->workers;
-    plan->scratch_bytes = d->zero_bytes + d->bias_bytes + d->workers * d->worker_bytes;
+    plan->work = fc_view_flops(v);
+    plan->shared_bytes = d->zero_bytes + d->bias_bytes;
+    plan->worker_bytes = d->worker_bytes;
+    FC_SET_OWN(plan, *d);
 }

@@ -20,8 +20,8 @@ static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
     return fc_multiply(factors, 3, bytes);
 }
 
-static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
-    const fc_conv2d_params *p = &layer->params;
+static void pack(const fc_layer_plan *plan, const void *kernel, const void *bias, void *packed) {
+    const fc_conv2d_params *p = &plan->layer.params;
     const size_t channels = (size_t)p->c_out, count = (size_t)(p->k_h * p->k_w) * channels;
     int32_t *to = (int32_t *)packed + channels;
     if (bias)
@@ -112,47 +112,48 @@ static void nchw_plane(void *job_, size_t task, size_t worker) {
     finish(job, pixels, y);
 }
 
-static double multiplications(const fc_conv_view *v) {
-    return (double)fc_view_pixels(v) * (double)(v->groups * v->rows.count * v->cols.count);
+static double cycles_of(const fc_conv_view *v) {
+    const double a_multiplication = v->dst.layout == FC_NHWC ? 0.15 : v->cols.stride == 1 ? 0.35 : 1;
+    return a_multiplication * fc_view_flops(v) / 2;
 }
 
-static double cost(const fc_layer *layer) {
-    const double a_multiplication = layer->view.dst.layout == FC_NHWC ? 0.15 : layer->view.cols.stride == 1 ? 0.35 : 1;
-    return a_multiplication * multiplications(&layer->view);
-}
-
-static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
+static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_plan *plan) {
     const fc_conv_view *v = &layer->view;
     const int last = v->dst.layout == FC_NHWC;
+    (void)purpose;
+    if (!supports(layer))
+        return FC_BAD_ARGUMENT;
+    FC_TRY(packed_bytes(layer, &plan->packed_bytes));
+    plan->cycles = cycles_of(v);
     plan->tile_rows = 1;
     plan->tile_cols = 1;
     plan->pixels_in_rows = last;
     plan->block_pixels = (size_t)(last ? v->dst.w : v->dst.h * v->dst.w);
     plan->block_k = fc_view_k(v);
     plan->tasks = (size_t)v->n * (size_t)(last ? v->dst.h : v->groups);
-    plan->threads = (int)fc_parallel_workers(plan->tasks, 2 * multiplications(v));
-    plan->scratch_bytes = fc_align_up((size_t)v->groups) +
-        (size_t)plan->threads * fc_align_up(fc_view_k(v) * sizeof(void *));
+    plan->work = fc_view_flops(v);
+    plan->shared_bytes = fc_align_up((size_t)v->groups);
+    plan->worker_bytes = fc_align_up(fc_view_k(v) * sizeof(void *));
+    return FC_OK;
 }
 
 static fc_status run(
-    const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
-    fc_conv2d_plan plan;
-    describe(layer, &plan);
-    integer_depthwise_job job = {.layer = layer,
+    const fc_layer_plan *plan, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+    const size_t workers = fc_parallel_workers(plan->tasks, plan->work);
+    integer_depthwise_job job = {.layer = &plan->layer,
         .packed = weights->packed,
         .x = x,
         .y = y,
-        .channels = (size_t)layer->view.groups,
-        .taps = fc_view_k(&layer->view),
-        .relu = epilogue->activation == FC_RELU};
-    job.zero_bytes = fc_align_up(job.channels);
-    job.worker_bytes = fc_align_up(job.taps * sizeof(void *));
-    job.scratch = fc_scratch_alloc(plan.scratch_bytes);
+        .channels = (size_t)plan->layer.view.groups,
+        .taps = fc_view_k(&plan->layer.view),
+        .relu = epilogue->activation == FC_RELU,
+        .zero_bytes = plan->shared_bytes,
+        .worker_bytes = plan->worker_bytes,
+        .scratch = fc_scratch_alloc(fc_plan_scratch(plan, workers))};
     if (!job.scratch)
         return FC_OUT_OF_MEMORY;
     memset(job.scratch, 0, job.zero_bytes);
-    fc_parallel_for(plan.tasks, (size_t)plan.threads, plan.pixels_in_rows ? nhwc_row : nchw_plane, &job);
+    fc_parallel_for(plan->tasks, workers, plan->pixels_in_rows ? nhwc_row : nchw_plane, &job);
     fc_scratch_free(job.scratch);
     return FC_OK;
 }
@@ -161,10 +162,7 @@ const fc_algorithm fc_algorithm_integer_depthwise = {
     .name = "integer_depthwise",
     .requires = "`x` and `kernel` of int8 or uint8, one input and one output channel a group",
     .integers = 1,
-    .supports = supports,
-    .cost = cost,
-    .packed_bytes = packed_bytes,
+    .plan = plan_layer,
     .pack = pack,
     .run = run,
-    .describe = describe,
 };

@@ -68,15 +68,9 @@ fc_integer_form fc_integer_choose(const fc_layer *layer) {
 /* Packed weights: [group][panel][run][group of four][width][4], then start [group][panels * width] in int32. */
 static size_t panel_bytes(const fc_integer_form *f) { return f->runs * f->length * f->width * 4; }
 
-static fc_packed_form form(const fc_layer *layer) {
-    const fc_integer_form f = fc_integer_choose(layer);
-    return (fc_packed_form){{f.width, f.panels, f.runs, f.length}};
-}
-
-static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
-    const fc_integer_form f = fc_integer_choose(layer);
+static fc_status packed_bytes(const fc_layer *layer, const fc_integer_form *f, size_t *bytes) {
     const ptrdiff_t factors[] = {
-        layer->view.groups, (ptrdiff_t)f.panels, (ptrdiff_t)f.width * 4, (ptrdiff_t)(f.runs * f.length + 1)};
+        layer->view.groups, (ptrdiff_t)f->panels, (ptrdiff_t)f->width * 4, (ptrdiff_t)(f->runs * f->length + 1)};
     return fc_multiply(factors, 4, bytes);
 }
 
@@ -128,19 +122,6 @@ static void pack_panel(void *job_, size_t task, size_t worker) {
         start[j] += bias;
     }
     memcpy(job->packed + (size_t)v->groups * f->panels * panel_bytes(f) + task * f->width * 4, start, f->width * 4);
-}
-
-static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
-    const fc_integer_form form = fc_integer_choose(layer);
-    pack_job job = {layer, &form, kernel, bias, packed};
-    const size_t tasks = (size_t)layer->view.groups * form.panels;
-    fc_parallel_for(
-        tasks, fc_parallel_workers(tasks, 4.0 * (double)tasks * (double)panel_bytes(&form)), pack_panel, &job);
-}
-
-static double multiplications(const fc_layer *layer) {
-    const fc_conv_view *v = &layer->view;
-    return (double)fc_view_pixels(v) * (double)fc_view_k(v) * (double)v->dst.c * (double)v->groups;
 }
 
 /* Windows are kept apart where that takes less than 1 / gain of the cells. */
@@ -205,8 +186,6 @@ fc_integer_cut fc_integer_cut_layer(const fc_layer *layer, const fc_integer_form
     cut.tile_bytes = fc_align_up((pixels + 1) * sizeof(pixel_tile));
     cut.worker_bytes = cut.staged_bytes + cut.tile_bytes +
         fc_align_up((pixels + segments * FC_MAX_TILE_HEIGHT) * f->runs * sizeof(void *));
-    const double bytes_per_float = 4;
-    cut.workers = fc_parallel_workers(cut.tasks, 2 * multiplications(layer) / bytes_per_float);
     return cut;
 }
 
@@ -338,57 +317,69 @@ static void run_block(void *job_, size_t task, size_t worker) {
             multiply_tile(job, &at, tile, panel);
 }
 
+typedef struct integer_plan {
+    fc_integer_form form;
+    fc_integer_cut cut;
+} integer_plan;
+
+static void pack(const fc_layer_plan *plan, const void *kernel, const void *bias, void *packed) {
+    integer_plan own;
+    FC_GET_OWN(plan, own);
+    pack_job job = {&plan->layer, &own.form, kernel, bias, packed};
+    const size_t tasks = (size_t)plan->layer.view.groups * own.form.panels;
+    fc_parallel_for(
+        tasks, fc_parallel_workers(tasks, 4.0 * (double)tasks * (double)panel_bytes(&own.form)), pack_panel, &job);
+}
+
 static fc_status run(
-    const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
-    const fc_integer_form form = fc_integer_choose(layer);
-    const fc_integer_cut cut = fc_integer_cut_layer(layer, &form);
-    uint8_t *scratch = fc_scratch_alloc(cut.workers * cut.worker_bytes);
+    const fc_layer_plan *plan, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+    integer_plan own;
+    FC_GET_OWN(plan, own);
+    const size_t workers = fc_parallel_workers(plan->tasks, plan->work);
+    uint8_t *scratch = fc_scratch_alloc(fc_plan_scratch(plan, workers));
     if (!scratch)
         return FC_OUT_OF_MEMORY;
-    integer_job job = {layer, &form, &cut, weights->packed, x, y, scratch, epilogue->activation == FC_RELU};
-    fc_parallel_for(cut.tasks, cut.workers, run_block, &job);
+    integer_job job = {
+        &plan->layer, &own.form, &own.cut, weights->packed, x, y, scratch, epilogue->activation == FC_RELU};
+    fc_parallel_for(plan->tasks, workers, run_block, &job);
     fc_scratch_free(scratch);
     return FC_OK;
 }
 
-static int supports(const fc_layer *layer) {
-    (void)layer;
-    return 1;
-}
-
 /* Arithmetic on register tiles, and every staged byte once. */
-static double cost(const fc_layer *layer) {
-    const fc_conv_view *v = &layer->view;
-    const fc_integer_form f = fc_integer_choose(layer);
-    const fc_integer_cut cut = fc_integer_cut_layer(layer, &f);
+static double cycles_of(const fc_conv_view *v, const fc_integer_form *f, const fc_integer_cut *cut) {
     const double pixels = (double)v->groups * (double)fc_view_pixels(v), staged_byte = v->src.c_pitch == 1 ? 0.05 : 0.3;
     return pixels *
-        (f.pixel_cycles +
-            staged_byte * (double)cut.chunks * (double)cut.staged_bytes / ((double)cut.rows * (double)cut.cols));
+        (f->pixel_cycles +
+            staged_byte * (double)cut->chunks * (double)cut->staged_bytes / ((double)cut->rows * (double)cut->cols));
 }
 
-static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
-    const fc_integer_form f = fc_integer_choose(layer);
-    const fc_integer_cut cut = fc_integer_cut_layer(layer, &f);
-    plan->tile_rows = f.tiles->height;
-    plan->tile_cols = f.width;
+static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_plan *plan) {
+    const double bytes_per_float = 4;
+    (void)purpose;
+    integer_plan own = {.form = fc_integer_choose(layer)};
+    const fc_integer_form *f = &own.form;
+    own.cut = fc_integer_cut_layer(layer, f);
+    FC_TRY(packed_bytes(layer, f, &plan->packed_bytes));
+    plan->form = (fc_packed_form){{f->width, f->panels, f->runs, f->length}};
+    plan->cycles = cycles_of(&layer->view, f, &own.cut);
+    plan->tile_rows = f->tiles->height;
+    plan->tile_cols = f->width;
     plan->pixels_in_rows = 1;
-    plan->block_pixels = (size_t)(cut.rows * cut.cols);
+    plan->block_pixels = (size_t)(own.cut.rows * own.cut.cols);
     plan->block_k = fc_view_k(&layer->view);
-    plan->tasks = cut.tasks;
-    plan->threads = (int)cut.workers;
-    plan->scratch_bytes = cut.workers * cut.worker_bytes;
+    plan->tasks = own.cut.tasks;
+    plan->work = fc_view_flops(&layer->view) / bytes_per_float;
+    plan->worker_bytes = own.cut.worker_bytes;
+    FC_SET_OWN(plan, own);
+    return FC_OK;
 }
 
 const fc_algorithm fc_algorithm_integer = {
     .name = "integer",
     .requires = "`x` and `kernel` of int8 or uint8",
     .integers = 1,
-    .supports = supports,
-    .cost = cost,
-    .form = form,
-    .packed_bytes = packed_bytes,
+    .plan = plan_layer,
     .pack = pack,
     .run = run,
-    .describe = describe,
 };

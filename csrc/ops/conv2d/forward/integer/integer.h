@@ -28,7 +28,7 @@ typedef struct fc_integer_form {
 typedef struct fc_integer_cut {
     ptrdiff_t rows, cols; /* of output pixels in a block */
     ptrdiff_t row_blocks, col_blocks;
-    size_t chunk_panels, chunks, tasks, workers;
+    size_t chunk_panels, chunks, tasks;
     fc_staged_axis staged_rows, staged_cols; /* of a whole block */
     size_t staged_bytes, tile_bytes, worker_bytes;
 } fc_integer_cut;

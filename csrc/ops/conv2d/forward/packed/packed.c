@@ -49,11 +49,6 @@ static fc_weight_panels weight_panels(const fc_packed_blocking *b) {
 }
 static size_t group_elements(const fc_packed_blocking *b) { return b->out_panels * b->out_panel * b->k; }
 
-fc_packed_form fc_packed_form_of(const fc_packed_blocking *b) {
-    const fc_weight_panels p = weight_panels(b);
-    return fc_weights_form(&p);
-}
-
 fc_status fc_packed_bytes(const fc_packed_blocking *b, const fc_conv_view *view, size_t *bytes) {
     const fc_weight_panels p = weight_panels(b);
     return fc_weights_bytes(&p, view, bytes);
@@ -65,8 +60,10 @@ void fc_packed_pack(
     fc_pack_weights(&p, b->kernels, view, weights, bias, packed);
 }
 
-static size_t ready_bytes(const fc_packed_blocking *b, const fc_conv_view *view) {
-    return fc_align_up((size_t)view->groups * b->out_panels);
+/* Of the biases of all groups where the kernel is packed on demand. */
+static size_t bias_bytes_of(const fc_packed_blocking *b, const fc_conv_view *view) {
+    return fc_align_up(
+        (size_t)view->groups * b->out_panels * b->out_panel * fc_dtype_size(fc_compute_dtype(view->dtype)));
 }
 static size_t tile_bytes(const fc_packed_blocking *b, size_t size) { return b->tile.rows * b->tile.cols * size; }
 
@@ -97,8 +94,6 @@ fc_packed_tasks fc_packed_cut(const fc_packed_blocking *b, const fc_conv_view *v
         t.worker_bytes += fc_align_up(panel_bytes / 2);
     if (b->k_blocks > 1)
         t.worker_bytes += fc_align_up(t.block_panels * t.chunk_panels * tile_bytes(b, size));
-    t.workers = fc_parallel_workers(
-        t.tasks, 2.0 * (double)fc_view_pixels(view) * (double)b->k * (double)view->dst.c * (double)groups);
     return t;
 }
 
@@ -110,14 +105,13 @@ typedef struct packed_job {
     const char *src, *biases;
     char *dst, *scratch;
     const fc_epilogue *epilogue;
-    size_t size, worker_bytes, on_demand_bytes; /* on_demand_bytes: of a worker, its panels packed on demand and what
-                                                   says which; 0 where all are packed */
+    size_t size, worker_bytes;
 } packed_job;
 
 /* One task's place in the problem and in its worker's scratch. */
 typedef struct block {
     size_t group, panel0, panels, out0, outs; /* pixel panels and output-channel panels */
-    char *pixels, *raw, *sums, *ready;
+    char *pixels, *raw, *sums;
     const char *weights;
 } block;
 
@@ -134,22 +128,14 @@ static block find_block(const packed_job *job, size_t task, size_t worker) {
     at.pixels = job->scratch + worker * job->worker_bytes;
     at.raw = at.pixels + fc_align_up(t->block_panels * panel_bytes);
     at.sums = at.raw + (fc_is_half(job->view->dtype) ? fc_align_up(panel_bytes / 2) : 0);
-    at.ready = at.pixels + t->worker_bytes;
-    at.weights = (job->on_demand_bytes ? at.ready + ready_bytes(b, job->view) : (const char *)job->weights->packed) +
-        at.group * group_elements(b) * job->size;
-    return at;
-}
-
-/* The panels that a task needs, packed once a worker: see direct.c. */
-static void pack_on_demand(const packed_job *job, const block *at) {
-    const fc_weight_panels p = weight_panels(job->b);
-    for (size_t panel = at->out0; panel < at->out0 + at->outs; panel++) {
-        char *ready = &at->ready[at->group * p.panels + panel];
-        if (!*ready)
-            fc_pack_weights_panel(&p, job->b->kernels, job->view, job->weights->kernel, at->group, panel,
-                (char *)at->weights + panel * fc_panel_bytes(&p, job->view));
-        *ready = 1;
+    if (job->weights->packed) {
+        at.weights = (const char *)job->weights->packed + at.group * group_elements(b) * job->size;
+        return at;
     }
+    const fc_weight_panels p = weight_panels(b);
+    at.weights = fc_pack_on_demand(&p, b->kernels, job->view, job->weights->kernel, at.group, at.out0,
+        at.out0 + at.outs, at.pixels + t->worker_bytes);
+    return at;
 }
 
 static size_t panel_pixels(const packed_job *job, size_t panel) {
@@ -214,8 +200,6 @@ static void run_block(void *job_, size_t task, size_t worker) {
     const block at = find_block(job, task, worker);
     const fc_gather gather = {job->view, b->kernels,
         job->src + at.group * (size_t)job->view->src.group_pitch * fc_dtype_size(job->view->dtype)};
-    if (job->on_demand_bytes)
-        pack_on_demand(job, &at);
     for (size_t step = 0; step < b->k_blocks; step++) {
         size_t k0 = step * b->block_k, k1 = k0 + b->block_k < b->k ? k0 + b->block_k : b->k;
         for (size_t i = 0; i < at.panels; i++)
@@ -225,42 +209,43 @@ static void run_block(void *job_, size_t task, size_t worker) {
     }
 }
 
-static fc_status run_weights(const fc_packed_blocking *b, const fc_conv_view *view, const fc_layer_weights *weights,
-    const void *src, void *dst, const fc_epilogue *epilogue) {
-    if (!fc_view_pixels(view) || !view->dst.c)
-        return FC_OK;
-    const fc_packed_tasks t = fc_packed_cut(b, view);
+static fc_status run_tasks(packed_job *job, size_t workers) {
+    const fc_packed_blocking *b = job->b;
+    const fc_packed_tasks *t = job->t;
     const fc_weight_panels p = weight_panels(b);
-    const size_t size = fc_dtype_size(fc_compute_dtype(view->dtype)),
-                 all = (size_t)view->groups * group_elements(b) * size;
-    const size_t bias_bytes = weights->packed ? 0
-                                              : fc_align_up((size_t)view->groups * b->out_panels * b->out_panel * size);
-    packed_job job = {
-        .b = b, .view = view, .t = &t, .weights = weights, .src = src, .dst = dst, .epilogue = epilogue, .size = size};
-    job.on_demand_bytes = weights->packed ? 0 : ready_bytes(b, view) + fc_align_up(all);
-    job.worker_bytes = t.worker_bytes + job.on_demand_bytes;
-    char *scratch = fc_scratch_alloc(bias_bytes + t.workers * job.worker_bytes);
+    const fc_conv_view *v = job->view;
+    const int on_demand = !job->weights->packed;
+    const size_t groups = (size_t)v->groups, all = groups * group_elements(b) * job->size,
+                 bias_bytes = on_demand ? bias_bytes_of(b, v) : 0;
+    job->worker_bytes = t->worker_bytes + (on_demand ? fc_on_demand_bytes(&p, v) : 0);
+    char *scratch = fc_scratch_alloc(bias_bytes + workers * job->worker_bytes);
     if (!scratch)
         return FC_OUT_OF_MEMORY;
-    job.scratch = scratch + bias_bytes;
-    job.biases = weights->packed ? (const char *)weights->packed + all : scratch;
-    if (!weights->packed && weights->bias)
-        fc_pack_biases(&p, b->kernels, view, weights->bias, scratch);
-    for (size_t worker = 0; worker < t.workers && job.on_demand_bytes; worker++)
-        memset(job.scratch + worker * job.worker_bytes + t.worker_bytes, 0, ready_bytes(b, view));
-    fc_parallel_for(t.tasks, t.workers, run_block, &job);
+    job->scratch = scratch + bias_bytes;
+    job->biases = on_demand ? scratch : (const char *)job->weights->packed + all;
+    if (on_demand && job->weights->bias)
+        fc_pack_biases(&p, b->kernels, v, job->weights->bias, scratch);
+    for (size_t worker = 0; worker < workers && on_demand; worker++)
+        memset(job->scratch + worker * job->worker_bytes + t->worker_bytes, 0, fc_panel_flag_bytes(&p, v));
+    fc_parallel_for(t->tasks, workers, run_block, job);
     fc_scratch_free(scratch);
     return FC_OK;
 }
 
 fc_status fc_packed_run(const fc_packed_blocking *b, const fc_conv_view *view, const void *packed, const void *src,
     void *dst, const fc_epilogue *epilogue) {
-    return run_weights(b, view, &(fc_layer_weights){.packed = packed}, src, dst, epilogue);
-}
-
-static int supports(const fc_layer *layer) {
-    (void)layer;
-    return 1;
+    if (!fc_view_pixels(view) || !view->dst.c)
+        return FC_OK;
+    const fc_packed_tasks t = fc_packed_cut(b, view);
+    packed_job job = {.b = b,
+        .view = view,
+        .t = &t,
+        .weights = &(fc_layer_weights){.packed = packed},
+        .src = src,
+        .dst = dst,
+        .epilogue = epilogue,
+        .size = fc_dtype_size(fc_compute_dtype(view->dtype))};
+    return run_tasks(&job, fc_parallel_workers(t.tasks, fc_view_flops(view)));
 }
 
 /* Cycles that the packer takes for an element of G. Rows of pixels are copied, but short ones and borders cost by the
@@ -276,70 +261,66 @@ static double packing_cycles(const fc_conv_view *v) {
 
 /* Arithmetic and stores on register tiles, and every element of G through the packer, once a chunk of output channels.
  */
-static double cost(const fc_layer *layer) {
-    const fc_conv_view *v = &layer->view;
-    const fc_packed_blocking b = fc_packed_choose(layer->kernels, v);
-    const double arithmetic = (double)b.out_panels * fc_tile_cycles(&b.tile) / (double)b.pixel_panel,
-                 chunks = (double)fc_packed_cut(&b, v).chunks;
+static double cycles_of(const fc_conv_view *v, const fc_packed_blocking *b, const fc_packed_tasks *t) {
+    const double arithmetic = (double)b->out_panels * fc_tile_cycles(&b->tile) / (double)b->pixel_panel;
     return (double)v->groups * (double)fc_view_pixels(v) *
-        ((double)b.k * (1.05 * arithmetic + chunks * packing_cycles(v)) +
-            fc_store_cycles(v, b.pixels_in_rows) * (double)v->dst.c);
+        ((double)b->k * (1.05 * arithmetic + (double)t->chunks * packing_cycles(v)) +
+            fc_store_cycles(v, b->pixels_in_rows) * (double)v->dst.c);
 }
 
-static fc_packed_form form(const fc_layer *layer) {
-    const fc_packed_blocking b = fc_packed_choose(layer->kernels, &layer->view);
-    return fc_packed_form_of(&b);
+typedef struct packed_plan {
+    fc_packed_blocking b;
+    fc_packed_tasks t;
+} packed_plan;
+
+static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_plan *plan) {
+    const fc_conv_view *v = &layer->view;
+    packed_plan own = {.b = fc_packed_choose(layer->kernels, v)};
+    own.t = fc_packed_cut(&own.b, v);
+    const fc_weight_panels p = weight_panels(&own.b);
+    FC_TRY(fc_weights_bytes(&p, v, &plan->packed_bytes));
+    plan->form = fc_weights_form(&p);
+    plan->cycles = cycles_of(v, &own.b, &own.t);
+    plan->packs_on_demand = purpose != FC_RUN_PREPARED && fc_packs_on_demand(&p, v);
+    plan->tile_rows = own.b.tile.rows;
+    plan->tile_cols = own.b.tile.cols;
+    plan->pixels_in_rows = own.b.pixels_in_rows;
+    plan->block_pixels = own.t.block_panels * own.b.pixel_panel;
+    plan->block_k = own.b.block_k;
+    plan->tasks = own.t.tasks;
+    plan->work = fc_view_flops(v);
+    plan->shared_bytes = plan->packs_on_demand ? bias_bytes_of(&own.b, v) : 0;
+    plan->worker_bytes = own.t.worker_bytes + (plan->packs_on_demand ? fc_on_demand_bytes(&p, v) : 0);
+    FC_SET_OWN(plan, own);
+    return FC_OK;
 }
 
-static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
-    const fc_packed_blocking b = fc_packed_choose(layer->kernels, &layer->view);
-    return fc_packed_bytes(&b, &layer->view, bytes);
-}
-
-/* As direct.c does; only kernels that are not cut along k. */
-static int packs_on_demand(const fc_layer *layer) {
-    const fc_packed_blocking b = fc_packed_choose(layer->kernels, &layer->view);
-    size_t bytes;
-    return b.k_blocks == 1 && fc_packed_bytes(&b, &layer->view, &bytes) == FC_OK && bytes <= fc_caches()->l2;
-}
-
-static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
-    const fc_packed_blocking b = fc_packed_choose(layer->kernels, &layer->view);
-    fc_packed_pack(&b, &layer->view, kernel, bias, packed);
+static void pack(const fc_layer_plan *plan, const void *kernel, const void *bias, void *packed) {
+    packed_plan own;
+    FC_GET_OWN(plan, own);
+    fc_packed_pack(&own.b, &plan->layer.view, kernel, bias, packed);
 }
 
 static fc_status run(
-    const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
-    const fc_packed_blocking b = fc_packed_choose(layer->kernels, &layer->view);
-    return run_weights(&b, &layer->view, weights, x, y, epilogue);
-}
-
-static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
-    const fc_packed_blocking b = fc_packed_choose(layer->kernels, &layer->view);
-    const fc_packed_tasks t = fc_packed_cut(&b, &layer->view);
-    plan->tile_rows = b.tile.rows;
-    plan->tile_cols = b.tile.cols;
-    plan->pixels_in_rows = b.pixels_in_rows;
-    plan->block_pixels = t.block_panels * b.pixel_panel;
-    plan->block_k = b.block_k;
-    plan->tasks = t.tasks;
-    plan->threads = (int)t.workers;
-    plan->scratch_bytes = t.workers * t.worker_bytes;
-    size_t bytes;
-    if (packs_on_demand(layer) && packed_bytes(layer, &bytes) == FC_OK)
-        plan->scratch_bytes += t.workers * bytes;
+    const fc_layer_plan *plan, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+    packed_plan own;
+    FC_GET_OWN(plan, own);
+    packed_job job = {.b = &own.b,
+        .view = &plan->layer.view,
+        .t = &own.t,
+        .weights = weights,
+        .src = x,
+        .dst = y,
+        .epilogue = epilogue,
+        .size = fc_dtype_size(fc_compute_dtype(plan->layer.view.dtype))};
+    return run_tasks(&job, fc_parallel_workers(plan->tasks, plan->work));
 }
 
 const fc_algorithm fc_algorithm_packed = {
     .name = "packed",
     .requires = "any layer",
     .reads_across = 1,
-    .supports = supports,
-    .cost = cost,
-    .form = form,
-    .packed_bytes = packed_bytes,
+    .plan = plan_layer,
     .pack = pack,
-    .packs_on_demand = packs_on_demand,
     .run = run,
-    .describe = describe,
 };

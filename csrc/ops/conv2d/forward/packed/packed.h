@@ -20,7 +20,6 @@ typedef struct fc_packed_blocking {
 
 fc_packed_blocking fc_packed_choose(const fc_kernels *kernels, const fc_conv_view *view);
 
-fc_packed_form fc_packed_form_of(const fc_packed_blocking *b);
 /* Bytes of the packed weights and bias of all groups. */
 fc_status fc_packed_bytes(const fc_packed_blocking *b, const fc_conv_view *view, size_t *bytes);
 /* weights: of group 0; bias: c_out elements or NULL. */
@@ -30,7 +29,7 @@ void fc_packed_pack(
 typedef struct fc_packed_tasks {
     size_t block_panels, blocks; /* pixel panels a task, tasks along pixels */
     size_t chunk_panels, chunks; /* output-channel panels a task, tasks along output channels */
-    size_t tasks, workers, worker_bytes;
+    size_t tasks, worker_bytes;
 } fc_packed_tasks;
 
 fc_packed_tasks fc_packed_cut(const fc_packed_blocking *b, const fc_conv_view *view);

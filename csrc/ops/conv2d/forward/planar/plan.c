@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How a layer is cut for the planar algorithm. */
 #include "core/cpu.h"
-#include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/conv2d/forward/planar/planar.h"
@@ -108,9 +107,9 @@ static void plan_blocks(const fc_layer *layer, fc_planar_plan *d) {
     d->tasks = images_of(v) * d->row_blocks * d->col_blocks * d->task_chunks;
 }
 
-fc_planar_plan fc_planar_plan_of(const fc_layer *layer, int on_demand) {
+fc_planar_plan fc_planar_cut(const fc_layer *layer) {
     const fc_conv_view *v = &layer->view;
-    fc_planar_plan d = {.tile = best_tile(layer), .size = fc_dtype_size(v->dtype), .on_demand = on_demand};
+    fc_planar_plan d = {.tile = best_tile(layer), .size = fc_dtype_size(v->dtype)};
     const size_t k = fc_view_k(v), lanes = d.tile->cols / d.tile->vectors;
     d.weights = (fc_weight_panels){d.tile->rows, fc_parts((size_t)v->dst.c, d.tile->rows), k, k};
     const fc_planes whole = fc_planes_of(v, v->dst.h, v->dst.w);
@@ -120,15 +119,17 @@ fc_planar_plan fc_planar_plan_of(const fc_layer *layer, int on_demand) {
     plan_blocks(layer, &d);
     d.planes_bytes = fc_align_up((d.in_place ? k * lanes : d.planes.elements + d.tile->cols) * d.size);
     d.results_bytes = fc_align_up((d.flat ? 1 : d.chunk_panels) * d.tile->rows * d.run * d.size);
-    const size_t panels = (size_t)v->groups * d.weights.panels;
-    d.ready_bytes = on_demand ? fc_align_up(panels) : 0;
-    d.on_demand_bytes = on_demand ? panels * fc_panel_bytes(&d.weights, v) : 0;
-    d.bias_bytes = on_demand ? fc_align_up(panels * d.weights.width * d.size) : 0;
-    d.worker_bytes = d.planes_bytes + d.results_bytes + d.ready_bytes + fc_align_up(d.on_demand_bytes);
+    d.worker_bytes = d.planes_bytes + d.results_bytes;
     d.offsets_bytes = fc_align_up(2 * k * sizeof(ptrdiff_t));
-    d.workers = fc_parallel_workers(
-        d.tasks, 2.0 * (double)fc_view_pixels(v) * (double)k * (double)v->dst.c * (double)v->groups);
     return d;
+}
+
+void fc_planar_pack_on_demand(const fc_layer *layer, fc_planar_plan *d) {
+    const fc_conv_view *v = &layer->view;
+    d->on_demand = 1;
+    d->flag_bytes = fc_panel_flag_bytes(&d->weights, v);
+    d->bias_bytes = fc_align_up((size_t)v->groups * d->weights.panels * d->weights.width * d->size);
+    d->worker_bytes += fc_on_demand_bytes(&d->weights, v);
 }
 
 /* FMAs and calls on whole vectors of pixels, results straight to y, and the copy into planes unless x is read in place.

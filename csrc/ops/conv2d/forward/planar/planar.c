@@ -50,26 +50,16 @@ typedef struct span {
     ptrdiff_t ahead;
 } span;
 
-/* Each worker packs for itself what it needs: panels packed by another would come from that one's cache. */
-static void find_weights(const planar_job *job, char *ready, block *at) {
+static void find_weights(const planar_job *job, char *on_demand, block *at) {
     const fc_planar_plan *d = job->d;
     const fc_conv_view *v = &job->layer->view;
-    const size_t group = (size_t)at->group, group_bytes = fc_weights_of_group(&d->weights) * d->size,
-                 panel_bytes = fc_panel_bytes(&d->weights, v);
-    char *on_demand = ready + d->ready_bytes + group * group_bytes;
-    const char *biases = d->on_demand ? job->scratch + d->offsets_bytes
-                                      : (const char *)job->weights->packed + (size_t)v->groups * group_bytes;
+    const size_t group = (size_t)at->group, group_bytes = fc_weights_of_group(&d->weights) * d->size;
+    const char *packed = job->weights->packed;
+    const char *biases = d->on_demand ? job->scratch + d->offsets_bytes : packed + (size_t)v->groups * group_bytes;
     at->biases = job->epilogue->has_bias ? biases + group * d->weights.panels * d->weights.width * d->size : NULL;
-    at->weights = d->on_demand ? on_demand : (const char *)job->weights->packed + group * group_bytes;
-    if (!d->on_demand)
-        return;
-    ready += group * d->weights.panels;
-    for (size_t panel = at->first_panel; panel < at->end_panel; panel++) {
-        if (!ready[panel])
-            fc_pack_weights_panel(&d->weights, job->layer->kernels, v, job->weights->kernel, group, panel,
-                on_demand + panel * panel_bytes);
-        ready[panel] = 1;
-    }
+    at->weights = d->on_demand ? fc_pack_on_demand(&d->weights, job->layer->kernels, v, job->weights->kernel, group,
+                                     at->first_panel, at->end_panel, on_demand)
+                               : packed + group * group_bytes;
 }
 
 /* One panel of output channels over a span. */
@@ -247,81 +237,61 @@ static void make_offsets(const fc_layer *layer, const fc_planar_plan *d, ptrdiff
 }
 
 static fc_status run(
-    const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
-    const fc_layer own = fc_planar_layer(layer);
-    const fc_planar_plan d = fc_planar_plan_of(&own, !weights->packed);
-    char *scratch = fc_scratch_alloc(d.offsets_bytes + d.bias_bytes + d.workers * d.worker_bytes);
-    planar_job job = {&own, &d, epilogue, weights, x, y, scratch};
+    const fc_layer_plan *plan, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+    fc_planar_plan d;
+    FC_GET_OWN(plan, d);
+    const fc_layer *layer = &plan->layer;
+    const size_t workers = fc_parallel_workers(plan->tasks, plan->work);
+    char *scratch = fc_scratch_alloc(fc_plan_scratch(plan, workers));
+    planar_job job = {layer, &d, epilogue, weights, x, y, scratch};
     if (!scratch)
         return FC_OUT_OF_MEMORY;
-    make_offsets(&own, &d, (ptrdiff_t *)scratch);
+    make_offsets(layer, &d, (ptrdiff_t *)scratch);
     if (d.on_demand && weights->bias)
-        fc_pack_biases(&d.weights, own.kernels, &own.view, weights->bias, scratch + d.offsets_bytes);
-    for (size_t worker = 0; worker < d.workers; worker++)
-        memset(scratch + d.offsets_bytes + d.bias_bytes + worker * d.worker_bytes + d.planes_bytes + d.results_bytes, 0,
-            d.ready_bytes);
-    fc_parallel_for(d.tasks, d.workers, run_block, &job);
+        fc_pack_biases(&d.weights, layer->kernels, &layer->view, weights->bias, scratch + d.offsets_bytes);
+    for (size_t worker = 0; worker < workers; worker++)
+        memset(
+            scratch + plan->shared_bytes + worker * d.worker_bytes + d.planes_bytes + d.results_bytes, 0, d.flag_bytes);
+    fc_parallel_for(plan->tasks, workers, run_block, &job);
     fc_scratch_free(scratch);
     return FC_OK;
 }
 
-static int supports(const fc_layer *layer) {
-    return layer->params.c_in > 0 && (layer->view.dtype == FC_F32 || layer->view.dtype == FC_F64);
-}
-
-static fc_planar_plan plan_of(const fc_layer *layer, int on_demand) {
-    const fc_layer own = fc_planar_layer(layer);
-    return fc_planar_plan_of(&own, on_demand);
-}
-
-static double cost(const fc_layer *layer) {
-    const fc_layer own = fc_planar_layer(layer);
-    const fc_planar_plan d = fc_planar_plan_of(&own, 0);
-    return fc_planar_cost(&own, &d);
-}
-
-static fc_packed_form form(const fc_layer *layer) {
-    const fc_planar_plan d = plan_of(layer, 0);
-    return fc_weights_form(&d.weights);
-}
-
-static fc_status packed_bytes(const fc_layer *layer, size_t *bytes) {
-    const fc_planar_plan d = plan_of(layer, 0);
-    return fc_weights_bytes(&d.weights, &layer->view, bytes);
-}
-
-/* As long as a worker's copy stays in its L2. */
-static int packs_on_demand(const fc_layer *layer) {
-    size_t bytes;
-    return packed_bytes(layer, &bytes) == FC_OK && bytes <= fc_caches()->l2;
-}
-
-static void pack(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {
-    const fc_planar_plan d = plan_of(layer, 0);
-    fc_pack_weights(&d.weights, layer->kernels, &layer->view, kernel, bias, packed);
-}
-
-static void describe(const fc_layer *layer, fc_conv2d_plan *plan) {
-    const fc_planar_plan d = plan_of(layer, packs_on_demand(layer));
+static fc_status plan_layer(const fc_layer *given, fc_purpose purpose, fc_layer_plan *plan) {
+    if (given->params.c_in <= 0 || (given->view.dtype != FC_F32 && given->view.dtype != FC_F64))
+        return FC_BAD_ARGUMENT;
+    plan->layer = fc_planar_layer(given);
+    const fc_layer *layer = &plan->layer;
+    fc_planar_plan d = fc_planar_cut(layer);
+    FC_TRY(fc_weights_bytes(&d.weights, &layer->view, &plan->packed_bytes));
+    plan->form = fc_weights_form(&d.weights);
+    plan->cycles = fc_planar_cost(layer, &d);
+    plan->packs_on_demand = purpose != FC_RUN_PREPARED && fc_packs_on_demand(&d.weights, &layer->view);
+    if (plan->packs_on_demand)
+        fc_planar_pack_on_demand(layer, &d);
     plan->tile_rows = d.tile->rows;
     plan->tile_cols = d.tile->cols;
     plan->block_pixels = (size_t)(d.rows * d.cols);
     plan->block_k = fc_least(d.weights.k, LONGEST_K);
     plan->tasks = d.tasks;
-    plan->threads = (int)d.workers;
-    plan->scratch_bytes = d.offsets_bytes + d.bias_bytes + d.workers * d.worker_bytes;
+    plan->work = fc_view_flops(&layer->view);
+    plan->shared_bytes = d.offsets_bytes + d.bias_bytes;
+    plan->worker_bytes = d.worker_bytes;
+    FC_SET_OWN(plan, d);
+    return FC_OK;
+}
+
+static void pack(const fc_layer_plan *plan, const void *kernel, const void *bias, void *packed) {
+    fc_planar_plan d;
+    FC_GET_OWN(plan, d);
+    fc_pack_weights(&d.weights, plan->layer.kernels, &plan->layer.view, kernel, bias, packed);
 }
 
 const fc_algorithm fc_algorithm_planar = {
     .name = "planar",
     .requires = "float32 or float64 and at least one input channel",
     .reads_across = 1,
-    .supports = supports,
-    .cost = cost,
-    .form = form,
-    .packed_bytes = packed_bytes,
+    .plan = plan_layer,
     .pack = pack,
-    .packs_on_demand = packs_on_demand,
     .run = run,
-    .describe = describe,
 };

@@ -111,11 +111,10 @@ fc_winograd_cut fc_winograd_cut_of(const fc_winograd_plan *plan, const fc_conv_v
     cut.rows_bytes = fc_align_up((cut.block + FC_MAX_TILE_HEIGHT) * sizeof(void *));
     cut.worker_bytes = cut.u_bytes + cut.m_bytes + cut.stage_bytes + cut.rows_bytes + (cut.shared ? 0 : cut.v_bytes);
     cut.tasks = cut.shared ? cut.shared * cut.chunks : cut.blocks;
-    cut.workers = fc_parallel_workers(cut.tasks, work);
+    cut.work = work;
     cut.flag_bytes = fc_align_up((size_t)view->n * cut.tile_rows);
     cut.zero_bytes = fc_align_up(plan->c * size);
     cut.bias_bytes = on_demand ? fc_align_up((size_t)view->groups * plan->padded * size) : 0;
-    cut.bytes = cut.flag_bytes + cut.zero_bytes + cut.bias_bytes + cut.shared * cut.v_bytes +
-        cut.workers * cut.worker_bytes;
+    cut.shared_bytes = cut.flag_bytes + cut.zero_bytes + cut.bias_bytes + cut.shared * cut.v_bytes;
     return cut;
 }

@@ -26,7 +26,7 @@ typedef struct winograd_job {
     atomic_uchar *flags; /* a tile row of an image: whether it met a number that is not finite */
     const char *zeros;
     char *shared, *scratch;
-    size_t block0, held; /* blocks in `shared` */
+    size_t workers, block0, held; /* blocks in `shared` */
 } winograd_job;
 
 /* Where a worker's scratch lies. */
@@ -274,13 +274,13 @@ static void run_shared(void *job_, size_t task, size_t worker) {
 static void run_group(winograd_job *job) {
     const fc_winograd_cut *cut = job->cut;
     if (!cut->shared) {
-        fc_parallel_for(cut->blocks, cut->workers, run_block, job);
+        fc_parallel_for(cut->blocks, job->workers, run_block, job);
         return;
     }
     for (job->block0 = 0; job->block0 < cut->blocks; job->block0 += job->held) {
         job->held = cut->blocks - job->block0 < cut->shared ? cut->blocks - job->block0 : cut->shared;
-        fc_parallel_for(job->held * transform_tasks(cut), cut->workers, transform_shared, job);
-        fc_parallel_for(job->held * cut->chunks, cut->workers, run_shared, job);
+        fc_parallel_for(job->held * transform_tasks(cut), job->workers, transform_shared, job);
+        fc_parallel_for(job->held * cut->chunks, job->workers, run_shared, job);
     }
 }
 
@@ -329,32 +329,33 @@ static const char *first_of_kernel(const fc_conv_view *view, const void *weights
     return (const char *)weights + (row + col) * (ptrdiff_t)size;
 }
 
-fc_status fc_winograd_run(const fc_winograd_plan *plan, const fc_conv_view *view, const fc_layer_weights *weights,
-    const void *x, void *y, const fc_epilogue *epilogue) {
-    const fc_winograd_cut cut = fc_winograd_cut_of(plan, view, !weights->packed);
-    char *scratch = fc_scratch_alloc(cut.bytes);
+fc_status fc_winograd_run(const fc_winograd_plan *plan, const fc_winograd_cut *cut, const fc_conv_view *view,
+    const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+    const size_t workers = fc_parallel_workers(cut->tasks, cut->work);
+    char *scratch = fc_scratch_alloc(cut->shared_bytes + workers * cut->worker_bytes);
     if (!scratch)
         return FC_OUT_OF_MEMORY;
-    memset(scratch, 0, cut.flag_bytes + cut.zero_bytes);
+    memset(scratch, 0, cut->flag_bytes + cut->zero_bytes);
     winograd_job job = {
         .plan = plan,
         .view = view,
-        .cut = &cut,
+        .cut = cut,
+        .workers = workers,
         .kernels = plan->direct.kernels,
         .epilogue = epilogue,
         .weights = weights->kernel,
         .flags = (atomic_uchar *)scratch,
-        .zeros = scratch + cut.flag_bytes,
-        .shared = scratch + cut.flag_bytes + cut.zero_bytes + cut.bias_bytes,
+        .zeros = scratch + cut->flag_bytes,
+        .shared = scratch + cut->flag_bytes + cut->zero_bytes + cut->bias_bytes,
     };
     char *packed = (char *)weights->packed,
-         *biases = packed ? packed + plan->bias_offset : scratch + cut.flag_bytes + cut.zero_bytes;
+         *biases = packed ? packed + plan->bias_offset : scratch + cut->flag_bytes + cut->zero_bytes;
     if (!packed && weights->bias)
         fc_winograd_pack_biases(plan, view, weights->bias, biases);
     if (!packed)
         fc_fetch_kernel(first_of_kernel(view, weights->kernel, plan->size),
-            (size_t)view->groups * plan->set->r * plan->set->r * plan->c * plan->outs * plan->size, cut.workers);
-    job.scratch = job.shared + cut.shared * cut.v_bytes;
+            (size_t)view->groups * plan->set->r * plan->set->r * plan->c * plan->outs * plan->size, workers);
+    job.scratch = job.shared + cut->shared * cut->v_bytes;
     for (job.group = 0; job.group < (size_t)view->groups; job.group++) {
         job.u = packed ? packed + job.group * plan->elements * plan->rows * plan->padded * plan->size : NULL;
         job.bias = biases + job.group * plan->padded * plan->size;

@@ -56,12 +56,6 @@ fc_status fc_winograd_plan_of(const fc_layer *layer, int set, fc_winograd_plan *
     return plan->packed_bytes > PTRDIFF_MAX ? FC_TOO_LARGE : FC_OK;
 }
 
-static void pack_set(const fc_layer *layer, int set, const void *kernel, const void *bias, void *packed) {
-    fc_winograd_plan plan;
-    if (!fc_winograd_plan_of(layer, set, &plan))
-        fc_winograd_pack(&plan, &layer->view, kernel, bias, packed);
-}
-
 /*
  * Whether the promise of 'highest' is kept (python_tests/accuracy.py measures it), which F(2, 3) always does. What the
  * transforms of the others lose is magnified: it averages out over enough channels, and where a patch has more than a
@@ -84,27 +78,21 @@ static int keeps_precision(const fc_layer *layer, const fc_winograd_plan *plan) 
     return layer->params.dtype == FC_F64 || plan->c <= (plan->set->r > 3 ? MOST_CHANNELS_5X5 : MOST_CHANNELS);
 }
 
-static int supports_set(const fc_layer *layer, int set, fc_precision loosest) {
+static int supports(const fc_layer *layer, const fc_winograd *set, fc_precision loosest) {
     const fc_conv2d_params *p = &layer->params;
-    const ptrdiff_t r = (ptrdiff_t)sets_of(layer)[set].r;
-    fc_winograd_plan plan;
-    return (p->dtype == FC_F32 || p->dtype == FC_F64) && p->precision >= loosest && p->k_h == r && p->k_w == r &&
-        p->stride_h == 1 && p->stride_w == 1 && p->dilation_h == 1 && p->dilation_w == 1 && p->c_in &&
-        !fc_winograd_plan_of(layer, set, &plan) && keeps_precision(layer, &plan);
+    const ptrdiff_t r = (ptrdiff_t)set->r;
+    return p->precision >= loosest && p->k_h == r && p->k_w == r && p->stride_h == 1 && p->stride_w == 1 &&
+        p->dilation_h == 1 && p->dilation_w == 1 && p->c_in;
 }
 
 /*
  * The transformed kernel is a few times as large as the kernel. Small, or read by many blocks, it had better be packed;
  * else it is transformed where it is multiplied.
  */
-static int late_set(const fc_layer *layer, int set) {
+static int packs_on_demand(const fc_winograd_plan *plan, size_t tiles) {
     enum { MOST_TILES = 144 };
-    fc_winograd_plan plan;
-    if (fc_winograd_plan_of(layer, set, &plan))
-        return 0;
-    const size_t u_bytes = group_bytes(&plan);
-    return u_bytes > fc_caches()->l3 / 2 ||
-        (u_bytes > fc_caches()->l2 && fc_winograd_cut_of(&plan, &layer->view, 1).tiles <= MOST_TILES);
+    const size_t u_bytes = group_bytes(plan);
+    return u_bytes > fc_caches()->l3 / 2 || (u_bytes > fc_caches()->l2 && tiles <= MOST_TILES);
 }
 
 /*
@@ -112,17 +100,17 @@ static int late_set(const fc_layer *layer, int set) {
  * they load and store; and moving channels next to each other and back. Late, also fetching and transforming the
  * kernel, for each block, and reading the patches anew for each chunk of output channels.
  */
-static double cycles_of(const fc_layer *layer, const fc_winograd_plan *plan, int on_demand) {
+static double cycles_of(
+    const fc_layer *layer, const fc_winograd_plan *plan, const fc_winograd_cut *cut, int on_demand) {
     const double products = 1.15, moved = 0.6, setup = 4000, bytes_a_cycle = 8, load = 1.7, store = 1.9, address = 6,
                  fetch = 0.35, again = 0.03;
     const fc_conv_view *v = &layer->view;
-    const fc_winograd_cut cut = fc_winograd_cut_of(plan, v, on_demand);
-    const double tiles = (double)cut.tiles, elements = (double)plan->elements, c = (double)plan->c,
+    const double tiles = (double)cut->tiles, elements = (double)plan->elements, c = (double)plan->c,
                  outs = (double)plan->outs;
     const double lanes = (double)lanes_of(plan->tiles), vectors = (double)plan->padded / lanes, n = (double)plan->n,
                  m = (double)plan->set->m;
     const double u_bytes = (double)group_bytes(plan), r = (double)plan->set->r, size = (double)plan->size;
-    const double reads = !on_demand && u_bytes > (double)fc_caches()->l2 ? (double)cut.blocks * u_bytes / bytes_a_cycle
+    const double reads = !on_demand && u_bytes > (double)fc_caches()->l2 ? (double)cut->blocks * u_bytes / bytes_a_cycle
                                                                          : 0;
     double gemm = products * elements * tiles * c * vectors;
     gemm = gemm > reads ? gemm : reads;
@@ -132,89 +120,75 @@ static double cycles_of(const fc_layer *layer, const fc_winograd_plan *plan, int
     const double own = gemm + tiles * (in + out) + setup;
     if (!on_demand)
         return (double)v->groups * own;
-    const double kernel = (double)cut.blocks * c * vectors *
+    const double kernel = (double)cut->blocks * c * vectors *
         (elements * (1.6 + 0.7 * r) + fetch * r * r * lanes * size);
-    return (double)v->groups * (own + kernel + again * tiles * elements * c * size * (double)cut.chunks);
+    return (double)v->groups * (own + kernel + again * tiles * elements * c * size * (double)cut->chunks);
 }
 
-static double cost_set(const fc_layer *layer, int set) {
-    fc_winograd_plan plan;
-    return fc_winograd_plan_of(layer, set, &plan) ? __builtin_inf() : cycles_of(layer, &plan, 0);
-}
+typedef struct winograd_plan {
+    fc_winograd_plan shape;
+    fc_winograd_cut cut;
+} winograd_plan;
 
-static double packing_set(const fc_layer *layer, int set) {
-    const double a_byte = 0.5;
-    fc_winograd_plan plan;
-    if (fc_winograd_plan_of(layer, set, &plan))
-        return __builtin_inf();
-    return late_set(layer, set) ? cycles_of(layer, &plan, 1) - cycles_of(layer, &plan, 0)
-                                : a_byte * (double)plan.packed_bytes;
-}
-
-static fc_packed_form form_set(const fc_layer *layer, int set) {
-    fc_winograd_plan plan;
-    if (fc_winograd_plan_of(layer, set, &plan))
-        return (fc_packed_form){{0}};
-    return (fc_packed_form){{plan.elements, plan.rows, plan.width, plan.tail_width, plan.panels}};
-}
-
-static fc_status bytes_set(const fc_layer *layer, int set, size_t *bytes) {
-    fc_winograd_plan plan;
-    FC_TRY(fc_winograd_plan_of(layer, set, &plan));
-    *bytes = plan.packed_bytes;
+static fc_status plan_set(
+    const fc_layer *layer, fc_purpose purpose, int set, fc_precision loosest, fc_layer_plan *plan) {
+    const double packed_byte = 0.5;
+    winograd_plan own;
+    if ((layer->params.dtype != FC_F32 && layer->params.dtype != FC_F64) ||
+        !supports(layer, &sets_of(layer)[set], loosest))
+        return FC_BAD_ARGUMENT;
+    FC_TRY(fc_winograd_plan_of(layer, set, &own.shape));
+    if (!keeps_precision(layer, &own.shape))
+        return FC_BAD_ARGUMENT;
+    own.cut = fc_winograd_cut_of(&own.shape, &layer->view, 0);
+    plan->cycles = cycles_of(layer, &own.shape, &own.cut, 0);
+    plan->packed_bytes = own.shape.packed_bytes;
+    plan->packing_cycles = packed_byte * (double)plan->packed_bytes;
+    plan->packs_on_demand = purpose != FC_RUN_PREPARED && packs_on_demand(&own.shape, own.cut.tiles);
+    if (plan->packs_on_demand) {
+        own.cut = fc_winograd_cut_of(&own.shape, &layer->view, 1);
+        plan->packing_cycles = cycles_of(layer, &own.shape, &own.cut, 1) - plan->cycles;
+    }
+    plan->form = (fc_packed_form){
+        {own.shape.elements, own.shape.rows, own.shape.width, own.shape.tail_width, own.shape.panels}};
+    plan->tile_rows = own.shape.tiles->height;
+    plan->tile_cols = own.shape.width;
+    plan->pixels_in_rows = 1;
+    plan->block_pixels = own.cut.block * own.shape.set->m * own.shape.set->m;
+    plan->block_k = own.shape.c;
+    plan->tasks = own.cut.tasks;
+    plan->loops = (size_t)layer->view.groups;
+    plan->work = own.cut.work;
+    plan->shared_bytes = own.cut.shared_bytes;
+    plan->worker_bytes = own.cut.worker_bytes;
+    FC_SET_OWN(plan, own);
     return FC_OK;
 }
 
-static fc_status run_set(const fc_layer *layer, int set, const fc_layer_weights *weights, const void *x, void *y,
-    const fc_epilogue *epilogue) {
-    fc_winograd_plan plan;
-    FC_TRY(fc_winograd_plan_of(layer, set, &plan));
-    return fc_winograd_run(&plan, &layer->view, weights, x, y, epilogue);
+static void pack(const fc_layer_plan *plan, const void *kernel, const void *bias, void *packed) {
+    winograd_plan own;
+    FC_GET_OWN(plan, own);
+    fc_winograd_pack(&own.shape, &plan->layer.view, kernel, bias, packed);
 }
 
-static void describe_set(const fc_layer *layer, int set, fc_conv2d_plan *described) {
-    fc_winograd_plan plan;
-    if (fc_winograd_plan_of(layer, set, &plan))
-        return;
-    const fc_winograd_cut cut = fc_winograd_cut_of(&plan, &layer->view, late_set(layer, set));
-    described->tile_rows = plan.tiles->height;
-    described->tile_cols = plan.width;
-    described->pixels_in_rows = 1;
-    described->block_pixels = cut.block * plan.set->m * plan.set->m;
-    described->block_k = plan.c;
-    described->tasks = cut.tasks * (size_t)layer->view.groups;
-    described->threads = (int)cut.workers;
-    described->scratch_bytes = cut.bytes;
+static fc_status run(
+    const fc_layer_plan *plan, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) {
+    winograd_plan own;
+    FC_GET_OWN(plan, own);
+    return fc_winograd_run(&own.shape, &own.cut, &plan->layer.view, weights, x, y, epilogue);
 }
 
-#define WINOGRAD(M, R, SET, LOOSEST, NEEDS)                                                                            \
-    static int supports_##M##x##R(const fc_layer *layer) { return supports_set(layer, SET, LOOSEST); }                 \
-    static double cost_##M##x##R(const fc_layer *layer) { return cost_set(layer, SET); }                               \
-    static double packing_cost_##M##x##R(const fc_layer *layer) { return packing_set(layer, SET); }                    \
-    static int packs_on_demand_##M##x##R(const fc_layer *layer) { return late_set(layer, SET); }                       \
-    static fc_packed_form form_##M##x##R(const fc_layer *layer) { return form_set(layer, SET); }                       \
-    static fc_status bytes_##M##x##R(const fc_layer *layer, size_t *bytes) { return bytes_set(layer, SET, bytes); }    \
-    static void pack_##M##x##R(const fc_layer *layer, const void *kernel, const void *bias, void *packed) {            \
-        pack_set(layer, SET, kernel, bias, packed);                                                                    \
-    }                                                                                                                  \
-    static fc_status run_##M##x##R(                                                                                    \
-        const fc_layer *layer, const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue) { \
-        return run_set(layer, SET, weights, x, y, epilogue);                                                           \
-    }                                                                                                                  \
-    static void describe_##M##x##R(const fc_layer *layer, fc_conv2d_plan *plan) { describe_set(layer, SET, plan); }    \
-    const fc_algorithm fc_algorithm_winograd_##M##x##R = {                                                             \
-        .name = "winograd_" #M "x" #R,                                                                                 \
-        .requires = NEEDS,                                                                                             \
-        .reads_across = 1,                                                                                             \
-        .supports = supports_##M##x##R,                                                                                \
-        .cost = cost_##M##x##R,                                                                                        \
-        .form = form_##M##x##R,                                                                                        \
-        .packed_bytes = bytes_##M##x##R,                                                                               \
-        .pack = pack_##M##x##R,                                                                                        \
-        .packs_on_demand = packs_on_demand_##M##x##R,                                                                  \
-        .packing_cost = packing_cost_##M##x##R,                                                                        \
-        .run = run_##M##x##R,                                                                                          \
-        .describe = describe_##M##x##R,                                                                                \
+#define WINOGRAD(M, R, SET, LOOSEST, NEEDS)                                                           \
+    static fc_status plan_##M##x##R(const fc_layer *layer, fc_purpose purpose, fc_layer_plan *plan) { \
+        return plan_set(layer, purpose, SET, LOOSEST, plan);                                          \
+    }                                                                                                 \
+    const fc_algorithm fc_algorithm_winograd_##M##x##R = {                                            \
+        .name = "winograd_" #M "x" #R,                                                                \
+        .requires = NEEDS,                                                                            \
+        .reads_across = 1,                                                                            \
+        .plan = plan_##M##x##R,                                                                       \
+        .pack = pack,                                                                                 \
+        .run = run,                                                                                   \
     };
 #define WINOGRAD_PRECISE(CHANNELS)                                                                       \
     "; at precision 'highest' also maps of 4 x 4, an output of 2 x 2 and 16 channels a group at least, " \

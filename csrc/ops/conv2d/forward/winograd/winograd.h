@@ -37,11 +37,12 @@ typedef struct fc_winograd_cut {
     size_t chunk, chunks;   /* panels of output channels a task, tasks along output channels */
     size_t piece;           /* channels multiplied at a time */
     size_t u_rows, u_bytes; /* channels that an element of a transformed panel has room for; bytes a thread */
-    size_t tasks, workers;
+    size_t tasks;
+    double work; /* of a group */
     size_t v_pitch, v_element,
         v_bytes; /* transformed patches of a block: elements between tiles and between the n * n, bytes */
     size_t m_pitch, m_element, m_bytes; /* products likewise */
-    size_t stage_bytes, rows_bytes, worker_bytes, flag_bytes, zero_bytes, bias_bytes, bytes;
+    size_t stage_bytes, rows_bytes, worker_bytes, flag_bytes, zero_bytes, bias_bytes, shared_bytes;
 } fc_winograd_cut;
 
 fc_status fc_winograd_plan_of(const fc_layer *layer, int set, fc_winograd_plan *plan);
@@ -75,7 +76,7 @@ void fc_winograd_pack(
     const fc_winograd_plan *plan, const fc_conv_view *view, const void *weights, const void *bias, void *packed);
 
 /* weights->packed: NULL to transform the kernel in the run. */
-fc_status fc_winograd_run(const fc_winograd_plan *plan, const fc_conv_view *view, const fc_layer_weights *weights,
-    const void *x, void *y, const fc_epilogue *epilogue);
+fc_status fc_winograd_run(const fc_winograd_plan *plan, const fc_winograd_cut *cut, const fc_conv_view *view,
+    const fc_layer_weights *weights, const void *x, void *y, const fc_epilogue *epilogue);
 
 #endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* Choosing the algorithm of a layer, and running its plan. */
+#include "ops/conv2d/plan.h"
+
+#include "core/caller.h"
+#include "core/cpu.h"
+#include "core/scratch.h"
+#include "core/shape.h"
+#include "core/size.h"
+#include "ops/conv2d/algorithm.h"
+#include "ops/conv2d/plan_cache.h"
+
+void fc_plan_begin(const fc_layer *layer, int id, fc_layer_plan *plan) {
+    memset(plan, 0, offsetof(fc_layer_plan, own));
+    plan->id = id;
+    plan->layer = *layer;
+    plan->loops = 1;
+}
+
+/* Cycles of packing for one run. */
+static double packing_cycles(const fc_layer_plan *plan) {
+    const double on_demand = 0.5, in_cache = 1.2, in_memory = 2.4; /* a byte; other cores fetch what is not on demand */
+    if (plan->packing_cycles >= 0)
+        return plan->packing_cycles;
+    return (plan->packs_on_demand                             ? on_demand
+                   : plan->packed_bytes > fc_caches()->l3 / 2 ? in_memory
+                                                              : in_cache) *
+        (double)plan->packed_bytes;
+}
+
+/* Cycles that a kernel which lies across adds to one run: those of transposing it, or of exchanging its channels in
+ * packing. */
+static double transposing_cycles(const fc_layer *layer, int reads_across) {
+    const double transposed = 2.0, exchanged = 0.25; /* a byte */
+    const double bytes = (double)fc_view_k(&layer->view) * (double)layer->params.c_out *
+        (double)fc_dtype_size(layer->params.dtype);
+    return (reads_across ? exchanged : transposed) * bytes;
+}
+
+static fc_status make_plan(const fc_layer *layer, int id, fc_purpose purpose, fc_layer_plan *plan) {
+    const fc_algorithm *algorithm = fc_algorithm_of(id);
+    fc_layer plain;
+    if (algorithm->integers != fc_is_integer(layer->params.dtype))
+        return FC_BAD_ARGUMENT;
+    if (purpose == FC_RUN_TRANSPOSED && !algorithm->reads_across) {
+        plain = *layer;
+        FC_TRY(fc_forward_view(&layer->params, &plain.view));
+        layer = &plain;
+    }
+    fc_plan_begin(layer, id, plan);
+    plan->packing_cycles = -1;
+    FC_TRY(algorithm->plan(layer, purpose, plan));
+    plan->packing_cycles = purpose == FC_RUN_PREPARED ? 0 : packing_cycles(plan);
+    if (purpose == FC_RUN_TRANSPOSED)
+        plan->packing_cycles += transposing_cycles(layer, algorithm->reads_across);
+    return FC_OK;
+}
+
+static void complete(fc_layer_plan *plan) {
+    if (fc_algorithm_of(plan->id)->complete)
+        fc_algorithm_of(plan->id)->complete(plan);
+}
+
+fc_status fc_plan_with(const fc_layer *layer, fc_conv2d_algorithm id, fc_purpose purpose, fc_layer_plan *plan) {
+    FC_TRY(make_plan(layer, (int)id, purpose, plan));
+    complete(plan);
+    return FC_OK;
+}
+
+fc_status fc_plan_cheapest(
+    const fc_layer *layer, fc_purpose purpose, double runs, fc_make_plan_fn *make, int count, fc_layer_plan *plan) {
+    fc_layer_plan other, *best = NULL, *next = plan;
+    double least = 0;
+    for (int id = 1; id < count; id++) {
+        if (make(layer, id, purpose, next))
+            continue; /* too large for this one is not too large for all */
+        const double cycles = runs * next->cycles + next->packing_cycles;
+        if (best && cycles >= least)
+            continue;
+        least = cycles;
+        best = next;
+        next = next == plan ? &other : plan;
+    }
+    if (best == &other)
+        *plan = other;
+    return best ? FC_OK : FC_TOO_LARGE;
+}
+
+/*
+ * A layer of the same kind with a few outputs and no size of 0: an image too narrow for some algorithm says nothing of
+ * others. Algorithms ask of a dilation only whether it is 1.
+ */
+static fc_status make_stand_in(const fc_layer *layer, fc_layer *stand_in) {
+    enum { MORE = 3, DILATED = 2 };
+    fc_conv2d_params p = layer->params;
+    p.n = 1;
+    p.c_in = fc_max(p.c_in, p.groups);
+    p.c_out = fc_max(p.c_out, p.groups);
+    p.pad_top = p.pad_bottom = p.pad_left = p.pad_right = 0;
+    p.dilation_h = fc_min(p.dilation_h, DILATED);
+    p.dilation_w = fc_min(p.dilation_w, DILATED);
+    FC_TRY(fc_window_span(p.k_h, p.dilation_h, &p.h));
+    FC_TRY(fc_window_span(p.k_w, p.dilation_w, &p.w));
+    p.h = fc_min(p.h, PTRDIFF_MAX - MORE) + MORE;
+    p.w = fc_min(p.w, PTRDIFF_MAX - MORE) + MORE;
+    return fc_layer_make_for(&p, layer->kernels, stand_in);
+}
+
+static int is_trivial(const fc_layer *layer) {
+    return fc_layer_is_empty(layer) || !layer->params.c_in || !layer->params.h || !layer->params.w;
+}
+
+/* No outputs, or the bias alone in them: the result is the same whatever is asked for, and the algorithms need not
+ * expect such sizes. */
+static fc_status plan_trivial(const fc_layer *layer, fc_purpose purpose, fc_layer_plan *plan) {
+    const fc_conv2d_algorithm wanted = layer->params.algorithm;
+    if (wanted != FC_CONV_AUTO) {
+        fc_layer stand_in;
+        FC_TRY(make_stand_in(layer, &stand_in));
+        if (make_plan(&stand_in, (int)wanted, purpose, plan) == FC_BAD_ARGUMENT)
+            return FC_BAD_ARGUMENT;
+    }
+    const fc_conv2d_algorithm plain = fc_is_integer(layer->params.dtype) ? FC_CONV_INTEGER : FC_CONV_PACKED;
+    fc_plan_begin(layer, (int)plain, plan);
+    return fc_layer_is_empty(layer) ? FC_OK : fc_plan_with(layer, plain, purpose, plan);
+}
+
+fc_status fc_plan_layer(const fc_layer *layer, fc_purpose purpose, double runs, fc_layer_plan *plan) {
+    const fc_conv2d_algorithm wanted = layer->params.algorithm;
+    if (is_trivial(layer))
+        return plan_trivial(layer, purpose, plan);
+    const fc_plan_key key = fc_plan_key_of(layer, purpose, runs);
+    if (fc_plan_recall(&key, plan))
+        return FC_OK;
+    if (wanted == FC_CONV_AUTO)
+        FC_TRY(fc_plan_cheapest(layer, purpose, runs, make_plan, FC_CONV_ALGORITHM_COUNT, plan));
+    else
+        FC_TRY(make_plan(layer, (int)wanted, purpose, plan));
+    complete(plan);
+    fc_plan_remember(&key, plan);
+    return FC_OK;
+}
+
+fc_status fc_plan_pack(const fc_layer_plan *plan, const void *kernel, const void *bias, void **packed) {
+    const fc_algorithm *algorithm = fc_algorithm_of(plan->id);
+    *packed = fc_scratch_alloc(plan->packed_bytes);
+    if (!*packed)
+        return FC_OUT_OF_MEMORY;
+    if (algorithm->pack)
+        algorithm->pack(plan, kernel, bias, *packed);
+    if (!fc_interrupted())
+        return FC_OK;
+    fc_scratch_free(*packed); /* half packed: it might be kept */
+    *packed = NULL;
+    return FC_OUT_OF_MEMORY; /* means nothing: fc_leave tells that the call was ended */
+}
+
+fc_status fc_plan_run(const fc_layer_plan *plan, const fc_layer_weights *weights, const void *x, void *y) {
+    const fc_layer *layer = &plan->layer;
+    const fc_epilogue epilogue = {
+        weights->bias != NULL, layer->params.activation, layer->params.alpha, layer->scale, layer->added};
+    return fc_algorithm_of(plan->id)->run(plan, weights, x, y, &epilogue);
+}
+
+fc_status fc_plan_run_once(const fc_layer_plan *plan, const void *kernel, const void *bias, const void *x, void *y) {
+    void *packed = NULL;
+    if (fc_layer_is_empty(&plan->layer))
+        return FC_OK;
+    if (!plan->packs_on_demand)
+        FC_TRY(fc_plan_pack(plan, kernel, bias, &packed));
+    const fc_status status = fc_plan_run(plan, &(fc_layer_weights){kernel, bias, packed}, x, y);
+    fc_scratch_free(packed);
+    return status;
+}

@@ -42,8 +42,9 @@ class Batcher:
     def __init__(self, settings: Settings, metrics):
         self._settings, self._metrics = settings, metrics
         self._waiting: deque[_Request] = deque()
-        self._computing = False
+        self._batch: list[_Request] = []  # which is computed
         self._scheduled: asyncio.Handle | None = None
+        self._alarm: asyncio.TimerHandle | None = None
         self._tasks: SimpleQueue = SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -60,15 +61,21 @@ class Batcher:
         request = _Request(model, arrays, loop.create_future(), loop.time())
         self._waiting.append(request)
         self._schedule(loop)
-        try:
-            async with asyncio.timeout(self._settings.timeout):
-                return await request.future
-        except TimeoutError:
-            raise busy(f"not computed within {self._settings.timeout:g} s") from None
+        if self._alarm is None:
+            self._alarm = loop.call_later(self._settings.timeout, self._expire, loop)
+        return await request.future
+
+    def _expire(self, loop) -> None:
+        """Give up on the requests that have waited too long; one alarm for all costs less than one for each."""
+        pending = [request for request in (*self._batch, *self._waiting) if not request.future.done()]
+        latest = loop.time() - self._settings.timeout
+        while pending and pending[0].begin <= latest:
+            pending.pop(0).future.set_exception(busy(f"not computed within {self._settings.timeout:g} s"))
+        self._alarm = loop.call_at(pending[0].begin + self._settings.timeout, self._expire, loop) if pending else None
 
     def _schedule(self, loop) -> None:
         """Begin the next batch once the requests that have arrived by now are read."""
-        if self._computing:
+        if self._batch:
             return
         if isinstance(self._scheduled, asyncio.TimerHandle) and not self._patience(loop.time()):
             self._scheduled.cancel()
@@ -80,16 +87,16 @@ class Batcher:
         self._scheduled = None
         while self._waiting and self._waiting[0].future.done():  # its client has been answered, or is gone
             self._waiting.popleft()
-        if self._computing or not self._waiting:
+        if self._batch or not self._waiting:
             return
         if (delay := self._patience(loop.time())) > 0:
             self._scheduled = loop.call_later(delay, self._dispatch, loop)
             return
-        self._computing = True
+        self._batch = self._take()
         if self._thread is None:
             self._thread = threading.Thread(target=_compute, args=(self._tasks,), name="fastconv", daemon=True)
             self._thread.start()
-        self._tasks.put((self._take(), loop, self._finish))
+        self._tasks.put((self._batch, loop, self._finish))
 
     def _patience(self, now: float) -> float:
         """Seconds that the next batch may wait for more requests."""
@@ -113,7 +120,7 @@ class Batcher:
         return batch
 
     def _finish(self, loop, batch: list[_Request], results: list, seconds: float) -> None:
-        self._computing = False
+        self._batch = []
         self._metrics.batch(sum(request.rows for request in batch), seconds)
         for request, result in zip(batch, results, strict=True):
             if request.future.done():

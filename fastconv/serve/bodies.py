@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 
@@ -9,7 +10,7 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .endpoints import endpoint, json_response
+from .endpoints import endpoint, json_response, read_body
 from .errors import RequestError
 from .service import Service
 
@@ -25,7 +26,7 @@ def routes(service: Service) -> list:
 
 
 async def _predict(service: Service, request: Request) -> Response:
-    body, model = await request.body(), service.model
+    body, model = await read_body(request), service.model
     if body.startswith(_NPY):
         arrays = _with_rows(read_npy(body), model)
     else:
@@ -34,24 +35,33 @@ async def _predict(service: Service, request: Request) -> Response:
     if request.headers.get("accept") == "application/x-npy":
         return Response(_npy(outputs), headers={"content-type": "application/x-npy"})
     names = [value.name for value in model.outputs]
-    return json_response({"predictions": outputs[0] if len(names) == 1 else dict(zip(names, outputs, strict=True))})
+    predictions = outputs[0] if len(names) == 1 else dict(zip(names, outputs, strict=True))
+    return json_response({"predictions": predictions}, arrays=outputs)
 
 
 def read_npy(body: bytes) -> np.ndarray:
     """The numbers in an ``.npy`` file, as a view of the body; RequestError 400 if it is damaged or has objects."""
-    stream = io.BytesIO(body)
-    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     try:
-        read = read_header[np.lib.format.read_magic(stream)]
-        shape, fortran, dtype = read(stream, max_header_size=_HEADER_BYTES)
+        begin = len(_NPY) + 2 + (2 if body[len(_NPY)] == 1 else 4)
+        size = int.from_bytes(body[len(_NPY) + 2 : begin], "little")
+        shape, fortran, dtype = _header(body[: begin + min(size, _HEADER_BYTES + 1)])
     except Exception as error:
         raise RequestError(400, f"the .npy file's header: {str(error).splitlines()[0]}") from None
     if dtype.kind not in "biuf" or dtype.itemsize > 8 or any(size < 0 for size in shape):
         raise RequestError(400, f"the .npy file: must hold numbers; its dtype is {dtype}, its shape {shape}")
-    data = memoryview(body)[stream.tell() :]
+    data = memoryview(body)[begin + size :]
     if len(data) != math.prod(shape) * dtype.itemsize:
         raise RequestError(400, f"the .npy file: {dtype} of shape {shape} do not take {len(data)} bytes")
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+@functools.lru_cache(64)
+def _header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, order and dtype; clients send the same ones over and over, and reading them takes a while."""
+    stream = io.BytesIO(data)
+    if np.lib.format.read_magic(stream)[0] == 1:
+        return np.lib.format.read_array_header_1_0(stream, max_header_size=_HEADER_BYTES)
+    return np.lib.format.read_array_header_2_0(stream, max_header_size=_HEADER_BYTES)
 
 
 def _with_rows(array: np.ndarray, model) -> np.ndarray:

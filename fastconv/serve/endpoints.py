@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from .errors import RequestError
 from .service import Service
 
-__all__ = ["endpoint", "json_bytes", "json_response", "parse_json"]
+__all__ = ["endpoint", "json_bytes", "json_response", "parse_json", "read_body"]
 
 Function = Callable[[Service, Request], Awaitable[Response]]
 
@@ -56,19 +56,11 @@ def _parse_with_nan(body: bytes, error: ValueError):
         raise RequestError(400, f"the body is not JSON: {error}") from None
 
 
-def json_bytes(value) -> bytes:
-    """JSON of dicts, lists and arrays, NaN and Infinity as TensorFlow Serving writes them."""
-    if _finite(value):
+def json_bytes(value, arrays=()) -> bytes:
+    """JSON of a value with these arrays in it, NaN and Infinity as TensorFlow Serving writes them."""
+    if all(array.dtype.kind in "biu" or np.isfinite(array).all() for array in arrays):
         return orjson.dumps(value, default=_lists, option=orjson.OPT_SERIALIZE_NUMPY)
     return json.dumps(value, default=_lists).encode()
-
-
-def _finite(value) -> bool:
-    if isinstance(value, (np.ndarray, np.generic)):
-        return value.dtype.kind in "biu" or bool(np.isfinite(value).all())
-    if isinstance(value, dict):
-        value = list(value.values())
-    return not isinstance(value, list) or all(map(_finite, value))
 
 
 def _lists(value):
@@ -78,6 +70,20 @@ def _lists(value):
     raise TypeError(f"{type(value).__name__} is nothing that JSON has")
 
 
-def json_response(value, status: int = 200) -> Response:
-    """A response of dicts, lists and arrays."""
-    return Response(json_bytes(value), status, headers={"content-type": "application/json"})
+def json_response(value, status: int = 200, arrays=()) -> Response:
+    """A response of a value with these arrays in it."""
+    return Response(json_bytes(value, arrays), status, headers={"content-type": "application/json"})
+
+
+async def read_body(request: Request) -> bytes:
+    """The body; most come in one message, for which Starlette's loop takes longer than the rest of a request."""
+    message = await request.receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        return message.get("body", b"")
+    parts = [message]
+    while message["type"] == "http.request" and message.get("more_body", False):
+        message = await request.receive()
+        parts.append(message)
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return b"".join(part.get("body", b"") for part in parts)

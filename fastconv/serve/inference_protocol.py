@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import __version__
-from .endpoints import endpoint, json_bytes, json_response, parse_json
+from .endpoints import endpoint, json_bytes, json_response, parse_json, read_body
 from .errors import RequestError
 from .model import Model
 from .service import Service
@@ -40,7 +40,7 @@ def routes(service: Service) -> list:
 
 
 def _model(service: Service, request: Request) -> Model:
-    version = request.path_params.get("version")
+    version = request.scope.get("path_params", {}).get("version")
     return service.model if version is None else service.found(version)
 
 
@@ -73,7 +73,7 @@ def _described(value) -> dict:
 
 async def _infer(service: Service, request: Request) -> Response:
     model = _model(service, request)
-    message, binary = _split(await request.body(), request.headers.get(_HEADER))
+    message, binary = _split(await read_body(request), request.headers.get(_HEADER))
     arrays = _arrays(message, binary)
     wanted = _wanted(message, model)
     outputs = await service.infer(model, arrays)
@@ -84,7 +84,7 @@ async def _infer(service: Service, request: Request) -> Response:
     for value, array in zip(model.outputs, outputs, strict=True):
         if value.name in wanted:
             answer["outputs"].append(_output(value.name, array, wanted[value.name], parts))
-    text = json_bytes(answer)
+    text = json_bytes(answer, [output["data"] for output in answer["outputs"] if "data" in output])
     if not parts:
         return Response(text, headers={"content-type": "application/json"})
     headers = {"content-type": "application/octet-stream", _HEADER: str(len(text))}

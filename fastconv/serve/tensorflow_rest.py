@@ -6,7 +6,7 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .endpoints import endpoint, json_response, parse_json
+from .endpoints import endpoint, json_response, parse_json, read_body
 from .errors import RequestError
 from .model import Model
 from .service import Service
@@ -38,7 +38,7 @@ def routes(service: Service) -> list:
 
 
 def _model(service: Service, request: Request) -> Model:
-    version = request.path_params.get("version")
+    version = request.scope.get("path_params", {}).get("version")
     return service.model if version is None else service.found(version)
 
 
@@ -71,7 +71,7 @@ def _tensor_info(value) -> dict:
 
 async def _predict(service: Service, request: Request) -> Response:
     model = _model(service, request)
-    message = parse_json(await request.body())
+    message = parse_json(await read_body(request))
     if message.get("signature_name", _SIGNATURE) not in ("", _SIGNATURE):
         raise RequestError(400, f"signature_name: must be {_SIGNATURE!r}")
     if ("instances" in message) == ("inputs" in message):
@@ -80,10 +80,11 @@ async def _predict(service: Service, request: Request) -> Response:
     arrays = _instances(message["instances"], model) if by_rows else _inputs(message["inputs"], model)
     outputs = await service.infer(model, arrays)
     if by_rows:
-        return json_response({"predictions": _rows(model, outputs)})
+        return json_response({"predictions": _rows(model, outputs)}, arrays=outputs)
     if len(outputs) == 1:
-        return json_response({"outputs": outputs[0]})
-    return json_response({"outputs": dict(zip((value.name for value in model.outputs), outputs, strict=True))})
+        return json_response({"outputs": outputs[0]}, arrays=outputs)
+    named = dict(zip((value.name for value in model.outputs), outputs, strict=True))
+    return json_response({"outputs": named}, arrays=outputs)
 
 
 def _instances(instances, model: Model) -> dict[str, np.ndarray]:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
+import subprocess
+import sys
 import threading
+import time
 
 import numpy as np
 
@@ -42,3 +47,39 @@ def serving(net, settings=None, name="scaled"):
             server.should_exit = True
             thread.join(20)
             assert not thread.is_alive()
+
+
+def exchange(url: str, *parts: bytes, pause: float = 0.0, timeout: float = 10.0) -> bytes:
+    """What a server sends on a connection of its own for these bytes, until it closes it or the time is over."""
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout) as connection:
+        found = b""
+        try:
+            for part in parts:
+                connection.sendall(part)
+                time.sleep(pause)
+            while data := connection.recv(1 << 16):
+                found += data
+        except (TimeoutError, ConnectionError):
+            pass
+        return found
+
+
+@contextlib.contextmanager
+def process(*arguments: str, **environment: str):
+    """The URL and the process of ``python -m fastconv serve`` at a free port."""
+    command = [sys.executable, "-m", "fastconv", "serve", "--port", "0", *map(str, arguments)]
+    started = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
+    )
+    try:
+        line = started.stdout.readline()
+        assert line.startswith("serving "), started.stderr.read()
+        yield line.split()[-1].rstrip("/"), started
+    finally:
+        started.terminate()
+        try:
+            started.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            raise

@@ -17,6 +17,7 @@ COMMANDS = {
     "predict": "what a network answers for pictures",
     "bench": "how fast a network is, and where its time goes",
     "convert": "a network as a file of fastconv's own",
+    "serve": "a network over HTTP",
     "info": "what this build is, and what each instruction set needs",
 }
 

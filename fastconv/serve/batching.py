@@ -48,11 +48,6 @@ class Batcher:
         self._tasks: SimpleQueue = SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    @property
-    def waiting(self) -> int:
-        """Requests that wait."""
-        return len(self._waiting)
-
     async def __call__(self, model: Model, arrays: list[np.ndarray]) -> list[np.ndarray]:
         """The outputs for the inputs of a request; raises RequestError if there is no room or no time."""
         if len(self._waiting) >= self._settings.max_queue:
@@ -121,7 +116,7 @@ class Batcher:
 
     def _finish(self, loop, batch: list[_Request], results: list, seconds: float) -> None:
         self._batch = []
-        self._metrics.batch(sum(request.rows for request in batch), seconds)
+        self._metrics.batch(sum(request.rows for request in batch), seconds, len(self._waiting))
         for request, result in zip(batch, results, strict=True):
             if request.future.done():
                 continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable
 
 import uvicorn
@@ -110,6 +111,11 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.server_state.draining = False
         self._ready = ready
+
+    def handle_exit(self, sig, frame) -> None:
+        """End, at once when asked twice. uvicorn would raise the signal again in the end, and lose the exit code."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
     async def startup(self, sockets=None) -> None:
         await super().startup(sockets)

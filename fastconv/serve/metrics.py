@@ -35,11 +35,6 @@ class Metrics:
         )
         self._children: dict[tuple[str, int], tuple] = {}
 
-    def watch_queue(self, batcher) -> None:
-        """Read the length of the queue when it is asked for."""
-        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-            self._queue.set_function(lambda: batcher.waiting)
-
     def request(self, endpoint: str, status: int, seconds: float) -> None:
         """Count a request that has been answered."""
         found = self._children.get((endpoint, status))
@@ -49,8 +44,9 @@ class Metrics:
         found[0].inc()
         found[1].observe(seconds)
 
-    def batch(self, rows: int, seconds: float) -> None:
-        """Count a batch that has been computed."""
+    def batch(self, rows: int, seconds: float, waiting: int) -> None:
+        """Count a batch that has been computed, and requests that wait after it."""
+        self._queue.set(waiting)
         self._rows.observe(rows)
         self._compute.observe(seconds)
 

@@ -42,7 +42,6 @@ class Service:
         self.model = Model(net, 1, self.settings.max_batch)
         self.metrics.loaded(1)
         self._batcher = Batcher(self.settings, self.metrics)
-        self.metrics.watch_queue(self._batcher)
         self._executor = ThreadPoolExecutor(_THREADS, "fastconv")
         self._running = 0
 
@@ -92,7 +91,7 @@ class Service:
             self._running -= 1
 
     def exchange(self, net) -> None:
-        """Serve another network from the next request on; raises ValueError if it takes other inputs."""
+        """Serve another network from the next request on."""
         model = Model(net, self.model.version + 1, self.settings.max_batch)
         self.model = model
         self.metrics.loaded(model.version)

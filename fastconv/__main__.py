@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         usage="%(prog)s [--verbose] [--no-keras] [--no-scipy] (script.py | -m module | -c command | -) [args ...]\n"
         f"       %(prog)s ({' | '.join(cli.COMMANDS)}) [--help] [args ...]",
         description="Run an unchanged Python script with fastconv in place of\n"
-        "  keras.layers: convolution, pooling, activation and dense layers, and optimizer steps,\n"
+        "  keras.layers: convolution, normalization, pooling, activation and dense layers, and optimizer steps,\n"
         "  scipy.signal.convolve2d and correlate2d;\nor one of the commands\n"
         + "\n".join(f"  {name:<9}{text}" for name, text in cli.COMMANDS.items()),
         epilog="A script that has a command's name is run by its path: ./predict",

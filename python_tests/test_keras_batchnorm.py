@@ -64,6 +64,30 @@ def test_inference_and_training(head, normalization):
         close(a, e)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "mixed_float16", "float32", "float64"])
+@pytest.mark.parametrize("axis", [1, 2, 3])
+def test_a_normalization_before_its_convolution(dtype, axis):
+    """As in ResNet's second version: normalized, activated, convolved; in inference, in training, and frozen."""
+    keras.utils.set_random_seed(0)
+    arguments = {"axis": axis, "beta_initializer": "random_normal", "moving_mean_initializer": "random_normal"}
+    layers = [LAYERS.BatchNormalization(dtype=dtype, **arguments), LAYERS.ReLU(dtype=dtype)]
+    model = keras.Sequential([keras.Input((12, 12, 4)), *layers, LAYERS.Conv2D(2, 3)])
+    expected = [run(model, images(), training=False)]
+    found = [run(fk.accelerate(model), images(), training=False)]
+    for frozen in (False, True):
+        model.layers[0].trainable = not frozen
+        expected.append(run(fk.restore(model), images(), training=True))
+        found.append(run(fk.accelerate(model), images(), training=True))
+    for a, e in zip(found, expected, strict=True):
+        close(a, e)
+
+
+def test_a_bad_number_stays_in_its_pixel():
+    layer, x = fk.BatchNormalization(), images()
+    x[0, 3, 4, 1], x[1, 2, 2, 0] = np.nan, np.inf
+    close(run(layer, x), x / np.sqrt(1.001))
+
+
 def test_changed_weights_count():
     model, x = fk.accelerate(network(HEADS["conv"])), images()
     model.predict(x, verbose=0)

@@ -71,6 +71,10 @@ LAYERS = {
     "softmax, two axes": ("Softmax", dict(axis=[1, 2])),
     "softmax, apart": ("Softmax", dict(axis=[1, 3])),
     "dense": ("Dense", dict(units=4, activation="relu")),
+    "normalization": ("BatchNormalization", dict(beta_initializer="random_normal", gamma_initializer="random_normal")),
+    "normalization, bare": ("BatchNormalization", dict(scale=False, center=False, epsilon=0.5)),
+    "normalization, rows": ("BatchNormalization", dict(axis=2, moving_mean_initializer="random_normal")),
+    "normalization, first": ("BatchNormalization", dict(axis=1, moving_mean_initializer="random_normal")),
 }
 if BACKEND == "numpy":
     del LAYERS["softmax, two axes"], LAYERS["softmax, apart"]  # which Keras itself does not compute
@@ -120,6 +124,7 @@ SECOND = [
     "prelu",
     "softmax",
     "dense",
+    "normalization",
 ]
 
 
@@ -148,7 +153,9 @@ def test_config_moves_both_ways(kind, arguments):
 def test_symbolic_shapes(kind, arguments):
     for shape in ((9, 8, 3), (None, None, 3)):
         shape = shape[1:] if "1D" in kind else shape
-        if kind == "PReLU" and arguments.get("shared_axes") is None and None in shape:
+        of_rows = kind == "PReLU" and "shared_axes" not in arguments
+        of_rows |= kind == "BatchNormalization" and "axis" in arguments
+        if of_rows and None in shape:  # a weight for each row
             continue
         symbolic = keras.Input(shape)
         assert getattr(fk, kind)(**arguments)(symbolic).shape == STOCK[kind](**arguments)(symbolic).shape

@@ -9,12 +9,25 @@ try:
 except ImportError as error:
     raise ImportError("fastconv.keras needs Keras and TensorFlow: pip install 'fastconv[keras]'") from error
 
-from . import acceleration, activations, convolution, dense, depthwise, optimizers, patch, pooling, steps, transpose
+from . import (
+    acceleration,
+    activations,
+    convolution,
+    dense,
+    depthwise,
+    normalization,
+    optimizers,
+    patch,
+    pooling,
+    steps,
+    transpose,
+)
 from .acceleration import *  # noqa: F403
 from .activations import *  # noqa: F403
 from .convolution import *  # noqa: F403
 from .dense import *  # noqa: F403
 from .depthwise import *  # noqa: F403
+from .normalization import *  # noqa: F403
 from .optimizers import *  # noqa: F403
 from .patch import *  # noqa: F403
 from .pooling import *  # noqa: F403
@@ -29,6 +42,7 @@ __all__ = sorted(
         convolution,
         dense,
         depthwise,
+        normalization,
         optimizers,
         patch,
         pooling,

@@ -62,15 +62,15 @@ class Fast:
 
 
 def _misfit(x, rank, kernels) -> str | None:
-    if rank is not None and _rank(x) != rank:
-        return f"the input has {_rank(x)} dimensions, not {rank}"
+    if rank is not None and rank_of(x) != rank:
+        return f"the input has {rank_of(x)} dimensions, not {rank}"
     for kernel in kernels:
         if kernel.dtype != x.dtype:
             return f"the input is {_dtype(x)}, the kernel {_dtype(kernel)}"
     return None
 
 
-def _rank(x) -> int | None:
+def rank_of(x) -> int | None:
     try:
         return len(x.shape)
     except ValueError:  # TensorFlow's shape of unknown rank

@@ -1,7 +1,8 @@
-"""A convolution computed together with the normalization, addition, activation and pooling that follow it in a graph.
+"""A convolution computed together with the normalization, addition, activation and pooling that follow it in a graph;
+likewise a normalization with its activation.
 
 `graphs.py` finds the chains, for `accelerate` and under `patch_keras`. The graph runs through its layers as ever, but
-a convolution at the head of a chain may take the work of the layers after it; those then give back what they are given.
+the layer at the head of a chain may take the work of the layers after it; those then give back what they are given.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _current: ContextVar[Run | None] = ContextVar("fastconv_chains", default=None)
 
 
 class Followers(NamedTuple):
-    """The layers after a convolution that may be computed with it."""
+    """The layers after the head of a chain that may be computed with it."""
 
     normalization: keras.layers.Layer | None
     addition: keras.layers.Layer | None
@@ -28,10 +29,10 @@ class Followers(NamedTuple):
 
 
 class Run:
-    """One pass through a graph: what its convolutions have computed beyond themselves."""
+    """One pass through a graph: what the heads of chains have computed beyond themselves."""
 
     def __init__(self, chains: dict[int, Followers]):
-        self._chains = chains  # by the id of the convolution
+        self._chains = chains  # by the id of the head
         self._done: dict[int, int | None] = {}  # layers computed before their turn; which input holds their result
         self._wanted = {id(chain.other) for chain in chains.values() if chain.addition}
         self._results: dict[int, object] = {}  # of those, by the id of the operation

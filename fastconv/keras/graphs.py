@@ -1,4 +1,4 @@
-"""The chains of layers in a model's graph, each computed by the convolution that it begins with."""
+"""The chains of layers in a model's graph, each computed by the layer that it begins with."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections import Counter
 import keras
 from keras.src.models.functional import Functional
 
-from . import activations, chain, convolution, depthwise, pooling
+from . import activations, chain, convolution, depthwise, normalization, pooling
 
 __all__ = ["fuse", "fuse_graphs", "graphs_of", "unfuse", "unfuse_graphs"]
 
-_HEADS = convolution.Conv1D, convolution.Conv2D, depthwise.DepthwiseConv1D, depthwise.DepthwiseConv2D
-_NORMALIZATIONS = (keras.layers.BatchNormalization,)
+_CONVOLUTIONS = convolution.Conv1D, convolution.Conv2D, depthwise.DepthwiseConv1D, depthwise.DepthwiseConv2D
+_HEADS = *_CONVOLUTIONS, normalization.BatchNormalization
+_NORMALIZATIONS = keras.layers.BatchNormalization, normalization.BatchNormalization
 _ADDITIONS = (keras.layers.Add,)
 _ACTIVATIONS = activations.Activation, activations.ReLU, activations.LeakyReLU, activations.ELU
 _POOLS = pooling.MaxPooling2D, pooling.AveragePooling2D
@@ -27,7 +28,7 @@ def graphs_of(model) -> list[Functional]:
 
 
 def fuse(graph: Functional) -> None:
-    """Let the graph's convolutions compute what comes after them."""
+    """Let the graph's convolutions and normalizations compute what comes after them."""
     vars(graph)["_fastconv_chains"] = chains_of(graph)
     vars(graph)["_run_through_graph"] = lambda *args, **kwargs: _walk(graph, *args, **kwargs)
 
@@ -81,15 +82,15 @@ def chains_of(graph: Functional) -> dict[int, chain.Followers]:
         head = node.operation
         if type(head) not in _HEADS or uses[id(head)] != 1 or head.activity_regularizer:
             continue
-        normalization = after(node, _NORMALIZATIONS)
-        if normalization and not _normalizes(normalization, head):
+        normalized = after(node, _NORMALIZATIONS) if type(head) in _CONVOLUTIONS else None
+        if normalized and not _normalizes(normalized, head):
             continue
-        addition = normalization and after(normalization, _ADDITIONS)
-        place, other = _other_input(addition, normalization, uses) if addition and len(graph.inputs) == 1 else (0, None)
+        addition = normalized and after(normalized, _ADDITIONS)
+        place, other = _other_input(addition, normalized, uses) if addition and len(graph.inputs) == 1 else (0, None)
         addition = addition if other else None
-        activation = after(addition or normalization or node, _ACTIVATIONS)
-        pool = after(activation or addition or normalization or node, _POOLS)
-        followers = [follower and follower.operation for follower in (normalization, addition, activation, pool)]
+        activation = after(addition or normalized or node, _ACTIVATIONS)
+        pool = after(activation or addition or normalized or node, _POOLS)
+        followers = [follower and follower.operation for follower in (normalized, addition, activation, pool)]
         if any(followers):
             found[id(head)] = chain.Followers(*followers, place, other)
     return found

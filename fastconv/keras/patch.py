@@ -10,14 +10,14 @@ import keras
 from keras.src import api_export
 from keras.src.saving import object_registration
 
-from . import activations, convolution, dense, depthwise, pooling, transpose
+from . import activations, convolution, dense, depthwise, normalization, pooling, transpose
 from .graphs import fuse_graphs, unfuse_graphs
 from .optimizers import fuse_optimizers, unfuse_optimizers
 from .steps import group_steps, ungroup_steps
 
 __all__ = ["is_patched", "patch_keras", "patched", "unpatch_keras"]
 
-_MODULES = activations, convolution, dense, depthwise, pooling, transpose
+_MODULES = activations, convolution, dense, depthwise, normalization, pooling, transpose
 # The stock layers by the layers that take their places: those of the same name.
 STOCK = {getattr(module, name): getattr(keras.layers, name) for module in _MODULES for name in module.__all__}
 _custom_names: dict[type, str] = {}

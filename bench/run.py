@@ -36,7 +36,10 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     size.add_argument("--quick", action="store_true", help="a selection of every suite, under a minute (the default)")
     size.add_argument("--full", action="store_true", help="every case")
     parser.add_argument(
-        "--suite", action="append", metavar="NAME", help="some of image, layers, grads, pool, activation, step, keras"
+        "--suite",
+        action="append",
+        metavar="NAME",
+        help="some of image, layers, grads, pool, activation, step, keras; or regret alone",
     )
     parser.add_argument("--filter", default="", metavar="TEXT", help="only cases whose name contains this")
     parser.add_argument("--peers", action="append", metavar="A,B", help="only these libraries, or none")
@@ -228,6 +231,10 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     threads = arguments.threads or _cpus()
     _set_environment(threads, arguments.isa)
+    if _words(arguments.suite) == ["regret"]:
+        import regret
+
+        return regret.main(arguments.isa)
     try:
         results = _measure(arguments, threads)
     except ValueError as error:

@@ -161,6 +161,13 @@ cdef extern from "fastconv_threads.h" nogil:
     int fc_leave()
 
 
+cdef extern from "fastconv_costs.h" nogil:
+    size_t fc_cost_count()
+    const char *fc_cost_name(size_t)
+    double fc_get_cost(size_t)
+    fc_status fc_set_cost(size_t, double)
+
+
 cdef extern from "fastconv_api.h":
     ctypedef struct fc_api:
         pass

@@ -116,6 +116,15 @@ def api_address():
     return <size_t>fc_get_api()
 
 
+def costs():
+    """The figures of the cost model for the active instruction set, by name, in cycles."""
+    return {fc_cost_name(i).decode(): fc_get_cost(i) for i in range(fc_cost_count())}
+
+
+def set_cost(str name, double cycles):
+    _raise(fc_set_cost(list(costs()).index(name), cycles))
+
+
 def compiler():
     """The C compiler this module was built with."""
     return COMPILER.decode()

@@ -72,6 +72,7 @@ int fc_isa_available(size_t index) {
     return index < ISA_COUNT && (fc_cpu_features() & isas[index].feature) == isas[index].feature;
 }
 const fc_kernels *fc_isa_kernels(size_t index) { return index < ISA_COUNT ? &tables[index] : NULL; }
+size_t fc_isa_of(const fc_kernels *kernels) { return (size_t)(kernels - tables); }
 const fc_kernels *fc_isa_unextended_kernels(size_t index) { return index < ISA_COUNT ? &unextended[index] : NULL; }
 const fc_kernels *fc_active_kernels(void) { return atomic_load_explicit(&active, memory_order_relaxed); }
 const char *fc_active_isa(void) {

@@ -12,6 +12,7 @@ fc_status fc_find_kernels(const fc_kernels **kernels);
 
 /* The table of instruction set `index`, for the checker: NULL past the end, all NULL where this CPU cannot run it. */
 const fc_kernels *fc_isa_kernels(size_t index);
+size_t fc_isa_of(const fc_kernels *kernels); /* the index of such a table */
 /* The same as on a CPU that has none of its extensions. */
 const fc_kernels *fc_isa_unextended_kernels(size_t index);
 

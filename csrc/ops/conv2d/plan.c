@@ -8,6 +8,7 @@
 #include "core/shape.h"
 #include "core/size.h"
 #include "ops/conv2d/algorithm.h"
+#include "ops/conv2d/costs.h"
 #include "ops/conv2d/plan_cache.h"
 
 void fc_plan_begin(const fc_layer *layer, int id, fc_layer_plan *plan) {
@@ -19,22 +20,22 @@ void fc_plan_begin(const fc_layer *layer, int id, fc_layer_plan *plan) {
 
 /* Cycles of packing for one run. */
 static double packing_cycles(const fc_layer_plan *plan) {
-    const double on_demand = 0.5, in_cache = 1.2, in_memory = 2.4; /* a byte; other cores fetch what is not on demand */
+    const fc_costs *costs = fc_costs_of(plan->layer.kernels);
     if (plan->packing_cycles >= 0)
         return plan->packing_cycles;
-    return (plan->packs_on_demand                             ? on_demand
-                   : plan->packed_bytes > fc_caches()->l3 / 2 ? in_memory
-                                                              : in_cache) *
+    return (plan->packs_on_demand                             ? costs->pack_on_demand
+                   : plan->packed_bytes > fc_caches()->l3 / 2 ? costs->pack_in_memory
+                                                              : costs->pack_in_cache) *
         (double)plan->packed_bytes;
 }
 
 /* Cycles that a kernel which lies across adds to one run: those of transposing it, or of exchanging its channels in
  * packing. */
 static double transposing_cycles(const fc_layer *layer, int reads_across) {
-    const double transposed = 2.0, exchanged = 0.25; /* a byte */
+    const fc_costs *costs = fc_costs_of(layer->kernels);
     const double bytes = (double)fc_view_k(&layer->view) * (double)layer->params.c_out *
         (double)fc_dtype_size(layer->params.dtype);
-    return (reads_across ? exchanged : transposed) * bytes;
+    return (reads_across ? costs->kernel_exchanged : costs->kernel_transposed) * bytes;
 }
 
 static fc_status make_plan(const fc_layer *layer, int id, fc_purpose purpose, fc_layer_plan *plan) {

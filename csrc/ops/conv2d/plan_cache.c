@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "core/parallel.h"
+#include "ops/conv2d/costs.h"
 
 enum {
     KEPT = 32,
@@ -19,6 +20,7 @@ typedef struct kept_plan {
     double runs;
     size_t threads;
     int nested;
+    unsigned costs;
     fc_layer_plan plan;
 } kept_plan;
 
@@ -42,13 +44,14 @@ static int are_alike(const fc_conv2d_params *a, const fc_conv2d_params *b) {
 }
 
 fc_plan_key fc_plan_key_of(const fc_layer *layer, fc_purpose purpose, double runs) {
-    return (fc_plan_key){layer, purpose, runs, fc_parallel_workers(SIZE_MAX, INFINITY), fc_inside_task()};
+    return (fc_plan_key){
+        layer, purpose, runs, fc_parallel_workers(SIZE_MAX, INFINITY), fc_inside_task(), fc_costs_version()};
 }
 
 int fc_plan_recall(const fc_plan_key *key, fc_layer_plan *plan) {
     const kept_plan *found = place_of(key);
     if (found->kernels != key->layer->kernels || found->purpose != key->purpose || found->runs != key->runs ||
-        found->threads != key->threads || found->nested != key->nested ||
+        found->threads != key->threads || found->nested != key->nested || found->costs != key->costs ||
         !are_alike(&found->params, &key->layer->params))
         return 0;
     *plan = found->plan;
@@ -57,5 +60,5 @@ int fc_plan_recall(const fc_plan_key *key, fc_layer_plan *plan) {
 
 void fc_plan_remember(const fc_plan_key *key, const fc_layer_plan *plan) {
     *place_of(key) = (kept_plan){
-        key->layer->kernels, key->layer->params, key->purpose, key->runs, key->threads, key->nested, *plan};
+        key->layer->kernels, key->layer->params, key->purpose, key->runs, key->threads, key->nested, key->costs, *plan};
 }

@@ -14,6 +14,7 @@ typedef struct fc_plan_key {
     double runs;
     size_t threads; /* of this call */
     int nested;     /* in a task of another loop */
+    unsigned costs; /* their version */
 } fc_plan_key;
 
 fc_plan_key fc_plan_key_of(const fc_layer *layer, fc_purpose purpose, double runs);

@@ -17,12 +17,11 @@ double fc_step_cycles(size_t rows, size_t vectors) {
 
 double fc_tile_cycles(const fc_gemm_tile *tile) { return fc_step_cycles(tile->rows, tile->vectors); }
 
-double fc_store_cycles(const fc_conv_view *view, int pixels_in_rows) {
-    const double contiguous = 0.2, transposed = 0.6, scattered = 1.5;
+double fc_store_cycles(const fc_costs *costs, const fc_conv_view *view, int pixels_in_rows) {
     const int channels_last = view->dst.layout == FC_NHWC, neighbours = view->dst.w_pitch == 1;
     if (pixels_in_rows)
-        return channels_last ? contiguous : neighbours ? transposed : scattered;
-    return neighbours ? contiguous : channels_last ? transposed : scattered;
+        return channels_last ? costs->store_contiguous : neighbours ? costs->store_transposed : costs->store_scattered;
+    return neighbours ? costs->store_contiguous : channels_last ? costs->store_transposed : costs->store_scattered;
 }
 
 void fc_pack_bias(const fc_kernels *kernels, fc_dtype dtype, const void *bias, size_t count, size_t padded, void *dst) {

@@ -3,6 +3,7 @@
 #ifndef FC_OPS_CONV2D_GEMM_TILE_H
 #define FC_OPS_CONV2D_GEMM_TILE_H
 
+#include "ops/conv2d/costs.h"
 #include "ops/conv2d/view.h"
 
 const fc_gemm_tile *fc_gemm_tiles(const fc_kernels *kernels, fc_dtype dtype);
@@ -12,7 +13,7 @@ const fc_gemm_tile *fc_gemm_tiles(const fc_kernels *kernels, fc_dtype dtype);
 double fc_step_cycles(size_t rows, size_t vectors);
 double fc_tile_cycles(const fc_gemm_tile *tile);
 /* Cycles to store one element of a tile. */
-double fc_store_cycles(const fc_conv_view *view, int pixels_in_rows);
+double fc_store_cycles(const fc_costs *costs, const fc_conv_view *view, int pixels_in_rows);
 
 /* bias in the compute type, 0 from `count` up to `padded`. */
 void fc_pack_bias(const fc_kernels *kernels, fc_dtype dtype, const void *bias, size_t count, size_t padded, void *dst);

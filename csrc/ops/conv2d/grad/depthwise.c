@@ -9,6 +9,7 @@
 #include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
+#include "ops/conv2d/costs.h"
 #include "ops/conv2d/gather/gather.h"
 #include "ops/conv2d/grad/kernel_grad.h"
 
@@ -126,8 +127,8 @@ static double cycles_of(const fc_layer *layer) {
     const fc_conv_view *v = &layer->view;
     const double lanes = (double)layer->kernels->wgrad_gemm_f32->width /
         (double)layer->kernels->wgrad_gemm_f32->vectors * 4 / (double)fc_dtype_size(v->dtype);
-    return 1.2 * (double)fc_view_pixels(v) * (double)(v->rows.count * (v->cols.count + 1)) *
-        __builtin_ceil((double)v->groups / lanes);
+    return fc_costs_of(layer->kernels)->wgrad_depthwise * (double)fc_view_pixels(v) *
+        (double)(v->rows.count * (v->cols.count + 1)) * __builtin_ceil((double)v->groups / lanes);
 }
 
 static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_plan *plan) {

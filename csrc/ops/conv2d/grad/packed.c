@@ -12,6 +12,7 @@
 #include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
+#include "ops/conv2d/costs.h"
 #include "ops/conv2d/gather/pack.h"
 #include "ops/conv2d/gemm/tile.h"
 #include "ops/conv2d/grad/kernel_grad.h"
@@ -194,15 +195,17 @@ static double inside(const fc_taps *taps, ptrdiff_t size, ptrdiff_t positions) {
  * tap at a time. */
 static double cycles_of(const grad_job *job) {
     const fc_conv_view *v = &job->view;
-    const double a_number = v->src.c_pitch == 1 ? 0.35 : 1.0, a_run = 4, a_tap = 20, step = 1.05;
+    const fc_costs *costs = fc_costs_of(job->kernels);
+    const double a_number = v->src.c_pitch == 1 ? costs->wgrad_packed_copied : costs->wgrad_packed_gathered;
     const double crossing = 1 - inside(&v->rows, v->src.h, v->dst.h) * inside(&v->cols, v->src.w, v->dst.w);
     const double k_panels = (double)fc_parts(job->k, job->k_panel),
                  o_panels = (double)fc_parts(job->outs, job->o_panel);
     const double rows = (double)(job->o_blocks * job->k) + (double)job->outs * (double)job->k_blocks;
     const double taps = crossing * (double)(v->rows.count * v->cols.count * (v->src.c_pitch == 1 ? 1 : v->src.c));
-    const double copies = a_number * rows + (double)job->o_blocks * (a_run * (double)v->rows.count + a_tap * taps);
+    const double copies = a_number * rows +
+        (double)job->o_blocks * (costs->wgrad_packed_run * (double)v->rows.count + costs->wgrad_packed_tap * taps);
     return (double)v->groups * (double)fc_view_pixels(v) *
-        (step * fc_tile_cycles(&job->tile) * k_panels * o_panels + copies);
+        (costs->wgrad_packed_step * fc_tile_cycles(&job->tile) * k_panels * o_panels + copies);
 }
 
 static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_plan *plan) {

@@ -2,6 +2,7 @@
 #include "core/cpu.h"
 #include "core/scratch.h"
 #include "core/size.h"
+#include "ops/conv2d/costs.h"
 #include "ops/conv2d/gather/patch.h"
 #include "ops/conv2d/gemm/tile.h"
 #include "ops/conv2d/grad/wgrad_gemm.h"
@@ -165,15 +166,17 @@ fc_wgrad_gemm_plan fc_wgrad_gemm_plan_of(const fc_layer *layer) {
 
 /* Whole tiles, adding them up after every chunk, and copying what is not read in place for each block. */
 double fc_wgrad_gemm_cost(const fc_layer *layer, const fc_wgrad_gemm_plan *d) {
-    const double step = 1.05, add = 6, call = 60, a_number = layer->view.src.c_pitch == 1 ? 0.25 : 0.6;
+    const fc_costs *costs = fc_costs_of(layer->kernels);
+    const double a_number = layer->view.src.c_pitch == 1 ? costs->wgrad_gemm_copied : costs->wgrad_gemm_gathered;
     const fc_conv_view *v = &layer->view;
     const double pixels = (double)fc_view_pixels(v),
                  run = (double)(d->joined ? fc_wgrad_gemm_run(v, d) : (size_t)v->src.c);
     const double cells = (double)(v->rows.count * d->runs_a_row) * __builtin_ceil(run / (double)d->tile.height) *
         (double)fc_parts((size_t)v->dst.c, d->tile.width);
     const double tiles = cells *
-        (step * pixels / (double)d->fold * tile_cycles(&d->tile) +
-            (double)d->chunks * (call + add * (double)(d->tile.height * d->tile.vectors)));
+        (costs->wgrad_gemm_step * pixels / (double)d->fold * tile_cycles(&d->tile) +
+            (double)d->chunks *
+                (costs->wgrad_gemm_call + costs->wgrad_gemm_sum * (double)(d->tile.height * d->tile.vectors)));
     const double x_copies = d->x_copied ? (double)(v->n * v->src.h * v->src.w) * (double)v->src.c * (double)d->o_blocks
                                         : 0;
     const double dy_copies = d->dy_copied ? pixels * (double)v->dst.c * (double)d->c_blocks : 0;

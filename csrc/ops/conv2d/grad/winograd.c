@@ -4,6 +4,7 @@
 #include "core/cpu.h"
 #include "core/scratch.h"
 #include "core/size.h"
+#include "ops/conv2d/costs.h"
 #include "ops/conv2d/gemm/tile.h"
 #include "ops/conv2d/forward/winograd/patch.h"
 
@@ -20,10 +21,11 @@ static const fc_wgrad_gemm_tile *tiles_of(const fc_layer *layer) {
 static size_t lanes_of(const fc_layer *layer) { return tiles_of(layer)->width / tiles_of(layer)->vectors; }
 
 /* Cycles of a step, adding the tile to memory once a chain included. */
-static double step_cycles(const fc_wgrad_gemm_tile *tile, size_t chain) {
-    const double a_number = 2.5, call = 24;
+static double step_cycles(const fc_costs *costs, const fc_wgrad_gemm_tile *tile, size_t chain) {
     const fc_gemm_tile shape = {.rows = tile->height, .vectors = tile->vectors};
-    return fc_tile_cycles(&shape) + (call + a_number * (double)(tile->height * tile->vectors)) / (double)chain;
+    return fc_tile_cycles(&shape) +
+        (costs->wgrad_winograd_call + costs->wgrad_winograd_sum * (double)(tile->height * tile->vectors)) /
+        (double)chain;
 }
 
 /* The cheapest tiles of so many vectors for `count` rows. */
@@ -33,13 +35,14 @@ static fc_winograd_rows rows_for(const fc_layer *layer, size_t vectors, size_t c
         if (tile->vectors != vectors)
             continue;
         const size_t wholes = count / tile->height, left = count % tile->height;
-        fc_winograd_rows rows = {tile, NULL, count - left, (double)wholes * step_cycles(tile, chain)};
+        fc_winograd_rows rows = {
+            tile, NULL, count - left, (double)wholes * step_cycles(fc_costs_of(layer->kernels), tile, chain)};
         for (const fc_wgrad_gemm_tile *rest = tiles_of(layer); left && rest->height; rest++)
             if (rest->vectors == vectors && rest->height >= left && (!rows.rest || rest->height < rows.rest->height))
                 rows.rest = rest;
         if (rows.rest) {
             rows.padded += rows.rest->height;
-            rows.cycles += step_cycles(rows.rest, chain);
+            rows.cycles += step_cycles(fc_costs_of(layer->kernels), rows.rest, chain);
         }
         if (!best.whole || rows.cycles < best.cycles)
             best = rows;
@@ -115,8 +118,7 @@ static void cut_slices(const fc_layer *layer, fc_winograd_grad_plan *plan) {
  * panels and of dy for each block of rows; moving channels next to each other; the transforms back and adding up.
  */
 static double cycles_of(const fc_layer *layer, const fc_winograd_grad_plan *plan) {
-    const double products = 1.05, moved = 0.6, near = 1.9, far = 4.5, address = 6, back = 12, sum = 6, slice = 50,
-                 setup = 8000;
+    const fc_costs *costs = fc_costs_of(layer->kernels);
     const fc_conv_view *v = &layer->view;
     const double tiles = (double)plan->tiles, elements = (double)plan->elements, n = (double)plan->n,
                  r = (double)plan->set->r, c = (double)plan->c;
@@ -125,21 +127,26 @@ static double cycles_of(const fc_layer *layer, const fc_winograd_grad_plan *plan
     const double block_c = (double)plan->block_rows, block_o = (double)(plan->block_panels * plan->width),
                  chain = (double)plan->chain;
     const double bytes = elements * (double)plan->size * (block_c * block_o + chain * (block_c + block_o));
-    const double past = bytes / (double)fc_caches()->l2 - 1, number = near * n + (past > 0 ? far * past : 0);
+    const double past = bytes / (double)fc_caches()->l2 - 1,
+                 number = costs->wgrad_winograd_near * n + (past > 0 ? costs->wgrad_winograd_far * past : 0);
     double step = 0;
     for (size_t last = 0; last < 2; last++)
         for (size_t tail = 0; tail < 2; tail++)
             step += plan->rows[last][tail].cycles * (last ? 1 : (double)plan->row_blocks - 1) *
                 (tail ? 1 : (double)plan->panels - 1);
-    const double in = elements * (address * (double)plan->row_blocks + number * c_vectors) +
-        (v->src.c_pitch == 1 ? 0 : moved * n * r * c);
-    const double out = elements * (address * (double)plan->panel_blocks + number * vectors) +
-        (v->dst.c_pitch == 1 ? 0 : moved * r * r * (double)plan->outs);
+    const double in = elements * (costs->wgrad_winograd_address * (double)plan->row_blocks + number * c_vectors) +
+        (v->src.c_pitch == 1 ? 0 : costs->wgrad_winograd_moved * n * r * c);
+    const double out = elements * (costs->wgrad_winograd_address * (double)plan->panel_blocks + number * vectors) +
+        (v->dst.c_pitch == 1 ? 0 : costs->wgrad_winograd_moved * r * r * (double)plan->outs);
     const double transforms = in * (double)plan->panel_blocks + out * (double)plan->row_blocks;
     const size_t flushes = plan->slices * fc_parts(plan->slice, plan->flush);
-    const double added = flushes == 1 ? 0 : plan->slices == 1 ? sum : sum + slice;
-    const double flush = c * vectors * (back * elements + added * (double)plan->taps);
-    return (double)v->groups * (tiles * (products * elements * step + transforms) + (double)flushes * flush) + setup;
+    const double added = flushes == 1 ? 0
+        : plan->slices == 1           ? costs->wgrad_winograd_added
+                                      : costs->wgrad_winograd_added + costs->wgrad_winograd_slice;
+    const double flush = c * vectors * (costs->wgrad_winograd_back * elements + added * (double)plan->taps);
+    return (double)v->groups *
+        (tiles * (costs->wgrad_winograd_product * elements * step + transforms) + (double)flushes * flush) +
+        costs->wgrad_winograd_setup;
 }
 
 /* The cheapest blocks and slices. */

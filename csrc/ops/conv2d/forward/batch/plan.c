@@ -2,6 +2,7 @@
 #include "core/cpu.h"
 #include "core/scratch.h"
 #include "core/size.h"
+#include "ops/conv2d/costs.h"
 #include "ops/conv2d/forward/batch/batch.h"
 #include "ops/conv2d/gather/patch.h"
 #include "ops/conv2d/gemm/tile.h"
@@ -83,7 +84,7 @@ static double taps_of(const fc_taps *taps, ptrdiff_t windows, ptrdiff_t pixels, 
 }
 
 double fc_batch_cost(const fc_layer *layer, const fc_batch_plan *d) {
-    const double load = 0.7, store = 0.8, call = 30;
+    const fc_costs *costs = fc_costs_of(layer->kernels);
     const fc_conv_view *v = &layer->view;
     const double lanes = (double)d->tile->lanes,
                  tiles = (double)(d->weights.panels * (size_t)(v->dst.h * d->cols)) / (double)d->tile->pixels;
@@ -93,5 +94,6 @@ double fc_batch_cost(const fc_layer *layer, const fc_batch_plan *d) {
     const double loads = (double)(d->bands * d->in_rows * d->in_cols) * (double)v->src.c,
                  stores = (double)(v->dst.h * v->dst.w) * (double)v->dst.c;
     return (double)(d->lots * v->groups) *
-        (1.05 * steps * tile_cycles(d->tile) + call * tiles + lanes * (load * loads + store * stores));
+        (costs->batch_step * steps * tile_cycles(d->tile) + costs->batch_call * tiles +
+            lanes * (costs->batch_load * loads + costs->batch_store * stores));
 }

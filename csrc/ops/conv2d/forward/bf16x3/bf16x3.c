@@ -353,13 +353,15 @@ static fc_status run(
 
 /* Multiplications of padded tiles, every element of G once through the packer, and stores. */
 static double cycles_of(const fc_layer *layer, const fc_bf16x3_blocking *b) {
+    const fc_costs *costs = fc_costs_of(layer->kernels);
     const fc_conv_view *v = &layer->view;
     const double pixels = (double)fc_round_up((ptrdiff_t)fc_view_pixels(v), FC_BF16X3_PANEL),
                  outs = (double)(b->out_panels * FC_BF16X3_PANEL);
-    const double multiplications = (double)b->padded_k * outs * products(b->planes), copied = 0.05 * (double)b->planes,
-                 split = 0.3 + 0.15 * (double)b->planes;
+    const double multiplications = (double)b->padded_k * outs * products(b->planes),
+                 copied = costs->bf16x3_copied * (double)b->planes,
+                 split = costs->bf16x3_split + costs->bf16x3_plane * (double)b->planes;
     const double each = b->patched ? copied + split * 2 * (double)v->src.c / (double)b->k : split;
-    const double stores = fc_store_cycles(v, b->pixels_in_rows) * (double)v->dst.c;
+    const double stores = fc_store_cycles(costs, v, b->pixels_in_rows) * (double)v->dst.c;
     return (double)v->groups * pixels *
         (multiplications / layer->kernels->bf16x3_gemm.rate + (double)b->k * each + stores);
 }

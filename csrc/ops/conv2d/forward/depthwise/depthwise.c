@@ -9,6 +9,7 @@
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/elementwise/activation.h"
+#include "ops/conv2d/costs.h"
 #include "ops/conv2d/gather/pack.h"
 #include "ops/conv2d/gemm/tile.h"
 
@@ -99,6 +100,7 @@ static double work_of(const fc_conv_view *v) {
 
 /* The vectors of all outputs times their taps, with what it takes to start and store one, and the staging. */
 static double cycles_of(const fc_layer *layer, const way *w) {
+    const fc_costs *costs = fc_costs_of(layer->kernels);
     const fc_conv_view *v = &layer->view;
     const ptrdiff_t lanes = lanes_of(layer), channels = fc_depthwise_channels(v);
     const int is_staged = w != &cells || v->dst.c > 1 || fc_is_half(v->dtype);
@@ -106,12 +108,14 @@ static double cycles_of(const fc_layer *layer, const way *w) {
                                        : channels * fc_ceil_div(v->dst.w, lanes);
     const double vectors = (double)(v->n * v->dst.h) * (double)row,
                  staged = (double)(v->n * v->src.h * v->src.w) * (double)channels;
-    const double rolled = v->rows.count == v->cols.count && (v->cols.count == 3 || v->cols.count == 5) ? 1 : 1.3;
-    const double each = w == &cells && v->dst.c > 1 ? 2.0 / (double)v->dst.c
-        : w == &planes && v->cols.stride > 2        ? 1.5
-        : w == &transposed                          ? 0.5
-                                                    : 4.0 / (double)lanes;
-    return vectors * (rolled * (double)fc_view_k(v) + 3) + (is_staged ? staged * each : 0);
+    const double rolled = v->rows.count == v->cols.count && (v->cols.count == 3 || v->cols.count == 5)
+        ? 1
+        : costs->depthwise_rolled;
+    const double each = w == &cells && v->dst.c > 1 ? costs->depthwise_repeated / (double)v->dst.c
+        : w == &planes && v->cols.stride > 2        ? costs->depthwise_strided
+        : w == &transposed                          ? costs->depthwise_transposed
+                                                    : costs->depthwise_staged / (double)lanes;
+    return vectors * (rolled * (double)fc_view_k(v) + costs->depthwise_vector) + (is_staged ? staged * each : 0);
 }
 
 typedef struct depthwise_plan {

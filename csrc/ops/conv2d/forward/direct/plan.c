@@ -155,17 +155,21 @@ fc_direct_plan fc_direct_cut(const fc_layer *given, fc_direct_form form, fc_laye
 
 /* FMAs on the lanes that are used and idle, pointers, the patch, and stores. */
 double fc_direct_cost(const fc_layer *layer, const fc_direct_plan *d) {
+    const fc_costs *costs = fc_costs_of(layer->kernels);
     const fc_conv_view *v = &layer->view;
     const double pixels = (double)v->groups * (double)fc_view_pixels(v), outs = (double)v->dst.c,
                  lanes = (double)d->weights.width / (double)d->vectors;
-    const double element = d->patched ? v->src.c_pitch == 1 || v->src.c == 1 ? 0.15 : 0.7 : 0;
+    const double element = d->patched
+        ? v->src.c_pitch == 1 || v->src.c == 1 ? costs->direct_copied : costs->direct_gathered
+        : 0;
     const double overlap = (double)patch_elements(v, d->rows, d->cols, d->pixel_pitch) / (double)(d->rows * d->cols);
     const double vectors = __builtin_ceil(outs / lanes),
                  runs = (double)v->rows.count * (double)(d->joined ? 1 : v->cols.count);
-    const double arithmetic = 1.05 * vectors * (double)d->weights.k, each_panel = d->in_place ? 3 : 20;
+    const double arithmetic = costs->direct_step * vectors * (double)d->weights.k,
+                 each_panel = d->in_place ? costs->direct_panel : costs->direct_panel_aside;
     return pixels *
         (arithmetic + runs + each_panel * (double)d->weights.panels + element * overlap * (double)d->chunks +
-            fc_store_cycles(v, 1) * outs);
+            fc_store_cycles(costs, v, 1) * outs);
 }
 
 void fc_direct_keep(const fc_direct_plan *d, fc_layer_plan *plan) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The direct algorithm with the kernel read in place, too: where there are few pixels, packing would cost more than it
  * saves. */
+#include "ops/conv2d/costs.h"
 #include "ops/conv2d/forward/direct/direct.h"
 
 /* Only output channels that fill the vectors of every tile: else the kernel's last row would be read past its end. */
@@ -15,12 +16,11 @@ static int supports(const fc_layer *layer) {
 }
 
 static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_plan *plan) {
-    const double slower = 1.35; /* the kernel's rows lie far apart, in few sets of the caches */
     (void)purpose;
     if (!supports(layer))
         return FC_BAD_ARGUMENT;
     const fc_direct_plan d = fc_direct_cut(layer, FC_DIRECT_UNPACKED, plan);
-    plan->cycles = slower * fc_direct_cost(&plan->layer, &d);
+    plan->cycles = fc_costs_of(layer->kernels)->unpacked_step * fc_direct_cost(&plan->layer, &d);
     fc_direct_keep(&d, plan);
     return FC_OK;
 }

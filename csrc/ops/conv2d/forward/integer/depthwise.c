@@ -7,6 +7,7 @@
 #include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
+#include "ops/conv2d/costs.h"
 
 static int supports(const fc_layer *layer) {
     const fc_conv2d_params *p = &layer->params;
@@ -112,8 +113,10 @@ static void nchw_plane(void *job_, size_t task, size_t worker) {
     finish(job, pixels, y);
 }
 
-static double cycles_of(const fc_conv_view *v) {
-    const double a_multiplication = v->dst.layout == FC_NHWC ? 0.15 : v->cols.stride == 1 ? 0.35 : 1;
+static double cycles_of(const fc_costs *costs, const fc_conv_view *v) {
+    const double a_multiplication = v->dst.layout == FC_NHWC ? costs->integer_depthwise
+        : v->cols.stride == 1                                ? costs->integer_depthwise_planes
+                                                             : costs->integer_depthwise_strided;
     return a_multiplication * fc_view_flops(v) / 2;
 }
 
@@ -124,7 +127,7 @@ static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_
     if (!supports(layer))
         return FC_BAD_ARGUMENT;
     FC_TRY(packed_bytes(layer, &plan->packed_bytes));
-    plan->cycles = cycles_of(v);
+    plan->cycles = cycles_of(fc_costs_of(layer->kernels), v);
     plan->tile_rows = 1;
     plan->tile_cols = 1;
     plan->pixels_in_rows = last;

@@ -13,6 +13,7 @@
 #include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
+#include "ops/conv2d/costs.h"
 
 enum {
     TASKS = 16,        /* aimed at, for balance on many cores */
@@ -347,8 +348,10 @@ static fc_status run(
 }
 
 /* Arithmetic on register tiles, and every staged byte once. */
-static double cycles_of(const fc_conv_view *v, const fc_integer_form *f, const fc_integer_cut *cut) {
-    const double pixels = (double)v->groups * (double)fc_view_pixels(v), staged_byte = v->src.c_pitch == 1 ? 0.05 : 0.3;
+static double cycles_of(
+    const fc_costs *costs, const fc_conv_view *v, const fc_integer_form *f, const fc_integer_cut *cut) {
+    const double pixels = (double)v->groups * (double)fc_view_pixels(v),
+                 staged_byte = v->src.c_pitch == 1 ? costs->integer_staged : costs->integer_staged_across;
     return pixels *
         (f->pixel_cycles +
             staged_byte * (double)cut->chunks * (double)cut->staged_bytes / ((double)cut->rows * (double)cut->cols));
@@ -362,7 +365,7 @@ static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_
     own.cut = fc_integer_cut_layer(layer, f);
     FC_TRY(packed_bytes(layer, f, &plan->packed_bytes));
     plan->form = (fc_packed_form){{f->width, f->panels, f->runs, f->length}};
-    plan->cycles = cycles_of(&layer->view, f, &own.cut);
+    plan->cycles = cycles_of(fc_costs_of(layer->kernels), &layer->view, f, &own.cut);
     plan->tile_rows = f->tiles->height;
     plan->tile_cols = f->width;
     plan->pixels_in_rows = 1;

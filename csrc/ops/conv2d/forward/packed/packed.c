@@ -27,7 +27,7 @@ fc_packed_blocking fc_packed_choose(const fc_kernels *kernels, const fc_conv_vie
                    out_panel = pixels_in_rows ? tile->cols : tile->rows;
             size_t out_panels = (outs + out_panel - 1) / out_panel;
             double cost = (double)out_panels * fc_tile_cycles(tile) / (double)pixel_panel;
-            cost += fc_store_cycles(view, pixels_in_rows) * (double)outs / (double)(k ? k : 1);
+            cost += fc_store_cycles(fc_costs_of(kernels), view, pixels_in_rows) * (double)outs / (double)(k ? k : 1);
             if (best.pixel_panel && cost >= best_cost)
                 continue;
             best_cost = cost;
@@ -250,22 +250,23 @@ fc_status fc_packed_run(const fc_packed_blocking *b, const fc_conv_view *view, c
 
 /* Cycles that the packer takes for an element of G. Rows of pixels are copied, but short ones and borders cost by the
  * piece. */
-static double packing_cycles(const fc_conv_view *v) {
-    const double transposed = 0.8, gathered = 40, copied = 0.25, piece = 20, border = 40;
+static double packing_cycles(const fc_costs *costs, const fc_conv_view *v) {
     if (v->src.w_pitch * v->cols.stride != 1)
-        return v->src.c_pitch == 1 ? transposed : gathered;
+        return v->src.c_pitch == 1 ? costs->packed_transposed : costs->packed_gathered;
     if (v->rows.count * v->cols.count == 1)
-        return copied;
-    return copied + (piece + border * (double)(v->cols.count - 1)) / (double)v->dst.w;
+        return costs->packed_copied;
+    return costs->packed_copied +
+        (costs->packed_piece + costs->packed_border * (double)(v->cols.count - 1)) / (double)v->dst.w;
 }
 
 /* Arithmetic and stores on register tiles, and every element of G through the packer, once a chunk of output channels.
  */
 static double cycles_of(const fc_conv_view *v, const fc_packed_blocking *b, const fc_packed_tasks *t) {
+    const fc_costs *costs = fc_costs_of(b->kernels);
     const double arithmetic = (double)b->out_panels * fc_tile_cycles(&b->tile) / (double)b->pixel_panel;
     return (double)v->groups * (double)fc_view_pixels(v) *
-        ((double)b->k * (1.05 * arithmetic + (double)t->chunks * packing_cycles(v)) +
-            fc_store_cycles(v, b->pixels_in_rows) * (double)v->dst.c);
+        ((double)b->k * (costs->packed_step * arithmetic + (double)t->chunks * packing_cycles(costs, v)) +
+            fc_store_cycles(costs, v, b->pixels_in_rows) * (double)v->dst.c);
 }
 
 typedef struct packed_plan {

@@ -3,6 +3,7 @@
 #include "core/cpu.h"
 #include "core/scratch.h"
 #include "core/size.h"
+#include "ops/conv2d/costs.h"
 #include "ops/conv2d/forward/planar/planar.h"
 
 enum {
@@ -134,29 +135,36 @@ void fc_planar_pack_on_demand(const fc_layer *layer, fc_planar_plan *d) {
 
 /* FMAs and calls on whole vectors of pixels, results straight to y, and the copy into planes unless x is read in place.
  */
-static double flat_cycles(const fc_conv_view *v, const fc_planar_plan *d, double element) {
-    const double call = 25, store = 0.1, outs = (double)v->dst.c,
-                 lanes = (double)d->tile->cols / (double)d->tile->vectors;
+static double flat_cycles(const fc_costs *costs, const fc_conv_view *v, const fc_planar_plan *d, double element) {
+    const double outs = (double)v->dst.c, lanes = (double)d->tile->cols / (double)d->tile->vectors;
     const double blocks = (double)(d->row_blocks * d->col_blocks),
                  pixels = d->in_place ? (double)v->dst.w : blocks * (double)(d->rows * d->cols);
     const double vectors = __builtin_ceil(pixels / lanes),
                  calls = (double)d->weights.panels * vectors / (double)d->tile->vectors;
-    const double each = (double)d->weights.k * tile_cycles(d->tile, (size_t)v->dst.c) + store * lanes * outs;
-    return vectors * each + call * calls + (d->in_place ? 0 : blocks * element * (double)d->planes.elements);
+    const double each = (double)d->weights.k * tile_cycles(d->tile, (size_t)v->dst.c) +
+        costs->planar_store * lanes * outs;
+    return vectors * each + costs->planar_call * calls +
+        (d->in_place ? 0 : blocks * element * (double)d->planes.elements);
 }
 
 /* FMAs, those between rows included, the copy into planes, and the results written and read once more. */
-static double aside_cycles(const fc_conv_view *v, const fc_planar_plan *d, double element) {
+static double aside_cycles(const fc_costs *costs, const fc_conv_view *v, const fc_planar_plan *d, double element) {
     const double run = (double)d->run, lanes = (double)d->tile->cols / (double)d->tile->vectors,
-                 stores = run * (double)v->dst.c * (v->dst.c_pitch == 1 ? 0.7 : 0.25);
-    const double arithmetic = run / lanes * 1.05 * (double)d->weights.k * tile_cycles(d->tile, (size_t)v->dst.c);
+                 stores = run * (double)v->dst.c *
+        (v->dst.c_pitch == 1 ? costs->planar_store_transposed : costs->planar_store_aside);
+    const double arithmetic = run / lanes * costs->planar_step * (double)d->weights.k *
+        tile_cycles(d->tile, (size_t)v->dst.c);
     return (double)(d->row_blocks * d->col_blocks) * (arithmetic + element * (double)d->planes.elements + stores);
 }
 
 double fc_planar_cost(const fc_layer *layer, const fc_planar_plan *d) {
+    const fc_costs *costs = fc_costs_of(layer->kernels);
     const fc_conv_view *v = &layer->view;
     const ptrdiff_t step = v->src.w_pitch * v->cols.stride;
-    const double element = v->src.c > 1 && v->src.c_pitch == 1 ? 0.7 : step == 1 ? 0.2 : step == 2 ? 0.4 : 1.5;
-    const double alone = d->tasks == 1 ? 1.8 : 1; /* a single task leaves every other core idle */
-    return alone * (double)images_of(v) * (d->flat ? flat_cycles : aside_cycles)(v, d, element);
+    const double element = v->src.c > 1 && v->src.c_pitch == 1 ? costs->planar_copied_across
+        : step == 1                                            ? costs->planar_copied
+        : step == 2                                            ? costs->planar_copied_by_2
+                                                               : costs->planar_copied_apart;
+    const double alone = d->tasks == 1 ? costs->planar_alone : 1; /* a single task leaves every other core idle */
+    return alone * (double)images_of(v) * (d->flat ? flat_cycles : aside_cycles)(costs, v, d, element);
 }

@@ -4,6 +4,7 @@
 #include "core/cpu.h"
 #include "core/scratch.h"
 #include "core/size.h"
+#include "ops/conv2d/costs.h"
 #include "ops/conv2d/gemm/igemm.h"
 #include "ops/conv2d/gemm/tile.h"
 
@@ -102,27 +103,30 @@ static int packs_on_demand(const fc_winograd_plan *plan, size_t tiles) {
  */
 static double cycles_of(
     const fc_layer *layer, const fc_winograd_plan *plan, const fc_winograd_cut *cut, int on_demand) {
-    const double products = 1.15, moved = 0.6, setup = 4000, bytes_a_cycle = 8, load = 1.7, store = 1.9, address = 6,
-                 fetch = 0.35, again = 0.03;
+    const fc_costs *costs = fc_costs_of(layer->kernels);
     const fc_conv_view *v = &layer->view;
     const double tiles = (double)cut->tiles, elements = (double)plan->elements, c = (double)plan->c,
                  outs = (double)plan->outs;
     const double lanes = (double)lanes_of(plan->tiles), vectors = (double)plan->padded / lanes, n = (double)plan->n,
                  m = (double)plan->set->m;
     const double u_bytes = (double)group_bytes(plan), r = (double)plan->set->r, size = (double)plan->size;
-    const double reads = !on_demand && u_bytes > (double)fc_caches()->l2 ? (double)cut->blocks * u_bytes / bytes_a_cycle
-                                                                         : 0;
-    double gemm = products * elements * tiles * c * vectors;
+    const double reads = !on_demand && u_bytes > (double)fc_caches()->l2
+        ? (double)cut->blocks * u_bytes / costs->winograd_bytes
+        : 0;
+    double gemm = costs->winograd_product * elements * tiles * c * vectors;
     gemm = gemm > reads ? gemm : reads;
-    const double in = elements * (address + load * n * __builtin_ceil(c / lanes)) +
-        (v->src.c_pitch == 1 ? 0 : moved * n * m * c);
-    const double out = elements * store * m * vectors + (v->dst.c_pitch == 1 ? 0 : moved * m * m * outs);
-    const double own = gemm + tiles * (in + out) + setup;
+    const double in = elements * (costs->winograd_address + costs->winograd_load * n * __builtin_ceil(c / lanes)) +
+        (v->src.c_pitch == 1 ? 0 : costs->winograd_moved * n * m * c);
+    const double out = elements * costs->winograd_store * m * vectors +
+        (v->dst.c_pitch == 1 ? 0 : costs->winograd_moved * m * m * outs);
+    const double own = gemm + tiles * (in + out) + costs->winograd_setup;
     if (!on_demand)
         return (double)v->groups * own;
     const double kernel = (double)cut->blocks * c * vectors *
-        (elements * (1.6 + 0.7 * r) + fetch * r * r * lanes * size);
-    return (double)v->groups * (own + kernel + again * tiles * elements * c * size * (double)cut->chunks);
+        (elements * (costs->winograd_kernel + costs->winograd_kernel_tap * r) +
+            costs->winograd_fetch * r * r * lanes * size);
+    return (double)v->groups *
+        (own + kernel + costs->winograd_again * tiles * elements * c * size * (double)cut->chunks);
 }
 
 typedef struct winograd_plan {
@@ -132,7 +136,6 @@ typedef struct winograd_plan {
 
 static fc_status plan_set(
     const fc_layer *layer, fc_purpose purpose, int set, fc_precision loosest, fc_layer_plan *plan) {
-    const double packed_byte = 0.5;
     winograd_plan own;
     if ((layer->params.dtype != FC_F32 && layer->params.dtype != FC_F64) ||
         !supports(layer, &sets_of(layer)[set], loosest))
@@ -143,7 +146,7 @@ static fc_status plan_set(
     own.cut = fc_winograd_cut_of(&own.shape, &layer->view, 0);
     plan->cycles = cycles_of(layer, &own.shape, &own.cut, 0);
     plan->packed_bytes = own.shape.packed_bytes;
-    plan->packing_cycles = packed_byte * (double)plan->packed_bytes;
+    plan->packing_cycles = fc_costs_of(layer->kernels)->winograd_pack * (double)plan->packed_bytes;
     plan->packs_on_demand = purpose != FC_RUN_PREPARED && packs_on_demand(&own.shape, own.cut.tiles);
     if (plan->packs_on_demand) {
         own.cut = fc_winograd_cut_of(&own.shape, &layer->view, 1);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of a plan cost on an instruction set: named figures, so that one tool fits them for any machine. */
+#ifndef FC_OPS_CONV2D_COSTS_H
+#define FC_OPS_CONV2D_COSTS_H
+
+#include "kernels/types.h"
+
+typedef struct fc_costs {
+#define FC_COST(field, meaning) double field;
+#include "ops/conv2d/costs.inc"
+#undef FC_COST
+} fc_costs;
+
+#define FC_COSTS(word) extern fc_costs fc_costs_##word;
+FC_COSTS(scalar)
+FC_COSTS(sse2)
+FC_COSTS(avx2)
+FC_COSTS(avx512)
+FC_COSTS(amx)
+FC_COSTS(neon)
+#undef FC_COSTS
+
+const fc_costs *fc_costs_of(const fc_kernels *kernels);
+/* How often a figure was set: plans made before do not hold. */
+unsigned fc_costs_version(void);
+
+#endif

@@ -21,38 +21,47 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "networks"))
 from data import DataError, find_data, load
 
 BATCH_SIZE, LEARNING_RATE = 128, 2e-3
+PART = 1000  # images that are varied together
 
 
 def varied(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Images (n, 28, 28, 1) under a random affine map each; lines of a part of them thicker or thinner."""
-    lines = images[..., 0]
-    kind = rng.random(len(images))
-    thick, thin = kind < 0.25, kind > 0.85
-    lines = lines.copy()
-    lines[thick] = np.maximum(lines[thick], np.roll(lines[thick], rng.integers(0, 2) * 2 - 1, 1 + rng.integers(0, 2)))
-    lines[thin] = np.minimum(lines[thin], np.roll(lines[thin], rng.integers(0, 2) * 2 - 1, 1 + rng.integers(0, 2)))
+    parts = (images[begin : begin + PART, ..., 0] for begin in range(0, len(images), PART))
+    return np.concatenate([moved(with_other_lines(part, rng), rng) for part in parts])[..., None]
+
+
+def with_other_lines(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Images of which a quarter has thicker lines, and some have thinner ones."""
+    images, kind = images.copy(), rng.random(len(images))
+    by, axis = rng.choice([-1, 1]), rng.integers(1, 3)
+    for chosen, choose in ((kind < 0.25, np.maximum), (kind > 0.85, np.minimum)):
+        images[chosen] = choose(images[chosen], np.roll(images[chosen], by, axis))
+    return images
+
+
+def moved(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Images turned, slanted, scaled and shifted, each another way; 0 comes in from outside."""
     n = len(images)
-    angle, slant = rng.normal(0, 0.12, n), rng.normal(0, 0.12, n)
-    scale = np.exp(rng.normal(0, 0.08, (2, n)))
-    shift = rng.normal(0, 0.8, (2, n))
-    cos, sin = np.cos(angle), np.sin(angle)
-    y, x = np.meshgrid(np.arange(28) - 13.5, np.arange(28) - 13.5, indexing="ij")
-    u, v = (array.reshape(1, -1) for array in (y, x))
-    rows = (cos[:, None] * u - sin[:, None] * v) * scale[0][:, None] + shift[0][:, None] + 13.5
-    columns = (sin[:, None] * u + (cos + slant)[:, None] * v) * scale[1][:, None] + shift[1][:, None] + 13.5
-    return sampled(lines, rows.astype(np.float32), columns.astype(np.float32))[..., None]
+    angle, slant, down, right = rng.normal(0, [[0.12], [0.12], [0.8], [0.8]], (4, n)).astype(np.float32)[..., None]
+    height, width = np.exp(rng.normal(0, 0.08, (2, n, 1))).astype(np.float32)
+    y, x = (array.reshape(1, -1) for array in np.mgrid[-13.5:14, -13.5:14].astype(np.float32))
+    rows = (np.cos(angle) * y - np.sin(angle) * x) * height + down + 13.5
+    columns = (np.sin(angle) * y + (np.cos(angle) + slant) * x) * width + right + 13.5
+    return sampled(images, rows, columns)
 
 
 def sampled(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Images (n, 28, 28) at places (n, 784), by bilinear interpolation; 0 outside of them."""
     padded = np.pad(images, ((0, 0), (1, 2), (1, 2)))
-    rows, columns = (np.clip(places + 1, 0, 29) for places in (rows, columns))
-    top, left = rows.astype(int), columns.astype(int)
-    down, right = rows - top, columns - left
-    n = np.arange(len(images))[:, None]
-    upper = padded[n, top, left] * (1 - right) + padded[n, top, left + 1] * right
-    lower = padded[n, top + 1, left] * (1 - right) + padded[n, top + 1, left + 1] * right
-    return (upper * (1 - down) + lower * down).reshape(images.shape).astype(np.float32)
+    side = padded.shape[1]
+    rows, columns = (np.clip(places + 1, 0, side - 2) for places in (rows, columns))
+    top, left = rows.astype(np.int32), columns.astype(np.int32)
+    down, right = rows - top.astype(np.float32), columns - left.astype(np.float32)
+    first = np.arange(len(images), dtype=np.int32)[:, None] * side**2 + top * side + left
+    values = padded.ravel()
+    upper = values[first] * (1 - right) + values[first + 1] * right
+    lower = values[first + side] * (1 - right) + values[first + side + 1] * right
+    return (upper * (1 - down) + lower * down).reshape(images.shape)
 
 
 def train(data: dict[str, np.ndarray], epochs: int, seed: int):

@@ -18,6 +18,7 @@ COMMANDS = {
     "bench": "how fast a network is, and where its time goes",
     "convert": "a network as a file of fastconv's own",
     "serve": "a network over HTTP",
+    "demo": "a trained LeNet, and a page to draw digits on",
     "info": "what this build is, and what each instruction set needs",
 }
 

@@ -26,10 +26,13 @@ class Fitted:
         Of the input's shape, with a batch of 1.
     words : list of str
         What was done.
+    pixels : ndarray of uint8, (H, W, C), or None
+        The array as a picture; None of one that was taken as it is.
     """
 
     array: np.ndarray
     words: list[str]
+    pixels: np.ndarray | None = None
 
 
 class Fitter:
@@ -105,7 +108,7 @@ class Fitter:
         if inverted:
             words.append("inverted")
         words.append(f"{pixels.shape[1]}x{pixels.shape[0]}x{pixels.shape[2]} in {self.input.range}")
-        return Fitted(self._laid_out(pixels), words)
+        return Fitted(self._laid_out(pixels), words, np.rint(np.clip(pixels, 0, 255)).astype(np.uint8))
 
     def _ready(self, picture: np.ndarray) -> np.ndarray | None:
         """An array that is the input already."""

@@ -1,10 +1,5 @@
-"""The page at `/`."""
+"""The page at ``/``: draw or drop a picture, and see what the network answers and what its layers give."""
 
-from __future__ import annotations
+from .routes import routes
 
 __all__ = ["routes"]
-
-
-def routes(service) -> list:
-    """The routes of the page."""
-    return []

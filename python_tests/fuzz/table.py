@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import conv2d, conv2d_grads, dense, elementwise, filters, images, pooling, prepared, transpose
+from . import conv2d, conv2d_grads, dense, elementwise, filters, images, network_files, pooling, prepared, transpose
 from .draw import Draw
 
 
@@ -46,6 +46,7 @@ FUNCTIONS = {
     "sharpen": Family(filters.draw_blur, filters.run_sharpen, 1),
     "unsharp_mask": Family(filters.draw_blur, filters.run_unsharp, 1),
     "filter_bank": Family(filters.draw_bank, filters.run_bank, 1),
+    "load": Family(network_files.draw_case, network_files.run, 2),
 }
 
 

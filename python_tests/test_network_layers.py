@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers as L
-from network_models import assert_reads, moved
+from network_models import assert_reads, assert_same, moved, saved
 
 import fastconv
 
@@ -45,6 +45,13 @@ LAYERS = {
     "Conv1DTranspose": (SEQUENCE, lambda: [L.Conv1DTranspose(6, 3, strides=2, padding="same")]),
     "Dense": (IMAGE, lambda: [L.Dense(5, activation="sigmoid"), L.Flatten(), L.Dense(3, use_bias=False)]),
     "EinsumDense": (SEQUENCE, lambda: [L.EinsumDense("abc,cd->abd", output_shape=(None, 5), bias_axes="d")]),
+    "EinsumDense of more axes": (
+        SEQUENCE,
+        lambda: [
+            L.EinsumDense("abc,cde->abde", output_shape=(None, 2, 3), bias_axes="de", activation="relu"),
+            L.EinsumDense("abde,def->abf", output_shape=(None, 4)),
+        ],
+    ),
     "MaxPooling2D": (IMAGE, lambda: [L.MaxPooling2D((3, 2), strides=(1, 2), padding="same"), L.MaxPooling2D()]),
     "AveragePooling2D": (IMAGE, lambda: [L.AveragePooling2D(3, strides=2, padding="same")]),
     "pools 1D": (SEQUENCE, lambda: [L.MaxPooling1D(2, strides=1, padding="same"), L.AveragePooling1D(3)]),
@@ -81,7 +88,20 @@ LAYERS = {
     "UpSampling2D": (IMAGE, lambda: [L.UpSampling2D((2, 3)), L.UpSampling2D(2, interpolation="bilinear")]),
     "UpSampling1D": (SEQUENCE, lambda: [L.UpSampling1D(3)]),
     "Resizing": (IMAGE, lambda: [L.Resizing(13, 7), L.Resizing(5, 20, interpolation="nearest")]),
-    "CenterCrop": (IMAGE, lambda: [L.CenterCrop(5, 6)]),
+    "CenterCrop": (IMAGE, lambda: [L.CenterCrop(5, 6), L.CenterCrop(8, 4)]),
+    "UpSampling2D bicubic": (
+        IMAGE,
+        lambda: [L.UpSampling2D(2, interpolation="bicubic"), L.UpSampling2D(2, interpolation="lanczos3")],
+    ),
+    "Resizing of all kinds": (
+        IMAGE,
+        lambda: [
+            L.Resizing(13, 6, interpolation="bicubic"),
+            L.Resizing(6, 15, interpolation="lanczos5", antialias=True),
+            L.Resizing(8, 5, crop_to_aspect_ratio=True),
+            L.Resizing(7, 9, pad_to_aspect_ratio=True, fill_value=0.5, antialias=True),
+        ],
+    ),
     "only in training": (
         IMAGE,
         lambda: [
@@ -105,6 +125,12 @@ LAYERS = {
             L.GRU(3, use_bias=False),
         ],
     ),
+    "SimpleRNN": (SEQUENCE, lambda: [L.SimpleRNN(5, return_sequences=True, go_backwards=True), L.SimpleRNN(3)]),
+    "RNN of a cell": (SEQUENCE, lambda: [L.RNN(L.LSTMCell(5), return_sequences=True), L.RNN(L.GRUCell(3))]),
+    "Bidirectional of two layers": (
+        SEQUENCE,
+        lambda: [L.Bidirectional(L.LSTM(4), backward_layer=L.LSTM(4, go_backwards=True))],
+    ),
     "Bidirectional": (
         SEQUENCE,
         lambda: [
@@ -127,6 +153,8 @@ ACTIVATIONS = [
     "elu",
     "exponential",
     "gelu",
+    "glu",
+    "hard_shrink",
     "hard_sigmoid",
     "hard_silu",
     "hard_tanh",
@@ -144,7 +172,9 @@ ACTIVATIONS = [
     "softmax",
     "softplus",
     "softsign",
+    "sparse_plus",
     "sparse_sigmoid",
+    "sparsemax",
     "squareplus",
     "tanh",
     "tanh_shrink",
@@ -172,40 +202,140 @@ def test_merges(tmp_path):
     assert_reads(keras.Model([a, b, c], outputs), tmp_path, (".keras", ".h5"))
 
 
+def masked(x):
+    """The inputs with times that a mask leaves out, at the beginning, in the middle and at the end."""
+    for array in x:
+        array[0, -3:], array[1, :2], array[2, 4], array[2, 6] = 0, 0, 0, 0
+    return x
+
+
+@pytest.mark.parametrize("kind", [L.LSTM, L.GRU, L.SimpleRNN])
+@pytest.mark.parametrize("functional", [True, False])
+def test_masks(kind, functional, tmp_path):
+    """A Functional model's file names masks, a Sequential one's does not."""
+    layers = [
+        L.Masking(),
+        kind(4, return_sequences=True),
+        L.Dropout(0.5),
+        L.Bidirectional(kind(3, return_sequences=True)),
+    ]
+    layers += [L.TimeDistributed(L.Dense(4)), kind(3)]
+    if functional:
+        x = y = keras.Input(SEQUENCE)
+        for layer in layers:
+            y = layer(y)
+        masked_input = L.Masking()(x)
+        pooled = L.GlobalAveragePooling1D()(L.Add()([masked_input, L.Masking(0.5)(x)]))
+        model = keras.Model(x, [y, kind(3, return_sequences=True, zero_output_for_mask=True)(masked_input), pooled])
+    else:
+        model = keras.Sequential([keras.Input(SEQUENCE), *layers])
+    assert_reads(moved(model), tmp_path, (".keras", ".h5"), change=masked)
+
+
+@pytest.mark.parametrize("kind", [L.LSTM, L.GRU, L.SimpleRNN])
+def test_states_go_from_layer_to_layer(kind, tmp_path):
+    x = keras.Input(SEQUENCE)
+    y, *states = kind(4, return_state=True)(x)
+    both = L.Bidirectional(kind(3, return_state=True))(x)
+    z = kind(4, return_sequences=True)(x, initial_state=states)
+    model = keras.Model(x, [y, *states, *both, z, L.Bidirectional(kind(3))(x, initial_state=both[1:])])
+    assert_reads(moved(model), tmp_path, (".keras", ".h5"))
+
+
+def test_embedding(tmp_path):
+    x = keras.Input((7,), dtype="int32")
+    y = L.LSTM(4)(L.Embedding(10, 4, mask_zero=True)(x))
+    model = moved(keras.Model(x, [y, L.Conv1D(3, 2)(L.Embedding(10, 5)(x))]))
+    numbers = np.random.default_rng(0).integers(0, 10, (3, 7)).astype(np.int32)
+    numbers[0, 4:] = 0
+    for net in (fastconv.from_keras(model), *(fastconv.load(saved(model, s, tmp_path)) for s in (".keras", ".h5"))):
+        assert_same(model, net, [numbers])
+
+
+def test_all_layers_that_are_not_served_are_listed():
+    x = keras.Input(SEQUENCE)
+    y, state = L.ConvLSTM1D(3, 2, return_state=True, name="one")(L.Reshape((11, 4, 1))(x))[:2]
+    model = keras.Model(x, L.Conv1D(3, 2)(L.Attention(name="two")([y, state])))
+    with pytest.raises(ValueError, match=r"'one' \(ConvLSTM1D\), 'two' \(Attention\)"):
+        fastconv.from_keras(model)
+
+
+UNARY = """
+absolute arccosh arccos arcsinh arcsin arctanh arctan ceil celu cos cosh elu erf erfc exp expm1 floor gelu glu
+hard_shrink hard_sigmoid hard_silu hard_tanh isfinite isinf isnan layer_normalization leaky_relu log log10
+log1p log2 log_sigmoid log_softmax logical_not negative normalize ones_like ravel reciprocal relu relu6 round
+rsqrt selu sigmoid sign silu sin sinh soft_shrink softplus softsign sparse_plus sparse_sigmoid sparsemax sqrt
+square squareplus tan tanh tanh_shrink tril triu trunc zeros_like
+"""
+BINARY = """add divide divide_no_nan equal floor_divide greater greater_equal less less_equal logical_and logical_or
+logical_xor maximum minimum mod multiply not_equal power subtract true_divide"""
+REDUCTIONS = "all amax amin any logsumexp max mean min prod std sum var"
+
+
+def of_arrays(ops, x, y):
+    """Functions of whole arrays, of keras.ops."""
+    taken = ops.argmax(x, axis=-1, keepdims=True)
+    kernel = np.random.default_rng(0).random((3, 3, 4, 5), np.float32)
+    return [
+        *(getattr(ops, name)(x) for name in ("argmax", "argmin")),
+        *ops.split(x, 2, axis=-1),
+        *ops.top_k(x, 2),
+        *ops.moments(x, (1, 2)),
+        ops.average_pool(x, (3, 3), strides=2, padding="same"),
+        ops.batch_normalization(x, np.zeros(4, np.float32), np.ones(4, np.float32), -1),
+        ops.cast(ops.cast(x, "bool"), "float32"),
+        ops.cast(x, "int32"),
+        ops.clip(x, -0.5, 0.5),
+        ops.concatenate([x, y], axis=2),
+        ops.conv(x, kernel, padding="same"),
+        ops.cumsum(x, axis=1),
+        ops.depth_to_space(x, 2),
+        ops.einsum("bhwc,bhwd->bcd", x, y),
+        ops.expand_dims(x, (1, 2)),
+        ops.flip(x, axis=1),
+        ops.full_like(x, 3.0),
+        ops.hstack([x, y]),
+        ops.image.resize(x, (9, 7), interpolation="bicubic"),
+        ops.matmul(x, ops.transpose(y, (0, 1, 3, 2))),
+        ops.max_pool(x, (2, 2)),
+        ops.moveaxis(x, -1, 1),
+        ops.norm(x, axis=-1),
+        ops.one_hot(ops.argmax(x, -1), 4),
+        ops.pad(x, ((0, 0), (1, 2), (0, 1), (0, 0)), "constant", 2.0),
+        ops.pad(x, ((0, 0), (1, 2), (0, 1), (0, 0)), "reflect"),
+        ops.repeat(x, 2, axis=1),
+        ops.reshape(x, (-1, 90, 4)),
+        ops.squeeze(ops.expand_dims(x, 2), 2),
+        ops.stack([x, y], 2),
+        ops.swapaxes(x, 1, 2),
+        ops.take(x, np.array([0, 2]), axis=-1),
+        ops.take_along_axis(x, taken, axis=-1),
+        ops.tile(x, (1, 2, 1, 1)),
+        ops.vstack([x, y]),
+        ops.where(x > 0, x, 0.1),
+        x[:, 1:4],
+        x[:, 2],
+        x[..., 0],
+        x[:, ::-1, :, -1],
+        x[:, None, 1:-1, ..., 1:],
+        x[:, ::2, 1::3],
+        x[..., -1:, :, None],
+        1.0 - x,
+        x * 2.0,
+    ]
+
+
 def test_functions_of_keras_ops(tmp_path):
     ops = keras.ops
     x, y = keras.Input(IMAGE, name="x"), keras.Input(IMAGE, name="y")
-    outputs = [
-        x + y,
-        x * 2.0,
-        1.0 - x,
-        x / (ops.abs(y) + 1),
-        -x,
-        ops.abs(x) ** 0.5,
-        ops.maximum(x, y),
-        ops.exp(x),
-        ops.relu(x),
-        ops.sigmoid(x),
-        ops.silu(x),
-        ops.gelu(x),
-        ops.leaky_relu(x),
-        ops.elu(x),
-        ops.tanh(x),
-        ops.softmax(x, axis=1),
-        ops.mean(x, axis=(1, 2)),
-        ops.sum(x, axis=-1, keepdims=True),
-        ops.max(x, axis=1),
-        ops.clip(x, -0.5, 0.5),
-        ops.reshape(x, (-1, 90, 4)),
-        ops.transpose(x, (0, 3, 1, 2)),
-        ops.expand_dims(x, 1),
-        ops.squeeze(ops.expand_dims(x, 2), 2),
-        ops.concatenate([x, y], axis=2),
-        ops.matmul(x, ops.transpose(y, (0, 1, 3, 2))),
-        ops.square(x),
-        ops.sqrt(ops.abs(x)),
-        ops.minimum(x, 0.1),
+    outputs = [getattr(ops, name)(x) for name in UNARY.split()]
+    outputs += [getattr(ops, name)(x, other) for name in BINARY.split() for other in (y, 2.0)]
+    outputs += [
+        getattr(ops, name)(x, axis=axis, keepdims=bool(axis))
+        for name in REDUCTIONS.split()
+        for axis in (None, -1, (1, 2))
     ]
+    outputs += of_arrays(ops, x, y)
     assert_reads(keras.Model([x, y], outputs), tmp_path, (".keras", ".h5"))
 
 

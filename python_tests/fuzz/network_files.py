@@ -135,7 +135,8 @@ def changed_json(data: bytes, seed: int) -> bytes:
         found = places(value, [])
         (container, key), (other, place) = (found[rng.integers(len(found))] for _ in range(2))
         drawn = rng.integers(len(VALUES) + 15)
-        container[key] = VALUES[drawn] if drawn < len(VALUES) else json.loads(json.dumps(other[place]))
+        # A copy: what is put in may be changed next, and must not hold itself.
+        container[key] = json.loads(json.dumps(VALUES[drawn] if drawn < len(VALUES) else other[place]))
     return json.dumps(value).encode()
 
 

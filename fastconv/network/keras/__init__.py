@@ -6,12 +6,42 @@ of families fill.
 
 from __future__ import annotations
 
-from . import activations, convolutions, core_layers, merges, normalizations, operations, pools, recurrent, reshapes
+from . import (
+    activations,
+    array_operations,
+    convolutions,
+    core_layers,
+    image_operations,
+    masks,
+    merges,
+    normalizations,
+    operations,
+    pools,
+    recurrent,
+    reductions,
+    reshapes,
+    slices,
+)
 from .archive import read_archive
 from .legacy import read_legacy
 from .live import read_live
 from .model import Source, model_graph
 
-FAMILIES = (activations, convolutions, core_layers, merges, normalizations, operations, pools, recurrent, reshapes)
+FAMILIES = (
+    activations,
+    array_operations,
+    convolutions,
+    core_layers,
+    image_operations,
+    masks,
+    merges,
+    normalizations,
+    operations,
+    pools,
+    recurrent,
+    reductions,
+    reshapes,
+    slices,
+)
 
 __all__ = ["FAMILIES", "Source", "model_graph", "read_archive", "read_legacy", "read_live"]

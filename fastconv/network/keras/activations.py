@@ -109,6 +109,19 @@ def _clip(layer, x, low, high):
     return layer.emit("Clip", x, layer.number(low), layer.number(high))
 
 
+def _glu(layer, x):
+    """The first half times the sigmoid of the second."""
+    first, second = layer.emit_several("Split", x, outputs=2, axis=-1, parts=2)
+    return layer.emit("Mul", first, layer.emit("Activation", second, activation=("sigmoid", 0.0)))
+
+
+def _sparse_plus(layer, x):
+    """0 up to -1, x from 1 on, and ``(x + 1)^2 / 4`` between."""
+    square = layer.emit("Square", layer.emit("Mul", layer.emit("Add", x, layer.number(1)), layer.number(0.5)))
+    upper = layer.emit("Where", layer.emit("Less", x, layer.number(1)), square, x)
+    return layer.emit("Where", layer.emit("LessOrEqual", x, layer.number(-1)), layer.number(0), upper)
+
+
 def _sparse_sigmoid(layer, x):
     return _clip(layer, layer.emit("Mul", layer.emit("Add", x, layer.number(1)), layer.number(0.5)), 0, 1)
 
@@ -117,10 +130,14 @@ _COMPOSED = {
     "softmax": lambda layer, x: layer.emit("Softmax", x, axis=-1),
     "log_softmax": lambda layer, x: layer.emit("Log", layer.emit("Softmax", x, axis=-1)),
     "celu": lambda layer, x: layer.emit("Activation", x, activation=("elu", 1.0)),
+    "glu": _glu,
+    "hard_shrink": lambda layer, x: layer.emit("Shrink", x, threshold=0.5, bias=0.0),
     "hard_tanh": lambda layer, x: _clip(layer, x, -1, 1),
     "log_sigmoid": _log_sigmoid,
     "soft_shrink": _soft_shrink,
+    "sparse_plus": _sparse_plus,
     "sparse_sigmoid": _sparse_sigmoid,
+    "sparsemax": lambda layer, x: layer.emit("Sparsemax", x),
     "squareplus": _squareplus,
     "tanh_shrink": _tanh_shrink,
 }

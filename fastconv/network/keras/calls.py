@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import FileError
-from .layer import Symbol
+from .layer import Placeholder, Symbol
 from .nodes import MODELS, Reference, call_of, references, resolve, structure
 
 __all__ = ["Calls", "listed"]
@@ -12,7 +12,7 @@ __all__ = ["Calls", "listed"]
 class Calls:
     """The calls of a Functional model, in an order in which each has its inputs."""
 
-    def __init__(self, layers: list[dict], config: dict, inputs: list[Symbol]):
+    def __init__(self, layers: list[dict], config: dict, inputs: list[Symbol], version: int):
         self._layers = layers
         self._pending = {layer["name"]: [call_of(node) for node in layer["inbound_nodes"]] for layer in layers}
         self._results: dict[str, list] = {layer["name"]: [] for layer in layers}
@@ -20,17 +20,20 @@ class Calls:
         for (_, reference), symbol in zip(structure(config["input_layers"]), inputs, strict=True):
             self._results[reference.layer] = [symbol]
             self._pending[reference.layer] = []
-        self._count_from(layers, config)
+        self._count_from(layers, version)
 
-    def _count_from(self, layers: list[dict], config: dict) -> None:
-        """Calls of inner models count from 1 in some files: the call that made the model was the first."""
+    def _count_from(self, layers: list[dict], version: int) -> None:
+        """Calls of inner models count from 1 in Keras 2's files, and in some others.
+
+        The call that made the model was the first.
+        """
         seen = {layer["name"]: 0 for layer in layers}
         calls = {name: len(pending) for name, pending in self._pending.items()}
         for pending in self._pending.values():
             for reference in references(pending):
                 seen[reference.layer] = max(seen[reference.layer], reference.call)
         self._first |= {
-            layer["name"]: int(seen[layer["name"]] == calls[layer["name"]])
+            layer["name"]: int(version < 3 or seen[layer["name"]] == calls[layer["name"]])
             for layer in layers
             if layer["class_name"] in MODELS
         }
@@ -42,13 +45,13 @@ class Calls:
         index = reference.call - self._first[reference.layer]
         if not 0 <= index < len(results):
             raise LookupError
-        return listed(results[index])[reference.output]
+        return _one(results[index], reference.output)
 
     def output(self, reference: Reference) -> Symbol:
         """The same for an output of the model, where calls of inner Functional models always count from 1."""
         index = reference.call - (1 if reference.layer in self._functional else self._first[reference.layer])
         results = self._results[reference.layer]
-        return listed(results[max(index, 0)])[reference.output]
+        return _one(results[max(index, 0)], reference.output)
 
     def in_order(self, source: str):
         """(layer, arguments, keywords) of each call; `done` is told the result before the next one."""
@@ -78,6 +81,10 @@ class Calls:
 
     def done(self, layer: dict, result) -> None:
         self._results[layer["name"]].append(result)
+
+
+def _one(result, output: int) -> Symbol:
+    return result if isinstance(result, Placeholder) else listed(result)[output]
 
 
 def listed(value) -> list:

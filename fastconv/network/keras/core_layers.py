@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .activations import fused_activation
-from .layer import Unsupported, keras_layer
+from .layer import keras_layer
 
 __all__ = ["dense", "einsum_dense", "nothing"]
 
@@ -17,21 +17,34 @@ def dense(layer, x):
 
 @keras_layer("EinsumDense")
 def einsum_dense(layer, x):
-    """A product over the last axis, which is a dense layer."""
-    equation = str(layer.config.get("equation", "")).replace(" ", "").replace("...", "")
-    operands, _, result = equation.partition("->")
-    left, _, right = operands.partition(",")
-    if (
-        len(right) != 2
-        or left[-1:] != right[0]
-        or result != left[:-1] + right[1]
-        or len(set(left + right[1])) != len(left) + 1
-    ):
-        raise Unsupported(f"EinsumDense of {equation!r}")
+    """A product with a kernel, by a dense layer where it is one."""
+    equation = str(layer.config.get("equation", "")).replace(" ", "")
     biased = layer.config.get("bias_axes") is not None
     kernel, bias = [*layer.arrays(1 + biased), None][:2]
     fused, rest = fused_activation(layer)
-    return rest(layer.emit("Dense", x, kernel, bias, activation=fused))
+    if _is_dense(equation.replace("...", "")):
+        return rest(layer.emit("Dense", x, kernel, bias, activation=fused))
+    y = layer.emit("Einsum", x, kernel, equation=equation)
+    y = y if bias is None else layer.emit("Add", y, bias)
+    return rest(y if fused is None else layer.emit("Activation", y, activation=fused))
+
+
+def _is_dense(equation: str) -> bool:
+    """Whether an equation multiplies the last axis by a matrix.
+
+    Examples
+    --------
+    >>> _is_dense("abc,cd->abd"), _is_dense("abc,cde->abde")
+    (True, False)
+    """
+    operands, _, result = equation.partition("->")
+    left, _, right = operands.partition(",")
+    return (
+        len(right) == 2
+        and left[-1:] == right[0]
+        and result == left[:-1] + right[1]
+        and len(set(left + right[1])) == len(left) + 1
+    )
 
 
 @keras_layer(

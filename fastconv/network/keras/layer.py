@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import FileError
 from ..graph import Graph, Node
 
-__all__ = ["LAYERS", "OPERATIONS", "Layer", "Symbol", "Unsupported", "keras_layer", "keras_operation"]
+__all__ = ["LAYERS", "OPERATIONS", "Layer", "Placeholder", "Symbol", "Unsupported", "keras_layer", "keras_operation"]
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,10 @@ class Symbol:
     """A value of the graph that is built."""
 
     name: str
+
+
+class Placeholder(Symbol):
+    """What stands for the results of a layer that is not served, however many they are."""
 
 
 class Unsupported(Exception):
@@ -40,6 +44,13 @@ class Layer:
         Keras' major version, by which some defaults differ.
     builder : object
         What turns the layers inside this one into nodes.
+
+    Attributes
+    ----------
+    words : dict
+        The keywords of the call.
+    mask : Symbol or None
+        Of bool (batch, time): which times of the input count.
     """
 
     def __init__(
@@ -47,14 +58,23 @@ class Layer:
     ):
         self.graph, self.dtype, self.name, self.kind = graph, dtype, name, kind
         self.config, self.weights, self.version, self.builder = config, weights, version, builder
+        self.words: dict = {}
+        self.mask: Symbol | None = None
 
-    def inner(self, entry: dict, attribute: str, x: Symbol):
+    def inner(self, entry: dict, attribute: str, x: Symbol, **words):
         """What the layer or model that this one wraps gives for x; its weights are those of that attribute."""
-        return self.builder.wrapped(self, entry, attribute, x)
+        return self.builder.wrapped(self, entry, attribute, x, words | {"mask": self.mask})
 
     def part(self, kind: str, config: dict, weights) -> Layer:
         """A part of this layer with a configuration of its own, such as its activation."""
-        return Layer(self.graph, self.dtype, self.name, kind, config, weights, self.version, self.builder)
+        part = Layer(self.graph, self.dtype, self.name, kind, config, weights, self.version, self.builder)
+        part.words, part.mask = self.words, self.mask
+        return part
+
+    def give_mask(self, value: Symbol, mask: Symbol | None) -> None:
+        """Give a value a mask, which the layers that read it get."""
+        if mask is not None:
+            self.builder.masks[value.name] = mask
 
     def emit(self, op: str, *inputs, **attributes) -> Symbol:
         """A node of these inputs: symbols, arrays, numbers, or None for absent ones."""
@@ -62,6 +82,8 @@ class Layer:
 
     def emit_several(self, op: str, *inputs, outputs: int, **attributes) -> list[Symbol]:
         """The same for a node with several outputs."""
+        while inputs and inputs[-1] is None:
+            inputs = inputs[:-1]
         operands = tuple("" if value is None else self.constant(value).name for value in inputs)
         stem = f"{self.name}:{len(self.graph.nodes)}"
         names = tuple(stem if i == 0 else f"{stem}.{i}" for i in range(outputs))

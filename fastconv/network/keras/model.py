@@ -10,11 +10,15 @@ from ..errors import FileError, UnsupportedError
 from ..graph import Graph, Value
 from ..limits import Limits
 from .calls import Calls, listed
-from .layer import LAYERS, OPERATIONS, Layer, Symbol, Unsupported
+from .layer import LAYERS, OPERATIONS, Layer, Placeholder, Symbol, Unsupported
+from .masks import inherited_mask
 from .nodes import MODELS, structure
 
 __all__ = ["Source", "model_graph"]
 
+_WHOLE = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+_OF_TENSORFLOW = ("TFOpLambda", "SlicingOpLambda")  # classes of Keras 2
+_OF_INTEGERS = ("Embedding",)  # layers that read integers as they are
 _MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 
 
@@ -71,7 +75,14 @@ class _Builder:
         self._dtype = np.dtype("float64" if _computes_float64(source.config) else "float32")
         self.graph = Graph([], [])
         self.unsupported: list[tuple[str, str]] = []
+        self.masks: dict[str, Symbol] = {}  # by the names of values
         self._layers = self._depth = 0
+
+    def bounded(self, count: int) -> int:
+        """A number of values that a layer gives, held against the limit."""
+        if not 0 < count <= self._limits.nodes:
+            raise FileError(f"{self._source}: {count} values of one layer; the limit is {self._limits.nodes}")
+        return count
 
     # ------------------------------------------------------------ inputs and outputs
 
@@ -81,7 +92,7 @@ class _Builder:
                 return [self._sequential_input(config, build)]
             held = {layer["config"].get("name", layer.get("name")): layer["config"] for layer in config["layers"]}
             return [
-                Value(reference.layer, _shape(_batch_shape(held[reference.layer])), self._dtype)
+                self._input(reference.layer, _batch_shape(held[reference.layer]), held[reference.layer])
                 for _, reference in structure(config["input_layers"])
             ]
         except _MALFORMED as error:
@@ -94,10 +105,13 @@ class _Builder:
         shape = _batch_shape(first["config"]) or config.get("build_input_shape") or (build or {}).get("input_shape")
         if not shape:
             raise ValueError("the model was never built, its input's shape is not known")
-        named = first["class_name"] == "InputLayer"
-        return Value(
-            str(first["config"]["name"]) if named else f"{first['config']['name']}_input", _shape(shape), self._dtype
-        )
+        named, config = first["class_name"] == "InputLayer", first["config"]
+        return self._input(str(config["name"]) if named else f"{config['name']}_input", shape, config if named else {})
+
+    def _input(self, name: str, shape, config: dict) -> Value:
+        """An input, of integers or bool where its layer says so."""
+        dtype = config.get("dtype")
+        return Value(name, _shape(shape), np.dtype(dtype) if dtype in _WHOLE else self._dtype)
 
     def outputs(self, kind: str, config: dict, symbols: list[Symbol]) -> list[Value]:
         """The outputs, by the names of layers or of a dict."""
@@ -142,7 +156,7 @@ class _Builder:
 
     def _functional(self, config, layers, weights, inputs, prefix, depth) -> list[Symbol]:
         try:
-            calls = Calls(layers, config, inputs)
+            calls = Calls(layers, config, inputs, self._version)
             for layer, arguments, words in calls.in_order(self._source):
                 calls.done(layer, self._call(layer, weights.get(layer["name"]), arguments, words, prefix, depth))
             return [calls.output(reference) for _, reference in structure(config["output_layers"])]
@@ -170,13 +184,13 @@ class _Builder:
             self.graph.layers[name] = result.name
         return result
 
-    def wrapped(self, layer: Layer, entry: dict, attribute: str, x: Symbol):
+    def wrapped(self, layer: Layer, entry: dict, attribute: str, x: Symbol, words: dict):
         """What the layer inside a layer gives for x."""
         entry = _entry(entry)
         weights = layer.weights.child(attribute, entry["config"].get("name", entry["name"]))
         self._depth += 1
         try:
-            return self._call(entry, weights, [x], {}, f"{layer.name}/", self._depth)
+            return self._call(entry, weights, [x], words, f"{layer.name}/", self._depth)
         finally:
             self._depth -= 1
 
@@ -185,12 +199,12 @@ class _Builder:
         layer = Layer(self.graph, self._dtype, name, kind, entry["config"], weights, self._version, self)
         try:
             if _is_operation(entry):
-                return _operation(layer, entry, arguments, words)
+                if _is_custom(entry):
+                    raise Unsupported("")
+                return _operation(layer, self._as_floats(layer, arguments), self._as_floats(layer, words))
             if kind not in LAYERS or _is_custom(entry):
                 raise Unsupported("")
-            if any(True for word in ("mask", "initial_state") if isinstance(words.get(word), (Symbol, list))):
-                raise Unsupported("called with a mask or state")
-            return LAYERS[kind](layer, arguments[0])
+            return self._served(layer, arguments[0], words)
         except Unsupported as reason:
             self.unsupported.append((name, f"{kind}: {reason}" if str(reason) else kind))
             return _placeholder(arguments)
@@ -199,13 +213,37 @@ class _Builder:
         except _MALFORMED as error:
             raise FileError(f"{self._source}: layer {name!r} ({kind}) is malformed: {error!r}") from None
 
+    def _served(self, layer: Layer, x, words: dict):
+        """What a layer that is served gives, with its mask."""
+        masks = [self.masks.get(symbol.name) for symbol in _flat(x)]
+        if any(True for _ in _flat(words.get("mask"))):
+            masks = list(words["mask"]) if isinstance(words["mask"], (list, tuple)) else [words["mask"]]
+        layer.words, layer.mask = words, masks[0] if masks else None
+        if layer.kind not in _OF_INTEGERS:
+            x = self._as_floats(layer, x)
+        result = LAYERS[layer.kind](layer, x)
+        if isinstance(result, Symbol) and result.name not in self.masks:
+            layer.give_mask(result, inherited_mask(layer, masks))
+        return result
 
-def _operation(layer: Layer, entry: dict, arguments: list, words: dict):
+    def _as_floats(self, layer: Layer, value):
+        """Arguments with the network's inputs of integers in what it computes in."""
+        if isinstance(value, Symbol):
+            whole = any(given.name == value.name and given.dtype.name in _WHOLE for given in self.graph.inputs)
+            return layer.emit("Cast", value, dtype=layer.dtype.name) if whole else value
+        if isinstance(value, dict):
+            return {name: self._as_floats(layer, item) for name, item in value.items()}
+        return (
+            type(value)(self._as_floats(layer, item) for item in value) if isinstance(value, (list, tuple)) else value
+        )
+
+
+def _operation(layer: Layer, arguments: list, words: dict):
     """A function of ``keras.ops``, of Keras 3 or as Keras 2 wraps one of TensorFlow's."""
     kind = layer.kind
-    if kind == "TFOpLambda":
+    if kind in _OF_TENSORFLOW:
         kind = layer.kind = str(layer.config.get("function", kind))
-        if isinstance(arguments[0], list) and kind not in ("concat", "stack"):
+        if arguments and isinstance(arguments[0], list) and kind not in ("concat", "stack", "math.add_n"):
             arguments = [*arguments[0], *arguments[1:]]
     if kind not in OPERATIONS:
         raise Unsupported("")
@@ -214,8 +252,10 @@ def _operation(layer: Layer, entry: dict, arguments: list, words: dict):
 
 def _is_operation(entry: dict) -> bool:
     kind, module = entry["class_name"], entry.get("module")
+    if kind in _OF_TENSORFLOW:
+        return True
     if module is None:  # a legacy file names no module, but every layer's configuration says whether it is trained
-        return kind in ("TFOpLambda", "SlicingOpLambda") or (kind in OPERATIONS and "trainable" not in entry["config"])
+        return kind in OPERATIONS and "trainable" not in entry["config"]
     return module.startswith(("keras.src.ops", "keras.ops"))
 
 
@@ -255,9 +295,9 @@ def _flat(value) -> list[Symbol]:
     return [symbol for item in items for symbol in _flat(item)]
 
 
-def _placeholder(arguments: list) -> Symbol:
+def _placeholder(arguments: list) -> Placeholder:
     """What stands for the result of a layer that is not served, so that the rest is looked at too."""
-    return next(iter(_flat(arguments)), Symbol(""))
+    return Placeholder(next(iter(_flat(arguments)), Symbol("")).name)
 
 
 def _computes_float64(config) -> bool:

@@ -36,15 +36,26 @@ def call_of(node) -> tuple[list, dict]:
     """(arguments, keywords) of a call, with a `Reference` for each tensor."""
     if isinstance(node, dict):
         return list(_decoded(node["args"])), dict(_decoded(node["kwargs"]))
-    if _is_reference(node):  # one input, not in a list
+    if node and isinstance(node[0], str):  # one input, not in a list
         node = [node]
     inputs, keywords = [], {}
     for item in node:
         name, call, output, *rest = item
         keywords |= rest[0] if rest else {}
         inputs.append(output if name == "_CONSTANT_VALUE" else Reference(name, int(call), int(output)))
-    words = {name: Reference(*value[:3]) if _is_reference(value) else value for name, value in keywords.items()}
+    words = {name: _references_in(value) for name, value in keywords.items()}
     return [inputs[0] if len(inputs) == 1 else inputs], words
+
+
+def _references_in(value):
+    """A keyword of a legacy file with a `Reference` for each tensor."""
+    if _is_reference(value):
+        return Reference(*value[:3])
+    if isinstance(value, list):
+        return [_references_in(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _references_in(item) for name, item in value.items()}
+    return value
 
 
 def _decoded(value):

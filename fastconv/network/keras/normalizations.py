@@ -36,9 +36,8 @@ def _affine(layer, more: int = 0):
 
 @keras_layer("BatchNormalization", "SyncBatchNormalization")
 def batch_normalization(layer, x):
-    if layer.config.get("renorm"):
-        raise Unsupported("renorm")
-    gamma, beta, mean, variance = _affine(layer, 2)
+    # With renorm, a layer of Keras 2 also has statistics that only training reads.
+    gamma, beta, mean, variance, *_ = _affine(layer, 5 if layer.config.get("renorm") else 2)
     return layer.emit(
         "BatchNormalization",
         x,

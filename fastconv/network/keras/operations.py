@@ -1,194 +1,276 @@
-"""Functions of ``keras.ops`` in a Functional model, and TensorFlow's as Keras 2 wraps them."""
+"""Functions of single numbers in a Functional model: of ``keras.ops``, and TensorFlow's as Keras 2 wraps them."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
 from .activations import activate, rectify
 from .layer import Symbol, Unsupported, keras_operation
 
-__all__ = ["binary", "reduction", "unary"]
+__all__ = ["as_axes", "binary", "given", "operand", "unary"]
 
 _BINARY = {
-    "Add": "Add",
-    "Subtract": "Sub",
-    "Multiply": "Mul",
-    "Divide": "Div",
-    "TrueDivide": "Div",
-    "Power": "Pow",
-    "Maximum": "Max",
-    "Minimum": "Min",
+    "Add": ("Add", "__operators__.add", "math.add"),
+    "Sub": ("Subtract", "__operators__.subtract", "math.subtract"),
+    "Mul": ("Multiply", "__operators__.multiply", "math.multiply"),
+    "Div": ("Divide", "TrueDivide", "__operators__.truediv", "math.divide", "math.truediv", "realdiv"),
+    "Pow": ("Power", "__operators__.pow", "math.pow"),
+    "Max": ("Maximum", "math.maximum"),
+    "Min": ("Minimum", "math.minimum"),
+    "Mod": ("Mod", "math.mod", "math.floormod"),
+    "Equal": ("Equal", "math.equal", "__operators__.eq"),
+    "Greater": ("Greater", "math.greater", "__operators__.gt"),
+    "GreaterOrEqual": ("GreaterEqual", "math.greater_equal", "__operators__.ge"),
+    "Less": ("Less", "math.less", "__operators__.lt"),
+    "LessOrEqual": ("LessEqual", "math.less_equal", "__operators__.le"),
 }
-_TENSORFLOW_BINARY = {
-    "__operators__.add": "Add",
-    "math.add": "Add",
-    "math.subtract": "Sub",
-    "math.multiply": "Mul",
-    "math.divide": "Div",
-    "math.truediv": "Div",
-    "math.maximum": "Max",
-    "math.minimum": "Min",
-    "math.pow": "Pow",
+_LOGIC = {
+    "And": ("LogicalAnd", "math.logical_and", "__operators__.and"),
+    "Or": ("LogicalOr", "math.logical_or", "__operators__.or"),
+    "Xor": ("LogicalXor", "math.logical_xor"),
+    "Not": ("LogicalNot", "math.logical_not"),
 }
 _UNARY = {
-    "Negative": "Neg",
-    "Absolute": "Abs",
-    "Abs": "Abs",
-    "Sqrt": "Sqrt",
-    "Log": "Log",
-    "Floor": "Floor",
-    "Ceil": "Ceil",
-    "Square": "Square",
-    "Sign": "Sign",
-    "Reciprocal": "Reciprocal",
-}
-_TENSORFLOW_UNARY = {
-    "math.negative": "Neg",
-    "math.abs": "Abs",
-    "math.sqrt": "Sqrt",
-    "math.log": "Log",
-    "math.square": "Square",
-    "math.reciprocal": "Reciprocal",
-}
-_REDUCTIONS = {
-    "Mean": "ReduceMean",
-    "Sum": "ReduceSum",
-    "Max": "ReduceMax",
-    "Min": "ReduceMin",
-    "Amax": "ReduceMax",
-    "Amin": "ReduceMin",
-    "Prod": "ReduceProd",
-}
-_TENSORFLOW_REDUCTIONS = {
-    "math.reduce_mean": "ReduceMean",
-    "math.reduce_sum": "ReduceSum",
-    "math.reduce_max": "ReduceMax",
-    "math.reduce_min": "ReduceMin",
+    "Neg": ("Negative", "math.negative", "__operators__.neg"),
+    "Abs": ("Absolute", "Abs", "Fabs", "math.abs", "__operators__.abs"),
+    "Sqrt": ("Sqrt", "math.sqrt"),
+    "Log": ("Log", "math.log"),
+    "Log1p": ("Log1p", "math.log1p"),
+    "Expm1": ("Expm1", "math.expm1"),
+    "Trunc": ("Trunc",),
+    "Floor": ("Floor", "math.floor"),
+    "Ceil": ("Ceil", "math.ceil"),
+    "Square": ("Square", "math.square"),
+    "Sign": ("Sign", "math.sign"),
+    "Reciprocal": ("Reciprocal", "math.reciprocal"),
+    "Erf": ("Erf", "math.erf"),
+    "Sin": ("Sin", "math.sin"),
+    "Cos": ("Cos", "math.cos"),
+    "Tan": ("Tan", "math.tan"),
+    "Asin": ("Arcsin", "math.asin"),
+    "Acos": ("Arccos", "math.acos"),
+    "Atan": ("Arctan", "math.atan"),
+    "Sinh": ("Sinh", "math.sinh"),
+    "Cosh": ("Cosh", "math.cosh"),
+    "Asinh": ("Arcsinh", "math.asinh"),
+    "Acosh": ("Arccosh", "math.acosh"),
+    "Atanh": ("Arctanh", "math.atanh"),
+    "IsNaN": ("Isnan", "math.is_nan"),
 }
 _ACTIVATIONS = {
-    "Relu": "relu",
-    "Relu6": "relu6",
-    "Sigmoid": "sigmoid",
-    "Tanh": "tanh",
-    "Silu": "silu",
-    "Selu": "selu",
-    "Softplus": "softplus",
-    "Softsign": "softsign",
-    "HardSigmoid": "hard_sigmoid",
-    "HardSilu": "hard_silu",
-    "LogSigmoid": "log_sigmoid",
-    "Exp": "exponential",
-    "HardTanh": "hard_tanh",
-    "SoftShrink": "soft_shrink",
-    "TanhShrink": "tanh_shrink",
-    "SparseSigmoid": "sparse_sigmoid",
-    "Squareplus": "squareplus",
-    "nn.relu6": "relu6",
-    "math.tanh": "tanh",
-    "math.sigmoid": "sigmoid",
-    "nn.silu": "silu",
-    "math.exp": "exponential",
-    "math.softplus": "softplus",
+    "relu6": ("Relu6", "nn.relu6"),
+    "sigmoid": ("Sigmoid", "math.sigmoid", "nn.sigmoid"),
+    "tanh": ("Tanh", "math.tanh", "nn.tanh"),
+    "silu": ("Silu", "nn.silu", "nn.swish"),
+    "selu": ("Selu", "nn.selu"),
+    "softplus": ("Softplus", "math.softplus", "nn.softplus"),
+    "softsign": ("Softsign", "math.softsign", "nn.softsign"),
+    "hard_sigmoid": ("HardSigmoid",),
+    "hard_silu": ("HardSilu",),
+    "log_sigmoid": ("LogSigmoid", "math.log_sigmoid"),
+    "exponential": ("Exp", "math.exp"),
+    "hard_tanh": ("HardTanh",),
+    "tanh_shrink": ("TanhShrink",),
+    "sparse_sigmoid": ("SparseSigmoid",),
+    "sparse_plus": ("SparsePlus",),
 }
 
 
-def _operand(layer, value):
+def by_kind(table: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    """The operator of each spelling."""
+    return {kind: op for op, kinds in table.items() for kind in kinds}
+
+
+def operand(layer, value):
     """A symbol, or a constant in what the network computes in."""
     return value if isinstance(value, Symbol) else layer.number(value)
 
 
-@keras_operation(*_BINARY, *_TENSORFLOW_BINARY)
+def given(layer, *values, word: str, default=None):
+    """The first of an argument's spellings that the call has, else what the configuration has."""
+    found = next((value for value in values if value is not None), None)
+    return layer.config.get(word, default) if found is None else found
+
+
+def as_axes(axis) -> np.ndarray | None:
+    """An axis or several as an array; None for all."""
+    return None if axis is None else np.atleast_1d(np.asarray(axis, np.int64))
+
+
+_BINARY_OPS = by_kind(_BINARY)
+
+
+@keras_operation(*_BINARY_OPS)
 def binary(layer, x1, x2=None, y=None, name=None):
-    other = y if x2 is None else x2
-    return layer.emit((_BINARY | _TENSORFLOW_BINARY)[layer.kind], _operand(layer, x1), _operand(layer, other))
+    return layer.emit(_BINARY_OPS[layer.kind], operand(layer, x1), operand(layer, y if x2 is None else x2))
 
 
-@keras_operation(*_UNARY, *_TENSORFLOW_UNARY)
+@keras_operation("NotEqual", "math.not_equal", "__operators__.ne")
+def not_equal(layer, x1, x2=None, y=None, name=None):
+    return layer.emit("Not", layer.emit("Equal", operand(layer, x1), operand(layer, y if x2 is None else x2)))
+
+
+@keras_operation("FloorDivide", "math.floordiv", "__operators__.floordiv")
+def floor_divide(layer, x1, x2=None, y=None, name=None):
+    return layer.emit("Floor", layer.emit("Div", operand(layer, x1), operand(layer, y if x2 is None else x2)))
+
+
+@keras_operation("DivideNoNan", "math.divide_no_nan")
+def divide_no_nan(layer, x1, x2=None, y=None, name=None):
+    a, b, zero = operand(layer, x1), operand(layer, y if x2 is None else x2), layer.number(0)
+    return layer.emit("Where", layer.emit("Equal", b, zero), zero, layer.emit("Div", a, b))
+
+
+@keras_operation("math.squared_difference")
+def squared_difference(layer, x, y, name=None):
+    return layer.emit("Square", layer.emit("Sub", operand(layer, x), operand(layer, y)))
+
+
+_LOGIC_OPS = by_kind(_LOGIC)
+
+
+@keras_operation(*_LOGIC_OPS)
+def logic(layer, x1, x2=None, x=None, y=None, name=None):
+    operands = [value for value in (x1, x2, x, y) if value is not None]
+    return layer.emit(_LOGIC_OPS[layer.kind], *operands)
+
+
+_UNARY_OPS = by_kind(_UNARY)
+
+
+@keras_operation(*_UNARY_OPS)
 def unary(layer, x, name=None):
-    return layer.emit((_UNARY | _TENSORFLOW_UNARY)[layer.kind], x)
+    return layer.emit(_UNARY_OPS[layer.kind], x)
 
 
-@keras_operation(*_REDUCTIONS, *_TENSORFLOW_REDUCTIONS)
-def reduction(layer, x, axis=None, keepdims=None, name=None):
-    axis = layer.config.get("axis") if axis is None else axis
-    keepdims = layer.config.get("keepdims", False) if keepdims is None else keepdims
-    axes = None if axis is None else np.atleast_1d(np.asarray(axis, np.int64))
-    return layer.emit((_REDUCTIONS | _TENSORFLOW_REDUCTIONS)[layer.kind], x, axes, keepdims=bool(keepdims))
+@keras_operation("Round", "math.round")
+def round_(layer, x, name=None):
+    if layer.config.get("decimals"):
+        raise Unsupported("decimals")
+    return layer.emit("Round", x)
 
 
-@keras_operation(*_ACTIVATIONS)
-def activation(layer, x, name=None):
-    return activate(layer, x, _ACTIVATIONS[layer.kind])
+@keras_operation("Rsqrt", "math.rsqrt")
+def rsqrt(layer, x, name=None):
+    return layer.emit("Reciprocal", layer.emit("Sqrt", x))
 
 
-@keras_operation("nn.relu")
+_LOGARITHMS = {"Log2": math.log(2), "Log10": math.log(10)}
+
+
+@keras_operation(*_LOGARITHMS)
+def logarithm(layer, x):
+    return layer.emit("Div", layer.emit("Log", x), layer.number(_LOGARITHMS[layer.kind]))
+
+
+@keras_operation("Erfc")
+def erfc(layer, x):
+    return layer.emit("Sub", layer.number(1), layer.emit("Erf", x))
+
+
+@keras_operation("Isinf", "math.is_inf")
+def is_inf(layer, x, name=None):
+    return layer.emit("IsInf", x, negative=True, positive=True)
+
+
+@keras_operation("Isfinite", "math.is_finite")
+def is_finite(layer, x, name=None):
+    # What is not finite is no number when it is taken from itself.
+    return layer.emit("Not", layer.emit("IsNaN", layer.emit("Sub", x, x)))
+
+
+@keras_operation("Where", "where")
+def where(layer, condition, x1=None, x2=None, x=None, y=None, name=None):
+    a, b = x if x1 is None else x1, y if x2 is None else x2
+    if a is None or b is None:
+        raise Unsupported("places where a condition holds")
+    condition = layer.emit("Cast", condition, dtype="bool") if isinstance(condition, Symbol) else np.asarray(condition)
+    return layer.emit("Where", condition, operand(layer, a), operand(layer, b))
+
+
+_ACTIVATION_NAMES = by_kind(_ACTIVATIONS)
+
+
+@keras_operation(*_ACTIVATION_NAMES)
+def activation(layer, x=None, name=None, features=None, beta=1.0):
+    if beta != 1.0:
+        raise Unsupported("beta")
+    return activate(layer, features if x is None else x, _ACTIVATION_NAMES[layer.kind])
+
+
+@keras_operation("Relu", "nn.relu")
 def relu(layer, x, alpha=0.0, max_value=None, threshold=0.0, name=None):
     return rectify(layer, x, float(alpha or 0), None if max_value is None else float(max_value), float(threshold or 0))
 
 
-@keras_operation("Gelu")
-def gelu(layer, x):
-    name = "gelu_tanh" if layer.config.get("approximate", True) else "gelu"
-    return layer.emit("Activation", x, activation=(name, 0.0))
+@keras_operation("Gelu", "nn.gelu")
+def gelu(layer, x, approximate=None, name=None):
+    # Keras' default is True, TensorFlow's False.
+    default = layer.kind == "Gelu"
+    exact = not given(layer, approximate, word="approximate", default=default)
+    return layer.emit("Activation", x, activation=("gelu" if exact else "gelu_tanh", 0.0))
 
 
-@keras_operation("LeakyRelu", "Elu", "Celu")
-def parametric(layer, x):
-    if layer.kind == "Celu" and layer.config.get("alpha", 1.0) != 1:
-        raise Unsupported("alpha")
-    if layer.kind == "LeakyRelu":
-        return layer.emit("Activation", x, activation=("leaky_relu", float(layer.config.get("negative_slope", 0.2))))
-    return layer.emit("Activation", x, activation=("elu", float(layer.config.get("alpha", 1.0))))
+@keras_operation("LeakyRelu", "Elu", "nn.leaky_relu", "nn.elu")
+def parametric(layer, x, alpha=None, name=None):
+    if layer.kind.lower().endswith("leakyrelu") or layer.kind == "nn.leaky_relu":
+        slope = given(layer, alpha, word="negative_slope", default=0.2)
+        return layer.emit("Activation", x, activation=("leaky_relu", float(slope)))
+    return layer.emit("Activation", x, activation=("elu", float(given(layer, alpha, word="alpha", default=1.0))))
 
 
-@keras_operation("Softmax", "LogSoftmax", "nn.softmax")
-def softmax(layer, x, axis=None, name=None):
-    axis = layer.config.get("axis", -1) if axis is None else axis
-    y = layer.emit("Softmax", x, axis=tuple(axis) if isinstance(axis, list) else axis)
-    return layer.emit("Log", y) if layer.kind == "LogSoftmax" else y
+@keras_operation("Celu")
+def celu(layer, x):
+    return layer.emit("Celu", x, alpha=float(layer.config.get("alpha", 1.0)))
+
+
+@keras_operation("HardShrink")
+def hard_shrink(layer, x):
+    return layer.emit("Shrink", x, threshold=float(layer.config.get("threshold", 0.5)), bias=0.0)
+
+
+@keras_operation("SoftShrink")
+def soft_shrink(layer, x):
+    threshold = float(layer.config.get("threshold", 0.5))
+    return layer.emit("Shrink", x, threshold=threshold, bias=threshold)
+
+
+@keras_operation("Threshold")
+def threshold(layer, x):
+    over = layer.emit("Greater", x, layer.number(layer.config["threshold"]))
+    return layer.emit("Where", over, x, layer.number(layer.config["default_value"]))
+
+
+@keras_operation("Squareplus")
+def squareplus(layer, x):
+    if layer.config.get("b", 4) == 4:
+        return activate(layer, x, "squareplus")
+    root = layer.emit("Sqrt", layer.emit("Add", layer.emit("Square", x), layer.number(layer.config["b"])))
+    return layer.emit("Mul", layer.emit("Add", x, root), layer.number(0.5))
 
 
 @keras_operation("Clip", "clip_by_value")
-def clip(layer, x, x_min=None, x_max=None, clip_value_min=None, clip_value_max=None, name=None):
-    low = next((v for v in (x_min, clip_value_min, layer.config.get("x_min")) if v is not None), None)
-    high = next((v for v in (x_max, clip_value_max, layer.config.get("x_max")) if v is not None), None)
-    return layer.emit("Clip", x, layer.number(low), layer.number(high))
+def clip(layer, x=None, x_min=None, x_max=None, clip_value_min=None, clip_value_max=None, name=None, t=None):
+    low = given(layer, x_min, clip_value_min, word="x_min")
+    high = given(layer, x_max, clip_value_max, word="x_max")
+    return layer.emit("Clip", t if x is None else x, operand(layer, low), operand(layer, high))
 
 
-@keras_operation("Reshape", "reshape")
-def reshape(layer, x, newshape=None, shape=None, name=None):
-    sizes = next(v for v in (newshape, shape, layer.config.get("newshape"), layer.config.get("shape")) if v is not None)
-    return layer.emit("Reshape", x, [-1 if size is None else int(size) for size in sizes], allowzero=True)
+@keras_operation("Identity", "identity", "StopGradient", "stop_gradient", "Copy")
+def identity(layer, x=None, variable=None, input=None, name=None):
+    found = next((value for value in (x, variable, input) if isinstance(value, Symbol)), None)
+    if found is None:
+        raise Unsupported("no tensor")
+    return found
 
 
-@keras_operation("Transpose", "transpose", "compat.v1.transpose")
-def transpose(layer, x, axes=None, perm=None, name=None):
-    order = next((v for v in (axes, perm, layer.config.get("axes")) if v is not None), None)
-    return layer.emit("Transpose", x, perm=None if order is None else tuple(int(axis) for axis in order))
-
-
-@keras_operation("ExpandDims", "expand_dims", "Squeeze", "squeeze")
-def axes(layer, x, axis=None, name=None):
-    axis = layer.config.get("axis") if axis is None else axis
-    op = "Squeeze" if layer.kind.lower() == "squeeze" else "Unsqueeze"
-    return layer.emit(op, x, None if axis is None else np.atleast_1d(np.asarray(axis, np.int64)))
-
-
-@keras_operation("Concatenate", "concat")
-def concatenate(layer, xs=None, axis=None, values=None, name=None):
-    xs = values if xs is None else xs
-    axis = layer.config.get("axis", -1) if axis is None else axis
-    return layer.emit("Concat", *(_operand(layer, x) for x in xs), axis=int(axis))
-
-
-@keras_operation("Matmul", "linalg.matmul")
-def matmul(layer, x1, x2=None, b=None, name=None):
-    return layer.emit("MatMul", _operand(layer, x1), _operand(layer, b if x2 is None else x2))
-
-
-@keras_operation("Identity", "identity", "StopGradient", "stop_gradient", "Cast", "cast")
-def identity(layer, x, dtype=None, name=None):
-    wanted = str(dtype or layer.config.get("dtype") or layer.dtype)
-    if wanted not in ("float16", "bfloat16", "float32", "float64"):
+@keras_operation("Cast", "cast", "SaturateCast")
+def cast(layer, x, dtype=None, name=None):
+    wanted = str(given(layer, dtype, word="dtype", default=layer.dtype))
+    if wanted in ("float16", "bfloat16", "float32", "float64"):
+        return layer.emit("Cast", x, dtype=layer.dtype.name)
+    if wanted not in ("bool", "int32", "int64", "uint8"):
         raise Unsupported(f"a cast to {wanted}")
-    return x
+    return layer.emit("Cast", x, dtype=wanted)

@@ -50,6 +50,18 @@ def pool(layer, x):
 )
 def global_pool(layer, x):
     first = 1 if layer.data_format == "channels_last" else 2
+    if layer.mask is not None and layer.kind in ("GlobalAveragePooling1D", "GlobalAvgPool1D"):
+        return _masked_mean(layer, x, first)
     axes = list(range(first, first + (1 if layer.kind.endswith("1D") else 2)))
     op = "ReduceMax" if "Max" in layer.kind else "ReduceMean"
     return layer.emit(op, x, axes, keepdims=bool(layer.config.get("keepdims", False)))
+
+
+def _masked_mean(layer, x, time: int):
+    """The mean over the times that count."""
+    counts = layer.emit("Cast", layer.emit("Unsqueeze", layer.mask, [3 - time]), dtype=layer.dtype.name)
+    keepdims = bool(layer.config.get("keepdims", False))
+    total, count = (
+        layer.emit("ReduceSum", value, [time], keepdims=keepdims) for value in (layer.emit("Mul", x, counts), counts)
+    )
+    return layer.emit("Div", total, count)

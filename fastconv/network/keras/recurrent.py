@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .activations import fused_activation, spelled
 from .layer import FileError, Symbol, Unsupported, keras_layer
 
-__all__ = ["bidirectional", "gru", "lstm", "time_distributed"]
+__all__ = ["bidirectional", "gru", "lstm", "rnn", "simple_rnn", "time_distributed"]
 
 
-def _functions(layer) -> dict:
-    """Both activations; only those that the kernels know serve."""
+def _functions(layer, *words: tuple[str, str]) -> dict:
+    """Activations by their words and defaults; only those that the kernels know serve."""
     found = {}
-    for word, default in (("activation", "tanh"), ("recurrent_activation", "sigmoid")):
+    for word, default in words:
         spec = layer.config.get(word, default)
         part = layer.part(layer.kind, {"activation": spec}, None)
         fused, _ = fused_activation(part)
@@ -21,68 +23,151 @@ def _functions(layer) -> dict:
     return found
 
 
-def _result(layer, states: list[Symbol]):
-    """Sequence or last state, and the states that are asked for."""
-    first = states[0] if layer.config.get("return_sequences") else states[1]
-    return [first, *states[1:]] if layer.config.get("return_state") else first
+_ACTIVATION, _GATE = ("activation", "tanh"), ("recurrent_activation", "sigmoid")
 
 
-def _recurrent(layer, x, op: str, outputs: int, kernel, recurrent, *biases, **attributes):
+def _recurrent(layer, x, op: str, outputs: int, weights: list, functions: dict, **attributes):
+    """The node of a layer, its result and the states that are asked for.
+
+    ``weights`` are kernels and biases, None where there are none; the states and the mask come after them.
+    """
     if layer.config.get("stateful"):
         raise Unsupported("stateful")
-    if isinstance(x, list):
-        raise Unsupported("called with a state")
     if layer.config.get("time_major"):
         raise Unsupported("time_major")
-    return _result(
-        layer,
-        layer.emit_several(
-            op,
-            x,
-            kernel,
-            recurrent,
-            *biases,
-            outputs=outputs,
-            **attributes,
-            go_backwards=bool(layer.config.get("go_backwards", False)),
-        ),
+    x, states = _with_states(layer, x, outputs - 1)
+    results = layer.emit_several(
+        op,
+        x,
+        *weights,
+        *states,
+        layer.mask,
+        outputs=outputs,
+        **functions,
+        **attributes,
+        go_backwards=bool(layer.config.get("go_backwards", False)),
+        zero_masked=bool(layer.config.get("zero_output_for_mask", False)),
     )
+    sequence, *last = results
+    if layer.config.get("return_sequences"):
+        first = sequence
+        layer.give_mask(first, layer.mask)
+    else:  # a masked end repeats an output, which differs from the state where nothing was set before
+        first = last[0] if layer.mask is None else layer.emit("Gather", sequence, np.array(-1), axis=1)
+    return [first, *last] if layer.config.get("return_state") else first
+
+
+def _with_states(layer, x, count: int) -> tuple[Symbol, list[Symbol | None]]:
+    """The sequence, and the states that the layer is called with, or None for each."""
+    states = layer.words.get("initial_state")
+    if isinstance(x, (list, tuple)):
+        x, *states = x
+    if states is None:
+        return x, [None] * count
+    states = list(states) if isinstance(states, (list, tuple)) else [states]
+    if len(states) != count or not all(isinstance(state, Symbol) for state in [x, *states]):
+        raise Unsupported(f"called with {len(states)} states, not all of them layers' outputs")
+    return x, states
+
+
+def _cell_weights(layer, *counts: int) -> list[np.ndarray]:
+    return layer.part(layer.kind, layer.config, layer.weights.child("cell", "cell")).arrays(*counts)
 
 
 @keras_layer("LSTM", "CuDNNLSTM")
 def lstm(layer, x):
-    found = layer.part(layer.kind, layer.config, layer.weights.child("cell")).arrays(2, 3)
-    return _recurrent(layer, x, "LSTM", 3, *found, **_functions(layer))
+    kernel, recurrent, *bias = _cell_weights(layer, 2, 3)
+    if layer.kind == "CuDNNLSTM":
+        kernel, recurrent, bias = _of_cudnn(kernel, recurrent, bias[0].reshape(2, -1).sum(0), 4)
+    return _recurrent(
+        layer, x, "LSTM", 3, [kernel, recurrent, *(bias or [None])], _functions(layer, _ACTIVATION, _GATE)
+    )
 
 
-@keras_layer("GRU")
+@keras_layer("GRU", "CuDNNGRU")
 def gru(layer, x):
-    kernel, recurrent, *bias = layer.part(layer.kind, layer.config, layer.weights.child("cell")).arrays(2, 3)
-    # Two biases lie in one array where the reset gate comes after the product.
-    biases = [] if not bias else list(bias[0]) if bias[0].ndim == 2 else [bias[0]]
+    kernel, recurrent, *bias = _cell_weights(layer, 2, 3)
     after = bool(layer.config.get("reset_after", layer.version > 1))
-    return _recurrent(layer, x, "GRU", 2, kernel, recurrent, *biases, reset_after=after, **_functions(layer))
+    if layer.kind == "CuDNNGRU":
+        kernel, recurrent, bias = _of_cudnn(kernel, recurrent, bias[0].reshape(2, -1), 3)
+        after = True
+    # Two biases lie in one array where the reset gate comes after the product.
+    biases = [None, None] if not bias else list(bias[0]) if bias[0].ndim == 2 else [bias[0], None]
+    functions = _functions(layer, _ACTIVATION, _GATE)
+    return _recurrent(layer, x, "GRU", 2, [kernel, recurrent, *biases], functions, reset_after=after)
+
+
+def _of_cudnn(kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray, gates: int):
+    """Weights of a layer of cuDNN, whose gates' matrices are transposed, as the others have them."""
+    kernels = [part.T.reshape(part.shape, order="F") for part in np.split(kernel, gates, axis=1)]
+    return np.hstack(kernels), np.hstack([part.T for part in np.split(recurrent, gates, axis=1)]), [bias]
+
+
+@keras_layer("SimpleRNN")
+def simple_rnn(layer, x):
+    kernel, recurrent, *bias = _cell_weights(layer, 2, 3)
+    return _recurrent(layer, x, "RNN", 2, [kernel, recurrent, *(bias or [None])], _functions(layer, _ACTIVATION))
+
+
+_OF_CELLS = {"LSTMCell": lstm, "GRUCell": gru, "SimpleRNNCell": simple_rnn}
+
+
+@keras_layer("RNN")
+def rnn(layer, x):
+    """A layer of one cell, which is the layer of that kind."""
+    cell = layer.config.get("cell")
+    kind = cell.get("class_name") if isinstance(cell, dict) else None
+    if kind not in _OF_CELLS:
+        raise Unsupported(f"a cell of class {kind}")
+    return _OF_CELLS[kind](layer.part(kind, cell["config"] | layer.config, layer.weights), x)
 
 
 @keras_layer("Bidirectional")
 def bidirectional(layer, x):
     config = layer.config["layer"]
     other = layer.config.get("backward_layer") or _reversed(config)
-    forward = layer.inner(_named(config, "forward_"), "forward_layer", x)
-    backward = layer.inner(_named(other, "backward_"), "backward_layer", x)
-    if isinstance(forward, list) or isinstance(backward, list):
-        raise Unsupported("return_state")
-    if config["config"].get("return_sequences"):
+    sequences = bool(config["config"].get("return_sequences"))
+    x, states = _halves(layer, x)
+    results = []
+    for entry, prefix, initial in zip((config, other), ("forward_", "backward_"), states, strict=True):
+        entry = _named(entry, prefix)
+        # A masked end is 0 in both directions, so that they fit each other.
+        entry = entry | {"config": entry["config"] | {"zero_output_for_mask": sequences}}
+        results.append(layer.inner(entry, f"{prefix}layer", x, initial_state=initial))
+    (forward, *forward_states), (backward, *backward_states) = (
+        result if isinstance(result, list) else [result] for result in results
+    )
+    if sequences:
         backward = layer.emit("Reverse", backward, axes=(1,))
+    merged = _merged(layer, forward, backward)
+    if sequences:
+        for result in merged:
+            layer.give_mask(result, layer.mask)
+    merged += [*forward_states, *backward_states]
+    return merged if len(merged) > 1 else merged[0]
+
+
+def _halves(layer, x):
+    """The sequence, and the states of each direction, None where there are none."""
+    states = layer.words.get("initial_state")
+    if isinstance(x, (list, tuple)):
+        x, *states = x
+    if states is None:
+        return x, (None, None)
+    half = len(states) // 2
+    return x, (list(states[:half]), list(states[half:]))
+
+
+def _merged(layer, forward: Symbol, backward: Symbol) -> list[Symbol]:
     mode = layer.config.get("merge_mode", "concat")
     if mode is None:
         return [forward, backward]
     if mode == "concat":
-        return layer.emit("Concat", forward, backward, axis=-1)
+        return [layer.emit("Concat", forward, backward, axis=-1)]
     ops = {"sum": "Add", "mul": "Mul", "ave": "Mean"}
     if mode not in ops:
         raise Unsupported(f"merge_mode {mode!r}")
-    return layer.emit(ops[mode], forward, backward)
+    return [layer.emit(ops[mode], forward, backward)]
 
 
 def _reversed(entry: dict) -> dict:
@@ -103,4 +188,6 @@ def time_distributed(layer, x):
     y = layer.inner(layer.config["layer"], "layer", layer.emit("FoldTime", x))
     if isinstance(y, list):
         raise Unsupported("several outputs")
-    return layer.emit("UnfoldTime", y, x)
+    y = layer.emit("UnfoldTime", y, x)
+    layer.give_mask(y, layer.mask)
+    return y

@@ -91,17 +91,35 @@ def up_sampling(layer, x):
     mode = layer.config.get("interpolation", "nearest")
     if mode == "nearest":
         return layer.emit("Repeat", x, axes=tuple(_spatial(layer, rank)), counts=counts)
-    if mode != "bilinear":
+    return layer.emit("ResizeImages", x, scales=counts, mode=interpolation(mode), data_format=layer.data_format)
+
+
+def interpolation(mode) -> str:
+    """A way to interpolate that is known."""
+    mode = str(mode).lower()
+    if mode not in ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"):
         raise Unsupported(f"interpolation {mode!r}")
-    return layer.emit("ResizeImages", x, scales=counts, mode="bilinear", data_format=layer.data_format)
+    return mode
 
 
 @keras_layer("Resizing")
 def resizing(layer, x):
-    mode = str(layer.config.get("interpolation", "bilinear")).lower()
-    if mode not in ("bilinear", "nearest") or any(
-        layer.config.get(word) for word in ("crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias")
-    ):
-        raise Unsupported("Resizing but by bilinear or nearest interpolation")
-    sizes = int(layer.config["height"]), int(layer.config["width"])
-    return layer.emit("ResizeImages", x, sizes=sizes, mode=mode, data_format=layer.data_format)
+    return resized(layer, x, (layer.config["height"], layer.config["width"]))
+
+
+def resized(layer, x, sizes):
+    """x of these sizes, by the other words of the configuration."""
+    config = layer.config
+    fit = "crop" if config.get("crop_to_aspect_ratio") else "pad" if config.get("pad_to_aspect_ratio") else ""
+    if config.get("fill_mode", "constant") != "constant":
+        raise Unsupported(f"fill_mode {config['fill_mode']!r}")
+    return layer.emit(
+        "ResizeImages",
+        x,
+        sizes=tuple(int(size) for size in sizes),
+        mode=interpolation(config.get("interpolation", "bilinear")),
+        antialias=bool(config.get("antialias", False)),
+        fit=fit,
+        fill=float(config.get("fill_value", 0.0)),
+        data_format=layer.data_format,
+    )

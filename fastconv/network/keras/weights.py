@@ -94,7 +94,12 @@ class LegacyWeights:
 
     def child(self, attribute: str, name: str | None = None) -> LegacyWeights:
         found = [(path, array) for path, array in self._arrays if name in path[:-1]]
-        return LegacyWeights(found if name and found else self._arrays)
+        if name and found:
+            return LegacyWeights(found)
+        # Keras renames a backward layer that is given to a Bidirectional; its weights come second.
+        half = len(self._arrays) // 2
+        parts = {"forward_layer": self._arrays[:half], "backward_layer": self._arrays[half:]}
+        return LegacyWeights(parts.get(attribute, self._arrays))
 
     def layers(self, names: list[tuple[str, str]]) -> list[LegacyWeights]:
         if self._groups is None:

@@ -9,11 +9,14 @@ import numpy as np
 from .elementwise import quiet
 from .registry import Step, Tensor, operator
 
-__all__ = ["cast", "erf", "function", "is_inf", "logic", "mod", "power", "scale_shift"]
+__all__ = ["cast", "erf", "function", "is_inf", "logic", "mod", "power", "scale_shift", "sparsemax"]
 
 _BOOL = np.dtype(bool)
 _FUNCTIONS = {
     "Exp": np.exp,
+    "Expm1": np.expm1,
+    "Log1p": np.log1p,
+    "Trunc": np.trunc,
     "Round": np.rint,
     "Sin": np.sin,
     "Cos": np.cos,
@@ -160,6 +163,27 @@ def shrink(node, x):
 
     def run(x, y):
         np.copyto(y, np.where(x < -threshold, x + bias, np.where(x > threshold, x - bias, x.dtype.type(0))))
+
+    return Step((Tensor(x.shape, x.dtype),), quiet(run))
+
+
+@operator("Sparsemax")
+def sparsemax(node, x):
+    """Keras' function of that name along the last axis.
+
+    Its threshold has the sum of all cumulative sums of the support where A. Martins, R. Astudillo, "From softmax to
+    sparsemax", ICML 2016, have the last one.
+    """
+    if x.ndim < 1 or x.dtype.kind != "f":
+        raise TypeError(f"the input must be floats with an axis; received {x.dtype} of shape {x.shape}")
+    counts = np.arange(1, x.shape[-1] + 1, dtype=x.dtype)
+
+    def run(x, y):
+        falling = -np.sort(-x, axis=-1)
+        sums = np.cumsum(falling, axis=-1)
+        support = falling - (sums - 1) / counts > 0
+        total = np.where(support, sums, x.dtype.type(0)).sum(-1, keepdims=True)
+        np.maximum(x - (total - 1) / support.sum(-1, keepdims=True, dtype=x.dtype), 0, out=y)
 
     return Step((Tensor(x.shape, x.dtype),), quiet(run))
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 
-from .geometry import channels, data_format, spatial, with_sizes
 from .registry import Step, Tensor, operator
 from .shape import axis_in, view
 
-__all__ = ["batch_dot", "center_crop", "fold_time", "move_axis", "repeat", "resize_images", "reverse", "unfold_time"]
+__all__ = ["batch_dot", "fold_time", "move_axis", "repeat", "reverse", "swap_axes", "unfold_time"]
 
 
 @operator("MoveAxis")
@@ -21,6 +18,15 @@ def move_axis(node, x):
     order.insert(destination, source)
     shape = tuple(x.shape[axis] for axis in order)
     return Step((Tensor(shape, x.dtype),), lambda x, y: np.copyto(y, x.transpose(order)))
+
+
+@operator("SwapAxes")
+def swap_axes(node, x):
+    """x with the two attribute ``axes`` in each other's place."""
+    first, second = (axis_in(axis, x.ndim) for axis in node.attributes["axes"])
+    shape = list(x.shape)
+    shape[first], shape[second] = shape[second], shape[first]
+    return Step((Tensor(tuple(shape), x.dtype),), lambda x, y: np.copyto(y, x.swapaxes(first, second)))
 
 
 @operator("Repeat")
@@ -42,67 +48,6 @@ def reverse(node, x):
     """x with the attribute ``axes`` read from the end."""
     axes = tuple(axis_in(axis, x.ndim) for axis in node.attributes["axes"])
     return Step((Tensor(x.shape, x.dtype),), lambda x, y: np.copyto(y, np.flip(x, axes)))
-
-
-@operator("CenterCrop")
-def center_crop(node, x):
-    """The middle of images, of the attribute ``sizes``, which must not be larger than the images; ``data_format``."""
-    layout, sizes = data_format(node.attributes), node.attributes["sizes"]
-    old = spatial(x.shape, layout)
-    if any(new > size for new, size in zip(sizes, old, strict=True)):
-        raise ValueError(f"images of {old} are smaller than the crop of {sizes}")
-    begins = [(size - new) // 2 for new, size in zip(sizes, old, strict=True)]
-    cut = with_sizes(
-        slice(None),
-        tuple(slice(begin, begin + new) for begin, new in zip(begins, sizes, strict=True)),
-        slice(None),
-        layout,
-    )
-    shape = with_sizes(x.shape[0], tuple(sizes), channels(x.shape, layout), layout)
-    return Step((Tensor(shape, x.dtype),), lambda x, y: np.copyto(y, x[cut]))
-
-
-@operator("ResizeImages")
-def resize_images(node, x):
-    """Images of other sizes, cells at their centres, borders repeated.
-
-    Attributes: ``sizes``, or ``scales`` as whole numbers; ``mode``, 'bilinear' or 'nearest'; ``data_format``.
-    """
-    layout = data_format(node.attributes)
-    old = spatial(x.shape, layout)
-    scales = node.attributes.get("scales")
-    sizes = node.attributes.get("sizes") or tuple(a * b for a, b in zip(old, scales, strict=True))
-    if min(*sizes, *old) < 1:
-        raise ValueError(f"images of {old} cannot become images of {sizes}")
-    first = 1 if layout == "channels_last" else 2
-    mode = node.attributes["mode"]
-
-    def run(x, y):
-        for axis, (a, b) in enumerate(zip(old, sizes, strict=True), first):
-            x = _along(x, axis, *_mix(a, b, mode, x.dtype))
-        np.copyto(y, x)
-
-    return Step((Tensor(with_sizes(x.shape[0], tuple(sizes), channels(x.shape, layout), layout), x.dtype),), run)
-
-
-@functools.lru_cache(32)
-def _mix(old: int, new: int, mode: str, dtype: np.dtype):
-    """For each new cell the two old ones it lies between, and the share of the second."""
-    places = (np.arange(new) + 0.5) * (old / new)
-    if mode == "nearest":
-        before = np.minimum(np.floor(places).astype(np.intp), old - 1)
-        return before, before, np.zeros(new, dtype)
-    places = np.clip(places - 0.5, 0, old - 1)
-    before = np.floor(places).astype(np.intp)
-    return before, np.minimum(before + 1, old - 1), (places - before).astype(dtype)
-
-
-def _along(x, axis: int, before, after, share):
-    if not share.any():
-        return x.take(before, axis)
-    share = share.reshape(-1, *(1,) * (x.ndim - axis - 1))
-    first = x.take(before, axis)
-    return first + (x.take(after, axis) - first) * share
 
 
 @operator("FoldTime")

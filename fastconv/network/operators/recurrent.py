@@ -2,46 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ... import _args, _core
 from ...nn.activations import ACTIVATIONS
 from .registry import Step, Tensor, operator
 
-__all__ = ["gru", "lstm"]
+__all__ = ["gru", "lstm", "rnn"]
+
+# Attributes of all three: ``activation`` and, but for RNN, ``recurrent_activation``, (name, alpha) each;
+# ``go_backwards``: time runs from the end, in the results too; ``zero_masked``: the sequence is 0 where the mask is not
+# set, else as it was the time before, from 0 on. `mask` (batch, time) is of bool; where it is not set, states stay.
 
 
 @operator("LSTM")
-def lstm(node, x, kernel, recurrent, bias=None, state=None, cell=None):
+def lstm(node, x, kernel, recurrent, bias=None, state=None, cell=None, mask=None, peepholes=None):
     """Long short-term memory: the sequence of states, the last state, the last cell.
 
     kernel (features, 4 units), recurrent (units, 4 units), bias (4 units,), with gates in the order input, forget,
-    cell, output; state and cell (batch, units), 0 where absent. Attributes: ``activation`` and
-    ``recurrent_activation``, (name, alpha) each; ``go_backwards``: time runs from the end, in the results too.
+    cell, output; state and cell (batch, units), 0 where absent; peepholes (3 units,) of input, output, forget.
     """
-    product, units = _sizes(x, kernel, recurrent, 4)
+    units = _units(x, kernel, recurrent, 4)
+    _check(x, mask, {(4 * units,): (bias,), (x.shape[0], units): (state, cell), (3 * units,): (peepholes,)})
     activate, gate = _function(node, "activation", "tanh"), _function(node, "recurrent_activation", "sigmoid")
-    backwards = bool(node.attributes.get("go_backwards", False))
 
     def run(*arrays):
         *inputs, sequence, last, last_cell = arrays
-        x, kernel, recurrent, bias, state, cell = [*inputs, *[None] * (6 - len(inputs))]
-        rows = np.empty((*sequence.shape[:2], 4 * units), sequence.dtype)
-        product(x, kernel, bias, rows)
-        h, c = _begin(state, last), _begin(cell, last)
-        z = np.empty((len(h), 4 * units), h.dtype)
-        for i in _times(rows, backwards):
-            product(h, recurrent, None, z)
-            z += rows[:, i]
+        x, kernel, recurrent, bias, state, cell, mask, peepholes = [*inputs, *[None] * (8 - len(inputs))]
+        rows = _products(x, kernel, bias)
+        z = np.empty((len(x), 4 * units), rows.dtype)
+        peep = None if peepholes is None else peepholes.reshape(3, units)
+
+        def step(row, states):
+            h, c = states
+            _multiply(h, recurrent, None, z)
+            np.add(z, row, out=z)
             gates = np.ascontiguousarray(z.reshape(len(h), 4, units).swapaxes(0, 1))
+            if peep is not None:
+                gates[0] += peep[0] * c
+                gates[1] += peep[2] * c
             gate(gates[:2])
             activate(gates[2])
-            gate(gates[3])
             c = gates[1] * c + gates[0] * gates[2]
+            if peep is not None:
+                gates[3] += peep[1] * c
+            gate(gates[3])
             h = c.copy()
             activate(h)
             h *= gates[3]
-            sequence[:, _place(i, rows, backwards)] = h
+            return h, c
+
+        h, c = _scan(node, step, rows, [_begin(state, last), _begin(cell, last)], mask, sequence)
         np.copyto(last, h)
         np.copyto(last_cell, c)
 
@@ -50,38 +63,83 @@ def lstm(node, x, kernel, recurrent, bias=None, state=None, cell=None):
 
 
 @operator("GRU")
-def gru(node, x, kernel, recurrent, bias=None, recurrent_bias=None, state=None):
+def gru(node, x, kernel, recurrent, bias=None, recurrent_bias=None, state=None, mask=None):
     """Gated recurrent unit: the sequence of states, the last state.
 
     kernel (features, 3 units), recurrent (units, 3 units), biases (3 units,), with gates in the order update, reset,
-    candidate; state (batch, units). Attributes: as of LSTM; ``reset_after``: the reset gate multiplies the product of
-    state and kernel, not the state.
+    candidate; state (batch, units). Attribute ``reset_after``: the reset gate multiplies the product of state and
+    kernel, not the state.
     """
-    product, units = _sizes(x, kernel, recurrent, 3)
+    units = _units(x, kernel, recurrent, 3)
+    _check(x, mask, {(3 * units,): (bias, recurrent_bias), (x.shape[0], units): (state,)})
     activate, gate = _function(node, "activation", "tanh"), _function(node, "recurrent_activation", "sigmoid")
-    backwards = bool(node.attributes.get("go_backwards", False))
     candidate = _candidate_after if node.attributes.get("reset_after", True) else _candidate_before
 
     def run(*arrays):
         *inputs, sequence, last = arrays
-        x, kernel, recurrent, bias, recurrent_bias, state = [*inputs, *[None] * (6 - len(inputs))]
-        rows = np.empty((*sequence.shape[:2], 3 * units), sequence.dtype)
-        product(x, kernel, bias, rows)
-        h = _begin(state, last)
-        z = np.empty((len(h), 3 * units), h.dtype)
-        for i in _times(rows, backwards):
-            product(h, recurrent, recurrent_bias, z)
-            gates = rows[:, i, : 2 * units] + z[:, : 2 * units]
+        x, kernel, recurrent, bias, recurrent_bias, state, mask = [*inputs, *[None] * (7 - len(inputs))]
+        rows = _products(x, kernel, bias)
+        z = np.empty((len(x), 3 * units), rows.dtype)
+
+        def step(row, states):
+            (h,) = states
+            _multiply(h, recurrent, recurrent_bias, z)
+            gates = row[:, : 2 * units] + z[:, : 2 * units]
             gate(gates)
             update, reset = gates[:, :units], gates[:, units:]
-            new = candidate(rows[:, i, 2 * units :], reset, h, z[:, 2 * units :], recurrent, recurrent_bias)
+            new = candidate(row[:, 2 * units :], reset, h, z[:, 2 * units :], recurrent, recurrent_bias)
             activate(new)
-            h = update * h + (1 - update) * new
-            sequence[:, _place(i, rows, backwards)] = h
+            return (update * h + (1 - update) * new,)
+
+        (h,) = _scan(node, step, rows, [_begin(state, last)], mask, sequence)
         np.copyto(last, h)
 
     sequence, last = _results(x, units)
     return Step((sequence, last), run, algorithm="gru", flops=_flops(x, units, 3))
+
+
+@operator("RNN")
+def rnn(node, x, kernel, recurrent, bias=None, state=None, mask=None):
+    """``h = activation(x kernel + h recurrent + bias)``: the sequence of states, the last state."""
+    units = _units(x, kernel, recurrent, 1)
+    _check(x, mask, {(units,): (bias,), (x.shape[0], units): (state,)})
+    activate = _function(node, "activation", "tanh")
+
+    def run(*arrays):
+        *inputs, sequence, last = arrays
+        x, kernel, recurrent, bias, state, mask = [*inputs, *[None] * (6 - len(inputs))]
+
+        def step(row, states):
+            h = np.empty_like(states[0])
+            _multiply(states[0], recurrent, None, h)
+            h += row
+            activate(h)
+            return (h,)
+
+        (h,) = _scan(node, step, _products(x, kernel, bias), [_begin(state, last)], mask, sequence)
+        np.copyto(last, h)
+
+    sequence, last = _results(x, units)
+    return Step((sequence, last), run, algorithm="rnn", flops=_flops(x, units, 1))
+
+
+def _scan(node, step: Callable, rows: np.ndarray, states: list, mask, sequence: np.ndarray) -> list:
+    """Step through time and write the sequence of first states; the last states."""
+    times = range(rows.shape[1])
+    if node.attributes.get("go_backwards", False):
+        times = times[::-1]
+    zero, before = node.attributes.get("zero_masked", False), np.zeros_like(states[0])
+    for place, time in enumerate(times):
+        new = step(rows[:, time], states)
+        output = new[0]
+        if mask is not None:
+            set_ = mask[:, time, None]
+            output = np.where(set_, output, before)
+            new = [np.where(set_, after, old) for after, old in zip(new, states, strict=True)]
+            before = before if zero else output
+        states = new
+        sequence[:, place] = output
+    return states
 
 
 def _candidate_after(x, reset, h, product, kernel, bias):
@@ -98,13 +156,20 @@ def _candidate_before(x, reset, h, product, kernel, bias):
     return x + y
 
 
+def _products(x, kernel, bias) -> np.ndarray:
+    """x kernel + bias at all times."""
+    rows = np.empty((*x.shape[:2], kernel.shape[1]), x.dtype)
+    _multiply(x, kernel, bias, rows)
+    return rows
+
+
 def _multiply(x, kernel, bias, y):
     """y = x kernel + bias, x of any shape whose last axis is the kernel's first."""
     rows = x.size // kernel.shape[0] if kernel.shape[0] else 0
     _core.Dense(_args.dtype_id(x.dtype), rows, *kernel.shape).forward(x, kernel, bias, y)
 
 
-def _sizes(x: Tensor, kernel: Tensor, recurrent: Tensor, gates: int):
+def _units(x: Tensor, kernel: Tensor, recurrent: Tensor, gates: int) -> int:
     units = recurrent.shape[0]
     if x.ndim != 3 or kernel.shape != (x.shape[2], gates * units) or recurrent.shape != (units, gates * units):
         raise ValueError(
@@ -113,7 +178,17 @@ def _sizes(x: Tensor, kernel: Tensor, recurrent: Tensor, gates: int):
         )
     if _args.dtype_id(x.dtype) not in _args.FLOAT_IDS or {kernel.dtype, recurrent.dtype} != {x.dtype}:
         raise TypeError("sequence and kernels must be floats of one dtype")
-    return _multiply, units
+    return units
+
+
+def _check(x: Tensor, mask: Tensor | None, shapes: dict) -> None:
+    """Raise unless the other inputs, by the shapes that they must have, fit a sequence."""
+    for shape, tensors in shapes.items():
+        for tensor in tensors:
+            if tensor is not None and (tensor.shape != shape or tensor.dtype != x.dtype):
+                raise ValueError(f"{tensor.dtype} of shape {tensor.shape} where {x.dtype} of shape {shape} belongs")
+    if mask is not None and (mask.shape != x.shape[:2] or mask.dtype != bool):
+        raise ValueError(f"a mask must be bool of shape {x.shape[:2]}; received {mask.dtype} of shape {mask.shape}")
 
 
 def _function(node, name: str, default: str):
@@ -134,14 +209,6 @@ def _results(x: Tensor, units: int) -> tuple[Tensor, Tensor]:
 
 def _begin(state, last):
     return np.zeros_like(last) if state is None else state.copy()
-
-
-def _times(rows: np.ndarray, backwards: bool):
-    return range(rows.shape[1])[::-1] if backwards else range(rows.shape[1])
-
-
-def _place(i: int, rows: np.ndarray, backwards: bool) -> int:
-    return rows.shape[1] - 1 - i if backwards else i
 
 
 def _flops(x: Tensor, units: int, gates: int) -> float:

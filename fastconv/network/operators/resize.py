@@ -9,7 +9,7 @@ import numpy as np
 from .registry import Step, Tensor, operator
 from .shape import axis_in, constant, integers
 
-__all__ = ["resize"]
+__all__ = ["cubic", "resize", "weighted_sums"]
 
 
 @operator("Resize")
@@ -40,7 +40,7 @@ def resize(node, x, roi=None, scales=None, sizes=None):
     def run(*arrays):
         y = arrays[0].astype(work, copy=False)
         for axis, indices, weights, _ in taps:
-            y = _along(y, axis, indices, weights)
+            y = weighted_sums(y, axis, indices, weights)
         y = _with_outside(y, taps, words["outside"])
         np.copyto(arrays[-1], y, casting="unsafe")
 
@@ -104,21 +104,21 @@ def _taps(words: dict, places: np.ndarray, old: int, factor: float) -> tuple[np.
     base = np.floor(places)
     indices = base[:, None] + np.arange(1 - count, count + 1)
     distance = np.abs((indices - places[:, None]) * shrink)
-    weights = np.maximum(1 - distance, 0) if reach == 1 else _cubic(distance, words["cubic"])
+    weights = np.maximum(1 - distance, 0) if reach == 1 else cubic(distance, words["cubic"])
     if words["exclude_outside"]:
         weights = np.where((indices >= 0) & (indices < old), weights, 0)
     total = weights.sum(1, keepdims=True)
     return np.clip(indices, 0, old - 1).astype(np.intp), weights / np.where(total == 0, 1, total)
 
 
-def _cubic(x: np.ndarray, a: float) -> np.ndarray:
+def cubic(x: np.ndarray, a: float) -> np.ndarray:
     """The cubic convolution kernel at distances: R. Keys, IEEE Transactions on Acoustics 29(6), 1981."""
     near = ((a + 2) * x - (a + 3)) * x * x + 1
     far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
     return np.where(x <= 1, near, np.where(x < 2, far, 0))
 
 
-def _along(x: np.ndarray, axis: int, indices: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def weighted_sums(x: np.ndarray, axis: int, indices: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The weighted sums of elements along an axis."""
     if indices.shape[1] == 1:
         return np.take(x, indices[:, 0], axis)

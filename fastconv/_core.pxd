@@ -173,3 +173,37 @@ cdef extern from "fastconv_api.h":
         pass
 
     const fc_api *fc_get_api()
+
+cdef extern from "fastconv_network.h" nogil:
+    ctypedef enum fc_step_kind:
+        FC_STEP_CONV2D, FC_STEP_POOL2D, FC_STEP_DENSE, FC_STEP_ACTIVATE, FC_STEP_RELU, FC_STEP_SOFTMAX
+    enum: FC_STEP_OPERANDS
+
+    ctypedef struct fc_operand:
+        Py_ssize_t array
+        size_t offset
+        const void *at
+
+    ctypedef struct fc_step:
+        fc_step_kind kind
+        size_t count
+        fc_operand *operands
+        const fc_conv2d_prepared *prepared
+        fc_conv2d_params conv2d
+        fc_pool2d_params pool2d
+        fc_dense_params dense
+        fc_relu_params relu
+        fc_dtype dtype
+        fc_activation activation
+        double alpha
+        size_t outer, axis, inner
+
+    ctypedef struct fc_program:
+        const fc_step *steps
+        size_t count, arrays
+        const size_t *bytes
+        double work
+
+    fc_status fc_run_program(const fc_program *, void **)
+    fc_status fc_run_chunks(const fc_program *, size_t, const fc_program *, void **)
+    size_t fc_images_at_once(size_t, size_t, size_t)

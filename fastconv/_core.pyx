@@ -286,3 +286,4 @@ cdef class Pool2D:
 
 include "_image.pxi"
 include "_conv2d.pxi"
+include "_network.pxi"

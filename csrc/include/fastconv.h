@@ -13,6 +13,7 @@
 
 #include "fastconv_dense.h"
 #include "fastconv_fused.h"
+#include "fastconv_network.h"
 #include "fastconv_relu.h"
 #include "fastconv_types.h"
 

@@ -7,6 +7,7 @@ results are fresh arrays.
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from .branches import Branch, inlined
 from .graph import Graph, Node
 from .limits import Limits
 from .operators import Step, Tensor, contiguous, fold, plan_node
+from .programs import is_call, program
 
 __all__ = ["Plan", "PlannedStep"]
 
@@ -47,6 +49,10 @@ class Plan:
     tensors : dict of str to Tensor
         Of every value.
     steps : list of PlannedStep
+    parts : list of PlannedStep or fastconv._core.Program
+        The same without views; calls of the core that follow one another are a program.
+    slots : dict of str to int
+        Places of the arrays that a run brings anew: the inputs, then fresh arrays for results.
     arena_bytes : int
 
     Raises
@@ -78,6 +84,8 @@ class Plan:
         self._drop_unread()
         self.roots = self._share_memory()
         self.spans, self.arena_bytes = self._place()
+        self.slots = self._slots()
+        self.parts = self._join()
 
     def _add(self, node: Node) -> None:
         if node.op == "If":
@@ -177,9 +185,25 @@ class Plan:
             )
         return spans, size
 
-    def workspace(self) -> Workspace:
-        """Buffers of their own for one call at a time; a workspace is called with arrays of the planned shapes."""
-        return Workspace(self)
+    def _slots(self) -> dict[str, int]:
+        written = dict.fromkeys(self.roots[name] for name in self.outputs if name in self.roots)
+        fresh = [root for root in written if root not in self.inputs and self.tensors[root].value is None]
+        return {name: slot for slot, name in enumerate([*self.inputs, *fresh])}
+
+    def _join(self) -> list:
+        parts: list = []
+        steps = [planned for planned in self.steps if not planned.step.view]
+        for joined, group in itertools.groupby(steps, lambda planned: is_call(planned.step)):
+            together = list(group)
+            parts += [program(self, together)] if joined else together
+        return parts
+
+    def workspace(self, joined: bool = True) -> Workspace:
+        """Buffers of their own for one call at a time; a workspace is called with arrays of the planned shapes.
+
+        With `joined` calls of the core run as the programs of `parts`, without one by one.
+        """
+        return Workspace(self, joined)
 
 
 def _gives(node: Node, step: Step) -> tuple[str, ...]:
@@ -189,20 +213,22 @@ def _gives(node: Node, step: Step) -> tuple[str, ...]:
 
 
 class Workspace:
-    """The calls of a plan bound to buffers. Only one thread may be in it at a time."""
+    """The parts of a plan bound to buffers. Only one thread may be in it at a time."""
 
-    def __init__(self, plan: Plan):
+    def __init__(self, plan: Plan, joined: bool = True):
         self._plan = plan
         arena = np.empty(plan.arena_bytes + 63, np.uint8)
         begin = -arena.ctypes.data % 64
         self._arena = arena[begin : begin + plan.arena_bytes]
-        # What each call of the network brings anew has slots: its inputs, then fresh arrays for results.
-        written = dict.fromkeys(plan.roots[name] for name in plan.outputs if name in plan.roots)
-        fresh = [root for root in written if root not in plan.inputs and plan.tensors[root].value is None]
-        self._slots = {name: slot for slot, name in enumerate([*plan.inputs, *fresh])}
-        self._fresh = [(plan.tensors[root].shape, plan.tensors[root].dtype) for root in fresh]
+        self._fresh = [
+            (plan.tensors[root].shape, plan.tensors[root].dtype) for root in list(plan.slots)[len(plan.inputs) :]
+        ]
         self._late: list[tuple] = []  # (arguments, position, slot, shape) of what lies in slots
-        self._calls = [(planned.step.run, self._arguments(planned)) for planned in plan.steps if not planned.step.view]
+        parts = plan.parts if joined else [planned for planned in plan.steps if not planned.step.view]
+        self._calls = [
+            (part.step.run, self._arguments(part)) if isinstance(part, PlannedStep) else (part.run, None)
+            for part in parts
+        ]
         self._results = self._described_results()
 
     def _arguments(self, planned: PlannedStep) -> list:
@@ -210,7 +236,7 @@ class Workspace:
         for name in (*planned.takes, *planned.gives):
             array = self._array(name) if name else None
             if name and array is None:
-                slot = self._slots[self._plan.roots.get(name, name)]
+                slot = self._plan.slots[self._plan.roots.get(name, name)]
                 self._late.append((arguments, len(arguments), slot, self._plan.tensors[name].shape))
             arguments.append(array)
         return arguments
@@ -233,7 +259,7 @@ class Workspace:
         described, given = [], set(self._plan.inputs)
         for name in self._plan.outputs:
             tensor, root = self._plan.tensors[name], self._plan.roots.get(name, name)
-            described.append((tensor.value, self._slots.get(root), tensor.shape, root in given))
+            described.append((tensor.value, self._plan.slots.get(root), tensor.shape, root in given))
             given.add(root)
         return described
 
@@ -242,19 +268,25 @@ class Workspace:
         slots = self.bind(inputs)
         try:
             for run, arguments in self._calls:
-                run(*arguments)
+                self._run(run, arguments, slots)
         finally:
             self.release()
         return self.outputs(slots)
 
+    def _run(self, run, arguments: list | None, slots: list[np.ndarray]) -> None:
+        if arguments is None:
+            run([self._arena, *slots])
+        else:
+            run(*arguments)
+
     def timed(self, inputs: list[np.ndarray]) -> list[float]:
         """Seconds of each call for these inputs."""
-        self.bind(inputs)
+        slots = self.bind(inputs)
         seconds = []
         try:
             for run, arguments in self._calls:
                 begin = time.perf_counter()
-                run(*arguments)
+                self._run(run, arguments, slots)
                 seconds.append(time.perf_counter() - begin)
         finally:
             self.release()

@@ -7,6 +7,7 @@ import threading
 import numpy as np
 
 from .. import _core
+from .depth_first import DepthFirst, depth_first
 from .graph import Graph, Value
 from .limits import Limits
 from .memory import distinct_bytes
@@ -40,14 +41,16 @@ class Plans:
         self._graph, self._limits = graph, limits
         self._lock = threading.Lock()
         self._optimized: dict[tuple[str, ...], Graph] = {}
-        self._plans: dict[tuple, tuple[Plan, list[Workspace]]] = {}
+        self._plans: dict[tuple, tuple[Plan, list[Workspace], DepthFirst | None]] = {}
 
     def __len__(self):
         return len(self._plans)
 
     def run(self, arrays: list[np.ndarray], outputs: tuple[str, ...]) -> list[np.ndarray]:
         """What these outputs are for inputs that are C-contiguous and of the graph's dtypes."""
-        plan, idle = self.find([array.shape for array in arrays], outputs)
+        plan, idle, chunks = self.find([array.shape for array in arrays], outputs)
+        if chunks is not None:
+            return chunks(arrays)
         try:
             workspace = idle.pop()
         except IndexError:
@@ -58,8 +61,10 @@ class Plans:
             if len(idle) < _WORKSPACES:
                 idle.append(workspace)
 
-    def find(self, shapes: list[tuple[int, ...]], outputs: tuple[str, ...]) -> tuple[Plan, list[Workspace]]:
-        """The plan for inputs of these shapes, and its workspaces that nobody is in."""
+    def find(
+        self, shapes: list[tuple[int, ...]], outputs: tuple[str, ...]
+    ) -> tuple[Plan, list[Workspace], DepthFirst | None]:
+        """The plan for inputs of these shapes, its workspaces that nobody is in, and its chunks if it runs in some."""
         key = tuple(shapes), outputs, _core.get_precision()
         found = self._plans.get(key)
         if found is not None:
@@ -72,7 +77,13 @@ class Plans:
             if key not in self._plans:
                 while len(self._plans) >= _PLANS:
                     del self._plans[next(iter(self._plans))]
-                self._plans[key] = Plan(self._optimized[outputs], shapes, self._limits), []
+                graph = self._optimized[outputs]
+                plan = Plan(graph, shapes, self._limits)
+
+                def plan_for(images):
+                    return Plan(graph, [(images, *shape[1:]) for shape in shapes], self._limits)
+
+                self._plans[key] = plan, [], depth_first(plan, plan_for)
             return self._plans[key]
 
     @property
@@ -81,14 +92,14 @@ class Plans:
         with self._lock:
             graphs, plans = [self._graph, *self._optimized.values()], list(self._plans.values())
         arrays = [array for graph in graphs for array in graph.constants.values()]
-        arrays += [tensor.value for plan, _ in plans for tensor in plan.tensors.values() if tensor.value is not None]
+        arrays += [tensor.value for plan, _, _ in plans for tensor in plan.tensors.values() if tensor.value is not None]
         packed = sum(
             len(node.prepared)
             * sum(graph.constants[name].nbytes for name in node.inputs[1:3] if name in graph.constants)
             for graph in graphs
             for node in graph.nodes
         )
-        return distinct_bytes(arrays) + packed + sum(plan.arena_bytes * len(idle) for plan, idle in plans)
+        return distinct_bytes(arrays) + packed + sum(plan.arena_bytes * len(idle) for plan, idle, _ in plans)
 
     def shaped(self, values: list[Value]) -> list[Value]:
         """Values with shapes; sizes in which plans for different inputs disagree are free."""

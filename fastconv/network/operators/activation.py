@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import replace
 
@@ -33,7 +32,7 @@ def activation(node, x):
     """``activation(x)``, elementwise."""
     _require_float(x)
     number, alpha = activation_number(node.attributes)
-    run = functools.partial(_core.activate, _args.dtype_id(x.dtype), number, alpha, x.size)
+    run = _core.activate_call(_args.dtype_id(x.dtype), number, alpha, x.size)
     return Step((Tensor(x.shape, x.dtype),), run, in_place=True, algorithm=node.attributes["activation"][0])
 
 
@@ -46,7 +45,7 @@ def rectifier(node, x):
     )
     if name:
         return activation(replace(node, attributes={"activation": (name, parameters)}), x)
-    run = functools.partial(_core.relu, _args.dtype_id(x.dtype), parameters, x.size)
+    run = _core.relu_call(_args.dtype_id(x.dtype), parameters, x.size)
     return Step((Tensor(x.shape, x.dtype),), run, in_place=True, algorithm="relu")
 
 
@@ -58,7 +57,7 @@ def softmax(node, x):
     order, begin, end = _args.side_by_side(_args.axes(axis, x.ndim), x.shape)
     if order is None:
         sizes = (math.prod(part) for part in (x.shape[:begin], x.shape[begin:end], x.shape[end:]))
-        run = functools.partial(_core.softmax, _args.dtype_id(x.dtype), *sizes)
+        run = _core.softmax_call(_args.dtype_id(x.dtype), *sizes)
     else:
 
         def run(x, y):

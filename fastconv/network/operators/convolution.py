@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 
 import numpy as np
@@ -40,8 +39,8 @@ def conv(node, x, kernel, bias=None, added=None):
     words = {"algorithm": plan["algorithm"], "flops": plan["flops"]}
     if constant:
         prepared = _prepared(node, keywords, x_shape, k_shape, x.dtype, kernel, bias)
-        run = prepared.run if added is None else prepared.run_added
-        return Step((y,), functools.partial(run, geometry), reads=(0,) if added is None else (0, 3), **words)
+        call = _core.conv2d_call(prepared, geometry, added is not None)
+        return Step((y,), call, reads=(0,) if added is None else (0, 3), **words)
 
     def run(x, kernel, *bias_and_y):
         bias, y = bias_and_y if len(bias_and_y) == 2 else (None, *bias_and_y)

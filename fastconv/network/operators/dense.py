@@ -25,13 +25,8 @@ def dense(node, x, kernel, bias=None):
     rows = y.size // kernel.shape[1] if kernel.shape[1] else 0
     core = _core.Dense(_args.dtype_id(x.dtype), rows, *kernel.shape, *activation_number(node.attributes))
     words = {"algorithm": "dense", "flops": 2.0 * rows * kernel.size}
-    if bias is not None:
-        return Step((y,), core.forward, reads=(0, 1, 2), **words)
-
-    def run(x, kernel, y):
-        core.forward(x, kernel, None, y)
-
-    return Step((y,), run, reads=(0, 1), **words)
+    reads = (0, 1) if bias is None else (0, 1, 2)
+    return Step((y,), _core.dense_call(core, bias is not None), reads=reads, **words)
 
 
 @operator("MatMul")

@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 
-from ... import _args
+from ... import _args, _core
 from ...nn.pooling import Geometry
 from .geometry import as_image, channels, data_format, explicit_pads, from_image, per_axis, spatial, with_sizes
 from .registry import Step, Tensor, operator
@@ -42,7 +42,7 @@ def pool(node, x):
             layout,
         )
         y = Tensor(from_image(geometry.output_shape, layout, rank), x.dtype)
-        step = Step((y,), geometry.core.forward, algorithm="pool")
+        step = Step((y,), _core.pool2d_call(geometry.core), algorithm="pool")
     if average and words.get("count_include_pad") and any(map(any, pads)):
         return _counting_pads(step, layout, sizes, window, strides, dilations, pads)
     return step

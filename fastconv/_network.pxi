@@ -1,0 +1,197 @@
+# The part of _core.pyx that runs the steps of networks.
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+
+
+cdef class Call:
+    """A core function bound to its parameters: called with arrays, inputs first, or put into a Program."""
+    cdef fc_step step
+    cdef size_t sizes[FC_STEP_OPERANDS]    # bytes of each operand
+    cdef size_t parts                      # equal ones that each operand may be cut into; 0 for any number
+    cdef object owner                      # of what the step points to
+
+    def __call__(self, *arrays):
+        cdef fc_step step = self.step
+        cdef fc_program program
+        cdef fc_caller caller
+        cdef fc_status status
+        cdef size_t i
+        if <size_t>len(arrays) != step.count:
+            raise TypeError(f"fastconv: {step.count} arrays are needed; received {len(arrays)}")
+        held = []
+        for i in range(step.count):
+            held.append(_Pointer(arrays[i], self.sizes[i], i + 1 == step.count))
+            step.operands[i].array = -1
+            step.operands[i].at = (<_Pointer>held[i]).data
+        program.steps, program.count = &step, 1
+        _enter(&caller, step.operands[0].at != step.operands[step.count - 1].at)
+        with nogil:
+            status = fc_run_program(&program, NULL)
+        _leave(status)
+
+    def has_parts(self, size_t parts):
+        """Whether it does the same for each of so many equal parts of its first input and of its output, and no other
+        input is cut; the added tensor of a convolution is."""
+        return parts > 0 and self.parts % parts == 0
+
+
+cdef Call _call(fc_step_kind kind, size_t parts, sizes):
+    cdef Call call = Call.__new__(Call)
+    call.step.kind = kind
+    call.parts = parts
+    call.step.count = len(sizes)
+    for i, size in enumerate(sizes):
+        call.sizes[i] = size
+    return call
+
+
+def conv2d_call(PreparedConv2D prepared, Conv2D geometry, bint added):
+    """x, what is added if anything, y."""
+    cdef size_t y = geometry.outputs()
+    cdef Call call = _call(FC_STEP_CONV2D, geometry.params.n, [geometry.inputs(), *([y] if added else []), y])
+    call.step.prepared, call.step.conv2d, call.owner = prepared.prepared, geometry.params, prepared
+    return call
+
+
+def pool2d_call(Pool2D pool):
+    """x, y."""
+    cdef Call call = _call(FC_STEP_POOL2D, pool.params.n, [pool.cells(), pool.windows()])
+    call.step.pool2d = pool.params
+    return call
+
+
+def dense_call(Dense dense, bint bias):
+    """x, kernel, the bias if there is one, y."""
+    cdef fc_dense_params p = dense.params
+    cdef list sizes = [dense.of(p.rows, p.inputs), dense.of(p.inputs, p.outputs)]
+    if bias:
+        sizes.append(dense.of(1, p.outputs))
+    cdef Call call = _call(FC_STEP_DENSE, p.rows, [*sizes, dense.of(p.rows, p.outputs)])
+    call.step.dense = p
+    return call
+
+
+def activate_call(int dtype, int activation, double alpha, size_t count):
+    """x, y."""
+    cdef Call call = _elementwise(FC_STEP_ACTIVATE, dtype, count)
+    call.step.activation, call.step.alpha = activation, alpha
+    return call
+
+
+def relu_call(int dtype, parameters, size_t count):
+    """x, y; parameters as of relu."""
+    cdef Call call = _elementwise(FC_STEP_RELU, dtype, count)
+    call.step.relu = _relu_params(parameters)
+    return call
+
+
+cdef Call _elementwise(fc_step_kind kind, int dtype, size_t count):
+    return _softmax_of(kind, dtype, count, 1, 1)
+
+
+def softmax_call(int dtype, size_t outer, size_t axis, size_t inner):
+    """x, y."""
+    return _softmax_of(FC_STEP_SOFTMAX, dtype, outer, axis, inner)
+
+
+cdef Call _softmax_of(fc_step_kind kind, int dtype, size_t outer, size_t axis, size_t inner):
+    cdef size_t size = _bytes(dtype, outer, axis, inner)
+    cdef Call call = _call(kind, outer, [size, size])
+    call.step.dtype, call.step.outer, call.step.axis, call.step.inner = dtype, outer, axis, inner
+    return call
+
+
+def images_at_once(size_t images, size_t image_bytes, size_t weight_bytes):
+    """How many images a chunk of a depth-first run should have."""
+    return fc_images_at_once(images, image_bytes, weight_bytes)
+
+
+cdef class Program:
+    """Calls one after the other, on arrays that each run gives; it never changes.
+
+    calls: (call, operands) each; an operand is (index of an array, bytes into it), or (-1, a constant). sizes: bytes of
+    each array; the first is the arena.
+    """
+    cdef fc_program program
+    cdef object owners
+
+    def __cinit__(self, calls, sizes, double work):
+        cdef fc_step *steps = <fc_step *>PyMem_Calloc(len(calls) or 1, sizeof(fc_step))
+        cdef size_t *bytes = <size_t *>PyMem_Calloc(len(sizes) or 1, sizeof(size_t))
+        self.program.steps, self.program.bytes, self.owners = steps, bytes, []
+        if steps is NULL or bytes is NULL:
+            raise MemoryError("fastconv: no memory for the steps of a network")
+        self.program.arrays, self.program.work = len(sizes), work
+        for i, size in enumerate(sizes):
+            bytes[i] = size
+        for i, (call, operands) in enumerate(calls):
+            self.bind(&steps[i], call, operands)
+        self.program.count = len(calls)
+
+    cdef int bind(self, fc_step *step, Call call, operands) except -1:
+        cdef _Pointer constant
+        cdef size_t i
+        step[0] = call.step
+        self.owners.append(call)
+        if <size_t>len(operands) != step.count:
+            raise TypeError(f"fastconv: {step.count} operands are needed; received {len(operands)}")
+        for i in range(step.count):
+            step.operands[i].array, place = operands[i]
+            if step.operands[i].array < 0:
+                constant = _Pointer(place, call.sizes[i])
+                step.operands[i].at = constant.data
+                self.owners.append(constant)
+                continue
+            step.operands[i].offset = place
+            if (<size_t>step.operands[i].array >= self.program.arrays
+                    or step.operands[i].offset + call.sizes[i] > self.program.bytes[step.operands[i].array]):
+                raise ValueError("fastconv: an operand lies outside of its array")
+        return 0
+
+    def __dealloc__(self):
+        PyMem_Free(<void *>self.program.steps)
+        PyMem_Free(<void *>self.program.bytes)
+
+    def run(self, list arrays):
+        cdef fc_caller caller
+        cdef fc_status status
+        cdef _Pointers held = _Pointers(arrays, self, 1, None)
+        _enter(&caller, True)
+        with nogil:
+            status = fc_run_program(&self.program, held.data)
+        _leave(status)
+
+    def run_chunks(self, size_t chunks, Program rest, list arrays):
+        """So many parts of the arrays one after the other, then `rest`, or None, on what is left; no array is the
+        arena's."""
+        cdef fc_caller caller
+        cdef fc_status status
+        cdef _Pointers held = _Pointers([None, *arrays], self, chunks, rest)
+        cdef const fc_program *last = NULL if rest is None else &rest.program
+        _enter(&caller, True)
+        with nogil:
+            status = fc_run_chunks(&self.program, chunks, last, held.data)
+        _leave(status)
+
+
+cdef class _Pointers:
+    """The held buffers of arrays that have room for `chunks` runs of a program and one of another."""
+    cdef void **data
+    cdef list held
+
+    def __cinit__(self, list arrays, Program program, size_t chunks, Program rest):
+        cdef size_t i, size, count = len(arrays)
+        cdef _Pointer pointer
+        if count != program.program.arrays or (rest is not None and count != rest.program.arrays):
+            raise TypeError(f"fastconv: {program.program.arrays} arrays are needed; received {count}")
+        self.data = <void **>PyMem_Calloc(count or 1, sizeof(void *))
+        if self.data is NULL:
+            raise MemoryError("fastconv: no memory for the arrays of a network")
+        self.held = []
+        for i in range(count):
+            size = program.program.bytes[i] * chunks + (0 if rest is None else rest.program.bytes[i])
+            pointer = _Pointer(arrays[i], size)
+            self.data[i] = pointer.data
+            self.held.append(pointer)
+
+    def __dealloc__(self):
+        PyMem_Free(self.data)

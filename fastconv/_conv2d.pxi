@@ -156,6 +156,12 @@ cdef class PreparedConv2D:
         _raise(fc_conv2d_prepared_weights(self.prepared, <const void **>&kernel, <const void **>&bias))
         return kernel[:self.kernel_bytes], None if bias is NULL else bias[:self.bias_bytes]
 
+    def algorithm(self, Conv2D geometry):
+        """The name of the one that `run` takes."""
+        cdef fc_conv2d_algorithm chosen
+        _raise(fc_conv2d_prepared_choose(self.prepared, &geometry.params, &chosen))
+        return fc_conv2d_algorithm_name(chosen).decode()
+
     def run(self, Conv2D geometry, x, y):
         cdef _Pointer x_ = _Pointer(x, geometry.inputs()), y_ = _Pointer(y, geometry.outputs(), True)
         cdef fc_caller caller

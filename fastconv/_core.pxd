@@ -147,6 +147,8 @@ cdef extern from "fastconv.h" nogil:
     fc_status fc_conv2d_prepare(const fc_conv2d_params *, const void *, const void *, fc_conv2d_prepared **)
     fc_status fc_conv2d_run(const fc_conv2d_prepared *, const fc_conv2d_params *, const void *, void *)
     fc_status fc_conv2d_run_added(const fc_conv2d_prepared *, const fc_conv2d_params *, const void *, const void *, void *)
+    fc_status fc_conv2d_prepared_pools(const fc_conv2d_prepared *, const fc_conv2d_params *, const fc_pool2d_params *, int *)
+    fc_status fc_conv2d_prepared_choose(const fc_conv2d_prepared *, const fc_conv2d_params *, fc_conv2d_algorithm *)
     fc_status fc_conv2d_prepared_weights(const fc_conv2d_prepared *, const void **, const void **)
     void fc_conv2d_free(fc_conv2d_prepared *)
     fc_status fc_plan_conv2d(const fc_conv2d_params *, fc_conv2d_plan *)
@@ -176,7 +178,7 @@ cdef extern from "fastconv_api.h":
 
 cdef extern from "fastconv_network.h" nogil:
     ctypedef enum fc_step_kind:
-        FC_STEP_CONV2D, FC_STEP_POOL2D, FC_STEP_DENSE, FC_STEP_ACTIVATE, FC_STEP_RELU, FC_STEP_SOFTMAX
+        FC_STEP_CONV2D, FC_STEP_CONV2D_POOLED, FC_STEP_POOL2D, FC_STEP_DENSE, FC_STEP_ACTIVATE, FC_STEP_RELU, FC_STEP_SOFTMAX
     enum: FC_STEP_OPERANDS
 
     ctypedef struct fc_operand:

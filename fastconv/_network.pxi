@@ -52,6 +52,23 @@ def conv2d_call(PreparedConv2D prepared, Conv2D geometry, bint added):
     return call
 
 
+def conv2d_pooled_call(Call conv2d, Call pool2d):
+    """x, y: a convolution and the pooling of its result in one call; None where they had better be two."""
+    cdef int better = 0
+    cdef fc_caller caller
+    if (conv2d.step.kind != FC_STEP_CONV2D or conv2d.step.count != 2 or pool2d.step.kind != FC_STEP_POOL2D
+            or conv2d.sizes[1] != pool2d.sizes[0]):
+        return None
+    _enter(&caller, False)
+    _leave(fc_conv2d_prepared_pools(conv2d.step.prepared, &conv2d.step.conv2d, &pool2d.step.pool2d, &better))
+    if not better:
+        return None
+    cdef Call call = _call(FC_STEP_CONV2D_POOLED, conv2d.parts, [conv2d.sizes[0], pool2d.sizes[1]])
+    call.step.prepared, call.step.conv2d, call.owner = conv2d.step.prepared, conv2d.step.conv2d, conv2d.owner
+    call.step.pool2d = pool2d.step.pool2d
+    return call
+
+
 def pool2d_call(Pool2D pool):
     """x, y."""
     cdef Call call = _call(FC_STEP_POOL2D, pool.params.n, [pool.cells(), pool.windows()])

@@ -23,5 +23,17 @@ fc_status fc_conv2d_normalized(const fc_conv2d_params *p, const fc_normalization
 /* fc_conv2d_run with a tensor of y's shape, other memory, added before the activation; NULL for none. F32 and F64. */
 fc_status fc_conv2d_run_added(
     const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, const void *added, void *y);
+/*
+ * fc_conv2d_run, then pooling of its result in windows of 2 x 2, which stays in registers: F32 and F64, channels last,
+ * one group, columns without dilation, FC_LINEAR or FC_RELU, maxima without pads and with strides of 2; FC_BAD_ARGUMENT
+ * for others. *better: whether it serves, and costs less than the two one by one.
+ */
+fc_status fc_conv2d_run_pooled(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p,
+    const fc_pool2d_params *pool, const void *x, void *y);
+fc_status fc_conv2d_prepared_pools(
+    const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const fc_pool2d_params *pool, int *better);
+/* The algorithm that fc_conv2d_run takes. */
+fc_status fc_conv2d_prepared_choose(
+    const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, fc_conv2d_algorithm *chosen);
 
 #endif

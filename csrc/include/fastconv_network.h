@@ -17,6 +17,7 @@ typedef struct fc_operand {
 
 typedef enum fc_step_kind {
     FC_STEP_CONV2D,
+    FC_STEP_CONV2D_POOLED,
     FC_STEP_POOL2D,
     FC_STEP_DENSE,
     FC_STEP_ACTIVATE,
@@ -32,7 +33,7 @@ typedef struct fc_step {
     fc_step_kind kind;
     size_t count;
     fc_operand operands[FC_STEP_OPERANDS];
-    const fc_conv2d_prepared *prepared; /* of FC_STEP_CONV2D: x, then what is added or none */
+    const fc_conv2d_prepared *prepared; /* of FC_STEP_CONV2D: x, then what is added or none; pooled, x alone */
     fc_conv2d_params conv2d;
     fc_pool2d_params pool2d;
     fc_dense_params dense; /* x, kernel, then the bias or none */

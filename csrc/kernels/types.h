@@ -14,6 +14,7 @@
 #include "fastconv_relu.h"
 #include "fastconv_types.h"
 #include "kernels/batch_types.h"
+#include "kernels/conv_pool_types.h"
 #include "kernels/filter_types.h"
 #include "kernels/grad_types.h"
 #include "kernels/gemv_types.h"

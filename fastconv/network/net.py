@@ -208,6 +208,8 @@ class Net(Shown):
             raise ValueError(f"all inputs must have one number of images; received {sorted(counts)}")
         count = counts.pop()
         parts = []
+        if count > batch_size:
+            batch_size = self._plans.widened(arrays, self._outputs, batch_size)
         with Progress(count, progress) as shown:
             for begin in range(0, max(count, 1), batch_size):
                 parts.append(self._plans.run([array[begin : begin + batch_size] for array in arrays], self._outputs))

@@ -16,6 +16,7 @@ import numpy as np
 from .. import _args
 from .arena import Span, place
 from .branches import Branch, inlined
+from .fusion import fuse_pools
 from .graph import Graph, Node
 from .limits import Limits
 from .operators import Step, Tensor, contiguous, fold, plan_node
@@ -82,6 +83,7 @@ class Plan:
         for node in graph.nodes:
             self._add(node)
         self._drop_unread()
+        self.steps = fuse_pools(self.steps, self.outputs)
         self.roots = self._share_memory()
         self.spans, self.arena_bytes = self._place()
         self.slots = self._slots()

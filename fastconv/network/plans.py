@@ -17,6 +17,7 @@ from .plan import Plan, Workspace
 __all__ = ["Plans", "check_shape"]
 
 _PLANS = 8  # kept, for the shapes that came last
+_WIDEST, _WIDE_BYTES = 32, 1 << 28  # batches run in one call, and what a plan of them may ask for
 _WORKSPACES = 4  # kept of a plan, for calls at the same time
 
 
@@ -85,6 +86,15 @@ class Plans:
 
                 self._plans[key] = plan, [], depth_first(plan, plan_for)
             return self._plans[key]
+
+    def widened(self, arrays: list[np.ndarray], outputs: tuple[str, ...], batch_size: int) -> int:
+        """A multiple of a batch size: fewer calls, where batches run in chunks and more of them take no more memory."""
+        if any(value.shape[0] is not None for value in self._graph.inputs):
+            return batch_size
+        plan, _, chunks = self.find([(batch_size, *array.shape[1:]) for array in arrays], outputs)
+        if chunks is None:
+            return batch_size
+        return batch_size * max(1, min(_WIDEST, _WIDE_BYTES // max(plan.arena_bytes, 1)))
 
     @property
     def nbytes(self) -> int:

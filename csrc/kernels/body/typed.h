@@ -3,6 +3,7 @@
 #include "kernels/body/chain.h"
 #include "kernels/body/gemm.h"
 #include "kernels/body/igemm.h"
+#include "kernels/body/conv_pool.h"
 #include "kernels/body/planes.h"
 #include "kernels/body/wgrad_gemm.h"
 #include "kernels/body/dwconv_wgrad.h"

@@ -7,6 +7,7 @@
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/conv2d/epilogue.h"
+#include "ops/conv2d/fused_pool.h"
 #include "ops/conv2d/plan.h"
 
 /* One form of the kernel. A list of them only grows, by as many as an algorithm has forms: a few. */
@@ -140,6 +141,15 @@ static fc_status run_adding(
     return FC_OK;
 }
 
+/* The layer of these sizes with the prepared kernel. */
+static fc_status make_prepared(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, fc_layer *layer) {
+    if (!prepared)
+        return FC_BAD_ARGUMENT;
+    FC_TRY(fc_layer_make_for(p, prepared->kernels, layer));
+    layer->params.precision = prepared->params.precision;
+    return same_kernel(p, &prepared->params) ? FC_OK : FC_BAD_SHAPE;
+}
+
 fc_status fc_conv2d_run(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, void *y) {
     return fc_conv2d_run_added(prepared, p, x, NULL, y);
 }
@@ -151,15 +161,65 @@ fc_status fc_conv2d_run_added(
     const void *packed;
     if (added && p->dtype != FC_F32 && p->dtype != FC_F64)
         return FC_BAD_DTYPE;
-    if (!prepared)
-        return FC_BAD_ARGUMENT;
-    FC_TRY(fc_layer_make_for(p, prepared->kernels, &layer));
-    layer.params.precision = prepared->params.precision;
-    if (!same_kernel(p, &prepared->params))
-        return FC_BAD_SHAPE;
+    FC_TRY(make_prepared(prepared, p, &layer));
     FC_TRY(fc_plan_layer(&layer, FC_RUN_PREPARED, 1, &plan));
     if (fc_layer_is_empty(&layer))
         return FC_OK;
     FC_TRY(packed_for(prepared, &plan, &packed));
     return run_adding(&plan, &(fc_layer_weights){prepared->kernel, prepared->bias, packed}, x, added, y);
+}
+
+fc_status fc_conv2d_prepared_choose(
+    const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, fc_conv2d_algorithm *chosen) {
+    fc_layer layer;
+    fc_layer_plan plan;
+    FC_TRY(make_prepared(prepared, p, &layer));
+    FC_TRY(fc_plan_layer(&layer, FC_RUN_PREPARED, 1, &plan));
+    *chosen = (fc_conv2d_algorithm)plan.id;
+    return FC_OK;
+}
+
+static fc_status make_pooled(
+    const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const fc_pool2d_params *pool, fc_layer *layer) {
+    FC_TRY(make_prepared(prepared, p, layer));
+    if (pool->dtype != p->dtype)
+        return FC_BAD_DTYPE;
+    const fc_tensor_view *y = &layer->view.dst;
+    if (pool->layout != p->layout || pool->n != p->n || pool->h != y->h || pool->w != y->w || pool->c != p->c_out)
+        return FC_BAD_SHAPE;
+    return FC_OK;
+}
+
+/* Whether pooling in registers serves, and costs less than a pass of its own. */
+static int pools_in_registers(const fc_layer *layer, const fc_pool2d_params *pool) {
+    fc_layer_plan plan;
+    return !fc_layer_is_empty(layer) && fc_fused_pool_supports(layer, pool) &&
+        !fc_plan_layer(layer, FC_RUN_PREPARED, 1, &plan) && fc_fused_pool_cost(layer, pool) < plan.cycles;
+}
+
+fc_status fc_conv2d_prepared_pools(
+    const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const fc_pool2d_params *pool, int *better) {
+    fc_layer layer;
+    FC_TRY(make_pooled(prepared, p, pool, &layer));
+    *better = pools_in_registers(&layer, pool);
+    return FC_OK;
+}
+
+/* The kernel is packed as the direct algorithm packs it. */
+fc_status fc_conv2d_run_pooled(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p,
+    const fc_pool2d_params *pool, const void *x, void *y) {
+    fc_layer layer;
+    fc_layer_plan direct;
+    const void *packed;
+    ptrdiff_t out_h, out_w;
+    FC_TRY(make_pooled(prepared, p, pool, &layer));
+    FC_TRY(fc_pool2d_output_size(pool, &out_h, &out_w));
+    if (!fc_fused_pool_supports(&layer, pool))
+        return FC_BAD_ARGUMENT;
+    if (fc_layer_is_empty(&layer) || !out_h || !out_w)
+        return FC_OK;
+    layer.params.algorithm = FC_CONV_DIRECT;
+    FC_TRY(fc_plan_layer(&layer, FC_RUN_PREPARED, 1, &direct));
+    FC_TRY(packed_for(prepared, &direct, &packed));
+    return fc_fused_pool_run(&layer, pool, packed, prepared->bias != NULL, x, y);
 }

@@ -21,6 +21,8 @@ static fc_status run_step(const fc_step *step, void *const *arrays) {
     case FC_STEP_CONV2D:
         return fc_conv2d_run_added(
             step->prepared, &step->conv2d, x, step->count > 2 ? operand(step, 1, arrays) : NULL, y);
+    case FC_STEP_CONV2D_POOLED:
+        return fc_conv2d_run_pooled(step->prepared, &step->conv2d, &step->pool2d, x, y);
     case FC_STEP_POOL2D:
         return fc_pool2d(&step->pool2d, x, y);
     case FC_STEP_DENSE:

@@ -40,6 +40,7 @@ def conv(node, x, kernel, bias=None, added=None):
     if constant:
         prepared = _prepared(node, keywords, x_shape, k_shape, x.dtype, kernel, bias)
         call = _core.conv2d_call(prepared, geometry, added is not None)
+        words["algorithm"] = prepared.algorithm(geometry) if y.size else ""
         return Step((y,), call, reads=(0,) if added is None else (0, 3), **words)
 
     def run(x, kernel, *bias_and_y):

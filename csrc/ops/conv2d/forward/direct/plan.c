@@ -165,7 +165,8 @@ double fc_direct_cost(const fc_layer *layer, const fc_direct_plan *d) {
     const double overlap = (double)patch_elements(v, d->rows, d->cols, d->pixel_pitch) / (double)(d->rows * d->cols);
     const double vectors = __builtin_ceil(outs / lanes),
                  runs = (double)v->rows.count * (double)(d->joined ? 1 : v->cols.count);
-    const double arithmetic = costs->direct_step * vectors * (double)d->weights.k,
+    const double step = d->vectors == 1 ? costs->direct_step_narrow : costs->direct_step;
+    const double arithmetic = step * vectors * (double)d->weights.k,
                  each_panel = d->in_place ? costs->direct_panel : costs->direct_panel_aside;
     return pixels *
         (arithmetic + runs + each_panel * (double)d->weights.panels + element * overlap * (double)d->chunks +

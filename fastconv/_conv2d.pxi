@@ -130,11 +130,12 @@ cdef class Conv2D:
 
 
 cdef class PreparedConv2D:
-    """A packed kernel and bias."""
+    """A packed kernel and bias; with `keep` they are read where they are, and nobody writes to them."""
     cdef fc_conv2d_prepared *prepared
     cdef Py_ssize_t kernel_bytes, bias_bytes
+    cdef tuple kept
 
-    def __init__(self, Conv2D geometry, kernel, bias):
+    def __init__(self, Conv2D geometry, kernel, bias, bint keep=False):
         cdef _Pointer k_ = _Pointer(kernel, geometry.weights()), b_ = _Pointer(bias, geometry.biases())
         cdef fc_caller caller
         cdef fc_status status
@@ -143,11 +144,20 @@ cdef class PreparedConv2D:
         self.kernel_bytes, self.bias_bytes = geometry.weights(), geometry.biases()
         _enter(&caller, True)
         with nogil:
-            status = fc_conv2d_prepare(&geometry.params, k_.data, b_.data, &self.prepared)
+            if keep:
+                status = fc_conv2d_prepare_kept(&geometry.params, k_.data, b_.data, &self.prepared)
+            else:
+                status = fc_conv2d_prepare(&geometry.params, k_.data, b_.data, &self.prepared)
         _leave(status)
+        self.kept = (k_, b_) if keep else ()
 
     def __dealloc__(self):
         fc_conv2d_free(self.prepared)
+
+    @property
+    def nbytes(self):
+        """Bytes of copies, and of the packed forms that runs have asked for."""
+        return fc_conv2d_prepared_bytes(self.prepared)
 
     def weights(self):
         """Kernel and bias as they were given, in bytes; None for no bias."""

@@ -149,6 +149,8 @@ cdef extern from "fastconv.h" nogil:
     fc_status fc_conv2d_run_added(const fc_conv2d_prepared *, const fc_conv2d_params *, const void *, const void *, void *)
     fc_status fc_conv2d_prepared_pools(const fc_conv2d_prepared *, const fc_conv2d_params *, const fc_pool2d_params *, int *)
     fc_status fc_conv2d_prepared_choose(const fc_conv2d_prepared *, const fc_conv2d_params *, fc_conv2d_algorithm *)
+    fc_status fc_conv2d_prepare_kept(const fc_conv2d_params *, const void *, const void *, fc_conv2d_prepared **)
+    size_t fc_conv2d_prepared_bytes(const fc_conv2d_prepared *)
     fc_status fc_conv2d_prepared_weights(const fc_conv2d_prepared *, const void **, const void **)
     void fc_conv2d_free(fc_conv2d_prepared *)
     fc_status fc_plan_conv2d(const fc_conv2d_params *, fc_conv2d_plan *)

@@ -8,6 +8,7 @@ import pytest
 import fastconv
 from fastconv import _args, _core
 from fastconv.network import Graph, Net, Node, Value
+from fastconv.network.passes import optimize
 from fastconv.nn.activations import ACTIVATIONS
 
 FLOAT = np.dtype("float32")
@@ -124,3 +125,26 @@ def test_a_call_refuses_arrays_of_other_sizes():
         program.run([y, x[:2].copy()])
     with pytest.raises(TypeError, match="arrays"):
         program.run([y])
+
+
+def test_nbytes_counts_what_was_packed(rng):
+    net = small_net(rng)
+    before = net.nbytes
+    net(np.zeros((1, 12, 12, 2), FLOAT))
+    packed = sum(
+        prepared.nbytes
+        for graph in net._plans._optimized.values()
+        for node in graph.nodes
+        for prepared in node.prepared.values()
+    )
+    # A packed form has at least as many numbers as the kernel.
+    assert packed >= 4 * (3 * 3 * 2 * 8 + 3 * 3 * 8 * 4)
+    assert net.nbytes >= before + packed
+
+
+def test_kernels_lie_as_the_core_reads_them(rng):
+    kernel = rng.standard_normal((8, 2, 3, 3)).astype(FLOAT).transpose(2, 3, 1, 0)
+    graph = Graph([Value("x", (1, 6, 6, 2), FLOAT)], [Value("y")], [Node("Conv", ("x", "k"), ("y",))], {"k": kernel})
+    laid_out = optimize(graph).constants["k"]
+    assert laid_out.flags.c_contiguous and not kernel.flags.c_contiguous
+    np.testing.assert_array_equal(laid_out, kernel)

@@ -180,6 +180,11 @@ fc_status fc_conv2d_grads(const fc_conv2d_params *p, const void *x, const void *
     void *dx, void *dkernel, void *dbias);
 
 fc_status fc_conv2d_prepare(const fc_conv2d_params *p, const void *kernel, const void *bias, fc_conv2d_prepared **out);
+/* The same without copies: kernel and bias stay where and as they are until it is freed. */
+fc_status fc_conv2d_prepare_kept(
+    const fc_conv2d_params *p, const void *kernel, const void *bias, fc_conv2d_prepared **out);
+/* Bytes of what it owns: copies, and the kernel in the packed forms that runs have asked for. */
+size_t fc_conv2d_prepared_bytes(const fc_conv2d_prepared *prepared);
 /* p: as prepared, with this call's n, h, w and padding; the precision is that of preparation. */
 fc_status fc_conv2d_run(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, void *y);
 /* The kernel and the bias, or NULL, as they were given; prepared's own copies. */

@@ -146,7 +146,7 @@ class Net(Shown):
     def nbytes(self) -> int:
         """Bytes of memory: weights, what was made of them, and buffers that calls left for the next ones.
 
-        What the core packed counts as much as the kernels it was made of. Weights that lie in a mapped file count too.
+        Kernels count in the packed forms that runs have asked for. Weights that lie in a mapped file count too.
         """
         return self._plans.nbytes
 

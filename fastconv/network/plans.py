@@ -103,12 +103,7 @@ class Plans:
             graphs, plans = [self._graph, *self._optimized.values()], list(self._plans.values())
         arrays = [array for graph in graphs for array in graph.constants.values()]
         arrays += [tensor.value for plan, _, _ in plans for tensor in plan.tensors.values() if tensor.value is not None]
-        packed = sum(
-            len(node.prepared)
-            * sum(graph.constants[name].nbytes for name in node.inputs[1:3] if name in graph.constants)
-            for graph in graphs
-            for node in graph.nodes
-        )
+        packed = sum(prepared.nbytes for graph in graphs for node in graph.nodes for prepared in node.prepared.values())
         return distinct_bytes(arrays) + packed + sum(plan.arena_bytes * len(idle) for plan, idle, _ in plans)
 
     def shaped(self, values: list[Value]) -> list[Value]:

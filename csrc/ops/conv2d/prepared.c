@@ -14,46 +14,67 @@
 typedef struct packed_kernel {
     struct packed_kernel *next;
     fc_packed_form form;
+    size_t bytes;
     void *data;
 } packed_kernel;
 
-/* Which algorithm is best depends on the image, so each is packed when it is first chosen, from a copy of the kernel.
- */
+/* Which algorithm is best depends on the image, so each is packed when it is first chosen, from the kernel as it was
+ * given: a copy of it, unless the caller keeps it. */
 struct fc_conv2d_prepared {
     fc_conv2d_params params;
     const fc_kernels *kernels;
-    void *kernel, *bias;
+    const void *kernel, *bias;
+    void *copies[2];
+    size_t copied_bytes;
     _Atomic(packed_kernel *) packed[FC_CONV_ALGORITHM_COUNT];
 };
 
-static fc_status copy_of(const void *from, const ptrdiff_t *sizes, size_t count, void **copy) {
+static fc_status copy_of(const void *from, const ptrdiff_t *sizes, size_t count, void **copy, size_t *all) {
     size_t bytes;
     FC_TRY(fc_multiply(sizes, count, &bytes));
     *copy = fc_scratch_alloc(bytes);
     if (!*copy)
         return FC_OUT_OF_MEMORY;
     memcpy(*copy, from, bytes);
+    *all += bytes;
+    return FC_OK;
+}
+
+fc_status fc_conv2d_prepare_kept(
+    const fc_conv2d_params *p, const void *kernel, const void *bias, fc_conv2d_prepared **out) {
+    fc_layer layer;
+    FC_TRY(fc_layer_make(p, &layer));
+    *out = calloc(1, sizeof **out);
+    if (!*out)
+        return FC_OUT_OF_MEMORY;
+    **out = (fc_conv2d_prepared){.params = *p, .kernels = layer.kernels, .kernel = kernel, .bias = bias};
     return FC_OK;
 }
 
 fc_status fc_conv2d_prepare(const fc_conv2d_params *p, const void *kernel, const void *bias, fc_conv2d_prepared **out) {
-    fc_layer layer;
-    FC_TRY(fc_layer_make(p, &layer));
-    fc_conv2d_prepared *made = calloc(1, sizeof *made);
-    if (!made)
-        return FC_OUT_OF_MEMORY;
-    *made = (fc_conv2d_prepared){.params = *p, .kernels = layer.kernels};
+    fc_conv2d_prepared *made;
+    FC_TRY(fc_conv2d_prepare_kept(p, kernel, bias, &made));
     const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(p->dtype);
-    fc_status status = copy_of(
-        kernel, (ptrdiff_t[]){p->k_h, p->k_w, p->c_in / p->groups, p->c_out, size}, 5, &made->kernel);
+    fc_status status = copy_of(kernel, (ptrdiff_t[]){p->k_h, p->k_w, p->c_in / p->groups, p->c_out, size}, 5,
+        &made->copies[0], &made->copied_bytes);
     if (!status && bias)
-        status = copy_of(
-            bias, (ptrdiff_t[]){p->c_out, (ptrdiff_t)fc_dtype_size(fc_output_dtype(p->dtype))}, 2, &made->bias);
+        status = copy_of(bias, (ptrdiff_t[]){p->c_out, (ptrdiff_t)fc_dtype_size(fc_output_dtype(p->dtype))}, 2,
+            &made->copies[1], &made->copied_bytes);
+    made->kernel = made->copies[0];
+    made->bias = made->copies[1];
     if (status)
         fc_conv2d_free(made);
     else
         *out = made;
     return status;
+}
+
+size_t fc_conv2d_prepared_bytes(const fc_conv2d_prepared *prepared) {
+    size_t bytes = prepared->copied_bytes;
+    for (size_t id = 0; id < FC_CONV_ALGORITHM_COUNT; id++)
+        for (const packed_kernel *packed = atomic_load(&prepared->packed[id]); packed; packed = packed->next)
+            bytes += packed->bytes;
+    return bytes;
 }
 
 fc_status fc_conv2d_prepared_weights(const fc_conv2d_prepared *prepared, const void **kernel, const void **bias) {
@@ -78,8 +99,8 @@ void fc_conv2d_free(fc_conv2d_prepared *prepared) {
         return;
     for (size_t id = 0; id < FC_CONV_ALGORITHM_COUNT; id++)
         free_packed(atomic_load(&prepared->packed[id]));
-    fc_scratch_free(prepared->kernel);
-    fc_scratch_free(prepared->bias);
+    fc_scratch_free(prepared->copies[0]);
+    fc_scratch_free(prepared->copies[1]);
     free(prepared);
 }
 
@@ -116,6 +137,7 @@ static fc_status packed_for(const fc_conv2d_prepared *prepared, const fc_layer_p
         if (!made)
             return FC_OUT_OF_MEMORY;
         made->form = plan->form;
+        made->bytes = plan->packed_bytes;
         const fc_status status = fc_plan_pack(plan, prepared->kernel, prepared->bias, &made->data);
         if (status) {
             free_packed(made);

@@ -176,5 +176,5 @@ def _prepared(node, keywords, x_shape, k_shape, dtype, kernel, bias):
             dtype, _args.shape_of(1, 0, 0, c_in, keywords.data_format), k_shape, precision=key[1], may_be_empty=True
         )
         values = [None if array is None else np.ascontiguousarray(array.value, dtype) for array in (kernel, bias)]
-        node.prepared[key] = _core.PreparedConv2D(general, *values)
+        node.prepared[key] = _core.PreparedConv2D(general, *values, keep=True)
     return node.prepared[key]

@@ -15,6 +15,7 @@ from .dense import recognize_dense
 from .gates import recognize_gates
 from .gelu import recognize_gelu
 from .identities import drop_identities
+from .kernels import lay_out_kernels
 from .layout import put_channels_last
 from .padding import fold_padding
 from .residuals import fuse_residuals
@@ -39,6 +40,7 @@ PASSES = (
     fold_channel_factors,
     fuse_residuals,
     fuse_activations,
+    lay_out_kernels,
 )
 
 

@@ -39,6 +39,13 @@ static void **pointers(const check_buffer *b, size_t rows, size_t pitch) {
     return row;
 }
 
+/* The length of a transform after n: 1, 3 or 9 times a power of two. */
+static size_t longer(size_t n) {
+    for (size_t odd = 0; odd != 1 && odd != 3 && odd != 9; odd = n / (n & -n))
+        n += 16;
+    return n;
+}
+
 #define CHECK_FFT(T, F, EPSILON)                                                                                       \
     /* Part 0 or 1 of cell (r, c) of a block, and of the image or the results. */                                      \
     static T *block_##F(const fc_fft *fft, const check_buffer *b, size_t rows, size_t r, size_t c, size_t part) {      \
@@ -315,9 +322,9 @@ static void **pointers(const check_buffer *b, size_t rows, size_t pitch) {
         for (size_t taps = 1; taps < 40; taps += 6)                                                                    \
             for (size_t i = 0; i < 3; i++)                                                                             \
                 weigh_##F(fft, isa, taps, 1 + taps % 11, (double)i * 2);                                               \
-        for (size_t n = FC_FFT_LEAST; n <= 2048; n *= 2)                                                               \
+        for (size_t n = FC_FFT_LEAST; n <= 2048; n = longer(n))                                                        \
             twiddles_##F(fft, isa, n);                                                                                 \
-        for (size_t n = FC_FFT_LEAST; n <= 512; n *= 2) {                                                              \
+        for (size_t n = FC_FFT_LEAST; n <= 512; n = longer(n)) {                                                       \
             const columns_case cases[] = {{n, 32, 32, 32, n - 3, n - 5, 0}, {n, 32, 31, 1, 1, 1, 0},                   \
                 {n, 32, 17, 32, n, n, 0}, {n, 32, 29, 29, n - 1, n - 1, 1}, {n, 32, 32, 32, 7, n, 0},                  \
                 {n, 32, 32, 0, n - 7, 0, 0}};                                                                          \
@@ -327,8 +334,10 @@ static void **pointers(const check_buffer *b, size_t rows, size_t pitch) {
             columns_##F(fft, isa, &cases[0], 0, 1);                                                                    \
             columns_##F(fft, isa, &cases[0], 1, 1);                                                                    \
             columns_##F(fft, isa, &cases[3], 0, 1);                                                                    \
-            if (n < 512)                                                                                               \
+            if (n < 512) {                                                                                             \
                 rows_##F(fft, isa, 32, n);                                                                             \
+                rows_##F(fft, isa, 48, n);                                                                             \
+            }                                                                                                          \
         }                                                                                                              \
         rows_##F(fft, isa, 128, 64);                                                                                   \
         for (size_t n = 64; check_benching() && n <= 512; n *= 2)                                                      \

@@ -88,9 +88,9 @@ typedef void fc_stream_fn(void *dst, const void *src, size_t bytes);
 typedef void fc_stream_end_fn(void);
 
 /*
- * Fourier transforms of blocks of complex numbers, rows x cols, powers of two from FC_FFT_LEAST to FC_FFT_MOST, in
- * strips of `lanes` columns: the real part of column c of row r is block[(c / lanes * rows + r) * 2 * lanes + c %
- * lanes], the imaginary part lies `lanes` further.
+ * Fourier transforms of blocks of complex numbers, rows x cols, each 1, 3 or 9 times a power of two, a multiple of 16
+ * from FC_FFT_LEAST to FC_FFT_MOST, in strips of `lanes` columns: the real part of column c of row r is block[(c /
+ * lanes * rows + r) * 2 * lanes + c % lanes], the imaginary part lies `lanes` further.
  *
  * Twiddles of length n: for each level, of m numbers (n at first) and r = fc_fft_radix(m, radix), the real and
  * imaginary parts of exp(-2 pi i j k / m) for 0 < j < m / r, 0 < k < r, k within j; the next level has m / r numbers.
@@ -176,10 +176,16 @@ typedef struct fc_fft {
     fc_fft_windows_fn *windows;
     fc_fft_weigh_fn *weigh;
 } fc_fft;
-/* 8 as often as possible where registers hold it, the rest 4; or 4, and 8 once for odd powers of two. */
+/*
+ * Levels of 6 come last, one for each 3 in m. Before them 8 as often as possible where registers hold it, the rest 4;
+ * or 4, and 8 once for odd powers of two.
+ */
 static inline size_t fc_fft_radix(size_t m, size_t most) {
-    const int odd = (m & 0xaaaaaaaa) != 0;
-    return most == 8 ? (m == 4 || m == 16 ? 4 : 8) : odd ? 8 : 4;
+    const size_t two = m & -m, power = two >> (m / two > 1) >> (m / two > 3);
+    const int odd = (power & 0xaaaaaaaa) != 0;
+    if (power == 1)
+        return 6;
+    return most == 8 ? (power == 4 || power == 16 ? 4 : 8) : odd ? 8 : 4;
 }
 
 #endif

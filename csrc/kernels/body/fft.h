@@ -64,8 +64,9 @@ static void TYPED(fft_filter)(const fc_fft_rows *b) {
             T *x = strip + row * TYPED(fft_ROW);
             for (size_t level = 1; level < last; level++)
                 TYPED(fft_forward)(&levels, level, x, part);
-            (levels.radix[last] == 8 ? TYPED(fft_center_8) : TYPED(fft_center_4))(
-                x, part, spectrum + row * TYPED(fft_ROW), energy);
+            (levels.radix[last] == 8          ? TYPED(fft_center_8)
+                    : levels.radix[last] == 4 ? TYPED(fft_center_4)
+                                              : TYPED(fft_center_6))(x, part, spectrum + row * TYPED(fft_ROW), energy);
             for (size_t level = last - 1; level > 0; level--)
                 TYPED(fft_inverse)(&levels, level, x, part);
         }

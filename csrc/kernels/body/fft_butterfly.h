@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fourier transforms of radix 4 and 8 on rows of LANES complex numbers: a row is a vector of real parts and one of
+ * Fourier transforms of radix 4, 6 and 8 on rows of LANES complex numbers: a row is a vector of real parts and one of
  * imaginary parts behind it, so lanes never mix. The inverse is the same sums with real and imaginary parts exchanged.
  *
  * Levels work in place. Forward, a level of m rows takes rows j, j + m/r, ... apart into r transforms of m/r
@@ -31,6 +31,19 @@ static fft_levels TYPED(fft_plan)(size_t n, const T *twiddles) {
     return levels;
 }
 
+FC_FFT_INLINE void TYPED(fft_dft3)(VEC *re, VEC *im) {
+    const VEC half = V(set1)((T)0.5), sine = V(set1)((T)0.86602540378443864676);
+    const VEC sr = V(add)(re[1], re[2]), si = V(add)(im[1], im[2]), dr = V(sub)(re[1], re[2]),
+              di = V(sub)(im[1], im[2]);
+    const VEC mr = V(fnma)(half, sr, re[0]), mi = V(fnma)(half, si, im[0]);
+    re[0] = V(add)(re[0], sr);
+    im[0] = V(add)(im[0], si);
+    re[1] = V(fma)(sine, di, mr);
+    im[1] = V(fnma)(sine, dr, mi);
+    re[2] = V(fnma)(sine, di, mr);
+    im[2] = V(fma)(sine, dr, mi);
+}
+
 FC_FFT_INLINE void TYPED(fft_dft4)(VEC *re, VEC *im) {
     const VEC pr = V(add)(re[0], re[2]), pi = V(add)(im[0], im[2]), qr = V(sub)(re[0], re[2]),
               qi = V(sub)(im[0], im[2]);
@@ -44,6 +57,25 @@ FC_FFT_INLINE void TYPED(fft_dft4)(VEC *re, VEC *im) {
     im[2] = V(sub)(pi, ri);
     re[3] = V(sub)(qr, ti);
     im[3] = V(add)(qi, tr);
+}
+
+/* By the prime factors 2 and 3, without twiddles (I. J. Good, 1958). */
+FC_FFT_INLINE void TYPED(fft_dft6)(VEC *re, VEC *im) {
+    VEC ar[3], ai[3], br[3], bi[3];
+    _Pragma("GCC unroll 3") for (int k = 0; k < 3; k++) {
+        ar[k] = V(add)(re[2 * k], re[(2 * k + 3) % 6]);
+        ai[k] = V(add)(im[2 * k], im[(2 * k + 3) % 6]);
+        br[k] = V(sub)(re[2 * k], re[(2 * k + 3) % 6]);
+        bi[k] = V(sub)(im[2 * k], im[(2 * k + 3) % 6]);
+    }
+    TYPED(fft_dft3)(ar, ai);
+    TYPED(fft_dft3)(br, bi);
+    _Pragma("GCC unroll 3") for (int k = 0; k < 3; k++) {
+        re[4 * k % 6] = ar[k];
+        im[4 * k % 6] = ai[k];
+        re[(4 * k + 3) % 6] = br[k];
+        im[(4 * k + 3) % 6] = bi[k];
+    }
 }
 
 /* The even results from sums of opposite terms; the odd ones from their differences, turned by eighths, whose factor
@@ -80,8 +112,10 @@ FC_FFT_INLINE void TYPED(fft_dft8)(VEC *re, VEC *im) {
 FC_FFT_INLINE void TYPED(fft_dft)(const int radix, VEC *re, VEC *im) {
     if (radix == 8)
         TYPED(fft_dft8)(re, im);
-    else
+    else if (radix == 4)
         TYPED(fft_dft4)(re, im);
+    else
+        TYPED(fft_dft6)(re, im);
 }
 
 /* x *= w, or its conjugate. */
@@ -142,19 +176,25 @@ FC_FFT_INLINE void TYPED(fft_level)(
         TYPED(fft_level)(RADIX, INVERSE, x, rows, m, twiddles);                                          \
     }
 FFT_LEVEL(fft_forward_4, 4, 0)
+FFT_LEVEL(fft_forward_6, 6, 0)
 FFT_LEVEL(fft_forward_8, 8, 0)
 FFT_LEVEL(fft_inverse_4, 4, 1)
+FFT_LEVEL(fft_inverse_6, 6, 1)
 FFT_LEVEL(fft_inverse_8, 8, 1)
 #undef FFT_LEVEL
 
 static void TYPED(fft_forward)(const fft_levels *levels, size_t level, T *x, size_t rows) {
-    (levels->radix[level] == 8 ? TYPED(fft_forward_8) : TYPED(fft_forward_4))(
-        x, rows, levels->rows[level], levels->twiddles[level]);
+    const size_t radix = levels->radix[level];
+    (radix == 8          ? TYPED(fft_forward_8)
+            : radix == 4 ? TYPED(fft_forward_4)
+                         : TYPED(fft_forward_6))(x, rows, levels->rows[level], levels->twiddles[level]);
 }
 
 static void TYPED(fft_inverse)(const fft_levels *levels, size_t level, T *x, size_t rows) {
-    (levels->radix[level] == 8 ? TYPED(fft_inverse_8) : TYPED(fft_inverse_4))(
-        x, rows, levels->rows[level], levels->twiddles[level]);
+    const size_t radix = levels->radix[level];
+    (radix == 8          ? TYPED(fft_inverse_8)
+            : radix == 4 ? TYPED(fft_inverse_4)
+                         : TYPED(fft_inverse_6))(x, rows, levels->rows[level], levels->twiddles[level]);
 }
 
 /* The last level forward, a product with the spectrum and the first level back, on rows that stay in registers; adds up
@@ -184,5 +224,6 @@ FC_FFT_INLINE void TYPED(fft_center)(const int radix, T *x, size_t rows, const T
         TYPED(fft_center)(RADIX, x, rows, spectrum, energy);                                                \
     }
 FFT_CENTER(fft_center_4, 4)
+FFT_CENTER(fft_center_6, 6)
 FFT_CENTER(fft_center_8, 8)
 #undef FFT_CENTER

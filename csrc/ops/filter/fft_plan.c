@@ -18,49 +18,88 @@ const fc_fft *fc_fft_kernels(const fc_filter *f) {
     }
 }
 
+/* The lengths that transforms have, and their logarithms to base 2. */
+static const struct {
+    size_t n;
+    double bits;
+} LENGTHS[] = {
+    {32, 5},
+    {48, 5.5850},
+    {64, 6},
+    {96, 6.5850},
+    {128, 7},
+    {144, 7.1699},
+    {192, 7.5850},
+    {256, 8},
+    {288, 8.1699},
+    {384, 8.5850},
+    {512, 9},
+    {576, 9.1699},
+    {768, 9.5850},
+    {1024, 10},
+    {1152, 10.1699},
+    {1536, 10.5850},
+    {2048, 11},
+    {2304, 11.1699},
+    {3072, 11.5850},
+    {4096, 12},
+    {4608, 12.1699},
+    {6144, 12.5850},
+    {8192, 13},
+    {9216, 13.1699},
+    {12288, 13.5850},
+    {16384, 14},
+};
+enum { N_LENGTHS = sizeof LENGTHS / sizeof *LENGTHS };
+
 /*
  * Of one block, all passes; measured with AVX-512 on float and double: what a vector of complex numbers takes, by the
- * levels of both transforms, more where a block and the spectrum leave L2.
+ * levels of both transforms, more where a block and the spectrum leave L2. bits: the logarithm of points to base 2.
  */
-static double block_cycles(const fc_filter *f, const fc_fft *fft, size_t rows, size_t cols) {
-    const double points = (double)rows * (double)cols,
-                 part = fc_filter_is_complex(f->work) ? (double)f->number / 2 : (double)f->number;
-    const double steps = log2(points), beyond = log2(points * part / (double)fc_caches()->l2);
-    return points / (double)fft->lanes * (9.5 * steps + 25 + 50 * fmin(fmax(beyond, 0), 3)) + 3000;
+static double block_cycles(const fc_fft *fft, double points, double bits, double l2_bits) {
+    return points / (double)fft->lanes * (9.5 * bits + 25 + 50 * fmin(fmax(bits - l2_bits, 0), 3)) + 3000;
 }
 
-static size_t first_power(ptrdiff_t least) {
-    size_t n = FC_FFT_LEAST;
-    while ((ptrdiff_t)n < least)
-        n *= 2;
-    return n;
+/* The cut into blocks of rows x cols. */
+static fc_fft_cut cut_into(const fc_filter *f, size_t rows, size_t cols) {
+    fc_fft_cut cut = {.rows = rows,
+        .cols = cols,
+        .out_rows = fc_min((ptrdiff_t)rows - f->k_h + 1, f->out_h),
+        .out_cols = fc_min((ptrdiff_t)cols - f->k_w + 1, f->out_w)};
+    cut.down = fc_ceil_div(f->out_h, cut.out_rows);
+    cut.across = fc_ceil_div(f->out_w, cut.out_cols);
+    cut.tasks = fc_parts((size_t)cut.down * (size_t)cut.across, fc_filter_is_complex(f->work) ? 1 : 2);
+    return cut;
 }
 
 int fc_fft_plan(const fc_filter *f, fc_fft_cut *best) {
     const fc_fft *fft = fc_fft_kernels(f);
-    const size_t blocks_a_task = fc_filter_is_complex(f->work) ? 1 : 2;
     /* Taking channels apart and putting them together goes a number at a time. */
     const double apart = f->channels > 1 ? 4 * (double)(f->out_h * f->channels) * (double)f->out_w : 0;
     best->cycles = -1;
     if (!fft || f->k_h > FC_FFT_MOST / 2 || f->k_w > FC_FFT_MOST / 2)
         return 0;
-    for (size_t rows = first_power(f->k_h); rows <= FC_FFT_MOST; rows *= 2) {
-        for (size_t cols = first_power(f->k_w); cols <= FC_FFT_MOST; cols *= 2) {
-            fc_fft_cut cut = {rows, cols, fc_min((ptrdiff_t)rows - f->k_h + 1, f->out_h),
-                fc_min((ptrdiff_t)cols - f->k_w + 1, f->out_w), 0, 0, 0, 0};
-            cut.down = fc_ceil_div(f->out_h, cut.out_rows);
-            cut.across = fc_ceil_div(f->out_w, cut.out_cols);
-            cut.tasks = fc_parts((size_t)cut.down * (size_t)cut.across, blocks_a_task);
-            /* One more for the kernel's transform, which takes half of it, and for the last tasks, which do not end
-             * together. */
-            cut.cycles = ((double)cut.tasks * (double)f->channels + 1) * block_cycles(f, fft, rows, cols) + apart;
+    const double part = fc_filter_is_complex(f->work) ? (double)f->number / 2 : (double)f->number,
+                 l2_bits = log2((double)fc_caches()->l2 / part);
+    for (size_t r = 0, more_rows = 1; more_rows && r < N_LENGTHS; r++) {
+        if ((ptrdiff_t)LENGTHS[r].n < f->k_h)
+            continue;
+        for (size_t c = 0, more_cols = 1; more_cols && c < N_LENGTHS; c++) {
+            if ((ptrdiff_t)LENGTHS[c].n < f->k_w)
+                continue;
+            fc_fft_cut cut = cut_into(f, LENGTHS[r].n, LENGTHS[c].n);
+            /*
+             * One more for the kernel's transform, which takes half of it, and for the last tasks, which do not end
+             * together.
+             */
+            cut.cycles = ((double)cut.tasks * (double)f->channels + 1) *
+                    block_cycles(fft, (double)cut.rows * (double)cut.cols, LENGTHS[r].bits + LENGTHS[c].bits, l2_bits) +
+                apart;
             if (best->cycles < 0 || cut.cycles < best->cycles)
                 *best = cut;
-            if (cut.across == 1)
-                break;
+            more_cols = cut.across > 1;
+            more_rows = cut.down > 1;
         }
-        if ((ptrdiff_t)rows - f->k_h + 1 >= f->out_h)
-            break;
     }
     return best->cycles >= 0;
 }

@@ -14,10 +14,12 @@
 #define S(word) V(word)
 #endif
 #ifdef MULTIPLY_ADD
+#define CONVOLVE2D_LINES 0
 #define CONVOLVE2D_BACK (how & TYPED(convolve2d_BACKWARDS))
 #define CONVOLVE2D_WHOLE 81 /* few of them are not 0, and their order is what counts */
 #define CONVOLVE2D_PASS 81
 #else
+#define CONVOLVE2D_LINES 1
 #define MULTIPLY_ADD(a, b, c) V(fma)(a, b, c)
 #define CONVOLVE2D_BACK 0
 #define CONVOLVE2D_WHOLE 30
@@ -25,7 +27,7 @@
 #endif
 #define CONVOLVE2D_STEP(LO, HI, VECTORS, LOAD)                                                                  \
     case LO * 4 + HI:                                                                                           \
-        for (size_t k = 0; k < k_w; k++, x += across, tap += next) {                                            \
+        do {                                                                                                    \
             VEC column[VECTORS];                                                                                \
             _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++) column[v] = V(hold)(LOAD(x + v * LANES)); \
             _Pragma("GCC unroll 4") for (int r = LO; r <= HI; r++) {                                            \
@@ -33,7 +35,9 @@
                 _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                       \
                     sum[r][v] = MULTIPLY_ADD(weight, column[v], sum[r][v]);                                     \
             }                                                                                                   \
-        }                                                                                                       \
+            x += across;                                                                                        \
+            tap += next;                                                                                        \
+        } while (tap != stop);                                                                                  \
         break;
 /* clang-format off */
 #define CONVOLVE2D_STEPS_1(VECTORS, LOAD) CONVOLVE2D_STEP(0, 0, VECTORS, LOAD)
@@ -44,6 +48,13 @@
     CONVOLVE2D_STEP(3, 3, VECTORS, LOAD)
 /* clang-format on */
 
+/* The room as numbers in memory, as the compiler takes them: in registers they would push out the sums. */
+static inline T *TYPED(convolve2d_kept)(VEC *room) {
+    T *kept = (T *)room;
+    __asm__("" : "+r"(kept) : : "memory");
+    return kept;
+}
+
 #define CONVOLVE2D_TILE(NAME, ROWS, VECTORS, LOAD, STORE, FOLDS)                                                    \
     __attribute__((noinline)) static void TYPED(convolve2d_##NAME)(const T *taps, size_t tap_pitch, size_t k_h,     \
         size_t k_w, const void *const *rows, size_t first, size_t step, size_t n, T *out, size_t out_pitch,         \
@@ -52,7 +63,9 @@
         const ptrdiff_t across = back ? -(ptrdiff_t)step : (ptrdiff_t)step;                                         \
         const ptrdiff_t next = back ? -(ptrdiff_t)tap_pitch : (ptrdiff_t)tap_pitch;                                 \
         const size_t last = back ? k_w - 1 : 0;                                                                     \
-        VEC sum[ROWS][VECTORS], before[FOLDS ? ROWS : 1][VECTORS];                                                  \
+        const ptrdiff_t span = next * (ptrdiff_t)k_w;                                                               \
+        VEC sum[ROWS][VECTORS], room[FOLDS ? ROWS * VECTORS : 1];                                                   \
+        T *const before = FOLDS ? TYPED(convolve2d_kept)(room) : NULL;                                              \
         unsigned phase = 0, folds[ROWS];                                                                            \
         (void)fold;                                                                                                 \
         (void)n;                                                                                                    \
@@ -61,12 +74,12 @@
             _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++) sum[r][v] = V(set1)(0);                       \
         for (unsigned r = 0; FOLDS && r < ROWS; r++)                                                                \
             folds[r] = (back ? ROWS - 1 - r : r) % fold;                                                            \
-        if (FOLDS)                                                                                                  \
-            memset(before, 0, sizeof before);                                                                       \
+        for (size_t at = 0; FOLDS && at < ROWS * VECTORS * LANES; at += LANES)                                      \
+            V(store)(before + at, V(set1)(0));                                                                      \
         for (size_t i = 0; i < k_h + ROWS - 1; i++) {                                                               \
             const size_t s = back ? k_h + ROWS - 2 - i : i;                                                         \
             const SOURCE *x = (const SOURCE *)rows[s] + first + last * step;                                        \
-            const T *tap = taps + s + last * tap_pitch;                                                             \
+            const T *tap = taps + s + last * tap_pitch, *const stop = tap + span;                                   \
             size_t lo = s < k_h ? 0 : s - k_h + 1, hi = s < ROWS ? s : ROWS - 1;                                    \
             switch (lo * 4 + hi) { CONVOLVE2D_STEPS_##ROWS(VECTORS, LOAD) }                                         \
             if (!FOLDS)                                                                                             \
@@ -74,15 +87,17 @@
             phase = phase + 1 == fold ? 0 : phase + 1;                                                              \
             if (phase >= ROWS)                                                                                      \
                 continue;                                                                                           \
-            _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++) if (folds[r] == phase)                           \
+            _Pragma("GCC unroll 4") for (int r = 0; r < ROWS;                                                       \
+                r++) if (folds[r] == phase && i - (size_t)(back ? ROWS - 1 - r : r) < k_h - 1)                      \
                 _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++) {                                         \
-                before[r % (FOLDS ? ROWS : 1)][v] = V(add)(before[r % (FOLDS ? ROWS : 1)][v], sum[r][v]);           \
+                T *const kept = before + (r * VECTORS + v) * LANES;                                                 \
+                V(store)(kept, V(add)(V(load)(kept), sum[r][v]));                                                   \
                 sum[r][v] = V(set1)(0);                                                                             \
             }                                                                                                       \
         }                                                                                                           \
         if (FOLDS)                                                                                                  \
             _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++) _Pragma("GCC unroll 4") for (int v = 0;          \
-                v < VECTORS; v++) sum[r][v] = V(add)(before[r % (FOLDS ? ROWS : 1)][v], sum[r][v]);                 \
+                v < VECTORS; v++) sum[r][v] = V(add)(V(load)(before + (r * VECTORS + v) * LANES), sum[r][v]);       \
         _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++) _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; \
             v++) STORE(out + (size_t)r * out_pitch + v * LANES, sum[r][v]);                                         \
     }
@@ -164,18 +179,55 @@ static void TYPED(convolve2d_tile)(const T *taps, size_t tap_pitch, size_t k_h, 
 #undef CONVOLVE2D_CALL
 }
 
-/* Pieces of a kernel, of rows that a tile folds together, `fold` of them, into at most GROUP sums. */
+/*
+ * Pieces of a kernel, of rows that a tile folds together, `fold` of them, into at most GROUP sums; fold 0: one chain.
+ * One column falls into chains of like lengths. A longer chain serves where so few are needed that no output is rounded
+ * more often.
+ */
 typedef struct TYPED(convolve2d_pieces) {
     size_t h, w, down, count;
     unsigned fold;
 } TYPED(convolve2d_pieces);
-static inline TYPED(convolve2d_pieces) TYPED(convolve2d_cut)(size_t k_h, size_t k_w) {
-    enum { CHAIN = TYPED(convolve2d_CHAIN), GROUP = TYPED(convolve2d_GROUP) };
-    const size_t across = (k_w + CHAIN - 1) / CHAIN, w = (k_w + across - 1) / across, fold = CHAIN / w,
-                 h = GROUP * fold;
-    const size_t down = (k_h + h - 1) / h;
+static TYPED(convolve2d_pieces) TYPED(convolve2d_cut)(size_t k_h, size_t k_w) {
+    enum { WHOLE = TYPED(convolve2d_WHOLE), CHAIN = TYPED(convolve2d_CHAIN), GROUP = TYPED(convolve2d_GROUP) };
+    const int integral = (T)0.5 == 0, pass = k_w == 1 || k_h <= TYPED(convolve2d_FACTORS);
+    if (integral || k_h * k_w <= (pass ? TYPED(convolve2d_PASS) : WHOLE))
+        return (TYPED(convolve2d_pieces)){k_h, k_w, 1, 1, 0};
+    const size_t across = (k_w + CHAIN - 1) / CHAIN, w = (k_w + across - 1) / across, longer = WHOLE / w;
+    size_t fold = CHAIN / w;
+    if (k_w == 1) {
+        const size_t chains = (k_h + CHAIN - 1) / CHAIN;
+        fold = (k_h + chains - 1) / chains;
+    } else if (across == 1 && longer * w + (k_h + longer - 1) / longer <= CHAIN + GROUP)
+        fold = longer;
+    const size_t h = GROUP * fold, down = (k_h + h - 1) / h;
     return (TYPED(convolve2d_pieces)){h, w, down, down * across, (unsigned)fold};
 }
+
+#if CONVOLVE2D_LINES
+#include "kernels/body/convolve2d_lines.h"
+
+/* A tile of 4 rows of WIDE vectors, where the kernel is a line. */
+static inline int TYPED(convolve2d_line)(const TYPED(convolve2d_pieces) * p, const T *taps, size_t k_h, size_t k_w,
+    const void *const *rows, size_t first, size_t step, T *out, size_t out_pitch, int how) {
+    if (k_w == 1 && k_h >= 3)
+        (p->fold ? TYPED(convolve2d_folded_column) : TYPED(convolve2d_whole_column))(
+            taps, k_h, rows, first, out, out_pitch, p->fold, how);
+    else if (k_h == 1)
+        (p->fold ? TYPED(convolve2d_folded_row) : TYPED(convolve2d_whole_row))(
+            taps, k_w, rows, first, step, out, out_pitch, p->w, how);
+    else
+        return 0;
+    return 1;
+}
+#else
+static inline int TYPED(convolve2d_line)(const TYPED(convolve2d_pieces) * p, const T *taps, size_t k_h, size_t k_w,
+    const void *const *rows, size_t first, size_t step, T *out, size_t out_pitch, int how) {
+    (void)p, (void)taps, (void)k_h, (void)k_w, (void)rows, (void)first, (void)step, (void)out, (void)out_pitch;
+    (void)how;
+    return 0;
+}
+#endif
 
 /* The same tile as the sum of the pieces from <= piece < end. */
 static void TYPED(convolve2d_some)(const TYPED(convolve2d_pieces) * p, size_t from, size_t end, const T *taps,
@@ -214,18 +266,18 @@ static void TYPED(convolve2d_many)(const TYPED(convolve2d_pieces) * p, const T *
         memcpy(out + r * out_pitch, sum + r * width, width * sizeof(T));
 }
 
-static inline void TYPED(convolve2d_any)(const T *taps, size_t k_h, size_t k_w, const void *const *rows, size_t n_rows,
-    size_t first, size_t step, size_t width, T *out, size_t out_pitch, int how) {
-    const int integral = (T)0.5 == 0, pass = k_w == 1 || k_h <= TYPED(convolve2d_FACTORS);
-    if (integral || k_h * k_w <= (pass ? TYPED(convolve2d_PASS) : TYPED(convolve2d_WHOLE))) {
-        TYPED(convolve2d_tile)(taps, k_h, k_h, k_w, rows, n_rows, first, step, width, out, out_pitch, 0, how);
+static inline void TYPED(convolve2d_any)(const TYPED(convolve2d_pieces) * p, const T *taps, size_t k_h, size_t k_w,
+    const void *const *rows, size_t n_rows, size_t first, size_t step, size_t width, T *out, size_t out_pitch,
+    int how) {
+    const int whole = n_rows == 4 && width == TYPED(convolve2d_WIDE) * LANES;
+    if (p->count > TYPED(convolve2d_GROUP) || (k_w == 1 && p->count > 1))
+        TYPED(convolve2d_many)(p, taps, k_h, k_w, rows, n_rows, first, step, width, out, out_pitch, how);
+    else if (whole && TYPED(convolve2d_line)(p, taps, k_h, k_w, rows, first, step, out, out_pitch, how))
         return;
-    }
-    const TYPED(convolve2d_pieces) p = TYPED(convolve2d_cut)(k_h, k_w);
-    if (p.count <= TYPED(convolve2d_GROUP))
-        TYPED(convolve2d_some)(&p, 0, p.count, taps, k_h, k_w, rows, n_rows, first, step, width, out, out_pitch, how);
+    else if (p->count > 1)
+        TYPED(convolve2d_some)(p, 0, p->count, taps, k_h, k_w, rows, n_rows, first, step, width, out, out_pitch, how);
     else
-        TYPED(convolve2d_many)(&p, taps, k_h, k_w, rows, n_rows, first, step, width, out, out_pitch, how);
+        TYPED(convolve2d_tile)(taps, k_h, k_h, k_w, rows, n_rows, first, step, width, out, out_pitch, p->fold, how);
 }
 
 /*
@@ -246,6 +298,7 @@ static inline size_t TYPED(convolve2d_width)(size_t *first, size_t total) {
 /* A line written partly past the caches and partly not would cost several times a plain store. */
 static void TYPED(convolve2d)(const fc_convolve2d_block *b) {
     enum { LINE = 64 / sizeof(T), SOURCE_LINE = 64 / sizeof(SOURCE) };
+    const TYPED(convolve2d_pieces) pieces = TYPED(convolve2d_cut)(b->k_h, b->k_w);
     for (size_t r = 0, n; r < b->n_rows; r += n) {
         n = b->n_rows - r < 4 ? 1 : 4;
         const size_t rest = b->n_rows + b->ahead - r - n, ahead = rest < 4 ? rest : 4;
@@ -256,7 +309,8 @@ static void TYPED(convolve2d)(const fc_convolve2d_block *b) {
                     __builtin_prefetch((const SOURCE *)b->rows[r + n + b->k_h - 1 + i] + first + at, 0, 2);
             T *out = (T *)b->out + r * b->out_pitch + first;
             const int whole = (uintptr_t)out % 64 == 0 && b->out_pitch % LINE == 0 && width % LINE == 0;
-            TYPED(convolve2d_any)(b->taps, b->k_h, b->k_w, b->rows + r, n, first, b->step, width, out, b->out_pitch,
+            TYPED(convolve2d_any)(&pieces, b->taps, b->k_h, b->k_w, b->rows + r, n, first, b->step, width, out,
+                b->out_pitch,
                 (b->streams && whole ? TYPED(convolve2d_STREAMS) : 0) |
                     (b->backwards ? TYPED(convolve2d_BACKWARDS) : 0));
         }
@@ -266,5 +320,6 @@ static void TYPED(convolve2d)(const fc_convolve2d_block *b) {
 #undef S
 #undef MULTIPLY_ADD
 #undef CONVOLVE2D_BACK
+#undef CONVOLVE2D_LINES
 #undef CONVOLVE2D_WHOLE
 #undef CONVOLVE2D_PASS

@@ -8,13 +8,16 @@ static void TYPED(convolve2d_complex)(const fc_convolve2d_block *b) {
     const T *re_taps = b->taps, *im_taps = re_taps + b->k_h * b->k_w;
     const size_t cols = 2 * b->n_cols;
     const int how = b->backwards ? TYPED(convolve2d_BACKWARDS) : 0;
+    const TYPED(convolve2d_pieces) pieces = TYPED(convolve2d_cut)(b->k_h, b->k_w);
     T p[4 * COLS], q[4 * COLS];
     for (size_t r = 0, n; r < b->n_rows; r += n) {
         n = b->n_rows - r < 4 ? 1 : 4;
         for (size_t first = 0, width; first < cols; first += width) {
             width = TYPED(convolve2d_width)(&first, cols);
-            TYPED(convolve2d_any)(re_taps, b->k_h, b->k_w, b->rows + r, n, first, 2 * b->step, width, p, COLS, how);
-            TYPED(convolve2d_any)(im_taps, b->k_h, b->k_w, b->rows + r, n, first, 2 * b->step, width, q, COLS, how);
+            TYPED(convolve2d_any)(
+                &pieces, re_taps, b->k_h, b->k_w, b->rows + r, n, first, 2 * b->step, width, p, COLS, how);
+            TYPED(convolve2d_any)(
+                &pieces, im_taps, b->k_h, b->k_w, b->rows + r, n, first, 2 * b->step, width, q, COLS, how);
             for (size_t i = 0; i < n; i++) {
                 T *sum = p + i * COLS, *turned = q + i * COLS;
                 for (size_t c = 0; c < width; c += 2) {

@@ -12,11 +12,11 @@ import numpy as np
 from . import _core
 
 # The order of fc_dtype in csrc/include/fastconv.h.
-_DTYPE_IDS = {
+DTYPE_IDS = {
     np.dtype(name): i
     for i, name in enumerate(["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"])
 }
-_DTYPE_IDS |= {
+DTYPE_IDS |= {
     np.dtype(name): i
     for i, name in [
         (9, "float16"),
@@ -28,12 +28,12 @@ _DTYPE_IDS |= {
         (16, "clongdouble"),
     ]
 }
-_DTYPE_IDS.setdefault(np.dtype("longlong"), _DTYPE_IDS[np.dtype("int64")])
-_DTYPE_IDS.setdefault(np.dtype("ulonglong"), _DTYPE_IDS[np.dtype("uint64")])
+DTYPE_IDS.setdefault(np.dtype("longlong"), DTYPE_IDS[np.dtype("int64")])
+DTYPE_IDS.setdefault(np.dtype("ulonglong"), DTYPE_IDS[np.dtype("uint64")])
 _BFLOAT16 = 10
 FLOAT_IDS = frozenset((9, _BFLOAT16, 11, 12))
 # A framework, whose dtypes are not NumPy's, gives the number itself.
-_DTYPE_IDS |= {number: number for number in FLOAT_IDS}
+DTYPE_IDS |= {number: number for number in FLOAT_IDS}
 BYTES = (np.dtype("int8"), np.dtype("uint8"))
 _LARGE = 1 << 16  # bytes from which an array's place matters more than the time to find it
 LAYOUTS = {"channels_last": 0, "channels_first": 1}
@@ -41,7 +41,7 @@ LAYOUTS = {"channels_last": 0, "channels_first": 1}
 
 def dtype_id(dtype: np.dtype | int) -> int | None:
     """The C core's number of a dtype in native byte order, None where it has none."""
-    found = _DTYPE_IDS.get(dtype)
+    found = DTYPE_IDS.get(dtype)
     # ml_dtypes is not imported here: its bfloat16 is known by name.
     return _BFLOAT16 if found is None and dtype.name == "bfloat16" else found
 
@@ -63,6 +63,13 @@ def contiguous(array: np.ndarray, name: str, ndim: int | None) -> np.ndarray:
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"`{name}` must have {ndim} dimensions; received shape {array.shape}")
     return np.ascontiguousarray(array) if array.ndim else array
+
+
+def as_type(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """array in C order and of that dtype; itself where it is so."""
+    if array.dtype is dtype and array.flags.c_contiguous:
+        return array
+    return np.ascontiguousarray(array, dtype)
 
 
 def same_dtype(arrays: dict[str, np.ndarray]) -> None:
@@ -134,7 +141,9 @@ def output(out, shape: tuple[int, ...], dtype: np.dtype, inputs: tuple[np.ndarra
 
 def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """An uninitialised array; a large one starts on a cache line, and on pages that an earlier result has left."""
-    size = math.prod(shape) * dtype.itemsize
+    size = dtype.itemsize
+    for n in shape:
+        size *= n
     if size > sys.maxsize:
         raise ValueError(f"fastconv: a result of shape {shape} overflows the address space")
     return np.empty(shape, dtype) if size < _LARGE else np.ndarray(shape, dtype, _core.Memory(size))

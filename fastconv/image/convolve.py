@@ -152,7 +152,7 @@ def _convolve2d(in1, in2, mode, boundary, fillvalue, correlate, out, algorithm):
         working = np.dtype(np.float32)
         number = _args.dtype_id(working)
         fill = None if fill is None else fill.astype(working)
-    image, kernel = np.ascontiguousarray(image, working), np.ascontiguousarray(kernel, working)
+    image, kernel = _args.as_type(image, working), _args.as_type(kernel, working)
     reverse = swapped and correlate
     if image.size and kernel.size:
         geometry = _core.Convolve2D(number, image.shape, kernel.shape, mode, boundary, correlate, chosen)
@@ -185,9 +185,11 @@ def run(algorithm: str, kernel: np.ndarray, call, *arguments) -> None:
 def image_array(value, name: str) -> np.ndarray:
     """value as a 2-D array of a numeric dtype in native byte order."""
     try:
-        array = np.asarray(value)
+        array = value if type(value) is np.ndarray else np.asarray(value)
     except ValueError as error:
         raise ValueError(f"`{name}` must be a 2-D array of numbers: {error}") from None
+    if array.ndim == 2 and array.dtype in _args.DTYPE_IDS:
+        return array
     if array.ndim != 2:
         raise ValueError(f"`{name}` must have 2 dimensions; received shape {array.shape}")
     if not array.dtype.isnative:

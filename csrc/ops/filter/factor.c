@@ -19,6 +19,7 @@
 #include "ops/filter/factor.h"
 
 enum { MOST_FACTORS = 4 };
+static const double SMALL = 0x1p-500; /* taps below it have products that are rounded once more */
 
 size_t fc_factor_most(fc_dtype dtype, double gain) {
     if (dtype == FC_BOOL || dtype == FC_LONGDOUBLE || dtype == FC_CLONGDOUBLE || gain < 1)
@@ -212,12 +213,14 @@ static int as_integers(const double *taps, size_t count, int64_t *to, int *shift
 
 typedef struct workspace {
     planes rest, column, row;
+    double *written; /* columns and rows as they were written, and two rows of sums */
     int64_t *integers, *integer_column, *integer_row;
 } workspace;
 
 static fc_status make_workspace(size_t k_h, size_t k_w, int is_complex, workspace *w, void **memory) {
     size_t bytes;
-    FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)(3 * k_h * k_w + 3 * k_h + 3 * k_w), sizeof(double)}, 2, &bytes));
+    const size_t written = MOST_FACTORS * (k_h + k_w) + 2 * k_w;
+    FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)(3 * (k_h * k_w + k_h + k_w) + written), sizeof(double)}, 2, &bytes));
     double *p = *memory = fc_scratch_alloc(bytes);
     if (!p)
         return FC_OUT_OF_MEMORY;
@@ -228,6 +231,7 @@ static fc_status make_workspace(size_t k_h, size_t k_w, int is_complex, workspac
     w->integer_column = (int64_t *)(p + 2 * k_h);
     w->row = (planes){p + 3 * k_h, p + 3 * k_h + k_w};
     w->integer_row = (int64_t *)(p + 3 * k_h + 2 * k_w);
+    w->written = p + 3 * (k_h + k_w);
     return FC_OK;
 }
 
@@ -250,38 +254,84 @@ static size_t exact_factor(
     return 1;
 }
 
+/* What a tap may be off, beside its products: shares of it, and digits that are lost. */
+typedef struct tap_room {
+    double off, cancel, lost;
+} tap_room;
+
+/* Of factors as they were written. */
+typedef struct written {
+    fc_dtype dtype;
+    const char *kernel, *columns, *rows;
+    size_t k_w, rank, most;
+} written;
+
+/* Whether a tap comes from its products as it should; scaled up, as products of subnormal numbers would be rounded. */
+static int keeps_tap(const written *f, size_t at, const tap_room *room) {
+    const size_t step = fc_dtype_size(f->dtype);
+    double tap[2] = {0}, sum[2] = {0}, spread = 0;
+    read_floats(f->dtype, f->kernel + at * step, 1, (planes){tap, tap + 1});
+    const double scale = hypot(tap[0], tap[1]) < SMALL ? 1 / SMALL : 1;
+    for (size_t r = 0; r < f->rank; r++) {
+        double c[2] = {0}, row[2] = {0};
+        read_floats(f->dtype, f->columns + (at / f->k_w * f->most + r) * step, 1, (planes){c, c + 1});
+        read_floats(f->dtype, f->rows + (r * f->k_w + at % f->k_w) * step, 1, (planes){row, row + 1});
+        row[0] *= scale;
+        row[1] *= scale;
+        sum[0] += c[0] * row[0] - c[1] * row[1];
+        sum[1] += c[0] * row[1] + c[1] * row[0];
+        spread += hypot(c[0], c[1]) * hypot(row[0], row[1]);
+    }
+    const double size = hypot(tap[0], tap[1]) * scale, lost = room->lost * scale;
+    return hypot(sum[0] - tap[0] * scale, sum[1] - tap[1] * scale) <= room->off * size + lost &&
+        spread <= room->cancel * size + lost;
+}
+
+/* Whether all taps of a row of a real kernel do, none of them small; sums, spreads: room for a row each. */
+static int keeps_row(const double *taps, const double *columns, const double *rows, size_t k_w, size_t rank,
+    const tap_room *room, double *sums, double *spreads) {
+    int small = 0, kept = 1;
+    memset(sums, 0, k_w * sizeof *sums);
+    memset(spreads, 0, k_w * sizeof *spreads);
+    for (size_t r = 0; r < rank; r++)
+        for (size_t i = 0; i < k_w; i++) {
+            const double product = columns[r] * rows[r * k_w + i];
+            sums[i] += product;
+            spreads[i] += fabs(product);
+        }
+    for (size_t i = 0; i < k_w; i++) {
+        const double size = fabs(taps[i]);
+        small |= size < SMALL;
+        kept &= (fabs(sums[i] - taps[i]) <= room->off * size + room->lost) &
+            (spreads[i] <= room->cancel * size + room->lost);
+    }
+    return kept && !small;
+}
+
 /*
  * Whether every tap comes from its products with the rounding of the definition: what small taps lose counts where an
- * image meets them alone, and products that cancel leave their own rounding. From the factors as they were written;
- * all: the sum of the taps' sizes.
+ * image meets them alone, and products that cancel leave their own rounding. all: the sum of the taps' sizes.
  */
-static int keep_taps(fc_dtype dtype, const void *kernel, size_t k_h, size_t k_w, double all, size_t rank, size_t most,
-    const void *columns, const void *rows) {
-    const int is_complex = dtype == FC_C64 || dtype == FC_C128, is_float = dtype == FC_F32 || dtype == FC_C64;
-    const double eps = is_float ? 0x1p-24 : 0x1p-53, off = 16 * eps, least = is_float ? 0x1p-149 : 0x1p-1074,
-                 cancel = 4;
+static int keep_taps(const written *f, const workspace *w, size_t k_h, double all) {
+    const int is_complex = f->dtype == FC_C64 || f->dtype == FC_C128,
+              is_float = f->dtype == FC_F32 || f->dtype == FC_C64;
+    const double eps = is_float ? 0x1p-24 : 0x1p-53, least = is_float ? 0x1p-149 : 0x1p-1074;
     /* A subnormal digit is nothing beside the kernel, unless all of its taps are about as small. */
-    const double lost = all * eps * eps >= least ? least : 0;
-    const size_t step = fc_dtype_size(dtype);
-    for (size_t at = 0; at < k_h * k_w; at++) {
-        double tap[2] = {0}, sum[2] = {0}, spread = 0;
-        read_floats(dtype, (const char *)kernel + at * step, 1, (planes){tap, tap + 1});
-        /* Products of subnormal numbers would be rounded once more. */
-        const double scale = hypot(tap[0], tap[1]) < 0x1p-500 ? 0x1p500 : 1;
-        for (size_t r = 0; r < rank; r++) {
-            double c[2] = {0}, row[2] = {0};
-            read_floats(dtype, (const char *)columns + (at / k_w * most + r) * step, 1, (planes){c, c + 1});
-            read_floats(dtype, (const char *)rows + (r * k_w + at % k_w) * step, 1, (planes){row, row + 1});
-            row[0] *= scale;
-            row[1] *= scale;
-            sum[0] += c[0] * row[0] - c[1] * row[1];
-            sum[1] += is_complex ? c[0] * row[1] + c[1] * row[0] : 0;
-            spread += hypot(c[0], c[1]) * hypot(row[0], row[1]);
-        }
-        const double size = hypot(tap[0], tap[1]) * scale, room = lost * scale;
-        if (!(hypot(sum[0] - tap[0] * scale, sum[1] - tap[1] * scale) <= off * size + room &&
-                spread <= cancel * size + room))
-            return 0;
+    const tap_room room = {.off = 16 * eps, .cancel = 4, .lost = all * eps * eps >= least ? least : 0};
+    double *columns = w->written, *rows = columns + f->most * k_h, *sums = rows + f->most * f->k_w;
+    if (!is_complex) {
+        read_floats(f->dtype, f->kernel, k_h * f->k_w, w->rest);
+        read_floats(f->dtype, f->columns, f->most * k_h, (planes){columns, NULL});
+        read_floats(f->dtype, f->rows, f->rank * f->k_w, (planes){rows, NULL});
+    }
+    for (size_t j = 0; j < k_h; j++) {
+        if (!is_complex &&
+            keeps_row(
+                w->rest.re + j * f->k_w, columns + j * f->most, rows, f->k_w, f->rank, &room, sums, sums + f->k_w))
+            continue;
+        for (size_t i = 0; i < f->k_w; i++)
+            if (!keeps_tap(f, j * f->k_w + i, &room))
+                return 0;
     }
     return 1;
 }
@@ -300,7 +350,7 @@ static size_t float_factors(
         write_floats(dtype, w->column, k_h, r, most, columns);
         write_floats(dtype, w->row, k_w, r * k_w, 1, rows);
         if (total(&w->rest, k_h * k_w, &pivot) <= enough)
-            return keep_taps(dtype, kernel, k_h, k_w, all, r + 1, most, columns, rows) ? r + 1 : 0;
+            return keep_taps(&(written){dtype, kernel, columns, rows, k_w, r + 1, most}, w, k_h, all) ? r + 1 : 0;
     }
     return 0;
 }

@@ -53,7 +53,7 @@ fc_fft_columns fc_fft_columns_of(const fc_fft_job *j, const fc_fft_space *s, siz
         .rows = j->cut.rows,
         .twiddles = j->col_twiddles,
         .block = s->block + 2 * col * j->cut.rows * j->part,
-        .strips = fc_least(GROUP, j->cut.cols) / j->fft->lanes,
+        .strips = fc_least(GROUP, j->cut.cols - col) / j->fft->lanes,
         .re_cols = (size_t)cols[0],
         .im_cols = (size_t)cols[1],
         .re = (void *const *)s->rows[0],
@@ -87,7 +87,7 @@ static void transform_taps(void *job_, size_t task, size_t worker) {
     const fc_fft_job *j = job_;
     const fc_filter *f = j->f;
     const fc_fft_space s = space_of(j, worker), first = space_of(j, 0);
-    const size_t rows = j->cut.rows, cols = j->cut.cols, from = task * GROUP, width = fc_least(GROUP, cols),
+    const size_t rows = j->cut.rows, cols = j->cut.cols, from = task * GROUP, width = fc_least(GROUP, cols - from),
                  row_bytes = width * j->cell;
     for (size_t r = 0; r < rows; r++)
         s.rows[0][r] = s.rows[1][r] = j->zeros;
@@ -95,10 +95,10 @@ static void transform_taps(void *job_, size_t task, size_t worker) {
         unsigned char *row = s.cells[0] + i * row_bytes;
         s.rows[0][(rows - i) % rows] = row;
         memset(row, 0, row_bytes);
-        for (size_t c = 0; c < width; c++) {
-            const size_t k = (cols - from - c) % cols;
-            if (k < (size_t)f->k_w)
-                put_tap(j, i * (size_t)f->k_w + k, row + c * j->cell);
+        for (size_t k = 0; k < (size_t)f->k_w; k++) {
+            const size_t col = (cols - k) % cols;
+            if (col >= from && col < from + width)
+                put_tap(j, i * (size_t)f->k_w + k, row + (col - from) * j->cell);
         }
     }
     fc_fft_columns columns = fc_fft_columns_of(j, &s, from, (ptrdiff_t[]){(ptrdiff_t)width, (ptrdiff_t)width});
@@ -169,20 +169,25 @@ static fc_status open_job(fc_fft_job *j, size_t tasks) {
     FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)j->workers, (ptrdiff_t)j->space_bytes}, 2, &spaces_bytes));
     const size_t row_twiddles = fc_align_up(2 * j->cut.cols * j->part),
                  col_twiddles = fc_align_up(2 * j->cut.rows * j->part);
-    const size_t zeros = fc_align_up(GROUP * j->cell), taps = fc_align_up(taps_bytes);
+    const size_t zeros = fc_align_up(GROUP * j->cell), taps = fc_align_up(taps_bytes),
+                 coarse = fc_fft_coarse_bytes(&j->tiling);
     j->memory = fc_scratch_alloc(
-        row_twiddles + col_twiddles + zeros + taps + fc_align_up(spectrum_bytes) + spaces_bytes);
+        row_twiddles + col_twiddles + zeros + taps + coarse + fc_align_up(spectrum_bytes) + spaces_bytes);
     if (!j->memory)
         return FC_OUT_OF_MEMORY;
     j->row_twiddles = j->memory;
     j->col_twiddles = j->row_twiddles + row_twiddles;
     j->zeros = j->col_twiddles + col_twiddles;
     j->taps = j->zeros + zeros;
-    j->spectrum = j->taps + taps;
+    j->spectrum = j->taps + taps + coarse;
     j->spaces = j->spectrum + fc_align_up(spectrum_bytes);
+    fc_fft_coarsen(f, &j->tiling, j->taps + taps, &j->coarse);
     for (size_t worker = 0; worker < j->workers; worker++) {
         *space_of(j, worker).sorted = 0;
         *space_of(j, worker).turned = 0;
+        /* Whole vectors of tiles are read, also behind the last one. */
+        for (size_t side = 0; side < 2; side++)
+            memset(space_of(j, worker).bounds[side].tiles, 0, 2 * j->tiling.sums_bytes);
     }
     return FC_OK;
 }
@@ -310,11 +315,16 @@ static double summed_anew(const fc_filter *f) {
     return fmin(1, fmax(0, (NONE - taps) / (NONE - MOST)));
 }
 
+/*
+ * The bounds take a fifth of a transform. Kernels that have factors are bells for the most part: their outputs weigh
+ * little for their error, so that many are looked at again.
+ */
 static double cycles(const fc_filter *f, const fc_filter_taps *known) {
+    static const double BOUNDS = 1.2, BELL = 2;
     fc_fft_cut cut;
     if (!known->finite || !fc_fft_plan(f, &cut))
         return -1;
-    return cut.cycles + summed_anew(f) * fc_filter_direct_cycles(f);
+    return cut.cycles * BOUNDS * (known->rank ? BELL : 1) + summed_anew(f) * fc_filter_direct_cycles(f);
 }
 
 const fc_filter_algorithm fc_filter_by_fft = {"fft", cycles, run};

@@ -77,6 +77,7 @@ typedef struct fc_fft_taps {
     size_t count[FC_FFT_LOTS];
 } fc_fft_taps;
 
+double fc_fft_tap_size(const fc_filter *f, size_t tap);
 void fc_fft_know_taps(const fc_filter *f, fc_fft_taps *taps);
 /*
  * Cells of sizes up to cap weigh at least `least`, whichever tap each of them meets, where their plain sum is at
@@ -105,9 +106,12 @@ typedef struct fc_fft_tiling {
     size_t sums_bytes, temp_bytes, light_bytes;
 } fc_fft_tiling;
 
+typedef struct fc_fft_coarse fc_fft_coarse;
+
 typedef struct fc_fft_bounds {
     unsigned char *tiles, *sums, *temp; /* sums: of the windows of tiles */
     unsigned char *light;               /* lots of outputs, a row of tiles high, that may not weigh enough */
+    double mean;                        /* of the sizes of most cells */
     double typical, spread;             /* what most cells do not pass; about how far they are from the middle */
     double middle;                      /* what the transform takes off each cell; real cells only */
     double cap, least;                  /* least: the smallest of sums */
@@ -127,9 +131,12 @@ void fc_fft_survey(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b,
  */
 void fc_fft_sum_windows(
     const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void **tile_rows, size_t rows, size_t cols);
-/* Marks the lots of rows x cols outputs with a window whose plain sum is not `enough`. */
-void fc_fft_find_light(
-    const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols, double enough);
+/*
+ * Marks the lots of rows x cols outputs with a window whose plain sum is not `enough`, unless all of them weigh as much
+ * as `weight` by the coarse kernel.
+ */
+void fc_fft_find_light(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols,
+    double enough, const fc_fft_coarse *coarse, double weight);
 
 /*
  * What the error of sums by a transform of `cells` numbers may be, over its eps, from the energies that fc_fft_rows
@@ -138,5 +145,21 @@ void fc_fft_find_light(
 double fc_fft_error(int is_double, int is_complex, const fc_fft_taps *taps, double cells, const double *energy);
 /* What it is likely to be at least, in a block of which the first columns are known. */
 double fc_fft_likely_error(const fc_fft_taps *taps, const fc_fft_bounds *bounds);
+
+/* ---------------------------------------------------------------- fft_coarse.c */
+
+/*
+ * The smallest taps, those of 0 left out, that any output of a tile has for any cell of the tile `row` rows and
+ * `offset` columns of tiles after the first one that its windows hold whole.
+ */
+struct fc_fft_coarse {
+    size_t count;
+    fc_sparse_place *places;
+    void *sizes;
+    double sum;
+};
+
+size_t fc_fft_coarse_bytes(const fc_fft_tiling *t);
+void fc_fft_coarsen(const fc_filter *f, const fc_fft_tiling *t, unsigned char *memory, fc_fft_coarse *coarse);
 
 #endif

@@ -21,8 +21,9 @@
 static const double FORTH = 8, BACK = 11;
 enum {
     NARROW_KERNEL = 20, /* numbers in a row of taps, below which tiles are narrower */
-    LARGE_KERNEL = 60,  /* rows of taps, from which every other row is looked at */
+    LOW_TILE = 3,       /* rows of a tile, from which they grow more slowly than the kernel */
     TALLEST_TILE = 32,
+    MOST_TILE_ROWS = FC_FFT_MOST / 2 / TALLEST_TILE, /* of a kernel */
     AHEAD = 12, /* rows that are asked for before they are looked at, of images that no cache holds */
     SAMPLES = 5,
     SAMPLED_COLS = 24 /* rows, and numbers of each, that tell what most cells are like */
@@ -36,7 +37,7 @@ static size_t part_of(const fc_filter *f) { return is_single(f) ? sizeof(float) 
 
 fc_status fc_fft_tile(const fc_filter *f, const fc_fft_cut *cut, fc_fft_tiling *t) {
     const size_t parts = fc_filter_is_complex(f->work) ? 2 : 1, k_h = (size_t)f->k_h, k_w = (size_t)f->k_w;
-    const size_t high = fc_least(k_h < 10 ? 1 : k_h / 5, TALLEST_TILE);
+    const size_t high = fc_least(k_h < 10 ? 1 : k_h < 5 * LOW_TILE ? k_h / 5 : LOW_TILE - 1 + k_h / 16, TALLEST_TILE);
     const size_t wide = parts * k_w < NARROW_KERNEL ? 2 : 4, cells = wide / parts;
     *t = (fc_fft_tiling){.high = high, .wide = wide, .cells = cells, .first_row = high > 1, .first_col = cells > 1};
     t->rows = k_h / high > t->first_row ? k_h / high - t->first_row : 0;
@@ -79,14 +80,17 @@ typedef struct sample {
  */
 enum { CHAINS = 8 };
 #define SAMPLE(T)                                              \
-    for (size_t i = 0; i < n; i += CHAINS)                     \
-        for (size_t c = 0; c < fc_least(CHAINS, n - i); c++) { \
-            const double x = (double)((const T *)row)[i + c];  \
-            sums[c] += x;                                      \
-            sizes[c] += fabs(x);                               \
-            squares[c] += x * x;                               \
-            fractions += (x + 0x1.8p52) - 0x1.8p52 != x;       \
-        }
+    for (size_t i = 0; i < n; i += CHAINS) {                   \
+        double x[CHAINS] = {0};                                \
+        for (size_t c = 0; c < fc_least(CHAINS, n - i); c++)   \
+            x[c] = (double)((const T *)row)[i + c];            \
+        for (size_t c = 0; c < CHAINS; c++) {                  \
+            sums[c] += x[c];                                   \
+            sizes[c] += fabs(x[c]);                            \
+            squares[c] += x[c] * x[c];                         \
+            fractions |= (x[c] + 0x1.8p52) - 0x1.8p52 != x[c]; \
+        }                                                      \
+    }
 
 static sample sample_row(const fc_filter *f, const void *row, size_t n) {
     double sums[CHAINS] = {0}, sizes[CHAINS] = {0}, squares[CHAINS] = {0};
@@ -137,6 +141,7 @@ static void set_cap(
         found++;
     }
     b->typical = b->spread = found ? fmin(SAMPLED * means[found / 2], free) : free;
+    b->mean = found ? means[found / 2] : INFINITY;
     b->cap = found ? fmin(peaks[found / 2], free) : free;
 }
 
@@ -203,13 +208,12 @@ static void prefetch(const unsigned char *row, size_t bytes) {
 void fc_fft_survey(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void *const *rows, size_t count,
     size_t col, size_t cols, int may_be_whole, double share) {
     const size_t numbers = cols << fc_filter_is_complex(f->work), part = part_of(f);
-    const size_t step = 1 + (f->k_h >= LARGE_KERNEL);
     if (!col)
         look_at_some(f, t, b, rows, count, numbers, share);
     for (size_t u = 0, row = 0; row < count; u++, row += t->high) {
         const void *looked[TALLEST_TILE];
         size_t n = 0;
-        for (size_t r = row; r < fc_least(row + t->high, count); r += step) {
+        for (size_t r = row; r < fc_least(row + t->high, count); r++) {
             looked[n++] = rows[r];
             if (f->streams && r + AHEAD < count)
                 prefetch(rows[r + AHEAD], numbers * part);
@@ -256,13 +260,56 @@ static int any_below(const fc_filter *f, const unsigned char *sums, size_t n, do
 }
 #undef ANY_BELOW
 
-void fc_fft_find_light(
-    const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols, double enough) {
+/* The least of n numbers. */
+#define LEAST(T)                                           \
+    double least = INFINITY;                               \
+    for (size_t i = 0; i < n; i++)                         \
+        least = fmin(least, (double)((const T *)sums)[i]); \
+    return least;
+static double least_f32(const void *sums, size_t n) { LEAST(float) }
+static double least_f64(const void *sums, size_t n) { LEAST(double) }
+#undef LEAST
+
+/* Unmarks the lots of row u of tiles whose outputs weigh enough by the coarse kernel. */
+static void clear_row(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t u, size_t n_cols,
+    const fc_fft_coarse *coarse, double weight) {
+    const size_t tiles = t->lot / t->cells, part = part_of(f);
+    const void *rows[MOST_TILE_ROWS];
+    for (size_t v = 0; v < n_cols; v += FC_FFT_LOT) {
+        double sums[FC_FFT_LOT];
+        for (size_t a = 0; a < t->rows; a++)
+            rows[a] = b->tiles + ((u + a + t->first_row) * t->pitch + v + t->first_col) * part;
+        kernels_of(f)->weigh(&(fc_fft_weigh){.rows = rows,
+            .sizes = coarse->sizes,
+            .places = coarse->places,
+            .n_taps = coarse->count,
+            .n_rows = 1,
+            .enough = INFINITY,
+            .sums = sums});
+        for (size_t at = v; at < fc_least(v + FC_FFT_LOT, n_cols); at += tiles) {
+            const void *own = (const unsigned char *)sums + (at - v) * part;
+            const size_t n = fc_least(tiles, n_cols - at);
+            if ((is_single(f) ? least_f32 : least_f64)(own, n) >= weight)
+                b->light[u * t->lots + at / tiles] = 0;
+        }
+    }
+}
+
+void fc_fft_find_light(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols,
+    double enough, const fc_fft_coarse *coarse, double weight) {
     const size_t tiles = t->lot / t->cells, n_cols = fc_parts(cols, t->cells);
-    for (size_t u = 0; u < fc_parts(rows, t->high); u++)
-        for (size_t lot = 0, v = 0; v < n_cols; lot++, v += tiles)
-            b->light[u * t->lots + lot] = !t->rows || !t->cols ||
+    /* No more than this is what most tiles give. */
+    const double most = coarse->sum * b->typical * (double)(t->high * t->wide);
+    for (size_t u = 0; u < fc_parts(rows, t->high); u++) {
+        unsigned char *light = b->light + u * t->lots, any = 0;
+        for (size_t lot = 0, v = 0; v < n_cols; lot++, v += tiles) {
+            light[lot] = !t->rows || !t->cols ||
                 any_below(f, b->sums + (u * t->pitch + v) * part_of(f), fc_least(tiles, n_cols - v), enough);
+            any |= light[lot];
+        }
+        if (any && most >= weight)
+            clear_row(f, t, b, u, n_cols, coarse, weight);
+    }
 }
 
 double fc_fft_error(int is_double, int is_complex, const fc_fft_taps *taps, double cells, const double *energy) {

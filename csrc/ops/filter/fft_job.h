@@ -21,6 +21,7 @@ typedef struct fc_fft_job {
     fc_fft_cut cut;
     fc_fft_tiling tiling;
     const fc_fft_taps *sizes;
+    fc_fft_coarse coarse;
     /* blocks a task; bytes of a real number of the transform, and of a cell in it */
     size_t sides, part, cell;
     int wide;     /* float32 transformed in double */

@@ -8,7 +8,8 @@
 
 #include "ops/filter/fft_job.h"
 
-enum { FIRST_TAPS = 128 };           /* the largest ones, which tell of most windows that they are heavy */
+/* The largest ones, which tell of most windows that they are heavy: at least so many, or one of so many. */
+enum { FIRST_TAPS = 128, FIRST_SHARE = 16 };
 static const double ROUNDED = 1.001; /* what sums may lose */
 
 /* Marks of lots: none of their windows is too light, some are, or nothing but zeros is in them. */
@@ -135,10 +136,15 @@ static void source_lots(
         s->rows[side][r] = memcpy(s->cells[side] + r * pitch, s->rows[side][r], bytes);
 }
 
+static size_t first_taps(const fc_fft_job *j) {
+    const size_t share = (size_t)(j->f->k_h * j->f->k_w) / FIRST_SHARE;
+    return share > FIRST_TAPS ? share : FIRST_TAPS;
+}
+
 /* The mark of a lot by the largest taps. */
 static int mark_of(const fc_fft_job *j, const fc_fft_space *s, size_t side, fc_rect lot, double weight) {
     const void **rows = s->rows[side] + lot.row;
-    const size_t taps = fc_least(sort_taps(j, s, FIRST_TAPS), FIRST_TAPS);
+    const size_t first = first_taps(j), taps = fc_least(sort_taps(j, s, first), first);
     for (ptrdiff_t row = 0, count; row < lot.rows; row += count) {
         sums sums;
         count = fc_min(ROWS, lot.rows - row);
@@ -212,11 +218,31 @@ static double least_of(const double *numbers, ptrdiff_t n) {
     return least;
 }
 
+/*
+ * Whether `count` rows of outputs of a column of lots are, by their plain sums, where these are known, or by the
+ * largest taps: of many rows at once, they cost less than of one lot.
+ */
+static int run_is_heavy(const fc_fft_job *j, const fc_fft_space *s, size_t side, ptrdiff_t row, ptrdiff_t count,
+    double weight, const double *plain_sums, double plain) {
+    if (plain_sums && least_of(plain_sums, count) >= plain)
+        return 1;
+    const size_t first = first_taps(j), taps = fc_least(sort_taps(j, s, first), first);
+    for (ptrdiff_t r = 0; r < count; r += ROWS) {
+        sums sums;
+        const size_t rows = (size_t)fc_min(ROWS, count - r);
+        if (!(weigh(j, s, s->rows[side] + row + r, rows, taps, ROUNDED * weight, &sums) >= ROUNDED * weight))
+            return 0;
+    }
+    return 1;
+}
+
 /* Unmarks the lots of a column that are heavy; how many are light then. `plain`: the plain sum that is enough. */
 static size_t clear_column(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side,
     ptrdiff_t col, double weight, double plain) {
     const fc_rect *out = &b->rect[side];
     const ptrdiff_t high = (ptrdiff_t)j->tiling.high;
+    /* Not all windows of such cells have a plain sum of more than their mean. */
+    const int may_do = plain <= s->bounds[side].mean * (double)j->f->k_h * (double)j->f->k_w;
     size_t found = 0;
     source_lots(j, s, b, side, col);
     for (ptrdiff_t row = 0, count; row < out->rows; row += count) {
@@ -225,9 +251,11 @@ static size_t clear_column(const fc_fft_job *j, const fc_fft_space *s, const fc_
         if (!*light_at(j, s, side, row, col))
             continue;
         count = count_marked(j, s, out, side, row, col);
-        sum_cells(j, s, side, row, count, least);
+        if (may_do)
+            sum_cells(j, s, side, row, count, least);
+        const int all = run_is_heavy(j, s, side, row, count, weight, may_do ? least : NULL, plain);
         for (ptrdiff_t r = 0; r < count; r += high) {
-            const int heavy = least_of(least + r, fc_min(high, count - r)) >= plain;
+            const int heavy = all || (may_do && least_of(least + r, fc_min(high, count - r)) >= plain);
             const int mark = heavy ? HEAVY : mark_of(j, s, side, lot_at(j, out, row + r, col), weight);
             *light_at(j, s, side, row + r, col) = (unsigned char)mark;
             found += mark == LIGHT;
@@ -245,7 +273,10 @@ static double mark_lots(const fc_fft_job *j, fc_fft_space *s, const fc_fft_block
     if (side_heavy(j, s, b, side, weight))
         return 0;
     const double plain = plain_sum(j, bounds, weight);
-    fc_fft_find_light(j->f, &j->tiling, bounds, (size_t)out->rows, (size_t)out->cols, plain);
+    /* A complex number is at least 1 / sqrt 2 of the sum of its parts. */
+    const double turn = fc_filter_is_complex(j->f->work) ? M_SQRT2 : 1;
+    fc_fft_find_light(
+        j->f, &j->tiling, bounds, (size_t)out->rows, (size_t)out->cols, plain, &j->coarse, ROUNDED * turn * weight);
     return plain;
 }
 

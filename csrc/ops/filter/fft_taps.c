@@ -6,7 +6,7 @@
 #include "core/size.h"
 #include "ops/filter/fft.h"
 
-static double size_of(const fc_filter *f, size_t tap) {
+double fc_fft_tap_size(const fc_filter *f, size_t tap) {
     const float *narrow = f->kernel;
     const double *wide = f->kernel;
     switch (f->work) {
@@ -51,7 +51,7 @@ static void read_sizes(const fc_filter *f, size_t first, size_t many, double *si
             sizes[i] = fabs((double)((const float *)f->kernel)[first + i]);
     else
         for (size_t i = 0; i < many; i++)
-            sizes[i] = size_of(f, first + i);
+            sizes[i] = fc_fft_tap_size(f, first + i);
 }
 
 enum { READ = 64 }; /* sizes at a time */

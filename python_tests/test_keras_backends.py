@@ -11,7 +11,13 @@ import pytest
 
 FILES = [
     str(Path(__file__).with_name(f"{part}.py"))
-    for part in ("test_keras_layers", "test_keras_models", "test_keras_batchnorm", "keras_drawn")
+    for part in (
+        "test_keras_layers",
+        "test_keras_models",
+        "test_keras_batchnorm",
+        "test_keras_predictions",
+        "keras_drawn",
+    )
 ]
 BACKENDS = [
     name

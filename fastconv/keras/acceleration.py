@@ -10,6 +10,7 @@ from keras.src.trainers.trainer import model_supports_jit
 from . import convolution
 from .graphs import fuse, graphs_of, unfuse
 from .patch import STOCK
+from .predictions import forget_plan, plan_predictions_of, unplan_predictions_of
 
 __all__ = ["accelerate", "restore"]
 
@@ -23,7 +24,7 @@ def accelerate(model):
     It stays the same object with the same variables, so weights, optimizer, compiled losses and whatever else refers to
     the model or its layers stay as they are. In a functional or `Sequential` model, an activation layer after a
     convolution is computed with it, and in inference so is a pooling layer, or on TensorFlow a batch normalization and
-    an activation after that.
+    an activation after that. Its predictions may run on a plan, as under `patch_keras`.
 
     Parameters
     ----------
@@ -53,6 +54,8 @@ def accelerate(model):
     _change(model, {stock: layer for layer, stock in STOCK.items()})
     for graph in graphs_of(model):
         fuse(graph)
+    if isinstance(model, keras.Model):
+        plan_predictions_of(model)
     return model
 
 
@@ -78,6 +81,7 @@ def restore(model):
     """
     for graph in graphs_of(model):
         unfuse(graph)
+    unplan_predictions_of(model)
     _change(model, STOCK)
     return model
 
@@ -100,6 +104,7 @@ def _is_ours_alone(layer) -> bool:
 
 def _forget_traces(model) -> None:
     """What was compiled from the layers as they were before."""
+    forget_plan(model)
     model.train_function = model.test_function = model.predict_function = None
     if model.compiled and model.jit_compile and not model_supports_jit(model):
         _log.warning("accelerate: jit_compile of %s is off now, XLA has no kernels of fastconv's", model.name)

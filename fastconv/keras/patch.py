@@ -13,6 +13,7 @@ from keras.src.saving import object_registration
 from . import activations, convolution, dense, depthwise, normalization, pooling, transpose
 from .graphs import fuse_graphs, unfuse_graphs
 from .optimizers import fuse_optimizers, unfuse_optimizers
+from .predictions import plan_predictions, unplan_predictions
 from .steps import group_steps, ungroup_steps
 
 __all__ = ["is_patched", "patch_keras", "patched", "unpatch_keras"]
@@ -32,7 +33,8 @@ def patch_keras() -> None:
     """Make ``keras.layers.Conv2D`` and the other layers of this package fastconv's.
 
     Code that imports or loads layers afterwards gets fastconv's, under ``keras.layers``, ``tf.keras.layers`` and
-    Keras' own modules (``keras.applications`` included). Files saved in the meantime name the stock layers, so that
+    Keras' own modules (``keras.applications`` included). `predict` and `predict_on_batch` of models of plain layers, on one
+    array without callbacks, may run on a plan of `fastconv.network`, which packs the kernels once. Files saved in the meantime name the stock layers, so that
     they load without fastconv. Patching twice is patching once.
 
     Examples
@@ -56,6 +58,7 @@ def patch_keras() -> None:
     fuse_graphs()
     fuse_optimizers()
     group_steps()
+    plan_predictions()
 
 
 def unpatch_keras() -> None:
@@ -71,6 +74,7 @@ def unpatch_keras() -> None:
     unfuse_graphs()
     unfuse_optimizers()
     ungroup_steps()
+    unplan_predictions()
 
 
 @contextmanager

@@ -75,6 +75,11 @@ def ungroup_steps() -> None:
     _stock.clear()
 
 
+def are_grouped() -> bool:
+    """Whether `group_steps` is in force, on a backend where it changes anything."""
+    return bool(_stock)
+
+
 def _replace(owner, name: str, value) -> None:
     _stock[owner, name] = getattr(owner, name)
     setattr(owner, name, value)

@@ -19,6 +19,9 @@ __all__ = ["Source", "model_graph"]
 _WHOLE = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _OF_TENSORFLOW = ("TFOpLambda", "SlicingOpLambda")  # classes of Keras 2
 _OF_INTEGERS = ("Embedding",)  # layers that read integers as they are
+# Where Keras' own classes come from, and those of fastconv.keras of the same names; the packages they register under.
+_LIBRARIES = ("keras", "tf_keras", "keras_core", "fastconv")
+_PACKAGES = ("", "keras", "Keras", "fastconv")
 _MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 
 
@@ -260,10 +263,10 @@ def _is_operation(entry: dict) -> bool:
 
 
 def _is_custom(entry: dict) -> bool:
-    """Whether a file says that the class is not Keras' own."""
+    """Whether a file says that the class is neither Keras' own nor one of fastconv.keras that stands for it."""
     module, registered = entry.get("module") or "keras", entry.get("registered_name") or ""
     package, _, _ = registered.rpartition(">")
-    return module.partition(".")[0] not in ("keras", "tf_keras", "keras_core") or package not in ("", "keras", "Keras")
+    return module.partition(".")[0] not in _LIBRARIES or package not in _PACKAGES
 
 
 def _entry(layer: dict) -> dict:

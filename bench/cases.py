@@ -10,9 +10,11 @@ from pathlib import Path
 import images
 import numpy as np
 
-SUITES = ("image", "layers", "grads", "pool", "activation", "step", "keras")
+SUITES = ("image", "layers", "grads", "pool", "activation", "step", "keras", "networks")
 # The operations of the keras suite.
 KERAS = ("fit", "fit_sizes", "evaluate", "predict", "predict_one", "forward", "train_step", "fine_tune", "image_grad")
+# Those of the networks suite.
+NETWORKS = ("network", "network_predict", "start")
 SHAPES = Path(__file__).parent / "shapes"
 BATCHES = (1, 8, 32)  # of the layers suite, unless others are asked for
 # How far an answer may be from the float64 reference, in norm, before it is called wrong.
@@ -148,6 +150,7 @@ def build(case: Case) -> Problem:
         "activation": _activation,
         "step": _step,
         "keras": _keras,
+        "networks": _network,
     }[case.suite](case, rng)
 
 
@@ -278,3 +281,27 @@ def _step(case: Case, rng: np.random.Generator) -> Problem:
 def _keras(case: Case, rng: np.random.Generator) -> Problem:
     """The network and its images are made where the case runs, in processes of their own (keras_server.py)."""
     return Problem(case.op, {}, dict(case.settings), images=int(case.settings.get("images", case.settings["batch"])))
+
+
+def of_file(path: str, batches: tuple[int, ...] | None) -> list[Case]:
+    """The cases of the networks suite for one model file."""
+    name = Path(path).stem
+    settings = [{"file": path, "batch": str(batch)} for batch in batches or (1,)]
+    found = [Case("networks", f"{name} batch {each['batch']} network", "network", True, each) for each in settings]
+    return [*found, Case("networks", f"{name} start", "start", True, {"file": path, "batch": "1"})]
+
+
+def _network(case: Case, rng: np.random.Generator) -> Problem:
+    """The network's files, and images in the folder that they are in."""
+    import network_files
+
+    folder = network_files.write(case.settings)
+    net, shape = network_files.network(folder)
+    batch = int(case.settings["batch"])
+    x = rng.random((int(case.settings.get("images", batch)), *shape), np.float32)
+    np.save(folder / "one.npy", x[:1])
+    options = {**case.settings, "folder": str(folder), "batch": batch}
+    if case.op == "start":
+        return Problem(case.op, {"x": x}, options)
+    flops, weights = network_files.floor(net, (batch, *shape))
+    return Problem(case.op, {"x": x}, options, flops=flops * len(x) / batch, bytes=weights + x.nbytes, images=len(x))

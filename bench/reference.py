@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from cases import KERAS, Problem
+from cases import KERAS, NETWORKS, Problem
 from images import PADDINGS
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -203,6 +203,12 @@ def _activation_grad(arrays, options, problem):
     return y * (dy - (y * dy).sum(axis=options["axis"], keepdims=True))
 
 
+def _network(arrays, options, problem):
+    import network_files
+
+    return None if problem.op == "start" else network_files.reference(options, problem.arrays["x"])
+
+
 def _keras(arrays, options, problem):
     from peers import keras
 
@@ -229,4 +235,5 @@ _ANSWERS = {
     "activation_grad": _activation_grad,
     "step": _step,
     **dict.fromkeys(KERAS, _keras),
+    **dict.fromkeys(NETWORKS, _network),
 }

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import image_summary
 import keras_summary
+import network_summary
 import rows
 import summary
 import timing
@@ -26,7 +27,7 @@ _HEADS = [
     "x of copy",
     "other peers",
 ]
-_LEFT = ("case", "layers of", "images of", "networks'", "best peer", "other peers")
+_LEFT = ("case", "layers of", "images of", "networks'", "start of", "best peer", "other peers")
 BUSY = 0.5  # load average; the benchmark's own start adds little to it
 _TIMES = "\u00d7"
 
@@ -124,7 +125,7 @@ def print_tables(console: Console, results: dict) -> None:
     """One table a suite, how the figures were obtained, and what went wrong."""
     for suite, heads, cells in _grids(results["rows"], results["machine"]):
         _print(console, suite, heads, cells)
-    for module in (summary, image_summary, keras_summary):
+    for module in (summary, image_summary, keras_summary, network_summary):
         for title, heads, cells in module.grids(results["rows"]):
             _print(console, title, heads, cells)
     console.print(machine_line(results), method(results), sep="\n", style="dim")
@@ -166,6 +167,7 @@ def markdown(results: dict) -> str:
         grids += [*image_summary.grids(results["rows"])][:1]
     if any(row["suite"] == "keras" and not row["quick"] for row in results["rows"]):
         grids += keras_summary.grids(results["rows"])
+    grids += network_summary.grids(results["rows"])
     for suite, heads, cells in grids:
         lines.append(f"| {' | '.join([suite, *heads[1:]])} |")
         lines.append(f"| {' | '.join('---' if head in _LEFT else '---:' for head in heads)} |")

@@ -39,7 +39,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         "--suite",
         action="append",
         metavar="NAME",
-        help="some of image, layers, grads, pool, activation, step, keras; or regret alone",
+        help="some of image, layers, grads, pool, activation, step, keras, networks; or regret alone",
     )
     parser.add_argument("--filter", default="", metavar="TEXT", help="only cases whose name contains this")
     parser.add_argument("--peers", action="append", metavar="A,B", help="only these libraries, or none")
@@ -57,6 +57,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         choices=("nhwc", "nchw"),
         help="fastconv's convolution of layers in one layout (default: both); peers keep theirs",
     )
+    parser.add_argument("--model", metavar="FILE", help="the networks suite for this file: .keras, .h5, .fcn or .onnx")
     parser.add_argument("--rounds", type=int, metavar="N", help="measurements of each candidate")
     parser.add_argument("--json", metavar="FILE", help="write all results")
     parser.add_argument(
@@ -74,6 +75,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         if value is not None and value < (name == "rounds"):
             parser.error(f"`--{name}` must be at least 1; received {value}")
     arguments.batch = _batches(parser, arguments.batch)
+    if arguments.model and not Path(arguments.model).is_file():
+        parser.error(f"`--model` must name a file; received {arguments.model!r}")
     if arguments.compare and not Path(arguments.compare).is_file():
         parser.error(f"`--compare` must name a file made by --json; received {arguments.compare!r}")
     return arguments
@@ -130,11 +133,15 @@ def _select(arguments: argparse.Namespace) -> tuple[list, list, list[str]]:
         for case in cases.load(suite, arguments.batch)
         if (arguments.full or case.quick) and arguments.filter in case.name
     ]
+    if arguments.model:
+        chosen = cases.of_file(arguments.model, arguments.batch)
     wanted = peers.select(_words(arguments.peers))
     missing = [peer.name for peer in wanted if not peer.installed]
-    if any(case.suite == "keras" for case in chosen) and not (find_spec("keras") and find_spec("tensorflow")):
-        missing.append("the keras suite (it needs keras and tensorflow)")
-        chosen = [case for case in chosen if case.suite != "keras"]
+    for suite in ("keras", "networks"):
+        made = [case for case in chosen if case.suite == suite and "net" in case.settings]
+        if made and not (find_spec("keras") and find_spec("tensorflow")):
+            missing.append(f"the {suite} suite (it needs keras and tensorflow)")
+            chosen = [case for case in chosen if case not in made]
     return chosen, [peer for peer in wanted if peer.installed], missing
 
 

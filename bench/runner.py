@@ -107,7 +107,7 @@ def _check(candidate: Candidate, expected: np.ndarray, problem: cases.Problem, p
     """Run once, unless the answer is known, and say how far it is off."""
     got = candidate.to_array(candidate.run()) if candidate.answer is None else candidate.answer
     if not candidate.check:
-        return {"error": None, "wrong": False, "note": candidate.note}
+        return {"error": None, "wrong": False, "note": candidate.note} | candidate.figures
     error = (reference.levels if problem.rounds else reference.error)(got, expected)
     note = candidate.note
     if problem.rounds and error > cases.CELLS_OFF[problem.dtype]:

@@ -99,7 +99,7 @@ def test_compare_says_what_changed(results, tmp_path, factor, verdict):
     [
         (
             ["--suite", "images"],
-            "`--suite` must be one of image, layers, grads, pool, activation, step, keras; received 'images'",
+            "`--suite` must be one of image, layers, grads, pool, activation, step, keras, networks; received 'images'",
         ),
         (["--peers", "scipy,matlab"], "received 'matlab'"),
         (["--isa", "sse9"], "received 'sse9'"),
@@ -163,6 +163,27 @@ def test_steps_of_networks_in_both_layouts(tmp_path):
     for row in found.values():
         assert set(row["results"]) == {"fastconv", "fastconv-tf"}
         assert all(result["error"] < 1e-6 for result in row["results"].values())
+
+
+def test_networks_from_files(tmp_path):
+    path = tmp_path / "found.json"
+    done = bench("--suite", "networks", "--filter", "LeNet-5", "--peers", "none", "--rounds", "1", "--json", str(path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    *networks, start = json.loads(path.read_text())["rows"]
+    assert {row["op"] for row in networks} == {"network"} and start["op"] == "start"
+    assert all(row["results"]["fastconv"]["error"] < 1e-6 and not row["problems"] for row in networks)
+    figures = start["results"]["fastconv"]
+    assert 0 < figures["numpy_cpu_seconds"] < figures["cpu_seconds"]
+    assert "beyond NumPy's import" in done.stdout
+
+
+def test_a_network_of_a_file(tmp_path):
+    keras = pytest.importorskip("keras")
+    model = keras.Sequential([keras.Input((9, 9, 3)), keras.layers.Conv2D(2, 3), keras.layers.Flatten()])
+    model.save(tmp_path / "small.keras")
+    done = bench("--model", str(tmp_path / "small.keras"), "--peers", "none", "--rounds", "1", "--batch", "1,3")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "small batch 3" in done.stdout and "small start" in done.stdout
 
 
 def test_networks_of_keras_in_processes_of_their_own(tmp_path):

@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module, metadata
 from importlib.util import find_spec
 
 import numpy as np
-from cases import KERAS, Problem
+from cases import KERAS, NETWORKS, Problem
 
 _IMAGE = frozenset({"convolve2d", "filter2d"})
 _CONVOLVE2D = frozenset({"convolve2d"})
@@ -25,6 +25,8 @@ _FORWARD = frozenset({"conv2d", "max_pool2d", "avg_pool2d", "activation"})
 _GRADS = frozenset({"conv2d_input_grad", "conv2d_kernel_grad", "max_pool2d_grad", "avg_pool2d_grad", "activation_grad"})
 _STEP = frozenset({"step"})
 _KERAS = frozenset(KERAS)
+_NETWORKS = frozenset(NETWORKS)
+_SERVED = _KERAS | _NETWORKS  # by processes of their own
 _PREDICT = frozenset({"evaluate", "predict", "predict_one", "forward"})
 
 
@@ -37,6 +39,7 @@ class Candidate:
     note: str = ""
     check: bool = True  # whether it means to give the same answer
     answer: np.ndarray | None = None  # what to check, where it is known before `run`
+    figures: dict = field(default_factory=dict)  # of the row's result, beside its times
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class Peer:
 
     def announce(self, problem: Problem) -> None:
         """Begin what may be done side by side with other peers' beginnings."""
-        if problem.op in KERAS:
+        if problem.op in _SERVED:
             import_module(f"peers.{self.module}").announce(problem, self.variant)
 
     def candidate(self, problem: Problem) -> Candidate | None:
@@ -92,8 +95,8 @@ class Peer:
 
     def release(self, problem: Problem) -> None:
         """Let go of what a candidate keeps in another process."""
-        if problem.op in KERAS:
-            import_module(f"peers.{self.module}").release(self.variant)
+        if problem.op in _SERVED:
+            import_module(f"peers.{self.module}").release(problem, self.variant)
 
 
 @cache
@@ -125,6 +128,7 @@ OWN = (
     Peer("fastconv-tf", "keras", "keras", _KERAS, "fastconv tensorflow", ("tensorflow",)),
     Peer("fastconv-torch", "keras", "keras", _KERAS, "fastconv torch", ("torch",), quick=False),
     Peer("fastconv-jax", "keras", "keras", _KERAS, "fastconv jax", ("jax",), quick=False),
+    Peer("fastconv", "fastconv", "networks", _NETWORKS, "fastconv"),
     Peer("fastconv-numpy", "keras", "keras", _PREDICT, "fastconv numpy", quick=False),
 )
 # Not a filter: the memory's own speed, in the rows that it bounds.
@@ -147,6 +151,13 @@ PEERS = (
     Peer("keras-jit", "keras", "keras", _KERAS, "jit tensorflow", ("tensorflow",), quick=False),
     Peer("keras-torch", "keras", "keras", _KERAS, "stock torch", ("torch",), quick=False),
     Peer("keras-jax", "keras", "keras", _KERAS, "stock jax", ("jax",), quick=False),
+    Peer("onnxruntime", "onnxruntime", "networks", _NETWORKS, "onnxruntime", ("onnx",)),
+    Peer("openvino", "openvino", "networks", _NETWORKS, "openvino", ("onnx",), quick=False),
+    Peer("litert", "ai_edge_litert", "networks", _NETWORKS, "litert", ("tensorflow",), quick=False),
+    Peer("mnn", "MNN", "networks", _NETWORKS, "mnn", ("onnx",), quick=False),
+    Peer("ncnn", "ncnn", "networks", _NETWORKS, "ncnn", ("onnx", "pnnx"), quick=False),
+    Peer("torch", "torch", "networks", _NETWORKS, "torch", ("onnx",), quick=False),
+    Peer("keras-tf", "keras", "networks", _NETWORKS, "keras", ("tensorflow",), quick=False),
 )
 
 

@@ -33,9 +33,9 @@ def patch_keras() -> None:
     """Make ``keras.layers.Conv2D`` and the other layers of this package fastconv's.
 
     Code that imports or loads layers afterwards gets fastconv's, under ``keras.layers``, ``tf.keras.layers`` and
-    Keras' own modules (``keras.applications`` included). `predict` and `predict_on_batch` of models of plain layers, on one
-    array without callbacks, may run on a plan of `fastconv.network`, which packs the kernels once. Files saved in the meantime name the stock layers, so that
-    they load without fastconv. Patching twice is patching once.
+    Keras' own modules (``keras.applications`` included). Files saved in the meantime name the stock layers, so that
+    they load without fastconv. ``predict`` and ``predict_on_batch`` of models of plain layers, on one array without
+    callbacks, may run on a plan of `fastconv.network`, which packs the kernels once. Patching twice is patching once.
 
     Examples
     --------

@@ -63,8 +63,10 @@ def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None
     if _ops.BACKEND == "torch":
         self.eval()
     self.stop_predicting = False
+    if verbose == 0:
+        return net.predict(x, size, progress=False)
     batches = [x[begin : begin + size] for begin in range(0, len(x), size)]
-    return np.concatenate(list(map(net, batches) if verbose == 0 else _shown(self, net, batches, verbose)))
+    return np.concatenate(list(_shown(self, net, batches, verbose)))
 
 
 def _shown(model, net, batches, verbose):

@@ -74,7 +74,7 @@ class _Array:
         if value is self._value:
             return True
         # Training gives its old arrays away, to be written to.
-        if self._value.is_deleted() or not _are_equal(_bits(value), _bits(self._value)):
+        if value is None or self._value.is_deleted() or not _are_equal(_bits(value), _bits(self._value)):
             return False
         self._value = value
         return True
@@ -123,6 +123,8 @@ def _are_equal(a: np.ndarray, b: np.ndarray) -> bool:
 def are_cheap(variables) -> bool:
     """Whether variables are on a CPU, and a look at them costs little beside a prediction."""
     values = [variable._value for variable in variables]
+    if any(value is None for value in values):  # an error in a step of JAX leaves none
+        return False
     if _ops.BACKEND == "tensorflow":
         return all("CPU" in value.device for value in values)
     if _ops.BACKEND == "jax":

@@ -45,12 +45,10 @@ OTHER_OPERATORS = {
     "MeanVarianceNormalization",
     "MelWeightMatrix",
     "NegativeLogLikelihoodLoss",
-    "NonZero",
     "Optional",
     "OptionalGetElement",
     "OptionalHasElement",
     "RMSNormalization",
-    "RNN",
     "RandomUniformLike",
     "ReverseSequence",
     "RoiAlign",
@@ -81,7 +79,6 @@ OTHER_OPERATORS = {
     "QLinearConv",
     "QLinearMatMul",
     "QuantizeLinear",
-    "NonMaxSuppression",
     "RegexFullMatch",
     "StringConcat",
     "StringNormalizer",
@@ -96,7 +93,6 @@ OTHER_FORMS = {
     "training_dropout": "training",
     "training_mode": "training",
     "maxpool_with_argmax": "indices of maxima",
-    "lstm_with_peepholes": "peepholes",
     "affine_grid": "a condition that is not constant",
 }
 ELEMENTS = {1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13}

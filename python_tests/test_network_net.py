@@ -4,6 +4,7 @@ import copy
 import io
 import pickle
 import sys
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
@@ -14,7 +15,7 @@ from keras import layers as L
 from network_models import moved
 
 import fastconv
-from fastconv.network import progress
+from fastconv.network import FileError, Limits, progress
 
 
 @pytest.fixture(scope="module")
@@ -183,3 +184,92 @@ def test_bytes_held(wide):
     net(np.zeros((1, 32, 32, 64), np.float32))
     assert net.nbytes >= weights + 4 * (3 * 3 * 64 * 64 + 32 * 32 * 64)
     assert copy.copy(net).nbytes < weights + 1000
+
+
+def test_sizes_of_outputs_that_inputs_decide():
+    """Sizes that a network cannot take do not keep it from telling those of its outputs."""
+    x = inputs = keras.Input((None, None, 3))
+    x = L.Conv2D(4, 3, strides=2, padding="same")(x)
+    skip = L.Conv2D(4, 3, strides=2, padding="same")(x)
+    x = L.Concatenate()([L.UpSampling2D()(skip), x])
+    assert fastconv.from_keras(keras.Model(inputs, x)).outputs[0].shape == (None, None, None, 8)
+    wide = keras.Model(inputs, L.Conv2D(2, 200)(inputs))
+    assert fastconv.from_keras(wide).outputs[0].shape == (None, None, None, 2)
+    small = keras.Model(inputs, L.GlobalMaxPooling2D()(L.MaxPooling2D(64)(inputs)))
+    assert fastconv.from_keras(small).outputs[0].shape == (None, 3)
+
+
+def test_plans_show_themselves_in_notebooks():
+    plan = fastconv.plan_conv2d((1, 8, 8, 3), (3, 3, 3, 4))
+    assert f"<th>algorithm</th><td>{plan['algorithm']}</td>" in plan._repr_html_()
+
+
+def compressed(model, folder, suffix, change=lambda file: None):
+    """The model's file with weights in compressed chunks."""
+    h5py = pytest.importorskip("h5py")
+    model.save(folder / f"plain{suffix}")
+    data = (folder / f"plain{suffix}").read_bytes()
+    members = {}
+    if suffix == ".keras":
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        data = members["model.weights.h5"]
+    target = io.BytesIO()
+    with h5py.File(io.BytesIO(data), "r") as old, h5py.File(target, "w") as new:
+
+        def copy_object(name, found):
+            if isinstance(found, h5py.Dataset):
+                packed = {"compression": "gzip", "chunks": True} if found.size > 1 else {}
+                new.create_dataset(name, data=found[()], **packed)
+            else:
+                new.require_group(name)
+            new[name].attrs.update(found.attrs)
+
+        new.attrs.update(old.attrs)
+        old.visititems(copy_object)
+        change(new)
+    if suffix == ".h5":
+        return target.getvalue()
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        for name, content in (members | {"model.weights.h5": target.getvalue()}).items():
+            archive.writestr(name, content)
+    return whole.getvalue()
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_compressed_weights_need_h5py(model, net, x, tmp_path, suffix):
+    data = compressed(model, tmp_path, suffix)
+    with pytest.raises(FileError, match=r"compressed|chunked"):
+        fastconv.load(io.BytesIO(data))
+    np.testing.assert_array_equal(fastconv.load(io.BytesIO(data), allow_h5py=True)(x), net(x))
+    with pytest.raises(FileError, match="more than the limit"):
+        fastconv.load(io.BytesIO(data), allow_h5py=True, limits=Limits(tensor_bytes=100))
+    with pytest.raises(FileError):
+        fastconv.load(io.BytesIO(data[: len(data) // 2]), allow_h5py=True)
+
+
+@pytest.mark.parametrize("kind", ["external link", "soft link", "external storage", "virtual"])
+def test_h5py_reads_nothing_from_elsewhere(model, tmp_path, kind):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["secret"] = np.zeros(8, np.float32)
+    (tmp_path / "raw").write_bytes(bytes(32))
+
+    def change(file):
+        group = file["model_weights/first/first"]
+        del group["bias"]
+        if kind == "external link":
+            group["bias"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/secret")
+        elif kind == "soft link":
+            group["bias"] = h5py.SoftLink("/model_weights/second/second/bias")
+        elif kind == "external storage":
+            group.create_dataset("bias", (8,), "f4", external=[(str(tmp_path / "raw"), 0, 32)])
+        else:
+            layout = h5py.VirtualLayout((8,), "f4")
+            layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "secret", (8,))
+            group.create_virtual_dataset("bias", layout)
+
+    data = compressed(model, tmp_path, ".h5", change)
+    with pytest.raises(FileError, match=r"no member of the file itself|in other files"):
+        fastconv.load(io.BytesIO(data), allow_h5py=True)

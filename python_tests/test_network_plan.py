@@ -107,3 +107,10 @@ def test_a_graph_whose_values_have_no_origin():
         Net(chain([("Neg", "q", "y", {})]))
     with pytest.raises(ValueError, match="another origin"):
         Net(chain([("Neg", "x", "x", {})]))
+
+
+@pytest.mark.parametrize("pads", [[0, 2**30, 0, -(2**30)], [0, -5, 0, 5], [0, -(2**62), 0, 2**62]])
+def test_more_is_not_cut_off_than_there_is(pads):
+    """Else what is added on the other side would be larger than any limit while the result is small."""
+    with pytest.raises(ValueError, match="cut more off"):
+        Plan(chain([("Pad", "x p", "y", {})], {"p": np.array(pads)}), [(3, 4)])

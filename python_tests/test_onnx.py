@@ -371,3 +371,31 @@ def test_weights_are_held_and_counted_once():
     count = 8 * 3 * 3 * 3 + 4 * 8
     assert f"{count:,} parameters, {4 * count:,} bytes" in repr(net.summary())
     assert net.layers == ["first", "second"] and net.nbytes == 4 * count
+
+
+def test_what_follows_the_boxes_that_are_kept():
+    """Their number follows from data, and with it the sizes of what is after them."""
+    nodes = [
+        helper.make_node("Relu", ["scores"], ["positive"]),
+        helper.make_node("NonMaxSuppression", ["boxes", "positive", "most", "overlap", "least"], ["kept"]),
+        helper.make_node("Gather", ["kept", "two"], ["places"], axis=1),
+        helper.make_node("Gather", ["flat", "places"], ["y"], axis=0),
+        helper.make_node("Reshape", ["boxes", "shape"], ["flat"]),
+    ]
+    nodes = [nodes[0], nodes[4], *nodes[1:4]]
+    weights = {
+        "most": np.array([3], np.int64),
+        "overlap": np.array([0.4], np.float32),
+        "least": np.array([0.1], np.float32),
+        "two": np.array(2, np.int64),
+        "shape": np.array([-1, 4], np.int64),
+    }
+    proto = model(nodes, {"boxes": (1, 12, 4), "scores": (1, 2, 12)}, ["y"], weights)
+    net = fastconv.from_onnx(proto)
+    for seed in range(4):
+        boxes, scores = np.abs(drawn(1, 12, 4, seed=seed)), drawn(1, 2, 12, seed=seed + 9)
+        (theirs,) = by_onnxruntime(proto, boxes, scores)
+        np.testing.assert_array_equal(net(boxes, scores), theirs)
+    assert net.outputs[0].shape is None
+    with pytest.raises(ValueError, match="follow from data"):
+        net.profile(boxes, scores)

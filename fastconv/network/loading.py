@@ -13,10 +13,11 @@ from .net import Net
 __all__ = ["from_keras", "from_onnx", "load"]
 
 
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 _IR_VERSION = b"\x08"  # the tag of the first field of an ONNX model, which has no signature
 
 
-def load(file, *, limits: Limits | None = None) -> Net:
+def load(file, *, limits: Limits | None = None, allow_h5py: bool = False) -> Net:
     """A trained network from a file, ready to run on NumPy arrays.
 
     Parameters
@@ -28,6 +29,10 @@ def load(file, *, limits: Limits | None = None) -> Net:
         weights; it must not be written to while a network of it is there, but may be replaced.
     limits : Limits, optional
         Bounds on what the file may ask for.
+    allow_h5py : bool, optional
+        Read a file of HDF5, or the weights in a ``.keras`` file, by h5py where they are stored in ways that the
+        reader of this package does not know, such as chunks and compression. HDF5's own library is large, and not
+        made for files of strangers. Links out of the file are refused all the same.
 
     Returns
     -------
@@ -55,13 +60,13 @@ def load(file, *, limits: Limits | None = None) -> Net:
     limits = limits or Limits()
     if hasattr(file, "read"):
         name = os.path.basename(str(getattr(file, "name", ""))) or f"<{type(file).__name__}>"
-        return _load(_read(file, name, limits), name, None, limits)
+        return _load(_read(file, name, limits), name, None, limits, allow_h5py)
     path = os.fspath(file)
     with open(path, "rb") as opened:
         name = os.path.basename(os.fsdecode(path))
         if opened.peek(len(fcn.MAGIC)).startswith(fcn.MAGIC):
             return Net(fcn.map_fcn(opened, name, limits), limits)
-        return _load(_read(opened, name, limits), name, path, limits)
+        return _load(_read(opened, name, limits), name, path, limits, allow_h5py)
 
 
 def _read(file, name: str, limits: Limits) -> bytes:
@@ -74,7 +79,7 @@ def _read(file, name: str, limits: Limits) -> bytes:
     return data
 
 
-def _load(data: bytes, name: str, path, limits: Limits) -> Net:
+def _load(data: bytes, name: str, path, limits: Limits, allow_h5py: bool) -> Net:
     if data.startswith(_IR_VERSION):
         from pathlib import Path
 
@@ -84,14 +89,25 @@ def _load(data: bytes, name: str, path, limits: Limits) -> Net:
         return Net(onnx.read_onnx(data, name, folder, limits), limits)
     if data.startswith(fcn.MAGIC):
         return Net(fcn.read_fcn(data, name, limits), limits)
+    if not data.startswith((b"PK", _HDF5)):
+        raise FileError(f"{name}: neither a .keras, nor an .h5, nor an .onnx, nor an .fcn file")
+    from .hdf5 import open_by_h5py, open_hdf5
+
+    try:
+        return _of_keras(data, name, limits, open_hdf5)
+    except FileError:
+        if not allow_h5py:
+            raise
+    return _of_keras(data, name, limits, lambda data, name: open_by_h5py(data, name, limits.tensor_bytes))
+
+
+def _of_keras(data: bytes, name: str, limits: Limits, open_file) -> Net:
     from . import keras
 
-    if data.startswith(b"PK"):
-        source = keras.read_archive(io.BytesIO(data), name, limits)
-    elif data.startswith(b"\x89HDF\r\n\x1a\n"):
-        source = keras.read_legacy(data, name)
+    if data.startswith(_HDF5):
+        source = keras.read_legacy(data, name, open_file)
     else:
-        raise FileError(f"{name}: neither a .keras, nor an .h5, nor an .onnx, nor an .fcn file")
+        source = keras.read_archive(io.BytesIO(data), name, limits, open_file)
     return Net(keras.model_graph(source, limits), limits)
 
 

@@ -9,9 +9,10 @@ from .fcn import save_fcn
 from .graph import Graph, Value
 from .inputs import arrays_of
 from .limits import Limits
-from .plans import Plans, check_shape
+from .plans import check_shape
 from .progress import Progress
 from .shown import Shown
+from .stages import plans_of
 from .variants import with_precision, with_weights
 
 __all__ = ["Net"]
@@ -44,7 +45,7 @@ class Net(Shown):
 
     def _begin(self) -> None:
         self._outputs = tuple(value.name for value in self._graph.outputs)
-        self._plans = Plans(self._graph, self._limits)
+        self._plans = plans_of(self._graph, self._limits)
 
     def __getstate__(self):
         return {"graph": self._graph, "limits": self._limits}
@@ -104,7 +105,7 @@ class Net(Shown):
     def outputs(self) -> list[Value]:
         """Name, shape (None for free sizes) and dtype of each output, in the file's order.
 
-        Sizes that the file does not give are those that two plans for different free sizes agree in.
+        Sizes that the file does not give are those that plans for several free sizes agree in.
         """
         if all(value.shape is not None and value.dtype is not None for value in self._graph.outputs):
             return list(self._graph.outputs)

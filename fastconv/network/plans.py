@@ -18,6 +18,9 @@ __all__ = ["Plans", "check_shape"]
 
 _PLANS = 8  # kept, for the shapes that came last
 _WIDEST, _WIDE_BYTES = 32, 1 << 28  # batches run in one call, and what a plan of them may ask for
+# Numbers of images and sizes that stand for free ones: multiples of what networks halve, then larger, then one image.
+_TRIED = ((2, 64), (3, 96), (5, 160), (2, 224), (3, 352), (1, 64), (1, 96), (1, 224), (1, 352))
+_AGREEING = 3  # of them that are compared
 _WORKSPACES = 4  # kept of a plan, for calls at the same time
 
 
@@ -107,16 +110,32 @@ class Plans:
         return distinct_bytes(arrays) + packed + sum(plan.arena_bytes * len(idle) for plan, idle, _ in plans)
 
     def shaped(self, values: list[Value]) -> list[Value]:
-        """Values with shapes; sizes in which plans for different inputs disagree are free."""
+        """Values with shapes; sizes in which plans for different inputs disagree are free.
+
+        Where inputs have free sizes, some of `_TRIED` may not fit the network. Nothing is known of a size unless two
+        of them do.
+        """
         names = list(dict.fromkeys(value.name for value in values))
         graph = self._graph.with_outputs(names)
-        found = []
-        for sizes in ((2, 64), (3, 96)):
-            plan = Plan(graph, [_filled(value.shape, *sizes) for value in graph.inputs], self._limits)
-            found.append([plan.tensors[value.name] for value in values])
+        free = any(None in value.shape for value in graph.inputs)
+        found, emptied, reason = [], [], None
+        for sizes in _TRIED if free else _TRIED[:1]:
+            try:
+                plan = Plan(graph, [_filled(value.shape, *sizes) for value in graph.inputs], self._limits)
+            except ValueError as error:
+                reason = reason or error
+                continue
+            tensors = [plan.tensors[value.name] for value in values]
+            # Images that are too small for a network leave nothing.
+            (emptied if any(0 in tensor.shape for tensor in tensors) else found).append(tensors)
+            if len(found) == _AGREEING:
+                break
+        found = found or emptied
+        if not found:
+            raise reason
         return [
-            Value(value.name, tuple(m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)), a.dtype)
-            for value, a, b in zip(values, *found, strict=True)
+            Value(value.name, _agreed([tensor.shape for tensor in tensors], free), tensors[0].dtype)
+            for value, *tensors in zip(values, *found, strict=True)
         ]
 
 
@@ -131,3 +150,15 @@ def check_shape(shape: tuple[int, ...], value: Value) -> None:
 def _filled(shape: tuple[int | None, ...], batch: int, size: int) -> tuple[int, ...]:
     """A shape with numbers for its free sizes."""
     return tuple((size if axis else batch) if given is None else given for axis, given in enumerate(shape))
+
+
+def _agreed(shapes: list[tuple[int, ...]], free: bool) -> tuple[int | None, ...]:
+    """The sizes that shapes have in common, None for others.
+
+    Examples
+    --------
+    >>> _agreed([(2, 30, 8), (3, 46, 8)], True), _agreed([(2, 8)], True), _agreed([(2, 8)], False)
+    ((None, None, 8), (None, None), (2, 8))
+    """
+    known = len(shapes) > 1 or not free
+    return tuple(sizes[0] if known and len(set(sizes)) == 1 else None for sizes in zip(*shapes, strict=True))

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import _args, _core
 from .activations import ACTIVATIONS, activation_id
+from .plan_table import PlanTable
 
 __all__ = ["conv2d", "plan_conv2d", "prepare_conv2d"]
 
@@ -340,6 +341,7 @@ def plan_conv2d(
     Returns
     -------
     dict
+        A notebook shows it as a table.
         ``algorithm``, ``isa``, ``threads``, ``output_shape``, ``tile`` (rows, columns of the register tile),
         ``pixels_in_rows``, ``block_pixels`` and ``block_k`` (a cache block), ``tasks``, ``scratch_bytes``,
         ``cycles`` (the estimate it was chosen by, of one core), ``flops`` (of the definition) and ``bytes``
@@ -361,4 +363,4 @@ def plan_conv2d(
     )
     plan = geometry.plan()
     del plan["output_size"]
-    return plan | {"output_shape": shape}
+    return PlanTable(plan | {"output_shape": shape})

@@ -173,7 +173,11 @@ def _models() -> list:
     x = L.Bidirectional(L.LSTM(2, return_sequences=True))(x)
     rows = keras.Model(inputs, [L.LayerNormalization()(L.TimeDistributed(L.Dense(3))(x)), L.Flatten()(x)])
     plain = keras.Sequential([keras.Input((4, 4, 1)), L.Conv2D(2, 3), L.Flatten(), L.Dense(2)])
-    return [images, rows, plain]
+    models = [images, rows, plain]
+    rng = np.random.default_rng(0)
+    for model in models:  # so that a case is the same in every process
+        model.set_weights([rng.random(array.shape, np.float32) for array in model.get_weights()])
+    return models
 
 
 @functools.cache

@@ -38,8 +38,9 @@ def _function(value) -> bool:
 
 
 _KINDS: dict[Callable[[object], bool], str] = {
-    _flag: "allowzero antialias ceil_mode center count_include_pad exact exclude_outside exclusive go_backwards "
-    "keepdims largest last negative noop_with_empty_axes normalize positive reset_after reverse upper zero_masked",
+    _flag: "allowzero antialias ceil_mode center centered count_include_pad exact exclude_outside exclusive "
+    "go_backwards keepdims largest last negative noop_with_empty_axes normalize positive reset_after reverse upper "
+    "zero_masked",
     _word: "data_format dtype equation fit mode policy precision rounding transform",
     _number: "alpha beta bias cubic epsilon fill high low max_value negative_slope outside scale shift threshold",
     _integers: "axes axis batch_dims block counts destination dilations end groups output_padding output_shape p parts "

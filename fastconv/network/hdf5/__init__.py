@@ -9,6 +9,7 @@ file's size. Checksums are not compared.
 Source: "HDF5 File Format Specification Version 3.0", The HDF Group.
 """
 
+from .by_h5py import open_by_h5py
 from .objects import Dataset, Group, open_hdf5
 
-__all__ = ["Dataset", "Group", "open_hdf5"]
+__all__ = ["Dataset", "Group", "open_by_h5py", "open_hdf5"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
+from collections.abc import Callable
 
 from ..errors import FileError
 from ..hdf5 import open_hdf5
@@ -17,7 +18,7 @@ __all__ = ["parse_json", "read_archive"]
 _JSON_BYTES = 256 << 20
 
 
-def read_archive(file, name: str, limits: Limits) -> Source:
+def read_archive(file, name: str, limits: Limits, open_file: Callable = open_hdf5) -> Source:
     """The model in a ``.keras`` file, of which members of three names are read, in memory.
 
     Parameters
@@ -27,6 +28,8 @@ def read_archive(file, name: str, limits: Limits) -> Source:
     name : str
         What errors call it.
     limits : Limits
+    open_file : callable
+        What gives the root group of the weights' bytes and name.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -41,7 +44,7 @@ def read_archive(file, name: str, limits: Limits) -> Source:
     kind, inner = config.get("class_name"), config.get("config")
     if not isinstance(kind, str) or not isinstance(inner, dict):
         raise FileError(f"{name}: config.json describes no model")
-    weights = StoredWeights(open_hdf5(stored, f"{name}: model.weights.h5"))
+    weights = StoredWeights(open_file(stored, f"{name}: model.weights.h5"))
     build = config.get("build_config")
     return Source(
         name,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from ..errors import FileError
-from ..hdf5 import Group, open_hdf5
+from ..hdf5 import open_hdf5
 from .archive import major_version, parse_json
 from .model import Source
 from .weights import LegacyWeights
@@ -11,7 +13,7 @@ from .weights import LegacyWeights
 __all__ = ["read_legacy"]
 
 
-def read_legacy(data, name: str) -> Source:
+def read_legacy(data, name: str, open_file: Callable = open_hdf5) -> Source:
     """The model in a ``.h5`` file.
 
     Parameters
@@ -19,8 +21,10 @@ def read_legacy(data, name: str) -> Source:
     data : bytes, memoryview or mmap
     name : str
         What errors call it.
+    open_file : callable
+        What gives the root group of a file's bytes and name.
     """
-    root = open_hdf5(data, name)
+    root = open_file(data, name)
     spelled = root.attrs.get("model_config")
     if spelled is None:
         raise FileError(f"{name}: no whole model, as it has weights only: save the model, not its weights")
@@ -33,7 +37,7 @@ def read_legacy(data, name: str) -> Source:
     if not isinstance(config.get("class_name"), str) or not isinstance(inner, dict):
         raise FileError(f"{name}: model_config describes no model")
     groups = root.get("model_weights")
-    if not isinstance(groups, Group):
+    if not isinstance(groups, Mapping):
         raise FileError(f"{name}: no group model_weights")
     version = root.attrs.get("keras_version")
     version = version.decode("utf-8", "replace") if isinstance(version, bytes) else version

@@ -209,7 +209,7 @@ class _Builder:
                 raise Unsupported("")
             return self._served(layer, arguments[0], words)
         except Unsupported as reason:
-            self.unsupported.append((name, f"{kind}: {reason}" if str(reason) else kind))
+            self.unsupported.append((name, f"{layer.kind}: {reason}" if str(reason) else layer.kind))
             return _placeholder(arguments)
         except FileError as error:
             raise FileError(f"{self._source}: {error}") from None

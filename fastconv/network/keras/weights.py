@@ -7,11 +7,11 @@ attribute that holds it and by its name; ``layers(configs)`` those of a model's 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import numpy as np
 
 from ..errors import FileError
-from ..hdf5 import Group
 
 __all__ = ["LegacyWeights", "LiveWeights", "StoredWeights", "snake_case"]
 
@@ -72,7 +72,7 @@ class StoredWeights:
 
     def _collect(self, group) -> None:
         for member in group.values():
-            if isinstance(member, Group):
+            if isinstance(member, Mapping):
                 if "vars" in member and "name" in member["vars"].attrs:
                     self._named.setdefault(str(member["vars"].attrs["name"]), []).append(member)
                 self._collect(member)

@@ -45,7 +45,7 @@ def resize_images(node, x):
     layout, mode, fit = data_format(words), words["mode"], words.get("fit", "")
     old = spatial(x.shape, layout)
     sizes = words.get("sizes") or tuple(a * b for a, b in zip(old, words.get("scales"), strict=True))
-    if min(*sizes, *old) < 1 or max(sizes) > 2**27:
+    if min(*sizes, *old) < 1 or max(sizes) > 2**22:
         raise ValueError(f"images of {old} cannot become images of {sizes}")
     if mode not in _MODES or fit not in ("", "crop", "pad"):
         raise ValueError(f"no mode {mode!r} or fit {fit!r}")

@@ -67,7 +67,7 @@ def _lengths(x: Tensor, axes, scales, sizes, policy) -> tuple[list[int], list[fl
 
 def _places(transform: str, old: int, new: int, factor: float, begin: float, end: float) -> np.ndarray:
     """Where each new element lies among the old ones."""
-    if new > 2**27:
+    if new > 2**24:
         raise ValueError(f"an axis of {new} elements is too long")
     i = np.arange(new, dtype=np.float64)
     if transform == "tf_crop_and_resize":

@@ -187,7 +187,8 @@ def pad(node, x, pads, value=None, axes=None):
     for place, axis in enumerate(chosen):
         pairs[axis] = numbers[place], numbers[place + len(chosen)]
     shape = tuple(size + before + after for size, (before, after) in zip(x.shape, pairs, strict=True))
-    if min(shape, default=0) < 0:
+    # What is cut off is there before anything is added, so that nothing on the way is larger than the result.
+    if any(size + min(pair[0], 0) + min(pair[1], 0) < 0 for size, pair in zip(x.shape, pairs, strict=True)):
         raise ValueError(f"pads {pairs} cut more off shape {x.shape} than there is")
     mode = node.attributes.get("mode", "constant")
     fill = 0 if value is None else constant(value, "value").item()

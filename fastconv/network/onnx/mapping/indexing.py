@@ -27,6 +27,17 @@ def arg_max(node: OnnxNode, emit: Emitter) -> None:
     )
 
 
+@maps("NonMaxSuppression", least=2, most=5)
+def non_max_suppression(node: OnnxNode, emit: Emitter) -> None:
+    centered = bool(node.get("center_point_box", 0))
+    emit.add("NonMaxSuppression", *node.inputs, to=node.output(0), centered=centered)
+
+
+@maps("NonZero")
+def non_zero(node: OnnxNode, emit: Emitter) -> None:
+    emit.add("NonZero", node.input(0), to=node.output(0))
+
+
 @maps("TopK", most=2)
 def top_k(node: OnnxNode, emit: Emitter) -> None:
     k = node.input(1) if node.version >= 10 else emit.constant([node.get("k", 1)])

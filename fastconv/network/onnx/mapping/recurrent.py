@@ -5,29 +5,54 @@ from __future__ import annotations
 from ..nodes import Emitter, OnnxNode, Refused, maps
 
 # By kind: the gates' functions, and the place in the network's order of gates of each in ONNX's.
-_GATES = {"LSTM": (("Sigmoid", "Tanh", "Tanh"), (0, 2, 3, 1)), "GRU": (("Sigmoid", "Tanh"), (0, 1, 2))}
+_GATES = {
+    "LSTM": (("Sigmoid", "Tanh", "Tanh"), (0, 2, 3, 1)),
+    "GRU": (("Sigmoid", "Tanh"), (0, 1, 2)),
+    "RNN": (("Tanh",), (0,)),
+}
+# Functions that have no parameters, or one with the network's default.
+_FUNCTIONS = {"sigmoid": "sigmoid", "tanh": "tanh", "relu": "relu", "softplus": "softplus", "softsign": "softsign"}
 
 
-@maps("LSTM", "GRU", least=3, most=8)
+def _functions(node: OnnxNode, directions: int) -> dict:
+    """The attributes of the gates' functions, which all directions share."""
+    defaults, _ = _GATES[node.kind]
+    given = [name.lower() for name in node.get("activations", defaults * directions)]
+    first = given[: len(defaults)]
+    known = all(name in _FUNCTIONS for name in first) and first * directions == given
+    if not known or first[1:2] != first[2:3] * (node.kind == "LSTM") + first[1:2] * (node.kind != "LSTM"):
+        raise Refused(f"activations {given}")
+    words = {"activation": (_FUNCTIONS[first[-1]], 0.0)}
+    return words if node.kind == "RNN" else words | {"recurrent_activation": (_FUNCTIONS[first[0]], 0.0)}
+
+
+@maps("LSTM", "GRU", "RNN", least=3, most=8)
 def recurrent(node: OnnxNode, emit: Emitter) -> None:
     direction = node.choice("direction", "forward", ("forward", "reverse", "bidirectional"))
     directions = 2 if direction == "bidirectional" else 1
-    functions, _ = _GATES[node.kind]
-    given = node.get("activations", functions * directions)
-    if [name.lower() for name in given] != [name.lower() for name in functions * directions]:
-        raise Refused(f"activations {given}")
-    if "clip" in node.attributes or node.input(4) or node.input(7) or node.get("input_forget", 0):
-        raise Refused("clip, sequence_lens, peepholes or input_forget")
+    functions = _functions(node, directions)
+    if "clip" in node.attributes or node.get("input_forget", 0):
+        raise Refused("clip or input_forget")
     first = bool(node.get("layout", 0))
     x = node.input(0) if first else emit.add("Transpose", node.input(0), perm=(1, 0, 2))
     backwards = [direction == "reverse"] if directions == 1 else [False, True]
-    parts = [_direction(node, emit, x, i, back, first) for i, back in enumerate(backwards)]
+    mask = _mask(emit, x, node.input(4)) if node.input(4) else ""
+    words = functions | {"zero_masked": True}
+    parts = [_direction(node, emit, (x, mask), i, words | {"go_backwards": back}) for i, back in enumerate(backwards)]
     # Of each direction (batch, time, units): with axes of directions and time where the layout has them.
     axis, perm = (2, None) if first else (1, (1, 0, 2))
     sequences = [part[0] if first else emit.add("Transpose", part[0], perm=perm) for part in parts]
     _stacked(emit, sequences, axis, node.output(0))
     for i, output in enumerate(node.outputs[1:3], 1):
         _stacked(emit, [part[i] for part in parts], 1 if first else 0, output)
+
+
+def _mask(emit: Emitter, x: str, lengths: str) -> str:
+    """Which times of each sequence are before its end."""
+    total = emit.add("Gather", emit.add("Shape", x), emit.constant(1), axis=0)
+    times = emit.add("Range", emit.constant(0), total, emit.constant(1))
+    ends = emit.add("Unsqueeze", emit.add("Cast", lengths, dtype="int64"), emit.constant([1]))
+    return emit.add("Less", times, ends)
 
 
 def _stacked(emit: Emitter, parts: list[str], axis: int, output: str) -> None:
@@ -37,9 +62,9 @@ def _stacked(emit: Emitter, parts: list[str], axis: int, output: str) -> None:
         emit.add("Concat", *(emit.add("Unsqueeze", part, at) for part in parts), to=output, axis=axis)
 
 
-def _direction(node: OnnxNode, emit: Emitter, x: str, index: int, backwards: bool, first: bool) -> tuple[str, ...]:
-    """The sequence, last state and last cell of a direction."""
-    gates = len(_GATES[node.kind][1])
+def _direction(node: OnnxNode, emit: Emitter, source: tuple[str, str], index: int, words: dict) -> tuple[str, ...]:
+    """The sequence, last state and last cell of a direction, of x and its mask."""
+    (x, mask), gates, first = source, len(_GATES[node.kind][1]), bool(node.get("layout", 0))
     kernel, recurrent_kernel = (_gates(emit, node.kind, _part(emit, node.input(i), index, 0)) for i in (1, 2))
     kernel, recurrent_kernel = (emit.add("Transpose", name, perm=(1, 0)) for name in (kernel, recurrent_kernel))
     biases = ["", ""]
@@ -58,22 +83,18 @@ def _direction(node: OnnxNode, emit: Emitter, x: str, index: int, backwards: boo
         biases = [_gates(emit, node.kind, emit.add("Reshape", bias, emit.constant([-1]))) for bias in biases]
     states = [_part(emit, node.input(i), index, 1 if first else 0) if node.input(i) else "" for i in (5, 6)]
     outputs = tuple(emit.new_name() for _ in range(3 if gates == 4 else 2))
-    if node.kind == "LSTM":
-        bias = emit.add("Add", *biases) if biases[0] else ""
-        emit.add("LSTM", x, kernel, recurrent_kernel, bias, *states, to=outputs, go_backwards=backwards)
+    kernels = (x, kernel, recurrent_kernel)
+    if node.kind == "GRU":
+        after = bool(node.get("linear_before_reset", 0))
+        emit.add("GRU", *kernels, *biases, states[0], mask, to=outputs, reset_after=after, **words)
     else:
-        emit.add(
-            "GRU",
-            x,
-            kernel,
-            recurrent_kernel,
-            *biases,
-            states[0],
-            to=outputs,
-            go_backwards=backwards,
-            reset_after=bool(node.get("linear_before_reset", 0)),
-        )
-    if backwards:  # the operator gives the results of a reversed time in its own order
+        bias = emit.add("Add", *biases) if biases[0] else ""
+        if node.kind == "LSTM":
+            peepholes = _part(emit, node.input(7), index, 0) if node.input(7) else ""
+            emit.add("LSTM", *kernels, bias, *states, mask, peepholes, to=outputs, **words)
+        else:
+            emit.add("RNN", *kernels, bias, states[0], mask, to=outputs, **words)
+    if words["go_backwards"]:  # the operator gives the results of a reversed time in its own order
         return (emit.add("Reverse", outputs[0], axes=(1,)), *outputs[1:])
     return outputs
 

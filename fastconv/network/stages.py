@@ -89,6 +89,10 @@ class Stages:
         """A plan for all of it, which there is not."""
         raise ValueError("sizes in this network follow from data, so that its steps are not known before it runs")
 
+    def widened(self, arrays: list[np.ndarray], outputs: tuple[str, ...], batch_size: int) -> int:
+        """The batch size itself: stages do not run in chunks."""
+        return batch_size
+
     def shaped(self, values: list[Value]) -> list[Value]:
         """Values with shapes where data do not decide them."""
         early = [value for value in values if value.name in self._known]

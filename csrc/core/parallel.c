@@ -21,6 +21,7 @@
 
 /* Waking a worker costs 5-20 us; below this (20-50 us of arithmetic) a second thread does not pay for it. */
 #define FC_WORK_PER_THREAD 1e6
+#define FC_WORK_PER_TASK 64e6
 
 enum {
     MOST_WORKERS = 1024,
@@ -78,6 +79,11 @@ static void in_forked_child(void) {
 }
 
 __attribute__((constructor)) static void watch_fork(void) { pthread_atfork(NULL, NULL, in_forked_child); }
+
+size_t fc_task_count(double work) {
+    const double least = 16, most = 256, wanted = work / FC_WORK_PER_TASK;
+    return (size_t)(wanted < least ? least : wanted > most ? most : wanted);
+}
 
 size_t fc_parallel_workers(size_t tasks, double work) {
     if (inside_task)

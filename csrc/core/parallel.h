@@ -17,6 +17,12 @@ typedef void fc_task(void *job, size_t task, size_t worker);
 size_t fc_parallel_workers(size_t tasks, double work);
 
 /*
+ * How many tasks a loop of so much work is to be cut into, where its cut has a choice: 16 for balance, and for many
+ * cores as many as give each task FC_WORK_PER_TASK. It follows from the problem, not from the threads: so do the bits.
+ */
+size_t fc_task_count(double work);
+
+/*
  * Runs task(job, i, worker) for i in [0, tasks) on `workers` threads, which an earlier fc_parallel_workers gave. Where
  * the call is to end early (core/caller.h), tasks are left out, and so are those of all later loops of the call.
  */

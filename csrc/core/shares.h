@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-enum { FC_MOST_SHARES = 16 };
+enum { FC_MOST_SHARES = 64 };
 typedef struct fc_shares {
     size_t count, tasks;
     struct {

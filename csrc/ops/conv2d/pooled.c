@@ -13,10 +13,7 @@
 #include "core/size.h"
 #include "ops/conv2d/plan.h"
 
-enum {
-    TASKS = 16,
-    ROW_STEP = 4
-}; /* tasks aimed at; rows of the convolution that a band is a multiple of, for Winograd's tiles */
+enum { ROW_STEP = 4 }; /* rows of the convolution that a band is a multiple of, for Winograd's tiles */
 
 typedef struct fused_job {
     const fc_layer *layer;
@@ -77,13 +74,16 @@ static void run_task(void *job_, size_t task, size_t worker) {
         job->status[worker] = status;
 }
 
+static double work_of(const fused_job *job) { return fc_view_flops(&job->layer->view); }
+
 static fc_status plan_bands(fused_job *job) {
     const fc_pool2d_params *p = job->pool;
     const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(p->dtype);
     const ptrdiff_t row[] = {p->w, p->c, size};
     size_t row_bytes, out_bytes;
     FC_TRY(fc_multiply(row, 3, &row_bytes));
-    const ptrdiff_t budget = (ptrdiff_t)(fc_caches()->l2 / 2), share = fc_ceil_div(job->out_h * p->n, TASKS);
+    const ptrdiff_t budget = (ptrdiff_t)(fc_caches()->l2 / 2), tasks = (ptrdiff_t)fc_task_count(work_of(job)),
+                    share = fc_ceil_div(job->out_h * p->n, tasks);
     job->band = fc_max(1, fc_min((budget / (ptrdiff_t)row_bytes - p->pool_h) / p->stride_h + 1, share));
     while (job->band < job->out_h && job->band * p->stride_h % ROW_STEP)
         job->band++;
@@ -101,8 +101,7 @@ static fc_status plan_bands(fused_job *job) {
 static fc_status run_bands(fused_job *job) {
     const fc_pool2d_params *p = job->pool;
     const size_t tasks = (size_t)(p->n * job->bands);
-    const size_t workers = fc_parallel_workers(
-        tasks, 2.0 * (double)fc_view_pixels(&job->layer->view) * (double)fc_view_k(&job->layer->view) * (double)p->c);
+    const size_t workers = fc_parallel_workers(tasks, work_of(job));
     const size_t status_bytes = fc_align_up(workers * sizeof(fc_status));
     char *scratch = fc_scratch_alloc(status_bytes + workers * job->worker_bytes);
     if (!scratch)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/cpu.h"
+#include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/conv2d/costs.h"
@@ -7,10 +8,7 @@
 #include "ops/conv2d/gemm/tile.h"
 #include "ops/conv2d/grad/wgrad_gemm.h"
 
-enum {
-    CHUNK = 512, /* pixels summed in float: more would lose accuracy */
-    TASKS = 16   /* aimed at, for balance on many cores */
-};
+enum { CHUNK = 512 }; /* pixels summed in float: more would lose accuracy */
 
 static const fc_wgrad_gemm_tile *tiles_of(const fc_layer *layer) {
     return layer->view.dtype == FC_F64 ? layer->kernels->wgrad_gemm_f64 : layer->kernels->wgrad_gemm_f32;
@@ -138,11 +136,12 @@ static void cut_chunks(const fc_conv_view *v, fc_wgrad_gemm_plan *d) {
 static void cut_tasks(const fc_conv_view *v, fc_wgrad_gemm_plan *d) {
     enum { LEAST_CHUNKS = 1, LEAST_SUMS = 4096 };
     const size_t slices = d->chunks < LEAST_CHUNKS ? 1 : d->chunks / LEAST_CHUNKS;
+    const size_t tasks = fc_task_count(fc_view_flops(v));
     size_t most = fc_caches()->l2 / 2 / sizeof(double);
     cut_blocks(v, most, d);
-    for (; d->blocks * slices < TASKS && most > LEAST_SUMS * (size_t)(v->rows.count * v->cols.count); most /= 2)
+    for (; d->blocks * slices < tasks && most > LEAST_SUMS * (size_t)(v->rows.count * v->cols.count); most /= 2)
         cut_blocks(v, most, d);
-    d->slices = fc_least(d->blocks >= TASKS ? 1 : fc_parts(TASKS, d->blocks), slices);
+    d->slices = fc_least(fc_parts(tasks, d->blocks), slices);
 }
 
 fc_wgrad_gemm_plan fc_wgrad_gemm_plan_of(const fc_layer *layer) {

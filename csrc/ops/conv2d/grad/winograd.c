@@ -2,13 +2,12 @@
 #include "ops/conv2d/grad/winograd.h"
 
 #include "core/cpu.h"
+#include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/conv2d/costs.h"
 #include "ops/conv2d/gemm/tile.h"
 #include "ops/conv2d/forward/winograd/patch.h"
-
-enum { TASKS = 16 }; /* aimed at, for balance on many cores */
 
 static const fc_winograd *sets_of(const fc_layer *layer) {
     return layer->params.dtype == FC_F64 ? layer->kernels->winograd_f64 : layer->kernels->winograd_f32;
@@ -108,7 +107,7 @@ static void cut_slices(const fc_layer *layer, fc_winograd_grad_plan *plan) {
     enum { FEWEST_CHAINS = 2 };
     const size_t tasks = plan->blocks * (size_t)layer->view.groups, chains = fc_parts(plan->tiles, plan->chain);
     const size_t most = chains / FEWEST_CHAINS ? chains / FEWEST_CHAINS : 1,
-                 slices = fc_least(fc_parts(TASKS, tasks), most);
+                 slices = fc_least(fc_parts(fc_task_count(fc_view_flops(&layer->view)), tasks), most);
     plan->slice = fc_parts(chains, slices) * plan->chain;
     plan->slices = fc_parts(plan->tiles, plan->slice);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/cpu.h"
+#include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/conv2d/costs.h"
@@ -8,7 +9,6 @@
 #include "ops/conv2d/gemm/tile.h"
 
 enum {
-    TASKS = 16,    /* aimed at, for balance on many cores */
     LEAST_ROWS = 4 /* of a band, which reads some rows of x again */
 };
 
@@ -48,6 +48,7 @@ static ptrdiff_t rows_read(const fc_conv_view *v, ptrdiff_t rows) {
 }
 
 fc_batch_plan fc_batch_plan_of(const fc_layer *layer) {
+    const size_t tasks = fc_task_count(fc_view_flops(&layer->view));
     const fc_conv_view *v = &layer->view;
     fc_batch_plan d = {.tile = best_tile(layer), .size = fc_dtype_size(v->dtype)};
     const size_t k = fc_view_k(v), pixel = (size_t)v->src.c * d.tile->lanes * d.size;
@@ -58,7 +59,7 @@ fc_batch_plan fc_batch_plan_of(const fc_layer *layer) {
     d.rows = v->dst.h;
     while (d.rows > 1 && (size_t)(rows_read(v, d.rows) * d.in_cols) * pixel > fc_caches()->l2 / 2)
         d.rows = (d.rows + 1) / 2;
-    while (d.rows >= 2 * LEAST_ROWS && d.lots * v->groups * fc_ceil_div(v->dst.h, d.rows) < TASKS)
+    while (d.rows >= 2 * LEAST_ROWS && (size_t)(d.lots * v->groups * fc_ceil_div(v->dst.h, d.rows)) < tasks)
         d.rows = (d.rows + 1) / 2;
     d.bands = fc_ceil_div(v->dst.h, d.rows);
     d.rows = fc_ceil_div(v->dst.h, d.bands);

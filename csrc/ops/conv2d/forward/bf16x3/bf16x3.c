@@ -14,7 +14,6 @@ enum {
     MOST_TAPS = 49, /* of a patch, where a block of k has them all */
     SHORTEST_K = 128,
     LONGEST_K = 1024, /* of a block: longer sums in one register would lose accuracy */
-    TASKS = 16        /* aimed at, for balance on many cores; more cut the blocks' reuse */
 };
 
 static size_t planes_of(const fc_layer *layer) {
@@ -87,18 +86,19 @@ static size_t largest_patch(const fc_bf16x3_blocking *b, const cut *t) {
 }
 
 static cut cut_up(const fc_bf16x3_blocking *b) {
+    const size_t tasks = fc_task_count(fc_view_flops(b->view));
     const fc_conv_view *v = b->view;
     const size_t budget = fc_caches()->l2 / 3, panel_bytes = fc_bf16x3_panel_elements(b, b->block_k) * sizeof(uint16_t);
     const size_t groups = (size_t)v->groups, tile_bytes = FC_BF16X3_PANEL * FC_BF16X3_PANEL * sizeof(float);
     cut t = {.panels = (fc_view_pixels(v) + FC_BF16X3_PANEL - 1) / FC_BF16X3_PANEL, .chunk_panels = b->out_panels};
-    const size_t share = (t.panels * groups + TASKS - 1) / TASKS;
+    const size_t share = (t.panels * groups + tasks - 1) / tasks;
     t.block_panels = budget / panel_bytes;
     if (t.block_panels > share)
         t.block_panels = share;
     t.block_panels = t.block_panels > 1 ? t.block_panels / 2 * 2 : 1;
     t.blocks = (t.panels + t.block_panels - 1) / t.block_panels;
-    if (t.blocks * groups < TASKS)
-        t.chunk_panels = (b->out_panels * t.blocks * groups + TASKS - 1) / TASKS;
+    if (t.blocks * groups < tasks)
+        t.chunk_panels = (b->out_panels * t.blocks * groups + tasks - 1) / tasks;
     if (b->k_blocks > 1) { /* a task's results stay in L2 */
         const size_t most = budget / (t.block_panels * tile_bytes);
         t.chunk_panels = t.chunk_panels > most ? most : t.chunk_panels;

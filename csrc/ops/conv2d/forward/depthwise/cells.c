@@ -52,9 +52,9 @@ static ptrdiff_t most_channels(const fc_conv_view *v) {
 fc_depthwise_cut fc_depthwise_cut_cells(const fc_conv_view *v) {
     const ptrdiff_t channels = fc_depthwise_channels(v), m = v->dst.c, rows = v->n * v->dst.h;
     fc_depthwise_cut c = {
-        .band = fc_min(fc_max(rows / FC_DEPTHWISE_TASKS / 2 * 2, 2), MOST_ROWS), .chunk = most_channels(v)};
+        .band = fc_min(fc_max(rows / fc_depthwise_tasks(v) / 2 * 2, 2), MOST_ROWS), .chunk = most_channels(v)};
     c.bands = fc_ceil_div(v->dst.h, c.band);
-    const ptrdiff_t wanted = fc_ceil_div(FC_DEPTHWISE_TASKS, fc_max(v->n * c.bands, 1)),
+    const ptrdiff_t wanted = fc_ceil_div(fc_depthwise_tasks(v), fc_max(v->n * c.bands, 1)),
                     least = fc_ceil_div(FEWEST_CHANNELS, m) * m;
     if (wanted > 1)
         c.chunk = fc_min(c.chunk, fc_ceil_div(fc_ceil_div(channels, wanted), least) * least);

@@ -89,8 +89,7 @@ void fc_depthwise_activate(const fc_depthwise_job *job, size_t count, char *y) {
         fc_activation_kernel(job->kernels, fc_compute_dtype(job->view->dtype), e->activation)(count, e->alpha, y, y);
 }
 
-/* Floating-point operations, or 4 a byte moved. */
-static double work_of(const fc_conv_view *v) {
+double fc_depthwise_work(const fc_conv_view *v) {
     const double outputs = (double)fc_view_pixels(v) * (double)fc_depthwise_channels(v),
                  inputs = (double)(v->n * v->src.h * v->src.w * v->groups);
     const double flops = 2 * outputs * (double)fc_view_k(v),
@@ -137,7 +136,7 @@ static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_
     plan->block_pixels = (size_t)(own.cut.band * layer->view.dst.w);
     plan->block_k = fc_view_k(&layer->view);
     plan->tasks = own.cut.tasks;
-    plan->work = work_of(&layer->view);
+    plan->work = fc_depthwise_work(&layer->view);
     plan->shared_bytes = own.cut.shared_bytes;
     plan->worker_bytes = own.cut.worker_bytes;
     FC_SET_OWN(plan, own);

@@ -23,7 +23,6 @@ typedef struct fc_depthwise_job {
 } fc_depthwise_job;
 
 enum {
-    FC_DEPTHWISE_TASKS = 16,    /* aimed at, for balance on many cores */
     FC_DEPTHWISE_LONGEST = 4096 /* cells of a window or a stride along one axis: bounds the scratch */
 };
 
@@ -34,6 +33,12 @@ static inline ptrdiff_t fc_depthwise_span(const fc_taps *taps) { return (taps->c
 
 /* Applies the activation to `count` results in the compute type, but for relu, which the kernels do. */
 void fc_depthwise_activate(const fc_depthwise_job *job, size_t count, char *y);
+
+/* Floating-point operations, or 4 a byte moved. */
+double fc_depthwise_work(const fc_conv_view *view);
+static inline ptrdiff_t fc_depthwise_tasks(const fc_conv_view *v) {
+    return (ptrdiff_t)fc_task_count(fc_depthwise_work(v));
+}
 
 /* Channels as lanes (NHWC); packed kernel: (taps, channels). */
 fc_depthwise_cut fc_depthwise_cut_cells(const fc_conv_view *view);

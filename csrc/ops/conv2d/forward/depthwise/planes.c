@@ -71,7 +71,7 @@ fc_depthwise_cut fc_depthwise_cut_planes(const fc_conv_view *v) {
     c.bands = fc_ceil_div(v->dst.h, c.band);
     c.band = fc_max(fc_ceil_div(v->dst.h, fc_max(c.bands, 1)), 1);
     const ptrdiff_t cycles = c.band * fc_ceil_div(v->dst.w, FC_DEPTHWISE_SLACK) * (ptrdiff_t)fc_view_k(v);
-    c.chunk = fc_max(fc_min(TASK_CYCLES / fc_max(cycles, 1), planes * c.bands / FC_DEPTHWISE_TASKS), 1);
+    c.chunk = fc_max(fc_min(TASK_CYCLES / fc_max(cycles, 1), planes * c.bands / fc_depthwise_tasks(v)), 1);
     c.chunks = fc_ceil_div(planes, c.chunk);
     c.tasks = (size_t)(c.chunks * c.bands);
     c.worker_bytes = lay_out(v, c.band).at[PIECES];

@@ -71,7 +71,7 @@ fc_depthwise_cut fc_depthwise_cut_transposed(const fc_conv_view *v) {
     const ptrdiff_t blocks = v->n * blocks_of(v),
                     cycles = pixels_out(v) * (ptrdiff_t)fc_view_k(v) + PLANES * pixels_in(v);
     fc_depthwise_cut c = {.band = v->dst.h, .bands = 1};
-    c.chunk = fc_max(fc_min(TASK_CYCLES / fc_max(cycles, 1), blocks / FC_DEPTHWISE_TASKS), 1);
+    c.chunk = fc_max(fc_min(TASK_CYCLES / fc_max(cycles, 1), blocks / fc_depthwise_tasks(v)), 1);
     c.chunks = fc_ceil_div(blocks, c.chunk);
     c.tasks = (size_t)c.chunks;
     c.shared_bytes = fc_align_up((size_t)(v->src.w * PLANES) * fc_depthwise_size(v));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How a layer is cut for the direct algorithm. */
 #include "core/cpu.h"
+#include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/conv2d/forward/direct/direct.h"
@@ -12,7 +13,6 @@ enum {
         768,        /* of one call, in chains (kernels/body/chain.h): a longer list of their sums would lose accuracy */
     JOINED_K = 512, /* taps of a row are joined to one run up to this length */
     FEW_CHANNELS = 24, /* up to here borders go through a patch: runs of single taps would be too short */
-    TASKS = 16,        /* aimed at, for balance on many cores */
     LEAST_PANELS = 4   /* pixel panels that a block is not cut below */
 };
 
@@ -50,14 +50,15 @@ static void plan_blocks(const fc_layer *layer, fc_direct_plan *d) {
     const fc_conv_view *v = &layer->view;
     const size_t budget = fc_caches()->l2 / 3 / d->size, pixels = (size_t)(v->dst.h * v->dst.w),
                  images = (size_t)(v->n * v->groups);
+    const size_t tasks = fc_task_count(fc_view_flops(v));
     d->rows = v->dst.h;
     d->cols = v->dst.w;
     while (d->rows > 1 && patch_elements(v, d->rows, d->cols, d->pixel_pitch) > budget)
         d->rows = (d->rows + 1) / 2;
     while (d->cols > (ptrdiff_t)(LEAST_PANELS * d->height) && patch_elements(v, 1, d->cols, d->pixel_pitch) > budget)
         d->cols = (d->cols + 1) / 2;
-    if (images * fc_parts(pixels, (size_t)(d->rows * d->cols)) < TASKS) {
-        const size_t share = fc_parts(pixels * images, TASKS), few = LEAST_PANELS * d->height;
+    if (images * fc_parts(pixels, (size_t)(d->rows * d->cols)) < tasks) {
+        const size_t share = fc_parts(pixels * images, tasks), few = LEAST_PANELS * d->height;
         d->rows = fc_min(d->rows, fc_max(1, (ptrdiff_t)((share > few ? share : few) / (size_t)d->cols)));
     }
     d->row_blocks = fc_parts((size_t)v->dst.h, (size_t)d->rows);
@@ -65,7 +66,7 @@ static void plan_blocks(const fc_layer *layer, fc_direct_plan *d) {
     d->col_blocks = fc_parts((size_t)v->dst.w, (size_t)d->cols);
     d->cols = (ptrdiff_t)fc_parts((size_t)v->dst.w, d->col_blocks);
     const size_t blocks = images * d->row_blocks * d->col_blocks;
-    d->chunk_panels = blocks < TASKS ? fc_parts(d->weights.panels * blocks, TASKS) : d->weights.panels;
+    d->chunk_panels = blocks < tasks ? fc_parts(d->weights.panels * blocks, tasks) : d->weights.panels;
     d->chunks = fc_parts(d->weights.panels, d->chunk_panels);
     d->tasks = blocks * d->chunks;
 }

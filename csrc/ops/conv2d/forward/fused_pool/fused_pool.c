@@ -13,7 +13,7 @@
 #include "ops/conv2d/gather/patch.h"
 #include "ops/conv2d/gemm/igemm.h"
 
-enum { TASKS = 16, SIDE = 2 /* of a window, and its stride */ };
+enum { SIDE = 2 /* of a window, and its stride */ };
 
 typedef struct fused_pool_job {
     const fc_layer *layer;
@@ -110,7 +110,7 @@ fc_status fc_fused_pool_run(
         .rows = pool->h / SIDE,
         .cols = pool->w / SIDE,
         .size = fc_dtype_size(v->dtype)};
-    job.band = fc_ceil_div(job.rows, fc_min(job.rows, fc_ceil_div(TASKS, v->n)));
+    job.band = fc_ceil_div(job.rows, fc_min(job.rows, fc_ceil_div((ptrdiff_t)fc_task_count(fc_view_flops(v)), v->n)));
     job.bands = fc_ceil_div(job.rows, job.band);
     const fc_patch most = patch_of(&job, 0, job.band);
     job.worker_bytes = job.is_patched ? fc_align_up((size_t)(most.rows * most.cols * v->src.c) * job.size) : 0;

@@ -16,7 +16,6 @@
 #include "ops/conv2d/costs.h"
 
 enum {
-    TASKS = 16,        /* aimed at, for balance on many cores */
     TILES_AT_LEAST = 4 /* of a block, to reuse a panel of weights */
 };
 
@@ -142,6 +141,10 @@ static double stage_axes(const fc_layer *layer, const fc_integer_form *f, fc_int
     return (double)cut->staged_rows.count * (double)cut->staged_cols.count * (double)v->src.c;
 }
 
+/* In floating-point operations, which take four times as long. */
+static double work_of(const fc_conv_view *v) { return fc_view_flops(v) / 4; }
+static size_t task_count(const fc_conv_view *v) { return fc_task_count(work_of(v)); }
+
 /* A block is whole rows of outputs, or part of one where a row is too long. */
 static void cut_block(const fc_layer *layer, const fc_integer_form *f, fc_integer_cut *cut) {
     const fc_conv_view *v = &layer->view;
@@ -149,7 +152,7 @@ static void cut_block(const fc_layer *layer, const fc_integer_form *f, fc_intege
     const ptrdiff_t most = fc_max((ptrdiff_t)(l2 / 16 / (f->runs * sizeof(void *))), FC_MAX_TILE_HEIGHT);
     const ptrdiff_t h = fc_max(v->dst.h, 1), w = fc_max(v->dst.w, 1),
                     least = fc_ceil_div((ptrdiff_t)(TILES_AT_LEAST * f->tiles->height), w);
-    const double share = (double)h * (double)v->n * (double)v->groups / TASKS, budget = (double)l2 / 4;
+    const double share = (double)h * (double)v->n * (double)v->groups / (double)task_count(v), budget = (double)l2 / 4;
     cut->cols = w;
     cut->rows = share < (double)h ? fc_min(fc_max((ptrdiff_t)share, least), h) : h;
     while (cut->rows > 1 && (cut->rows > fc_max(most / w, 1) || stage_axes(layer, f, cut) > budget))
@@ -177,8 +180,9 @@ fc_integer_cut fc_integer_cut_layer(const fc_layer *layer, const fc_integer_form
     cut_block(layer, f, &cut);
     const size_t blocks = fc_view_pixels(v) ? (size_t)(v->n * v->groups * cut.row_blocks * cut.col_blocks) : 0;
     const size_t pixels = (size_t)(cut.rows * cut.cols);
-    if (blocks < TASKS)
-        cut.chunk_panels = fc_parts(f->panels * blocks, TASKS);
+    const size_t tasks = task_count(&layer->view);
+    if (blocks < tasks)
+        cut.chunk_panels = fc_parts(f->panels * blocks, tasks);
     if (!cut.chunk_panels)
         cut.chunk_panels = 1;
     cut.chunks = fc_parts(f->panels, cut.chunk_panels);
@@ -358,7 +362,6 @@ static double cycles_of(
 }
 
 static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_plan *plan) {
-    const double bytes_per_float = 4;
     (void)purpose;
     integer_plan own = {.form = fc_integer_choose(layer)};
     const fc_integer_form *f = &own.form;
@@ -372,7 +375,7 @@ static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_
     plan->block_pixels = (size_t)(own.cut.rows * own.cut.cols);
     plan->block_k = fc_view_k(&layer->view);
     plan->tasks = own.cut.tasks;
-    plan->work = fc_view_flops(&layer->view) / bytes_per_float;
+    plan->work = work_of(&layer->view);
     plan->worker_bytes = own.cut.worker_bytes;
     FC_SET_OWN(plan, own);
     return FC_OK;

@@ -13,8 +13,7 @@
 
 enum {
     LONGEST_K =
-        1024,  /* of one call, in chains (kernels/body/chain.h): a longer list of their sums would lose accuracy */
-    TASKS = 16 /* aimed at, for balance on many cores; more cut the blocks' reuse */
+        1024, /* of one call, in chains (kernels/body/chain.h): a longer list of their sums would lose accuracy */
 };
 
 fc_packed_blocking fc_packed_choose(const fc_kernels *kernels, const fc_conv_view *view) {
@@ -68,19 +67,20 @@ static size_t bias_bytes_of(const fc_packed_blocking *b, const fc_conv_view *vie
 static size_t tile_bytes(const fc_packed_blocking *b, size_t size) { return b->tile.rows * b->tile.cols * size; }
 
 fc_packed_tasks fc_packed_cut(const fc_packed_blocking *b, const fc_conv_view *view) {
+    const size_t tasks = fc_task_count(fc_view_flops(view));
     const size_t size = fc_dtype_size(fc_compute_dtype(view->dtype)), budget = fc_caches()->l2 / 4,
                  groups = (size_t)view->groups;
     const size_t panel_bytes = b->pixel_panel * (b->block_k ? b->block_k : 1) * size;
     const size_t panels = (fc_view_pixels(view) + b->pixel_panel - 1) / b->pixel_panel;
     fc_packed_tasks t = {.block_panels = budget / panel_bytes, .chunk_panels = b->out_panels};
-    size_t share = (panels * groups + TASKS - 1) / TASKS;
+    size_t share = (panels * groups + tasks - 1) / tasks;
     if (t.block_panels > share)
         t.block_panels = share;
     if (!t.block_panels)
         t.block_panels = 1;
     t.blocks = (panels + t.block_panels - 1) / t.block_panels;
-    if (t.blocks * groups < TASKS)
-        t.chunk_panels = (b->out_panels * t.blocks * groups + TASKS - 1) / TASKS;
+    if (t.blocks * groups < tasks)
+        t.chunk_panels = (b->out_panels * t.blocks * groups + tasks - 1) / tasks;
     if (b->k_blocks > 1) { /* the accumulators of a task stay in L2 */
         size_t most = budget / (t.block_panels * tile_bytes(b, size));
         t.chunk_panels = t.chunk_panels > most ? most : t.chunk_panels;

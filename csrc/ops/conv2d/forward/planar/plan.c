@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* How a layer is cut for the planar algorithm. */
 #include "core/cpu.h"
+#include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/conv2d/costs.h"
 #include "ops/conv2d/forward/planar/planar.h"
 
 enum {
-    TASKS = 16,     /* aimed at, for balance on many cores */
     LEAST_TILES = 4 /* that a block is not cut below */
 };
 
@@ -60,13 +60,14 @@ static size_t images_of(const fc_conv_view *v) { return (size_t)(v->n * v->group
 
 /* Blocks are whole output rows as long as they fit the budget, then pieces of one row. */
 static void plan_rows(const fc_conv_view *v, fc_planar_plan *d, size_t budget) {
+    const size_t tasks = fc_task_count(fc_view_flops(v));
     const size_t images = images_of(v), pixels = (size_t)(v->dst.h * v->dst.w), few = LEAST_TILES * d->tile->cols;
     while (d->rows > 1 && fc_planes_of(v, d->rows, d->cols).elements > budget)
         d->rows = (d->rows + 1) / 2;
     while (d->cols > (ptrdiff_t)few && fc_planes_of(v, 1, d->cols).elements > budget)
         d->cols = (d->cols + 1) / 2;
-    if (images * fc_parts(pixels, (size_t)(d->rows * d->cols)) < TASKS) {
-        const size_t share = fc_parts(pixels * images, TASKS);
+    if (images * fc_parts(pixels, (size_t)(d->rows * d->cols)) < tasks) {
+        const size_t share = fc_parts(pixels * images, tasks);
         d->rows = fc_min(d->rows, fc_max(1, (ptrdiff_t)((share > few ? share : few) / (size_t)d->cols)));
     }
 }
@@ -74,14 +75,15 @@ static void plan_rows(const fc_conv_view *v, fc_planar_plan *d, size_t budget) {
 /* Blocks of one row are whole tiles, but for the last, as long as they stay in L2: every panel of the kernel passes
  * over all of a block. */
 static void plan_tiles(const fc_conv_view *v, fc_planar_plan *d, size_t budget) {
+    const size_t tasks = fc_task_count(fc_view_flops(v));
     const size_t images = images_of(v), tiles = fc_parts((size_t)v->dst.w, d->tile->cols),
                  fit = budget / (d->weights.k * d->tile->cols);
-    const size_t few = fc_least(fc_parts(TASKS, images), fc_parts(tiles, LEAST_TILES)),
+    const size_t few = fc_least(fc_parts(tasks, images), fc_parts(tiles, LEAST_TILES)),
                  many = fc_parts(tiles, fit < LEAST_TILES ? LEAST_TILES : fit);
     d->cols = fc_min(d->cols, (ptrdiff_t)(fc_parts(tiles, few > many ? few : many) * d->tile->cols));
     const size_t blocks = images * fc_parts((size_t)v->dst.w, (size_t)d->cols);
-    if (blocks < TASKS)
-        d->task_panels = fc_parts(d->weights.panels * blocks, TASKS);
+    if (blocks < tasks)
+        d->task_panels = fc_parts(d->weights.panels * blocks, tasks);
 }
 
 static void plan_blocks(const fc_layer *layer, fc_planar_plan *d) {

@@ -7,8 +7,6 @@
 #include "ops/conv2d/forward/winograd/winograd.h"
 #include "ops/conv2d/forward/winograd/patch.h"
 
-enum { TASKS = 16 }; /* aimed at, for balance on many cores, unless the run is a task itself */
-
 /* Tiles a step: the micro-kernel's height, or a few of low ones. */
 static size_t step_of(const fc_winograd_plan *plan) {
     enum { LEAST = 14 };
@@ -54,6 +52,7 @@ static size_t kernel_bytes(const fc_winograd_plan *plan, size_t channels, size_t
  * and even tasks. Late, every block transforms the kernel anew: rather fewer tasks.
  */
 static size_t shared_steps(const fc_winograd_plan *plan, int on_demand, const fc_winograd_cut *cut) {
+    const size_t tasks = fc_task_count(cut->work);
     enum { FEWEST_TILES = 64 };
     const size_t step = step_of(plan), steps = fc_parts(cut->tiles, step),
                  step_bytes = plan->elements * step * plan->size;
@@ -61,7 +60,7 @@ static size_t shared_steps(const fc_winograd_plan *plan, int on_demand, const fc
     const size_t fit = fc_least(
         products / (step_bytes * cut->m_pitch), patches / (step_bytes * fc_odd_lines(plan->c, plan->size)));
     const size_t least = fc_parts(FEWEST_TILES, step),
-                 even = fc_parts(steps * cut->chunks, on_demand ? TASKS / 2 : TASKS);
+                 even = fc_parts(steps * cut->chunks, on_demand ? tasks / 2 : tasks);
     const size_t most = fc_least(even < least ? least : even, fit ? fit : 1);
     return fc_parts(steps, fc_parts(steps, most));
 }
@@ -92,8 +91,9 @@ static void cut_shared(const fc_winograd_plan *plan, int on_demand, fc_winograd_
  * many. */
 static int are_too_few(size_t blocks, double work) {
     enum { FEWEST = 8 };
-    const size_t threads = fc_parallel_workers(TASKS, work), taken = fc_parts(blocks, threads) * threads;
-    return blocks < TASKS && !fc_inside_task() && (blocks < FEWEST || taken > blocks + blocks / 8);
+    const size_t tasks = fc_task_count(work), threads = fc_parallel_workers(tasks, work),
+                 taken = fc_parts(blocks, threads) * threads;
+    return blocks < tasks && !fc_inside_task() && (blocks < FEWEST || taken > blocks + blocks / 8);
 }
 
 fc_winograd_cut fc_winograd_cut_of(const fc_winograd_plan *plan, const fc_conv_view *view, int on_demand) {
@@ -101,9 +101,9 @@ fc_winograd_cut fc_winograd_cut_of(const fc_winograd_plan *plan, const fc_conv_v
     fc_winograd_cut cut = {
         .tile_rows = ((size_t)view->dst.h + side - 1) / side, .tile_cols = ((size_t)view->dst.w + side - 1) / side};
     cut.tiles = (size_t)view->n * cut.tile_rows * cut.tile_cols;
+    cut.work = 2.0 * (double)(plan->elements * cut.tiles) * (double)plan->c * (double)plan->outs;
     cut_own(plan, &cut);
-    const double work = 2.0 * (double)(plan->elements * cut.tiles) * (double)plan->c * (double)plan->outs;
-    if (on_demand || are_too_few(cut.blocks, work) ||
+    if (on_demand || are_too_few(cut.blocks, cut.work) ||
         plan->elements * plan->rows * plan->padded * size > fc_caches()->l3 / 2)
         cut_shared(plan, on_demand, &cut);
     const size_t in = fc_winograd_stage_elements(plan->n, side), out = side * side * FC_WINOGRAD_PIECE * cut.m_pitch;
@@ -111,7 +111,6 @@ fc_winograd_cut fc_winograd_cut_of(const fc_winograd_plan *plan, const fc_conv_v
     cut.rows_bytes = fc_align_up((cut.block + FC_MAX_TILE_HEIGHT) * sizeof(void *));
     cut.worker_bytes = cut.u_bytes + cut.m_bytes + cut.stage_bytes + cut.rows_bytes + (cut.shared ? 0 : cut.v_bytes);
     cut.tasks = cut.shared ? cut.shared * cut.chunks : cut.blocks;
-    cut.work = work;
     cut.flag_bytes = fc_align_up((size_t)view->n * cut.tile_rows);
     cut.zero_bytes = fc_align_up(plan->c * size);
     cut.bias_bytes = on_demand ? fc_align_up((size_t)view->groups * plan->padded * size) : 0;

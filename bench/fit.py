@@ -1,13 +1,15 @@
 """Fit the costs of the forward algorithms to this machine: ``python bench/fit.py --help``.
 
-Every algorithm is timed on drawn layers. An estimate is nearly a sum of costs times counts; the counts are its
-derivatives, and the costs those of least squares of log(estimate / time), the fast algorithms of a layer weighing most.
-Costs that the layers say little of stay near what they were.
+Every algorithm is timed on drawn layers. An estimate is nearly a sum of costs times counts, and the counts are its
+derivatives. The costs are those of the least regret: the time of what is chosen over the best, with a choice that
+turns smoothly from one algorithm to another as their estimates meet. Costs that the layers say little of stay near
+what they were.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from pathlib import Path
@@ -17,24 +19,26 @@ import regret
 
 from fastconv import _core, cpu
 
-SEED, COUNT, WITHIN, STEP, PULL = 1, 150, 8.0, 0.05, 0.15
+SEED, COUNT, WITHIN, STEP = 1, 150, 4.0, 0.05
+# How near two estimates are for the choice between them to be open; what doubling a cost must save, in layers that
+# would take e times as long.
+OPEN, PULL, PASSES = 0.1, 0.5, 4
 TABLES = Path(__file__).parents[1] / "csrc/ops/conv2d/costs"
+Times = list[dict[str, float]]
 
 
-def _all_estimates(layers: list[regret.Layer]) -> list[dict[str, float]]:
-    return [regret.estimates(layer) for layer in layers]
+def _estimates(layers: list[regret.Layer], times: Times) -> np.ndarray:
+    """Of all layers and algorithms that were timed, one after another."""
+    costs = (regret.estimates(layer) for layer in layers)
+    return np.array([cost[name] for cost, row in zip(costs, times, strict=True) for name in row])
 
 
-def _flat(measured: list[dict[str, float]], costs: list[dict[str, float]]) -> np.ndarray:
-    return np.array([cost[name] for cost, row in zip(costs, measured, strict=True) for name in row])
-
-
-def _counts(layers: list[regret.Layer], measured: list[dict[str, float]]) -> tuple[list[str], np.ndarray, np.ndarray]:
+def _counts(layers: list[regret.Layer], times: Times) -> tuple[list[str], np.ndarray, np.ndarray]:
     """The names of the costs that the estimates depend on, the derivatives by them, and the estimates."""
-    base, names, columns = _flat(measured, _all_estimates(layers)), [], []
+    base, names, columns = _estimates(layers, times), [], []
     for name, value in _core.costs().items():
         _core.set_cost(name, value * (1 + STEP))
-        column = (_flat(measured, _all_estimates(layers)) - base) / (value * STEP)
+        column = (_estimates(layers, times) - base) / (value * STEP)
         _core.set_cost(name, value)
         if np.any(column):
             names.append(name)
@@ -42,27 +46,47 @@ def _counts(layers: list[regret.Layer], measured: list[dict[str, float]]) -> tup
     return names, np.stack(columns, 1), base
 
 
-def fit(layers: list[regret.Layer], measured: list[dict[str, float]], passes: int = 3) -> None:
-    """Set the costs that fit the times best."""
-    from scipy.optimize import least_squares
+def _open_regret(estimates: np.ndarray, slower: np.ndarray, first: np.ndarray) -> tuple[float, np.ndarray]:
+    """The sum of the logarithms of the layers' regret, and its derivatives by the logarithms of the estimates.
 
-    times = np.concatenate([list(row.values()) for row in measured])
-    weights = np.concatenate([min(row.values()) / np.array(list(row.values())) for row in measured])
-    first = _core.costs()
-    for _ in range(passes):
-        names, counts, base = _counts(layers, measured)
-        now = np.array([_core.costs()[name] for name in names])
-        start = np.array([first[name] for name in names])
+    slower: times over the best of the layer; first: where each layer begins.
+    """
+    lengths = np.diff([*first, len(slower)])
+    scaled = -np.log(estimates) / OPEN
+    chosen = np.exp(scaled - np.repeat(np.maximum.reduceat(scaled, first), lengths))
+    chosen /= np.repeat(np.add.reduceat(chosen, first), lengths)
+    regrets = np.add.reduceat(chosen * slower, first)
+    wide = np.repeat(regrets, lengths)
+    return float(np.log(regrets).sum()), -chosen * (slower - wide) / wide / OPEN
+
+
+def fit(layers: list[regret.Layer], times: Times) -> None:
+    """Set the costs of the least regret; those that were, where none has less."""
+    from scipy.optimize import minimize
+
+    slower = np.concatenate([np.array(list(row.values())) / min(row.values()) for row in times]).clip(max=3)
+    first = np.cumsum([0, *map(len, times)])[:-1]
+    before = best = _core.costs()
+    least = np.log(_regrets(layers, times)).sum()
+    for _ in range(PASSES):
+        names, counts, base = _counts(layers, times)
+        now, start = (np.array([costs[name] for name in names]) for costs in (_core.costs(), before))
         fixed = base - counts @ now
 
-        def residuals(z, counts=counts, fixed=fixed, start=start):
-            estimate = np.maximum(counts @ (start * np.exp(z[1:])) + fixed, 1.0)
-            return np.concatenate([weights * (np.log(estimate / times) - z[0]), PULL * z[1:]])
+        def loss(z, counts=counts, fixed=fixed, start=start):
+            costs = start * np.exp(z)
+            estimates = np.maximum(counts @ costs + fixed, 1.0)
+            value, slopes = _open_regret(estimates, slower, first)
+            return value + PULL * z @ z, (slopes / estimates) @ counts * costs + 2 * PULL * z
 
-        scale = np.average(np.log(base / times), weights=weights)
-        found = least_squares(residuals, np.concatenate([[scale], np.log(now / start)]), loss="soft_l1", f_scale=0.2)
-        for name, value in zip(names, start * np.exp(found.x[1:]), strict=True):
+        found = minimize(loss, np.log(now / start), jac=True, method="L-BFGS-B")
+        for name, value in zip(names, start * np.exp(found.x), strict=True):
             _core.set_cost(name, float(f"{value:.3g}"))
+        total = np.log(_regrets(layers, times)).sum()
+        if total < least:
+            least, best = total, _core.costs()
+    for name, value in best.items():
+        _core.set_cost(name, value)
 
 
 def write(isa: str) -> Path:
@@ -75,27 +99,37 @@ def write(isa: str) -> Path:
     return path
 
 
-def _regrets(layers: list[regret.Layer], measured: list[dict[str, float]]) -> list[float]:
-    return [
-        regret.regret_of(cost, row) for cost, row in zip(_all_estimates(layers), measured, strict=True) if len(row) > 1
-    ]
+def _regrets(layers: list[regret.Layer], times: Times) -> list[float]:
+    return [regret.regret_of(regret.estimates(layer), row) for layer, row in zip(layers, times, strict=True)]
+
+
+def _measure(count: int) -> dict[str, Times]:
+    """Times of the layers that are fitted and of those that are not."""
+    return {
+        what: [regret.times(layer, regret.near(regret.estimates(layer), WITHIN)) for layer in regret.draw(number, seed)]
+        for what, number, seed in (("fitted", count, SEED), ("unseen", count // 3, regret.SEED))
+    }
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Fit the costs of the forward algorithms to this machine.")
     parser.add_argument("--layers", type=int, default=COUNT, metavar="N", help="how many layers are timed")
+    parser.add_argument("--times", metavar="FILE.json", help="keep the times here, or use those that are there")
     parser.add_argument("--write", action="store_true", help="write the table of the instruction set in the source")
     arguments = parser.parse_args(argv)
-    fitted, unseen = regret.draw(arguments.layers, SEED), regret.draw(arguments.layers // 3, regret.SEED)
-    measured = [
-        [regret.times(layer, regret.near(regret.estimates(layer), WITHIN)) for layer in layers]
-        for layers in (fitted, unseen)
-    ]
-    for name in ("before", "after"):
-        for what, layers, rows in zip(("fitted", "unseen"), (fitted, unseen), measured, strict=True):
-            print(f"{name}, {what} layers: {regret.summary(_regrets(layers, rows))}")
-        if name == "before":
-            fit(fitted, measured[0])
+    kept = Path(arguments.times) if arguments.times else None
+    times = json.loads(kept.read_text()) if kept and kept.is_file() else _measure(arguments.layers)
+    if kept:
+        kept.write_text(json.dumps(times))
+    layers = {
+        "fitted": regret.draw(len(times["fitted"]), SEED),
+        "unseen": regret.draw(len(times["unseen"]), regret.SEED),
+    }
+    for when in ("before", "after"):
+        for what, rows in times.items():
+            print(f"{when}, {what} layers: {regret.summary(_regrets(layers[what], rows))}", flush=True)
+        if when == "before":
+            fit(layers["fitted"], times["fitted"])
     if arguments.write:
         print(f"written: {write(cpu.active_isa())}")
     return 0

@@ -87,7 +87,7 @@ def train(data: dict[str, np.ndarray], epochs: int, seed: int):
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", metavar="MNIST.NPZ", help="images to train on (default: as of mnist_lenet.py)")
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path("lenet.fcn"), help="(default: %(default)s)")
     options = parser.parse_args(arguments)

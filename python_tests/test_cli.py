@@ -140,6 +140,12 @@ def test_errors_of_predict_are_one_line(words, message, capsys):
     assert code == 1 and said == "" and message in errors.splitlines()[-1]
 
 
+def test_the_network_of_the_demo_is_small_and_right(demo_net):
+    images, labels = digits()
+    found = demo_net.predict(images[..., None] / np.float32(255)).argmax(-1)
+    assert np.mean(found == labels) > 0.985 and DEMO.stat().st_size < 200_000
+
+
 def test_convert(tmp_path, capsys):
     images, _ = digits()
     x = images[:8, ..., None] / np.float32(255)

@@ -216,6 +216,17 @@ def test_python_imports_go_down_only(path):
             assert not uses(f"fastconv.{framework}", found) and not uses(framework, found)
 
 
+# What puts networks to use, from top to bottom; a room imports only those below it, and the rest imports none.
+USES = ("cli", "serve", "vision")
+
+
+@pytest.mark.parametrize("path", PYTHON_FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_what_puts_networks_to_use_stands_above_them(path):
+    room = path.relative_to(ROOT / "fastconv").parts[0]
+    above = USES[: USES.index(room)] if room in USES else USES
+    assert room == "__main__.py" or not [word for word in above if uses(f"fastconv.{word}", imports(path))]
+
+
 # What the parts of fastconv.network may import of it: readers know formats, and nothing else does.
 NETWORK_MAY_IMPORT = {
     "graph": (),

@@ -76,7 +76,7 @@ class _Page:
 
     async def steps(self, service: Service, request: Request) -> Response:
         view = await self._current()
-        return json_response(await service.run(view.steps))
+        return json_response(await service.run(lambda: view.steps))
 
     async def predict(self, service: Service, request: Request) -> Response:
         view, fitted = await self._fitted(request)

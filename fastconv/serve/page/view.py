@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import cached_property
 
 import numpy as np
 
@@ -106,6 +107,7 @@ class View:
             "data": _text(levels),
         }
 
+    @cached_property
     def steps(self) -> list[dict]:
         """The steps of a call with one picture: layer, kind, algorithm, output, milliseconds, share of the whole."""
         arrays = [

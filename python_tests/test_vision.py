@@ -210,6 +210,8 @@ def test_wrong_arguments_are_named():
     for shape in ((3,), (2, 2, 2), (0, 4), (1, 2, 3, 4)):
         with pytest.raises(ValueError, match="a picture must be"):
             Fitter(net)(np.zeros(shape, np.uint8))
+    with pytest.raises(ValueError, match="finite numbers"):
+        Fitter(net)(np.full((9, 9), np.nan))
 
 
 def test_an_image_of_mnist_in_a_larger_frame_comes_back():

@@ -89,7 +89,7 @@ class Fitter:
         Raises
         ------
         ValueError
-            If it has no such shape.
+            If it has no such shape, or has numbers that are not finite and has to be fitted.
         """
         ready = self._ready(picture)
         if ready is not None:
@@ -155,6 +155,8 @@ def _in_0_to_255(picture: np.ndarray) -> np.ndarray:
         picture = picture[..., None]
     if picture.ndim != 3 or picture.shape[2] not in (1, 3, 4) or not picture.size:
         raise ValueError(f"a picture must be (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); received {picture.shape}")
+    if picture.dtype.kind == "f" and not np.isfinite(picture).all():
+        raise ValueError("a picture must be of finite numbers")
     if picture.dtype.kind in "iu" and picture.dtype.itemsize > 1:
         return picture.astype(np.float32) * np.float32(255 / np.iinfo(picture.dtype).max)
     return picture.astype(np.float32) * np.float32(1 if picture.dtype.kind in "iu" else 255)

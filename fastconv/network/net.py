@@ -55,6 +55,11 @@ class Net(Shown):
         self._begin()
 
     @property
+    def graph(self) -> Graph:
+        """The network as its reader made it, before anything is rewritten for running. It must not be changed."""
+        return self._graph
+
+    @property
     def inputs(self) -> list[Value]:
         """Name, shape (None for free sizes) and dtype of each input, in the file's order."""
         return list(self._graph.inputs)

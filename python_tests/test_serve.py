@@ -1,15 +1,28 @@
 """A server's protocols: the answers are NumPy's, through public clients too."""
 
+import asyncio
 import io
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import numpy as np
 import pytest
 import requests
+from PIL import Image
 from serving import scaled, serving
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
 
+import fastconv.serve
+from fastconv import vision
 from fastconv.network import Graph, Net, Node, Value
+from fastconv.serve import Settings
 
 X = np.arange(18, dtype=np.float32).reshape(3, 2, 3)
 
@@ -136,3 +149,92 @@ def test_metrics(url):
     text = requests.get(f"{url}/metrics", timeout=10).text
     assert 'fastconv_requests_total{code="200",endpoint="tensorflow_status"}' in text
     assert "fastconv_model_version 1.0" in text
+
+
+def test_pictures():
+    """Pictures are fitted as `fastconv.vision` fits them, whose own tests have their meaning."""
+    net = fastconv.load(Path(fastconv.__file__).parent / "cli" / "lenet.fcn")
+    drawn = np.zeros((40, 40), np.uint8)
+    drawn[6:34, 18:23] = 255
+    with serving(net, Settings(max_pixels=1600), "lenet") as (url, _):
+        for kind in ("PNG", "JPEG"):
+            stream = io.BytesIO()
+            Image.fromarray(drawn).save(stream, kind)
+            answer = requests.post(f"{url}/predict", data=stream.getvalue(), timeout=10)
+            stream.seek(0)
+            wanted = net(vision.Fitter(net)(vision.read_picture(stream)).array)
+            np.testing.assert_allclose(answer.json()["predictions"], wanted, rtol=1e-4, atol=1e-6)
+            assert np.argmax(answer.json()["predictions"]) == 1
+        Image.fromarray(np.zeros((41, 40), np.uint8)).save(stream := io.BytesIO(), "PNG")
+        assert requests.post(f"{url}/predict", data=stream.getvalue(), timeout=10).status_code == 400
+
+
+@pytest.fixture(scope="module")
+def wsgi_url():
+    class Quiet(WSGIRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    class Threads(ThreadingMixIn, WSGIServer):
+        daemon_threads = True
+
+    app = fastconv.serve.wsgi(scaled(), "scaled", Settings(max_body=1000))
+    with make_server("127.0.0.1", 0, app, Threads, Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_wsgi(wsgi_url):
+    def ask(factor):
+        rows = (factor * X[:1]).tolist()
+        answer = requests.post(f"{wsgi_url}/v1/models/scaled:predict", json={"instances": rows}, timeout=10)
+        return answer.json()["predictions"] == (2 * factor * X[:1]).tolist()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(ask, range(32)))
+    assert requests.post(f"{wsgi_url}/predict", data=bytes(1001), timeout=10).status_code == 413
+    assert requests.post(f"{wsgi_url}/predict", data=b"", timeout=10).status_code == 400
+    assert requests.get(f"{wsgi_url}/v2/models/scaled?a=b", timeout=10).json()["name"] == "scaled"
+    assert requests.get(wsgi_url, headers={"Host": "evil.example"}, timeout=10).status_code == 400
+
+
+def test_an_app_under_a_path():
+    """Mounted by Starlette, as in FastAPI's programs."""
+    outer = Starlette(routes=[Mount("/model", fastconv.serve.app(scaled(), "scaled", Settings(api_keys=("key",))))])
+    with TestClient(outer, "http://localhost") as client:
+        assert client.get("/model/v2/health/live").status_code == 200
+        body, key = {"instances": X.tolist()}, {"Authorization": "Bearer key"}
+        assert client.post("/model/v1/models/scaled:predict", json=body).status_code == 401
+        answer = client.post("/model/v1/models/scaled:predict", json=body, headers=key)
+        assert answer.json() == {"predictions": (2 * X).tolist()}
+
+
+def test_batches_of_waiting_requests_are_joined():
+    """What is asked while a batch is computed is one batch after it, and each gets its own rows."""
+    sizes, begun, leave = [], threading.Event(), threading.Event()
+
+    def slow(x):
+        sizes.append(len(x))
+        begun.set()
+        assert leave.wait(20)
+        return 2 * x
+
+    async def ask(service):
+        first = asyncio.create_task(service.predict(X[:1]))
+        await asyncio.get_running_loop().run_in_executor(None, begun.wait, 20)
+        others = [asyncio.create_task(service.predict(X[1:] + index)) for index in range(5)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        leave.set()
+        return await first, await asyncio.gather(*others)
+
+    service = fastconv.serve.app(scaled(), "scaled", Settings(max_batch=8)).service
+    service.model.net = slow
+    first, others = asyncio.run(ask(service))
+    np.testing.assert_array_equal(first, 2 * X[:1])
+    for index, found in enumerate(others):
+        np.testing.assert_array_equal(found, 2 * (X[1:] + index))
+    assert sizes == [1, 8, 2]

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from . import bodies, inference_protocol, page, tensorflow_rest
-from .endpoints import endpoint
+from .endpoints import endpoint, own_path
 from .errors import RequestError
 from .guard import Guard
 from .service import Service
@@ -21,11 +21,14 @@ class Application:
     Parameters
     ----------
     service : Service
+    routes : sequence, optional
+        Routes of Starlette that come first.
     """
 
-    def __init__(self, service: Service):
+    def __init__(self, service: Service, routes=()):
         self.service = service
         routes = [
+            *routes,
             *tensorflow_rest.routes(service),
             *inference_protocol.routes(service),
             *bodies.routes(service),
@@ -57,7 +60,7 @@ class _Paths:
         self._name = service.name
 
     async def __call__(self, scope, receive, send) -> None:
-        app = self._table.get((scope["path"], scope["method"])) if scope["type"] == "http" else None
+        app = self._table.get((own_path(scope), scope["method"])) if scope["type"] == "http" else None
         await (app or self._router)(scope, receive, send)
 
     async def _unknown(self, scope, receive, send) -> None:

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from .errors import RequestError
 from .service import Service
 
-__all__ = ["endpoint", "json_bytes", "json_response", "parse_json", "read_body"]
+__all__ = ["endpoint", "json_bytes", "json_response", "own_path", "parse_json", "read_body"]
 
 Function = Callable[[Service, Request], Awaitable[Response]]
 
@@ -34,6 +34,11 @@ class _Endpoint:
         scope["fastconv.endpoint"] = self._name
         response = await self._function(self._service, Request(scope, receive, send))
         await response(scope, receive, send)
+
+
+def own_path(scope) -> str:
+    """The path below the place where the app is mounted."""
+    return scope["path"].removeprefix(scope.get("root_path", ""))
 
 
 def parse_json(body: bytes) -> dict:

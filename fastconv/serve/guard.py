@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from .access_log import AccessLog
-from .endpoints import json_response
+from .endpoints import json_response, own_path
 from .errors import RequestError, busy
 from .service import Service
 
@@ -79,7 +79,7 @@ class Guard:
         origin = headers.get(b"origin")
         if origin is not None and urlsplit(origin.decode("latin-1").lower()).netloc != host:
             raise RequestError(403, "header Origin: requests from other sites are refused")
-        if self._keys and not _OPEN.fullmatch(scope["path"]):
+        if self._keys and not _OPEN.fullmatch(own_path(scope)):
             self._check_key(headers.get(b"authorization", b""))
         if headers.get(b"content-encoding", b"identity") != b"identity":
             raise RequestError(415, "header Content-Encoding: compressed bodies are not taken")

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ __all__ = ["listen", "model_name", "serve", "serve_here", "url_of"]
 
 _log = logging.getLogger("fastconv.serve")
 _BACKLOG = 2048
+_SWITCH = 0.0005  # seconds until the event loop lets the computing thread run; Python's own 5 ms are long for that
 _ALLOCATIONS = 50_000  # before Python looks for cycles; one JSON body makes more than the 700 it has by itself
 
 
@@ -77,6 +79,7 @@ def serve_here(net, name, listener, settings: Settings, ready: Callable[[], None
 
     service = Service(net, name, settings)
     server = Server(Application(service), ready)
+    sys.setswitchinterval(_SWITCH)
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS)
     if watched is None:

@@ -15,9 +15,6 @@ import pytest
 import requests
 from PIL import Image
 from serving import scaled, serving
-from starlette.applications import Starlette
-from starlette.routing import Mount
-from starlette.testclient import TestClient
 
 import fastconv.serve
 from fastconv import vision
@@ -199,17 +196,6 @@ def test_wsgi(wsgi_url):
     assert requests.post(f"{wsgi_url}/predict", data=b"", timeout=10).status_code == 400
     assert requests.get(f"{wsgi_url}/v2/models/scaled?a=b", timeout=10).json()["name"] == "scaled"
     assert requests.get(wsgi_url, headers={"Host": "evil.example"}, timeout=10).status_code == 400
-
-
-def test_an_app_under_a_path():
-    """Mounted by Starlette, as in FastAPI's programs."""
-    outer = Starlette(routes=[Mount("/model", fastconv.serve.app(scaled(), "scaled", Settings(api_keys=("key",))))])
-    with TestClient(outer, "http://localhost") as client:
-        assert client.get("/model/v2/health/live").status_code == 200
-        body, key = {"instances": X.tolist()}, {"Authorization": "Bearer key"}
-        assert client.post("/model/v1/models/scaled:predict", json=body).status_code == 401
-        answer = client.post("/model/v1/models/scaled:predict", json=body, headers=key)
-        assert answer.json() == {"predictions": (2 * X).tolist()}
 
 
 def test_batches_of_waiting_requests_are_joined():

@@ -129,10 +129,10 @@ static void run_task(void *job_, size_t task, size_t worker) {
 
 static double row_flops(const job *j, ptrdiff_t cols) {
     const fc_filter *f = j->f;
-    const double parts = fc_filter_is_complex(f->work) ? 4 : 1;
+    const double products = fc_filter_is_complex(f->work) ? 4 : 1;
     const double taps = j->passes ? (double)j->passes->rank * (double)(f->k_h + f->k_w)
                                   : (double)f->k_h * (double)f->k_w;
-    return 2 * parts * taps * (double)(cols * f->channels);
+    return 2 * products * taps * (double)(cols * f->channels);
 }
 
 /* The smallest count that cuts n into pieces of at most `most`, then pieces of one size, a multiple of `step`. */

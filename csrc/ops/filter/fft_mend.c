@@ -35,10 +35,10 @@ static int is_single(const fc_filter *f) { return f->work == FC_F32 || f->work =
 /* Sums of up to ROWS rows of FC_FFT_LOT outputs. */
 enum { ROWS = 6 };
 enum { TOGETHER = 32 }; /* rows of outputs whose plain sums are found together; no tile is higher */
-typedef union sums {
+typedef union lot_sums {
     float narrow[ROWS * FC_FFT_LOT];
     double wide[ROWS * FC_FFT_LOT];
-} sums;
+} lot_sums;
 
 /* Gives both parts of each complex number the larger sum of the two; the least of them. */
 #define JOIN_PARTS(T, fmax_)                             \
@@ -58,8 +58,8 @@ static double join_parts_f64(void *sums, size_t n) { JOIN_PARTS(double, fmax) }
  * What the windows of rows of outputs weigh by `many` of the largest taps, or by as many as it takes for `enough`;
  * rows are those of their cells. Complex cells weigh as much as the larger of their parts. Returns the least.
  */
-static double weigh(
-    const fc_fft_job *j, const fc_fft_space *s, const void **rows, size_t count, size_t many, double enough, sums *to) {
+static double weigh(const fc_fft_job *j, const fc_fft_space *s, const void **rows, size_t count, size_t many,
+    double enough, lot_sums *to) {
     const fc_filter *f = j->f;
     const fc_fft *kernels = is_single(f) ? &f->kernels->fft_f32 : &f->kernels->fft_f64;
     const double least = kernels->weigh(&(fc_fft_weigh){.rows = rows,
@@ -146,7 +146,7 @@ static int mark_of(const fc_fft_job *j, const fc_fft_space *s, size_t side, fc_r
     const void **rows = s->rows[side] + lot.row;
     const size_t first = first_taps(j), taps = fc_least(sort_taps(j, s, first), first);
     for (ptrdiff_t row = 0, count; row < lot.rows; row += count) {
-        sums sums;
+        lot_sums sums;
         count = fc_min(ROWS, lot.rows - row);
         if (weigh(j, s, rows + row, (size_t)count, taps, ROUNDED * weight, &sums) >= ROUNDED * weight)
             continue;
@@ -228,7 +228,7 @@ static int run_is_heavy(const fc_fft_job *j, const fc_fft_space *s, size_t side,
         return 1;
     const size_t first = first_taps(j), taps = fc_least(sort_taps(j, s, first), first);
     for (ptrdiff_t r = 0; r < count; r += ROWS) {
-        sums sums;
+        lot_sums sums;
         const size_t rows = (size_t)fc_min(ROWS, count - r);
         if (!(weigh(j, s, s->rows[side] + row + r, rows, taps, ROUNDED * weight, &sums) >= ROUNDED * weight))
             return 0;
@@ -311,7 +311,7 @@ static void store_zeros(const fc_fft_job *j, const fc_fft_blocks *b, fc_rect the
     fc_filter_store(j->f, there, b->channel, j->zeros, 0);
 }
 
-static void store_empty(const fc_fft_job *j, const fc_fft_blocks *b, fc_rect row, const sums *sums) {
+static void store_empty(const fc_fft_job *j, const fc_fft_blocks *b, fc_rect row, const lot_sums *sums) {
     const size_t step = fc_filter_is_complex(j->f->work) ? 2 : 1;
     for (ptrdiff_t c = 0; c < row.cols; c++) {
         const size_t at = (size_t)c * step;
@@ -321,8 +321,8 @@ static void store_empty(const fc_fft_job *j, const fc_fft_blocks *b, fc_rect row
 }
 
 /* Of a row of a lot, by all taps; sums tell which windows hold nothing. Small kernels are not asked twice. */
-static verdict judge_row(
-    const fc_fft_job *j, const fc_fft_space *s, size_t side, ptrdiff_t row, ptrdiff_t cols, double weight, sums *sums) {
+static verdict judge_row(const fc_fft_job *j, const fc_fft_space *s, size_t side, ptrdiff_t row, ptrdiff_t cols,
+    double weight, lot_sums *sums) {
     const size_t all = (size_t)(j->f->k_h * j->f->k_w);
     if (all <= 2 * FIRST_TAPS)
         return (verdict){1, 0};
@@ -336,7 +336,7 @@ static void mend_lot(
     const fc_rect there = {b->rect[side].row + lot.row, b->rect[side].col + lot.col, lot.rows, lot.cols};
     ptrdiff_t light = 0; /* rows before this one that are summed together */
     for (ptrdiff_t row = 0; row <= lot.rows; row++) {
-        sums sums;
+        lot_sums sums;
         verdict found = {0, 0};
         if (row < lot.rows)
             found = judge_row(j, s, side, lot.row + row, lot.cols, weight, &sums);

@@ -260,12 +260,12 @@ static int any_below(const fc_filter *f, const unsigned char *sums, size_t n, do
 }
 #undef ANY_BELOW
 
-/* The least of n numbers. */
-#define LEAST(T)                                           \
-    double least = INFINITY;                               \
-    for (size_t i = 0; i < n; i++)                         \
-        least = fmin(least, (double)((const T *)sums)[i]); \
-    return least;
+/* The least of n numbers, none of them NaN. */
+#define LEAST(T)                                                             \
+    T least = (T)INFINITY;                                                   \
+    for (size_t i = 0; i < n; i++)                                           \
+        least = ((const T *)sums)[i] < least ? ((const T *)sums)[i] : least; \
+    return (double)least;
 static double least_f32(const void *sums, size_t n) { LEAST(float) }
 static double least_f64(const void *sums, size_t n) { LEAST(double) }
 #undef LEAST

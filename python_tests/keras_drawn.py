@@ -54,9 +54,11 @@ def course(model, recipe):
 def assert_alike(actual, expected):
     assert actual.keys() == expected.keys()
     for what, values_expected in expected.items():
+        # Two passes back divide twice by the small variances of few numbers.
+        tolerance = 1e-3 if what.startswith("second") else 2e-4
         for i, (a, e) in enumerate(zip(actual[what], values_expected, strict=True)):
             scale = max(1.0, np.abs(e).max(initial=0))
-            np.testing.assert_allclose(a, e, atol=2e-4 * scale, rtol=0, err_msg=f"{what} {i}")
+            np.testing.assert_allclose(a, e, atol=tolerance * scale, rtol=0, err_msg=f"{what} {i}")
 
 
 # What stock Keras says of some models that are drawn.

@@ -12,7 +12,7 @@ from .geometry import Windows, patches, scatter
 DIRECT, WINOGRAD, SPLIT = 32, 8, 256  # in units of rounding
 LOOSER = 8  # Winograd's large tiles and precision 'high' beside small ones at 'highest'
 INSISTED = 4  # Winograd asked for by name where it would not be chosen
-DIRECT_LEAST, WINOGRAD_LEAST, LARGE_TILES_LEAST = 4, 8, 1024  # in smallest subnormal numbers, for each product
+DIRECT_LEAST, WINOGRAD_LEAST, LARGE_TILES_LEAST = 4, 8, 2048  # in smallest subnormal numbers, for each product
 WINOGRAD_TILE = 6  # the largest tile reaches so far beyond a window
 
 

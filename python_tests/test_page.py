@@ -65,7 +65,7 @@ def test_drawn_digits_are_read(opened, url):
     titles = page.locator("#layers h3").all_inner_texts()
     assert [title.split()[0] for title in titles][:2] == ["conv2d", "max_pooling2d"]
     assert page.locator("#layers .layer").first.locator("canvas").count() == 6
-    assert page.locator("#steps tr").count() >= 7
+    assert page.locator("#steps tr").count() >= 5  # a pool may be one step with its convolution
     assert page.locator("#bars li.first").count() == 1
 
 

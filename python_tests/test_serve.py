@@ -175,6 +175,7 @@ def wsgi_url():
     class Threads(ThreadingMixIn, WSGIServer):
         daemon_threads = True
 
+    fastconv.serve.wsgi(scaled())  # as often as one likes
     app = fastconv.serve.wsgi(scaled(), "scaled", Settings(max_body=1000))
     with make_server("127.0.0.1", 0, app, Threads, Quiet) as server:
         thread = threading.Thread(target=server.serve_forever)

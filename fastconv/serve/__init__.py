@@ -68,7 +68,7 @@ def wsgi(net, name: str = "model", settings: Settings | None = None):
     ValueError, ImportError
         As of `app`.
     """
-    from .wsgi import WSGIAdapter
+    from .wsgi_adapter import WSGIAdapter
 
     return WSGIAdapter(app(net, name, settings))
 

@@ -2,6 +2,34 @@
 
 import numpy as np
 
+from fastconv.network import Limits
+
+LIMITS = Limits(file_bytes=1 << 22, tensor_bytes=1 << 22, plan_bytes=1 << 24, nodes=1000, depth=10)
+# What stands in the place of a value.
+VALUES = [
+    None,
+    0,
+    -1,
+    2,
+    3,
+    2**31,
+    2**63,
+    -(2**70),
+    1e308,
+    float("nan"),
+    "",
+    "same",
+    "relu",
+    True,
+    [],
+    [[]],
+    {},
+    [1, 2],
+    [[1, 2], [3, 4]],
+    {"class_name": "Dense"},
+    10**6,
+]
+
 EXTREMES = [0, 1, 0x7F, 0x80, 0xFF, 2**16 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 1]
 
 

@@ -9,36 +9,10 @@ import keras
 import numpy as np
 import pytest
 from keras import layers as L
-from mutations import places
+from mutations import LIMITS, VALUES, places
 from network_models import moved, saved
 
 import fastconv
-from fastconv.network import Limits
-
-LIMITS = Limits(file_bytes=1 << 22, tensor_bytes=1 << 22, plan_bytes=1 << 24, nodes=1000, depth=10)
-VALUES = [
-    None,
-    0,
-    -1,
-    2,
-    3,
-    2**31,
-    2**63,
-    -(2**70),
-    1e308,
-    float("nan"),
-    "",
-    "same",
-    "relu",
-    True,
-    [],
-    [[]],
-    {},
-    [1, 2],
-    [[1, 2], [3, 4]],
-    {"class_name": "Dense"},
-    10**6,
-]
 
 
 @pytest.fixture(scope="module")

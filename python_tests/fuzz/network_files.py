@@ -12,42 +12,17 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from mutations import mutated, places
+from mutations import LIMITS, VALUES, mutated, places
 
 import fastconv
-from fastconv.network import Limits
 from fastconv.network.fcn.layout import Header
 
 from . import draw
 from .check import Mismatch
 
-LIMITS = Limits(file_bytes=1 << 22, tensor_bytes=1 << 22, plan_bytes=1 << 24, nodes=1000, depth=10)
 GROWTH = 512 << 20  # bytes that a case may take: the limits, several times
 CELLS = 1e5  # of an input; files that ask for more are read only
 SUFFIXES = (".keras", ".h5", ".onnx", ".fcn")
-VALUES = [
-    None,
-    0,
-    -1,
-    2,
-    3,
-    2**31,
-    2**63,
-    -(2**70),
-    1e308,
-    float("nan"),
-    "",
-    "same",
-    "relu",
-    True,
-    [],
-    [[]],
-    {},
-    [1, 2],
-    [[1, 2], [3, 4]],
-    {"class_name": "Dense"},
-    10**6,
-]
 PARTS = {".keras": ("config.json", "model.weights.h5", "archive"), ".fcn": ("table", "table", "bytes")}
 
 

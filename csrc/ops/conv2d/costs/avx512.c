@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Fitted on Emerald Rapids. */
+/* Fitted on one machine with AVX-512, corrected by hand on Emerald Rapids. */
 #include "ops/conv2d/costs.h"
 
 fc_costs fc_costs_avx512 = {

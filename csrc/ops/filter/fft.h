@@ -77,7 +77,8 @@ typedef struct fc_fft_taps {
     size_t count[FC_FFT_LOTS];
 } fc_fft_taps;
 
-double fc_fft_tap_size(const fc_filter *f, size_t tap);
+/* `many` sizes of taps from `first` on. */
+void fc_fft_tap_sizes(const fc_filter *f, size_t first, size_t many, double *sizes);
 void fc_fft_know_taps(const fc_filter *f, fc_fft_taps *taps);
 /*
  * Cells of sizes up to cap weigh at least `least`, whichever tap each of them meets, where their plain sum is at

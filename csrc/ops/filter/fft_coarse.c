@@ -9,22 +9,38 @@
 #include "core/size.h"
 #include "ops/filter/fft.h"
 
-/* The smallest tap of row `row` that cells of the tile b columns of tiles further may meet. */
-static double least_of_row(const fc_filter *f, const fc_fft_tiling *t, size_t row, size_t b) {
-    const size_t last = (b + t->first_col + 1) * t->cells - 1;
-    double least = INFINITY;
-    for (size_t col = last + 2 - 2 * t->cells; col <= last; col++)
-        least = fmin(least, fc_fft_tap_size(f, row * (size_t)f->k_w + col));
-    return least;
+enum { READ = 64, MOST_COLS = FC_FFT_MOST / 4 }; /* sizes at a time; tiles beside each other, of two cells at least */
+
+/* The smallest taps of `many` columns from `first` on, that cells of row a of tiles may meet. */
+static void least_of_columns(
+    const fc_filter *f, const fc_fft_tiling *t, size_t a, size_t first, size_t many, double *least) {
+    const size_t last = (a + t->first_row + 1) * t->high - 1;
+    double sizes[READ];
+    for (size_t i = 0; i < many; i++)
+        least[i] = INFINITY;
+    for (size_t row = last + 2 - 2 * t->high; row <= last; row++) {
+        fc_fft_tap_sizes(f, row * (size_t)f->k_w + first, many, sizes);
+        for (size_t i = 0; i < many; i++)
+            least[i] = sizes[i] < least[i] ? sizes[i] : least[i];
+    }
 }
 
-/* The smallest tap that cells of the tile (a, b) may meet. */
-static double least_of_tile(const fc_filter *f, const fc_fft_tiling *t, size_t a, size_t b) {
-    const size_t last = (a + t->first_row + 1) * t->high - 1;
-    double least = INFINITY;
-    for (size_t row = last + 2 - 2 * t->high; row <= last && least > 0; row++)
-        least = fmin(least, least_of_row(f, t, row, b));
-    return least;
+/* The smallest taps that cells of row a of tiles may meet. A column counts for two tiles, but for the one that a tile
+ * ends with. */
+static void least_of_tiles(const fc_filter *f, const fc_fft_tiling *t, size_t a, double *tiles) {
+    for (size_t b = 0; b < t->cols; b++)
+        tiles[b] = INFINITY;
+    for (size_t first = 0, many; first < (size_t)f->k_w; first += many) {
+        double least[READ];
+        many = fc_least(READ, (size_t)f->k_w - first);
+        least_of_columns(f, t, a, first, many, least);
+        for (size_t i = 0; i < many; i++) {
+            const size_t own = (first + i) / t->cells, ends = (first + i + 1) % t->cells == 0;
+            for (size_t at = own; at <= own + !ends; at++)
+                if (at >= t->first_col && at - t->first_col < t->cols)
+                    tiles[at - t->first_col] = fmin(tiles[at - t->first_col], least[i]);
+        }
+    }
 }
 
 size_t fc_fft_coarse_bytes(const fc_fft_tiling *t) {
@@ -34,9 +50,11 @@ size_t fc_fft_coarse_bytes(const fc_fft_tiling *t) {
 void fc_fft_coarsen(const fc_filter *f, const fc_fft_tiling *t, unsigned char *memory, fc_fft_coarse *c) {
     *c = (fc_fft_coarse){.places = (fc_sparse_place *)memory,
         .sizes = memory + fc_align_up(t->rows * t->cols * sizeof(fc_sparse_place))};
-    for (size_t a = 0; a < t->rows; a++)
+    for (size_t a = 0; a < t->rows; a++) {
+        double tiles[MOST_COLS];
+        least_of_tiles(f, t, a, tiles);
         for (size_t b = 0; b < t->cols; b++) {
-            const double size = least_of_tile(f, t, a, b);
+            const double size = tiles[b];
             if (!(size > 0))
                 continue;
             c->places[c->count] = (fc_sparse_place){a, b};
@@ -46,4 +64,5 @@ void fc_fft_coarsen(const fc_filter *f, const fc_fft_tiling *t, unsigned char *m
                 ((double *)c->sizes)[c->count++] = size;
             c->sum += size;
         }
+    }
 }

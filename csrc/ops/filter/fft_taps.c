@@ -6,7 +6,7 @@
 #include "core/size.h"
 #include "ops/filter/fft.h"
 
-double fc_fft_tap_size(const fc_filter *f, size_t tap) {
+static double size_of(const fc_filter *f, size_t tap) {
     const float *narrow = f->kernel;
     const double *wide = f->kernel;
     switch (f->work) {
@@ -44,14 +44,13 @@ static size_t lot_of(double size, int top) {
 /* Adding a number whose last digit is a unit rounds to a whole one. */
 static int is_whole(double x) { return x >= 0x1p52 || (x + 0x1.8p52) - 0x1.8p52 == x; }
 
-/* `many` sizes of taps from `first` on. */
-static void read_sizes(const fc_filter *f, size_t first, size_t many, double *sizes) {
+void fc_fft_tap_sizes(const fc_filter *f, size_t first, size_t many, double *sizes) {
     if (f->work == FC_F32)
         for (size_t i = 0; i < many; i++)
             sizes[i] = fabs((double)((const float *)f->kernel)[first + i]);
     else
         for (size_t i = 0; i < many; i++)
-            sizes[i] = fc_fft_tap_size(f, first + i);
+            sizes[i] = size_of(f, first + i);
 }
 
 enum { READ = 64 }; /* sizes at a time */
@@ -60,7 +59,7 @@ static double largest(const fc_filter *f, size_t count) {
     double sizes[READ], most[4] = {0, 0, 0, 0};
     for (size_t first = 0, many; first < count; first += many) {
         many = fc_least(READ, count - first);
-        read_sizes(f, first, many, sizes);
+        fc_fft_tap_sizes(f, first, many, sizes);
         for (size_t i = 0; i < many; i++)
             most[i % 4] = sizes[i] > most[i % 4] ? sizes[i] : most[i % 4];
     }
@@ -88,7 +87,7 @@ void fc_fft_know_taps(const fc_filter *f, fc_fft_taps *taps) {
     const double scale = taps->most > 0 ? 1 / taps->most : 0;
     for (size_t first = 0, many; first < count; first += many) {
         many = fc_least(READ, count - first);
-        read_sizes(f, first, many, sizes);
+        fc_fft_tap_sizes(f, first, many, sizes);
         for (size_t i = 0; i < many; i++) {
             const double scaled = sizes[i] * scale;
             squares[i % 4] += scaled * scaled;
@@ -135,7 +134,7 @@ size_t fc_fft_sort_taps(
     const double smallest = lots < FC_FFT_LOTS ? taps->least[lots - 1] : 0;
     for (size_t first = 0, many; first < count; first += many) {
         many = fc_least(READ, count - first);
-        read_sizes(f, first, many, from);
+        fc_fft_tap_sizes(f, first, many, from);
         for (size_t i = 0; i < many; i++) {
             if (from[i] < smallest)
                 continue;

@@ -26,7 +26,7 @@ static void least_of_columns(
 }
 
 /* The smallest taps that cells of row a of tiles may meet. A column counts for two tiles, but for the one that a tile
- * ends with. */
+ * starts with. */
 static void least_of_tiles(const fc_filter *f, const fc_fft_tiling *t, size_t a, double *tiles) {
     for (size_t b = 0; b < t->cols; b++)
         tiles[b] = INFINITY;
@@ -35,8 +35,8 @@ static void least_of_tiles(const fc_filter *f, const fc_fft_tiling *t, size_t a,
         many = fc_least(READ, (size_t)f->k_w - first);
         least_of_columns(f, t, a, first, many, least);
         for (size_t i = 0; i < many; i++) {
-            const size_t own = (first + i) / t->cells, ends = (first + i + 1) % t->cells == 0;
-            for (size_t at = own; at <= own + !ends; at++)
+            const size_t own = (first + i) / t->cells, starts = (first + i) % t->cells == 0;
+            for (size_t at = own; at <= own + !starts; at++)
                 if (at >= t->first_col && at - t->first_col < t->cols)
                     tiles[at - t->first_col] = fmin(tiles[at - t->first_col], least[i]);
         }

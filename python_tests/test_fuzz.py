@@ -17,6 +17,7 @@ COVERED = {name + ending for name in (*elementwise.NAMES, "relu6") for ending in
 }
 
 
+@pytest.mark.usefixtures("restored_precision")
 @pytest.mark.parametrize("case", OLD_CASES, ids=lambda case: json.loads(case)["function"])
 def test_old_cases(case):
     assert worker.run_case(json.loads(case)) is None

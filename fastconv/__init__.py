@@ -22,6 +22,8 @@ from .image import *  # noqa: E402, F403
 from .image import __all__ as _image_names  # noqa: E402
 from .nn import *  # noqa: E402, F403
 from .nn import __all__ as _nn_names  # noqa: E402
+from .planning import *  # noqa: E402, F403
+from .planning import __all__ as _planning_names  # noqa: E402
 
 __version__ = "0.1.0"
 
@@ -35,6 +37,7 @@ __all__ = [
     "threads",
     *_image_names,
     *_nn_names,
+    *_planning_names,
 ]
 
 # Of fastconv.keras, which is imported when one of them is first asked for.

@@ -11,27 +11,11 @@ import numpy as np
 
 from . import _core
 
-# The order of fc_dtype in csrc/include/fastconv.h.
-DTYPE_IDS = {
-    np.dtype(name): i
-    for i, name in enumerate(["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"])
-}
-DTYPE_IDS |= {
-    np.dtype(name): i
-    for i, name in [
-        (9, "float16"),
-        (11, "float32"),
-        (12, "float64"),
-        (13, "longdouble"),
-        (14, "complex64"),
-        (15, "complex128"),
-        (16, "clongdouble"),
-    ]
-}
+_BFLOAT16 = _core.DTYPES["bfloat16"]
+DTYPE_IDS = {np.dtype(name): number for name, number in _core.DTYPES.items() if number != _BFLOAT16}
 DTYPE_IDS.setdefault(np.dtype("longlong"), DTYPE_IDS[np.dtype("int64")])
 DTYPE_IDS.setdefault(np.dtype("ulonglong"), DTYPE_IDS[np.dtype("uint64")])
-_BFLOAT16 = 10
-FLOAT_IDS = frozenset((9, _BFLOAT16, 11, 12))
+FLOAT_IDS = frozenset(_core.DTYPES[name] for name in ("float16", "bfloat16", "float32", "float64"))
 # A framework, whose dtypes are not NumPy's, gives the number itself.
 DTYPE_IDS |= {number: number for number in FLOAT_IDS}
 BYTES = (np.dtype("int8"), np.dtype("uint8"))

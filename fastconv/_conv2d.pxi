@@ -118,8 +118,11 @@ cdef class Conv2D:
     def plan(self):
         cdef fc_conv2d_plan plan
         cdef fc_caller caller
-        _enter(&caller, False)
-        _leave(fc_plan_conv2d(&self.params, &plan))
+        cdef fc_status status
+        _enter(&caller, True)
+        with nogil:
+            status = fc_plan_conv2d(&self.params, &plan)
+        _leave(status)
         return {
             "algorithm": fc_conv2d_algorithm_name(plan.algorithm).decode(), "isa": plan.isa.decode(),
             "threads": plan.threads, "output_size": (plan.out_h, plan.out_w),
@@ -169,7 +172,12 @@ cdef class PreparedConv2D:
     def algorithm(self, Conv2D geometry):
         """The name of the one that `run` takes."""
         cdef fc_conv2d_algorithm chosen
-        _raise(fc_conv2d_prepared_choose(self.prepared, &geometry.params, &chosen))
+        cdef fc_caller caller
+        cdef fc_status status
+        _enter(&caller, True)
+        with nogil:
+            status = fc_conv2d_prepared_choose(self.prepared, &geometry.params, &chosen)
+        _leave(status)
         return fc_conv2d_algorithm_name(chosen).decode()
 
     def run(self, Conv2D geometry, x, y):

@@ -17,7 +17,8 @@ cdef extern from "fastconv.h" nogil:
     void fc_release_memory()
 
     fc_status FC_OK, FC_OUT_OF_MEMORY, FC_BAD_ARGUMENT
-    fc_dtype FC_I8, FC_U8, FC_I32
+    fc_dtype FC_BOOL, FC_I8, FC_U8, FC_I16, FC_U16, FC_I32, FC_U32, FC_I64, FC_U64, FC_F16, FC_BF16, FC_F32, FC_F64
+    fc_dtype FC_LONGDOUBLE, FC_C64, FC_C128, FC_CLONGDOUBLE
     fc_pool_mode FC_MAX_POOL, FC_AVG_POOL
     fc_conv2d_algorithm FC_CONV_AUTO, FC_CONV_ALGORITHM_COUNT
 
@@ -167,9 +168,26 @@ cdef extern from "fastconv_threads.h" nogil:
 
 cdef extern from "fastconv_costs.h" nogil:
     size_t fc_cost_count()
+    const char *fc_costs_machine()
     const char *fc_cost_name(size_t)
     double fc_get_cost(size_t)
     fc_status fc_set_cost(size_t, double)
+
+
+cdef extern from "fastconv_plans.h" nogil:
+    ctypedef int fc_planning
+    ctypedef int fc_purpose
+    ctypedef struct fc_kept_plan:
+        const char *isa
+        fc_purpose purpose
+        fc_conv2d_params params
+        int algorithm
+    fc_status fc_set_planning(fc_planning)
+    fc_planning fc_get_planning()
+    size_t fc_kept_plan_count()
+    fc_status fc_get_kept_plan(size_t, fc_kept_plan *)
+    fc_status fc_keep_plan(const fc_kept_plan *)
+    void fc_forget_plans()
 
 
 cdef extern from "fastconv_api.h":

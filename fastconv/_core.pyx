@@ -48,6 +48,15 @@ cdef inline size_t _bytes(int dtype, Py_ssize_t a, Py_ssize_t b=1, Py_ssize_t c=
     return fc_array_bytes(dtype, a, b, c, d)
 
 
+# fc_dtype by NumPy's names, and ml_dtypes'.
+DTYPES = {
+    "bool": FC_BOOL, "int8": FC_I8, "uint8": FC_U8, "int16": FC_I16, "uint16": FC_U16, "int32": FC_I32,
+    "uint32": FC_U32, "int64": FC_I64, "uint64": FC_U64, "float16": FC_F16, "bfloat16": FC_BF16, "float32": FC_F32,
+    "float64": FC_F64, "longdouble": FC_LONGDOUBLE, "complex64": FC_C64, "complex128": FC_C128,
+    "clongdouble": FC_CLONGDOUBLE,
+}
+
+
 cdef class Memory:
     """Uninitialised bytes for a result; they are kept for the next one when the last array on them is gone."""
     cdef void *data
@@ -114,15 +123,6 @@ def get_precision():
 def api_address():
     """Address of the fc_api table, for a framework's op library in this process."""
     return <size_t>fc_get_api()
-
-
-def costs():
-    """The figures of the cost model for the active instruction set, by name, in cycles."""
-    return {fc_cost_name(i).decode(): fc_get_cost(i) for i in range(fc_cost_count())}
-
-
-def set_cost(str name, double cycles):
-    _raise(fc_set_cost(list(costs()).index(name), cycles))
 
 
 def compiler():
@@ -286,4 +286,5 @@ cdef class Pool2D:
 
 include "_image.pxi"
 include "_conv2d.pxi"
+include "_plans.pxi"
 include "_network.pxi"

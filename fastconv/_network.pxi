@@ -56,11 +56,14 @@ def conv2d_pooled_call(Call conv2d, Call pool2d):
     """x, y: a convolution and the pooling of its result in one call; None where they had better be two."""
     cdef int better = 0
     cdef fc_caller caller
+    cdef fc_status status
     if (conv2d.step.kind != FC_STEP_CONV2D or conv2d.step.count != 2 or pool2d.step.kind != FC_STEP_POOL2D
             or conv2d.sizes[1] != pool2d.sizes[0]):
         return None
-    _enter(&caller, False)
-    _leave(fc_conv2d_prepared_pools(conv2d.step.prepared, &conv2d.step.conv2d, &pool2d.step.pool2d, &better))
+    _enter(&caller, True)
+    with nogil:
+        status = fc_conv2d_prepared_pools(conv2d.step.prepared, &conv2d.step.conv2d, &pool2d.step.pool2d, &better)
+    _leave(status)
     if not better:
         return None
     cdef Call call = _call(FC_STEP_CONV2D_POOLED, conv2d.parts, [conv2d.sizes[0], pool2d.sizes[1]])

@@ -155,7 +155,7 @@ def get_float32_precision() -> str:
 
 def configuration() -> dict[str, object]:
     """What `show_config` prints, as a dict."""
-    from . import __version__
+    from . import __version__, planning
 
     return {
         "version": __version__,
@@ -166,6 +166,8 @@ def configuration() -> dict[str, object]:
         "openmp": _core.openmp_version(),
         "threads": get_num_threads(),
         "float32_precision": get_float32_precision(),
+        "planning": planning.get_planning(),
+        "costs_fitted_on": _core.costs_machine() or f"no machine with {cpu.active_isa()}",
     }
 
 
@@ -176,7 +178,8 @@ def show_config() -> dict[str, object]:
     -------
     dict
         Keys ``version``, ``isa``, ``isas_available``, ``isas_compiled``, ``compiler``, ``openmp``, ``threads``,
-        ``float32_precision``.
+        ``float32_precision``, ``planning`` (of `set_planning`), ``costs_fitted_on`` (the machine that the estimates of
+        the instruction set in use come from).
     """
     config = configuration()
     for key, value in config.items():

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from fastconv import _core, nn
+from fastconv import _core, config, cpu, nn
 
 LAYER = ((1, 14, 14, 64), (3, 3, 64, 64))
 
@@ -19,6 +19,13 @@ def costs():
 
 def test_every_cost_is_set(costs):
     assert all(math.isfinite(cycles) and cycles > 0 for cycles in costs.values())
+
+
+def test_what_no_machine_was_fitted_on_is_said():
+    for isa in cpu.available_isas():
+        with cpu.use_isa(isa):
+            machine = _core.costs_machine()
+            assert config.configuration()["costs_fitted_on"] == (machine or f"no machine with {isa}")
 
 
 def test_estimates_follow_the_costs(costs):

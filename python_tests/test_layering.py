@@ -26,6 +26,8 @@ MAY_INCLUDE = {
     "ops/conv2d/": (
         "core/",
         "fastconv_costs.h",
+        "fastconv_plans.h",
+        "fastconv_types.h",
         "kernels/isa.inc",
         "kernels/types.h",
         "ops/conv2d/",
@@ -44,6 +46,7 @@ MAY_INCLUDE = {
     "ops/conv2d/forward/planar/": (*FORWARD, "ops/conv2d/forward/planar/"),
     "ops/conv2d/forward/winograd/": (*FORWARD, "ops/conv2d/forward/winograd/", "ops/conv2d/forward/packed/"),
     "ops/conv2d/grad/": (*FORWARD, "ops/conv2d/grad/", "ops/conv2d/forward/packed/", "ops/conv2d/forward/winograd/"),
+    "ops/conv2d/plans/": ("core/", "ops/conv2d/", "ops/conv2d/grad/"),
     "ops/dense/": ("fastconv.h", *FORWARD, "ops/dense/", "ops/conv2d/grad/", "kernels/types.h"),
     "kernels/": (
         "fastconv_relu.h",

@@ -125,6 +125,8 @@ def test_show_config(capsys):
         "openmp",
         "threads",
         "float32_precision",
+        "planning",
+        "costs_fitted_on",
     ]
     printed = capsys.readouterr().out
     assert config["version"] == fastconv.__version__

@@ -16,6 +16,8 @@ int fc_os_quota(const char *proc, const char *root);
 
 /* Time that only goes forward, in steps of some milliseconds at most. */
 int64_t fc_os_milliseconds(void);
+/* The same clock as fine as it goes. */
+int64_t fc_os_nanoseconds(void);
 
 /* Keeps the threads off the CPU of the calling thread. *avoided is that CPU from the last call, or -1. */
 void fc_os_avoid_this_cpu(const pthread_t *threads, size_t count, int *avoided);

@@ -10,7 +10,7 @@ __all__ = ["convolve2d", "correlate2d"]
 
 MODES = {"full": 0, "same": 1, "valid": 2}
 BOUNDARIES = {"fill": 0, "wrap": 1, "symm": 2, "pad": 0, "circular": 1, "symmetric": 2}
-HALF_PRECISION = (9, 10)  # FC_F16 and FC_BF16
+HALF_PRECISION = (_core.DTYPES["float16"], _core.DTYPES["bfloat16"])
 ALGORITHMS = {word: number for number, word in enumerate(_core.filter_algorithms())}
 
 

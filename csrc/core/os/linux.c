@@ -143,6 +143,12 @@ int64_t fc_os_milliseconds(void) {
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int64_t fc_os_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 void fc_os_use_large_pages(void *block, size_t bytes) { madvise(block, bytes, MADV_HUGEPAGE); }
 
 /* Pages that lie wholly in the block. */

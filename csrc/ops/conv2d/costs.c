@@ -7,13 +7,18 @@
 #include "core/dispatch.h"
 #include "fastconv_costs.h"
 
+#define FC_ISA_EXTENSION(word, base, feature)
 static fc_costs *const tables[] = {
 #define FC_ISA(word, feature) &fc_costs_##word,
-#define FC_ISA_EXTENSION(word, base, feature)
 #include "kernels/isa.inc"
 #undef FC_ISA
-#undef FC_ISA_EXTENSION
 };
+static const char *const *const machines[] = {
+#define FC_ISA(word, feature) &fc_costs_machine_##word,
+#include "kernels/isa.inc"
+#undef FC_ISA
+};
+#undef FC_ISA_EXTENSION
 
 static const char *const names[] = {
 #define FC_COST(field, meaning) #field,
@@ -30,6 +35,11 @@ unsigned fc_costs_version(void) { return atomic_load_explicit(&version, memory_o
 
 size_t fc_cost_count(void) { return COUNT; }
 const char *fc_cost_name(size_t index) { return index < COUNT ? names[index] : NULL; }
+
+const char *fc_costs_machine(void) {
+    const fc_kernels *kernels;
+    return fc_find_kernels(&kernels) ? NULL : *machines[fc_isa_of(kernels)];
+}
 
 static double *cost_at(size_t index) {
     const fc_kernels *kernels;

@@ -11,7 +11,10 @@ typedef struct fc_costs {
 #undef FC_COST
 } fc_costs;
 
-#define FC_COSTS(word) extern fc_costs fc_costs_##word;
+/* The table of an instruction set, and the machine that it was fitted on: NULL for none. */
+#define FC_COSTS(word)               \
+    extern fc_costs fc_costs_##word; \
+    extern const char *const fc_costs_machine_##word;
 FC_COSTS(scalar)
 FC_COSTS(sse2)
 FC_COSTS(avx2)

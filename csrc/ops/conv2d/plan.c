@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Choosing the algorithm of a layer, and running its plan. */
+/* Planning a layer with the forward algorithms, and running its plan. */
 #include "ops/conv2d/plan.h"
 
 #include "core/caller.h"
@@ -8,8 +8,8 @@
 #include "core/shape.h"
 #include "core/size.h"
 #include "ops/conv2d/algorithm.h"
+#include "ops/conv2d/choose.h"
 #include "ops/conv2d/costs.h"
-#include "ops/conv2d/plan_cache.h"
 
 void fc_plan_begin(const fc_layer *layer, int id, fc_layer_plan *plan) {
     memset(plan, 0, offsetof(fc_layer_plan, own));
@@ -68,25 +68,6 @@ fc_status fc_plan_with(const fc_layer *layer, fc_conv2d_algorithm id, fc_purpose
     return FC_OK;
 }
 
-fc_status fc_plan_cheapest(
-    const fc_layer *layer, fc_purpose purpose, double runs, fc_make_plan_fn *make, int count, fc_layer_plan *plan) {
-    fc_layer_plan other, *best = NULL, *next = plan;
-    double least = 0;
-    for (int id = 1; id < count; id++) {
-        if (make(layer, id, purpose, next))
-            continue; /* too large for this one is not too large for all */
-        const double cycles = runs * next->cycles + next->packing_cycles;
-        if (best && cycles >= least)
-            continue;
-        least = cycles;
-        best = next;
-        next = next == plan ? &other : plan;
-    }
-    if (best == &other)
-        *plan = other;
-    return best ? FC_OK : FC_TOO_LARGE;
-}
-
 /*
  * A layer of the same kind with a few outputs and no size of 0: an image too narrow for some algorithm says nothing of
  * others. Algorithms ask of a dilation only whether it is 1.
@@ -126,20 +107,38 @@ static fc_status plan_trivial(const fc_layer *layer, fc_purpose purpose, fc_laye
     return fc_layer_is_empty(layer) ? FC_OK : fc_plan_with(layer, plain, purpose, plan);
 }
 
+static fc_status pack_trial(const fc_layer_plan *plan, fc_trial *on) {
+    return fc_plan_pack(plan, on->kernel, NULL, &on->packed);
+}
+
+static fc_status run_packed_trial(const void *call, const fc_layer_plan *plan, const fc_trial *on) {
+    (void)call;
+    return fc_plan_run(plan, &(fc_layer_weights){on->kernel, NULL, on->packed}, on->x, on->y);
+}
+
+static fc_status run_trial(const void *call, const fc_layer_plan *plan, const fc_trial *on) {
+    (void)call;
+    return fc_plan_run_once(plan, on->kernel, NULL, on->x, on->y);
+}
+
+fc_algorithms fc_forward_algorithms(fc_purpose purpose) {
+    const int prepared = purpose == FC_RUN_PREPARED;
+    return (fc_algorithms){.purpose = purpose,
+        .count = FC_CONV_ALGORITHM_COUNT,
+        .make = make_plan,
+        .complete = complete,
+        .pack = prepared ? pack_trial : NULL,
+        .run = prepared ? run_packed_trial : run_trial};
+}
+
+fc_status fc_plan_layer_by(const fc_algorithms *algorithms, const fc_layer *layer, double runs, fc_layer_plan *plan) {
+    return is_trivial(layer) ? plan_trivial(layer, algorithms->purpose, plan)
+                             : fc_choose_plan(algorithms, layer, runs, plan);
+}
+
 fc_status fc_plan_layer(const fc_layer *layer, fc_purpose purpose, double runs, fc_layer_plan *plan) {
-    const fc_conv2d_algorithm wanted = layer->params.algorithm;
-    if (is_trivial(layer))
-        return plan_trivial(layer, purpose, plan);
-    const fc_plan_key key = fc_plan_key_of(layer, purpose, runs);
-    if (fc_plan_recall(&key, plan))
-        return FC_OK;
-    if (wanted == FC_CONV_AUTO)
-        FC_TRY(fc_plan_cheapest(layer, purpose, runs, make_plan, FC_CONV_ALGORITHM_COUNT, plan));
-    else
-        FC_TRY(make_plan(layer, (int)wanted, purpose, plan));
-    complete(plan);
-    fc_plan_remember(&key, plan);
-    return FC_OK;
+    const fc_algorithms algorithms = fc_forward_algorithms(purpose);
+    return fc_plan_layer_by(&algorithms, layer, runs, plan);
 }
 
 fc_status fc_plan_pack(const fc_layer_plan *plan, const void *kernel, const void *bias, void **packed) {

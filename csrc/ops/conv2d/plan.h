@@ -8,15 +8,8 @@
 
 #include <string.h>
 
+#include "fastconv_plans.h"
 #include "ops/conv2d/layer.h"
-
-/* What a plan is made for. */
-typedef enum fc_purpose {
-    FC_RUN_PREPARED,   /* the kernel is packed before, and packing costs nothing */
-    FC_RUN_ONCE,       /* a call packs the kernel and runs */
-    FC_RUN_TRANSPOSED, /* the same; the view reads the kernel across, or it has to be transposed first */
-    FC_KERNEL_GRADIENT
-} fc_purpose;
 
 /*
  * What the layout of a packed kernel depends on beyond the kernel's own shape, strides and dtype: tiles, panels, blocks
@@ -55,14 +48,11 @@ typedef struct fc_layer_plan {
  * FC_BAD_ARGUMENT: the layer is not supported; FC_TOO_LARGE: too large for this algorithm, maybe not for all. */
 typedef fc_status fc_plan_fn(const fc_layer *layer, fc_purpose purpose, fc_layer_plan *plan);
 
-/* The plan by the algorithm that the layer asks for, or by the one that is cheapest for `runs` runs with one kernel. */
+/* The plan by the algorithm that the layer asks for, or by the one that is chosen for `runs` runs with one kernel. For
+ * FC_RUN_TRANSPOSED the layer's view reads the kernel across; the plan's does where its algorithm can. */
 fc_status fc_plan_layer(const fc_layer *layer, fc_purpose purpose, double runs, fc_layer_plan *plan);
 /* The plan by one algorithm, whatever the layer asks for. */
 fc_status fc_plan_with(const fc_layer *layer, fc_conv2d_algorithm id, fc_purpose purpose, fc_layer_plan *plan);
-/* The cheapest of plans 1 to count - 1, which `make` makes. */
-typedef fc_status fc_make_plan_fn(const fc_layer *layer, int id, fc_purpose purpose, fc_layer_plan *plan);
-fc_status fc_plan_cheapest(
-    const fc_layer *layer, fc_purpose purpose, double runs, fc_make_plan_fn *make, int count, fc_layer_plan *plan);
 void fc_plan_begin(const fc_layer *layer, int id, fc_layer_plan *plan);
 
 static inline size_t fc_plan_scratch(const fc_layer_plan *plan, size_t workers) {

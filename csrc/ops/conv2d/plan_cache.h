@@ -12,9 +12,9 @@ typedef struct fc_plan_key {
     const fc_layer *layer;
     fc_purpose purpose;
     double runs;
-    size_t threads; /* of this call */
-    int nested;     /* in a task of another loop */
-    unsigned costs; /* their version */
+    size_t threads;          /* of this call */
+    int nested;              /* in a task of another loop */
+    unsigned costs, choices; /* their versions */
 } fc_plan_key;
 
 fc_plan_key fc_plan_key_of(const fc_layer *layer, fc_purpose purpose, double runs);

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 import zlib
-from contextlib import suppress
 
 import numpy as np
 
+from ... import _files
 from ..branches import Branch
 from ..graph import Graph, Node, Value
 from .attributes import check_attribute
@@ -34,33 +32,7 @@ def save_fcn(graph: Graph, path) -> None:
     OSError
         If the file cannot be written.
     """
-    target = os.path.realpath(os.fsdecode(path))
-    if os.path.exists(target) and not os.path.isfile(target):
-        raise ValueError(f"`path` must be that of a file; {os.fsdecode(path)!r} is none")
-    temporary = os.path.join(os.path.dirname(target), f".{os.urandom(8).hex()}.fcn.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            _write(graph, file)
-            file.flush()
-            os.fsync(file.fileno())
-        if os.path.exists(target):
-            os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
-        os.replace(temporary, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
-    _sync_folder(os.path.dirname(target))
-
-
-def _sync_folder(folder: str) -> None:
-    """Let the new name be on disk too, where the system opens folders."""
-    with suppress(OSError):
-        opened = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)
+    _files.write_whole(path, ".fcn", lambda file: _write(graph, file))
 
 
 def _write(graph: Graph, file) -> None:

@@ -2,6 +2,8 @@
 /* Those of avx512: measured on no machine with AMX. */
 #include "ops/conv2d/costs.h"
 
+const char *const fc_costs_machine_amx = NULL;
+
 fc_costs fc_costs_amx = {
     .pack_on_demand = 0.5,
     .pack_in_cache = 1.2,

@@ -2,6 +2,8 @@
 /* As fitted with AVX-512: measured on no machine of this instruction set. */
 #include "ops/conv2d/costs.h"
 
+const char *const fc_costs_machine_avx2 = NULL;
+
 fc_costs fc_costs_avx2 = {
     .pack_on_demand = 0.5,
     .pack_in_cache = 1.2,

@@ -2,6 +2,8 @@
 /* Fitted on one machine with AVX-512, corrected by hand on Emerald Rapids. */
 #include "ops/conv2d/costs.h"
 
+const char *const fc_costs_machine_avx512 = "Emerald Rapids";
+
 fc_costs fc_costs_avx512 = {
     .pack_on_demand = 0.5,
     .pack_in_cache = 1.2,

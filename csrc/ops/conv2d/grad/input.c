@@ -13,6 +13,7 @@
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/conv2d/algorithm.h"
+#include "ops/conv2d/choose.h"
 #include "ops/conv2d/grad/phase.h"
 #include "ops/conv2d/grad/scatter.h"
 
@@ -50,6 +51,28 @@ static fc_conv2d_params transposed_params(const fc_conv2d_params *p, const fc_co
     return q;
 }
 
+/* All taps of a kernel. */
+typedef struct transposed_call {
+    const fc_conv2d_params *p;
+    fc_tap_subset rows, cols;
+} transposed_call;
+
+static fc_status run_transposed_plan(
+    const transposed_call *call, const fc_layer_plan *plan, const void *dy, const void *kernel, void *dx) {
+    void *transposed;
+    fc_conv_view view;
+    if (fc_algorithm_of(plan->id)->reads_across)
+        return fc_plan_run_once(plan, fc_read_across(call->p, &call->rows, &call->cols, kernel, &view), NULL, dy, dx);
+    FC_TRY(fc_transpose_kernel(call->p, &call->rows, &call->cols, kernel, &transposed));
+    const fc_status status = fc_plan_run_once(plan, transposed, NULL, dy, dx);
+    fc_scratch_free(transposed);
+    return status;
+}
+
+static fc_status run_transposed_trial(const void *call, const fc_layer_plan *plan, const fc_trial *on) {
+    return run_transposed_plan(call, plan, on->x, on->kernel, on->y);
+}
+
 /* dx as a forward pass; *served is 0 where no forward layer is like it. */
 static fc_status run_transposed(
     const fc_conv2d_params *p, const fc_conv_view *forward, const void *dy, const void *kernel, void *dx, int *served) {
@@ -58,19 +81,16 @@ static fc_status run_transposed(
         q.pad_left >= 0 && q.pad_right >= 0;
     if (!*served)
         return FC_OK;
-    const fc_tap_subset rows = {0, 1, p->k_h}, cols = {0, 1, p->k_w};
+    const transposed_call call = {p, {0, 1, p->k_h}, {0, 1, p->k_w}};
+    fc_algorithms algorithms = fc_forward_algorithms(FC_RUN_TRANSPOSED);
+    algorithms.run = run_transposed_trial;
+    algorithms.call = &call;
     fc_layer layer;
     fc_layer_plan plan;
-    void *transposed;
     FC_TRY(fc_layer_make(&q, &layer));
-    const void *across = fc_read_across(p, &rows, &cols, kernel, &layer.view);
-    FC_TRY(fc_plan_layer(&layer, FC_RUN_TRANSPOSED, 1, &plan));
-    if (fc_algorithm_of(plan.id)->reads_across)
-        return fc_plan_run_once(&plan, across, NULL, dy, dx);
-    FC_TRY(fc_transpose_kernel(p, &rows, &cols, kernel, &transposed));
-    const fc_status status = fc_plan_run_once(&plan, transposed, NULL, dy, dx);
-    fc_scratch_free(transposed);
-    return status;
+    fc_read_across(p, &call.rows, &call.cols, kernel, &layer.view);
+    FC_TRY(fc_plan_layer_by(&algorithms, &layer, 1, &plan));
+    return run_transposed_plan(&call, &plan, dy, kernel, dx);
 }
 
 /* A residue, by an algorithm that stores pixels wherever they lie. */

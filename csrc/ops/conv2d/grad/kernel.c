@@ -4,7 +4,6 @@
 
 #include "core/size.h"
 #include "ops/conv2d/grad/kernel_grad.h"
-#include "ops/conv2d/plan_cache.h"
 
 static const fc_kernel_grad_algorithm *const algorithms[FC_KERNEL_GRAD_COUNT] = {
 #define FC_KERNEL_GRAD(id, word) [id] = &fc_kernel_grad_##word,
@@ -29,13 +28,19 @@ static fc_status make_plan(const fc_layer *layer, int id, fc_purpose purpose, fc
     return algorithms[id]->plan(layer, purpose, plan);
 }
 
-static fc_status plan_cheapest(const fc_layer *layer, fc_layer_plan *plan) {
-    const fc_plan_key key = fc_plan_key_of(layer, FC_KERNEL_GRADIENT, 1);
-    if (fc_plan_recall(&key, plan))
-        return FC_OK;
-    FC_TRY(fc_plan_cheapest(layer, FC_KERNEL_GRADIENT, 1, make_plan, FC_KERNEL_GRAD_COUNT, plan));
-    fc_plan_remember(&key, plan);
-    return FC_OK;
+static fc_status run_trial(const void *call, const fc_layer_plan *plan, const fc_trial *on) {
+    (void)call;
+    return algorithms[plan->id]->run(plan, on->x, on->y, on->kernel);
+}
+
+fc_algorithms fc_kernel_grad_algorithms(void) {
+    return (fc_algorithms){
+        .purpose = FC_KERNEL_GRADIENT, .count = FC_KERNEL_GRAD_COUNT, .make = make_plan, .run = run_trial};
+}
+
+static fc_status choose_plan(const fc_layer *layer, fc_layer_plan *plan) {
+    const fc_algorithms all = fc_kernel_grad_algorithms();
+    return fc_choose_plan(&all, layer, 1, plan);
 }
 
 fc_status fc_conv2d_kernel_grad(
@@ -57,7 +62,7 @@ fc_status fc_conv2d_kernel_grad(
     }
     fc_layer_plan plan;
     if (id == FC_KERNEL_GRAD_AUTO)
-        FC_TRY(plan_cheapest(&layer, &plan));
+        FC_TRY(choose_plan(&layer, &plan));
     else
         FC_TRY(make_plan(&layer, (int)id, FC_KERNEL_GRADIENT, &plan));
     return algorithms[plan.id]->run(&plan, x, dy, dkernel);

@@ -10,7 +10,7 @@
 #ifndef FC_OPS_CONV2D_GRAD_KERNEL_GRAD_H
 #define FC_OPS_CONV2D_GRAD_KERNEL_GRAD_H
 
-#include "ops/conv2d/plan.h"
+#include "ops/conv2d/choose.h"
 
 typedef struct fc_kernel_grad_algorithm {
     const char *name;
@@ -23,5 +23,8 @@ typedef struct fc_kernel_grad_algorithm {
 #define FC_KERNEL_GRAD(id, word) extern const fc_kernel_grad_algorithm fc_kernel_grad_##word;
 #include "ops/conv2d/grad/list.inc"
 #undef FC_KERNEL_GRAD
+
+/* For layers that ask for no forward algorithm. */
+fc_algorithms fc_kernel_grad_algorithms(void);
 
 #endif

@@ -96,6 +96,11 @@ class Server:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, pass_fds=[listener.fileno()])
         assert self._process.stdout.readline() == b"ready\n", f"the {kind} server has not started"
 
+    def cpu(self) -> float:
+        """Seconds of CPU time that it has taken."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def memory(self) -> float:
         """MiB resident."""
         status = Path(f"/proc/{self._process.pid}/status").read_text()

@@ -2,9 +2,11 @@
 
 import asyncio
 import io
+import json
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from socketserver import ThreadingMixIn
@@ -225,3 +227,49 @@ def test_batches_of_waiting_requests_are_joined():
     for index, found in enumerate(others):
         np.testing.assert_array_equal(found, 2 * (X[1:] + index))
     assert sizes == [1, 8, 2]
+
+
+def test_small_batches_are_computed_at_once_and_slow_ones_in_a_thread():
+    """The event loop computes what took microseconds before, with one thread of the core, and nothing else."""
+    seen = []
+
+    def watched(x):
+        seen.append((threading.current_thread() is threading.main_thread(), fastconv.get_num_threads()))
+        if slow:
+            end = time.thread_time() + 0.003
+            while time.thread_time() < end:
+                pass
+        return 2 * x
+
+    async def ask(service):
+        return [await service.predict(X[:1]) for _ in range(2)]
+
+    service = fastconv.serve.app(scaled(), "scaled").service
+    service.model.net = watched
+    with fastconv.threads(2):
+        slow = False
+        np.testing.assert_array_equal(asyncio.run(ask(service)), [2 * X[:1]] * 2)
+        slow = True
+        np.testing.assert_array_equal(asyncio.run(ask(service)), [2 * X[:1]] * 2)
+        assert fastconv.get_num_threads() == 2
+    assert [here for here, _ in seen] == [False, True, True, False] and seen[1][1] == 1
+
+
+def test_the_same_words_before_other_numbers(url):
+    """Texts that come again are recognized; what follows them is another request's."""
+    message = {"inputs": [{"name": "x", "shape": [1, 2, 3], "datatype": "FP32"}], "outputs": [{"name": "y"}]}
+    message["inputs"][0]["parameters"] = {"binary_data_size": 24}
+    message["outputs"][0]["parameters"] = {"binary_data": True}
+    text = json.dumps(message).encode()
+    headers = {"Inference-Header-Content-Length": str(len(text))}
+    for x in (*X, -X[0]):
+        answer = requests.post(f"{url}/v2/models/scaled/infer", data=text + x.tobytes(), headers=headers, timeout=10)
+        head = int(answer.headers["Inference-Header-Content-Length"])
+        np.testing.assert_array_equal(np.frombuffer(answer.content[head:], np.float32), 2 * x.ravel())
+        short = requests.post(f"{url}/v2/models/scaled/infer", data=text + bytes(20), headers=headers, timeout=10)
+        assert short.status_code == 400 and "binary_data_size" in short.json()["error"]
+    doubles = text.replace(b"FP32", b"FP64").replace(b"24", b"48")
+    answer = requests.post(
+        f"{url}/v2/models/scaled/infer", data=doubles + X[0].astype("<f8").tobytes(), headers=headers, timeout=10
+    )
+    assert answer.content.endswith((2 * X[0]).tobytes())

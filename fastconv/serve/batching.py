@@ -1,20 +1,25 @@
-"""Requests that wait, computed together in a thread of their own."""
+"""Requests that wait, computed together outside of the event loop, unless that takes less time than getting there."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections import deque
 from queue import SimpleQueue
-from time import perf_counter
+from time import perf_counter, thread_time
 
 import numpy as np
 
+from ..config import threads
 from .errors import busy
 from .model import Model
 from .settings import Settings
 
 __all__ = ["Batcher"]
+
+# Seconds. Waking a thread, and its waits for the interpreter's lock, take a good part of that.
+_AT_ONCE = 0.001
 
 
 class _Request:
@@ -31,7 +36,9 @@ class _Request:
 class Batcher:
     """Computes what requests ask for, a batch at a time.
 
-    Requests that come while a batch is computed are the next one. One that comes alone waits for nothing.
+    Requests that come while a batch is computed are the next one. One that comes alone waits for nothing. Batches are
+    computed in a thread of their own; those that should take less than a millisecond, by the time of the last one, at
+    once and by one thread.
 
     Parameters
     ----------
@@ -45,6 +52,7 @@ class Batcher:
         self._batch: list[_Request] = []  # which is computed
         self._scheduled: asyncio.Handle | None = None
         self._alarm: asyncio.TimerHandle | None = None
+        self._last: tuple[tuple, float] = (), 0.0  # the key of the last batch's requests, and seconds of a row
         self._tasks: SimpleQueue = SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -88,10 +96,21 @@ class Batcher:
             self._scheduled = loop.call_later(delay, self._dispatch, loop)
             return
         self._batch = self._take()
+        if self._estimate(self._batch) <= _AT_ONCE:
+            with threads(1):
+                found = _computed(self._batch)
+            self._deliver(*found)
+            self._schedule(loop)
+            return
         if self._thread is None:
             self._thread = threading.Thread(target=_compute, args=(self._tasks,), name="fastconv", daemon=True)
             self._thread.start()
         self._tasks.put((self._batch, loop, self._finish))
+
+    def _estimate(self, batch: list[_Request]) -> float:
+        """Seconds that a batch may take; infinite where the last one was of another kind."""
+        key, seconds = self._last
+        return seconds * _rows(batch) if key == batch[0].key else math.inf
 
     def _patience(self, now: float) -> float:
         """Seconds that the next batch may wait for more requests."""
@@ -114,9 +133,16 @@ class Batcher:
                 batch.append(request)
         return batch
 
-    def _finish(self, loop, batch: list[_Request], results: list, seconds: float) -> None:
-        self._batch = []
-        self._metrics.batch(sum(request.rows for request in batch), seconds, len(self._waiting))
+    def _finish(self, loop, *computed) -> None:
+        self._deliver(*computed)
+        self._dispatch(loop)
+
+    def _deliver(self, batch: list[_Request], results: list, seconds: float, worked: float) -> None:
+        """Give a batch's requests their outputs."""
+        self._batch, rows = [], _rows(batch)
+        self._metrics.batch(rows, seconds, len(self._waiting))
+        if rows and not any(isinstance(result, BaseException) for result in results):
+            self._last = batch[0].key, worked / rows
         for request, result in zip(batch, results, strict=True):
             if request.future.done():
                 continue
@@ -124,20 +150,29 @@ class Batcher:
                 request.future.set_exception(result)
             else:
                 request.future.set_result(result)
-        self._dispatch(loop)
+
+
+def _rows(batch: list[_Request]) -> int:
+    return sum(request.rows for request in batch)
 
 
 def _compute(tasks: SimpleQueue) -> None:
     """The thread that computes batches."""
     while True:
         batch, loop, finish = tasks.get()
-        begin = perf_counter()
-        results = _results(batch)
+        found = _computed(batch)
         try:
-            loop.call_soon_threadsafe(finish, loop, batch, results, perf_counter() - begin)
+            loop.call_soon_threadsafe(finish, loop, *found)
         except RuntimeError:  # the loop has ended, and nobody waits
             return
-        del batch, results  # not kept until the next batch
+        del batch, found  # not kept until the next batch
+
+
+def _computed(batch: list[_Request]) -> tuple[list[_Request], list, float, float]:
+    """A batch, the outputs of its requests, the seconds that passed, and those that the thread worked."""
+    begin, worked = perf_counter(), thread_time()
+    results = _results(batch)
+    return batch, results, perf_counter() - begin, thread_time() - worked
 
 
 def _results(batch: list[_Request]) -> list:

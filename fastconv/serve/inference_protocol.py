@@ -5,6 +5,9 @@ https://github.com/kserve/open-inference-protocol and Triton's protocol extensio
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,11 +17,12 @@ from .endpoints import endpoint, json_bytes, json_response, parse_json, read_bod
 from .errors import RequestError
 from .model import Model
 from .service import Service
-from .tensors import from_bytes, from_json, kind_name, kind_of
+from .tensors import from_json, kind_name, kind_of
 
 __all__ = ["routes"]
 
 _HEADER = "inference-header-content-length"
+_REPEATED = 2048  # bytes of a text that is kept to be recognized
 
 
 def routes(service: Service) -> list:
@@ -73,59 +77,99 @@ def _described(value) -> dict:
 
 async def _infer(service: Service, request: Request) -> Response:
     model = _model(service, request)
-    message, binary = _split(await read_body(request), request.headers.get(_HEADER))
-    arrays = _arrays(message, binary)
-    wanted = _wanted(message, model)
-    outputs = await service.infer(model, arrays)
-    answer = {"model_name": service.name, "model_version": str(model.version), "outputs": []}
-    if isinstance(message.get("id"), str):
-        answer["id"] = message["id"]
-    parts = []
-    for value, array in zip(model.outputs, outputs, strict=True):
-        if value.name in wanted:
-            answer["outputs"].append(_output(value.name, array, wanted[value.name], parts))
-    text = json_bytes(answer, [output["data"] for output in answer["outputs"] if "data" in output])
-    if not parts:
-        return Response(text, headers={"content-type": "application/json"})
-    headers = {"content-type": "application/octet-stream", _HEADER: str(len(text))}
-    return Response(b"".join([text, *parts]), headers=headers)
+    text, binary = _split(await read_body(request), request.headers.get(_HEADER))
+    message = model.recall(_Message, text) if len(text) <= _REPEATED else _Message(model, text)
+    outputs = await service.compute(model, message.arrays(binary))
+    return _answer(service, model, message, outputs)
 
 
-def _split(body: bytes, length: str | None) -> tuple[dict, memoryview]:
+def _split(body: bytes, length: str | None) -> tuple[bytes, memoryview]:
     """The JSON of a body, and the bytes of tensors after it."""
     if length is None:
-        return parse_json(body), memoryview(b"")
+        return body, memoryview(b"")
     if not (length.isascii() and length.isdigit() and int(length) <= len(body)):
         raise RequestError(400, f"header Inference-Header-Content-Length: {length[:40]!r} is no length within the body")
-    return parse_json(body[: int(length)]), memoryview(body)[int(length) :]
+    return body[: int(length)], memoryview(body)[int(length) :]
 
 
-def _arrays(message: dict, binary: memoryview) -> dict[str, np.ndarray]:
-    """The arrays of the inputs by name."""
-    found = {}
-    for index, tensor in enumerate(_objects(message, "inputs")):
-        field = f"inputs[{index}]"
+class _Message:
+    """The JSON of a request.
+
+    Parameters
+    ----------
+    model : Model
+    text : bytes
+
+    Attributes
+    ----------
+    id : str or None
+    wanted : dict of str to bool
+        The outputs that are asked for, and whether each is to be binary.
+    """
+
+    def __init__(self, model: Model, text: bytes):
+        message = parse_json(text)
+        self.id = message["id"] if isinstance(message.get("id"), str) else None
+        self.wanted = _wanted(message, model.output_names)
+        self._model, self._inputs, self._size = model, {}, 0
+        for index, tensor in enumerate(_objects(message, "inputs")):
+            self._add(tensor, f"inputs[{index}]")
+        self._fitting = self._all_fit()
+
+    def _add(self, tensor: dict, field: str) -> None:
+        """Take an input."""
         name = tensor.get("name")
-        if not isinstance(name, str) or name in found:
+        if not isinstance(name, str) or name in self._inputs:
             raise RequestError(400, f"{field}.name: each input has a name of its own")
-        found[name], binary = _array(tensor, field, binary)
-    if len(binary):
-        raise RequestError(400, f"the body has {len(binary)} bytes more than the inputs' binary_data_size")
-    return found
+        dtype, shape = kind_of(tensor.get("datatype"), f"{field}.datatype"), _shape(tensor.get("shape"), field)
+        size = _parameters(tensor, field).get("binary_data_size")
+        if size is None:
+            self._inputs[name] = _with_shape(from_json(tensor.get("data"), f"{field}.data"), shape, dtype, field)
+            return
+        needed = math.prod(shape) * dtype.itemsize
+        if type(size) is not int or size != needed:
+            raise RequestError(400, f"{field}.parameters.binary_data_size: shape {shape} takes {needed} bytes")
+        self._inputs[name] = _Binary(shape, dtype.newbyteorder("<"), self._size)
+        self._size += size
+
+    def _all_fit(self) -> list[_Binary] | None:
+        """The inputs in the network's order if they are binary and need no conversion; raises if they do not fit."""
+        values = self._model.inputs
+        fitting = [found for value in values if type(found := self._inputs.get(value.name)) is _Binary]
+        if self._inputs.keys() != {value.name for value in values} or len(fitting) < len(values):
+            return None
+        self._model.check([found.shape for found in fitting])
+        return (
+            fitting if all(found.dtype == value.dtype for found, value in zip(fitting, values, strict=True)) else None
+        )
+
+    def arrays(self, binary: memoryview) -> list[np.ndarray]:
+        """The network's inputs; raises unless the bytes are as many as the message says, and the inputs fit."""
+        if len(binary) != self._size:
+            raise RequestError(
+                400, f"the inputs' binary_data_size is {self._size} bytes; the body has {len(binary)} after its JSON"
+            )
+        if self._fitting is not None:
+            return [np.ndarray(shape, dtype, binary, offset) for shape, dtype, offset in self._fitting]
+        arrays = {
+            name: np.ndarray(*found[:2], binary, found.offset) if type(found) is _Binary else found
+            for name, found in self._inputs.items()
+        }
+        return self._model.arrays(arrays)
 
 
-def _array(tensor: dict, field: str, binary: memoryview) -> tuple[np.ndarray, memoryview]:
-    """The array of an input, and the bytes that are left for the next ones."""
-    dtype, shape = kind_of(tensor.get("datatype"), f"{field}.datatype"), _shape(tensor.get("shape"), field)
-    size = _parameters(tensor, field).get("binary_data_size")
-    if size is None:
-        array = from_json(tensor.get("data"), f"{field}.data")
-        if array.size != np.prod(shape, dtype=object):
-            raise RequestError(400, f"{field}.data: shape {shape} has not {array.size} numbers")
-        return array.reshape(shape).astype(dtype), binary
-    if not isinstance(size, int) or not 0 <= size <= len(binary):
-        raise RequestError(400, f"{field}.parameters.binary_data_size: must be within the body's {len(binary)} bytes")
-    return from_bytes(binary[:size], shape, dtype, field), binary[size:]
+class _Binary(NamedTuple):
+    """An input whose numbers lie behind the JSON, little-endian."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    offset: int
+
+
+def _with_shape(array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype, field: str) -> np.ndarray:
+    if array.size != math.prod(shape):
+        raise RequestError(400, f"{field}.data: shape {shape} has not {array.size} numbers")
+    return array.reshape(shape).astype(dtype)
 
 
 def _shape(shape, field: str) -> tuple[int, ...]:
@@ -148,24 +192,56 @@ def _parameters(owner: dict, field: str) -> dict:
     return found
 
 
-def _wanted(message: dict, model: Model) -> dict[str, bool]:
+def _wanted(message: dict, names: tuple[str, ...]) -> dict[str, bool]:
     """The outputs that are asked for, and whether each is to be binary."""
-    names = [value.name for value in model.outputs]
     everywhere = bool(_parameters(message, "the body").get("binary_data_output", False))
     if not message.get("outputs"):
         return dict.fromkeys(names, everywhere)
     found = {}
     for index, output in enumerate(_objects(message, "outputs")):
         if output.get("name") not in names:
-            raise RequestError(400, f"outputs[{index}].name: must be one of {names}")
+            raise RequestError(400, f"outputs[{index}].name: must be one of {list(names)}")
         found[output["name"]] = bool(_parameters(output, f"outputs[{index}]").get("binary_data", everywhere))
     return found
 
 
-def _output(name: str, array: np.ndarray, binary: bool, parts: list[bytes]) -> dict:
-    """An output's part of the answer; its bytes go into parts."""
-    found = {"name": name, "datatype": kind_name(array.dtype), "shape": list(array.shape)}
-    if not binary:
-        return found | {"data": np.ascontiguousarray(array).reshape(-1)}
-    parts.append(array.tobytes())
-    return found | {"parameters": {"binary_data_size": len(parts[-1])}}
+def _answer(service: Service, model: Model, message: _Message, outputs: list[np.ndarray]) -> Response:
+    arrays = {name: y for name, y in zip(model.output_names, outputs, strict=True) if name in message.wanted}
+    if all(message.wanted.values()):
+        described = tuple([(name, array.dtype, array.shape) for name, array in arrays.items()])
+        text = model.recall(_text_before, service.name, message.id, described)
+        return _binary_response(text, list(arrays.values()))
+    answer = _head(model, service.name, message.id)
+    binary = []
+    for name, array in arrays.items():
+        answer["outputs"].append(_output(name, array.dtype, array.shape))
+        if message.wanted[name]:
+            answer["outputs"][-1]["parameters"] = {"binary_data_size": array.nbytes}
+            binary.append(array)
+        else:
+            answer["outputs"][-1]["data"] = np.ascontiguousarray(array).reshape(-1)
+    text = json_bytes(answer, [output["data"] for output in answer["outputs"] if "data" in output])
+    return _binary_response(text, binary) if binary else Response(text, headers={"content-type": "application/json"})
+
+
+def _text_before(model: Model, name: str, identity: str | None, outputs: tuple) -> bytes:
+    """The JSON of an answer whose outputs are all binary."""
+    answer = _head(model, name, identity)
+    for output, dtype, shape in outputs:
+        size = math.prod(shape) * dtype.itemsize
+        answer["outputs"].append(_output(output, dtype, shape) | {"parameters": {"binary_data_size": size}})
+    return json_bytes(answer)
+
+
+def _head(model: Model, name: str, identity: str | None) -> dict:
+    answer = {"model_name": name, "model_version": str(model.version)}
+    return answer | ({} if identity is None else {"id": identity}) | {"outputs": []}
+
+
+def _output(name: str, dtype: np.dtype, shape: tuple[int, ...]) -> dict:
+    return {"name": name, "datatype": kind_name(dtype), "shape": list(shape)}
+
+
+def _binary_response(text: bytes, arrays: list[np.ndarray]) -> Response:
+    headers = {"content-type": "application/octet-stream", _HEADER: str(len(text))}
+    return Response(b"".join([text, *[array.tobytes() for array in arrays]]), headers=headers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from ..network.inputs import arrays_of
@@ -9,6 +11,7 @@ from ..network.plans import check_shape
 
 __all__ = ["Model"]
 
+_RECALLED = 64
 _SIZE = 64  # stands for a free size of an image
 
 
@@ -26,22 +29,30 @@ class Model:
     ----------
     batched : bool
         Whether rows of the inputs are independent, so that those of several requests may be computed together.
+    recall : callable
+        ``recall(function, *arguments)`` is ``function(model, *arguments)``, or what that was one of the last times.
     """
 
     def __init__(self, net, version: int, max_batch: int):
         self.net, self.version = net, version
         self.inputs, self.outputs = net.inputs, net.outputs
+        self.output_names = tuple(value.name for value in self.outputs)
         self._max_batch = max_batch
+        self.recall = functools.lru_cache(_RECALLED)(functools.partial(_made, self))
         self.batched = self._rows_are_independent()
 
     def arrays(self, x) -> list[np.ndarray]:
         """The inputs as the network takes them; raises ValueError or TypeError."""
         arrays = arrays_of(self.inputs, [x])
-        for array, value in zip(arrays, self.inputs, strict=True):
-            check_shape(array.shape, value)
-        if self.batched and len({len(array) for array in arrays}) > 1:
-            raise ValueError(f"all inputs must have one number of rows; received {[len(array) for array in arrays]}")
+        self.check([array.shape for array in arrays])
         return arrays
+
+    def check(self, shapes: list[tuple[int, ...]]) -> None:
+        """Raise a ValueError unless the inputs may have these shapes."""
+        for shape, value in zip(shapes, self.inputs, strict=True):
+            check_shape(shape, value)
+        if self.batched and len({shape[0] for shape in shapes}) > 1:
+            raise ValueError(f"all inputs must have one number of rows; received {[shape[0] for shape in shapes]}")
 
     def __call__(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         """The outputs, in order."""
@@ -70,6 +81,10 @@ class Model:
             len(y) == 2 and _close(y, np.concatenate([rows[index] for rows in alone]))
             for index, y in enumerate(together)
         )
+
+
+def _made(model: Model, function, *arguments):
+    return function(model, *arguments)
 
 
 def _listed(outputs) -> list[np.ndarray]:

@@ -69,7 +69,11 @@ class Service:
 
     async def infer(self, model: Model, x) -> list:
         """The list of outputs of that model, one that has been served since the request began."""
-        return await self._batcher(model, model.arrays(x))
+        return await self.compute(model, model.arrays(x))
+
+    async def compute(self, model: Model, arrays: list) -> list:
+        """As `infer`, of arrays as `Model.arrays` gives them."""
+        return await self._batcher(model, arrays)
 
     async def run(self, function: Callable, *args):
         """What the function returns, outside of the event loop.

@@ -1,14 +1,12 @@
-"""Arrays of a request: from JSON, from raw bytes, and back."""
+"""Arrays of a request's JSON, and dtypes by the names that clients have for them."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
 from .errors import RequestError
 
-__all__ = ["from_bytes", "from_json", "kind_name", "kind_of"]
+__all__ = ["from_json", "kind_name", "kind_of"]
 
 _KINDS = {
     "BOOL": "bool",
@@ -48,11 +46,3 @@ def from_json(value, field: str) -> np.ndarray:
     if array.dtype.kind not in "biuf" and array.size:
         raise RequestError(400, f"{field}: must be numbers, or nested lists of them")
     return array
-
-
-def from_bytes(data: memoryview, shape, dtype: np.dtype, field: str) -> np.ndarray:
-    """The array of little-endian numbers."""
-    needed = math.prod(shape) * dtype.itemsize
-    if len(data) != needed:
-        raise RequestError(400, f"{field}: shape {shape} takes {needed} bytes; received {len(data)}")
-    return np.frombuffer(data, dtype.newbyteorder("<")).reshape(shape)

@@ -133,10 +133,15 @@ cdef class Conv2D:
 
 
 cdef class PreparedConv2D:
-    """A packed kernel and bias; with `keep` they are read where they are, and nobody writes to them."""
+    """A packed kernel and bias; with `keep` they are read where they are, and nobody writes to them.
+
+    The kernel that is kept may be released when all calls have packed what they run on. For a form that is asked for
+    later it is lent again.
+    """
     cdef fc_conv2d_prepared *prepared
     cdef Py_ssize_t kernel_bytes, bias_bytes
-    cdef tuple kept
+    cdef _Pointer kernel, bias, lent
+    cdef bint reads
 
     def __init__(self, Conv2D geometry, kernel, bias, bint keep=False):
         cdef _Pointer k_ = _Pointer(kernel, geometry.weights()), b_ = _Pointer(bias, geometry.biases())
@@ -152,7 +157,8 @@ cdef class PreparedConv2D:
             else:
                 status = fc_conv2d_prepare(&geometry.params, k_.data, b_.data, &self.prepared)
         _leave(status)
-        self.kept = (k_, b_) if keep else ()
+        if keep:
+            self.kernel, self.bias = k_, b_
 
     def __dealloc__(self):
         fc_conv2d_free(self.prepared)
@@ -162,11 +168,42 @@ cdef class PreparedConv2D:
         """Bytes of copies, and of the packed forms that runs have asked for."""
         return fc_conv2d_prepared_bytes(self.prepared)
 
+    def lend(self, kernel):
+        """A kernel of the same numbers, for what is packed before it is released."""
+        if self.kernel is None:
+            self.lent = _Pointer(kernel, self.kernel_bytes)
+
+    def release(self):
+        """Let go of the kernel unless runs read it; whether it is let go of."""
+        if not self.reads:
+            if self.kernel is not None:
+                fc_conv2d_forget_kernel(self.prepared)
+            self.kernel = None
+        self.lent = None
+        return self.kernel is None
+
+    cdef int pack(self, const fc_conv2d_params *params, const fc_pool2d_params *pool) except -1:
+        cdef fc_caller caller
+        cdef fc_status status
+        cdef const void *lent = NULL if self.lent is None else self.lent.data
+        cdef int reads = 0
+        _enter(&caller, True)
+        with nogil:
+            status = fc_conv2d_prepared_pack(self.prepared, params, pool, lent, &reads)
+        _leave(status)
+        if reads:
+            self.reads = True
+            if self.kernel is None:
+                self.kernel = self.lent
+        return 0
+
     def weights(self):
         """Kernel and bias as they were given, in bytes; None for no bias."""
         cdef const char *kernel = NULL
         cdef const char *bias = NULL
         _raise(fc_conv2d_prepared_weights(self.prepared, <const void **>&kernel, <const void **>&bias))
+        if kernel is NULL:
+            raise NotPacked("fastconv: the kernel has been released")
         return kernel[:self.kernel_bytes], None if bias is NULL else bias[:self.bias_bytes]
 
     def algorithm(self, Conv2D geometry):

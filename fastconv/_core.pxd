@@ -15,8 +15,9 @@ cdef extern from "fastconv.h" nogil:
     void *fc_result_alloc(size_t bytes)
     void fc_result_free(void *result)
     void fc_release_memory()
+    void fc_trim_memory()
 
-    fc_status FC_OK, FC_OUT_OF_MEMORY, FC_BAD_ARGUMENT
+    fc_status FC_OK, FC_OUT_OF_MEMORY, FC_BAD_ARGUMENT, FC_NOT_PACKED
     fc_dtype FC_BOOL, FC_I8, FC_U8, FC_I16, FC_U16, FC_I32, FC_U32, FC_I64, FC_U64, FC_F16, FC_BF16, FC_F32, FC_F64
     fc_dtype FC_LONGDOUBLE, FC_C64, FC_C128, FC_CLONGDOUBLE
     fc_pool_mode FC_MAX_POOL, FC_AVG_POOL
@@ -153,6 +154,8 @@ cdef extern from "fastconv.h" nogil:
     fc_status fc_conv2d_prepare_kept(const fc_conv2d_params *, const void *, const void *, fc_conv2d_prepared **)
     size_t fc_conv2d_prepared_bytes(const fc_conv2d_prepared *)
     fc_status fc_conv2d_prepared_weights(const fc_conv2d_prepared *, const void **, const void **)
+    fc_status fc_conv2d_prepared_pack(fc_conv2d_prepared *, const fc_conv2d_params *, const fc_pool2d_params *, const void *, int *)
+    void fc_conv2d_forget_kernel(fc_conv2d_prepared *)
     void fc_conv2d_free(fc_conv2d_prepared *)
     fc_status fc_plan_conv2d(const fc_conv2d_params *, fc_conv2d_plan *)
 
@@ -226,6 +229,11 @@ cdef extern from "fastconv_network.h" nogil:
         const size_t *bytes
         double work
 
+    ctypedef struct fc_resample_params:
+        fc_dtype dtype
+        size_t outer, axis, inner, length, taps
+
+    fc_status fc_resample(const fc_resample_params *, const size_t *, const void *, const void *, void *)
     fc_status fc_run_program(const fc_program *, void **)
     fc_status fc_run_chunks(const fc_program *, size_t, const fc_program *, void **)
     size_t fc_images_at_once(size_t, size_t, size_t)

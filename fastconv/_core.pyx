@@ -79,11 +79,21 @@ def release_memory():
     fc_release_memory()
 
 
+def trim_memory():
+    fc_trim_memory()
+
+
+class NotPacked(Exception):
+    """A run asks for a form of a kernel that is not packed, and the kernel is gone."""
+
+
 cdef int _raise(fc_status status) except -1:
     if status == FC_OK:
         return 0
     if status == FC_OUT_OF_MEMORY:
         raise MemoryError("fastconv: out of memory")
+    if status == FC_NOT_PACKED:
+        raise NotPacked("fastconv: " + fc_status_text(status).decode())
     raise ValueError("fastconv: " + fc_status_text(status).decode())
 
 

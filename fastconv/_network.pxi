@@ -28,6 +28,13 @@ cdef class Call:
             status = fc_run_program(&program, NULL)
         _leave(status)
 
+    def pack(self):
+        """Pack the kernel of a convolution as a call takes it. NotPacked: the kernel has been released."""
+        if self.step.kind == FC_STEP_CONV2D:
+            (<PreparedConv2D>self.owner).pack(&self.step.conv2d, NULL)
+        elif self.step.kind == FC_STEP_CONV2D_POOLED:
+            (<PreparedConv2D>self.owner).pack(&self.step.conv2d, &self.step.pool2d)
+
     def has_parts(self, size_t parts):
         """Whether it does the same for each of so many equal parts of its first input and of its output, and no other
         input is cut; the added tensor of a convolution is."""
@@ -215,3 +222,18 @@ cdef class _Pointers:
 
     def __dealloc__(self):
         PyMem_Free(self.data)
+
+
+def resample(int dtype, size_t outer, size_t axis, size_t inner, places, weights, x, y):
+    """y (outer, length, inner): along the axis of x the sums of its rows at places, times weights, both (length, taps)."""
+    cdef fc_resample_params p = fc_resample_params(dtype, outer, axis, inner, len(places), places.shape[1])
+    cdef _Pointer places_ = _Pointer(places, p.length * p.taps * sizeof(size_t))
+    cdef _Pointer weights_ = _Pointer(weights, _bytes(dtype, p.length, p.taps))
+    cdef _Pointer x_ = _Pointer(x, _bytes(dtype, outer, axis, inner))
+    cdef _Pointer y_ = _Pointer(y, _bytes(dtype, outer, p.length, inner), True)
+    cdef fc_caller caller
+    cdef fc_status status
+    _enter(&caller, True)
+    with nogil:
+        status = fc_resample(&p, <const size_t *>places_.data, weights_.data, x_.data, y_.data)
+    _leave(status)

@@ -27,4 +27,7 @@ void fc_os_avoid_this_cpu(const pthread_t *threads, size_t count, int *avoided);
 void fc_os_use_large_pages(void *block, size_t bytes);
 void fc_os_offer_pages(void *block, size_t bytes);
 
+/* Gives the system back what malloc holds free, where that can be asked for. */
+void fc_os_trim_heap(void);
+
 #endif

@@ -110,6 +110,8 @@ void fc_result_free(void *result) {
         free(out[--outs]);
 }
 
+void fc_trim_memory(void) { fc_os_trim_heap(); }
+
 void fc_release_memory(void) {
     header *out[KEPT];
     lock_pool();

@@ -21,6 +21,8 @@ const char *fc_status_text(fc_status status) {
         return "unknown instruction set";
     case FC_MISSING_ISA:
         return "instruction set not available on this CPU or not compiled in";
+    case FC_NOT_PACKED:
+        return "the kernel is not packed for this layer";
     }
     return "unknown status";
 }

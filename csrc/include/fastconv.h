@@ -44,6 +44,7 @@ const char *fc_openmp_version(void);
 void *fc_result_alloc(size_t bytes);
 void fc_result_free(void *result);
 void fc_release_memory(void); /* gives back what is kept */
+void fc_trim_memory(void);    /* gives the system what malloc holds free, after much of it was freed */
 fc_status fc_set_precision(fc_precision precision);
 fc_precision fc_get_precision(void);
 
@@ -183,6 +184,14 @@ fc_status fc_conv2d_prepare(const fc_conv2d_params *p, const void *kernel, const
 /* The same without copies: kernel and bias stay where and as they are until it is freed. */
 fc_status fc_conv2d_prepare_kept(
     const fc_conv2d_params *p, const void *kernel, const void *bias, fc_conv2d_prepared **out);
+/* Packs a prepared kernel as a run of p takes it, or one that pools where `pool` is not NULL. `kernel` has the numbers
+ * of preparation; NULL where they are gone, and a form that is not there is FC_NOT_PACKED. *reads: whether the run
+ * reads the numbers themselves; they stay where they are then. */
+fc_status fc_conv2d_prepared_pack(fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const fc_pool2d_params *pool,
+    const void *kernel, int *reads);
+/* The kernel of preparation may go: runs that would read or pack it are FC_NOT_PACKED until it is given again. Not
+ * while others run it for the first time. */
+void fc_conv2d_forget_kernel(fc_conv2d_prepared *prepared);
 /* Bytes of what it owns: copies, and the kernel in the packed forms that runs have asked for. */
 size_t fc_conv2d_prepared_bytes(const fc_conv2d_prepared *prepared);
 /* p: as prepared, with this call's n, h, w and padding; the precision is that of preparation. */

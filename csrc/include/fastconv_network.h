@@ -63,4 +63,15 @@ fc_status fc_run_chunks(const fc_program *chunk, size_t chunks, const fc_program
  * would not serve. */
 size_t fc_images_at_once(size_t images, size_t image_bytes, size_t weight_bytes);
 
+/*
+ * y[o][j][i] = the sum over t < taps of weights[j * taps + t] * x[o][places[j * taps + t]][i], with x (outer, axis,
+ * inner) and y (outer, length, inner), both float or double as the weights are: an axis of an image resized.
+ */
+typedef struct fc_resample_params {
+    fc_dtype dtype;
+    size_t outer, axis, inner, length;
+    size_t taps;
+} fc_resample_params;
+fc_status fc_resample(const fc_resample_params *p, const size_t *places, const void *weights, const void *x, void *y);
+
 #endif

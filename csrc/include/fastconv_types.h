@@ -15,7 +15,8 @@ typedef enum fc_status {
     FC_BAD_ARGUMENT, /* an enumerator or a pointer is out of its range */
     FC_NEEDS_INPUT,  /* the gradient of this activation cannot be had from its output alone */
     FC_UNKNOWN_ISA,  /* the word names no instruction set fastconv knows */
-    FC_MISSING_ISA   /* known, but not compiled in or not present on this CPU */
+    FC_MISSING_ISA,  /* known, but not compiled in or not present on this CPU */
+    FC_NOT_PACKED    /* a run asks for a form of a kernel that is neither packed nor there to be packed */
 } fc_status;
 
 typedef enum fc_dtype {

@@ -4,6 +4,9 @@
 #include "core/os.h"
 
 #include <limits.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,6 +161,12 @@ void fc_os_offer_pages(void *block, size_t bytes) {
     const uintptr_t end = ((uintptr_t)block + bytes) / page * page;
     if (begin < end)
         madvise((void *)begin, end - begin, MADV_FREE);
+#endif
+}
+
+void fc_os_trim_heap(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
 #endif
 }
 #endif

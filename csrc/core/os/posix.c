@@ -44,4 +44,6 @@ void fc_os_offer_pages(void *block, size_t bytes) {
     (void)block;
     (void)bytes;
 }
+
+void fc_os_trim_heap(void) {}
 #endif

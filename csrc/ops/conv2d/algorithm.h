@@ -13,6 +13,7 @@ typedef struct fc_algorithm {
     int integers;     /* 1: of int8 and uint8, and no other dtype; 0: of floats */
     int reads_across; /* 1: reads a kernel by the view's pitches, also where output channels lie apart and those of a
                          step of k together */
+    int keeps_kernel; /* 1: the packed kernel points at the one it was packed from */
     fc_plan_fn *plan; /* of a layer of such a dtype */
     /* What choosing does not ask for, once the plan is chosen; NULL where there is no more. */
     void (*complete)(fc_layer_plan *plan);

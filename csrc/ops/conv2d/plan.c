@@ -141,6 +141,11 @@ fc_status fc_plan_layer(const fc_layer *layer, fc_purpose purpose, double runs, 
     return fc_plan_layer_by(&algorithms, layer, runs, plan);
 }
 
+int fc_plan_reads_kernel(const fc_layer_plan *plan) {
+    const fc_algorithm *algorithm = fc_algorithm_of(plan->id);
+    return plan->packs_on_demand || !algorithm->pack || algorithm->keeps_kernel;
+}
+
 fc_status fc_plan_pack(const fc_layer_plan *plan, const void *kernel, const void *bias, void **packed) {
     const fc_algorithm *algorithm = fc_algorithm_of(plan->id);
     *packed = fc_scratch_alloc(plan->packed_bytes);

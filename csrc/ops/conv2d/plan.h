@@ -59,6 +59,8 @@ static inline size_t fc_plan_scratch(const fc_layer_plan *plan, size_t workers) 
     return plan->shared_bytes + workers * plan->worker_bytes;
 }
 
+/* Whether runs read the kernel that was packed, too. */
+int fc_plan_reads_kernel(const fc_layer_plan *plan);
 /* Allocates *packed; release with fc_scratch_free. */
 fc_status fc_plan_pack(const fc_layer_plan *plan, const void *kernel, const void *bias, void **packed);
 fc_status fc_plan_run(const fc_layer_plan *plan, const fc_layer_weights *weights, const void *x, void *y);

@@ -23,7 +23,8 @@ typedef struct packed_kernel {
 struct fc_conv2d_prepared {
     fc_conv2d_params params;
     const fc_kernels *kernels;
-    const void *kernel, *bias;
+    _Atomic(const void *) kernel; /* NULL while it may not be read */
+    const void *bias;
     void *copies[2];
     size_t copied_bytes;
     _Atomic(packed_kernel *) packed[FC_CONV_ALGORITHM_COUNT];
@@ -47,7 +48,8 @@ fc_status fc_conv2d_prepare_kept(
     *out = calloc(1, sizeof **out);
     if (!*out)
         return FC_OUT_OF_MEMORY;
-    **out = (fc_conv2d_prepared){.params = *p, .kernels = layer.kernels, .kernel = kernel, .bias = bias};
+    **out = (fc_conv2d_prepared){.params = *p, .kernels = layer.kernels, .bias = bias};
+    atomic_init(&(*out)->kernel, kernel);
     return FC_OK;
 }
 
@@ -60,7 +62,7 @@ fc_status fc_conv2d_prepare(const fc_conv2d_params *p, const void *kernel, const
     if (!status && bias)
         status = copy_of(bias, (ptrdiff_t[]){p->c_out, (ptrdiff_t)fc_dtype_size(fc_output_dtype(p->dtype))}, 2,
             &made->copies[1], &made->copied_bytes);
-    made->kernel = made->copies[0];
+    atomic_init(&made->kernel, made->copies[0]);
     made->bias = made->copies[1];
     if (status)
         fc_conv2d_free(made);
@@ -80,7 +82,7 @@ size_t fc_conv2d_prepared_bytes(const fc_conv2d_prepared *prepared) {
 fc_status fc_conv2d_prepared_weights(const fc_conv2d_prepared *prepared, const void **kernel, const void **bias) {
     if (!prepared)
         return FC_BAD_ARGUMENT;
-    *kernel = prepared->kernel;
+    *kernel = atomic_load(&prepared->kernel);
     *bias = prepared->bias;
     return FC_OK;
 }
@@ -129,16 +131,19 @@ static const packed_kernel *keep(_Atomic(packed_kernel *) *kept, packed_kernel *
     return found;
 }
 
-static fc_status packed_for(const fc_conv2d_prepared *prepared, const fc_layer_plan *plan, const void **packed) {
+static fc_status packed_for(
+    const fc_conv2d_prepared *prepared, const fc_layer_plan *plan, const void *kernel, const void **packed) {
     _Atomic(packed_kernel *) *kept = &((fc_conv2d_prepared *)prepared)->packed[plan->id];
     const packed_kernel *found = find_form(atomic_load(kept), &plan->form);
+    if (!kernel && (!found || fc_plan_reads_kernel(plan)))
+        return FC_NOT_PACKED;
     if (!found) {
         packed_kernel *made = calloc(1, sizeof *made);
         if (!made)
             return FC_OUT_OF_MEMORY;
         made->form = plan->form;
         made->bytes = plan->packed_bytes;
-        const fc_status status = fc_plan_pack(plan, prepared->kernel, prepared->bias, &made->data);
+        const fc_status status = fc_plan_pack(plan, kernel, prepared->bias, &made->data);
         if (status) {
             free_packed(made);
             return status;
@@ -180,15 +185,16 @@ fc_status fc_conv2d_run_added(
     const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, const void *added, void *y) {
     fc_layer layer;
     fc_layer_plan plan;
-    const void *packed;
+    const void *packed, *kernel;
     if (added && p->dtype != FC_F32 && p->dtype != FC_F64)
         return FC_BAD_DTYPE;
     FC_TRY(make_prepared(prepared, p, &layer));
     FC_TRY(fc_plan_layer(&layer, FC_RUN_PREPARED, 1, &plan));
     if (fc_layer_is_empty(&layer))
         return FC_OK;
-    FC_TRY(packed_for(prepared, &plan, &packed));
-    return run_adding(&plan, &(fc_layer_weights){prepared->kernel, prepared->bias, packed}, x, added, y);
+    kernel = atomic_load(&prepared->kernel);
+    FC_TRY(packed_for(prepared, &plan, kernel, &packed));
+    return run_adding(&plan, &(fc_layer_weights){kernel, prepared->bias, packed}, x, added, y);
 }
 
 fc_status fc_conv2d_prepared_choose(
@@ -228,6 +234,11 @@ fc_status fc_conv2d_prepared_pools(
 }
 
 /* The kernel is packed as the direct algorithm packs it. */
+static fc_status plan_pooled(fc_layer *layer, fc_layer_plan *direct) {
+    layer->params.algorithm = FC_CONV_DIRECT;
+    return fc_plan_layer(layer, FC_RUN_PREPARED, 1, direct);
+}
+
 fc_status fc_conv2d_run_pooled(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p,
     const fc_pool2d_params *pool, const void *x, void *y) {
     fc_layer layer;
@@ -240,8 +251,30 @@ fc_status fc_conv2d_run_pooled(const fc_conv2d_prepared *prepared, const fc_conv
         return FC_BAD_ARGUMENT;
     if (fc_layer_is_empty(&layer) || !out_h || !out_w)
         return FC_OK;
-    layer.params.algorithm = FC_CONV_DIRECT;
-    FC_TRY(fc_plan_layer(&layer, FC_RUN_PREPARED, 1, &direct));
-    FC_TRY(packed_for(prepared, &direct, &packed));
+    FC_TRY(plan_pooled(&layer, &direct));
+    FC_TRY(packed_for(prepared, &direct, atomic_load(&prepared->kernel), &packed));
     return fc_fused_pool_run(&layer, pool, packed, prepared->bias != NULL, x, y);
 }
+
+fc_status fc_conv2d_prepared_pack(fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const fc_pool2d_params *pool,
+    const void *kernel, int *reads) {
+    fc_layer layer;
+    fc_layer_plan plan;
+    const void *packed;
+    *reads = 0;
+    if (pool)
+        FC_TRY(make_pooled(prepared, p, pool, &layer));
+    else
+        FC_TRY(make_prepared(prepared, p, &layer));
+    if (fc_layer_is_empty(&layer))
+        return FC_OK;
+    FC_TRY(pool ? plan_pooled(&layer, &plan) : fc_plan_layer(&layer, FC_RUN_PREPARED, 1, &plan));
+    const void *there = atomic_load(&prepared->kernel);
+    FC_TRY(packed_for(prepared, &plan, there ? there : kernel, &packed));
+    *reads = fc_plan_reads_kernel(&plan);
+    if (*reads && !there)
+        atomic_store(&prepared->kernel, kernel);
+    return FC_OK;
+}
+
+void fc_conv2d_forget_kernel(fc_conv2d_prepared *prepared) { atomic_store(&prepared->kernel, NULL); }

@@ -426,6 +426,7 @@ static fc_status plan_bfloat16(const fc_layer *layer, fc_purpose purpose, fc_lay
 const fc_algorithm fc_algorithm_bf16x3 = {
     .name = "split",
     .requires = "float32 or float16",
+    .keeps_kernel = 1,
     .plan = plan_split,
     .complete = complete,
     .pack = pack,
@@ -434,6 +435,7 @@ const fc_algorithm fc_algorithm_bf16x3 = {
 const fc_algorithm fc_algorithm_bfloat16 = {
     .name = "bfloat16",
     .requires = "bfloat16, or float32 at precision 'medium'",
+    .keeps_kernel = 1,
     .plan = plan_bfloat16,
     .complete = complete,
     .pack = pack,

@@ -64,7 +64,7 @@ def floor(net, shape: tuple[int, ...]) -> tuple[float, int]:
     n, h, w, c = shape
     given = net.inputs[0].shape
     fits = all(size in (None, wanted) for size, wanted in zip(given, shape, strict=True))
-    plan, *_ = net._plans.find([shape if fits else (n, c, h, w)], net._outputs)
+    plan = net._plans.apart([shape if fits else (n, c, h, w)], net._outputs)
     flops = sum(planned.step.flops / _spared(planned.step.algorithm) for planned in plan.steps)
     return flops, sum(tensor.nbytes for tensor in plan.tensors.values() if tensor.value is not None)
 

@@ -36,7 +36,7 @@ def small_net(rng, last=("Softmax", {"axis": -1})):
 
 
 def chunks_of(net, images):
-    return net._plans.find([(images, 12, 12, 2)], ("y",))[2]
+    return net._plans.find([(images, 12, 12, 2)], ("y",)).chunks
 
 
 @pytest.mark.parametrize("images", [17, 32, 37, 100])

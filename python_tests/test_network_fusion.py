@@ -22,7 +22,7 @@ def net_of(kernel, bias, pads, activation, strides, outputs=("y",), pool=None):
 
 
 def algorithms(net, shape):
-    plan = net._plans.find([shape], tuple(value.name for value in net._graph.outputs))[0]
+    plan = net._plans.find([shape], tuple(value.name for value in net._graph.outputs)).plan
     return [planned.step.algorithm for planned in plan.steps]
 
 

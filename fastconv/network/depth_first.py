@@ -27,6 +27,7 @@ class DepthFirst:
 
     def __init__(self, whole: Plan, chunk: Plan, chunks: int, rest: Plan | None):
         self.chunk, self.chunks = chunk, chunks
+        self.plans = [chunk] if rest is None else [chunk, rest]
         self._program, self._rest = chunk.parts[0], None if rest is None else rest.parts[0]
         names = list(whole.slots)[len(whole.inputs) :]
         self._fresh = [(whole.tensors[name].shape, whole.tensors[name].dtype) for name in names]

@@ -22,7 +22,7 @@ def fuse_pools(steps: list, outputs: list[str]) -> list:
         call = pool and _core.conv2d_pooled_call(planned.step.run, pool.step.run)
         if call:
             gone.add(id(pool))
-            step = replace(planned.step, outputs=pool.step.outputs, run=call, algorithm="pooled")
+            step = replace(planned.step, outputs=pool.step.outputs, run=call, calls=(call,), algorithm="pooled")
             planned = replace(planned, step=step, gives=pool.gives)
         fused.append(planned)
     return [planned for planned in fused if id(planned) not in gone]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-__all__ = ["Graph", "Node", "Value"]
+__all__ = ["Graph", "Node", "Released", "Value"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,21 @@ class Value:
     name: str
     shape: tuple[int | None, ...] | None = None
     dtype: np.dtype | None = None
+
+
+class Released(np.ndarray):
+    """The shape and dtype of a kernel whose numbers are held in packed forms alone.
+
+    Examples
+    --------
+    >>> kernel = Released.like(np.ones((3, 3, 8, 16), np.float32))
+    >>> kernel.shape, kernel.dtype.name, kernel.strides
+    ((3, 3, 8, 16), 'float32', (0, 0, 0, 0))
+    """
+
+    @classmethod
+    def like(cls, kernel: np.ndarray) -> Released:
+        return np.broadcast_to(np.zeros((), kernel.dtype), kernel.shape).view(cls)
 
 
 @dataclass
@@ -71,7 +86,8 @@ class Graph:
         In the file's order.
     nodes : list of Node
     constants : dict of str to numpy.ndarray
-        Values that are known: weights, and small arrays such as the shape that a Reshape takes.
+        Values that are known: weights, and small arrays such as the shape that a Reshape takes. `Released` stands for a
+        kernel that is packed, in the graph of plans.
     layers : dict of str to str
         The value that a layer of the file gives, by the layer's name; what ``net(x, layers=[...])`` knows.
 

@@ -200,6 +200,13 @@ class Plan:
             parts += [program(self, together)] if joined else together
         return parts
 
+    def forget_constants(self) -> None:
+        """Let go of the values that no step reads, such as kernels."""
+        read = {*self.outputs, *(name for planned in self.steps for name in planned.takes)}
+        for name, tensor in self.tensors.items():
+            if tensor.value is not None and name not in read:
+                self.tensors[name] = Tensor(tensor.shape, tensor.dtype)
+
     def workspace(self, joined: bool = True) -> Workspace:
         """Buffers of their own for one call at a time; a workspace is called with arrays of the planned shapes.
 

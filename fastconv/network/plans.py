@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from .. import _core
 from .depth_first import DepthFirst, depth_first
 from .graph import Graph, Value
+from .kernels import pack_kernels
 from .limits import Limits
 from .memory import distinct_bytes
 from .passes import optimize
@@ -22,6 +24,24 @@ _WIDEST, _WIDE_BYTES = 32, 1 << 28  # batches run in one call, and what a plan o
 _TRIED = ((2, 64), (3, 96), (5, 160), (2, 224), (3, 352), (1, 64), (1, 96), (1, 224), (1, 352))
 _AGREEING = 3  # of them that are compared
 _WORKSPACES = 4  # kept of a plan, for calls at the same time
+
+
+@dataclass
+class Kept:
+    """A plan, its workspaces that nobody is in, and its chunks if it runs in some.
+
+    `is_packed`: the kernels that it runs on are packed.
+    """
+
+    plan: Plan
+    chunks: DepthFirst | None
+    idle: list[Workspace] = field(default_factory=list)
+    is_packed: bool = False
+
+    @property
+    def plans(self) -> list[Plan]:
+        """Those that run."""
+        return [self.plan] if self.chunks is None else self.chunks.plans
 
 
 class Plans:
@@ -45,30 +65,41 @@ class Plans:
         self._graph, self._limits = graph, limits
         self._lock = threading.Lock()
         self._optimized: dict[tuple[str, ...], Graph] = {}
-        self._plans: dict[tuple, tuple[Plan, list[Workspace], DepthFirst | None]] = {}
+        self._plans: dict[tuple, Kept] = {}
+        self._releases = True  # what kernels were packed from
 
     def __len__(self):
         return len(self._plans)
 
     def run(self, arrays: list[np.ndarray], outputs: tuple[str, ...]) -> list[np.ndarray]:
         """What these outputs are for inputs that are C-contiguous and of the graph's dtypes."""
-        plan, idle, chunks = self.find([array.shape for array in arrays], outputs)
-        if chunks is not None:
-            return chunks(arrays)
         try:
-            workspace = idle.pop()
+            return self._run(arrays, outputs)
+        except _core.NotPacked:  # settings have changed by which the core chooses
+            with self._lock:
+                self._releases = False
+                self._optimized.clear()
+                self._plans.clear()
+        return self._run(arrays, outputs)
+
+    def _run(self, arrays: list[np.ndarray], outputs: tuple[str, ...]) -> list[np.ndarray]:
+        kept = self.find([array.shape for array in arrays], outputs)
+        if not kept.is_packed:
+            kept = self._packed([array.shape for array in arrays], outputs)
+        if kept.chunks is not None:
+            return kept.chunks(arrays)
+        try:
+            workspace = kept.idle.pop()
         except IndexError:
-            workspace = plan.workspace()
+            workspace = kept.plan.workspace()
         try:
             return workspace(arrays)
         finally:
-            if len(idle) < _WORKSPACES:
-                idle.append(workspace)
+            if len(kept.idle) < _WORKSPACES:
+                kept.idle.append(workspace)
 
-    def find(
-        self, shapes: list[tuple[int, ...]], outputs: tuple[str, ...]
-    ) -> tuple[Plan, list[Workspace], DepthFirst | None]:
-        """The plan for inputs of these shapes, its workspaces that nobody is in, and its chunks if it runs in some."""
+    def find(self, shapes: list[tuple[int, ...]], outputs: tuple[str, ...]) -> Kept:
+        """What runs for inputs of these shapes."""
         key = tuple(shapes), outputs, _core.get_precision()
         found = self._plans.get(key)
         if found is not None:
@@ -76,28 +107,72 @@ class Plans:
         for shape, value in zip(shapes, self._graph.inputs, strict=True):
             check_shape(shape, value)
         with self._lock, np.errstate(all="ignore"):  # a weight that is not finite is no fault of the caller
-            if outputs not in self._optimized:
-                self._optimized[outputs] = optimize(self._graph.with_outputs(list(outputs)))
-            if key not in self._plans:
-                while len(self._plans) >= _PLANS:
-                    del self._plans[next(iter(self._plans))]
-                graph = self._optimized[outputs]
-                plan = Plan(graph, shapes, self._limits)
+            return self._found(key)
 
-                def plan_for(images):
-                    return Plan(graph, [(images, *shape[1:]) for shape in shapes], self._limits)
+    def _found(self, key: tuple) -> Kept:
+        shapes, outputs, _ = key
+        if outputs not in self._optimized:
+            self._optimized[outputs] = optimize(self._graph.with_outputs(list(outputs)))
+        if key not in self._plans:
+            while len(self._plans) >= _PLANS:
+                del self._plans[next(iter(self._plans))]
+            try:
+                self._plans[key] = self._planned(shapes, outputs)
+            except _core.NotPacked:
+                self._restore(outputs)
+                self._plans[key] = self._planned(shapes, outputs)
+        return self._plans[key]
 
-                self._plans[key] = plan, [], depth_first(plan, plan_for)
-            return self._plans[key]
+    def _planned(self, shapes: tuple, outputs: tuple[str, ...]) -> Kept:
+        graph = self._optimized[outputs]
+        plan = Plan(graph, shapes, self._limits)
+
+        def plan_for(images):
+            return Plan(graph, [(images, *shape[1:]) for shape in shapes], self._limits)
+
+        return Kept(plan, depth_first(plan, plan_for))
+
+    def _restore(self, outputs: tuple[str, ...]) -> None:
+        """Make the kernels of a graph again that have been released."""
+        graph = optimize(self._graph.with_outputs(list(outputs)))
+        for node, before in zip(graph.nodes, self._optimized[outputs].nodes, strict=True):
+            node.prepared = before.prepared
+        self._optimized[outputs] = graph
+
+    def _packed(self, shapes: list[tuple[int, ...]], outputs: tuple[str, ...]) -> Kept:
+        """The same as `find`, with packed kernels."""
+        key = tuple(shapes), outputs, _core.get_precision()
+        with self._lock, np.errstate(all="ignore"):
+            kept = self._found(key)
+            try:
+                self._pack(kept, outputs)
+            except _core.NotPacked:
+                self._restore(outputs)
+                del self._plans[key]
+                kept = self._found(key)
+                self._pack(kept, outputs)
+            return kept
+
+    def _pack(self, kept: Kept, outputs: tuple[str, ...]) -> None:
+        if self._releases and not kept.is_packed:
+            pack_kernels(self._optimized[outputs], kept.plans)
+        kept.is_packed = True
+
+    def apart(self, shapes: list[tuple[int, ...]], outputs: tuple[str, ...]) -> Plan:
+        """A plan that shares nothing with those that run, whose steps may be called one by one."""
+        for shape, value in zip(shapes, self._graph.inputs, strict=True):
+            check_shape(shape, value)
+        with np.errstate(all="ignore"):
+            return Plan(optimize(self._graph.with_outputs(list(outputs))), shapes, self._limits)
 
     def widened(self, arrays: list[np.ndarray], outputs: tuple[str, ...], batch_size: int) -> int:
         """A multiple of a batch size: fewer calls, where batches run in chunks and more of them take no more memory."""
         if any(value.shape[0] is not None for value in self._graph.inputs):
             return batch_size
-        plan, _, chunks = self.find([(batch_size, *array.shape[1:]) for array in arrays], outputs)
-        if chunks is None:
+        kept = self.find([(batch_size, *array.shape[1:]) for array in arrays], outputs)
+        if kept.chunks is None:
             return batch_size
-        return batch_size * max(1, min(_WIDEST, _WIDE_BYTES // max(plan.arena_bytes, 1)))
+        return batch_size * max(1, min(_WIDEST, _WIDE_BYTES // max(kept.plan.arena_bytes, 1)))
 
     @property
     def nbytes(self) -> int:
@@ -105,9 +180,10 @@ class Plans:
         with self._lock:
             graphs, plans = [self._graph, *self._optimized.values()], list(self._plans.values())
         arrays = [array for graph in graphs for array in graph.constants.values()]
-        arrays += [tensor.value for plan, _, _ in plans for tensor in plan.tensors.values() if tensor.value is not None]
+        tensors = [tensor for kept in plans for plan in kept.plans for tensor in plan.tensors.values()]
+        arrays += [tensor.value for tensor in tensors if tensor.value is not None]
         packed = sum(prepared.nbytes for graph in graphs for node in graph.nodes for prepared in node.prepared.values())
-        return distinct_bytes(arrays) + packed + sum(plan.arena_bytes * len(idle) for plan, idle, _ in plans)
+        return distinct_bytes(arrays) + packed + sum(kept.plan.arena_bytes * len(kept.idle) for kept in plans)
 
     def shaped(self, values: list[Value]) -> list[Value]:
         """Values with shapes; sizes in which plans for different inputs disagree are free.

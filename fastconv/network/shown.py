@@ -106,5 +106,5 @@ class Shown:
             of up to 30 runs), share, GFLOP/s, and the bytes a step reads and writes.
         """
         arrays = arrays_of(self._graph.inputs, inputs)
-        plan, _, _ = self._plans.find([array.shape for array in arrays], self._outputs)
+        plan = self._plans.apart([array.shape for array in arrays], self._outputs)
         return measure(plan, plan.workspace(joined=False), arrays)

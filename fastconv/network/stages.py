@@ -85,7 +85,7 @@ class Stages:
             self._after = plans_of(replace(self._graph.copy(), **parts), self._limits)
         return self._after
 
-    def find(self, shapes, outputs):
+    def apart(self, shapes, outputs):
         """A plan for all of it, which there is not."""
         raise ValueError("sizes in this network follow from data, so that its steps are not known before it runs")
 

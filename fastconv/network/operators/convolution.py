@@ -9,6 +9,7 @@ import numpy as np
 from ... import _args, _core, config
 from ...nn.convolution import Keywords
 from ...nn.transpose import transposed_size
+from ..graph import Released
 from .activation import activation_number
 from .elementwise import activated, quiet
 from .geometry import as_image, channels, data_format, explicit_pads, from_image, per_axis, spatial
@@ -31,6 +32,8 @@ def conv(node, x, kernel, bias=None, added=None):
     keywords = _keywords(node.attributes, x, kernel, layout, rank)
     geometry, y_shape = keywords.geometry(x.dtype, x_shape, k_shape, precision=_precision(node), may_be_empty=True)
     y = Tensor(from_image(y_shape, layout, rank), x.dtype)
+    if x.value is not None:
+        _require_numbers(kernel)
     constant = y.size and kernel.value is not None and (bias is None or bias.value is not None)
     in_core = constant and added is not None and added.shape == y.shape and x.dtype.itemsize >= 4
     if added is not None and not (in_core and added.dtype == x.dtype):
@@ -38,10 +41,13 @@ def conv(node, x, kernel, bias=None, added=None):
     plan = geometry.plan() if y.size else {"algorithm": "", "flops": 0.0}
     words = {"algorithm": plan["algorithm"], "flops": plan["flops"]}
     if constant:
-        prepared = _prepared(node, keywords, x_shape, k_shape, x.dtype, kernel, bias)
+        kept = node.prepared if x.value is None else {}
+        prepared = _prepared(node, kept, keywords, x_shape, k_shape, x.dtype, kernel, bias)
         call = _core.conv2d_call(prepared, geometry, added is not None)
         words["algorithm"] = prepared.algorithm(geometry) if y.size else ""
-        return Step((y,), call, reads=(0,) if added is None else (0, 3), **words)
+        return Step((y,), call, reads=(0,) if added is None else (0, 3), calls=(call,), **words)
+
+    _require_numbers(kernel)
 
     def run(x, kernel, *bias_and_y):
         bias, y = bias_and_y if len(bias_and_y) == 2 else (None, *bias_and_y)
@@ -66,7 +72,8 @@ def _adding(node, x, kernel, bias, added) -> Step:
         first.run(*(inputs[i] for i in reads), target)
         np.add(target, inputs[3], out=y)
 
-    return Step((y,), activated(quiet(run), node.attributes, y), algorithm=first.algorithm, flops=first.flops)
+    words = {"calls": first.calls, "algorithm": first.algorithm, "flops": first.flops}
+    return Step((y,), activated(quiet(run), node.attributes, y), **words)
 
 
 @operator("ConvTranspose")
@@ -167,14 +174,24 @@ def _precision(node) -> int:
     )
 
 
-def _prepared(node, keywords, x_shape, k_shape, dtype, kernel, bias):
-    """The kernel packed for any sizes of images, once for a node, dtype and precision."""
+def _require_numbers(kernel: Tensor) -> None:
+    """Raise NotPacked if a kernel has been released."""
+    if isinstance(kernel.value, Released):
+        raise _core.NotPacked("fastconv: the kernel has been released")
+
+
+def _prepared(node, kept: dict, keywords, x_shape, k_shape, dtype, kernel, bias):
+    """The kernel packed for any sizes of images, kept once for a node, dtype and precision."""
     key = dtype, _precision(node)
-    if key not in node.prepared:
+    if key in kept:
+        if not isinstance(kernel.value, Released):
+            kept[key].lend(np.ascontiguousarray(kernel.value, dtype))
+    else:
+        _require_numbers(kernel)
         c_in = channels(x_shape, keywords.data_format)
         general, _ = keywords.geometry(
             dtype, _args.shape_of(1, 0, 0, c_in, keywords.data_format), k_shape, precision=key[1], may_be_empty=True
         )
         values = [None if array is None else np.ascontiguousarray(array.value, dtype) for array in (kernel, bias)]
-        node.prepared[key] = _core.PreparedConv2D(general, *values, keep=True)
-    return node.prepared[key]
+        kept[key] = _core.PreparedConv2D(general, *values, keep=True)
+    return kept[key]

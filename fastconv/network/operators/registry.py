@@ -63,6 +63,8 @@ class Step:
         The output is the first input's memory in another shape; nothing runs.
     in_place : bool
         `run` may be given the first input's memory as that of its output, where both are of one size.
+    calls : tuple of fastconv._core.Call
+        Convolutions that `run` is or makes, whose kernels are packed before it runs.
     algorithm : str
         What a profile calls it.
     flops : float
@@ -73,6 +75,7 @@ class Step:
     reads: tuple[int, ...] | None = None
     view: bool = False
     in_place: bool = False
+    calls: tuple = ()
     algorithm: str = ""
     flops: float = 0.0
 

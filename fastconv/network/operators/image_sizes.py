@@ -66,8 +66,9 @@ def resize_images(node, x):
             x = np.pad(x, pads, constant_values=words.get("fill", 0))
         for axis, (indices, weights) in enumerate(kept, first):
             if indices is not None:
-                x = weighted_sums(x, axis, indices, weights)
-        np.copyto(y, x, casting="same_kind")
+                x = weighted_sums(x, axis, indices, weights, y)
+        if x is not y:
+            np.copyto(y, x, casting="same_kind")
 
     return Step(
         (Tensor(with_sizes(x.shape[0], tuple(sizes), channels(x.shape, layout), layout), x.dtype),), run, algorithm=mode

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ... import _args, _core
 from .registry import Step, Tensor, operator
 from .shape import axis_in, constant, integers
 
@@ -40,9 +41,10 @@ def resize(node, x, roi=None, scales=None, sizes=None):
     def run(*arrays):
         y = arrays[0].astype(work, copy=False)
         for axis, indices, weights, _ in taps:
-            y = weighted_sums(y, axis, indices, weights)
+            y = weighted_sums(y, axis, indices, weights, arrays[-1])
         y = _with_outside(y, taps, words["outside"])
-        np.copyto(arrays[-1], y, casting="unsafe")
+        if y is not arrays[-1]:
+            np.copyto(arrays[-1], y, casting="unsafe")
 
     return Step((Tensor(tuple(shape), x.dtype),), run, reads=(0,), algorithm=words["mode"])
 
@@ -118,19 +120,22 @@ def cubic(x: np.ndarray, a: float) -> np.ndarray:
     return np.where(x <= 1, near, np.where(x < 2, far, 0))
 
 
-def weighted_sums(x: np.ndarray, axis: int, indices: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The weighted sums of elements along an axis."""
+def weighted_sums(x: np.ndarray, axis: int, indices: np.ndarray, weights: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """The weighted sums of elements along an axis, in float32 at least where they are sums.
+
+    They are written to `out` where they have its shape and dtype, and x does not lie there.
+    """
     if indices.shape[1] == 1:
         return np.take(x, indices[:, 0], axis)
-    behind = (1,) * (x.ndim - 1 - axis)
-    total = None
-    for tap in range(indices.shape[1]):
-        if not weights[:, tap].any():
-            continue
-        part = np.take(x, indices[:, tap], axis)
-        np.multiply(part, weights[:, tap].astype(x.dtype).reshape(-1, *behind), out=part)
-        total = part if total is None else np.add(total, part, out=total)
-    return np.take(x, indices[:, 0], axis) * x.dtype.type(0) if total is None else total
+    x = np.ascontiguousarray(x, np.result_type(x.dtype, np.float32))
+    before, behind = x.shape[:axis], x.shape[axis + 1 :]
+    shape = (*before, len(indices), *behind)
+    y = out if (shape, x.dtype) == (out.shape, out.dtype) and x is not out else np.empty(shape, x.dtype)
+    used = weights.any(0)
+    places, weights = (np.ascontiguousarray(array[:, used]) for array in (indices, weights.astype(x.dtype)))
+    sizes = math.prod(before), x.shape[axis], math.prod(behind)
+    _core.resample(_args.dtype_id(x.dtype), *sizes, places, weights, x, y)
+    return y
 
 
 def _beyond(words: dict, places: np.ndarray, old: int) -> np.ndarray | None:

@@ -399,3 +399,20 @@ def test_what_follows_the_boxes_that_are_kept():
     assert net.outputs[0].shape is None
     with pytest.raises(ValueError, match="follow from data"):
         net.profile(boxes, scores)
+
+
+@pytest.mark.parametrize("field", ["raw_data", "int32_data"])
+def test_weights_of_bfloat16_have_their_numbers_in_float32(field):
+    kernel = drawn(4, 3, 3, 3)
+    bits = (kernel.view(np.uint32) >> 16).astype(np.uint16)
+    tensor = TensorProto(name="half", data_type=TensorProto.BFLOAT16, dims=kernel.shape)
+    if field == "raw_data":
+        tensor.raw_data = bits.astype("<u2").tobytes()
+    else:
+        tensor.int32_data.extend(bits.ravel().tolist())
+    nodes = [helper.make_node("Cast", ["half"], ["k"], to=FLOAT), helper.make_node("Conv", ["x", "k"], ["y"])]
+    proto = model(nodes, {"x": (1, 3, 8, 8)}, ["y"])
+    proto.graph.initializer.append(tensor)
+    x = drawn(1, 3, 8, 8)
+    (theirs,) = by_onnxruntime(proto, x)
+    np.testing.assert_allclose(fastconv.from_onnx(proto)(x), theirs, rtol=1e-4, atol=1e-5)

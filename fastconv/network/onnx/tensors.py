@@ -50,6 +50,7 @@ _NAMES = {
     25: "uint2",
     26: "int2",
 }
+_BFLOAT16, _BITS = 16, 4  # the upper half of a float32's bits, read as uint16
 _TYPED = {"<f4": "float_data", "<f8": "double_data", "<i8": "int64_data", "<u4": "uint64_data", "<u8": "uint64_data"}
 
 
@@ -96,7 +97,7 @@ def dtype_of(number: int, source: str, place: str) -> np.dtype:
 
 
 def array_of(tensor: Message, files: Files, place: str) -> np.ndarray:
-    """The array of a TensorProto, a view of the file where it can be.
+    """The array of a TensorProto, a view of the file where it can be; of bfloat16 the same numbers in float32.
 
     Raises
     ------
@@ -104,11 +105,14 @@ def array_of(tensor: Message, files: Files, place: str) -> np.ndarray:
         If the tensor is malformed or passes a limit, or is of a dtype that is not supported.
     """
     source = files.source
-    dtype = dtype_of(tensor.data_type, source, place)
+    is_bfloat16 = tensor.data_type == _BFLOAT16
+    dtype = dtype_of(_BITS if is_bfloat16 else tensor.data_type, source, place)
     shape = tuple(int(size) for size in tensor.dims)
     if len(shape) > MAX_AXES or any(size < 0 for size in shape):
         raise FileError(f"{source}: {place} has the shape {shape}")
-    if math.prod(size or 1 for size in shape) * dtype.itemsize > files.limits.tensor_bytes or tensor.has("segment"):
+    if math.prod(size or 1 for size in shape) * dtype.itemsize * (
+        1 + is_bfloat16
+    ) > files.limits.tensor_bytes or tensor.has("segment"):
         raise FileError(f"{source}: {place} of shape {shape} is larger than the limit, or segmented")
     count = math.prod(shape)
     if tensor.data_location:
@@ -119,6 +123,8 @@ def array_of(tensor: Message, files: Files, place: str) -> np.ndarray:
         numbers = _typed(tensor, dtype)
     if numbers is None or numbers.size != count:
         raise FileError(f"{source}: {place} does not have the {count} numbers of its shape {shape}")
+    if is_bfloat16:
+        numbers = (numbers.astype(np.uint32) << 16).view(np.float32)
     return numbers.reshape(shape)
 
 

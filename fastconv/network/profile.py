@@ -20,7 +20,6 @@ class Profile(Table):
     def __init__(self, plan: Plan, seconds: list[float]):
         self.seconds = seconds
         planned = [step for step in plan.steps if not step.step.view]
-        self._names = [step.node.name or step.gives[0] for step in planned]
         total = sum(seconds) or 1.0
         rows = []
         for step, spent in zip(planned, seconds, strict=True):
@@ -54,10 +53,16 @@ class Profile(Table):
         """
         from .pictures import new_figure
 
-        figure = new_figure(8, 1 + 0.22 * len(self.seconds), layout="constrained")
+        names = [f"{name}  ({algorithm})" for name, _, algorithm, *_ in self.rows]
+        shares = [f"{share} %" + (f", {speed} GFLOP/s" if speed else "") for *_, share, speed, _ in self.rows]
+        figure = new_figure(10, 1 + 0.22 * len(names), layout="constrained")
         axes = figure.subplots()
-        axes.barh(range(len(self.seconds)), [1e3 * spent for spent in self.seconds], tick_label=self._names)
-        axes.invert_yaxis()
+        bars = axes.barh(range(len(names)), [1e3 * spent for spent in self.seconds], tick_label=names)
+        axes.bar_label(bars, shares, padding=3, fontsize=8)
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.margins(x=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_title(self.notes[0], fontsize=10)
         axes.set_xlabel("ms")
         figure.savefig(path, format="png")
 

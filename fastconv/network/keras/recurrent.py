@@ -32,7 +32,8 @@ def _recurrent(layer, x, op: str, outputs: int, weights: list, functions: dict, 
     ``weights`` are kernels and biases, None where there are none; the states and the mask come after them.
     """
     if layer.config.get("stateful"):
-        raise Unsupported("stateful")
+        # Calls of a network leave nothing behind, so that threads may share it.
+        raise Unsupported("stateful: save it with stateful=False, and with return_state=True where states are wanted")
     if layer.config.get("time_major"):
         raise Unsupported("time_major")
     x, states = _with_states(layer, x, outputs - 1)

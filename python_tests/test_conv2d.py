@@ -83,7 +83,7 @@ def test_same_padding_puts_the_odd_cell_after(size, kernel, stride, dilation, rn
     np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh", "gelu", "elu", "softplus", "silu"])
+@pytest.mark.parametrize("activation", ["relu", "relu6", "sigmoid", "tanh", "gelu", "elu", "softplus", "silu"])
 @pytest.mark.parametrize("groups", [1, 6])
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 def test_fused_activation_equals_activation_of_the_result(activation, groups, data_format, isa, rng):

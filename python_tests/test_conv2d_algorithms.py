@@ -30,7 +30,7 @@ def serves(x, kernel, words, algorithm):
     geometries(),
     st.sampled_from(["float32", "float64", "float16"]),
     st.sampled_from(cpu.available_isas()),
-    st.sampled_from([None, "relu", "tanh"]),
+    st.sampled_from([None, "relu", "relu6", "tanh"]),
     st.integers(0, 2**32 - 1),
 )
 @settings(max_examples=120, deadline=None)
@@ -43,7 +43,7 @@ def test_any_geometry(geometry, dtype, isa, activation, seed):
     x, kernel, bias = (rng.standard_normal(shape).astype(DTYPES[dtype]) for shape in shapes)
     want = conv_reference.conv2d(x, kernel, bias, *plain)
     scale = conv_reference.conv2d(abs(x), abs(kernel), abs(bias), *plain)
-    want = {None: want, "relu": np.maximum(want, 0), "tanh": np.tanh(want)}[activation]
+    want = {None: want, "relu": np.maximum(want, 0), "relu6": np.clip(want, 0, 6), "tanh": np.tanh(want)}[activation]
     with cpu.use_isa(isa):
         chosen = [name for name in FLOATS if serves(x, kernel, words, name)]
         assert "packed" in chosen

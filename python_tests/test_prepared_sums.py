@@ -20,13 +20,15 @@ def run_added(x, kernel, bias, added, activation, algorithm, data_format):
 
 
 @pytest.mark.parametrize("data_format", _args.LAYOUTS)
+@pytest.mark.parametrize("activation", ["relu", "relu6"])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("shape", "taps"), [((16, 9, 11, 8), 3), ((2, 7, 6, 16), 1), ((2, 12, 13, 4), 5)])
-def test_against_the_sum_in_float64(shape, taps, dtype, algorithm, data_format):
+def test_against_the_sum_in_float64(shape, taps, dtype, algorithm, activation, data_format):
     x, kernel = rng.standard_normal(shape), rng.standard_normal((taps, taps, shape[-1], 24)) / taps**2
-    bias, added = rng.standard_normal(24), rng.standard_normal((*shape[:-1], 24))
-    wanted = np.maximum(fastconv.conv2d(x, kernel, bias, padding="same") + added, 0)
+    bias, added = rng.standard_normal(24), 4 * rng.standard_normal((*shape[:-1], 24))
+    wanted = fastconv.conv2d(x, kernel, bias, padding="same") + added
+    wanted = np.clip(wanted, 0, 6 if activation == "relu6" else None)
     order = (0, 1, 2, 3) if data_format == "channels_last" else (0, 3, 1, 2)
     x, added, wanted = (np.ascontiguousarray(a.transpose(order)) for a in (x, added, wanted))
     x, kernel, bias, added = (a.astype(dtype) for a in (x, kernel, bias, added))
@@ -34,7 +36,7 @@ def test_against_the_sum_in_float64(shape, taps, dtype, algorithm, data_format):
         results = []
         for threads in (1, 2, 3):
             with fastconv.threads(threads):
-                results.append(run_added(x, kernel, bias, added, "relu", algorithm, data_format))
+                results.append(run_added(x, kernel, bias, added, activation, algorithm, data_format))
     except ValueError as error:
         assert "needs" in str(error)  # the algorithm is for other layers
         return

@@ -68,6 +68,7 @@ static void free_rows(check_buffer *buffers, size_t count) {
             .y_pitch = (ptrdiff_t)y_pitch,                                                                          \
             .y_row_pitch = (ptrdiff_t)y_row,                                                                        \
             .relu = relu,                                                                                           \
+            .ceiling = (float)check_random_below(2),                                                                \
         };                                                                                                          \
         kernels->depthwise_cells_##F(&block);                                                                       \
         block.y = want.data;                                                                                        \
@@ -113,6 +114,7 @@ static void free_rows(check_buffer *buffers, size_t count) {
             .y = y.data,                                                                                            \
             .y_pitch = (ptrdiff_t)y_pitch,                                                                          \
             .relu = relu,                                                                                           \
+            .ceiling = (float)check_random_below(2),                                                                \
         };                                                                                                          \
         kernels->depthwise_planes_##F(&block);                                                                      \
         block.y = want.data;                                                                                        \

@@ -53,6 +53,7 @@ typedef struct image {
             .y_plane = (ptrdiff_t)c.count * y_pitch,                                                                   \
             .y_pitch = y_pitch,                                                                                        \
             .relu = (int)check_random_below(2),                                                                        \
+            .ceiling = (float)check_random_below(2),                                                                   \
         };                                                                                                             \
         kernels->depthwise_image_##F(&block);                                                                          \
         block.y = want.data;                                                                                           \

@@ -85,9 +85,12 @@ typedef struct igemm_case {
             .start = x->started ? start.data : NULL,                                                                \
             .accumulate = x->accumulate,                                                                            \
             .relu = x->relu,                                                                                        \
+            .ceiling = (float)check_random_below(2),                                                                \
             .far = (int)check_random_below(2),                                                                      \
             .b_far = (int)check_random_below(2),                                                                    \
             .next = check_random_below(2) ? rows : NULL,                                                            \
+            .b_next = check_random_below(2) ? b.data : NULL,                                                        \
+            .b_next_lines = (unsigned)check_random_below(4),                                                        \
             .scale = x->scaled ? scale.data : NULL,                                                                 \
             .shift = start.data,                                                                                    \
             .added = x->added ? added.data : NULL,                                                                  \

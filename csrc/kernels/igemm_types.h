@@ -14,9 +14,11 @@
  * for r < rows <= height, j < cols <= width; height is the tile's, and every run has `height` pointers, the spare ones
  * to anything readable. start: whole vectors, or NULL for 0; accumulate: 1 adds to what c holds. Then c[..] = c[..] *
  * scale[j] + shift[j], unless scale is NULL, plus added[r * added_pitch + j], unless that is NULL; relu: max(0, .) at
- * the end, NaN stays. b, start, scale and shift are read in whole vectors. chain: additions in one register, after
- * which the chains' sums are added up; 0 for FC_CHAIN. far: 1 where c and what is added are in no near cache; b_far: 1
- * where b is not; next: NULL, or `height` runs that will be read soon. They are asked for bit by bit meanwhile.
+ * the end, and min(ceiling, .) unless ceiling is 0; NaN stays. b, start, scale and shift are read in whole vectors.
+ * chain: additions in one register, after which the chains' sums are added up; 0 for FC_CHAIN. far: 1 where c and what
+ * is added are in no near cache; b_far: 1 where b is not; next: NULL, or `height` runs that will be read soon; b_next:
+ * NULL, or what will be read as b soon, of which b_next_lines lines of 64 bytes are asked for every four steps of k.
+ * They are asked for bit by bit meanwhile.
  */
 typedef struct fc_igemm_block {
     size_t runs, length;
@@ -28,7 +30,10 @@ typedef struct fc_igemm_block {
     const void *start;
     size_t chain;
     int accumulate, relu, far, b_far;
+    float ceiling;
+    unsigned b_next_lines;
     const void *const *next;
+    const void *b_next;
     const void *scale, *shift, *added;
     size_t added_pitch;
 } fc_igemm_block;

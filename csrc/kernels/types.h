@@ -170,7 +170,7 @@ typedef void fc_accumulate_fn(const void *x, double *sum, size_t n);
  * channels
  *
  * cell(s, x) is rows[s] + x * x_pitch for 0 <= x < width, and zeros elsewhere. start: NULL for 0. relu: max(0, .) at
- * the end, NaN stays. Pitches in elements.
+ * the end, and min(ceiling, .) unless ceiling is 0; NaN stays. Pitches in elements.
  */
 typedef struct fc_depthwise_cells {
     size_t k_h, k_w;
@@ -184,6 +184,7 @@ typedef struct fc_depthwise_cells {
     void *y;
     ptrdiff_t y_pitch, y_row_pitch;
     int relu;
+    float ceiling;
 } fc_depthwise_cells;
 typedef void fc_depthwise_cells_fn(const fc_depthwise_cells *block);
 
@@ -205,6 +206,7 @@ typedef struct fc_depthwise_planes {
     void *y;
     ptrdiff_t y_pitch;
     int relu;
+    float ceiling;
 } fc_depthwise_planes;
 typedef void fc_depthwise_planes_fn(const fc_depthwise_planes *block);
 enum { FC_DEPTHWISE_SLACK = 16 };
@@ -218,8 +220,8 @@ enum { FC_DEPTHWISE_SLACK = 16 };
  * count, j < cols
  *
  * cell(r, c) is x[p * x_plane + r * x_pitch + c] for 0 <= r < height, 0 <= c < width, and 0 elsewhere. start: NULL for
- * 0. relu as above. x can be read FC_DEPTHWISE_REACH elements before and after each of its rows. count >= k; first_col
- * > -k; every window begins left of the width.
+ * 0. relu, ceiling as above. x can be read FC_DEPTHWISE_REACH elements before and after each of its rows. count >= k;
+ * first_col > -k; every window begins left of the width.
  */
 typedef struct fc_depthwise_image {
     size_t k, stride, planes, count, cols;
@@ -229,6 +231,7 @@ typedef struct fc_depthwise_image {
     void *y;
     ptrdiff_t y_plane, y_pitch;
     int relu;
+    float ceiling;
 } fc_depthwise_image;
 typedef void fc_depthwise_image_fn(const fc_depthwise_image *block);
 enum { FC_DEPTHWISE_REACH = 48 };

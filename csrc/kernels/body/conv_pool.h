@@ -54,7 +54,7 @@
             _Pragma("GCC unroll 2") for (int j = 0; j < VECTORS; j++) {                                           \
             VEC best = V(conv_pool_best)(sum[4 * k][j], sum[4 * k + 1][j], sum[4 * k + 2][j], sum[4 * k + 3][j]); \
             if (row->relu)                                                                                        \
-                best = TYPED(igemm_relu)(best);                                                                   \
+                best = V(clamp)(best, 0);                                                                         \
             T *to = y + k * row->y_pitch + j * LANES;                                                             \
             if (n >= (size_t)(j + 1) * LANES)                                                                     \
                 V(store)(to, best);                                                                               \

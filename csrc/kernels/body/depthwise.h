@@ -12,9 +12,7 @@
  */
 #define ALWAYS static inline __attribute__((always_inline))
 
-ALWAYS VEC V(relu_of)(VEC v, int relu) {
-    return relu ? V(add)(V(max)(V(set1)(0), v), V(set1)(0)) : v;
-} /* -0 becomes 0 */
+ALWAYS VEC V(relu_of)(VEC v, int relu, float ceiling) { return relu ? V(clamp)(v, ceiling) : v; }
 ALWAYS VEC V(load_some)(const T *p, size_t n, int tail) { return tail ? V(load_n)(p, n) : V(load)(p); }
 ALWAYS void V(store_some)(T *p, VEC v, size_t n, int tail) {
     if (tail)
@@ -72,9 +70,9 @@ ALWAYS void V(store_some)(T *p, VEC v, size_t n, int tail) {
         ROLL_STEP(K, S, R, 0, A - E, FETCH, ADVANCE)       \
         ROLL_OUT(R, STORE, NEXT)                           \
     }
-#define ROLL_OUT(R, STORE, NEXT)                                                               \
-    _Pragma("GCC unroll 2") for (int r = 0; r < R; r++) STORE(r, V(relu_of)(acc[r][0], relu)); \
-    NEXT;                                                                                      \
+#define ROLL_OUT(R, STORE, NEXT)                                                                        \
+    _Pragma("GCC unroll 2") for (int r = 0; r < R; r++) STORE(r, V(relu_of)(acc[r][0], relu, ceiling)); \
+    NEXT;                                                                                               \
     ROLL_SHIFT(R)
 
 /* A column of the input: its cells in K + R - 1 rows. */
@@ -92,6 +90,7 @@ ALWAYS void V(store_some)(T *p, VEC v, size_t n, int tail) {
         const ptrdiff_t dilation = S == 1 ? b->dilation : 1, count = (ptrdiff_t)b->count;                       \
         const VEC start = b->start ? V(load_some)((const T *)b->start + c, n, tail) : V(set1)(0);               \
         const int relu = b->relu;                                                                               \
+        const float ceiling = b->ceiling;                                                                       \
         VEC w[K][K];                                                                                            \
         _Pragma("GCC unroll 8") for (int t = 0; t < K; t++) _Pragma("GCC unroll 8") for (int s = 0; s < K; s++) \
             w[t][s] = V(load_some)((const T *)b->w + (size_t)(s * K + t) * b->w_pitch + c, n, tail);            \
@@ -153,7 +152,8 @@ ALWAYS void V(cells_any)(const fc_depthwise_cells *b, size_t c, size_t n, int ta
             }
         CHAIN_END(1, V(CELLS_AT_ONCE));
         for (ptrdiff_t o = 0; o < outs; o++)
-            V(store_some)((T *)b->y + ((ptrdiff_t)j + o) * b->y_pitch + c, V(relu_of)(sum[0][o], b->relu), n, tail);
+            V(store_some)(
+                (T *)b->y + ((ptrdiff_t)j + o) * b->y_pitch + c, V(relu_of)(sum[0][o], b->relu, b->ceiling), n, tail);
     }
 }
 

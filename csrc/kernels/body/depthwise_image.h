@@ -59,6 +59,7 @@ ALWAYS VEC V(set_both)(const T *a, const T *b, int both) {
         const T *starts = (const T *)b->start + p, *weights = (const T *)b->w + p * K * K;                             \
         const VEC start = b->start ? V(set_both)(starts, starts + both, both) : V(set1)(0);                            \
         const int relu = b->relu;                                                                                      \
+        const float ceiling = b->ceiling;                                                                              \
         const size_t outputs = b->count;                                                                               \
         VEC w[K][K];                                                                                                   \
         _Pragma("GCC unroll 8") for (int s = 0; s < K; s++) _Pragma("GCC unroll 8") for (int t = 0; t < K; t++)        \

@@ -12,6 +12,7 @@
         const size_t dilation = S == 1 ? b->dilation : 1;                                                        \
         const VEC start = V(set1)(b->start ? *(const T *)b->start : 0);                                          \
         const int relu = b->relu;                                                                                \
+        const float ceiling = b->ceiling;                                                                        \
         VEC w[K][K];                                                                                             \
         ptrdiff_t offsets[K];                                                                                    \
         _Pragma("GCC unroll 8") for (int s = 0; s < K; s++) {                                                    \
@@ -58,7 +59,8 @@ ALWAYS void V(planes_any)(const fc_depthwise_planes *b, size_t j, size_t n, int 
         }
         CHAIN_END(1, V(PLANES_AT_ONCE));
         for (size_t o = 0; o < outs; o++)
-            V(store_some)((T *)b->y + (ptrdiff_t)(i + o) * b->y_pitch + j, V(relu_of)(sum[0][o], b->relu), n, tail);
+            V(store_some)(
+                (T *)b->y + (ptrdiff_t)(i + o) * b->y_pitch + j, V(relu_of)(sum[0][o], b->relu, b->ceiling), n, tail);
     }
 }
 

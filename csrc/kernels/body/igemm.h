@@ -4,8 +4,6 @@
  * indirection of Dukhan, "The Indirect Convolution Algorithm" (2019). The order of additions is that of t, then i, in
  * chains (chain.h), whatever the tile.
  */
-static inline VEC TYPED(igemm_relu)(VEC x) { return V(add)(V(max)(V(set1)(0), x), V(set1)(0)); } /* -0 becomes 0 */
-
 /* One vector of a tile that lacks rows or columns. */
 static inline void TYPED(igemm_store)(const fc_igemm_block *block, size_t r, size_t at, VEC sum) {
     const size_t n = block->cols > at ? block->cols - at : 0;
@@ -19,7 +17,7 @@ static inline void TYPED(igemm_store)(const fc_igemm_block *block, size_t r, siz
         sum = V(add)(sum, n >= LANES ? V(load)(added) : V(load_n)(added, n));
     }
     if (block->relu)
-        sum = TYPED(igemm_relu)(sum);
+        sum = V(clamp)(sum, block->ceiling);
     if (n >= LANES)
         V(store)(row + at, sum);
     else
@@ -41,7 +39,7 @@ static inline void TYPED(igemm_store)(const fc_igemm_block *block, size_t r, siz
  * fours of k. */
 static inline void TYPED(igemm_ask)(
     const fc_igemm_block *block, size_t height, size_t vectors, size_t steps, size_t i, const T *b) {
-    enum { LINE = 64 / sizeof(T), AT_ONCE = 3, AHEAD = 32 };
+    enum { LINE = 64 / sizeof(T), AT_ONCE = 3, AHEAD = 32, LEVEL_2 = 2 };
     for (size_t r = steps * AT_ONCE; block->far && r < block->rows && r < (steps + 1) * AT_ONCE; r++)
         for (size_t j = 0; j < vectors * LANES; j += LINE) {
             __builtin_prefetch((const T *)block->c + r * block->c_pitch + j, 1);
@@ -51,6 +49,8 @@ static inline void TYPED(igemm_ask)(
     for (size_t k = 0; block->b_far && k < 4; k++)
         for (size_t j = 0; j < vectors * LANES; j += LINE)
             __builtin_prefetch(b + (k + AHEAD) * block->b_pitch + j);
+    for (size_t line = 0; block->b_next && line < block->b_next_lines; line++)
+        __builtin_prefetch((const T *)block->b_next + (steps * block->b_next_lines + line) * LINE, 0, LEVEL_2);
     for (size_t r = i / (LINE / 4) % 4; block->next && r < height; r += 4)
         __builtin_prefetch((const T *)block->next[r] + i / LINE * LINE);
 }
@@ -64,7 +64,7 @@ static inline void TYPED(igemm_ask)(
         const ANY *const *a = (const ANY *const *)block->a;                                                           \
         const T *b = block->b, *start = block->start;                                                                 \
         const size_t length = block->length, b_pitch = block->b_pitch;                                                \
-        const int asks = block->far || block->b_far || block->next;                                                   \
+        const int asks = block->far || block->b_far || block->next || block->b_next;                                  \
         size_t steps = 0;                                                                                             \
         VEC sum[HEIGHT][VECTORS];                                                                                     \
         CHAIN_PARTS(HEIGHT, VECTORS, block->chain ? block->chain : FC_CHAIN);                                         \
@@ -92,6 +92,7 @@ static inline void TYPED(igemm_ask)(
         CHAIN_END(HEIGHT, VECTORS);                                                                                   \
         if (block->rows == HEIGHT && block->cols >= VECTORS * LANES) {                                                \
             T *c = block->c;                                                                                          \
+            const float ceiling = block->ceiling;                                                                     \
             const T *scale = block->scale, *shift = block->shift, *added = block->added;                              \
             if (block->accumulate)                                                                                    \
                 IGEMM_EACH(HEIGHT, VECTORS, V(add)(V(load)(c + (size_t)r * block->c_pitch + j * LANES), sum[r][j]));  \
@@ -102,7 +103,7 @@ static inline void TYPED(igemm_ask)(
                 IGEMM_EACH(                                                                                           \
                     HEIGHT, VECTORS, V(add)(sum[r][j], V(load)(added + (size_t)r * block->added_pitch + j * LANES))); \
             if (block->relu)                                                                                          \
-                IGEMM_EACH(HEIGHT, VECTORS, TYPED(igemm_relu)(sum[r][j]));                                            \
+                IGEMM_EACH(HEIGHT, VECTORS, V(clamp)(sum[r][j], ceiling));                                            \
             _Pragma("GCC unroll 16") for (int r = 0; r < HEIGHT; r++) _Pragma("GCC unroll 4") for (int j = 0;         \
                 j < VECTORS; j++) V(store)(c + (size_t)r * block->c_pitch + j * LANES, sum[r][j]);                    \
             return;                                                                                                   \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The bodies that exist once for float and once for double. */
 #include "kernels/body/chain.h"
+#include "kernels/body/clamp.h"
 #include "kernels/body/gemm.h"
 #include "kernels/body/igemm.h"
 #include "kernels/body/conv_pool.h"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernels/ref/depthwise.h"
 
+#include "kernels/ref/clamp.h"
+
 #define DEPTHWISE(T, F, WIDE)                                                                                          \
     static WIDE cell_##F(const fc_depthwise_cells *b, size_t row, ptrdiff_t x, size_t c) {                             \
         return x < 0 || x >= b->width ? 0 : ((const T *)b->rows[row])[x * b->x_pitch + (ptrdiff_t)c];                  \
@@ -15,8 +17,8 @@
                             sum += cell_##F(b, r + s,                                                                  \
                                        b->first + (ptrdiff_t)j * b->stride + (ptrdiff_t)t * b->dilation, c) *          \
                                 ((const T *)b->w)[(s * b->k_w + t) * b->w_pitch + c];                                  \
-                    ((T *)b->y)[(ptrdiff_t)r * b->y_row_pitch + (ptrdiff_t)j * b->y_pitch + (ptrdiff_t)c] =            \
-                        (T)(b->relu && sum < 0 ? 0 : sum);                                                             \
+                    ((T *)b->y)[(ptrdiff_t)r * b->y_row_pitch + (ptrdiff_t)j * b->y_pitch + (ptrdiff_t)c] = (T)        \
+                        fc_ref_clamp_##F(sum, b->relu, b->ceiling);                                                    \
                 }                                                                                                      \
     }                                                                                                                  \
     void fc_ref_depthwise_planes_##F(const fc_depthwise_planes *b) {                                                   \
@@ -28,7 +30,7 @@
                         sum += (WIDE)((                                                                                \
                                    const T *)b->rows[i * b->stride + s * b->dilation])[b->offsets[t] + (ptrdiff_t)j] * \
                             ((const T *)b->w)[s * b->k_w + t];                                                         \
-                ((T *)b->y)[(ptrdiff_t)i * b->y_pitch + (ptrdiff_t)j] = (T)(b->relu && sum < 0 ? 0 : sum);             \
+                ((T *)b->y)[(ptrdiff_t)i * b->y_pitch + (ptrdiff_t)j] = (T)fc_ref_clamp_##F(sum, b->relu, b->ceiling); \
             }                                                                                                          \
     }                                                                                                                  \
     void fc_ref_depthwise_image_##F(const fc_depthwise_image *b) {                                                     \
@@ -44,7 +46,7 @@
                             sum += (WIDE)((const T *)b->x)[p * b->x_plane + row * b->x_pitch + col] *                  \
                                 ((const T *)b->w)[p * k * k + tap];                                                    \
                     }                                                                                                  \
-                    ((T *)b->y)[p * b->y_plane + i * b->y_pitch + j] = (T)(b->relu && sum < 0 ? 0 : sum);              \
+                    ((T *)b->y)[p * b->y_plane + i * b->y_pitch + j] = (T)fc_ref_clamp_##F(sum, b->relu, b->ceiling);  \
                 }                                                                                                      \
     }                                                                                                                  \
     void fc_ref_deinterleave_##F(const fc_deinterleave *b) {                                                           \

@@ -29,6 +29,10 @@ typedef struct fc_epilogue {
     const void *scale, *added;
 } fc_epilogue;
 
+/* Whether the micro-kernels that take relu and a ceiling compute an activation in registers, and its ceiling there. */
+static inline int fc_is_clamp(fc_activation activation) { return activation == FC_RELU || activation == FC_RELU6; }
+static inline float fc_ceiling_of(fc_activation activation) { return activation == FC_RELU6 ? 6 : 0; }
+
 /* Checks every field and every product of sizes, and gives the output's. */
 fc_status fc_conv2d_check(const fc_conv2d_params *p, ptrdiff_t *out_h, ptrdiff_t *out_w);
 

@@ -162,7 +162,8 @@ static void run_rows(cells_band *b, ptrdiff_t row, ptrdiff_t count) {
         .y = is_half ? b->piece[RESULT] : job->y + (b->n * v->dst.n_pitch + row * v->dst.h_pitch + b->channel) * size,
         .y_pitch = is_half ? b->channels : v->dst.w_pitch,
         .y_row_pitch = v->dst.h_pitch,
-        .relu = job->epilogue->activation == FC_RELU,
+        .relu = fc_is_clamp(job->epilogue->activation),
+        .ceiling = fc_ceiling_of(job->epilogue->activation),
     });
     for (ptrdiff_t r = 0; r < count; r++)
         finish_row(b, row + r);

@@ -85,7 +85,7 @@ static void pack(const fc_layer_plan *plan, const void *kernel, const void *bias
 
 void fc_depthwise_activate(const fc_depthwise_job *job, size_t count, char *y) {
     const fc_epilogue *e = job->epilogue;
-    if (e->activation != FC_LINEAR && e->activation != FC_RELU)
+    if (e->activation != FC_LINEAR && !fc_is_clamp(e->activation))
         fc_activation_kernel(job->kernels, fc_compute_dtype(job->view->dtype), e->activation)(count, e->alpha, y, y);
 }
 

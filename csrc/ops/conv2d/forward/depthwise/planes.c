@@ -159,7 +159,8 @@ static void run_plane(const planes_band *b, ptrdiff_t channel, char *y) {
             .cols = (size_t)v->dst.w,
             .y = result,
             .y_pitch = v->dst.w,
-            .relu = job->epilogue->activation == FC_RELU,
+            .relu = fc_is_clamp(job->epilogue->activation),
+            .ceiling = fc_ceiling_of(job->epilogue->activation),
         });
     fc_depthwise_activate(job, count, result);
     if (is_half)
@@ -210,7 +211,8 @@ static void run_in_place(const planes_band *b, ptrdiff_t p, ptrdiff_t planes) {
         .y = y,
         .y_plane = v->dst.c_pitch,
         .y_pitch = v->dst.h_pitch,
-        .relu = job->epilogue->activation == FC_RELU,
+        .relu = fc_is_clamp(job->epilogue->activation),
+        .ceiling = fc_ceiling_of(job->epilogue->activation),
     });
     for (ptrdiff_t i = 0; i < planes; i++)
         fc_depthwise_activate(job, (size_t)(b->rows * v->dst.w), y + i * v->dst.c_pitch * size);

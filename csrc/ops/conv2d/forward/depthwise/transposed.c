@@ -130,7 +130,8 @@ static void run_rows(const transposed_block *b, ptrdiff_t row, ptrdiff_t count) 
         .y = b->piece[OUTPUT] + row * v->dst.w * PLANES * size,
         .y_pitch = PLANES,
         .y_row_pitch = v->dst.w * PLANES,
-        .relu = job->epilogue->activation == FC_RELU,
+        .relu = fc_is_clamp(job->epilogue->activation),
+        .ceiling = fc_ceiling_of(job->epilogue->activation),
     });
 }
 

@@ -129,20 +129,19 @@ static fc_pixel_panel panel_at(const direct_job *job, const block *at, ptrdiff_t
 }
 
 /* The panels of a block; in patches, those of blocks of the same size lie alike. */
-static size_t make_panels(const direct_job *job, const block *at, const space *own) {
+static void make_panels(const direct_job *job, const block *at, const space *own) {
     const fc_direct_plan *d = job->d;
     const ptrdiff_t cols = at->pixels.cols;
     const size_t taps = (size_t)(job->layer->view.rows.count * job->layer->view.cols.count);
     fc_panels_made *made = own->made;
     if (d->patched && made->rows == at->pixels.rows && made->cols == cols)
-        return made->count;
-    *made = (fc_panels_made){at->pixels.rows, cols, 0};
+        return;
+    *made = (fc_panels_made){.rows = at->pixels.rows, .cols = cols};
     for (ptrdiff_t i = 0, j = 0; i < at->pixels.rows;) {
         own->panels[made->count] = panel_at(job, at, i, j, own->table + made->count * d->height * taps);
         for (j += own->panels[made->count++].count; j >= cols; j -= cols)
             i++;
     }
-    return made->count;
 }
 
 static void shift(const void *const *rows, size_t count, size_t bytes, const void **shifted) {
@@ -167,7 +166,7 @@ static void begin_and_end(const direct_job *job, const block *at, size_t panel, 
 /* The whole sum of one tile, step by step. */
 static void multiply_tile(const direct_job *job, const fc_pixel_panel *p, fc_igemm_block b, const fc_igemm_tile *tile) {
     const fc_direct_plan *d = job->d;
-    const int relu = job->epilogue->activation == FC_RELU;
+    const int relu = fc_is_clamp(job->epilogue->activation);
     const void *const *next = b.next, *scale = b.scale, *added = b.added, *shifted[FC_MAX_TILE_HEIGHT],
                       *shifted_next[FC_MAX_TILE_HEIGHT];
     for (size_t first = 0; first < p->runs; first += p->at_once)
@@ -190,6 +189,8 @@ static void multiply_tile(const direct_job *job, const fc_pixel_panel *p, fc_ige
             b.added = last ? added : NULL;
             tile->run(&b);
             b.b = (const char *)b.b + b.runs * b.length * d->weights_pitch * d->size;
+            if (b.b_next)
+                b.b_next = (const char *)b.b_next + fc_asked_bytes(b.runs * b.length, b.b_next_lines);
             b.start = NULL;
             b.accumulate = 1;
             b.far = 0;
@@ -212,21 +213,36 @@ static fc_finished_tile describe_tile(
         .pixels = (size_t)p->count,
         .out = o,
         .outs = outs,
-        .activation = e->activation == FC_RELU ? FC_LINEAR : e->activation,
+        .activation = fc_is_clamp(e->activation) ? FC_LINEAR : e->activation,
         .alpha = e->alpha,
         .dst = job->y + at->group * v->dst.group_pitch * (ptrdiff_t)fc_dtype_size(v->dtype),
     };
 }
 
-/* Whether this is the tile that brings the panels of a kernel read in place to the caches: rows too far apart for the
- * hardware to foresee them. */
+/* Whether this is the tile that brings the panels of a kernel to the caches, unless the worker packed them itself. */
 static int reads_first(const direct_job *job, const fc_pixel_panel *p) {
-    return job->d->form == FC_DIRECT_UNPACKED && !p->i && !p->j;
+    return job->d->form != FC_DIRECT_ON_DEMAND && !p->i && !p->j;
 }
 
-/* One tile of pixels times one panel of output channels. next: NULL, or the pixels to ask for meanwhile. */
-static void multiply(
-    const direct_job *job, const block *at, const fc_pixel_panel *p, size_t panel, const fc_pixel_panel *next) {
+/* What the tiles of a panel ask for of the next one, each its share. */
+typedef struct next_panel {
+    const char *weights;
+    unsigned lines; /* every four steps of k */
+} next_panel;
+
+/* After `panel`, by `count` tiles; kernels that are packed by the worker or read in place have none. */
+static next_panel panel_after(const direct_job *job, const block *at, size_t panel, size_t count) {
+    const fc_direct_plan *d = job->d;
+    next_panel next = {NULL, fc_asked_lines(d->weights.width * d->size, count)};
+    if (d->form == FC_DIRECT_PACKED && panel + 1 < at->first_panel + at->panels)
+        next.weights = at->weights + (panel + 1) * at->weights_step;
+    return next;
+}
+
+/* One tile of pixels times one panel of output channels. next: NULL, or the pixels to ask for meanwhile; after: NULL,
+ * or the weights. */
+static void multiply(const direct_job *job, const block *at, const fc_pixel_panel *p, size_t panel,
+    const fc_pixel_panel *next, const next_panel *after) {
     const fc_direct_plan *d = job->d;
     const size_t o = panel * d->weights.width, outs = fc_least((size_t)job->layer->view.dst.c - o, d->weights.width);
     const fc_igemm_tile *tile = panel + 1 == d->weights.panels ? p->narrow : p->tile;
@@ -234,8 +250,11 @@ static void multiply(
         .b_pitch = d->weights_pitch,
         .rows = (size_t)p->count,
         .chain = d->chain,
-        .b_far = reads_first(job, p),
-        .next = next && next->tile == p->tile ? (const void *const *)next->table : NULL};
+        .ceiling = fc_ceiling_of(job->epilogue->activation),
+        .b_far = reads_first(job, p) && (!after || panel == at->first_panel),
+        .next = next && next->tile == p->tile ? (const void *const *)next->table : NULL,
+        .b_next = after ? after->weights : NULL,
+        .b_next_lines = after ? after->lines : 0};
     if (d->in_place) {
         b.c = at->y + p->y + o * d->size;
         b.c_pitch = (size_t)job->layer->view.dst.w_pitch;
@@ -243,7 +262,7 @@ static void multiply(
         b.far = 1;
         begin_and_end(job, at, panel, &b);
         multiply_tile(job, p, b, tile);
-        if (job->epilogue->activation != FC_LINEAR && job->epilogue->activation != FC_RELU) {
+        if (job->epilogue->activation != FC_LINEAR && !fc_is_clamp(job->epilogue->activation)) {
             const fc_finished_tile done = describe_tile(job, at, p, o, outs, b.c, outs);
             fc_finish_in_place(&done, b.c_pitch);
         }
@@ -275,7 +294,8 @@ static void multiply_panels(const direct_job *job, const block *at, const fc_pix
         .c_pitch = (size_t)job->layer->view.dst.w_pitch,
         .rows = (size_t)p->count,
         .cols = width,
-        .relu = job->epilogue->activation == FC_RELU,
+        .relu = fc_is_clamp(job->epilogue->activation),
+        .ceiling = fc_ceiling_of(job->epilogue->activation),
         .far = 1,
         .b_far = reads_first(job, p),
         .next = next && next->tile == p->tile ? (const void *const *)next->table : NULL,
@@ -300,13 +320,17 @@ static void multiply_block(const direct_job *job, const block *at, const fc_pixe
     const fc_activation activation = job->epilogue->activation;
     const int once = job->layer->view.rows.count * job->layer->view.cols.count == 1 &&
         !d->patched; /* each pixel is read once */
-    const int plain = d->in_place && d->pieces == 1 && (activation == FC_LINEAR || activation == FC_RELU);
+    const int plain = d->in_place && d->pieces == 1 && (activation == FC_LINEAR || fc_is_clamp(activation));
     if (!d->kernel_in_l2) {
         for (size_t panel = at->first_panel; panel < end; panel++) {
             if (d->passing)
                 pack_passing(job, at, panel);
-            for (size_t m = 0; m < count; m++)
-                multiply(job, at, &panels[m], panel, NULL);
+            next_panel after = panel_after(job, at, panel, count);
+            for (size_t m = 0; m < count; m++) {
+                multiply(job, at, &panels[m], panel, NULL, &after);
+                if (after.weights)
+                    after.weights += fc_asked_bytes(d->weights.k, after.lines);
+            }
         }
         return;
     }
@@ -317,7 +341,7 @@ static void multiply_block(const direct_job *job, const block *at, const fc_pixe
             continue;
         }
         for (size_t panel = at->first_panel; panel < end; panel++)
-            multiply(job, at, &panels[m], panel, panel == at->first_panel ? next : NULL);
+            multiply(job, at, &panels[m], panel, panel == at->first_panel ? next : NULL, NULL);
     }
 }
 
@@ -327,11 +351,16 @@ static void run_block(void *job_, size_t task, size_t worker) {
     const fc_conv_view *v = &job->layer->view;
     const space own = space_of(job, worker);
     block at = find_block(job, task, &own);
-    if (d->patched) {
+    const size_t after = task / d->chunks + 1;
+    const int is_other = own.made->after != after; /* than the worker's last task had: other pixels */
+    if (d->patched && is_other)
         fc_fill_patch(v, job->layer->kernels, &at.pixels.patch, at.pixels.source, own.raw, own.patch);
+    if (d->patched)
         at.pixels.source = own.patch;
-    }
-    multiply_block(job, &at, own.panels, make_panels(job, &at, &own));
+    if (is_other)
+        make_panels(job, &at, &own);
+    own.made->after = after;
+    multiply_block(job, &at, own.panels, own.made->count);
 }
 
 fc_status fc_direct_run(

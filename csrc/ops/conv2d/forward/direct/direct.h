@@ -15,8 +15,10 @@ typedef struct fc_pixel_panel {
     ptrdiff_t y; /* the first pixel's results, in bytes from the block's */
 } fc_pixel_panel;
 
-/* Before a worker's panels: the rows and columns of the block they were made for, and their number. */
+/* Before a worker's panels: the block they were made for, one after its place among the blocks, its rows and columns,
+ * and their number. */
 typedef struct fc_panels_made {
+    size_t after;
     ptrdiff_t rows, cols;
     size_t count;
 } fc_panels_made;

@@ -118,6 +118,9 @@ static void multiply_element(const winograd_job *job, size_t e, size_t tiles, co
         for (size_t p = part->p0; p < part->p1; p++) {
             const size_t width = fc_winograd_width(plan, p);
             const winograd_heights *fit = &heights[p + 1 == plan->panels];
+            const char *after = job->u && e + 1 < plan->elements /* the same channels of the next element */
+                ? part->kernel.u + fc_winograd_at(plan, &part->kernel, p, e + 1, c) * size
+                : NULL;
             fc_igemm_block block = {
                 .runs = 1,
                 .length = fc_least(end - c, plan->step),
@@ -127,12 +130,16 @@ static void multiply_element(const winograd_job *job, size_t e, size_t tiles, co
                 .c_pitch = cut->m_pitch,
                 .cols = width,
                 .accumulate = c > 0,
+                .b_next_lines = fc_asked_lines(width * size, fc_parts(tiles, fit->whole->height)),
             };
             for (size_t t = 0; t < tiles; t += block.rows) {
                 const fc_igemm_tile *tile = tiles - t < fit->whole->height ? fit->rest : fit->whole;
                 block.rows = fc_least(tiles - t, tile->height);
                 block.a = rows + t;
                 block.next = cut->shared && p == part->p0 && t + block.rows < tiles ? rows + t + block.rows : NULL;
+                block.b_next = after
+                    ? after + fc_asked_bytes(block.length, block.b_next_lines) * (t / fit->whole->height)
+                    : NULL;
                 block.c = m + (e * cut->m_element + t * cut->m_pitch + (p - part->p0) * plan->width) * size;
                 tile->run(&block);
             }

@@ -14,6 +14,7 @@ import pytest
 import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from serving import exchange, scaled, serving
 
 from fastconv.serve import Settings
@@ -63,6 +64,13 @@ def bomb() -> bytes:
     return (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
     )
+
+
+def saved(kind: str) -> bytes:
+    """A picture without fault."""
+    stream = io.BytesIO()
+    Image.new("L", (16, 16)).save(stream, kind)
+    return stream.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -146,6 +154,8 @@ def test_lengths_of_the_json_before_tensors(url, length):
         numbers((1, 2, 4)),
         numbers((2, 3, 1)),
         b"neither a picture nor an array",
+        saved("EPS"),  # Pillow has another program read it
+        saved("ICO"),  # which may hold a PNG of another size than it says
         b"\x89PNG\r\n\x1a\n",
         b"\xff\xd8\xff\xe0" + bytes(100),
         bomb(),

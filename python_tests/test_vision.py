@@ -285,3 +285,20 @@ def test_labels(tmp_path):
     (tmp_path / "wrong.json").write_text("3")
     with pytest.raises(ValueError, match="neither a list"):
         read_labels(tmp_path / "wrong.json", 2)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "TGA"])
+def test_damaged_pictures_are_read_or_refused(kind):
+    """Nothing but a ValueError comes of them, also where Pillow's warnings are errors, as they are here."""
+    rng = np.random.default_rng(0)
+    stream = io.BytesIO()
+    Image.fromarray(rng.integers(0, 256, (20, 20, 3), np.uint8)).save(stream, kind)
+    data = np.frombuffer(stream.getvalue(), np.uint8)
+    for _ in range(40):
+        damaged = data[: rng.integers(len(data) // 2, len(data) + 1)].copy()
+        damaged[rng.integers(0, min(len(damaged), 200), 4)] = rng.integers(0, 256, 4)
+        try:
+            picture = read_picture(io.BytesIO(damaged.tobytes()), max_pixels=1000)
+        except ValueError:
+            continue
+        assert picture.size <= 4 * 1000

@@ -50,7 +50,7 @@ class _Paths:
     """Starlette's router, and before it a table of the paths without parameters, which need no search."""
 
     def __init__(self, routes: list, service: Service):
-        self._router = Router(routes, default=self._unknown)
+        self._router = Router(routes, redirect_slashes=False, default=self._unknown)
         self._table = {
             (route.path, method): route.app
             for route in reversed(routes)  # the first one wins

@@ -13,11 +13,14 @@ from starlette.responses import Response
 from .endpoints import endpoint, json_response, read_body
 from .errors import RequestError
 from .service import Service
+from .settings import Settings
 
-__all__ = ["read_npy", "routes"]
+__all__ = ["read_npy", "read_picture", "routes"]
 
 _NPY = b"\x93NUMPY"
 _HEADER_BYTES = 4096
+# Of pictures: decoders that Pillow has itself, and which hold the sizes that a picture says it has.
+_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM")
 
 
 def routes(service: Service) -> list:
@@ -30,7 +33,7 @@ async def _predict(service: Service, request: Request) -> Response:
     if body.startswith(_NPY):
         arrays = _with_rows(read_npy(body), model)
     else:
-        arrays = await service.run(_fitted, body, model.net, service.settings.max_pixels)
+        arrays = await service.run(_fitted, body, model.net, service.settings)
     outputs = await service.infer(model, arrays)
     if request.headers.get("accept") == "application/x-npy":
         return Response(_npy(outputs), headers={"content-type": "application/x-npy"})
@@ -70,11 +73,18 @@ def _with_rows(array: np.ndarray, model) -> np.ndarray:
     return array[np.newaxis] if model.batched and array.ndim == len(shape) - 1 else array
 
 
-def _fitted(body: bytes, net, max_pixels: int) -> np.ndarray:
+def read_picture(body: bytes, settings: Settings) -> np.ndarray:
+    """The picture in a body, as of `fastconv.vision.read_picture`; ValueError if it is none that a server reads."""
+    from .. import vision
+
+    return vision.read_picture(io.BytesIO(body), settings.max_pixels, _FORMATS)
+
+
+def _fitted(body: bytes, net, settings: Settings) -> np.ndarray:
     """A picture as the network's input."""
     from .. import vision
 
-    return vision.Fitter(net)(vision.read_picture(io.BytesIO(body), max_pixels=max_pixels)).array
+    return vision.Fitter(net)(read_picture(body, settings)).array
 
 
 def _npy(outputs: list[np.ndarray]) -> bytes:

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from .errors import RequestError
 from .service import Service
 
-__all__ = ["endpoint", "json_bytes", "json_response", "own_path", "parse_json", "read_body"]
+__all__ = ["endpoint", "error_response", "json_bytes", "json_response", "own_path", "parse_json", "read_body"]
 
 Function = Callable[[Service, Request], Awaitable[Response]]
 
@@ -78,6 +78,13 @@ def _lists(value):
 def json_response(value, status: int = 200, arrays=()) -> Response:
     """A response of a value with these arrays in it."""
     return Response(json_bytes(value, arrays), status, headers={"content-type": "application/json"})
+
+
+def error_response(error: RequestError) -> Response:
+    """The response that a request is refused with."""
+    response = json_response({"error": str(error)}, error.status)
+    response.headers.update(error.headers)
+    return response
 
 
 async def read_body(request: Request) -> bytes:

@@ -28,6 +28,6 @@ class RequestError(Exception):
         self.status, self.headers = status, headers or {}
 
 
-def busy(message: str) -> RequestError:
+def busy(message: str, headers: dict[str, str] | None = None) -> RequestError:
     """503, with the time after which to try again."""
-    return RequestError(503, message, {"retry-after": str(RETRY_AFTER)})
+    return RequestError(503, message, {"retry-after": str(RETRY_AFTER), **(headers or {})})

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from .access_log import AccessLog
-from .endpoints import json_response, own_path
+from .endpoints import error_response, own_path
 from .errors import RequestError, busy
 from .service import Service
 
@@ -155,12 +155,10 @@ class _Exchange:
             return
         refused = _as_request_error(error)
         if refused.status == 500:
-            _log.error("%s %s failed", self._scope["method"], self._scope["path"], exc_info=error)
+            _log.error("%s %r failed", self._scope["method"], self._scope["path"], exc_info=error)
         if self.status:
             raise error
-        response = json_response({"error": str(refused)}, refused.status)
-        response.headers.update(refused.headers)
-        await response(self._scope, self._receive, self.send)
+        await error_response(refused)(self._scope, self._receive, self.send)
 
 
 def _as_request_error(error: Exception) -> RequestError:

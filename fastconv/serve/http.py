@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import signal
 from collections.abc import Callable
+from itertools import chain
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from .application import Application
+from .endpoints import error_response
+from .errors import RequestError, busy
 
 __all__ = ["Server"]
 
@@ -20,10 +24,12 @@ _KEEP_ALIVE = 75  # seconds
 
 
 class _Protocol(HttpToolsProtocol):
-    """A connection whose requests must arrive in time, with headers of a bounded size."""
+    """A connection whose requests must arrive in time, with headers of a bounded size, and whose answers are taken."""
 
-    timeout = 30.0
+    timeout, most = 30.0, 1024  # seconds; connections
     _timer: asyncio.TimerHandle | None = None
+    _reader_timer: asyncio.TimerHandle | None = None
+    _answered: RequestResponseCycle | None = None  # the request that is answered at the moment
     _header_bytes = 0
 
     def connection_made(self, transport) -> None:
@@ -32,10 +38,44 @@ class _Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc) -> None:
         self._stop_timer()
+        self._stop_reader_timer()
+        # uvicorn tells the request that came last; others of a pipeline would write to what is closed.
+        self.pipeline.clear()
+        if self._answered is not None:
+            self._answered.disconnected = True
+            self._answered.message_event.set()
         super().connection_lost(exc)
 
+    def eof_received(self) -> bool:
+        """Keep the connection of a client that has ended its side until what it has sent is answered."""
+        waits = self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
+        if waits:
+            self.cycle.keep_alive = False
+        return waits
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_reader(math.inf)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_reader_timer()
+
+    def _watch_reader(self, before: float) -> None:
+        """Give up on a client that has taken nothing of its answer since there were so many bytes left."""
+        left = self.transport.get_write_buffer_size()
+        if left < before:
+            self._reader_timer = self.loop.call_later(self.timeout, self._watch_reader, left)
+        else:
+            self.transport.abort()
+
+    def _stop_reader_timer(self) -> None:
+        if self._reader_timer is not None:
+            self._reader_timer.cancel()
+            self._reader_timer = None
+
     def data_received(self, data: bytes) -> None:
-        if self._timer is not None and self._in_headers():
+        if self._in_headers():
             self._header_bytes += len(data)
         super().data_received(data)
         if self._header_bytes > _HEADER_BYTES and self._in_headers() and not self.transport.is_closing():
@@ -47,6 +87,7 @@ class _Protocol(HttpToolsProtocol):
             self._start_timer()
 
     def on_headers_complete(self) -> None:
+        self.app = self._refusal() or self.config.loaded_app
         self._header_bytes = 0
         super().on_headers_complete()
         if self.server_state.draining:
@@ -55,6 +96,18 @@ class _Protocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._stop_timer()
         super().on_message_complete()
+
+    def _start_asgi_task(self, cycle, app) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _refusal(self):
+        """The app that refuses this request for what comes before its body, or None."""
+        if len(self.connections) > self.most:
+            return _TOO_MANY
+        if self._header_bytes > _HEADER_BYTES and sum(map(len, chain(*self.headers, [self.url]))) > _HEADER_BYTES:
+            return _TOO_LONG
+        return None
 
     def _in_headers(self) -> bool:
         return self.cycle is None or not self.cycle.more_body
@@ -80,6 +133,11 @@ class _Protocol(HttpToolsProtocol):
         self.transport.close()
 
 
+_CLOSE = {"connection": "close"}
+_TOO_MANY = error_response(busy("too many connections are open", _CLOSE))
+_TOO_LONG = error_response(RequestError(431, f"headers may have {_HEADER_BYTES} bytes", _CLOSE))
+
+
 class Server(uvicorn.Server):
     """A server of one process.
 
@@ -95,7 +153,7 @@ class Server(uvicorn.Server):
         config = uvicorn.Config(
             app,
             loop="auto",
-            http=type("Protocol", (_Protocol,), {"timeout": settings.timeout}),
+            http=type("Protocol", (_Protocol,), {"timeout": settings.timeout, "most": settings.max_connections}),
             ws="none",
             interface="asgi3",
             lifespan="on",
@@ -104,7 +162,6 @@ class Server(uvicorn.Server):
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            limit_concurrency=settings.max_connections,
             timeout_keep_alive=_KEEP_ALIVE,
             timeout_graceful_shutdown=int(settings.timeout) + 1,
         )

@@ -11,7 +11,7 @@ __all__ = ["read_picture"]
 _MAGIC, _HEADER_BYTES = b"\x93NUMPY", 10_000
 
 
-def read_picture(source, max_pixels: int = 100_000_000) -> np.ndarray:
+def read_picture(source, max_pixels: int = 100_000_000, formats=None) -> np.ndarray:
     """A picture as an array, upright as its EXIF orientation says.
 
     Parameters
@@ -20,6 +20,9 @@ def read_picture(source, max_pixels: int = 100_000_000) -> np.ndarray:
         Any picture that Pillow reads, or an ``.npy`` file; its beginning tells which.
     max_pixels : int
         Of a picture, or numbers of an array.
+    formats : sequence of str, optional
+        Pillow's names of the formats that a picture may have. By default all that it knows; it reads some of them,
+        such as EPS, by other programs, which is nothing for files of strangers.
 
     Returns
     -------
@@ -44,10 +47,10 @@ def read_picture(source, max_pixels: int = 100_000_000) -> np.ndarray:
     """
     if not hasattr(source, "read"):
         with open(source, "rb") as file:
-            return read_picture(file, max_pixels)
+            return read_picture(file, max_pixels, formats)
     begin = source.read(len(_MAGIC))
     source.seek(-len(begin), os.SEEK_CUR)
-    return _read_npy(source, max_pixels) if begin == _MAGIC else _read_by_pillow(source, max_pixels)
+    return _read_npy(source, max_pixels) if begin == _MAGIC else _read_by_pillow(source, max_pixels, formats)
 
 
 def _read_npy(file, most: int) -> np.ndarray:
@@ -66,21 +69,28 @@ def _read_npy(file, most: int) -> np.ndarray:
         raise ValueError(f"no .npy file that can be read: {error}") from None
 
 
-def _read_by_pillow(file, most: int) -> np.ndarray:
+def _read_by_pillow(file, most: int, formats) -> np.ndarray:
     try:
         from PIL import Image, ImageOps
     except ImportError:
         raise ImportError("reading pictures needs Pillow: pip install 'fastconv[serve]'") from None
     try:
-        with Image.open(file) as image:
-            if image.width * image.height > most:
-                raise ValueError(f"{image.width} x {image.height} is more than the limit of {most} pixels")
+        with Image.open(file, formats=formats) as image:
+            _check_size(image, most)
             image.load()
+            _check_size(image, most)  # of formats that hold another file, it is known only then
             return _pixels(ImageOps.exif_transpose(image))
     except Image.UnidentifiedImageError:  # whose words name the file object
         raise ValueError("no picture that Pillow reads") from None
-    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except (ValueError, MemoryError):
+        raise
+    except Exception as error:  # of many kinds, among them warnings where these are errors
         raise ValueError(f"no picture that can be read: {error}") from None
+
+
+def _check_size(image, most: int) -> None:
+    if image.width * image.height > most:
+        raise ValueError(f"{image.width} x {image.height} is more than the limit of {most} pixels")
 
 
 def _pixels(image) -> np.ndarray:

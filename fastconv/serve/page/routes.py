@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from importlib.resources import files
 
 import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...vision import Fitted, read_picture
+from ...vision import Fitted
+from ..bodies import read_picture
 from ..endpoints import endpoint, json_response
 from ..errors import RequestError
 from ..service import Service
@@ -93,10 +93,8 @@ class _Page:
         if request.headers.get("content-type") == "application/octet-stream":
             drawing = _drawing(body, request.query_params.get("width", ""))
             return view, await self._service.run(view.fitted, drawing, True)
-        limit = self._service.settings.max_pixels
-        return view, await self._service.run(
-            lambda: view.fitted(read_picture(io.BytesIO(body), max_pixels=limit), False)
-        )
+        settings = self._service.settings
+        return view, await self._service.run(lambda: view.fitted(read_picture(body, settings), False))
 
 
 def _drawing(body: bytes, width: str) -> np.ndarray:

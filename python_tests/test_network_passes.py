@@ -156,6 +156,27 @@ def test_zeros_around_images_go_into_convolutions(pads, inputs, own, left):
     assert len(rewritten(before, padding.fold_padding)) == left
 
 
+@pytest.mark.parametrize(
+    ("activation", "pads", "words", "folded"),
+    [
+        ("relu", [1, 1, 1, 1], {}, True),
+        ("relu6", [2, 0, 0, 1], {}, True),
+        ("tanh", [1, 1, 1, 1], {}, False),
+        ("relu", [2, 0, 1, 0], {}, False),
+        ("relu", [1, 1, 1, 1], {"pads": "same_upper"}, False),
+        ("relu", [1, 1, 1, 1], {"ceil_mode": True}, False),
+    ],
+)
+def test_zeros_around_images_go_into_maxima_that_they_cannot_win(activation, pads, words, folded):
+    nodes = [
+        ("Activation", "x", "r", {"activation": (activation, 0.0)}),
+        ("Pad", "r p - a", "y", {}),
+        ("MaxPool", "y", "z", {"window": (3, 3), "strides": (2, 2), **words}),
+    ]
+    before = graph(nodes, {"p": np.array(pads), "a": np.array([1, 2])}, (None, 6, 7, 3))
+    assert rewritten(before, padding.fold_padding) == ["Activation", *["Pad"] * (not folded), "MaxPool"]
+
+
 @pytest.mark.parametrize("shape", [(2, 6, 7, 4), (6, 7, 4), (1, 1, 1, 4), (2, 1, 1, 4), (3, 2, 6, 7, 4)])
 def test_sums_go_into_convolutions(shape):
     """Whatever the other summand is broadcast to."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ... import _core
+from ...nn.pooling import Geometry
 from .elementwise import quiet
 from .registry import Step, Tensor, operator
 from .shape import axis_in
@@ -47,6 +49,13 @@ def _mean(x, axis, keepdims, out):
         np.divide(sums.reshape(out.shape), x.dtype.type(x.size // out.size), out=out)
 
 
+def _pooled(average: bool, x: Tensor, shape: tuple[int, ...]) -> Step:
+    """The step of a mean or maximum along both spatial axes of images: a pooling whose window is the image."""
+    window = x.shape[1:3]
+    geometry = Geometry(average, x.shape, x.dtype, window, window, ((0, 0), (0, 0)), "channels_last")
+    return Step((Tensor(shape, x.dtype),), _core.pool2d_call(geometry.core), reads=(0,), algorithm="pool")
+
+
 _FUNCTIONS = {
     "ReduceMean": _mean,
     "ReduceSum": np.sum,
@@ -66,6 +75,8 @@ def reduce(node, x, axes=None):
     chosen = _axes(node, x, axes)
     keepdims = bool(node.attributes.get("keepdims", True))
     shape = tuple(1 if axis in chosen else size for axis, size in enumerate(x.shape) if keepdims or axis not in chosen)
+    if node.op in ("ReduceMean", "ReduceMax") and x.ndim == 4 and chosen == (1, 2) and x.size and x.dtype.char in "fd":
+        return _pooled(node.op == "ReduceMean", x, shape)
     function = _FUNCTIONS[node.op]
 
     def run(x, *axes_and_y):

@@ -1,4 +1,4 @@
-"""Zeros around images go into the convolution that reads them."""
+"""Zeros around images go into the convolution or maximum that reads them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from .rewriter import Rewriter
 
 __all__ = ["fold_padding"]
 
+_READERS = ("Conv", "MaxPool")
+_NEVER_NEGATIVE = ("relu", "relu6", "sigmoid", "hard_sigmoid", "exponential", "softplus")
+
 
 def fold_padding(graph: Graph) -> None:
-    """Fold a Pad of zeros along spatial axes into Conv, if nothing else reads it.
+    """Fold a Pad of zeros along spatial axes into Conv or MaxPool, if nothing else reads it.
+
+    Into a maximum where zeros cannot win it: no number is negative, and every window holds some.
 
     Examples
     --------
@@ -25,10 +30,10 @@ def fold_padding(graph: Graph) -> None:
     rewriter = Rewriter(graph)
     for node in rewriter.nodes():
         reader = rewriter.only_reader(node) if node.op == "Pad" else None
-        if reader is None or reader.op != "Conv" or reader.inputs[0] != node.outputs[0]:
+        if reader is None or reader.op not in _READERS or reader.inputs[0] != node.outputs[0]:
             continue
         pads = _spatial_pads(rewriter, node, reader)
-        if pads is not None:
+        if pads is not None and (reader.op == "Conv" or _zeros_never_win(rewriter, node, reader, pads)):
             source = node.inputs[0]
             rewriter.set_inputs(reader, (source, *reader.inputs[1:]))
             reader.attributes["pads"] = pads
@@ -36,13 +41,37 @@ def fold_padding(graph: Graph) -> None:
     rewriter.finish()
 
 
+def _zeros_never_win(rewriter: Rewriter, node: Node, reader: Node, pads) -> bool:
+    """Whether a maximum of what the node pads is that of the numbers alone."""
+    before = rewriter.source(node.inputs[0])
+    window = reader.attributes["window"]
+    return (
+        before is not None
+        and before.op == "Activation"
+        and before.attributes["activation"][0] in _NEVER_NEGATIVE
+        and reader.attributes.get("pads", "valid") == "valid"
+        and not reader.attributes.get("ceil_mode")
+        and set(reader.attributes.get("dilations", (1,))) == {1}
+        and all(sum(pair) < taps for pair, taps in zip(pads, window, strict=True))
+    )
+
+
+def _ndim(rewriter: Rewriter, reader: Node) -> int | None:
+    """How many axes the reader's images have, or None."""
+    if reader.op == "MaxPool":
+        return len(reader.attributes["window"]) + 2
+    kernel = rewriter.constant(reader.inputs[1])
+    return None if kernel is None else kernel.ndim
+
+
 def _spatial_pads(rewriter: Rewriter, node: Node, reader: Node):
     """The reader's pads with those of the node, or None."""
-    kernel, pads, *rest = (rewriter.constant(name) for name in (reader.inputs[1], *node.inputs[1:]))
+    pads, *rest = (rewriter.constant(name) for name in node.inputs[1:])
+    ndim = _ndim(rewriter, reader)
     value, axes = [*rest, None, None][:2]
     named = [bool(name) for name in (*node.inputs[2:], "", "")]
     own = reader.attributes.get("pads", "valid")
-    unknown = kernel is None or pads is None or (named[0] and value is None) or (named[1] and axes is None)
+    unknown = ndim is None or pads is None or (named[0] and value is None) or (named[1] and axes is None)
     if (
         unknown
         or (named[0] and value.any())
@@ -50,7 +79,6 @@ def _spatial_pads(rewriter: Rewriter, node: Node, reader: Node):
         or (own in ("same_upper", "same_lower"))
     ):
         return None
-    ndim = kernel.ndim
     first = 1 if reader.attributes.get("data_format", "channels_last") == "channels_last" else 2
     numbers = [int(number) for number in pads.ravel()]
     chosen = list(range(ndim)) if axes is None else [int(axis) % ndim for axis in axes.ravel()]

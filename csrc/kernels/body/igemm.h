@@ -35,24 +35,48 @@ static inline void TYPED(igemm_store)(const fc_igemm_block *block, size_t r, siz
         b += b_pitch;                                                                                                 \
     } while (0)
 
-/* A few rows at a time: all at once would fill the queue of misses, and the loads behind them wait. `steps` counts
- * fours of k. */
-static inline void TYPED(igemm_ask)(
-    const fc_igemm_block *block, size_t height, size_t vectors, size_t steps, size_t i, const T *b) {
-    enum { LINE = 64 / sizeof(T), AT_ONCE = 3, AHEAD = 32, LEVEL_2 = 2 };
-    for (size_t r = steps * AT_ONCE; block->far && r < block->rows && r < (steps + 1) * AT_ONCE; r++)
-        for (size_t j = 0; j < vectors * LANES; j += LINE) {
-            __builtin_prefetch((const T *)block->c + r * block->c_pitch + j, 1);
-            if (block->added)
-                __builtin_prefetch((const T *)block->added + r * block->added_pitch + j);
-        }
+enum { TYPED(IGEMM_ASKED_AT_ONCE) = 3 }; /* rows of c: all at once would fill the queue of misses, and loads wait */
+
+/* How many times a call asks, once every four steps of k: each time costs issue slots that FMAs would have. */
+static inline size_t TYPED(igemm_asks)(const fc_igemm_block *block) {
+    if (block->b_far || block->next || block->b_next)
+        return (size_t)-1;
+    return block->far ? (block->rows + TYPED(IGEMM_ASKED_AT_ONCE) - 1) / TYPED(IGEMM_ASKED_AT_ONCE) : 0;
+}
+
+/* The lines of some rows of c, and of what is added to them. */
+static inline __attribute__((always_inline)) void TYPED(igemm_ask_rows)(
+    const fc_igemm_block *block, const int vectors, size_t steps) {
+    enum { LINE = 64 / sizeof(T), AT_ONCE = TYPED(IGEMM_ASKED_AT_ONCE) };
+    const T *c = (const T *)block->c, *added = block->added;
+    for (size_t r = steps * AT_ONCE; r < block->rows && r < (steps + 1) * AT_ONCE; r++) {
+        _Pragma("GCC unroll 4") for (size_t j = 0; j < (size_t)vectors * LANES; j += LINE)
+            __builtin_prefetch(c + r * block->c_pitch + j, 1);
+        if (added)
+            _Pragma("GCC unroll 4") for (size_t j = 0; j < (size_t)vectors * LANES; j += LINE)
+                __builtin_prefetch(added + r * block->added_pitch + j);
+    }
+}
+
+/* One ask, after `steps` others; i: the step of k in its run. */
+static inline __attribute__((always_inline)) void TYPED(igemm_ask)(
+    const fc_igemm_block *block, const int height, const int vectors, size_t steps, size_t i, const T *b) {
+    enum { LINE = 64 / sizeof(T), SHARES = LINE / 4, AHEAD = 32, LEVEL_2 = 2 };
+    if (block->far && steps * TYPED(IGEMM_ASKED_AT_ONCE) < block->rows)
+        TYPED(igemm_ask_rows)(block, vectors, steps);
+    if (block->next) {
+        const size_t first = i / 4 % SHARES;
+        const ANY *const *next = (const ANY *const *)block->next + first;
+        _Pragma("GCC unroll 8") for (int r = 0; r + SHARES <= height; r += SHARES)
+            __builtin_prefetch(next[r] + i / LINE * LINE);
+        if (first < (size_t)(height % SHARES))
+            __builtin_prefetch(next[height / SHARES * SHARES] + i / LINE * LINE);
+    }
     for (size_t k = 0; block->b_far && k < 4; k++)
-        for (size_t j = 0; j < vectors * LANES; j += LINE)
+        _Pragma("GCC unroll 4") for (size_t j = 0; j < (size_t)vectors * LANES; j += LINE)
             __builtin_prefetch(b + (k + AHEAD) * block->b_pitch + j);
     for (size_t line = 0; block->b_next && line < block->b_next_lines; line++)
         __builtin_prefetch((const T *)block->b_next + (steps * block->b_next_lines + line) * LINE, 0, LEVEL_2);
-    for (size_t r = i / (LINE / 4) % 4; block->next && r < height; r += 4)
-        __builtin_prefetch((const T *)block->next[r] + i / LINE * LINE);
 }
 
 #define IGEMM_EACH(HEIGHT, VECTORS, VALUE)                    \
@@ -64,7 +88,7 @@ static inline void TYPED(igemm_ask)(
         const ANY *const *a = (const ANY *const *)block->a;                                                           \
         const T *b = block->b, *start = block->start;                                                                 \
         const size_t length = block->length, b_pitch = block->b_pitch;                                                \
-        const int asks = block->far || block->b_far || block->next || block->b_next;                                  \
+        const size_t asks = TYPED(igemm_asks)(block);                                                                 \
         size_t steps = 0;                                                                                             \
         VEC sum[HEIGHT][VECTORS];                                                                                     \
         CHAIN_PARTS(HEIGHT, VECTORS, block->chain ? block->chain : FC_CHAIN);                                         \
@@ -79,7 +103,7 @@ static inline void TYPED(igemm_ask)(
                 const size_t end = length - i < room ? length : i + room;                                             \
                 room -= end - i;                                                                                      \
                 for (; i + 4 <= end; i += 4) {                                                                        \
-                    if (asks)                                                                                         \
+                    if (steps < asks)                                                                                 \
                         TYPED(igemm_ask)(block, HEIGHT, VECTORS, steps++, i, b);                                      \
                     IGEMM_STEP(HEIGHT, VECTORS, i);                                                                   \
                     IGEMM_STEP(HEIGHT, VECTORS, i + 1);                                                               \

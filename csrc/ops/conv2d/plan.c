@@ -38,6 +38,12 @@ static double transposing_cycles(const fc_layer *layer, int reads_across) {
     return (reads_across ? costs->kernel_exchanged : costs->kernel_transposed) * bytes;
 }
 
+/* What of a prepared kernel the caches near the core do not keep from run to run. */
+static double reading_cycles(const fc_layer_plan *plan) {
+    const double bytes = (double)plan->packed_bytes;
+    return bytes > (double)fc_caches()->l2 ? fc_costs_of(plan->layer.kernels)->kernel_read * bytes : 0;
+}
+
 static fc_status make_plan(const fc_layer *layer, int id, fc_purpose purpose, fc_layer_plan *plan) {
     const fc_algorithm *algorithm = fc_algorithm_of(id);
     fc_layer plain;
@@ -52,6 +58,7 @@ static fc_status make_plan(const fc_layer *layer, int id, fc_purpose purpose, fc
     plan->packing_cycles = -1;
     FC_TRY(algorithm->plan(layer, purpose, plan));
     plan->packing_cycles = purpose == FC_RUN_PREPARED ? 0 : packing_cycles(plan);
+    plan->cycles += purpose == FC_RUN_PREPARED ? reading_cycles(plan) : 0;
     if (purpose == FC_RUN_TRANSPOSED)
         plan->packing_cycles += transposing_cycles(layer, algorithm->reads_across);
     return FC_OK;

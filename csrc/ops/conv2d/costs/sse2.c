@@ -8,6 +8,7 @@ fc_costs fc_costs_sse2 = {
     .pack_on_demand = 0.5,
     .pack_in_cache = 1.2,
     .pack_in_memory = 2.4,
+    .kernel_read = 0.25,
     .kernel_transposed = 2,
     .kernel_exchanged = 0.25,
     .store_contiguous = 0.2,

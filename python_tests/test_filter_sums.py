@@ -114,7 +114,8 @@ def test_derivatives_of_flat_regions_are_zero(dtype, isa, rng):
         image = np.full((9, 21, 2), cell, dtype)
         for axis in (0, 1, None):
             assert not fastconv.sobel(image, axis).any()
-        assert not fastconv.laplacian(image).any()
+        for diagonals in (False, True):
+            assert not fastconv.laplacian(image, diagonals=diagonals).any()
 
 
 def test_a_constant_with_a_bad_cell_is_zero_around_it(isa):
@@ -124,6 +125,36 @@ def test_a_constant_with_a_bad_cell_is_zero_around_it(isa):
         got = fastconv.convolve2d(image, CANCELLING[name], "valid")
         np.testing.assert_array_equal(np.isnan(got), np.isnan(signal.convolve2d(image, CANCELLING[name], "valid")))
         assert not got[~np.isnan(got)].any()
+
+
+@by_kernel
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_cells_whose_difference_is_beyond_the_largest_number(name, dtype, isa):
+    """Their products and sums are not."""
+    kernel = (CANCELLING[name] / 8).astype(dtype)
+    image = np.full((9, 300), np.finfo(dtype).max * 0.75, dtype)
+    image[:, 100::7] *= -1
+    image[4] *= -1
+    with np.errstate(over="ignore", invalid="ignore"):
+        want = signal.convolve2d(image, kernel, "same")
+    assert np.isfinite(want).all()
+    scale = signal.convolve2d(abs(image) / 8, abs(kernel), "same")
+    assert (abs(fastconv.convolve2d(image, kernel, "same") / 8 - want / 8) <= 8 * EPS[dtype] * scale).all()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("place", [(0, 0), (0, 9), (8, 0), (8, 69), (0, 69), (8, 30)])
+def test_a_bad_cell_at_the_edge_meets_taps_of_zero(place, bad, isa):
+    """0 times it is NaN, also where no other tap meets it."""
+    image = np.full((9, 70), 0.5, np.float32)
+    image[place] = bad
+    for kernel in (CANCELLING["laplacian"], np.eye(7) * 0.3):
+        kernel = kernel.astype(np.float32)
+        with np.errstate(invalid="ignore"):
+            want = signal.convolve2d(image, kernel, "valid")
+        for algorithm in ("auto", "sparse"):
+            got = fastconv.convolve2d(image, kernel, "valid", algorithm=algorithm)
+            np.testing.assert_allclose(got, want, rtol=1e-6)
 
 
 @settings(deadline=None, max_examples=60)

@@ -28,8 +28,11 @@ typedef struct fc_convolve2d_block {
  */
 typedef void fc_convolve2d_fn(const fc_convolve2d_block *block);
 
-/* out[r * out_pitch + c] = sum over t < n_taps of taps[t] * rows[r + places[t].row][c + places[t].offset], r < n_rows,
- * c < n_cols. */
+/*
+ * out[r * out_pitch + c] = sum over t < n_taps of taps[t] * rows[r + places[t].row][c + places[t].offset], r < n_rows,
+ * c < n_cols; of differences taps[t] * (cell of places[2 * t] - cell of places[2 * t + 1]). 0 where a sum is not
+ * finite.
+ */
 typedef struct fc_sparse_place {
     size_t row, offset;
 } fc_sparse_place;
@@ -41,8 +44,10 @@ typedef struct fc_sparse_block {
     size_t n_rows, n_cols;
     void *out;
     size_t out_pitch;
+    size_t deepest, ahead; /* the last places' row; rows of outputs that follow, whose cells may be fetched */
+    int streams;           /* as in fc_convolve2d_block */
 } fc_sparse_block;
-typedef void fc_sparse_fn(const fc_sparse_block *block);
+typedef int fc_sparse_fn(const fc_sparse_block *block);
 
 /* Sums of windows of equal cells: out[r * out_pitch + c] = *tap * sum over j < k of rows[r + j][c], r < n_rows <= k, c
  * < n_cols. */

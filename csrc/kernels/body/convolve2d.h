@@ -74,8 +74,6 @@ static inline T *TYPED(convolve2d_kept)(VEC *room) {
             _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++) sum[r][v] = V(set1)(0);                       \
         for (unsigned r = 0; FOLDS && r < ROWS; r++)                                                                \
             folds[r] = (back ? ROWS - 1 - r : r) % fold;                                                            \
-        for (size_t at = 0; FOLDS && at < ROWS * VECTORS * LANES; at += LANES)                                      \
-            V(store)(before + at, V(set1)(0));                                                                      \
         for (size_t i = 0; i < k_h + ROWS - 1; i++) {                                                               \
             const size_t s = back ? k_h + ROWS - 2 - i : i;                                                         \
             const SOURCE *x = (const SOURCE *)rows[s] + first + last * step;                                        \
@@ -88,14 +86,16 @@ static inline T *TYPED(convolve2d_kept)(VEC *room) {
             if (phase >= ROWS)                                                                                      \
                 continue;                                                                                           \
             _Pragma("GCC unroll 4") for (int r = 0; r < ROWS;                                                       \
-                r++) if (folds[r] == phase && i - (size_t)(back ? ROWS - 1 - r : r) < k_h - 1)                      \
+                r++) if (folds[r] == phase && i - (size_t)(back ? ROWS - 1 - r : r) < k_h - 1) {                    \
+                const int begins = i - (size_t)(back ? ROWS - 1 - r : r) < fold;                                    \
                 _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++) {                                         \
-                T *const kept = before + (r * VECTORS + v) * LANES;                                                 \
-                V(store)(kept, V(add)(V(load)(kept), sum[r][v]));                                                   \
-                sum[r][v] = V(set1)(0);                                                                             \
+                    T *const kept = before + (r * VECTORS + v) * LANES;                                             \
+                    V(store)(kept, begins ? sum[r][v] : V(add)(V(load)(kept), sum[r][v]));                          \
+                    sum[r][v] = V(set1)(0);                                                                         \
+                }                                                                                                   \
             }                                                                                                       \
         }                                                                                                           \
-        if (FOLDS)                                                                                                  \
+        if (FOLDS && k_h > fold)                                                                                    \
             _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++) _Pragma("GCC unroll 4") for (int v = 0;          \
                 v < VECTORS; v++) sum[r][v] = V(add)(V(load)(before + (r * VECTORS + v) * LANES), sum[r][v]);       \
         _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++) _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; \
@@ -103,7 +103,7 @@ static inline T *TYPED(convolve2d_kept)(VEC *room) {
     }
 
 /*
- * How a tile stores: past the caches, added to what is there; and in which order products are added.
+ * How a tile stores: past the caches or added to what is there; and in which order products are added.
  * Equal terms drift by up to a quarter of a rounding each, after a great one by a whole one. So one chain is at most
  * WHOLE products long, in a pass of column or rows PASS; more are summed in chains of CHAIN and these in GROUPs.
  */
@@ -134,7 +134,8 @@ enum {
 #define CONVOLVE2D_STORE(p, v) (how & TYPED(convolve2d_STREAMS) ? V(stream)(p, v) : V(store)(p, v))
 #define CONVOLVE2D_SUM(v, load) (how & TYPED(convolve2d_ADDS) ? V(add)(load, v) : v)
 #define CONVOLVE2D_ADD_N(p, v) V(store_n)(p, CONVOLVE2D_SUM(v, V(load_n)(p, n)), n)
-#define CONVOLVE2D_ADD(p, v) V(store)(p, CONVOLVE2D_SUM(v, V(load)(p)))
+#define CONVOLVE2D_ADD(p, v) \
+    (how & TYPED(convolve2d_STREAMS) ? V(stream)(p, v) : V(store)(p, CONVOLVE2D_SUM(v, V(load)(p))))
 CONVOLVE2D_TILE(wide_4, 4, TYPED(convolve2d_WIDE), S(load), CONVOLVE2D_STORE, 0)
 CONVOLVE2D_TILE(wide_1, 1, TYPED(convolve2d_WIDE), S(load), CONVOLVE2D_STORE, 0)
 CONVOLVE2D_TILE(narrow_4, 4, TYPED(convolve2d_NARROW), S(load), V(store), 0)
@@ -237,7 +238,7 @@ static void TYPED(convolve2d_some)(const TYPED(convolve2d_pieces) * p, size_t fr
         const size_t j = piece % p->down * p->h, k = piece / p->down * p->w;
         TYPED(convolve2d_tile)(taps + k * k_h + j, k_h, k_h - j < p->h ? k_h - j : p->h,
             k_w - k < p->w ? k_w - k : p->w, rows + j, n_rows, first + k * step, step, width, out, out_pitch, p->fold,
-            how | (piece > from ? TYPED(convolve2d_ADDS) : 0));
+            (how & ~TYPED(convolve2d_STREAMS)) | (piece > from ? TYPED(convolve2d_ADDS) : 0));
     }
 }
 

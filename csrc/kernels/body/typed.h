@@ -19,6 +19,7 @@
 #include "kernels/body/convolve2d.h"
 #include "kernels/body/convolve2d_complex.h"
 #include "kernels/body/sparse.h"
+#include "kernels/body/differences.h"
 #include "kernels/body/dots.h"
 #include "kernels/body/box.h"
 #include "kernels/body/fft_butterfly.h"

@@ -43,6 +43,17 @@ double fc_ref_sparse(const fc_sparse_block *block, fc_dtype dtype, size_t row, s
     return sum;
 }
 
+double fc_ref_differences(const fc_sparse_block *block, fc_dtype dtype, size_t row, size_t col) {
+    double sum = 0;
+    for (size_t t = 0; t < block->n_taps; t++) {
+        const fc_sparse_place *p = block->places + 2 * t;
+        sum += fc_ref_number(dtype, block->taps, t) *
+            (fc_ref_number(dtype, block->rows[row + p[0].row], col + p[0].offset) -
+                fc_ref_number(dtype, block->rows[row + p[1].row], col + p[1].offset));
+    }
+    return sum;
+}
+
 double fc_ref_box(const fc_box_columns *block, fc_dtype dtype, size_t row, size_t col) {
     double sum = 0;
     for (size_t j = 0; j < block->k; j++)

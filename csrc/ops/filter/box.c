@@ -117,7 +117,7 @@ static void sum_columns(const job *j, const space *s, fc_rect task, ptrdiff_t ro
         .out_pitch = numbers});
     for (ptrdiff_t i = 0; i < n; i++)
         s->pointers[i] = s->sums + (size_t)i * numbers * f->number;
-    if (fc_filter_rows_finite(f, s->pointers, (size_t)n, numbers))
+    if (fc_filter_rows_finite(f, s->pointers, (size_t)n, 0, numbers))
         fc_filter_store(f, rect, FC_ALL_CHANNELS, s->sums, numbers);
     else
         fc_filter_direct(f, j->taps, rect, FC_ALL_CHANNELS, s->direct);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Filters by their definition. Tasks are rectangles of output rows and columns. Every tap is multiplied, or, where most
- * are 0 and no cell is infinite or NaN (0 times which is NaN), the others only. separable.c runs its passes on the same
+ * Filters by their definition. Tasks are rectangles of output rows and columns. Every tap is multiplied, or, where no
+ * cell is infinite or NaN (0 times which is NaN), those of sparse.c only. separable.c runs its passes on the same
  * rectangles. Where a row of outputs is shorter than a vector and a row of taps is longer, the lanes go along the taps,
  * which are then read where they lie.
  */
@@ -20,8 +20,7 @@ enum {
     TASK_BYTES = 512 << 10,   /* sums of a task, where that leaves TASKS of them */
     TASKS = 8,
     TASK_FLOPS = 16 << 20, /* about 0.2 ms: far above the cost of handing out a task */
-    FEW_TAPS = 64,         /* summed one after the other, in an order that shows where they cancel */
-    MOST_TAPS = 512        /* that are not 0 */
+    FEW_TAPS = 64          /* summed one after the other, in an order that shows where they cancel */
 };
 
 typedef struct job {
@@ -54,23 +53,28 @@ fc_status fc_filter_direct_bytes(const fc_filter *f, ptrdiff_t rows, ptrdiff_t c
     return FC_OK;
 }
 
-/* By all taps or by few; what cannot be summed in place is stored a few rows at a time, from L1. */
-static void run_sums(const fc_filter *f, const void *taps, const fc_filter_few *few, fc_rect rect, ptrdiff_t channel,
+/* By all taps or by few; what cannot be summed in place is stored a few rows at a time, from L1. 0 where a sum by few
+ * is not finite. */
+static int run_sums(const fc_filter *f, const void *taps, const fc_filter_few *few, fc_rect rect, ptrdiff_t channel,
     const void **rows, void *place, void *sums) {
     const size_t taken = channel < 0 ? (size_t)f->channels : 1, cols = (size_t)rect.cols * taken;
+    int finite = 1;
     for (ptrdiff_t row = 0, n; row < rect.rows; row += n) {
         n = place ? rect.rows : fc_min(FC_FILTER_ROWS, rect.rows - row);
         void *out = place ? place : sums;
         const size_t pitch = place ? (size_t)f->out_w * taken : cols;
         if (few)
-            few->run(&(fc_sparse_block){.taps = few->taps,
+            finite &= few->run(&(fc_sparse_block){.taps = few->taps,
                 .places = few->places,
                 .n_taps = few->count,
                 .rows = rows + row,
                 .n_rows = (size_t)n,
                 .n_cols = cols,
                 .out = out,
-                .out_pitch = pitch});
+                .out_pitch = pitch,
+                .deepest = (size_t)f->k_h - 1,
+                .ahead = (size_t)(rect.rows - row - n),
+                .streams = place && f->streams});
         else
             f->run(&(fc_convolve2d_block){.taps = taps,
                 .k_h = (size_t)f->k_h,
@@ -87,6 +91,19 @@ static void run_sums(const fc_filter *f, const void *taps, const fc_filter_few *
         if (!place)
             fc_filter_store(f, (fc_rect){rect.row + row, rect.col, n, rect.cols}, channel, sums, pitch);
     }
+    return finite;
+}
+
+/* Whether the cells at the edges are finite that the first of few taps meets under no output of this rectangle. */
+static int unmet_finite(const fc_filter *f, const fc_filter_few *few, fc_rect rect, const void **rows, size_t taken) {
+    const size_t cols = (size_t)rect.cols * taken, width = cols + (size_t)(f->k_w - 1) * taken;
+    const size_t n = (size_t)rect.rows, above = few->places->row, left = few->places->offset;
+    if (few->corners && rect.rows >= f->k_h - 1 && rect.cols >= f->k_w - 1)
+        return 1;
+    return fc_filter_rows_finite(f, rows, above, 0, width) &&
+        fc_filter_rows_finite(f, rows + above + n, (size_t)f->k_h - 1 - above, 0, width) &&
+        fc_filter_rows_finite(f, rows + above, n, 0, left) &&
+        fc_filter_rows_finite(f, rows + above, n, left + cols, width - left - cols);
 }
 
 static void run_piece(const job *j, fc_rect rect, ptrdiff_t channel, const parts *p, unsigned char *scratch) {
@@ -97,13 +114,14 @@ static void run_piece(const job *j, fc_rect rect, ptrdiff_t channel, const parts
     unsigned char *stage = scratch + fc_align_up(p->rows_bytes), *sums = stage + fc_align_up(p->stage_bytes);
     void *place = channel < 0 || f->channels == 1 ? fc_filter_place(f, rect.row, rect.col) : NULL;
     fc_filter_source(f, source, channel, rows, stage);
-    const int needs_finite = j->few || (j->passes && j->passes->rank > 1);
-    const int plain = needs_finite && f->cell == f->number &&
-        !fc_filter_rows_finite(f, rows, (size_t)source.rows, (size_t)source.cols * taken);
-    if (j->passes && !plain)
+    if (j->few && unmet_finite(f, j->few, rect, rows, taken) &&
+        run_sums(f, NULL, j->few, rect, channel, rows, place, sums))
+        return;
+    if (j->passes &&
+        (j->passes->rank == 1 || fc_filter_rows_finite(f, rows, (size_t)source.rows, 0, (size_t)source.cols * taken)))
         fc_filter_pass(f, j->passes, rect, rows, place, sums);
     else
-        run_sums(f, j->taps, plain ? NULL : j->few, rect, channel, rows, place, sums);
+        run_sums(f, j->taps, NULL, rect, channel, rows, place, sums);
 }
 
 static void run_rect(const job *j, fc_rect rect, ptrdiff_t channel, void *scratch) {
@@ -243,95 +261,3 @@ static double direct_cycles(const fc_filter *f, const fc_filter_taps *known) {
 }
 
 const fc_filter_algorithm fc_filter_by_direct = {"direct", direct_cycles, run_direct};
-
-static fc_sparse_fn *sparse_kernel(const fc_filter *f, int unfused) {
-    switch (f->work) {
-    case FC_I8:
-    case FC_U8:
-        return f->kernels->sparse_b8;
-    case FC_I16:
-    case FC_U16:
-        return f->kernels->sparse_b16;
-    case FC_I32:
-    case FC_U32:
-        return f->kernels->sparse_b32;
-    case FC_I64:
-    case FC_U64:
-        return f->kernels->sparse_b64;
-    case FC_F32:
-        return unfused ? f->kernels->sparse_unfused_f32 : f->kernels->sparse_f32;
-    case FC_F64:
-        return unfused ? f->kernels->sparse_unfused_f64 : f->kernels->sparse_f64;
-    default:
-        return NULL;
-    }
-}
-
-static double real_tap(const fc_filter *f, const fc_filter_few *few, size_t i) {
-    return f->work == FC_F32 ? (double)((const float *)few->taps)[i] : ((const double *)few->taps)[i];
-}
-
-static void exchange(void *a, void *b, size_t bytes) {
-    unsigned char kept[sizeof(fc_sparse_place)];
-    memcpy(kept, a, bytes);
-    memcpy(a, b, bytes);
-    memcpy(b, kept, bytes);
-}
-
-/*
- * Each tap is followed by the one that takes their sum nearest to 0: opposite ones meet, so that equal cells leave
- * nothing of their products, however the sum of several would have been rounded.
- */
-static void pair_up(const fc_filter *f, fc_filter_few *few) {
-    double sum = 0;
-    for (size_t i = 0; i < few->count; i++) {
-        size_t next = i;
-        for (size_t t = i + 1; sum != 0 && t < few->count; t++)
-            if (fabs(sum + real_tap(f, few, t)) < fabs(sum + real_tap(f, few, next)))
-                next = t;
-        exchange((unsigned char *)few->taps + i * f->number, (unsigned char *)few->taps + next * f->number, f->number);
-        exchange(few->places + i, few->places + next, sizeof *few->places);
-        sum += real_tap(f, few, i);
-    }
-}
-
-/* The taps other than 0 and their places, from memory for known->nonzero of both. */
-static void find_few(const fc_filter *f, fc_filter_few *few) {
-    static const unsigned char zeros[8];
-    const size_t count = (size_t)(f->k_h * f->k_w), k_w = (size_t)f->k_w;
-    const unsigned char *tap = f->kernel;
-    for (size_t i = 0; i < count; i++, tap += f->number) {
-        const int is_zero = f->work == FC_F32 ? *(const float *)tap == 0
-            : f->work == FC_F64               ? *(const double *)tap == 0
-                                              : !memcmp(tap, zeros, f->number);
-        if (is_zero)
-            continue;
-        memcpy((unsigned char *)few->taps + few->count * f->number, tap, f->number);
-        few->places[few->count++] = (fc_sparse_place){i / k_w, i % k_w * (size_t)f->channels};
-    }
-}
-
-static fc_status run_sparse(const fc_filter *f, const fc_filter_taps *known) {
-    fc_filter_few few = {.run = sparse_kernel(f, known->cancels)};
-    const size_t taps_bytes = fc_align_up(known->nonzero * f->number);
-    unsigned char *memory = fc_scratch_alloc(taps_bytes + known->nonzero * sizeof(fc_sparse_place));
-    if (!memory)
-        return FC_OUT_OF_MEMORY;
-    few.taps = memory;
-    few.places = (fc_sparse_place *)(memory + taps_bytes);
-    find_few(f, &few);
-    if (known->cancels)
-        pair_up(f, &few);
-    const fc_status status = fc_filter_rectangles(f, &few, NULL);
-    fc_scratch_free(memory);
-    return status;
-}
-
-static double sparse_cycles(const fc_filter *f, const fc_filter_taps *known) {
-    if (!known->finite || known->nonzero > MOST_TAPS || !sparse_kernel(f, known->cancels))
-        return -1;
-    return fc_filter_sums_cycles(
-        f, known->cancels ? 1.6 * (double)known->nonzero + 2 : 2.2 * (double)known->nonzero + 4);
-}
-
-const fc_filter_algorithm fc_filter_by_sparse = {"sparse", sparse_cycles, run_sparse};

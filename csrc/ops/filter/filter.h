@@ -92,8 +92,8 @@ double fc_filter_pass_work(const fc_filter *f);
 /* taps as fc_convolve2d_block has them, from `rows` x `cols` taps of the kernel, rows `pitch` taps apart. */
 void fc_filter_pack_taps(const fc_filter *f, const void *kernel, size_t pitch, size_t rows, size_t cols, void *taps);
 int fc_filter_is_complex(fc_dtype dtype);
-/* Whether all numbers of these rows are finite; 1 for integers. Not for long double. */
-int fc_filter_rows_finite(const fc_filter *f, const void *const *rows, size_t count, size_t numbers);
+/* Whether numbers [from, from + numbers) of these rows are finite; 1 for integers. Not for long double. */
+int fc_filter_rows_finite(const fc_filter *f, const void *const *rows, size_t count, size_t from, size_t numbers);
 /*
  * What a kernel is made of, as far as algorithm `id` asks for it; for FC_FILTER_AUTO as far as knowing it may save more
  * than it costs, for FC_FILTER_COUNT all. *memory, to be freed with fc_scratch_free, holds the factors and is NULL
@@ -109,12 +109,26 @@ double fc_filter_direct_cycles(const fc_filter *f);
 void fc_filter_direct(const fc_filter *f, const void *taps, fc_rect rect, ptrdiff_t channel, void *scratch);
 fc_status fc_filter_direct_bytes(const fc_filter *f, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t channel, size_t *bytes);
 
-/* The taps other than 0. */
+/* ---------------------------------------------------------------- pairs.c */
+
+enum {
+    FC_FILTER_CANCELLING =
+        12, /* taps other than 0, of which rounding each product costs little beside moving the image */
+    FC_FILTER_PAIRS = 32
+};
+/*
+ * The taps of a kernel that cancels, real and at most FC_FILTER_CANCELLING others than 0, as differences of cells:
+ * their number, 0 where it would pass FC_FILTER_PAIRS, their weights and two places each.
+ */
+size_t fc_filter_pairs(const fc_filter *f, void *weights, fc_sparse_place *places);
+
+/* The taps other than 0, or differences of cells: two places a tap. */
 typedef struct fc_filter_few {
     fc_sparse_fn *run;
     size_t count;
     void *taps;
     fc_sparse_place *places;
+    int corners; /* whether the kernel's four corners are among them */
 } fc_filter_few;
 
 /* Taps as `rank` products of a column and a row. */

@@ -14,8 +14,7 @@ enum {
     FACTORED_CYCLES = 4000, /* of the direct sums, from which looking for factors may pay */
     LOOK_CYCLES = 6,        /* a tap, for all but its factors */
     FACTOR_CYCLES = 25,     /* a tap and a factor */
-    FEW = 64,               /* taps that are looked at in no time */
-    CANCELLING = 12 /* taps other than 0, of which products apart from sums cost little beside moving the image */
+    FEW = 64                /* taps that are looked at in no time */
 };
 
 /*
@@ -37,13 +36,13 @@ double fc_filter_direct_work(const fc_filter *f) {
 
 double fc_filter_pass_work(const fc_filter *f) { return 1.2 * (double)f->k_h + 2 * (double)f->k_w + 4; }
 
-int fc_filter_rows_finite(const fc_filter *f, const void *const *rows, size_t count, size_t numbers) {
+int fc_filter_rows_finite(const fc_filter *f, const void *const *rows, size_t count, size_t from, size_t numbers) {
     const int is_complex = fc_filter_is_complex(f->work);
     fc_finite_fn *finite = f->number >> is_complex == sizeof(float) ? f->kernels->finite_f32 : f->kernels->finite_f64;
     if (f->work < FC_F16)
         return 1;
     for (size_t i = 0; i < count; i++)
-        if (!finite(rows[i], numbers << is_complex))
+        if (!finite((const unsigned char *)rows[i] + from * f->number, numbers << is_complex))
             return 0;
     return 1;
 }
@@ -163,7 +162,7 @@ static int cancels(const fc_filter *f, const fc_filter_taps *taps, size_t count)
     const int is_float = f->work == FC_F32 || f->work == FC_C64;
     double sum[2] = {0, 0}, size = 0;
     if ((!is_float && f->work != FC_F64 && f->work != FC_C128) || !taps->finite || taps->equal ||
-        taps->nonzero > CANCELLING || count > FEW)
+        taps->nonzero > FC_FILTER_CANCELLING || count > FEW)
         return 0;
     for (size_t i = 0; i < end; i++) {
         sum[i % step] += part_of(f, i);

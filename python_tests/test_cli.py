@@ -140,6 +140,27 @@ def test_errors_of_predict_are_one_line(words, message, capsys):
     assert code == 1 and said == "" and message in errors.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["predict", DEMO, "a.png", "--top", "0"], "--top: must be a whole number from 1 on; received '0'"),
+        (["predict", DEMO, "a.png", "--size", "3"], "--size: must be height and width"),
+        (["predict", DEMO, "a.png", "--size", "3x-1"], "--size: must be a whole number"),
+        (["bench", DEMO, "--batch", "two"], "--batch: must be a whole number"),
+    ],
+)
+def test_arguments_that_are_no_numbers(words, message, capsys):
+    with pytest.raises(SystemExit):
+        run(capsys, *words)
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "99999"])
+def test_ports_that_there_are_not(port, capsys):
+    code, said, errors = run(capsys, "serve", DEMO, "--port", port)
+    assert code == 1 and said == "" and "`port` must be from 0 to 65535" in errors
+
+
 def test_the_network_of_the_demo_is_small_and_right(demo_net):
     images, labels = digits()
     found = demo_net.predict(images[..., None] / np.float32(255)).argmax(-1)

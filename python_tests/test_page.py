@@ -202,6 +202,21 @@ def test_networks_that_take_no_drawing(opened):
         assert settled(page) == "2"
 
 
+def test_words_for_classes(opened):
+    words = ("red", "green", "a blue that takes more than one line of a narrow page")
+    with serving(means_net((None, 6, 6, 3), layers=["x"]), Settings(labels=words)) as (url, _):
+        page = opened(url, viewport={"width": 375, "height": 700})
+        assert page.locator("#bars li > :first-child").all_inner_texts() == list(words)
+        blue = np.full((9, 9, 3), [0, 99, 255], np.uint8)
+        page.set_input_files("#file", {"name": "a.png", "mimeType": "image/png", "buffer": png(blue)})
+        page.locator("#best", has_text=f"{words[2]} ·").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        tracks = page.locator("#bars .track").evaluate_all(
+            "(all) => all.map((one) => one.getBoundingClientRect().left)"
+        )
+        assert len(set(tracks)) == 1
+
+
 def main() -> None:
     """Draw the first test images of MNIST, and say how many the page reads."""
     parser = argparse.ArgumentParser(description=main.__doc__)

@@ -116,3 +116,26 @@ def test_keys_and_log(model, tmp_path):
     ]
     with process(model, FASTCONV_API_KEY="third") as (url, _):
         assert requests.get(f"{url}/v1/models/scaled", timeout=20).status_code == 401
+
+
+def test_a_log_that_nobody_reads_does_not_stop_the_server(model):
+    """The error stream is a pipe, which takes 64 KiB until somebody reads."""
+    with process(model) as (url, server), requests.Session() as session:
+        for _ in range(600):
+            assert answers(url, session)
+        server.terminate()
+        lines = [json.loads(line) for line in server.stderr if line.startswith("{")]
+        assert sum(line["path"].endswith(":predict") for line in lines) == 600
+        assert sum(map(len, map(json.dumps, lines))) > 1 << 16
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_labels(tmp_path, workers):
+    model, labels = tmp_path / "rows.fcn", tmp_path / "labels.txt"
+    scaled(2, (3,)).save(model)
+    labels.write_text("one\ntwo\n")
+    with pytest.raises(AssertionError, match="2 labels; the network has 3 classes"), process(model, "--labels", labels):
+        pass
+    labels.write_text("one\ntwo\ndrei\n")
+    with process(model, "--labels", labels, "--workers", workers) as (url, _):
+        assert requests.get(f"{url}/page/model", timeout=20).json()["classes"] == 0  # of pictures alone

@@ -11,7 +11,7 @@ import importlib
 import os
 import sys
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["COMMANDS", "main", "positive"]
 
 COMMANDS = {
     "predict": "what a network answers for pictures",
@@ -45,3 +45,10 @@ def main(name: str, argv: list[str]) -> int:
         print(f"{program}: {error}", file=sys.stderr)
         return 1
     return code or 0
+
+
+def positive(text: str) -> int:
+    """An argument that is a whole number from 1 on, for argparse."""
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on; received {text!r}")
+    return int(text)

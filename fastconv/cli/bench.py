@@ -12,6 +12,7 @@ import numpy as np
 import fastconv
 
 from ..network.table import Table
+from . import positive
 
 __all__ = ["add_arguments", "run"]
 
@@ -22,20 +23,17 @@ _LEAST_RUNS = 5
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a .keras, .h5, .onnx or .fcn file")
     parser.add_argument(
-        "--batch", type=_number, nargs="+", metavar="N", help="images in a call (default: 1 8 32 128, as far as it may)"
+        "--batch",
+        type=positive,
+        nargs="+",
+        metavar="N",
+        help="images in a call (default: 1 8 32 128, as far as it may)",
     )
-    parser.add_argument("--size", type=_number, default=224, metavar="N", help="for free sizes (default: %(default)s)")
+    parser.add_argument("--size", type=positive, default=224, metavar="N", help="for free sizes (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each batch (default: %(default)s)")
-    parser.add_argument("--threads", type=_number, help="default: as show_config says")
+    parser.add_argument("--threads", type=positive, help="default: as show_config says")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the steps' times")
-
-
-def _number(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1; received {number}")
-    return number
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ import fastconv
 
 from ..network.progress import Progress
 from ..vision import RANGES, Classifier, Fitter, read_labels, read_picture
+from . import positive
 from .answers import Answers, ArrayFiles, ClassTable, CsvFile, JsonLines
 
 __all__ = ["add_arguments", "run"]
@@ -29,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a .keras, .h5, .onnx or .fcn file")
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="a picture, an .npy file, or a folder of these")
     answer = parser.add_argument_group("the answer")
-    answer.add_argument(
-        "--top", type=_at_least_1, default=5, metavar="K", help="classes to tell (default: %(default)s)"
-    )
+    answer.add_argument("--top", type=positive, default=5, metavar="K", help="classes to tell (default: %(default)s)")
     answer.add_argument("--labels", metavar="FILE", help="the classes' words, one a line, or JSON")
     answer.add_argument("--json", action="store_true", help="print one JSON object a picture")
     answer.add_argument("--raw", action="store_true", help="write the output as it is, also a classifier's")
@@ -46,16 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fitting.add_argument("--fit", choices=("crop", "pad", "stretch"), default="crop", help="(default: %(default)s)")
 
 
-def _at_least_1(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
 def _size(text: str) -> tuple[int, int]:
-    height, width = text.lower().split("x")
-    return _at_least_1(height), _at_least_1(width)
+    height, separator, width = text.lower().partition("x")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"must be height and width, such as 224x224; received {text!r}")
+    return positive(height), positive(width)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="names in the header Host beside localhost and addresses; * for all",
     )
     parser.add_argument("--api-key-file", metavar="FILE", help="a file with keys, one a line")
+    parser.add_argument("--labels", metavar="FILE", help="the classes' words for the page, one a line, or JSON")
     parser.add_argument("--no-access-log", dest="access_log", action="store_false", help="no line for each request")
 
 
@@ -65,7 +66,16 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         **{name: getattr(arguments, name) for name in same},
         allowed_hosts=tuple(filter(None, arguments.allowed_hosts.split(","))),
         api_keys=_keys(arguments.api_key_file),
+        labels=_labels(arguments.labels),
     )
+
+
+def _labels(file: str | None) -> tuple[str, ...]:
+    if file is None:
+        return ()
+    from ..vision import read_labels
+
+    return tuple(read_labels(file))
 
 
 def _keys(file: str | None) -> tuple[str, ...]:

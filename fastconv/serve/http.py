@@ -158,7 +158,7 @@ class Server(uvicorn.Server):
             interface="asgi3",
             lifespan="on",
             log_config=None,
-            log_level=logging.WARNING,
+            log_level=logging.ERROR,  # its warnings are of malformed requests, whose senders could fill the log
             access_log=False,
             proxy_headers=False,
             server_header=False,

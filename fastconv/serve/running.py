@@ -50,6 +50,8 @@ def model_name(path) -> str:
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens at an address."""
+    if not 0 <= port < 1 << 16:  # the system would take the rest by 65536
+        raise ValueError(f"`port` must be from 0 to 65535; received {port}")
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     if not (address[0].startswith("127.") or address[0] == "::1"):
         _log.warning("%s can be reached from other machines: use a key, and a proxy that speaks TLS", host)

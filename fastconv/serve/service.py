@@ -31,7 +31,7 @@ class Service:
     Raises
     ------
     ValueError
-        If `name` is not of letters, digits, ``.``, ``_`` and ``-``.
+        If `name` is not of letters, digits, ``.``, ``_`` and ``-``, or there is not a label for each class.
     """
 
     def __init__(self, net, name: str, settings: Settings | None = None):
@@ -39,7 +39,7 @@ class Service:
             raise ValueError(f"`name` must be of letters, digits, '.', '_' and '-'; received {name!r}")
         self.name, self.settings = name, settings or Settings()
         self.metrics = Metrics()
-        self.model = Model(net, 1, self.settings.max_batch)
+        self.model = self._model(net, 1)
         self.metrics.loaded(1)
         self._batcher = Batcher(self.settings, self.metrics)
         self._executor = ThreadPoolExecutor(_THREADS, "fastconv")
@@ -96,9 +96,18 @@ class Service:
 
     def exchange(self, net) -> None:
         """Serve another network from the next request on."""
-        model = Model(net, self.model.version + 1, self.settings.max_batch)
-        self.model = model
-        self.metrics.loaded(model.version)
+        self.model = self._model(net, self.model.version + 1)
+        self.metrics.loaded(self.model.version)
+
+    def _model(self, net, version: int) -> Model:
+        labels = self.settings.labels
+        if labels:
+            from ..vision import Classifier
+
+            classes = Classifier(net).classes
+            if classes != len(labels):
+                raise ValueError(f"there are {len(labels)} labels; the network has {classes} classes")
+        return Model(net, version, self.settings.max_batch)
 
     def found(self, version: str) -> Model:
         """The model of that version; RequestError 404 if it is not served."""

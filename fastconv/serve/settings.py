@@ -1,4 +1,4 @@
-"""The bounds that a server holds its clients to."""
+"""What a server is told: the bounds that it holds its clients to, and who may ask."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LEAST = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Bounds of a server.
+    """What a server is told.
 
     Parameters
     ----------
@@ -43,6 +43,8 @@ class Settings:
         One of them must come in ``Authorization: Bearer``; none by default.
     access_log : bool
         Whether each request is a line of JSON on the error stream.
+    labels : tuple of str
+        The classes' words, which the page shows; one for each class of the network.
 
     Raises
     ------
@@ -65,6 +67,7 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     api_keys: tuple[str, ...] = ()
     access_log: bool = False
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self):
         for field in fields(self):

@@ -23,7 +23,7 @@ def main() -> None:
     logging.basicConfig(format="fastconv: %(message)s", level=logging.INFO)
     task = json.loads(sys.stdin.buffer.readline())
     settings = task["settings"]
-    settings |= {name: tuple(settings[name]) for name in ("allowed_hosts", "api_keys")}
+    settings |= {name: tuple(settings[name]) for name in ("allowed_hosts", "api_keys", "labels")}
     threading.Thread(target=_end_with_supervisor, daemon=True).start()
     with socket.socket(fileno=task["socket"]) as listener:
         serve_here(load(task["model"]), task["name"], listener, Settings(**settings), _say_ready, task["model"])

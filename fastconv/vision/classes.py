@@ -73,7 +73,7 @@ def _scores(graph: Graph, name: str) -> str:
     return "softmax" if node.op == "Softmax" else "logits"
 
 
-def read_labels(path, classes: int) -> list[str]:
+def read_labels(path, classes: int | None = None) -> list[str]:
     """The words for classes from a text file, one a line, or from JSON.
 
     Parameters
@@ -81,7 +81,8 @@ def read_labels(path, classes: int) -> list[str]:
     path : path
         JSON is a list of words, or an object by the classes' numbers whose values are words, or lists that end with
         one, as in Keras' ``imagenet_class_index.json``.
-    classes : int
+    classes : int, optional
+        How many words there must be.
 
     Raises
     ------
@@ -93,7 +94,7 @@ def read_labels(path, classes: int) -> list[str]:
     labels = _labels_of_json(path, text) if path.suffix == ".json" else [line.strip() for line in text.splitlines()]
     while labels and not labels[-1]:
         labels.pop()
-    if len(labels) != classes:
+    if classes not in (None, len(labels)):
         raise ValueError(f"{path.name} has {len(labels)} labels; the network has {classes} classes")
     return labels
 

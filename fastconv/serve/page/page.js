@@ -365,21 +365,23 @@ function paint(canvas, levels, width, height, channels) {
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
+const word = ({ number, label }) => label ?? `${number}`;
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 const bars = new Map();
 
 // For networks of few classes each keeps its place; of many, the best are shown in their order.
 function showAnswer(answer) {
   const inOrder = model.classes > 0 && model.classes <= 10;
-  const classes = answer?.classes ?? (inOrder ? [...Array(model.classes).keys()].map((number) => ({ number, probability: 0 })) : []);
+  const none = (_, number) => ({ number, label: model.labels[number], probability: 0 });
+  const classes = answer?.classes ?? (inOrder ? Array.from({ length: model.classes }, none) : []);
   const best = answer?.classes[0];
-  byId("best").textContent = best ? `${best.number} · ${percent(best.probability)}` : "\u00a0";
+  byId("best").textContent = best ? `${word(best)} · ${percent(best.probability)}` : "\u00a0";
   const rows = inOrder ? classes.toSorted((a, b) => a.number - b.number) : classes;
   if (!inOrder || bars.size !== rows.length) {
     bars.clear();
-    byId("bars").replaceChildren(...rows.map(({ number }) => {
+    byId("bars").replaceChildren(...rows.map(({ number, label }) => {
       const row = element("li"), bar = track(0), share = element("span", "", "number");
-      row.append(element("span", `${number}`), bar, share);
+      row.append(element("span", word({ number, label })), bar, share);
       bars.set(number, { row, fill: bar.firstChild, share });
       return row;
     }));

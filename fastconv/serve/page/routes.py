@@ -67,7 +67,7 @@ class _Page:
     async def _current(self) -> View:
         net = self._service.net
         if self._view is None or self._view.net is not net:
-            self._view = await self._service.run(View, net)
+            self._view = await self._service.run(View, net, self._service.settings.labels)
         return self._view
 
     async def model(self, service: Service, request: Request) -> Response:

@@ -23,10 +23,12 @@ class View:
     Parameters
     ----------
     net : Net
+    labels : sequence of str, optional
+        The classes' words.
     """
 
-    def __init__(self, net):
-        self.net = net
+    def __init__(self, net, labels=()):
+        self.net, self._labels = net, labels
         self._fitter, self._reason = _made(Fitter, net)
         if self._fitter and None in (self._fitter.input.height, self._fitter.input.width):
             given = self._fitter.input
@@ -44,7 +46,7 @@ class View:
     def described(self) -> dict:
         """What the network takes and gives."""
         if self._fitter is None:
-            return {"image": None, "reason": self._reason, "classes": 0}
+            return {"image": None, "reason": self._reason, "classes": 0, "labels": []}
         taken = self._fitter.input
         return {
             "image": {
@@ -55,6 +57,7 @@ class View:
                 "drawn": self._drawn,
             },
             "classes": self._classifier.classes if self._classifier else 0,
+            "labels": list(self._labels[:_CLASSES]),
         }
 
     def fitted(self, picture: np.ndarray, drawn: bool) -> Fitted:
@@ -74,7 +77,11 @@ class View:
         if self._classifier:
             probabilities = self._classifier(output)[0]
             best = np.argsort(-probabilities, kind="stable")[:_CLASSES]
-            found["classes"] = [{"number": int(i), "probability": float(probabilities[i])} for i in best]
+            found["classes"] = [
+                {"number": int(i), "probability": float(probabilities[i])}
+                | ({"label": self._labels[i]} if self._labels else {})
+                for i in best
+            ]
         return found
 
     def features(self, array: np.ndarray) -> list[dict]:

@@ -40,6 +40,7 @@ fc_costs fc_costs_avx2 = {
     .packed_gathered = 40,
     .packed_piece = 20,
     .packed_border = 40,
+    .packed_finished = 0.6,
     .batch_step = 1.05,
     .batch_call = 30,
     .batch_load = 0.7,

@@ -266,7 +266,7 @@ static double cycles_of(const fc_conv_view *v, const fc_packed_blocking *b, cons
     const double arithmetic = (double)b->out_panels * fc_tile_cycles(&b->tile) / (double)b->pixel_panel;
     return (double)v->groups * (double)fc_view_pixels(v) *
         ((double)b->k * (costs->packed_step * arithmetic + (double)t->chunks * packing_cycles(costs, v)) +
-            fc_store_cycles(costs, v, b->pixels_in_rows) * (double)v->dst.c);
+            (fc_store_cycles(costs, v, b->pixels_in_rows) + costs->packed_finished) * (double)v->dst.c);
 }
 
 typedef struct packed_plan {

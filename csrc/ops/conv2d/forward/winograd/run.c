@@ -104,46 +104,59 @@ static void find_kernel(const winograd_job *job, size_t c, const winograd_space 
         fc_winograd_transform(job->plan, job->view, job->weights, job->group, p, &part->kernel);
 }
 
+/* A step of k of element e: channels [c, c + length) of the block's tiles, which lie at `rows`. */
+typedef struct winograd_step {
+    size_t e, c, length, tiles;
+    const void **rows;
+} winograd_step;
+
+static void multiply_panel(const winograd_job *job, const winograd_step *at, const winograd_part *part, size_t p,
+    const winograd_heights *fit, char *m) {
+    const fc_winograd_plan *plan = job->plan;
+    const fc_winograd_cut *cut = job->cut;
+    const size_t size = plan->size, width = fc_winograd_width(plan, p);
+    const char *u = part->kernel.u + fc_winograd_at(plan, &part->kernel, p, at->e, at->c) * size;
+    const char *after = job->u && at->e + 1 < plan->elements /* the same channels of the next element */
+        ? part->kernel.u + fc_winograd_at(plan, &part->kernel, p, at->e + 1, at->c) * size
+        : NULL;
+    fc_igemm_block block = {
+        .runs = 1,
+        .length = at->length,
+        .chain = plan->chain,
+        .b = u,
+        .b_pitch = width,
+        .c_pitch = cut->m_pitch,
+        .cols = width,
+        .accumulate = at->c > 0,
+        .b_next_lines = fc_asked_lines(width * size, fc_parts(at->tiles, fit->whole->height)),
+    };
+    for (size_t t = 0; t < at->tiles; t += block.rows) {
+        const fc_igemm_tile *tile = at->tiles - t < fit->whole->height ? fit->rest : fit->whole;
+        block.rows = fc_least(at->tiles - t, tile->height);
+        block.a = at->rows + t;
+        block.next = cut->shared && p == part->p0 && t + block.rows < at->tiles ? at->rows + t + block.rows : NULL;
+        block.b_next = after;
+        block.c = m + (at->e * cut->m_element + t * cut->m_pitch + (p - part->p0) * plan->width) * size;
+        tile->run(&block);
+        if (after)
+            after += fc_asked_bytes(block.length, block.b_next_lines);
+    }
+}
+
 /* Element e of all tiles of a block times the kernel's. heights: of whole panels, of the last. */
 static void multiply_element(const winograd_job *job, size_t e, size_t tiles, const winograd_part *part,
     const winograd_heights *heights, const char *v, char *m, const void **rows) {
     const fc_winograd_plan *plan = job->plan;
     const fc_winograd_cut *cut = job->cut;
-    const size_t size = plan->size, end = part->kernel.c + part->kernel.count;
+    const size_t end = part->kernel.c + part->kernel.count;
     for (size_t c = part->kernel.c; c < end; c += plan->step) {
+        const winograd_step at = {e, c, fc_least(end - c, plan->step), tiles, rows};
         for (size_t t = 0; t < tiles; t++)
-            rows[t] = v + (e * cut->v_element + t * cut->v_pitch + c) * size;
+            rows[t] = v + (e * cut->v_element + t * cut->v_pitch + c) * plan->size;
         for (size_t t = tiles; t < tiles + FC_MAX_TILE_HEIGHT; t++)
             rows[t] = rows[0];
-        for (size_t p = part->p0; p < part->p1; p++) {
-            const size_t width = fc_winograd_width(plan, p);
-            const winograd_heights *fit = &heights[p + 1 == plan->panels];
-            const char *after = job->u && e + 1 < plan->elements /* the same channels of the next element */
-                ? part->kernel.u + fc_winograd_at(plan, &part->kernel, p, e + 1, c) * size
-                : NULL;
-            fc_igemm_block block = {
-                .runs = 1,
-                .length = fc_least(end - c, plan->step),
-                .chain = plan->chain,
-                .b = part->kernel.u + fc_winograd_at(plan, &part->kernel, p, e, c) * size,
-                .b_pitch = width,
-                .c_pitch = cut->m_pitch,
-                .cols = width,
-                .accumulate = c > 0,
-                .b_next_lines = fc_asked_lines(width * size, fc_parts(tiles, fit->whole->height)),
-            };
-            for (size_t t = 0; t < tiles; t += block.rows) {
-                const fc_igemm_tile *tile = tiles - t < fit->whole->height ? fit->rest : fit->whole;
-                block.rows = fc_least(tiles - t, tile->height);
-                block.a = rows + t;
-                block.next = cut->shared && p == part->p0 && t + block.rows < tiles ? rows + t + block.rows : NULL;
-                block.b_next = after
-                    ? after + fc_asked_bytes(block.length, block.b_next_lines) * (t / fit->whole->height)
-                    : NULL;
-                block.c = m + (e * cut->m_element + t * cut->m_pitch + (p - part->p0) * plan->width) * size;
-                tile->run(&block);
-            }
-        }
+        for (size_t p = part->p0; p < part->p1; p++)
+            multiply_panel(job, &at, part, p, &heights[p + 1 == plan->panels], m);
     }
 }
 

@@ -93,7 +93,9 @@ class Server:
         with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
             self.address = listener.getsockname()
             command = [sys.executable, HERE / "serve_servers.py", kind, file, str(listener.fileno())]
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, pass_fds=[listener.fileno()])
+            self._process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, pass_fds=[listener.fileno()]
+            )
         assert self._process.stdout.readline() == b"ready\n", f"the {kind} server has not started"
 
     def cpu(self) -> float:

@@ -10,14 +10,18 @@ import numpy as np
 from fastconv.serve.application import Application
 from fastconv.serve.endpoints import endpoint, read_body
 from fastconv.serve.http import Server
+from fastconv.serve.running import prepare_interpreter
 from fastconv.serve.service import Service
+from fastconv.serve.settings import Settings
+
+SETTINGS = Settings(access_log=True)  # as the command has it
 
 
 def fastconv_server(file: str) -> Application:
     """The network as ``python -m fastconv serve`` serves it."""
     import fastconv
 
-    return Application(Service(fastconv.load(file), "model"))
+    return Application(Service(fastconv.load(file), "model", SETTINGS))
 
 
 def constant_server(file: str) -> Application:
@@ -31,7 +35,7 @@ def constant_server(file: str) -> Application:
         return Response(answer, headers={"content-type": "application/octet-stream"})
 
     answer = json.dumps({"outputs": [{"name": "y", "datatype": "FP32", "shape": [1, 10]}]}).encode() + bytes(40)
-    service = Service(fastconv.load(file), "model")
+    service = Service(fastconv.load(file), "model", SETTINGS)
     return Application(service, [endpoint("/v2/models/model/infer", "constant", constant, service, ["POST"])])
 
 
@@ -55,7 +59,7 @@ def onnxruntime_server(file: str) -> Application:
             for node in nodes
         ]
 
-    return Application(Service(Network(), "model"))
+    return Application(Service(Network(), "model", SETTINGS))
 
 
 def keras_server(file: str):
@@ -79,6 +83,7 @@ def main(kind: str, file: str, fd: str) -> None:
     app = globals()[f"{kind}_server"](file)
     with socket.socket(fileno=int(fd)) as listener:
         if isinstance(app, Application):
+            prepare_interpreter()
             Server(app, lambda: print("ready", flush=True)).run([listener])
             return
         import uvicorn

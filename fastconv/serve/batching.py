@@ -30,7 +30,7 @@ class _Request:
     def __init__(self, model: Model, arrays: list[np.ndarray], future: asyncio.Future, begin: float):
         self.model, self.arrays, self.future, self.begin = model, arrays, future, begin
         self.rows = len(arrays[0]) if arrays[0].ndim else 1
-        self.key = (model, *(array.shape[1:] for array in arrays))
+        self.key = (model, *[array.shape[1:] for array in arrays])
 
 
 class Batcher:

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from .errors import RequestError
 from .service import Service
 
-__all__ = ["endpoint", "error_response", "json_bytes", "json_response", "own_path", "parse_json", "read_body"]
+__all__ = ["endpoint", "error_response", "header", "json_bytes", "json_response", "own_path", "parse_json", "read_body"]
 
 Function = Callable[[Service, Request], Awaitable[Response]]
 
@@ -34,6 +34,12 @@ class _Endpoint:
         scope["fastconv.endpoint"] = self._name
         response = await self._function(self._service, Request(scope, receive, send))
         await response(scope, receive, send)
+
+
+def header(request: Request, name: bytes) -> str | None:
+    """A header by its name in small letters; Starlette's own look-up takes several times as long."""
+    found = request.scope["fastconv.headers"].get(name)
+    return None if found is None else found.decode("latin-1")
 
 
 def own_path(scope) -> str:

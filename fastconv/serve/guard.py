@@ -72,7 +72,7 @@ class Guard:
 
     def _admit(self, scope, exchange: _Exchange) -> None:
         """Raise the RequestError of a request that may not pass."""
-        headers = dict(scope["headers"])
+        scope["fastconv.headers"] = headers = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1").lower()
         if not self._known_host(host):
             raise RequestError(400, f"header Host: {host!r} is none of the allowed hosts")

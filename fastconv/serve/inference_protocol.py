@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import __version__
-from .endpoints import endpoint, json_bytes, json_response, parse_json, read_body
+from .endpoints import endpoint, header, json_bytes, json_response, parse_json, read_body
 from .errors import RequestError
 from .model import Model
 from .service import Service
@@ -22,6 +22,7 @@ from .tensors import from_json, kind_name, kind_of
 __all__ = ["routes"]
 
 _HEADER = "inference-header-content-length"
+_HEADER_BYTES = _HEADER.encode()
 _REPEATED = 2048  # bytes of a text that is kept to be recognized
 
 
@@ -77,7 +78,7 @@ def _described(value) -> dict:
 
 async def _infer(service: Service, request: Request) -> Response:
     model = _model(service, request)
-    text, binary = _split(await read_body(request), request.headers.get(_HEADER))
+    text, binary = _split(await read_body(request), header(request, _HEADER_BYTES))
     message = model.recall(_Message, text) if len(text) <= _REPEATED else _Message(model, text)
     outputs = await service.compute(model, message.arrays(binary))
     return _answer(service, model, message, outputs)
@@ -105,12 +106,15 @@ class _Message:
     id : str or None
     wanted : dict of str to bool
         The outputs that are asked for, and whether each is to be binary.
+    is_binary : bool
+        Whether all of them are.
     """
 
     def __init__(self, model: Model, text: bytes):
         message = parse_json(text)
         self.id = message["id"] if isinstance(message.get("id"), str) else None
         self.wanted = _wanted(message, model.output_names)
+        self.is_binary = all(self.wanted.values())
         self._model, self._inputs, self._size = model, {}, 0
         for index, tensor in enumerate(_objects(message, "inputs")):
             self._add(tensor, f"inputs[{index}]")
@@ -207,7 +211,7 @@ def _wanted(message: dict, names: tuple[str, ...]) -> dict[str, bool]:
 
 def _answer(service: Service, model: Model, message: _Message, outputs: list[np.ndarray]) -> Response:
     arrays = {name: y for name, y in zip(model.output_names, outputs, strict=True) if name in message.wanted}
-    if all(message.wanted.values()):
+    if message.is_binary:
         described = tuple([(name, array.dtype, array.shape) for name, array in arrays.items()])
         text = model.recall(_text_before, service.name, message.id, described)
         return _binary_response(text, list(arrays.values()))

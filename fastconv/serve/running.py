@@ -14,7 +14,7 @@ from pathlib import Path
 from ..network import load
 from .settings import Settings
 
-__all__ = ["listen", "model_name", "serve", "serve_here", "url_of"]
+__all__ = ["listen", "model_name", "prepare_interpreter", "serve", "serve_here", "url_of"]
 
 _log = logging.getLogger("fastconv.serve")
 _BACKLOG = 2048
@@ -64,6 +64,13 @@ def url_of(listener: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
+def prepare_interpreter() -> None:
+    """What a process that does nothing but serve wants of Python."""
+    sys.setswitchinterval(_SWITCH)
+    gc.freeze()
+    gc.set_threshold(_ALLOCATIONS)
+
+
 def load_copy(path):
     """The network of a file that may be written to: an .fcn file is read, not mapped."""
     if os.fsdecode(path).endswith(".fcn"):
@@ -81,9 +88,7 @@ def serve_here(net, name, listener, settings: Settings, ready: Callable[[], None
 
     service = Service(net, name, settings)
     server = Server(Application(service), ready)
-    sys.setswitchinterval(_SWITCH)
-    gc.freeze()
-    gc.set_threshold(_ALLOCATIONS)
+    prepare_interpreter()
     if watched is None:
         server.run([listener])
         return

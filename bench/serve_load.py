@@ -186,14 +186,14 @@ def _input_name(kind: str, files: dict[str, Path]) -> str:
     return "x" if kind == "onnxruntime" else fastconv.load(files["fcn"]).inputs[0].name
 
 
-def _row(kind: str, results: list[Result], memory: list[float], images: int) -> tuple[float, str]:
+def _row(kind: str, results: list[Result], memory: list[float], cpu: float, images: int) -> tuple[float, str]:
     seconds = np.sort(np.concatenate([result.seconds for result in results])) * 1e3
     rate = float(np.median([len(result.seconds) / (result.end - result.begin) for result in results]))
     failed, lost = sum(result.failed for result in results), sum(result.lost for result in results)
     p50, p99 = np.percentile(seconds, [50, 99])
     grown = f"{memory[0]:.0f} to {memory[-1]:.0f}"
-    words = f"{rate:.0f} | {rate * images:.0f} | {p50:.2f} | {p99:.2f} | {len(seconds)} | {failed} | {lost} | {grown}"
-    return rate, f"| {kind} | {words} |"
+    words = f"{rate:.0f} | {rate * images:.0f} | {p50:.2f} | {p99:.2f} | {1e6 * cpu / len(seconds):.0f}"
+    return rate, f"| {kind} | {words} | {len(seconds)} | {failed} | {lost} | {grown} |"
 
 
 def measure(kinds: list[str], files: dict[str, Path], options) -> None:
@@ -201,25 +201,27 @@ def measure(kinds: list[str], files: dict[str, Path], options) -> None:
     suffixes = {"keras": "keras", "onnxruntime": "onnx"}
     servers = [Server(kind, files[suffixes.get(kind, "fcn")]) for kind in kinds]
     requests = {kind: request_of(kind, _input_name(kind, files), options.images) for kind in kinds}
-    results, memory = {kind: [] for kind in kinds}, {kind: [] for kind in kinds}
+    results, memory, cpu = {kind: [] for kind in kinds}, {kind: [] for kind in kinds}, dict.fromkeys(kinds, 0.0)
     try:
         for server in servers:  # plans, traces and caches of every size of a batch
             asyncio.run(_load(server.address, requests[server.kind], options.connections, 2.0))
         for _ in range(options.rounds):
             for server in servers:
                 memory[server.kind].append(server.memory())
+                cpu[server.kind] -= server.cpu()
                 part = options.seconds / options.rounds
                 asked = _load(server.address, requests[server.kind], options.connections, part)
                 results[server.kind].append(asyncio.run(asked))
+                cpu[server.kind] += server.cpu()
                 memory[server.kind].append(server.memory())
     finally:
         for server in servers:
             server.stop()
-    print("| server | requests/s | images/s | p50 ms | p99 ms | requests | not 200 | lost | MiB |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |")
+    print("| server | requests/s | images/s | p50 ms | p99 ms | its CPU, us | requests | not 200 | lost | MiB |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |")
     rates = {}
     for kind in kinds:
-        rates[kind], text = _row(kind, results[kind], memory[kind], options.images)
+        rates[kind], text = _row(kind, results[kind], memory[kind], cpu[kind], options.images)
         print(text)
     for kind in kinds[1:]:
         print(f"fastconv / {kind}: {rates['fastconv'] / rates[kind]:.2f}")

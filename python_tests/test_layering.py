@@ -89,14 +89,15 @@ MAY_INCLUDE = {
 # A pattern and the only files that may hold it.
 CONFINED = [
     (r"#\s*pragma\s+omp|omp\.h|\bomp_\w+\(", r"core/thread_count\.c"),
-    (r"\b__linux__|\bmadvise\(|\bsched_getaffinity\(", r"core/os/\w+\.c|core/cpu\.c"),
+    (r"\b__linux__|\b__APPLE__|\b_WIN32|\bmadvise\(|\bsched_getaffinity\(", r"core/os\.h|core/os/\w+\.c"),
+    (r"\bpthread_\w+|\bsysconf\(|\bsig\w+set\(|<windows\.h>", r"core/os\.h|core/os/\w+\.c|fuzz/.*"),
     (r"immintrin\.h|arm_neon\.h|\b_mm\d*_\w+\(", r"kernels/vec/.*"),
     (r"__(AVX|SSE|FMA|F16C|ARM_NEON)\w*", r"kernels/vec/.*"),
     (r"__x86_64__|__aarch64__", r"core/cpu\.c|kernels/isa\.inc|kernels/vec/.*|tensorflow/update\.c"),
-    # Buffers come from scratch.c and results.c; the other two make one small handle each.
+    # Buffers come from scratch.c and results.c by way of core/os; the other two make one small handle each.
     (
         r"\b(malloc|calloc|realloc|posix_memalign|aligned_alloc|alloca)\s*\(",
-        r"core/(scratch|results)\.c|ops/conv2d/prepared\.c|tensorflow/create\.c|(check|fuzz)/.*",
+        r"core/os/\w+\.c|ops/conv2d/prepared\.c|tensorflow/create\.c|(check|fuzz)/.*",
     ),
     (r"\b(printf|fprintf|puts|perror|exit|abort)\s*\(", r"(check|fuzz)/.*"),
     # Settings that a user makes: the instruction set, and OpenMP's for threads.

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "core/dispatch.h"
+#include "core/os.h"
 
 enum { GUARD = 256, POISON = 0xa5 };
 
@@ -21,7 +22,7 @@ static struct {
 } state = {.variant = ""};
 
 static void *allocate(size_t bytes) {
-    void *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    void *memory = fc_os_allocate(64, bytes);
     if (!memory) {
         fputs("check: out of memory\n", stderr);
         exit(2);
@@ -39,7 +40,7 @@ check_buffer check_alloc(size_t bytes, size_t shift) {
     return b;
 }
 
-void check_free(check_buffer *b) { free(b->base); }
+void check_free(check_buffer *b) { fc_os_free(b->base); }
 
 uint64_t check_random(void) { /* xorshift64*: Vigna, 2016 */
     state.random ^= state.random >> 12;

@@ -2,8 +2,7 @@
 /* CPUID says what the CPU has, XGETBV whether the operating system saves those registers. */
 #include "core/cpu.h"
 
-#include <pthread.h>
-#include <unistd.h>
+#include "core/os.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -14,21 +13,6 @@ static unsigned long long saved_registers(void) {
     return (unsigned long long)high << 32 | low;
 }
 
-#if defined(__linux__)
-#include <sys/syscall.h>
-
-/* The kernel gives a process the tile registers when it asks. */
-static int may_use_tiles(void) {
-    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
-    static int answer = -1; /* every thread that races here writes the same value */
-    if (answer < 0)
-        answer = !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA);
-    return answer;
-}
-#else
-static int may_use_tiles(void) { return 0; }
-#endif
-
 /* Extensions of AVX-512, from leaf 7. */
 static unsigned avx512_features(unsigned leaf7_c, unsigned leaf7_d, unsigned long long saved) {
     const unsigned amx_bf16 = 1u << 22, amx_tile = 1u << 24, amx_int8 = 1u << 25, amx = amx_bf16 | amx_tile | amx_int8,
@@ -37,7 +21,7 @@ static unsigned avx512_features(unsigned leaf7_c, unsigned leaf7_d, unsigned lon
     unsigned a, b, c, d, features = leaf7_c & bit_AVX512VNNI ? FC_CPU_AVX512_VNNI : 0;
     if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & avx512_bf16))
         features |= FC_CPU_AVX512_BF16;
-    if ((leaf7_d & amx) == amx && (saved & tiles) == tiles && may_use_tiles())
+    if ((leaf7_d & amx) == amx && (saved & tiles) == tiles && fc_os_may_use_tiles())
         features |= FC_CPU_AMX;
     return features;
 }
@@ -108,36 +92,29 @@ void fc_cpu_pause(void) {}
 static size_t described_cache(unsigned level) { return (void)level, 0; }
 #endif
 
-static size_t cache_size(unsigned level, int name, size_t otherwise) {
-    const size_t described = described_cache(level);
-    const long bytes = described || name < 0 ? -1 : sysconf(name);
-    return described ? described : bytes > 0 ? (size_t)bytes : otherwise;
+static size_t cache_size(int level, size_t otherwise) {
+    const size_t described = described_cache((unsigned)level), said = described ? described : fc_os_cache_bytes(level);
+    return said ? said : otherwise;
 }
-
-#ifndef _SC_LEVEL1_DCACHE_SIZE
-#define _SC_LEVEL1_DCACHE_SIZE (-1)
-#define _SC_LEVEL2_CACHE_SIZE (-1)
-#define _SC_LEVEL3_CACHE_SIZE (-1)
-#endif
 
 /* Found once: virtual machines take tens of microseconds to answer CPUID. */
 static fc_cache_sizes sizes;
 static int wide_fmas;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static fc_once once = FC_ONCE_INITIALIZER;
 
 static void find_all(void) {
     wide_fmas = described_wide_fmas();
-    sizes.l3 = cache_size(3, _SC_LEVEL3_CACHE_SIZE, 8u << 20);
-    sizes.l2 = cache_size(2, _SC_LEVEL2_CACHE_SIZE, 512u << 10);
-    sizes.l1 = cache_size(1, _SC_LEVEL1_DCACHE_SIZE, 32u << 10);
+    sizes.l3 = cache_size(3, 8u << 20);
+    sizes.l2 = cache_size(2, 512u << 10);
+    sizes.l1 = cache_size(1, 32u << 10);
 }
 
 const fc_cache_sizes *fc_caches(void) {
-    pthread_once(&once, find_all);
+    fc_call_once(&once, find_all);
     return &sizes;
 }
 
 int fc_cpu_wide_fmas(void) {
-    pthread_once(&once, find_all);
+    fc_call_once(&once, find_all);
     return wide_fmas;
 }

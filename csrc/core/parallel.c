@@ -8,11 +8,7 @@
 #include "core/parallel.h"
 
 #include <fenv.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <time.h>
 
 #include "core/caller.h"
 #include "core/cpu.h"
@@ -25,11 +21,10 @@
 
 enum {
     MOST_WORKERS = 1024,
-    WAIT_YIELDS = 50,  /* about 3 ms */
-    SPINS = 3000,      /* about 60 us: ops often follow one another that closely, and waking a sleeper costs as much */
-    LOCK_SPINS = 100,  /* the lock is never held for long */
-    ASLEEP = 40000000, /* ns */
-    SECOND = 1000000000
+    WAIT_YIELDS = 50, /* about 3 ms */
+    SPINS = 3000,     /* about 60 us: ops often follow one another that closely, and waking a sleeper costs as much */
+    LOCK_SPINS = 100, /* the lock is never held for long */
+    ASLEEP = 40       /* ms */
 };
 
 static _Thread_local int inside_task; /* work nested in a task stays on its thread */
@@ -45,40 +40,38 @@ typedef struct parallel_job {
 } parallel_job;
 
 static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t work, done;
+    fc_mutex lock;
+    fc_condition work, done;
     parallel_job *jobs; /* that want more workers */
     size_t workers, sleeping;
     atomic_size_t posted, waiting; /* waiting: callers that sleep until their workers are done */
-    pthread_t threads[MOST_WORKERS];
+    fc_thread threads[MOST_WORKERS];
     int avoided; /* the CPU that workers were last kept away from, or -1 */
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER,
-    .work = PTHREAD_COND_INITIALIZER,
-    .done = PTHREAD_COND_INITIALIZER,
-    .avoided = -1};
+} pool = {
+    .lock = FC_MUTEX_INITIALIZER, .work = FC_CONDITION_INITIALIZER, .done = FC_CONDITION_INITIALIZER, .avoided = -1};
 
 /* Caller and workers end together, and one that sleeps over this lock comes back as late as any sleeper. */
 static void lock_pool(void) {
     for (int i = 0; i < LOCK_SPINS; i++, fc_cpu_pause())
-        if (!pthread_mutex_trylock(&pool.lock))
+        if (fc_mutex_try_lock(&pool.lock))
             return;
-    pthread_mutex_lock(&pool.lock);
+    fc_mutex_lock(&pool.lock);
 }
 
-static void unlock_pool(void) { pthread_mutex_unlock(&pool.lock); }
+static void unlock_pool(void) { fc_mutex_unlock(&pool.lock); }
 
 /* The child of a fork has no workers, and a lock that another thread may have held. */
 static void in_forked_child(void) {
-    pthread_mutex_init(&pool.lock, NULL);
-    pthread_cond_init(&pool.work, NULL);
-    pthread_cond_init(&pool.done, NULL);
+    fc_mutex_reset(&pool.lock);
+    fc_condition_reset(&pool.work);
+    fc_condition_reset(&pool.done);
     pool.jobs = NULL;
     pool.workers = pool.sleeping = 0;
     atomic_store(&pool.waiting, 0);
     pool.avoided = -1;
 }
 
-__attribute__((constructor)) static void watch_fork(void) { pthread_atfork(NULL, NULL, in_forked_child); }
+__attribute__((constructor)) static void watch_fork(void) { fc_os_at_fork(NULL, NULL, in_forked_child); }
 
 size_t fc_task_count(double work) {
     const double least = 16, most = 256, wanted = work / FC_WORK_PER_TASK;
@@ -121,8 +114,7 @@ static void remove_job(const parallel_job *job) {
         }
 }
 
-static void *work(void *unused) {
-    (void)unused;
+static void work(void) {
     for (;;) {
         size_t seen = atomic_load(&pool.posted);
         lock_pool();
@@ -134,7 +126,7 @@ static void *work(void *unused) {
         }
         pool.sleeping++;
         while (!pool.jobs)
-            pthread_cond_wait(&pool.work, &pool.lock);
+            fc_condition_wait(&pool.work, &pool.lock);
         pool.sleeping--;
         parallel_job *job = pool.jobs;
         size_t worker = ++job->joined;
@@ -151,27 +143,17 @@ static void *work(void *unused) {
         if (!atomic_load(&pool.waiting))
             continue;
         lock_pool();
-        pthread_cond_broadcast(&pool.done);
+        fc_condition_broadcast(&pool.done);
         unlock_pool();
     }
-    return NULL;
 }
 
 /* The lock is held. Where no thread can be had, fewer do the work. */
 static void grow_pool(size_t workers) {
-    sigset_t all, before;
-    pthread_attr_t detached;
     if (pool.workers >= workers)
         return;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals stay with the program's own threads */
-    pthread_attr_init(&detached);
-    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    while (pool.workers < workers && !pthread_create(&pool.threads[pool.workers], &detached, work, NULL))
-        pool.workers++;
+    pool.workers += fc_os_start_threads(&pool.threads[pool.workers], workers - pool.workers, work);
     pool.avoided = -1;
-    pthread_attr_destroy(&detached);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /*
@@ -192,22 +174,16 @@ static void post(parallel_job *job) {
     const size_t wanted = job->helpers < pool.sleeping ? job->helpers : pool.sleeping;
     unlock_pool();
     for (size_t i = 0; i < wanted; i++) /* unlocked: or the worker would wake only to wait for the lock */
-        pthread_cond_signal(&pool.work);
+        fc_condition_signal(&pool.work);
 }
 
 /* The lock is held. Sleeps until helpers are done, or until it is time to ask whether the call should end. */
 static void sleep_a_while(void) {
     const fc_caller *caller = fc_current_caller();
-    struct timespec until;
-    if (!caller || !caller->interrupts) {
-        pthread_cond_wait(&pool.done, &pool.lock);
-        return;
-    }
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += ASLEEP;
-    until.tv_sec += until.tv_nsec / SECOND;
-    until.tv_nsec %= SECOND;
-    pthread_cond_timedwait(&pool.done, &pool.lock, &until);
+    if (caller && caller->interrupts)
+        fc_condition_wait_for(&pool.done, &pool.lock, ASLEEP);
+    else
+        fc_condition_wait(&pool.done, &pool.lock);
 }
 
 static void wait_for_helpers(parallel_job *job) {
@@ -218,7 +194,7 @@ static void wait_for_helpers(parallel_job *job) {
     for (int yields = 0; yields < WAIT_YIELDS && atomic_load(&job->active); yields++) {
         for (int i = 0; i < SPINS && atomic_load(&job->active); i++)
             fc_cpu_pause();
-        sched_yield();
+        fc_os_yield();
     }
     while (atomic_load(&job->active)) {
         lock_pool();

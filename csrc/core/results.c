@@ -4,9 +4,7 @@
  * system, and the next call would pay for fresh pages, which costs more than many an operation. The last blocks freed
  * are kept instead; the pages of all but the latest are offered to the system, which takes them when it runs short.
  */
-#include <pthread.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/os.h"
@@ -24,14 +22,14 @@ typedef struct header {
 } header;
 
 static struct {
-    pthread_mutex_t lock;
+    fc_mutex lock;
     header *kept[KEPT]; /* the latest first */
     size_t count, bytes;
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} pool = {.lock = FC_MUTEX_INITIALIZER};
 
-static void lock_pool(void) { pthread_mutex_lock(&pool.lock); }
-static void unlock_pool(void) { pthread_mutex_unlock(&pool.lock); }
-__attribute__((constructor)) static void watch_fork(void) { pthread_atfork(lock_pool, unlock_pool, unlock_pool); }
+static void lock_pool(void) { fc_mutex_lock(&pool.lock); }
+static void unlock_pool(void) { fc_mutex_unlock(&pool.lock); }
+__attribute__((constructor)) static void watch_fork(void) { fc_os_at_fork(lock_pool, unlock_pool, unlock_pool); }
 
 /* The lock is held. */
 static header *take(size_t index) {
@@ -60,9 +58,7 @@ void *fc_result_alloc(size_t bytes) {
         return NULL;
     const size_t whole = fc_align_up(bytes);
     header *block = take_kept(whole);
-    void *fresh = NULL;
-    if (!block && !posix_memalign(&fresh, whole < LARGE ? FC_ALIGNMENT : HUGE_PAGE, whole + sizeof(header))) {
-        block = fresh;
+    if (!block && (block = fc_os_allocate(whole < LARGE ? FC_ALIGNMENT : HUGE_PAGE, whole + sizeof(header)))) {
         if (whole >= LARGE)
             fc_os_use_large_pages(block, whole);
         block->bytes = whole;
@@ -95,7 +91,7 @@ void fc_result_free(void *result) {
     header *block = (header *)result - 1, *out[KEPT];
     size_t outs = 0;
     if (block->bytes > MOST_KEPT) {
-        free(block);
+        fc_os_free(block);
         return;
     }
     lock_pool();
@@ -107,7 +103,7 @@ void fc_result_free(void *result) {
     offer_older_ones();
     unlock_pool();
     while (outs)
-        free(out[--outs]);
+        fc_os_free(out[--outs]);
 }
 
 void fc_trim_memory(void) { fc_os_trim_heap(); }
@@ -120,5 +116,5 @@ void fc_release_memory(void) {
     pool.count = pool.bytes = 0;
     unlock_pool();
     while (outs)
-        free(out[--outs]);
+        fc_os_free(out[--outs]);
 }

@@ -5,9 +5,9 @@
  */
 #include "core/scratch.h"
 
-#include <pthread.h>
 #include <stdint.h>
-#include <stdlib.h>
+
+#include "core/os.h"
 
 enum { KEPT = 4 };
 
@@ -17,15 +17,15 @@ typedef struct header {
 } header;
 
 static _Thread_local header *kept[KEPT];
-static pthread_key_t at_thread_end;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static fc_thread_key at_thread_end;
+static fc_once once = FC_ONCE_INITIALIZER;
 
 static void free_kept(void *blocks) {
     for (size_t i = 0; i < KEPT; i++)
-        free(((header **)blocks)[i]);
+        fc_os_free(((header **)blocks)[i]);
 }
 
-static void make_key(void) { pthread_key_create(&at_thread_end, free_kept); }
+static void make_key(void) { fc_os_make_key(&at_thread_end, free_kept); }
 
 static header *take_kept(size_t bytes) {
     header **best = NULL;
@@ -43,10 +43,10 @@ void *fc_scratch_alloc(size_t bytes) {
     if (bytes > PTRDIFF_MAX - 2 * FC_ALIGNMENT)
         return NULL;
     header *block = take_kept(bytes);
-    void *fresh = NULL;
-    if (!block && !posix_memalign(&fresh, FC_ALIGNMENT, fc_align_up(bytes) + sizeof(header))) {
-        block = fresh;
-        block->bytes = fc_align_up(bytes);
+    if (!block) {
+        block = fc_os_allocate(FC_ALIGNMENT, fc_align_up(bytes) + sizeof(header));
+        if (block)
+            block->bytes = fc_align_up(bytes);
     }
     return block ? block + 1 : NULL;
 }
@@ -67,7 +67,7 @@ static header **make_room(size_t bytes) {
         }
         if (empty && total + bytes <= FC_SCRATCH_KEPT)
             return empty;
-        free(*smallest);
+        fc_os_free(*smallest);
         *smallest = NULL;
     }
 }
@@ -77,10 +77,10 @@ void fc_scratch_free(void *scratch) {
         return;
     header *block = (header *)scratch - 1;
     if (block->bytes > FC_SCRATCH_KEPT) {
-        free(block);
+        fc_os_free(block);
         return;
     }
-    pthread_once(&once, make_key);
-    pthread_setspecific(at_thread_end, kept);
+    fc_call_once(&once, make_key);
+    fc_os_set_key(at_thread_end, kept);
     *make_room(block->bytes) = block;
 }

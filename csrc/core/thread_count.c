@@ -6,7 +6,6 @@
 #include "core/thread_count.h"
 
 #include <limits.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +25,7 @@ static _Thread_local int most_threads; /* of calls made in this thread; 0: as ma
 static struct {
     int named, cpus, processors, limit;
 } system_says;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static fc_once once = FC_ONCE_INITIALIZER;
 
 /* The first number of a list as OMP_NUM_THREADS has it, 0 where there is none. */
 static int number_in(const char *variable) {
@@ -77,7 +76,7 @@ int fc_get_num_threads(void) {
     const fc_caller *caller = fc_current_caller();
     int threads = caller && caller->threads ? caller->threads
                                             : atomic_load_explicit(&shared_threads, memory_order_relaxed);
-    pthread_once(&once, ask_system);
+    fc_call_once(&once, ask_system);
     if (threads <= 0)
         threads = atomic_load_explicit(&fixed_threads, memory_order_relaxed);
     if (!threads)

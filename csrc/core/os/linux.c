@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -126,7 +127,7 @@ int fc_os_cpus(void) {
     return quota < allowed ? quota : allowed;
 }
 
-void fc_os_avoid_this_cpu(const pthread_t *threads, size_t count, int *avoided) {
+void fc_os_avoid_this_cpu(const fc_thread *threads, size_t count, int *avoided) {
     const int here = sched_getcpu();
     cpu_set_t others;
     if (here < 0 || here == *avoided || here >= CPU_SETSIZE || sched_getaffinity(0, sizeof others, &others) ||
@@ -138,18 +139,35 @@ void fc_os_avoid_this_cpu(const pthread_t *threads, size_t count, int *avoided) 
     *avoided = here;
 }
 
+/* musl has no names for them. */
+#ifndef _SC_LEVEL1_DCACHE_SIZE
+#define _SC_LEVEL1_DCACHE_SIZE (-1)
+#define _SC_LEVEL2_CACHE_SIZE (-1)
+#define _SC_LEVEL3_CACHE_SIZE (-1)
+#endif
+
+size_t fc_os_cache_bytes(int level) {
+    const int names[] = {_SC_LEVEL1_DCACHE_SIZE, _SC_LEVEL2_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE};
+    const long bytes = names[level - 1] < 0 ? 0 : sysconf(names[level - 1]);
+    return bytes > 0 ? (size_t)bytes : 0;
+}
+
+/* The kernel gives a process the tile registers when it asks. */
+int fc_os_may_use_tiles(void) {
+#ifdef SYS_arch_prctl
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    return !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA);
+#else
+    return 0;
+#endif
+}
+
 /* ---------------------------------------------------------------- time and memory */
 
 int64_t fc_os_milliseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int64_t fc_os_nanoseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 void fc_os_use_large_pages(void *block, size_t bytes) { madvise(block, bytes, MADV_HUGEPAGE); }

@@ -1,49 +1,78 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef __linux__
+/* What all systems but Windows share. */
+#ifndef _WIN32
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
 #include "core/os.h"
 
-#include <limits.h>
-#include <time.h>
-#include <unistd.h>
+enum { MILLISECOND = 1000000, SECOND = 1000000000 }; /* in nanoseconds */
 
-int fc_os_quota(const char *proc, const char *root) {
-    (void)proc;
-    (void)root;
-    return INT_MAX;
+void fc_mutex_lock(fc_mutex *mutex) { pthread_mutex_lock(mutex); }
+int fc_mutex_try_lock(fc_mutex *mutex) { return !pthread_mutex_trylock(mutex); }
+void fc_mutex_unlock(fc_mutex *mutex) { pthread_mutex_unlock(mutex); }
+void fc_mutex_reset(fc_mutex *mutex) { pthread_mutex_init(mutex, NULL); }
+
+void fc_condition_wait(fc_condition *condition, fc_mutex *mutex) { pthread_cond_wait(condition, mutex); }
+void fc_condition_signal(fc_condition *condition) { pthread_cond_signal(condition); }
+void fc_condition_broadcast(fc_condition *condition) { pthread_cond_broadcast(condition); }
+void fc_condition_reset(fc_condition *condition) { pthread_cond_init(condition, NULL); }
+
+void fc_condition_wait_for(fc_condition *condition, fc_mutex *mutex, int milliseconds) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += milliseconds / 1000;
+    until.tv_nsec += milliseconds % 1000 * MILLISECOND;
+    until.tv_sec += until.tv_nsec / SECOND;
+    until.tv_nsec %= SECOND;
+    pthread_cond_timedwait(condition, mutex, &until);
 }
 
-int fc_os_cpus(void) {
-    const long online = sysconf(_SC_NPROCESSORS_ONLN);
-    return online > 0 && online < INT_MAX ? (int)online : 1;
+void fc_call_once(fc_once *once, void (*call)(void)) { pthread_once(once, call); }
+
+static void *run_thread(void *run) {
+    (*(void (**)(void))run)();
+    return NULL;
 }
 
-void fc_os_avoid_this_cpu(const pthread_t *threads, size_t count, int *avoided) {
-    (void)threads;
-    (void)count;
-    (void)avoided;
+size_t fc_os_start_threads(fc_thread *threads, size_t wanted, void (*run)(void)) {
+    static void (*running)(void); /* every call has the same */
+    sigset_t all, before;
+    pthread_attr_t detached;
+    size_t started = 0;
+    running = run;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    while (started < wanted && !pthread_create(&threads[started], &detached, run_thread, &running))
+        started++;
+    pthread_attr_destroy(&detached);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
 }
 
-int64_t fc_os_milliseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+void fc_os_yield(void) { sched_yield(); }
 
 int64_t fc_os_nanoseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
 }
 
-void fc_os_use_large_pages(void *block, size_t bytes) {
-    (void)block;
-    (void)bytes;
+void fc_os_make_key(fc_thread_key *key, void (*end)(void *)) { pthread_key_create(key, end); }
+void fc_os_set_key(fc_thread_key key, void *value) { pthread_setspecific(key, value); }
+
+void fc_os_at_fork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void)) {
+    pthread_atfork(before, in_parent, in_child);
 }
 
-void fc_os_offer_pages(void *block, size_t bytes) {
-    (void)block;
-    (void)bytes;
+void *fc_os_allocate(size_t alignment, size_t bytes) {
+    void *block = NULL;
+    return posix_memalign(&block, alignment, bytes) ? NULL : block;
 }
 
-void fc_os_trim_heap(void) {}
+void fc_os_free(void *block) { free(block); }
 #endif

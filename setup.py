@@ -1,13 +1,18 @@
 """Build of the C core (every file of csrc/kernels/isa with its own flags) and of what TensorFlow and JAX load."""
 
 import os
-import platform
+import re
+import shlex
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from sysconfig import get_config_var, get_platform
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
 
 ROOT = Path(__file__).parent
 # -g0: the -g of Python's own flags doubles the time and memory of the largest files.
@@ -20,16 +25,68 @@ C_FLAGS = [
     "-fno-math-errno",
     "-fno-trapping-math",
 ]
+CLANG_CL = ["clang-cl", "--target=" + ("aarch64" if get_platform() == "win-arm64" else "x86_64") + "-pc-windows-msvc"]
+LIBRARIES, LINK_FLAGS = ["m", "dl"], ["-lpthread", "-Wl,-s"]
 COMPILER_BYTES = 450 << 20  # of the largest file
-OPENMP = [] if os.environ.get("FASTCONV_NO_OPENMP") else ["-fopenmp"]
+OPENMP = [] if os.environ.get("FASTCONV_NO_OPENMP") or sys.platform in ("darwin", "win32") else ["-fopenmp"]
+if sys.platform == "darwin":
+    LIBRARIES, LINK_FLAGS = [], ["-Wl,-x"]
+elif sys.platform == "win32":
+    C_FLAGS = [CLANG_CL[1], *("/clang:" + flag for flag in C_FLAGS if flag not in ("-g0", "-fvisibility=hidden"))]
+    LIBRARIES, LINK_FLAGS = [], []
+# One module for every Python from 3.11 on; small calls take up to twice as long, so that it is for wheels alone.
+ABI3 = bool(os.environ.get("FASTCONV_ABI3")) and not get_config_var("Py_GIL_DISABLED")
 
 
-def isa_flags():
-    """(word, flags) of every instruction set of this machine, from csrc/kernels/isa/flags.txt."""
-    machine = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
+# What the preprocessor says that the compiler builds for, which need not be what this script runs on.
+MACHINE = """
+#if defined(__x86_64__)
+machine: x86_64
+#elif defined(__aarch64__)
+machine: aarch64
+#else
+machine: other
+#endif
+"""
+
+
+def preprocess(command, flags, source=""):
+    """The compiler's preprocessor, run with these flags."""
+    try:
+        return subprocess.run(
+            [*command, *flags, "-E", "-x", "c", "-"], input=source, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        raise CompileError(f"no C compiler: there is no `{command[0]}`. CC=... chooses another.") from None
+
+
+def accepts(command, flags):
+    return preprocess(command, flags).returncode == 0
+
+
+def check_compiler(command):
+    """Say in one sentence why the compiler cannot build fastconv."""
+    if os.environ.get("ARCHFLAGS", "").count("-arch") > 1:
+        raise CompileError("build for one -arch of ARCHFLAGS at a time, and join the wheels by delocate-merge")
+    source = (ROOT / "csrc/core/compiler.c").read_text()
+    done = preprocess(command, [*C_FLAGS, "-I" + str(ROOT / "csrc/include")], source)
+    if done.returncode:
+        too_old = re.search(r'^#error "(.*)"$', source, flags=re.MULTILINE)[1]
+        said = too_old if too_old in done.stderr else done.stderr.strip()
+        raise CompileError(f"{said}; the compiler is `{shlex.join(command)}`, and CC=... chooses another")
+
+
+def isa_flags(command):
+    """(word, flags) of the machine's rows in csrc/kernels/isa/flags.txt, and the words that the compiler lacks."""
+    machine = re.search(r"^machine: (\w+)", preprocess(command, [], MACHINE).stdout, flags=re.MULTILINE)[1]
     lines = (ROOT / "csrc/kernels/isa/flags.txt").read_text().splitlines()
-    rows = (line.split() for line in lines if line[:1] not in "#")
-    return [(word, flags) for word, wanted, *flags in rows if wanted in ("any", machine)]
+    rows = [
+        (word, flags)
+        for word, wanted, *flags in (line.split() for line in lines if line[:1] not in "#")
+        if wanted in ("any", machine)
+    ]
+    known = [row for row in rows if accepts(command, row[1])]
+    return known, [word for word, _ in rows if word not in dict(known)]
 
 
 def numbers(path):
@@ -68,11 +125,23 @@ def sources(*folders):
 class BuildExt(build_ext):
     """Compiles the files of an extension side by side, each with the flags its folder asks for."""
 
+    def build_extensions(self):
+        if self.compiler.compiler_type == "msvc":
+            self.compiler.initialize()
+            self.compiler.cc = CLANG_CL[0]
+        command = getattr(self.compiler, "compiler_so", CLANG_CL)
+        check_compiler(command)
+        self.isas, self.left_out = isa_flags(command)
+        # Clang may come without OpenMP's header and library; the core's threads are its own.
+        self.openmp = OPENMP if accepts(command, [*OPENMP, "-include", "omp.h"]) else []
+        super().build_extensions()
+
     def build_extension(self, ext):
         jobs = [(source, []) for source in ext.sources if source.endswith(".c")]
         if ext.name == "fastconv._core":  # first, as they take longest
-            jobs = [(f"csrc/kernels/isa/{word}.c", flags) for word, flags in isa_flags()] + jobs
+            jobs = [(f"csrc/kernels/isa/{word}.c", flags) for word, flags in self.isas] + jobs
         include = ["csrc", "csrc/include", *self.compiler.include_dirs]
+        macros = [*ext.define_macros, *((f"FC_WITHOUT_{word.upper()}", None) for word in self.left_out)]
 
         def compile_one(job):
             source, flags = job
@@ -80,7 +149,8 @@ class BuildExt(build_ext):
                 [source],
                 output_dir=self.build_temp,
                 include_dirs=include,
-                extra_postargs=C_FLAGS + OPENMP + flags,
+                macros=macros,
+                extra_postargs=C_FLAGS + self.openmp + flags,
                 depends=ext.depends,
             )
 
@@ -89,20 +159,29 @@ class BuildExt(build_ext):
         self.compiler.link_shared_object(
             objects,
             self.get_ext_fullpath(ext.name),
-            libraries=["m", "dl", *ext.libraries],
-            extra_postargs=[*OPENMP, "-lpthread"],
+            libraries=[*LIBRARIES, *ext.libraries],
+            extra_postargs=[*self.openmp, *LINK_FLAGS],
             target_lang="c",
         )
 
 
 headers = [str(p) for pattern in ("**/*.h", "**/*.inc", "**/*.txt") for p in (ROOT / "csrc").glob(pattern)]
+abi3 = {"py_limited_api": True} if ABI3 else {}
 core = Extension(
-    "fastconv._core", ["fastconv/_core.pyx", *sources("core", "ops")], depends=headers, include_dirs=["csrc/include"]
+    "fastconv._core",
+    ["fastconv/_core.pyx", *sources("core", "ops")],
+    depends=headers,
+    include_dirs=["csrc/include"],
+    define_macros=[("Py_LIMITED_API", "0x030B0000")] if ABI3 else [],
+    **abi3,
 )
-tensorflow_ops = Extension("fastconv.tensorflow._ops", sources("tensorflow"), depends=headers)
-jax_handlers = Extension("fastconv.jax._ffi", sources("jax"), depends=headers)
+extensions = [*cythonize([core], build_dir="build/cython", language_level=3)]
+extensions.append(Extension("fastconv.jax._ffi", sources("jax"), depends=headers, **abi3))
+if sys.platform != "win32":  # its TensorFlow exports no C API
+    extensions.append(Extension("fastconv.tensorflow._ops", sources("tensorflow"), depends=headers, **abi3))
 
 setup(
-    ext_modules=[*cythonize([core], build_dir="build/cython", language_level=3), tensorflow_ops, jax_handlers],
+    ext_modules=extensions,
     cmdclass={"build_ext": BuildExt},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {},
 )

@@ -101,6 +101,7 @@ cdef extern from "fastconv.h" nogil:
     size_t fc_isa_count()
     const char *fc_isa_name(size_t)
     int fc_isa_available(size_t)
+    const char *fc_left_out_isa(size_t)
     const char *fc_active_isa()
     fc_status fc_set_isa(const char *)
     fc_status fc_set_num_threads(int)

@@ -110,6 +110,14 @@ def isas():
     return [(fc_isa_name(i).decode(), bool(fc_isa_available(i))) for i in range(fc_isa_count())]
 
 
+def left_out_isas():
+    """Instruction sets of this machine that the compiler lacked."""
+    names = []
+    while fc_left_out_isa(len(names)) is not NULL:
+        names.append(fc_left_out_isa(len(names)).decode())
+    return names
+
+
 def active_isa():
     return fc_active_isa().decode()
 

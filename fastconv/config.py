@@ -162,6 +162,7 @@ def configuration() -> dict[str, object]:
         "isa": cpu.active_isa(),
         "isas_available": cpu.available_isas(),
         "isas_compiled": cpu.compiled_isas(),
+        "isas_left_out": cpu.left_out_isas(),
         "compiler": _core.compiler(),
         "openmp": _core.openmp_version(),
         "threads": get_num_threads(),
@@ -177,11 +178,11 @@ def show_config() -> dict[str, object]:
     Returns
     -------
     dict
-        Keys ``version``, ``isa``, ``isas_available``, ``isas_compiled``, ``compiler``, ``openmp``, ``threads``,
-        ``float32_precision``, ``planning`` (of `set_planning`), ``costs_fitted_on`` (the machine that the estimates of
-        the instruction set in use come from).
+        Keys ``version``, ``isa``, ``isas_available``, ``isas_compiled``, ``isas_left_out`` (what the compiler lacked),
+        ``compiler``, ``openmp``, ``threads``, ``float32_precision``, ``planning`` (of `set_planning`),
+        ``costs_fitted_on`` (the machine that the estimates of the instruction set in use come from).
     """
     config = configuration()
     for key, value in config.items():
-        print(f"{key + ':':<19}{', '.join(value) if isinstance(value, list) else value}")
+        print(f"{key + ':':<19}{(', '.join(value) or 'none') if isinstance(value, list) else value}")
     return config

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from . import _core
 
-__all__ = ["active_isa", "available_isas", "compiled_isas", "required_features", "use_isa"]
+__all__ = ["active_isa", "available_isas", "compiled_isas", "left_out_isas", "required_features", "use_isa"]
 
 _AVX2 = ("avx2", "fma", "f16c")
 _AVX512 = (*_AVX2, "avx512f", "avx512bw", "avx512dq", "avx512vl")
@@ -37,6 +37,11 @@ def available_isas() -> list[str]:
     True
     """
     return [name for name, available in _core.isas() if available]
+
+
+def left_out_isas() -> list[str]:
+    """Instruction sets, and extensions of them, that this build has no kernels for because its compiler lacked them."""
+    return _core.left_out_isas()
 
 
 def active_isa() -> str:

@@ -121,6 +121,7 @@ def test_show_config(capsys):
         "isa",
         "isas_available",
         "isas_compiled",
+        "isas_left_out",
         "compiler",
         "openmp",
         "threads",

@@ -26,9 +26,10 @@ size_t fc_dtype_size(fc_dtype dtype);
 
 /* Chooses the kernels: reads FASTCONV_ISA, else takes the best the CPU has. Idempotent. */
 fc_status fc_init(void);
-size_t fc_isa_count(void);             /* instruction sets compiled in, in rising order */
-const char *fc_isa_name(size_t index); /* NULL past the end */
-int fc_isa_available(size_t index);    /* 1 where this CPU and OS can run it */
+size_t fc_isa_count(void);                 /* instruction sets compiled in, in rising order */
+const char *fc_isa_name(size_t index);     /* NULL past the end */
+int fc_isa_available(size_t index);        /* 1 where this CPU and OS can run it */
+const char *fc_left_out_isa(size_t index); /* that the compiler lacked; NULL past the end */
 const char *fc_active_isa(void);
 fc_status fc_set_isa(const char *name); /* not while other threads compute */
 

@@ -21,12 +21,12 @@ ALWAYS void V(store_some)(T *p, VEC v, size_t n, int tail) {
         V(store)(p, v);
 }
 
-/* One step of outputs FROM <= a < TO; FETCH fills v[] from the position, ADVANCE goes to the next one. */
+/* One step of outputs FROM <= a < TO; FETCH(K, S, R) fills v[] from the position, ADVANCE goes to the next one. */
 #define ROLL_STEP(K, S, R, FROM, TO, FETCH, ADVANCE)                                                 \
     _Pragma("GCC unroll 2") for (int f = 0; f < S; f++) {                                            \
         if (S * (A - (TO)) + f < K) {                                                                \
             VEC v[K + R - 1];                                                                        \
-            FETCH;                                                                                   \
+            FETCH(K, S, R);                                                                          \
             _Pragma("GCC unroll 8") for (int s = 0; s < K; s++)                                      \
                 _Pragma("GCC unroll 8") for (int a = (FROM); a < (TO); a++)                          \
                     _Pragma("GCC unroll 2") for (int r = 0; r < R; r++) if (S * (A - 1 - a) + f < K) \
@@ -76,7 +76,7 @@ ALWAYS void V(store_some)(T *p, VEC v, size_t n, int tail) {
     ROLL_SHIFT(R)
 
 /* A column of the input: its cells in K + R - 1 rows. */
-#define CELLS_FETCH(K, R)                                                                                    \
+#define CELLS_FETCH(K, S, R)                                                                                 \
     _Pragma("GCC unroll 8") for (int s = 0; s < K + R - 1; s++) v[s] = V(set1)(0);                           \
     if ((size_t)x < width)                                                                                   \
         _Pragma("GCC unroll 8") for (int s = 0; s < K + R - 1; s++) v[s] = V(load_some)(at[s] + x, n, tail); \
@@ -104,7 +104,7 @@ ALWAYS void V(store_some)(T *p, VEC v, size_t n, int tail) {
             ptrdiff_t x = (b->first + phase) * b->x_pitch;                                                      \
             const T *at[K + R - 1];                                                                             \
             _Pragma("GCC unroll 8") for (int s = 0; s < K + R - 1; s++) at[s] = (const T *)b->rows[s] + c;      \
-            ROLL(K, S, R, CELLS_FETCH(K, R), x += move, CELLS_STORE, y += y_move);                              \
+            ROLL(K, S, R, CELLS_FETCH, x += move, CELLS_STORE, y += y_move);                                    \
         }                                                                                                       \
     }
 CELLS_KERNEL(3, 1, 1)

@@ -27,7 +27,7 @@ ALWAYS VEC V(set_both)(const T *a, const T *b, int both) {
 
 /* The taps of a row, K of them, `edge` where some lie outside the image; at an odd one under stride 2 the vectors are
  * those of the tap before. */
-#define IMAGE_FETCH(K, S)                                                                                  \
+#define IMAGE_FETCH(K, S, R)                                                                               \
     _Pragma("GCC unroll 8") for (int t = 0; t < K; t++) v[t] = V(set1)(0);                                 \
     if ((size_t)row < (size_t)b->height) {                                                                 \
         _Pragma("GCC unroll 8") for (int t = 0; t < K; t++) {                                              \
@@ -67,7 +67,7 @@ ALWAYS VEC V(set_both)(const T *a, const T *b, int both) {
         ptrdiff_t row = b->first_row;                                                                                  \
         const T *x = (const T *)b->x + (ptrdiff_t)p * b->x_plane + row * b->x_pitch + b->first_col + (ptrdiff_t)j * S; \
         T *y = (T *)b->y + (ptrdiff_t)p * b->y_plane + (ptrdiff_t)j;                                                   \
-        ROLL(K, S, 1, IMAGE_FETCH(K, S), (row++, x += b->x_pitch), IMAGE_STORE, y += b->y_pitch);                      \
+        ROLL(K, S, 1, IMAGE_FETCH, (row++, x += b->x_pitch), IMAGE_STORE, y += b->y_pitch);                            \
     }                                                                                                                  \
     static __attribute__((noinline)) void V(pairs_image_##K##_##S)(const fc_depthwise_image *b) {                      \
         MASK inside[K];                                                                                                \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Depthwise convolution with the columns of an output row as lanes, rolling down the rows (depthwise.h says how). */
-#define PLANES_FETCH(K)    \
-    const T *p = *row + j; \
+#define PLANES_FETCH(K, S, R) \
+    const T *p = *row + j;    \
     _Pragma("GCC unroll 8") for (int t = 0; t < K; t++) v[t] = V(load)(p + offsets[t])
 #define PLANES_STORE(r, value) V(store_some)(y, value, n, tail)
 
@@ -24,7 +24,7 @@
             const ptrdiff_t y_move = (ptrdiff_t)dilation * b->y_pitch;                                           \
             T *y = (T *)b->y + (ptrdiff_t)phase * b->y_pitch + j;                                                \
             const T *const *row = (const T *const *)b->rows + phase;                                             \
-            ROLL(K, S, 1, PLANES_FETCH(K), row += dilation, PLANES_STORE, y += y_move);                          \
+            ROLL(K, S, 1, PLANES_FETCH, row += dilation, PLANES_STORE, y += y_move);                             \
         }                                                                                                        \
     }
 PLANES_KERNEL(3, 1)

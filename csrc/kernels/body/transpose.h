@@ -30,14 +30,20 @@
         for (size_t r = 0; r < 4; r++)            \
     (dst)[column * (pitch) + r] = p[r][k + column]
 #define TRANSPOSE_B8(dst, pitch, p, k) transpose8_b8(dst, pitch, p, k)
-#define TRANSPOSE_4_B32(dst, pitch, p, k) transpose4_b32(dst, pitch, p[0] + k, p[1] + k, p[2] + k, p[3] + k)
-#define TRANSPOSE_8_B32(dst, pitch, p, k) transpose8_b32(dst, pitch, p, k)
-#define TRANSPOSE_B64(dst, pitch, p, k) transpose2_b64(dst, pitch, p[0] + k, p[1] + k)
+/* By way of void: the words take any address, which their types do not say. */
+#define AT(p) ((void *)(p))
+#define FROM(p) ((const void *)(p))
+#define TRANSPOSE_4_B32(dst, pitch, p, k) \
+    transpose4_b32(AT(dst), pitch, FROM(p[0] + k), FROM(p[1] + k), FROM(p[2] + k), FROM(p[3] + k))
+#define TRANSPOSE_8_B32(dst, pitch, p, k) transpose8_b32(AT(dst), pitch, p, k)
+#define TRANSPOSE_B64(dst, pitch, p, k) transpose2_b64(AT(dst), pitch, FROM(p[0] + k), FROM(p[1] + k))
 TRANSPOSE(transpose_b8, 8, 8, TRANSPOSE_B8)
 TRANSPOSE(transpose_b16, 16, 4, TRANSPOSE_B16)
 TRANSPOSE(transpose_4_b32, 32, 4, TRANSPOSE_4_B32)
 TRANSPOSE(transpose_8_b32, 32, 8, TRANSPOSE_8_B32)
 TRANSPOSE(transpose_b64, 64, 2, TRANSPOSE_B64)
+#undef AT
+#undef FROM
 #undef TRANSPOSE
 #undef TRANSPOSE_B8
 #undef TRANSPOSE_B16

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops/conv2d/kept_plans.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "core/dispatch.h"
+#include "core/os.h"
 #include "core/size.h"
 #include "ops/conv2d/params.h"
 
@@ -19,17 +19,17 @@ typedef struct kept {
 
 /* A hash table: slots hold 1 + the index of what is kept, in the order in which it came, or 0. */
 static struct {
-    pthread_mutex_t lock;
+    fc_mutex lock;
     atomic_size_t count; /* read without the lock */
     kept all[FC_MOST_KEPT_PLANS];
     uint16_t slots[SLOTS];
-} table = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} table = {.lock = FC_MUTEX_INITIALIZER};
 static atomic_int planning;
 static atomic_uint version;
 
-static void lock_table(void) { pthread_mutex_lock(&table.lock); }
-static void unlock_table(void) { pthread_mutex_unlock(&table.lock); }
-__attribute__((constructor)) static void watch_fork(void) { pthread_atfork(lock_table, unlock_table, unlock_table); }
+static void lock_table(void) { fc_mutex_lock(&table.lock); }
+static void unlock_table(void) { fc_mutex_unlock(&table.lock); }
+__attribute__((constructor)) static void watch_fork(void) { fc_os_at_fork(lock_table, unlock_table, unlock_table); }
 
 unsigned fc_kept_plans_version(void) { return atomic_load_explicit(&version, memory_order_relaxed); }
 

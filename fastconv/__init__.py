@@ -11,6 +11,7 @@ cpu.choose_isa()
 
 from .config import (  # noqa: E402
     get_float32_precision,
+    get_include,
     get_num_threads,
     release_memory,
     set_float32_precision,
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "get_float32_precision",
+    "get_include",
     "get_num_threads",
     "release_memory",
     "set_float32_precision",

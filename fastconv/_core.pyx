@@ -1,4 +1,4 @@
-# cython: language_level=3, freethreading_compatible=True
+# cython: language_level=3
 """Buffers in, status out: the only module that touches C.
 
 Arrays arrive C-contiguous and checked (fastconv/_args.py does that); here they only become pointers. A framework's tensor

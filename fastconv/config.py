@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ContextDecorator
+from pathlib import Path
 from threading import Lock
 from typing import ClassVar
 
@@ -10,6 +11,7 @@ from . import _args, _core, cpu
 
 __all__ = [
     "get_float32_precision",
+    "get_include",
     "get_num_threads",
     "release_memory",
     "set_float32_precision",
@@ -151,6 +153,19 @@ def set_float32_precision(precision: str) -> None:
 def get_float32_precision() -> str:
     """The current setting of `set_float32_precision`."""
     return _PRECISIONS[_core.get_precision()]
+
+
+def get_include() -> str:
+    """The folder of the C API's headers.
+
+    Examples
+    --------
+    >>> import fastconv, os
+    >>> os.path.exists(os.path.join(fastconv.get_include(), "fastconv.h"))
+    True
+    """
+    installed = Path(__file__).with_name("include")
+    return str(installed if installed.is_dir() else Path(__file__).parents[1] / "csrc" / "include")
 
 
 def configuration() -> dict[str, object]:

@@ -47,6 +47,13 @@ def test_version_is_the_metadata_s():
     assert fastconv.__version__ == importlib.metadata.version("fastconv")
 
 
+def test_version_is_the_header_s():
+    header = (Path(fastconv.get_include()) / "fastconv.h").read_text()
+    numbers = [re.search(rf"#define FASTCONV_VERSION_{part} (\d+)", header)[1] for part in ("MAJOR", "MINOR", "PATCH")]
+    assert ".".join(numbers) == fastconv.__version__
+    assert f'#define FASTCONV_VERSION "{fastconv.__version__}"' in header
+
+
 def test_import_brings_in_numpy_and_nothing_heavier(tmp_path):
     extra = modules_after("import fastconv", tmp_path) - modules_after("import numpy", tmp_path)
     roots = {name.partition(".")[0] for name in extra}
@@ -66,7 +73,9 @@ def test_installed_files():
     assert {"py.typed", "LICENSE", "METADATA", Path(_core.__file__).name} <= names
     assert any(re.fullmatch(r"fastconv/tensorflow/_ops\..*", file) for file in files)
     assert {Path(file).parts[0] for file in files} <= {"fastconv", f"fastconv-{fastconv.__version__}.dist-info"}
-    assert not any(file.endswith((".c", ".h", ".pyx", ".o")) for file in files)
+    assert not any(file.endswith((".c", ".pyx", ".o")) for file in files)
+    headers = {Path(file).name for file in files if file.endswith(".h")}
+    assert headers == {path.name for path in Path(fastconv.get_include()).glob("*.h")} >= {"fastconv.h"}
 
 
 @pytest.mark.parametrize(("library", "exported"), [("_core", r"PyInit__core"), ("tensorflow/_ops", r"fastconv_tf_\w+")])

@@ -17,6 +17,13 @@
 #include "fastconv_relu.h"
 #include "fastconv_types.h"
 
+FC_BEGIN
+
+#define FASTCONV_VERSION_MAJOR 0
+#define FASTCONV_VERSION_MINOR 1
+#define FASTCONV_VERSION_PATCH 0
+#define FASTCONV_VERSION "0.1.0"
+
 /* A short English text for a status, never NULL. */
 const char *fc_status_text(fc_status status);
 
@@ -216,5 +223,7 @@ typedef struct fc_conv2d_plan {
 } fc_conv2d_plan;
 
 fc_status fc_plan_conv2d(const fc_conv2d_params *p, fc_conv2d_plan *plan);
+
+FC_END
 
 #endif

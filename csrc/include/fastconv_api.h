@@ -5,6 +5,8 @@
 
 #include "fastconv.h"
 
+FC_BEGIN
+
 /* Handed to a framework's op library, so that it shares this copy of the kernels and settings. */
 typedef struct fc_api {
     size_t size; /* sizeof(fc_api) of the library that fills it */
@@ -41,5 +43,7 @@ typedef struct fc_api {
 } fc_api;
 
 const fc_api *fc_get_api(void);
+
+FC_END
 
 #endif

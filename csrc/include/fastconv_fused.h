@@ -5,6 +5,8 @@
 
 #include "fastconv_types.h"
 
+FC_BEGIN
+
 /* fc_conv2d, then pooling of its result, which is never whole in memory. pool: n, h, w, c as the convolution gives
  * them. */
 fc_status fc_conv2d_pool2d(const fc_conv2d_params *conv, const fc_pool2d_params *pool, const void *x,
@@ -35,5 +37,7 @@ fc_status fc_conv2d_prepared_pools(
 /* The algorithm that fc_conv2d_run takes. */
 fc_status fc_conv2d_prepared_choose(
     const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, fc_conv2d_algorithm *chosen);
+
+FC_END
 
 #endif

@@ -7,6 +7,8 @@
 #include "fastconv_relu.h"
 #include "fastconv_types.h"
 
+FC_BEGIN
+
 /* What a step reads or writes: `offset` bytes into one of the call's arrays, or at a place of its own where `array` is
  * negative. */
 typedef struct fc_operand {
@@ -73,5 +75,7 @@ typedef struct fc_resample_params {
     size_t taps;
 } fc_resample_params;
 fc_status fc_resample(const fc_resample_params *p, const size_t *places, const void *weights, const void *x, void *y);
+
+FC_END
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "fastconv_types.h"
 
+FC_BEGIN
+
 typedef enum fc_planning {
     FC_PLANNING_ESTIMATE, /* the least estimated cycles */
     FC_PLANNING_MEASURE,  /* the least time among estimates of at most twice the least; measured once for a layer */
@@ -44,5 +46,7 @@ fc_status fc_get_kept_plan(size_t index, fc_kept_plan *plan);
  */
 fc_status fc_keep_plan(const fc_kept_plan *plan);
 void fc_forget_plans(void);
+
+FC_END
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "fastconv.h"
 
+FC_BEGIN
+
 /* As fc_set_num_threads, for calls outside of fc_enter and fc_leave alone. */
 void fc_share_num_threads(int n);
 
@@ -21,5 +23,7 @@ typedef struct fc_caller {
 void fc_enter(fc_caller *caller);
 /* Whether a call was ended early: its status means nothing then, and its outputs are undefined. */
 int fc_leave(void);
+
+FC_END
 
 #endif

@@ -6,6 +6,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Between these two lie the functions: C's, and those that the shared library exports. */
+#ifdef FC_SHARED
+#define FC_VISIBILITY(word) _Pragma(#word)
+#else
+#define FC_VISIBILITY(word)
+#endif
+#ifdef __cplusplus
+#define FC_BEGIN \
+    extern "C" { \
+    FC_VISIBILITY(GCC visibility push(default))
+#define FC_END                        \
+    FC_VISIBILITY(GCC visibility pop) \
+    }
+#else
+#define FC_BEGIN FC_VISIBILITY(GCC visibility push(default))
+#define FC_END FC_VISIBILITY(GCC visibility pop)
+#endif
+
 typedef enum fc_status {
     FC_OK = 0,
     FC_OUT_OF_MEMORY,

@@ -1,0 +1,223 @@
+"""What checkers of types know of `fastconv.image`; python_tests/test_types.py holds it to the functions."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, SupportsFloat, SupportsIndex, TypeAlias, TypeVar, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+_T = TypeVar("_T", bound=np.generic)
+_Array: TypeAlias = NDArray[Any]
+_Mode: TypeAlias = Literal["full", "same", "valid"]
+_Boundary: TypeAlias = Literal["fill", "wrap", "symm", "pad", "circular", "symmetric"]
+_Border: TypeAlias = Literal["reflect101", "reflect", "nearest", "wrap", "constant"]
+_Ints: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
+_Floats: TypeAlias = SupportsFloat | Sequence[SupportsFloat]
+
+__all__ = [
+    "box_blur",
+    "convolve2d",
+    "correlate2d",
+    "filter2d",
+    "filter_bank",
+    "gaussian_blur",
+    "laplacian",
+    "plan_convolve2d",
+    "sharpen",
+    "sobel",
+    "unsharp_mask",
+]
+
+@overload
+def convolve2d(
+    in1: NDArray[_T],
+    in2: NDArray[_T],
+    mode: _Mode = "full",
+    boundary: _Boundary = "fill",
+    fillvalue: ArrayLike = 0,
+    *,
+    out: NDArray[_T] | None = None,
+    algorithm: str = "auto",
+) -> NDArray[_T]: ...
+@overload
+def convolve2d(
+    in1: ArrayLike,
+    in2: ArrayLike,
+    mode: _Mode = "full",
+    boundary: _Boundary = "fill",
+    fillvalue: ArrayLike = 0,
+    *,
+    out: _Array | None = None,
+    algorithm: str = "auto",
+) -> _Array: ...
+@overload
+def correlate2d(
+    in1: NDArray[_T],
+    in2: NDArray[_T],
+    mode: _Mode = "full",
+    boundary: _Boundary = "fill",
+    fillvalue: ArrayLike = 0,
+    *,
+    out: NDArray[_T] | None = None,
+    algorithm: str = "auto",
+) -> NDArray[_T]: ...
+@overload
+def correlate2d(
+    in1: ArrayLike,
+    in2: ArrayLike,
+    mode: _Mode = "full",
+    boundary: _Boundary = "fill",
+    fillvalue: ArrayLike = 0,
+    *,
+    out: _Array | None = None,
+    algorithm: str = "auto",
+) -> _Array: ...
+@overload
+def filter2d(
+    image: NDArray[_T],
+    kernel: ArrayLike,
+    *,
+    border: _Border = "reflect101",
+    value: ArrayLike = 0,
+    anchor: Sequence[SupportsIndex] | None = None,
+    out: NDArray[_T] | None = None,
+    algorithm: str = "auto",
+) -> NDArray[_T]: ...
+@overload
+def filter2d(
+    image: ArrayLike,
+    kernel: ArrayLike,
+    *,
+    border: _Border = "reflect101",
+    value: ArrayLike = 0,
+    anchor: Sequence[SupportsIndex] | None = None,
+    out: _Array | None = None,
+    algorithm: str = "auto",
+) -> _Array: ...
+def filter_bank(
+    images: ArrayLike,
+    kernels: ArrayLike,
+    *,
+    border: _Border = "reflect101",
+    value: ArrayLike = 0,
+    out: _Array | None = None,
+    algorithm: str = "auto",
+) -> _Array: ...
+@overload
+def gaussian_blur(
+    image: NDArray[_T],
+    sigma: _Floats | None,
+    *,
+    truncate: SupportsFloat = 4.0,
+    ksize: _Ints | None = None,
+    border: _Border = "reflect101",
+    value: ArrayLike = 0,
+    out: NDArray[_T] | None = None,
+    algorithm: str = "auto",
+) -> NDArray[_T]: ...
+@overload
+def gaussian_blur(
+    image: ArrayLike,
+    sigma: _Floats | None,
+    *,
+    truncate: SupportsFloat = 4.0,
+    ksize: _Ints | None = None,
+    border: _Border = "reflect101",
+    value: ArrayLike = 0,
+    out: _Array | None = None,
+    algorithm: str = "auto",
+) -> _Array: ...
+@overload
+def box_blur(
+    image: NDArray[_T],
+    size: _Ints,
+    *,
+    border: _Border = "reflect101",
+    value: ArrayLike = 0,
+    out: NDArray[_T] | None = None,
+    algorithm: str = "auto",
+) -> NDArray[_T]: ...
+@overload
+def box_blur(
+    image: ArrayLike,
+    size: _Ints,
+    *,
+    border: _Border = "reflect101",
+    value: ArrayLike = 0,
+    out: _Array | None = None,
+    algorithm: str = "auto",
+) -> _Array: ...
+@overload
+def sharpen(
+    image: NDArray[_T],
+    amount: SupportsFloat = 1.0,
+    *,
+    border: _Border = "reflect101",
+    value: ArrayLike = 0,
+    out: NDArray[_T] | None = None,
+    algorithm: str = "auto",
+) -> NDArray[_T]: ...
+@overload
+def sharpen(
+    image: ArrayLike,
+    amount: SupportsFloat = 1.0,
+    *,
+    border: _Border = "reflect101",
+    value: ArrayLike = 0,
+    out: _Array | None = None,
+    algorithm: str = "auto",
+) -> _Array: ...
+@overload
+def unsharp_mask(
+    image: NDArray[_T],
+    sigma: _Floats | None,
+    amount: SupportsFloat = 1.0,
+    threshold: SupportsFloat = 0,
+    *,
+    truncate: SupportsFloat = 4.0,
+    ksize: _Ints | None = None,
+    border: _Border = "reflect101",
+    value: ArrayLike = 0,
+    out: NDArray[_T] | None = None,
+    algorithm: str = "auto",
+) -> NDArray[_T]: ...
+@overload
+def unsharp_mask(
+    image: ArrayLike,
+    sigma: _Floats | None,
+    amount: SupportsFloat = 1.0,
+    threshold: SupportsFloat = 0,
+    *,
+    truncate: SupportsFloat = 4.0,
+    ksize: _Ints | None = None,
+    border: _Border = "reflect101",
+    value: ArrayLike = 0,
+    out: _Array | None = None,
+    algorithm: str = "auto",
+) -> _Array: ...
+def sobel(
+    image: ArrayLike,
+    axis: SupportsIndex | None = None,
+    *,
+    border: _Border = "reflect101",
+    value: ArrayLike = 0,
+    out: _Array | None = None,
+    algorithm: str = "auto",
+) -> _Array: ...
+def laplacian(
+    image: ArrayLike,
+    *,
+    diagonals: bool = False,
+    border: _Border = "reflect101",
+    value: ArrayLike = 0,
+    out: _Array | None = None,
+    algorithm: str = "auto",
+) -> _Array: ...
+def plan_convolve2d(
+    shape: Sequence[SupportsIndex],
+    in2: ArrayLike,
+    mode: _Mode = "full",
+    boundary: _Boundary = "fill",
+    *,
+    dtype: DTypeLike | None = None,
+) -> dict[str, Any]: ...

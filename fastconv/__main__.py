@@ -18,10 +18,12 @@ import sys
 import types
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from importlib.abc import MetaPathFinder
 from importlib.machinery import BuiltinImporter, SourceFileLoader
 
 from . import __version__, cli
+from ._mnist_file import read_mnist_from
 
 _log = logging.getLogger("fastconv")
 
@@ -92,12 +94,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m fastconv",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="%(prog)s [--verbose] [--no-keras] [--no-scipy] (script.py | -m module | -c command | -) [args ...]\n"
+        usage="%(prog)s [--verbose] [--no-keras] [--no-scipy] [--data FILE]\n"
+        "                          (script.py | -m module | -c command | -) [args ...]\n"
         f"       %(prog)s ({' | '.join(cli.COMMANDS)}) [--help] [args ...]",
         description="Run an unchanged Python script with fastconv in place of\n"
         "  keras.layers: convolution, normalization, pooling, activation and dense layers, and optimizer steps,\n"
         "  scipy.signal.convolve2d and correlate2d;\nor one of the commands\n"
-        + "\n".join(f"  {name:<9}{text}" for name, text in cli.COMMANDS.items()),
+        + "\n".join(f"  {name:<10}{text}" for name, text in cli.COMMANDS.items()),
         epilog="A script that has a command's name is run by its path: ./predict",
     )
     parser.add_argument(
@@ -108,6 +111,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--no-keras", dest="keras", action="store_false", help="leave Keras' layers as they are")
     parser.add_argument("--no-scipy", dest="scipy", action="store_false", help="leave scipy.signal as it is")
+    parser.add_argument(
+        "--data",
+        metavar="FILE",
+        default=os.environ.get("FASTCONV_MNIST"),
+        help="an mnist.npz, which keras.datasets.mnist.load_data() then reads; FASTCONV_MNIST names one too",
+    )
     parser.add_argument("-V", "--version", action="version", version=f"fastconv {__version__}")
     parser.add_argument(
         "-m",
@@ -206,17 +215,24 @@ def _choose(options) -> tuple[Callable[[list[str]], None], list[str]]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command, script or module that argv names; returns or raises SystemExit as the script does."""
+    """Run the command, script or module that argv names; returns or raises SystemExit as the script does.
+
+    Without any it says what there is.
+    """
     argv = sys.argv[1:] if argv is None else argv
     if argv and argv[0] in cli.COMMANDS:
         sys.exit(cli.main(argv[0], argv[1:]))
     parser = _parser()
+    if not argv:
+        parser.print_help()
+        return
     options = parser.parse_args(argv)
     run, target = _choose(options)
     if not target:
         parser.error("a script, -m module, -c command or - is needed")
     wanted = {"keras": (options.keras, _patch_keras), "scipy.signal": (options.scipy, _patch_scipy)}
-    _AfterImport({name: action for name, (on, action) in wanted.items() if on}).install()
+    actions = {name: action for name, (on, action) in wanted.items() if on}
+    _AfterImport(actions | {"keras.src.datasets.mnist": partial(read_mnist_from, options.data)}).install()
     if options.verbose:
         _log_to_stderr()
     try:

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import fastconv
@@ -201,12 +202,36 @@ def test_verbose_says_which_layers_run(script):
     assert "fastconv's kernels" not in run("-m", "fastconv", path, KERAS_BACKEND="numpy").stderr
 
 
+def test_mnist_is_read_from_a_file_that_is_there(tmp_path, script):
+    rng = np.random.default_rng(0)
+    arrays = {f"{kind}_{part}": rng.integers(0, 9, 3) for kind in "xy" for part in ("train", "test")}
+    np.savez(tmp_path / "mnist.npz", **arrays)
+    path = script("from keras.datasets import mnist; (_, y), (x, _) = mnist.load_data(); print(*y, *x)")
+    want = f"{' '.join(map(str, [*arrays['y_train'], *arrays['x_test']]))}\n"
+    data = str(tmp_path / "mnist.npz")
+    assert run("-m", "fastconv", "--data", data, path, FASTCONV_MNIST="", KERAS_BACKEND="numpy").stdout == want
+    assert run("-m", "fastconv", path, FASTCONV_MNIST=data, KERAS_BACKEND="numpy").stdout == want
+
+
+def test_a_download_of_mnist_that_fails_says_how_a_file_is_named(script):
+    path = script(
+        "import keras.src.datasets.mnist as mnist\n"
+        "def get_file(**words): raise OSError('no way out')\n"
+        "mnist.get_file = get_file\n"
+        "mnist.load_data()"
+    )
+    said = run("-m", "fastconv", path, FASTCONV_MNIST="", KERAS_BACKEND="numpy").stderr
+    assert "OSError: no way out" in said and "--data FILE" in said and "FASTCONV_MNIST" in said
+
+
 def test_usage():
     result = run("-m", "fastconv", "--help")
     assert result.returncode == 0
     assert "--no-keras" in result.stdout and "script.py | -m module" in result.stdout
     assert run("-m", "fastconv", "--version").stdout == f"fastconv {fastconv.__version__}\n"
-    for nothing in ([], ["-m"], ["-c"]):
+    told = run("-m", "fastconv")
+    assert told.returncode == 0 and "serve" in told.stdout and "selftest" in told.stdout
+    for nothing in (["--verbose"], ["-m"], ["-c"]):
         empty = run("-m", "fastconv", *nothing)
         assert empty.returncode == 2 and "a script, -m module, -c command or - is needed" in empty.stderr
     missing = run("-m", "fastconv", "/nowhere/script.py")

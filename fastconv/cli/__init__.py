@@ -19,6 +19,7 @@ COMMANDS = {
     "convert": "a network as a file of fastconv's own",
     "serve": "a network over HTTP",
     "demo": "a trained LeNet, and a page to draw digits on",
+    "selftest": "whether the kernels are right on this CPU",
     "info": "what this build is, and what each instruction set needs",
 }
 

@@ -176,11 +176,20 @@ static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) {
     return vi32_add(sum, u[0] * s[0] + u[1] * s[1] + u[2] * s[2] + u[3] * s[3]);
 }
 
+/* Of a pair of bfloat16, the low one comes first in memory. */
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+static inline vf32 vf32_bf16_low(vf32 v) { return vf32_from_bits(vf32_bits(v) & 0xffff0000u); }
+static inline vf32 vf32_bf16_high(vf32 v) { return vf32_from_bits(vf32_bits(v) << 16); }
+static inline vf32 vf32_bf16_join(vf32 low, vf32 high) {
+    return vf32_from_bits((vf32_bits(low) & 0xffff0000u) | vf32_bits(high) >> 16);
+}
+#else
 static inline vf32 vf32_bf16_low(vf32 v) { return vf32_from_bits(vf32_bits(v) << 16); }
 static inline vf32 vf32_bf16_high(vf32 v) { return vf32_from_bits(vf32_bits(v) & 0xffff0000u); }
 static inline vf32 vf32_bf16_join(vf32 low, vf32 high) {
     return vf32_from_bits(vf32_bits(low) >> 16 | (vf32_bits(high) & 0xffff0000u));
 }
+#endif
 static inline vf32 vf32_bf16_round(vf32 v) { return vf32_from_bits((vf32_bits(v) + 0x8000) & 0xffff0000u); }
 static inline vf32 vf32_most(vf32 top, vf32 v) {
     return vf32_bits(v) << 1 > vf32_bits(top) ? vf32_from_bits(vf32_bits(v) << 1) : top;

@@ -98,6 +98,7 @@ cdef int _raise(fc_status status) except -1:
 
 
 include "_calls.pxi"
+include "_build.pxi"
 
 
 def init():
@@ -108,14 +109,6 @@ def init():
 def isas():
     """(name, available) of every instruction set compiled in, in rising order."""
     return [(fc_isa_name(i).decode(), bool(fc_isa_available(i))) for i in range(fc_isa_count())]
-
-
-def left_out_isas():
-    """Instruction sets of this machine that the compiler lacked."""
-    names = []
-    while fc_left_out_isa(len(names)) is not NULL:
-        names.append(fc_left_out_isa(len(names)).decode())
-    return names
 
 
 def active_isa():
@@ -143,28 +136,10 @@ def api_address():
     return <size_t>fc_get_api()
 
 
-def compiler():
-    """The C compiler this module was built with."""
-    return COMPILER.decode()
-
-
 def resolve_padding(int padding, Py_ssize_t size, Py_ssize_t window, Py_ssize_t stride, Py_ssize_t dilation):
     cdef Py_ssize_t before = 0, after = 0
     _raise(fc_resolve_padding(padding, size, window, stride, dilation, &before, &after))
     return before, after
-
-
-cdef extern from *:
-    """
-    #if defined(__clang__)
-    #define FC_COMPILER "clang " __clang_version__
-    #elif defined(__GNUC__)
-    #define FC_COMPILER "gcc " __VERSION__
-    #else
-    #define FC_COMPILER "unknown"
-    #endif
-    """
-    const char *COMPILER "FC_COMPILER"
 
 
 def activation_from_output(int activation, double alpha):

@@ -3,8 +3,6 @@ import os
 import threading
 from contextvars import ContextVar
 
-from cpython.contextvars cimport get_value
-
 cdef extern from *:
     """
     /* In Python's main thread, without the GIL. The exception stays set until the call has come back. */
@@ -57,7 +55,7 @@ cdef int _threads_here() except? -2:
     cdef ThreadBlock block
     if not _shared_threads:
         return 0
-    for block in reversed(<tuple>get_value(_thread_blocks)):
+    for block in reversed(<tuple>_thread_blocks.get()):
         if block.threads:
             return block.threads
     return -1

@@ -110,9 +110,18 @@ static void fill_pairs(const fc_conv_view *v, const fc_kernels *kernels, const f
         }
 }
 
+/* Between one plane and the next: vectors reach over a plane's last row, and what they read there is multiplied, though
+ * no result has it. What scratch memory holds may be subnormal numbers, which are slow. */
+static void clear_ends(const fc_planes *p, ptrdiff_t planes, ptrdiff_t size, char *dst) {
+    const ptrdiff_t used = p->rows * p->pitch;
+    for (ptrdiff_t i = 0; i < planes; i++)
+        memset(dst + (i * p->plane + used) * size, 0, (size_t)((p->plane - used) * size));
+}
+
 void fc_fill_planes(const fc_conv_view *v, const fc_kernels *kernels, const fc_planes *p, const char *image,
     ptrdiff_t i, ptrdiff_t j, char *dst) {
     const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(v->dtype), stride = v->cols.stride;
+    clear_ends(p, v->src.c * p->row_phases * p->col_phases, size, dst);
     if (stride == 2 && v->src.w_pitch == 1) {
         fill_pairs(v, kernels, p, image, i, j, dst);
         return;

@@ -178,6 +178,8 @@ static void copy_end(const planar_job *job, const block *at) {
     const size_t lanes = d->tile->cols / d->tile->vectors, pixels = (size_t)(at->rows * at->cols),
                  count = pixels % lanes;
     const char *from = at->x + (pixels - count) * d->size;
+    if (count) /* the other lanes are multiplied too, which subnormal numbers would slow down */
+        memset(at->planes, 0, d->weights.k * lanes * d->size);
     for (size_t c = 0; count && c < d->weights.k; c++)
         fc_copy_elements(at->planes + c * lanes * d->size,
             from + (ptrdiff_t)c * job->layer->view.src.c_pitch * (ptrdiff_t)d->size, count * d->size);

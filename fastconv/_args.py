@@ -100,7 +100,7 @@ def output(out, shape: tuple[int, ...], dtype: np.dtype, inputs: tuple[np.ndarra
     Pass the pair to `finish`. `elementwise` allows `out` to be exactly one of the inputs.
     """
     if out is None:
-        fresh = _aligned(shape, dtype)
+        fresh = aligned(shape, dtype)
         return fresh, fresh
     if not isinstance(out, np.ndarray):
         raise TypeError(f"`out` must be a NumPy array; received {type(out).__name__}")
@@ -123,7 +123,7 @@ def output(out, shape: tuple[int, ...], dtype: np.dtype, inputs: tuple[np.ndarra
     return (array if direct else np.empty(shape, dtype)), out
 
 
-def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """An uninitialised array; a large one starts on a cache line, and on pages that an earlier result has left."""
     size = dtype.itemsize
     for n in shape:

@@ -42,7 +42,7 @@ class DepthFirst:
 
     def __call__(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         """The outputs for inputs that are C-contiguous and of the shapes and dtypes of the whole batch."""
-        fresh = [_args.output(None, shape, dtype, ())[0] for shape, dtype in self._fresh]
+        fresh = [_args.aligned(shape, dtype) for shape, dtype in self._fresh]
         self._program.run_chunks(self.chunks, self._rest, [*inputs, *fresh])
         results = [(fresh[i].reshape(shape), copied) for i, shape, copied in self._results]
         return [array.copy() if copied else array for array, copied in results]

@@ -23,6 +23,8 @@ def arrays_of(values: list[Value], inputs) -> list[np.ndarray]:
     ValueError, TypeError
         If they do not fit.
     """
+    if len(inputs) == len(values) == 1 and type(inputs[0]) is np.ndarray:
+        return [_converted(inputs[0], values[0])]
     if len(inputs) == 1 and (isinstance(inputs[0], dict) or len(values) > 1):
         inputs = _named(values, inputs[0])
     if len(inputs) != len(values):

@@ -303,7 +303,7 @@ class Workspace:
 
     def bind(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         """Point the calls at these inputs and at fresh results; the arrays of all slots."""
-        slots = [*inputs, *(_args.output(None, shape, dtype, ())[0] for shape, dtype in self._fresh)]
+        slots = [*inputs, *[_args.aligned(shape, dtype) for shape, dtype in self._fresh]]
         for arguments, position, slot, shape in self._late:
             array = slots[slot]
             arguments[position] = array if array.shape == shape else array.reshape(shape)

@@ -201,27 +201,33 @@ cdef class Program:
 
 
 cdef class _Pointers:
-    """The held buffers of arrays that have room for `chunks` runs of a program and one of another."""
+    """The held buffers of arrays, or None, that have room for `chunks` runs of a program and one of another."""
     cdef void **data
-    cdef list held
+    cdef Py_buffer *buffers
+    cdef size_t count
 
     def __cinit__(self, list arrays, Program program, size_t chunks, Program rest):
         cdef size_t i, size, count = len(arrays)
-        cdef _Pointer pointer
         if count != program.program.arrays or (rest is not None and count != rest.program.arrays):
             raise TypeError(f"fastconv: {program.program.arrays} arrays are needed; received {count}")
-        self.data = <void **>PyMem_Calloc(count or 1, sizeof(void *))
-        if self.data is NULL:
+        self.buffers = <Py_buffer *>PyMem_Calloc(count or 1, sizeof(Py_buffer) + sizeof(void *))
+        if self.buffers is NULL:
             raise MemoryError("fastconv: no memory for the arrays of a network")
-        self.held = []
+        self.data = <void **>&self.buffers[count]
         for i in range(count):
+            if arrays[i] is None:
+                continue
+            PyObject_GetBuffer(arrays[i], &self.buffers[i], PyBUF_SIMPLE)
+            self.count = i + 1
+            self.data[i] = self.buffers[i].buf
             size = program.program.bytes[i] * chunks + (0 if rest is None else rest.program.bytes[i])
-            pointer = _Pointer(arrays[i], size)
-            self.data[i] = pointer.data
-            self.held.append(pointer)
+            if <size_t>self.buffers[i].len != size:
+                raise ValueError(f"fastconv: a buffer of {self.buffers[i].len} bytes where the sizes make it {size}")
 
     def __dealloc__(self):
-        PyMem_Free(self.data)
+        for i in range(self.count):
+            PyBuffer_Release(&self.buffers[i])
+        PyMem_Free(self.buffers)
 
 
 def resample(int dtype, size_t outer, size_t axis, size_t inner, places, weights, x, y):

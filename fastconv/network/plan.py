@@ -277,9 +277,13 @@ class Workspace:
         slots = self.bind(inputs)
         try:
             for run, arguments in self._calls:
-                self._run(run, arguments, slots)
+                if arguments is None:
+                    run([self._arena, *slots])
+                else:
+                    run(*arguments)
         finally:
-            self.release()
+            if self._late:
+                self.release()
         return self.outputs(slots)
 
     def _run(self, run, arguments: list | None, slots: list[np.ndarray]) -> None:

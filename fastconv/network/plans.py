@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,6 +44,20 @@ class Kept:
         """Those that run."""
         return [self.plan] if self.chunks is None else self.chunks.plans
 
+    def run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        """The outputs for inputs of the plan's shapes; several threads may call it."""
+        if self.chunks is not None:
+            return self.chunks(arrays)
+        try:
+            workspace = self.idle.pop()
+        except IndexError:
+            workspace = self.plan.workspace()
+        try:
+            return workspace(arrays)
+        finally:
+            if len(self.idle) < _WORKSPACES:
+                self.idle.append(workspace)
+
 
 class Plans:
     """What runs for a graph: a plan for each shape of inputs and choice of outputs. Threads may share it.
@@ -73,41 +88,29 @@ class Plans:
 
     def run(self, arrays: list[np.ndarray], outputs: tuple[str, ...]) -> list[np.ndarray]:
         """What these outputs are for inputs that are C-contiguous and of the graph's dtypes."""
+        key = tuple([array.shape for array in arrays]), outputs, _core.get_precision()
+        kept = self._plans.get(key)
+        if kept is None or not kept.is_packed:
+            kept = self._packed(key)
         try:
-            return self._run(arrays, outputs)
+            return kept.run(arrays)
         except _core.NotPacked:  # settings have changed by which the core chooses
             with self._lock:
                 self._releases = False
                 self._optimized.clear()
                 self._plans.clear()
-        return self._run(arrays, outputs)
-
-    def _run(self, arrays: list[np.ndarray], outputs: tuple[str, ...]) -> list[np.ndarray]:
-        kept = self.find([array.shape for array in arrays], outputs)
-        if not kept.is_packed:
-            kept = self._packed([array.shape for array in arrays], outputs)
-        if kept.chunks is not None:
-            return kept.chunks(arrays)
-        try:
-            workspace = kept.idle.pop()
-        except IndexError:
-            workspace = kept.plan.workspace()
-        try:
-            return workspace(arrays)
-        finally:
-            if len(kept.idle) < _WORKSPACES:
-                kept.idle.append(workspace)
+        return self._packed(key).run(arrays)
 
     def find(self, shapes: list[tuple[int, ...]], outputs: tuple[str, ...]) -> Kept:
         """What runs for inputs of these shapes."""
         key = tuple(shapes), outputs, _core.get_precision()
-        found = self._plans.get(key)
-        if found is not None:
-            return found
-        for shape, value in zip(shapes, self._graph.inputs, strict=True):
-            check_shape(shape, value)
+        self._check(shapes)
         with self._lock, np.errstate(all="ignore"):  # a weight that is not finite is no fault of the caller
             return self._found(key)
+
+    def _check(self, shapes: Iterable[tuple[int, ...]]) -> None:
+        for shape, value in zip(shapes, self._graph.inputs, strict=True):
+            check_shape(shape, value)
 
     def _found(self, key: tuple) -> Kept:
         shapes, outputs, _ = key
@@ -139,9 +142,10 @@ class Plans:
             node.prepared = before.prepared
         self._optimized[outputs] = graph
 
-    def _packed(self, shapes: list[tuple[int, ...]], outputs: tuple[str, ...]) -> Kept:
+    def _packed(self, key: tuple) -> Kept:
         """The same as `find`, with packed kernels."""
-        key = tuple(shapes), outputs, _core.get_precision()
+        shapes, outputs, _ = key
+        self._check(shapes)
         with self._lock, np.errstate(all="ignore"):
             kept = self._found(key)
             try:
@@ -160,8 +164,7 @@ class Plans:
 
     def apart(self, shapes: list[tuple[int, ...]], outputs: tuple[str, ...]) -> Plan:
         """A plan that shares nothing with those that run, whose steps may be called one by one."""
-        for shape, value in zip(shapes, self._graph.inputs, strict=True):
-            check_shape(shape, value)
+        self._check(shapes)
         with np.errstate(all="ignore"):
             return Plan(optimize(self._graph.with_outputs(list(outputs))), shapes, self._limits)
 

@@ -279,6 +279,7 @@ def of_arrays(ops, x, y):
     return [
         *(getattr(ops, name)(x) for name in ("argmax", "argmin")),
         *ops.split(x, 2, axis=-1),
+        *ops.split(x, [1, 3], axis=-1),
         *ops.top_k(x, 2),
         *ops.moments(x, (1, 2)),
         ops.average_pool(x, (3, 3), strides=2, padding="same"),

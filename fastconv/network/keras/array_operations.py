@@ -100,9 +100,14 @@ def split(layer, x=None, num_or_size_splits=None, axis=None, num=None, name=None
     x, axis = value if x is None else x, int(given(layer, axis, word="axis", default=0))
     unstacked = layer.kind.lower() == "unstack"
     parts = given(layer, num_or_size_splits, num, layer.config.get("num"), word="indices_or_sections")
-    if not isinstance(parts, int):
-        if layer.kind != "split":
-            raise Unsupported("parts at places, or as many as there are")
+    if parts is None:
+        raise Unsupported("as many parts as there are")
+    if not isinstance(parts, int) and layer.kind == "Split":
+        layer.builder.bounded(len(parts) + 1)
+        ends = [*parts, np.iinfo(np.int64).max]
+        cuts = zip([0, *parts], ends, strict=True)
+        found = [layer.emit("Slice", x, *map(as_axes, ([begin], [end], [axis]))) for begin, end in cuts]
+    elif not isinstance(parts, int):
         found = layer.emit_several("Split", x, np.asarray(parts, np.int64), outputs=len(parts), axis=axis, parts=1)
     else:
         found = layer.emit_several("Split", x, outputs=layer.builder.bounded(parts), axis=axis, parts=parts)

@@ -9,7 +9,7 @@ from .graph import Graph, Node, Released
 
 __all__ = ["pack_kernels"]
 
-_MUCH = 1 << 22  # bytes
+_MUCH = 1 << 23  # bytes
 
 
 def pack_kernels(graph: Graph, plans: Iterable) -> None:
@@ -23,7 +23,7 @@ def pack_kernels(graph: Graph, plans: Iterable) -> None:
     readers = graph.readers()
     for plan in plans:
         plan.forget_constants()
-    freed = 0
+    freed = given_back = 0
     for node, calls in _calls_of(plans):
         for call in calls:
             call.pack()
@@ -32,7 +32,10 @@ def pack_kernels(graph: Graph, plans: Iterable) -> None:
             kernel = graph.constants[node.inputs[1]]
             freed += 0 if isinstance(kernel, Released) else kernel.nbytes
             graph.constants[node.inputs[1]] = Released.like(kernel)
-    if freed > _MUCH:
+        if freed - given_back > _MUCH:
+            _core.trim_memory()
+            given_back = freed
+    if given_back:
         _core.trim_memory()
 
 

@@ -43,7 +43,8 @@ static void sum_row(const resample_job *job, size_t row, fc_sparse_place *at) {
     else {
         for (size_t tap = 0; tap < p->taps; tap++)
             at[tap] = (fc_sparse_place){0, places[tap] * p->inner};
-        job->kernel(&(fc_sparse_block){weights, at, p->taps, rows, 1, p->inner, y, 0});
+        job->kernel(&(fc_sparse_block){
+            .taps = weights, .places = at, .n_taps = p->taps, .rows = rows, .n_rows = 1, .n_cols = p->inner, .out = y});
     }
 }
 

@@ -20,7 +20,10 @@ EMPTY = inspect.Parameter.empty
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    environment = os.environ | {"MYPY_CACHE_DIR": str(tmp_path_factory.mktemp("mypy"))}
+    folder = tmp_path_factory.mktemp("mypy")
+    environment = os.environ | {"MYPY_CACHE_DIR": str(folder)}
+    if FOLDER.name != "site-packages":  # where the checker looks anyway, and says so of its own dependencies
+        environment["MYPYPATH"] = str(FOLDER)
 
     def of(*command: str) -> list[str]:
         """The lines that a module of mypy prints."""
@@ -28,7 +31,7 @@ def run(tmp_path_factory):
             [sys.executable, "-m", *command],
             capture_output=True,
             text=True,
-            cwd=FOLDER,
+            cwd=folder,
             env=environment,
             timeout=240,
             check=False,

@@ -8,7 +8,8 @@ The promise, with eps = 2^-24 for float32 and 2^-53 for float64 (docs/design.md)
 
 - direct sums: each output is within DIRECT * eps * (|x| * |kernel|), the convolution of the absolute values;
 - Winograd's algorithm: within WINOGRAD * eps * norm(patch) * norm(kernel), the patch being what its tile reads of all
-  channels; within what WINOGRAD_OF says where neither x nor the kernel has numbers of both signs, or all are the same;
+  channels; within what WINOGRAD_OF says where neither x nor the kernel has numbers of both signs, where all are the
+  same, and where one outweighs the others of its tile;
 - kernels of zero mean: norm(y - exact) <= NORM * norm(exact) in float32.
 
 `split` (bfloat16 products for AMX) sums in the tiles of the matrix unit and is held to SPLIT instead of DIRECT.
@@ -32,7 +33,7 @@ from fastconv import cpu
 from fastconv.nn.convolution import ALGORITHMS
 from fastconv.nn.convolution_grad import KERNEL_ALGORITHMS
 
-DIRECT, SPLIT, WINOGRAD, WINOGRAD_OF = 32, 256, 8, {"positive": 16, "constant": 80}
+DIRECT, SPLIT, WINOGRAD, WINOGRAD_OF = 32, 256, 8, {"outlier": 40, "positive": 16, "constant": 80}
 HIGH = 8  # times that at 'high', of Winograd's algorithm and of split
 NORM = {"highest": 1e-6, "high": 1e-5}
 LEAST_NORMED = 64  # outputs: of fewer the norm is one of single numbers, which cancel

@@ -11,6 +11,8 @@ from .geometry import Windows, patches, scatter
 
 DIRECT, WINOGRAD, SPLIT = 32, 8, 256  # in units of rounding
 LOOSER = 8  # Winograd's large tiles and precision 'high' beside small ones at 'highest'
+SPOTTED = {"outlier", "sparse", "special"}  # values of which one may outweigh all others of a tile
+OF_SPOTTED = 5  # what Winograd's transforms may lose of those, beside others
 INSISTED = 4  # Winograd asked for by name where it would not be chosen
 DIRECT_LEAST, WINOGRAD_LEAST, LARGE_TILES_LEAST = 4, 8, 2048  # in smallest subnormal numbers, for each product
 WINOGRAD_TILE = 6  # the largest tile reaches so far beyond a window
@@ -70,6 +72,7 @@ def error_bound(case: dict, algorithm: str, dtype, x, kernel, where: Windows, ma
     is_plain = case["strides"] == case["dilation_rate"] == [1, 1] and kernel.shape[2] > 1
     if "winograd" in algorithm or (any_algorithm and is_plain):
         factor = LOOSER if large_tiles else 1
+        factor *= OF_SPOTTED if SPOTTED & {case["x"]["values"], case["kernel"]["values"]} else 1
         factor *= INSISTED if case["algorithm"] != "auto" else 1
         bound = bound + WINOGRAD * factor * eps * norms(x, kernel, where, groups)
     if algorithm in ("split", "bfloat16") or (any_algorithm and dtype.itemsize < 8):

@@ -2,6 +2,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "core/cpu.h"
 #include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
@@ -20,6 +21,7 @@ typedef struct winograd_job {
     const fc_epilogue *epilogue;
     const void *weights;  /* as the caller gave them */
     char *u;              /* of one group; NULL where tasks transform it */
+    int asks;             /* whether u, which no L2 holds, is asked for ahead */
     const char *bias, *x; /* of one group */
     char *y;
     size_t group;
@@ -116,7 +118,7 @@ static void multiply_panel(const winograd_job *job, const winograd_step *at, con
     const fc_winograd_cut *cut = job->cut;
     const size_t size = plan->size, width = fc_winograd_width(plan, p);
     const char *u = part->kernel.u + fc_winograd_at(plan, &part->kernel, p, at->e, at->c) * size;
-    const char *after = job->u && at->e + 1 < plan->elements /* the same channels of the next element */
+    const char *after = job->asks && at->e + 1 < plan->elements /* the same channels of the next element */
         ? part->kernel.u + fc_winograd_at(plan, &part->kernel, p, at->e + 1, at->c) * size
         : NULL;
     fc_igemm_block block = {
@@ -128,7 +130,7 @@ static void multiply_panel(const winograd_job *job, const winograd_step *at, con
         .c_pitch = cut->m_pitch,
         .cols = width,
         .accumulate = at->c > 0,
-        .b_next_lines = fc_asked_lines(width * size, fc_parts(at->tiles, fit->whole->height)),
+        .b_next_lines = after ? fc_asked_lines(width * size, fc_parts(at->tiles, fit->whole->height)) : 0,
     };
     for (size_t t = 0; t < at->tiles; t += block.rows) {
         const fc_igemm_tile *tile = at->tiles - t < fit->whole->height ? fit->rest : fit->whole;
@@ -367,6 +369,7 @@ fc_status fc_winograd_run(const fc_winograd_plan *plan, const fc_winograd_cut *c
         .flags = (atomic_uchar *)scratch,
         .zeros = scratch + cut->flag_bytes,
         .shared = scratch + cut->flag_bytes + cut->zero_bytes + cut->bias_bytes,
+        .asks = weights->packed && fc_winograd_group_bytes(plan) > fc_caches()->l2,
     };
     char *packed = (char *)weights->packed,
          *biases = packed ? packed + plan->bias_offset : scratch + cut->flag_bytes + cut->zero_bytes;
@@ -377,7 +380,7 @@ fc_status fc_winograd_run(const fc_winograd_plan *plan, const fc_winograd_cut *c
             (size_t)view->groups * plan->set->r * plan->set->r * plan->c * plan->outs * plan->size, workers);
     job.scratch = job.shared + cut->shared * cut->v_bytes;
     for (job.group = 0; job.group < (size_t)view->groups; job.group++) {
-        job.u = packed ? packed + job.group * plan->elements * plan->rows * plan->padded * plan->size : NULL;
+        job.u = packed ? packed + job.group * fc_winograd_group_bytes(plan) : NULL;
         job.bias = biases + job.group * plan->padded * plan->size;
         job.x = (const char *)x + job.group * (size_t)view->src.group_pitch * plan->size;
         job.y = (char *)y + job.group * (size_t)view->dst.group_pitch * plan->size;

@@ -12,11 +12,6 @@ static const fc_winograd *sets_of(const fc_layer *layer) {
     return layer->params.dtype == FC_F64 ? layer->kernels->winograd_f64 : layer->kernels->winograd_f32;
 }
 
-/* Of the transformed kernel of a group. */
-static size_t group_bytes(const fc_winograd_plan *plan) {
-    return plan->elements * plan->rows * plan->padded * plan->size;
-}
-
 static size_t lanes_of(const fc_igemm_tile *tile) { return tile->width / tile->vectors; }
 
 /* Panels of the micro-kernel's widest tile, the last one as narrow as the rest of the channels allows. */
@@ -92,7 +87,7 @@ static int supports(const fc_layer *layer, const fc_winograd *set, fc_precision 
  */
 static int packs_on_demand(const fc_winograd_plan *plan, size_t tiles) {
     enum { MOST_TILES = 144 };
-    const size_t u_bytes = group_bytes(plan);
+    const size_t u_bytes = fc_winograd_group_bytes(plan);
     return u_bytes > fc_caches()->l3 / 2 || (u_bytes > fc_caches()->l2 && tiles <= MOST_TILES);
 }
 
@@ -109,7 +104,7 @@ static double cycles_of(
                  outs = (double)plan->outs;
     const double lanes = (double)lanes_of(plan->tiles), vectors = (double)plan->padded / lanes, n = (double)plan->n,
                  m = (double)plan->set->m;
-    const double u_bytes = (double)group_bytes(plan), r = (double)plan->set->r, size = (double)plan->size;
+    const double u_bytes = (double)fc_winograd_group_bytes(plan), r = (double)plan->set->r, size = (double)plan->size;
     const double reads = !on_demand && u_bytes > (double)fc_caches()->l2
         ? (double)cut->blocks * u_bytes / costs->winograd_bytes
         : 0;

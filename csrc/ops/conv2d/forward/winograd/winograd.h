@@ -49,6 +49,11 @@ fc_status fc_winograd_plan_of(const fc_layer *layer, int set, fc_winograd_plan *
 /* on_demand: the tasks of the run transform the kernel. */
 fc_winograd_cut fc_winograd_cut_of(const fc_winograd_plan *plan, const fc_conv_view *view, int on_demand);
 
+/* Of the transformed kernel of a group. */
+static inline size_t fc_winograd_group_bytes(const fc_winograd_plan *plan) {
+    return plan->elements * plan->rows * plan->padded * plan->size;
+}
+
 static inline size_t fc_winograd_width(const fc_winograd_plan *plan, size_t p) {
     return p + 1 < plan->panels ? plan->width : plan->tail_width;
 }

@@ -11,8 +11,8 @@ import tensorflow as tf
 
 import fastconv
 import fastconv.tensorflow as ft
+from fastconv.nn.activations import NAMES as ACTIVATIONS
 from fastconv.nn.convolution_grad import has_output_gradient
-from fastconv.tensorflow._attrs import ACTIVATIONS
 from fastconv.tensorflow._load import raw
 
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5, "float16": 4e-3, "bfloat16": 3e-2}

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import fastconv
+from fastconv.nn.activations import ACTIVATIONS
 
 CALLS = Path(__file__).parent / "typing"
 FOLDER = Path(fastconv.__file__).parents[1]
@@ -70,6 +71,14 @@ def test_stubs_say_what_the_functions_are(package):
         assert parameters(node) == [(p.name, p.kind.name, p.default) for p in signature], node.name
     classes = {node.name for node in stub.body if isinstance(node, ast.ClassDef)}
     assert {node.name for node in defined} | classes >= set(module.__all__)
+
+
+def test_stubs_name_every_activation():
+    stub = ast.parse(Path(fastconv.nn.__file__).with_suffix(".pyi").read_text())
+    (words,) = (
+        node.value.slice for node in stub.body if isinstance(node, ast.AnnAssign) and node.target.id == "_Activation"
+    )
+    assert set(ast.literal_eval(words)) == {name for name in ACTIVATIONS if name}
 
 
 @pytest.mark.parametrize("package", ["fastconv", "fastconv.nn", "fastconv.image"])

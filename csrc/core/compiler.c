@@ -8,23 +8,13 @@
 #error "fastconv needs GCC 9 or later, or Clang 14 or later"
 #endif
 
-/* As kernels/isa.inc leaves them out; the build finds out which. */
 static const char *const left_out[] = {
-#ifdef FC_WITHOUT_AVX2
-    "avx2",
-#endif
-#ifdef FC_WITHOUT_AVX512
-    "avx512",
-#endif
-#ifdef FC_WITHOUT_AVX512_VNNI
-    "avx512_vnni",
-#endif
-#ifdef FC_WITHOUT_AVX512_BF16
-    "avx512_bf16",
-#endif
-#ifdef FC_WITHOUT_AMX
-    "amx",
-#endif
+#define FC_ISA(word, feature)
+#define FC_ISA_EXTENSION(word, base, feature)
+#define FC_ISA_LEFT_OUT(word) #word,
+#include "kernels/isa.inc"
+#undef FC_ISA
+#undef FC_ISA_EXTENSION
     NULL};
 
 const char *fc_left_out_isa(size_t index) {

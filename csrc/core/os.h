@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What differs between operating systems: core/os/windows.c, or posix.c and one of linux.c, macos.c, unix.c. In the
+ * What differs between operating systems: core/os/windows.c, or posix.c with linux.c or unix.c, and macos.c. In the
  * place of C11's threads.h, which macOS and Microsoft's older libraries lack.
  */
 #ifndef FC_CORE_OS_H

@@ -45,31 +45,27 @@ __all__ = [
     "tanh_grad",
 ]
 
-# Keras' names, by the order of fc_activation in csrc/include/fastconv.h. 'gelu' is the exact one, as in Keras.
-ACTIVATIONS = {
-    name: i
-    for i, name in enumerate(
-        (
-            "linear",
-            "relu",
-            "relu6",
-            "leaky_relu",
-            "elu",
-            "selu",
-            "sigmoid",
-            "tanh",
-            "exponential",
-            "softplus",
-            "softsign",
-            "silu",
-            "gelu",
-            "gelu_tanh",
-            "hard_sigmoid",
-            "hard_silu",
-            "mish",
-        )
-    )
-}
+# Keras' names, in the order of fc_activation in csrc/include/fastconv.h. 'gelu' is the exact one, as in Keras.
+NAMES = (
+    "linear",
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "sigmoid",
+    "tanh",
+    "exponential",
+    "softplus",
+    "softsign",
+    "silu",
+    "gelu",
+    "gelu_tanh",
+    "hard_sigmoid",
+    "hard_silu",
+    "mish",
+)
+ACTIVATIONS = {name: number for number, name in enumerate(NAMES)}
 ACTIVATIONS |= {None: 0, "swish": ACTIVATIONS["silu"], "hard_swish": ACTIVATIONS["hard_silu"]}
 _DEFAULT_ALPHA = {"leaky_relu": 0.2, "elu": 1.0}
 

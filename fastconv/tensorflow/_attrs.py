@@ -9,26 +9,6 @@ import tensorflow as tf
 from .. import _args
 from .threads import take_over_intra_op_setting
 
-# The order of fc_activation in csrc/include/fastconv.h.
-ACTIVATIONS = (
-    "linear",
-    "relu",
-    "relu6",
-    "leaky_relu",
-    "elu",
-    "selu",
-    "sigmoid",
-    "tanh",
-    "exponential",
-    "softplus",
-    "softsign",
-    "silu",
-    "gelu",
-    "gelu_tanh",
-    "hard_sigmoid",
-    "hard_silu",
-    "mish",
-)
 DTYPES = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
 _FORMATS = {"channels_last": "NHWC", "channels_first": "NCHW"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from .. import _args
+from ..nn import activations
 from . import gradients, ops
 from ._load import raw
 
@@ -45,7 +46,7 @@ def dense(x, kernel, bias=None, *, activation=None, alpha=0.0, name=None):
     x, kernel = ops.tensor(x, "x"), ops.tensor(kernel, "kernel", 2)
     biases = [] if bias is None else [ops.tensor(bias, "bias", 1)]
     ops.same_dtype(x, kernel=kernel, **({"bias": biases[0]} if biases else {}))
-    activation = _args.choice("linear" if activation is None else activation, "activation", ops.ACTIVATIONS)
+    activation = _args.choice("linear" if activation is None else activation, "activation", activations.NAMES)
     y = raw.fastconv_dense(
         x=x, kernel=kernel, bias=biases, activation=activation, alpha_bits=ops.alpha_bits(alpha), name=name
     )

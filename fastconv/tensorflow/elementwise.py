@@ -5,13 +5,14 @@ from __future__ import annotations
 import tensorflow as tf
 
 from .. import _args
+from ..nn import activations
 from ..nn.rectifiers import rectifier
-from ._attrs import ACTIVATIONS, alpha_bits, tensor
+from ._attrs import alpha_bits, tensor
 from ._load import raw
 
 
 def activation(x, activation, alpha=0.0, name=None):
-    """An elementwise activation of `ACTIVATIONS`, computed in x's memory where nothing else needs it.
+    """An elementwise activation of `fastconv.nn.activations.NAMES`, computed in x's memory where nothing else needs it.
 
     Parameters
     ----------
@@ -96,5 +97,5 @@ def _softmax_together(x, axes, name):
 
 
 def activated(x, activation, alpha, name=None):
-    _args.choice(activation, "activation", ACTIVATIONS)
+    _args.choice(activation, "activation", activations.NAMES)
     return raw.fastconv_activation(x=x, activation=activation, alpha_bits=alpha_bits(alpha), name=name)

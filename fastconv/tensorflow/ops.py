@@ -6,8 +6,9 @@ import tensorflow as tf
 from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 from .. import _args
+from ..nn import activations
 from ..nn.transpose import transposed_size
-from ._attrs import ACTIVATIONS, DTYPES, alpha_bits, same_dtype, tensor, window_attrs, windowed_shape
+from ._attrs import DTYPES, alpha_bits, same_dtype, tensor, window_attrs, windowed_shape
 from ._load import raw
 from .elementwise import activated
 
@@ -66,7 +67,7 @@ def conv2d(
         Divides c_in and c_out.
     data_format : {'channels_last', 'channels_first'}
     activation : str, optional
-        One of `ACTIVATIONS`; `alpha` is its parameter where it has one.
+        One of `fastconv.nn.activations.NAMES`; `alpha` is its parameter where it has one.
 
     Returns
     -------
@@ -166,7 +167,7 @@ def convolution(x, kernel, bias, strides, padding, dilation_rate, groups, data_f
     x, kernel = tensor(x, "x", 4), tensor(kernel, "kernel", 4)
     biases = [] if bias is None else [tensor(bias, "bias", 1)]
     same_dtype(x, kernel=kernel, **({"bias": biases[0]} if biases else {}))
-    activation = _args.choice("linear" if activation is None else activation, "activation", ACTIVATIONS)
+    activation = _args.choice("linear" if activation is None else activation, "activation", activations.NAMES)
     return {"x": x, "kernel": kernel, "bias": biases}, {
         "dilations": _args.pair(dilation_rate, "dilation_rate"),
         "groups": _args.integer(groups, "groups", 1),

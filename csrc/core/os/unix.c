@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Other Unix systems. */
-#if !defined(__linux__) && !defined(__APPLE__) && !defined(_WIN32)
+/* What Unix systems but Linux share; macos.c has the rest of macOS. */
+#if !defined(__linux__) && !defined(_WIN32)
 #include "core/os.h"
 
 #include <limits.h>
@@ -24,14 +24,7 @@ void fc_os_avoid_this_cpu(const fc_thread *threads, size_t count, int *avoided) 
     (void)avoided;
 }
 
-size_t fc_os_cache_bytes(int level) { return (void)level, 0; }
 int fc_os_may_use_tiles(void) { return 0; }
-
-int64_t fc_os_milliseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 void fc_os_use_large_pages(void *block, size_t bytes) {
     (void)block;
@@ -44,4 +37,14 @@ void fc_os_offer_pages(void *block, size_t bytes) {
 }
 
 void fc_os_trim_heap(void) {}
+
+#ifndef __APPLE__
+size_t fc_os_cache_bytes(int level) { return (void)level, 0; }
+
+int64_t fc_os_milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+#endif
 #endif

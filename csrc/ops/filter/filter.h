@@ -92,6 +92,8 @@ double fc_filter_pass_work(const fc_filter *f);
 /* taps as fc_convolve2d_block has them, from `rows` x `cols` taps of the kernel, rows `pitch` taps apart. */
 void fc_filter_pack_taps(const fc_filter *f, const void *kernel, size_t pitch, size_t rows, size_t cols, void *taps);
 int fc_filter_is_complex(fc_dtype dtype);
+/* Number i of a kernel of real or complex floats; a complex tap has two. */
+double fc_filter_tap_part(const fc_filter *f, size_t i);
 /* Whether numbers [from, from + numbers) of these rows are finite; 1 for integers. Not for long double. */
 int fc_filter_rows_finite(const fc_filter *f, const void *const *rows, size_t count, size_t from, size_t numbers);
 /*
@@ -111,11 +113,8 @@ fc_status fc_filter_direct_bytes(const fc_filter *f, ptrdiff_t rows, ptrdiff_t c
 
 /* ---------------------------------------------------------------- pairs.c */
 
-enum {
-    FC_FILTER_CANCELLING =
-        12, /* taps other than 0, of which rounding each product costs little beside moving the image */
-    FC_FILTER_PAIRS = 32
-};
+/* Taps other than 0 whose products may each be rounded at little cost beside moving the image; and their pairs. */
+enum { FC_FILTER_CANCELLING = 12, FC_FILTER_PAIRS = 32 };
 /*
  * The taps of a kernel that cancels, real and at most FC_FILTER_CANCELLING others than 0, as differences of cells:
  * their number, 0 where it would pass FC_FILTER_PAIRS, their weights and two places each.

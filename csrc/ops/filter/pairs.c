@@ -13,15 +13,11 @@ typedef struct open_tap {
     fc_sparse_place place;
 } open_tap;
 
-static double tap_at(const fc_filter *f, size_t i) {
-    return f->work == FC_F32 ? (double)((const float *)f->kernel)[i] : ((const double *)f->kernel)[i];
-}
-
 static size_t open_taps(const fc_filter *f, open_tap *taps) {
     const size_t count = (size_t)(f->k_h * f->k_w), k_w = (size_t)f->k_w;
     size_t found = 0;
     for (size_t i = 0; i < count; i++) {
-        const double tap = tap_at(f, i);
+        const double tap = fc_filter_tap_part(f, i);
         int exponent;
         if (tap == 0)
             continue;

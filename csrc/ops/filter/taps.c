@@ -136,7 +136,7 @@ static size_t nonzero(const fc_filter *f, size_t count) {
 }
 #undef COUNT_NONZERO
 
-static double part_of(const fc_filter *f, size_t i) {
+double fc_filter_tap_part(const fc_filter *f, size_t i) {
     return f->work == FC_F32 || f->work == FC_C64 ? (double)((const float *)f->kernel)[i]
                                                   : ((const double *)f->kernel)[i];
 }
@@ -144,10 +144,10 @@ static double part_of(const fc_filter *f, size_t i) {
 /* Whether the numbers first, first + step, ... below end that are tap i times a power of two, up to sign, sum to 0. */
 static int group_cancels(const fc_filter *f, size_t i, size_t first, size_t step, size_t end) {
     int own, exponent;
-    const double mantissa = fabs(frexp(part_of(f, i), &own));
+    const double mantissa = fabs(frexp(fc_filter_tap_part(f, i), &own));
     double sum = 0;
     for (; first < end; first += step) {
-        const double part = frexp(part_of(f, first), &exponent);
+        const double part = frexp(fc_filter_tap_part(f, first), &exponent);
         sum += fabs(part) == mantissa ? ldexp(part < 0 ? -1 : 1, exponent - own) : 0;
     }
     return sum == 0;
@@ -165,13 +165,13 @@ static int cancels(const fc_filter *f, const fc_filter_taps *taps, size_t count)
         taps->nonzero > FC_FILTER_CANCELLING || count > FEW)
         return 0;
     for (size_t i = 0; i < end; i++) {
-        sum[i % step] += part_of(f, i);
-        size += fabs(part_of(f, i));
+        sum[i % step] += fc_filter_tap_part(f, i);
+        size += fabs(fc_filter_tap_part(f, i));
     }
     if (size == 0 || fabs(sum[0]) + fabs(sum[1]) > (is_float ? 4 * 0x1p-24 : 4 * 0x1p-53) * size)
         return 0;
     for (size_t i = 0; i < end; i++)
-        if (part_of(f, i) != 0 && !group_cancels(f, i, i % step, step, end))
+        if (fc_filter_tap_part(f, i) != 0 && !group_cancels(f, i, i % step, step, end))
             return 0;
     return 1;
 }

@@ -2,7 +2,7 @@
 /* Fitted on one machine with AVX-512, corrected by hand on Emerald Rapids. */
 #include "ops/conv2d/costs.h"
 
-const char *const fc_costs_machine_avx512 = "Emerald Rapids";
+const char *const fc_costs_machine_avx512 = "a CPU with AVX-512, in part Emerald Rapids";
 
 fc_costs fc_costs_avx512 = {
     .pack_on_demand = 0.5,

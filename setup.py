@@ -69,7 +69,7 @@ def check_compiler(command):
     if os.environ.get("ARCHFLAGS", "").count("-arch") > 1:
         raise CompileError("build for one -arch of ARCHFLAGS at a time, and join the wheels by delocate-merge")
     source = (ROOT / "csrc/core/compiler.c").read_text()
-    done = preprocess(command, [*C_FLAGS, "-I" + str(ROOT / "csrc/include")], source)
+    done = preprocess(command, [*C_FLAGS, *("-I" + str(ROOT / folder) for folder in ("csrc", "csrc/include"))], source)
     if done.returncode:
         too_old = re.search(r'^#error "(.*)"$', source, flags=re.MULTILINE)[1]
         said = too_old if too_old in done.stderr else done.stderr.strip()

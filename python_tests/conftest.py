@@ -17,6 +17,12 @@ with suppress(ImportError):
 collect_ignore_glob = [f"test_{name}*.py" for name in ("jax", "torch") if find_spec(name) is None]
 
 
+def pytest_configure(config):
+    # Keras' NumPy backend finds a layer's output shape by calling it on uninitialized arrays.
+    if os.environ.get("KERAS_BACKEND") == "numpy":
+        config.addinivalue_line("filterwarnings", "ignore:.* encountered in:RuntimeWarning")
+
+
 def pytest_collection_modifyitems(items):
     """Mark the tests that take the instruction sets in turn or, by Hypothesis, at random."""
     for item in items:

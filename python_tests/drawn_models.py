@@ -35,7 +35,7 @@ class Recipe(NamedTuple):
     seed: int
 
 
-ONCE = ["leaky", "prelu", "softmax", "max", "average"]
+ONCE = ["pad", "leaky", "prelu", "softmax", "max", "average"]
 SHARED = ["conv", "depthwise", "separable", "transpose", "norm", "activation", "relu", "dropout", "inner"]
 KINDS = [*SHARED, *ONCE, "conv", "conv", "norm", "activation", "merge", "merge", "merge", "again", "again"]
 _small = st.integers(0, 11)
@@ -123,6 +123,10 @@ class _Builder:
 
     def relu(self, step, h, w, c):
         return self.layers.ReLU(*[(), (6.0,), (None, 0.25), (1.5, 0.1, 0.2)][step.second % 4])
+
+    def pad(self, step, h, w, c):
+        a, b, c = step.numbers
+        return self.layers.ZeroPadding2D(((a % 2, b % 2), (c % 3, a % 3)), **self.format)
 
     def leaky(self, step, h, w, c):
         return self.layers.LeakyReLU(0.1 + 0.1 * (step.second % 3))

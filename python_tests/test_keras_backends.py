@@ -15,6 +15,7 @@ FILES = [
         "test_keras_layers",
         "test_keras_models",
         "test_keras_batchnorm",
+        "test_keras_chains",
         "test_keras_predictions",
         "keras_drawn",
     )

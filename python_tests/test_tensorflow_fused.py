@@ -127,6 +127,64 @@ def test_residual_blocks_in_inference():
     assert others <= {"Placeholder", "ReadVariableOp", "Identity", "NoOp"}
 
 
+def test_zeros_and_sums_without_normalization():
+    """As ResNet50V2's blocks have them, in inference and in training."""
+    import keras
+
+    layers = keras.layers
+    x = keras.Input((8, 8, 4))
+    y = layers.Conv2D(4, 3)(layers.ZeroPadding2D(1)(layers.Conv2D(4, 1)(x)))
+    model = fk.accelerate(keras.Model(x, layers.ReLU()(layers.Add()([layers.Conv2D(4, 1)(x), y]))))
+    for training in False, True:
+        assert fastconv_ops(model, (1, 8, 8, 4), training) == ["Conv2D", "Conv2D", "Conv2DAdded"]
+    graph = tf.function(model).get_concrete_function(tf.TensorSpec((1, 8, 8, 4))).graph
+    assert not {op.type for op in graph.get_operations()} & {"Pad", "PadV2", "AddV2"}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("conv", [{}, {"strides": 2, "padding": "same"}, {"data_format": "channels_first"}])
+@pytest.mark.parametrize("activation", [None, "relu", "tanh"])
+@pytest.mark.parametrize("channels, biased", [(4, True), (300, False)])
+def test_added(conv, dtype, activation, channels, biased):
+    size = (2, channels, 11, 12) if "data_format" in conv else (2, 11, 12, channels)
+    x, kernel = random(size, dtype), random((3, 3, channels, 40), dtype, 1) / np.sqrt(channels)
+    bias = [random((40,), dtype, 2)] if biased else []
+    inputs = x, kernel, random(ft.conv2d(x, kernel, **conv).shape, dtype, 7), *bias
+
+    def fused(*inputs):
+        return ft.conv2d_added(*inputs, activation=activation, **conv)
+
+    def apart(x, kernel, added, *bias):
+        y = ft.conv2d(x, kernel, *bias, **conv) + added
+        return y if activation is None else ft.activation(y, activation)
+
+    close(fused(*inputs), tf.cast(apart(*inputs), "float64"), dtype)
+    if dtype == "float64" and channels == 4:
+        take = tf.function(lambda *a: gradients(fused, *a))
+        for a, e in zip(take(*inputs), gradients(apart, *inputs), strict=True):
+            close(a, e)
+        for i in range(len(inputs)):  # each alone, of inputs that nobody else watches
+
+            def one(function, i=i):
+                return gradients(lambda v: function(*inputs[:i], v, *inputs[i + 1 :]), inputs[i])[0]
+
+            close(one(fused), one(apart))
+
+
+def test_added_refuses():
+    x, kernel, _ = operands({}, "float32")
+    added = ft.conv2d(x, kernel)
+    with pytest.raises(TypeError, match="`x` must be float32 or float64"):
+        ft.conv2d_added(*(tf.cast(t, "float16") for t in (x, kernel, added)))
+    with pytest.raises(TypeError, match="`added` must have the dtype of `x`"):
+        ft.conv2d_added(x, kernel, tf.cast(added, "float64"))
+    with pytest.raises(ValueError, match="`added` must have the result's shape"):
+        ft.conv2d_added(x, kernel, x)
+    late = tf.function(lambda added: ft.conv2d_added(x, kernel, added), input_signature=[tf.TensorSpec([None] * 4)])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`added`"):
+        late(x)
+
+
 NORMALIZED = {
     "plain": {},
     "same": {"strides": 2, "padding": "same", "activation": "relu"},

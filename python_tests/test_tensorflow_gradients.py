@@ -28,6 +28,11 @@ VECTOR, MATRIX = tf.abs(random((4,), seed=2)) + 0.5, random((4, 3), seed=3)
 REPEATED = {
     "convolution": (lambda x: ft.conv2d(x, x, activation="tanh"), lambda x: tf.tanh(stock_conv2d(x, x)), [SQUARE]),
     "normalized": (normalized(ft.conv2d_normalized), normalized(normalized_apart), [IMAGE, KERNEL, VECTOR]),
+    "added": (
+        lambda x, kernel: ft.conv2d_added(x, kernel, x, padding="same", activation="tanh"),
+        lambda x, kernel: tf.tanh(tf.nn.conv2d(x, kernel, 1, "SAME") + tf.identity(x)),
+        [IMAGE, KERNEL],
+    ),
     "pooled": (lambda x: ft.conv2d_pool2d(x, x, pool_size=1), lambda x: stock_conv2d(x, x), [SQUARE]),
     "transposed": (
         lambda x: ft.conv2d_transpose(x, x),

@@ -11,6 +11,7 @@ const fc_api *fc_get_api(void) {
         .resolve_padding = fc_resolve_padding,
         .conv2d_output_size = fc_conv2d_output_size,
         .conv2d = fc_conv2d,
+        .conv2d_added = fc_conv2d_added,
         .conv2d_normalized = fc_conv2d_normalized,
         .conv2d_pool2d = fc_conv2d_pool2d,
         .conv2d_input_grad = fc_conv2d_input_grad,

@@ -17,6 +17,7 @@ typedef struct fc_api {
     fc_status (*resolve_padding)(fc_padding, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t *, ptrdiff_t *);
     fc_status (*conv2d_output_size)(const fc_conv2d_params *, ptrdiff_t *, ptrdiff_t *);
     fc_status (*conv2d)(const fc_conv2d_params *, const void *, const void *, const void *, void *);
+    fc_status (*conv2d_added)(const fc_conv2d_params *, const void *, const void *, const void *, const void *, void *);
     fc_status (*conv2d_normalized)(const fc_conv2d_params *, const fc_normalization *, const void *, const void *,
         const void *, const void *, void *);
     fc_status (*conv2d_pool2d)(

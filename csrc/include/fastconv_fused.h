@@ -22,6 +22,9 @@ typedef struct fc_normalization {
  * F64. */
 fc_status fc_conv2d_normalized(const fc_conv2d_params *p, const fc_normalization *normalization, const void *x,
     const void *kernel, const void *bias, const void *added, void *y);
+/* y = f(z + added), z the convolution with its bias or none; added: of y's shape, another tensor. F32 and F64. */
+fc_status fc_conv2d_added(
+    const fc_conv2d_params *p, const void *x, const void *kernel, const void *bias, const void *added, void *y);
 /* fc_conv2d_run with a tensor of y's shape, other memory, added before the activation; NULL for none. F32 and F64. */
 fc_status fc_conv2d_run_added(
     const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, const void *added, void *y);

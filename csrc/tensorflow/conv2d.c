@@ -73,9 +73,9 @@ static const void *channels_input(call *c, int index, const char *name, const fc
     return b.data;
 }
 
-/* The bias, input 2 where there is one, else NULL. */
-static const void *bias_of(call *c, const fc_conv2d_params *p) {
-    return tf.NumInputs(c->ctx) <= 2 ? NULL : channels_input(c, 2, "bias", p);
+/* The bias, the last input where there is one, else NULL. */
+static const void *bias_of(call *c, int index, const fc_conv2d_params *p) {
+    return tf.NumInputs(c->ctx) <= index ? NULL : channels_input(c, index, "bias", p);
 }
 
 static void run_conv(const op_kernel *base, call *c) {
@@ -85,10 +85,30 @@ static void run_conv(const op_kernel *base, call *c) {
     input x = call_image(c, 0, "x"), kernel = call_image(c, 1, "kernel");
     if (!geometry(c, &x, &kernel, &p, out))
         return;
-    const void *bias = bias_of(c, &p);
+    const void *bias = bias_of(c, 2, &p);
     void *y = call_ok(c) ? call_output(c, out, 4) : NULL;
     if (y && !is_empty(out, 4))
         call_check(c, fc->conv2d(&p, x.data, kernel.data, bias, y));
+}
+
+/* A tensor of the output's shape. */
+static const void *added_input(call *c, int index, const int64_t out[4]) {
+    const input added = call_image(c, index, "added");
+    call_same_dims(c, "added", &added, out);
+    return added.data;
+}
+
+static void run_added(const op_kernel *base, call *c) {
+    (void)base;
+    fc_conv2d_params p;
+    int64_t out[4];
+    input x = call_image(c, 0, "x"), kernel = call_image(c, 1, "kernel");
+    if (!geometry(c, &x, &kernel, &p, out))
+        return;
+    const void *bias = bias_of(c, 3, &p), *added = call_ok(c) ? added_input(c, 2, out) : NULL;
+    void *y = call_ok(c) ? call_output(c, out, 4) : NULL;
+    if (y && !is_empty(out, 4))
+        call_check(c, fc->conv2d_added(&p, x.data, kernel.data, bias, added, y));
 }
 
 /* A list of no or one tensor of a number an output channel, the next input where there is one. */
@@ -107,7 +127,7 @@ static void run_normalized(const op_kernel *base, call *c) {
     fc_conv2d_params p;
     int64_t out[4];
     int index = 4;
-    input x = call_image(c, 0, "x"), kernel = call_image(c, 1, "kernel"), added = {0};
+    input x = call_image(c, 0, "x"), kernel = call_image(c, 1, "kernel");
     if (!geometry(c, &x, &kernel, &p, out))
         return;
     fc_normalization by = {.mean = channels_input(c, 2, "mean", &p), .epsilon = k->epsilon};
@@ -115,13 +135,10 @@ static void run_normalized(const op_kernel *base, call *c) {
     by.gamma = optional_channels(c, k->gammas, &index, "gamma", &p);
     by.beta = optional_channels(c, k->betas, &index, "beta", &p);
     const void *bias = optional_channels(c, k->biases, &index, "bias", &p);
-    if (k->addeds && call_ok(c)) {
-        added = call_image(c, index, "added");
-        call_same_dims(c, "added", &added, out);
-    }
+    const void *added = k->addeds && call_ok(c) ? added_input(c, index, out) : NULL;
     void *y = call_ok(c) ? call_output(c, out, 4) : NULL;
     if (y && !is_empty(out, 4))
-        call_check(c, fc->conv2d_normalized(&p, &by, x.data, kernel.data, bias, added.data, y));
+        call_check(c, fc->conv2d_normalized(&p, &by, x.data, kernel.data, bias, added, y));
 }
 
 typedef struct pooled_kernel {
@@ -160,7 +177,7 @@ static void run_conv_pool(const op_kernel *base, call *c) {
     if (call_ok(c))
         call_check(c, fc->pool2d_output_size(&q, &out_h, &out_w));
     dims_of(p.layout, (image_size){size.n, out_h, out_w, size.c}, out);
-    const void *bias = bias_of(c, &p);
+    const void *bias = bias_of(c, 2, &p);
     void *y = call_ok(c) ? call_output(c, out, 4) : NULL;
     if (y && !is_empty(out, 4))
         call_check(c, fc->conv2d_pool2d(&p, &q, x.data, kernel.data, bias, y));
@@ -308,6 +325,11 @@ static void *create_conv(TF_OpKernelConstruction *ctx) {
     return creation_end(&c);
 }
 
+static void *create_added(TF_OpKernelConstruction *ctx) {
+    creation c = create_activated(ctx, "FastconvConv2DAdded", run_added);
+    return creation_end(&c);
+}
+
 static void *create_normalized(TF_OpKernelConstruction *ctx) {
     creation c = create_activated(ctx, "FastconvConv2DNormalized", run_normalized);
     normalized_kernel *k = (normalized_kernel *)c.kernel;
@@ -370,6 +392,10 @@ static const op_spec conv = {"FastconvConv2D", {"x: T", "kernel: T", "bias: bias
     {ATTR_T, "biases: int >= 0", ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS,
         ATTR_ACTIVATION, ATTR_ALPHA},
     shape_window, create_conv};
+static const op_spec added = {"FastconvConv2DAdded", {"x: T", "kernel: T", "added: T", "bias: biases * T"}, {"y: T"},
+    {ATTR_T, "biases: int >= 0", ATTR_STRIDES, ATTR_DILATIONS, ATTR_PADDING, ATTR_EXPLICIT, ATTR_FORMAT, ATTR_GROUPS,
+        ATTR_ACTIVATION, ATTR_ALPHA},
+    shape_window, create_added};
 /* gamma, beta, bias, added: none or one each. */
 static const op_spec normalized = {"FastconvConv2DNormalized",
     {"x: T", "kernel: T", "mean: T", "variance: T", "gamma: gammas * T", "beta: betas * T", "bias: biases * T",
@@ -409,4 +435,4 @@ static const op_spec grads = {"FastconvConv2DGrads", {"x: T", "kernel: T", "dy: 
     shape_unknown, create_grads};
 
 const op_spec *const fc_tf_conv2d_ops[] = {
-    &conv, &normalized, &conv_pool, &input_grad, &kernel_grad, &bias_grad, &grads, &transpose, NULL};
+    &conv, &added, &normalized, &conv_pool, &input_grad, &kernel_grad, &bias_grad, &grads, &transpose, NULL};

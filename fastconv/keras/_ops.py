@@ -29,6 +29,7 @@ relu = _functions.relu
 softmax = _functions.softmax
 dense = getattr(_functions, "dense", None)  # None: left to the framework
 conv2d_pool2d = getattr(_functions, "conv2d_pool2d", None)  # None: one after the other
+conv2d_added = getattr(_functions, "conv2d_added", None)  # None: by another operation
 conv2d_normalized = getattr(_functions, "conv2d_normalized", None)  # None: by another operation
 refusal = _functions.refusal
 is_recorded = getattr(_functions, "is_recorded", bool)  # bool(): never

@@ -1,5 +1,5 @@
-"""A convolution computed together with the normalization, addition, activation and pooling that follow it in a graph;
-likewise a normalization with its activation.
+"""A convolution computed together with the normalization, addition, activation and pooling that follow it in a graph,
+and with the zeros put around its input; likewise a normalization with its activation.
 
 `graphs.py` finds the chains, for `accelerate` and under `patch_keras`. The graph runs through its layers as ever, but
 the layer at the head of a chain may take the work of the layers after it; those then give back what they are given.
@@ -17,22 +17,29 @@ from . import _ops, base
 _current: ContextVar[Run | None] = ContextVar("fastconv_chains", default=None)
 
 
-class Followers(NamedTuple):
-    """The layers after the head of a chain that may be computed with it."""
+class Chain(NamedTuple):
+    """The layers after the head of a chain, and the one before it, that may be computed with it."""
 
-    normalization: keras.layers.Layer | None
-    addition: keras.layers.Layer | None
-    activation: keras.layers.Layer | None
-    pool: keras.layers.Layer | None
+    normalization: keras.layers.Layer | None = None
+    addition: keras.layers.Layer | None = None
+    activation: keras.layers.Layer | None = None
+    pool: keras.layers.Layer | None = None
     place: int = 0  # of this chain among the addition's inputs
     other: object = None  # the operation that the other of them comes from
+    padding: keras.layers.Layer | None = None  # before the head
+
+    @property
+    def followers(self):
+        return self[:4]
 
 
 class Run:
     """One pass through a graph: what the heads of chains have computed beyond themselves."""
 
-    def __init__(self, chains: dict[int, Followers]):
+    def __init__(self, chains: dict[int, Chain]):
         self._chains = chains  # by the id of the head
+        self._paddings = {id(chain.padding) for chain in chains.values() if chain.padding}
+        self._postponed: set[int] = set()  # those of them whose zeros the head has to put in
         self._done: dict[int, int | None] = {}  # layers computed before their turn; which input holds their result
         self._wanted = {id(chain.other) for chain in chains.values() if chain.addition}
         self._results: dict[int, object] = {}  # of those, by the id of the operation
@@ -52,6 +59,9 @@ class Run:
         return call
 
     def _call(self, operation, function, args, kwargs):
+        if id(operation) in self._paddings and _is_plain(args[0]):
+            self._postponed.add(id(operation))
+            return args[0]
         if id(operation) not in self._chains:
             return function(*args, **kwargs)
         token = _current.set(self)
@@ -59,7 +69,7 @@ class Run:
             result = function(*args, **kwargs)
         finally:
             _current.reset(token)
-        for follower in self._chains[id(operation)][:4]:
+        for follower in self._chains[id(operation)].followers:
             if id(follower) in self._done:
                 self._keep(follower, result)
         return result
@@ -68,8 +78,13 @@ class Run:
         if id(operation) in self._wanted:
             self._results[id(operation)] = result
 
+    def take_padding(self, head):
+        """The layer before head whose zeros head now has to put around its input, if there is one."""
+        padding = self._chains[id(head)].padding
+        return padding if id(padding) in self._postponed else None
+
     def take_normalization(self, head, x) -> dict[str, object]:
-        """The keywords of the normalization after head, and of an addition, which head now has to compute.
+        """The keywords of the normalization after head, which head now has to compute.
 
         In training there are none, but with a frozen layer: the moments are those of the result, which nobody knows
         yet.
@@ -80,7 +95,7 @@ class Run:
             layer is None
             or _ops.conv2d_normalized is None
             or (layer.trainable and head._get_call_context().get_value("training"))
-            or keras.backend.standardize_dtype(x.dtype) not in ("float32", "float64")
+            or not _is_full_float(x)
         ):
             return {}
         self._done[id(layer)] = None
@@ -93,15 +108,26 @@ class Run:
         keywords = {
             key: None if variable is None else keras.ops.cast(variable, x.dtype) for key, variable in variables.items()
         }
-        if chain.addition and id(chain.other) in self._results:
-            self._done[id(chain.addition)] = chain.place
-            keywords["added"] = self._results[id(chain.other)]
         return keywords | {"epsilon": layer.epsilon}
+
+    def take_addition(self, head, x) -> dict[str, object]:
+        """The keyword of the addition after head, which head now has to compute."""
+        chain = self._chains[id(head)]
+        if (
+            chain.addition is None
+            or _ops.conv2d_added is None
+            or id(chain.other) not in self._results
+            or not self._done_before(head, "addition")
+            or not _is_full_float(x)
+        ):
+            return {}
+        self._done[id(chain.addition)] = chain.place
+        return {"added": self._results[id(chain.other)]}
 
     def _done_before(self, head, kind: str) -> bool:
         """Whether head computes all layers between it and the one of this kind."""
-        followers = self._chains[id(head)]
-        between = followers[: followers._fields.index(kind)]
+        chain = self._chains[id(head)]
+        between = chain[: chain._fields.index(kind)]
         return all(layer is None or id(layer) in self._done for layer in between)
 
     def take_activation(self, head) -> tuple[str, float] | None:
@@ -118,10 +144,11 @@ class Run:
 
         None in training or under a tape: the gradients would compute the convolution again.
         """
-        normalization, _, _, pool, *_ = self._chains[id(head)]
+        normalization, addition, _, pool, *_ = self._chains[id(head)]
         if (
             pool is None
             or normalization
+            or addition
             or not self._done_before(head, "pool")
             or _ops.conv2d_pool2d is None
             or min(pool.strides) < 1
@@ -137,6 +164,16 @@ class Run:
             "pool_strides": pool.strides,
             "pool_padding": pool.padding,
         }
+
+
+def _is_full_float(x) -> bool:
+    """Whether the ops that do more than convolve take x."""
+    return keras.backend.standardize_dtype(x.dtype) in ("float32", "float64")
+
+
+def _is_plain(x) -> bool:
+    """Whether x is a tensor of numbers that no mask goes with."""
+    return not isinstance(x, keras.KerasTensor) and getattr(x, "_keras_mask", None) is None
 
 
 def current_run(layer) -> Run | None:

@@ -20,14 +20,17 @@ class Convolution(base.Fast):
 
     def call(self, inputs):
         kernels = [base.weight(kernel, inputs) for kernel in self._kernels()]
+        run = chain.current_run(self)
+        padding = run.take_padding(self) if run else None
         if not self._serves(inputs, self.rank + 2, *kernels):
-            return super().call(inputs)
+            return super().call(padding(inputs) if padding else inputs)
         fused, unfused = base.split_activation(self.activation)
-        more, run = {}, chain.current_run(self)
+        more = {"padding": padding.padding} if padding else {}
         bias = base.weight(self.bias, inputs) if self.use_bias else None
         if run and unfused is None:
             if fused[0] == "linear":
-                more = run.take_normalization(self, inputs)
+                more |= run.take_normalization(self, inputs)
+                more |= run.take_addition(self, inputs)
                 fused = run.take_activation(self) or fused
             more |= run.take_pool(self)
         y = self._compute(inputs, kernels, bias, *fused, **more)
@@ -49,7 +52,7 @@ class Convolution(base.Fast):
             raise ValueError(
                 f"The convolution has an empty output: input shape {inputs.shape}. The input is too small for kernel "
                 f"size {self.kernel_size}, strides {self.strides}, dilation rate {self.dilation_rate} and padding "
-                f"{self.padding!r}."
+                f"{more.get('padding', self.padding)!r}."
             )
         return self._row(y)
 
@@ -72,7 +75,7 @@ class Convolution(base.Fast):
 
 def compute(x, kernel, **keywords):
     """The convolution, by the op that also does what else is asked for."""
-    kinds = {"mean": _ops.conv2d_normalized, "pool": _ops.conv2d_pool2d}
+    kinds = {"mean": _ops.conv2d_normalized, "added": _ops.conv2d_added, "pool": _ops.conv2d_pool2d}
     function = next((kinds[word] for word in kinds if word in keywords), _ops.conv2d)
     return function(x, kernel, **keywords)
 
@@ -101,7 +104,7 @@ def _exceeds_one(amount) -> bool:
 
 class _Conv(DilatedStrides, Convolution):
     def _convolve(self, x, kernel, **keywords):
-        return compute(x, kernel, groups=self.groups, **self._window(), **keywords)
+        return compute(x, kernel, groups=self.groups, **self._window() | keywords)
 
 
 @keras.saving.register_keras_serializable(package="fastconv")

@@ -15,7 +15,7 @@ class _Depthwise(Convolution):
         """One group a channel; Keras' kernel (k_h, k_w, channels, multiplier) holds the groups' filters in order."""
         k_h, k_w, channels, multiplier = kernel.shape
         kernel = keras.ops.reshape(kernel, (k_h, k_w, 1, channels * multiplier))
-        return compute(x, kernel, groups=channels, **self._window(), **keywords)
+        return compute(x, kernel, groups=channels, **self._window() | keywords)
 
 
 class _Separable(_Depthwise):

@@ -16,6 +16,7 @@ _HEADS = *_CONVOLUTIONS, normalization.BatchNormalization
 _NORMALIZATIONS = keras.layers.BatchNormalization, normalization.BatchNormalization
 _ADDITIONS = (keras.layers.Add,)
 _ACTIVATIONS = activations.Activation, activations.ReLU, activations.LeakyReLU, activations.ELU
+_PADDED = convolution.Conv2D, depthwise.DepthwiseConv2D
 _POOLS = pooling.MaxPooling2D, pooling.AveragePooling2D
 _STOCK_WALK = Functional._run_through_graph
 
@@ -58,45 +59,74 @@ def _walk(graph, inputs, operation_fn=lambda operation: operation, call_fn=None)
     return _STOCK_WALK(graph, inputs, lambda layer: run.substitute(layer, operation_fn(layer)))
 
 
-def chains_of(graph: Functional) -> dict[int, chain.Followers]:
+def chains_of(graph: Functional) -> dict[int, chain.Chain]:
     """The chains of layers that the graph uses once, each result by the next layer alone."""
-    nodes = [node for nodes in graph._nodes_by_depth.values() for node in nodes if not node.is_input]
-    uses = Counter(id(node.operation) for node in nodes)
-    readers: dict[int, list] = {}
-    for node in nodes:
-        for tensor in node.input_tensors:
-            readers.setdefault(id(tensor), []).append(node)
-    ends = {id(tensor) for tensor in graph.outputs}
-
-    def after(node, kinds):
-        """The next node, if it is the only one and its layer one of these kinds."""
-        following = readers.get(id(node.outputs[0]), ())
-        if id(node.outputs[0]) in ends or len(following) != 1:
-            return None
-        layer = following[0].operation
-        plain = type(layer) in kinds and uses[id(layer)] == 1 and layer.activity_regularizer is None
-        return following[0] if plain and layer.compute_dtype == node.operation.compute_dtype else None
-
+    uses = _Uses(graph)
+    paddings = {}  # by the id of the convolution after them
+    for node in uses.nodes:
+        padded = uses.after(node, _PADDED) if type(node.operation) is keras.layers.ZeroPadding2D else None
+        if padded and uses.once(node.operation) and _takes_zeros(padded.operation, node.operation):
+            paddings[id(padded.operation)] = node.operation
     found = {}
-    for node in nodes:
+    for node in uses.nodes:
         head = node.operation
-        if type(head) not in _HEADS or uses[id(head)] != 1 or head.activity_regularizer:
-            continue
-        normalized = after(node, _NORMALIZATIONS) if type(head) in _CONVOLUTIONS else None
-        if normalized and not _normalizes(normalized, head):
-            continue
-        addition = normalized and after(normalized, _ADDITIONS)
-        place, other = _other_input(addition, normalized, uses) if addition and len(graph.inputs) == 1 else (0, None)
-        addition = addition if other else None
-        activation = after(addition or normalized or node, _ACTIVATIONS)
-        pool = after(activation or addition or normalized or node, _POOLS)
-        followers = [follower and follower.operation for follower in (normalized, addition, activation, pool)]
-        if any(followers):
-            found[id(head)] = chain.Followers(*followers, place, other)
+        if type(head) in _HEADS and uses.once(head) and not head.activity_regularizer:
+            made = _chain(uses, node)._replace(padding=paddings.get(id(head)))
+            if any(made.followers) or made.padding:
+                found[id(head)] = made
     return found
 
 
-def _other_input(addition, node, uses) -> tuple[int, object]:
+class _Uses:
+    """Which nodes of a graph use what."""
+
+    def __init__(self, graph: Functional):
+        self.nodes = [node for nodes in graph._nodes_by_depth.values() for node in nodes if not node.is_input]
+        self.one_input = len(graph.inputs) == 1
+        self._counts = Counter(id(node.operation) for node in self.nodes)
+        self._ends = {id(tensor) for tensor in graph.outputs}
+        self._readers: dict[int, list] = {}
+        for node in self.nodes:
+            for tensor in node.input_tensors:
+                self._readers.setdefault(id(tensor), []).append(node)
+
+    def once(self, operation) -> bool:
+        return self._counts[id(operation)] == 1
+
+    def after(self, node, kinds):
+        """The next node, if it is the only one and its layer one of these kinds."""
+        following = self._readers.get(id(node.outputs[0]), ())
+        if id(node.outputs[0]) in self._ends or len(following) != 1:
+            return None
+        layer = following[0].operation
+        plain = type(layer) in kinds and self.once(layer) and layer.activity_regularizer is None
+        return following[0] if plain and layer.compute_dtype == node.operation.compute_dtype else None
+
+
+def _chain(uses: _Uses, node) -> chain.Chain:
+    """The chain that a node begins, without the padding before it."""
+    is_convolution = type(node.operation) in _CONVOLUTIONS
+    normalized = uses.after(node, _NORMALIZATIONS) if is_convolution else None
+    if normalized and not _normalizes(normalized, node.operation):
+        return chain.Chain()
+    last = normalized or node
+    addition = uses.after(last, _ADDITIONS) if is_convolution and uses.one_input else None
+    place, other = _other_input(addition, last, uses) if addition else (0, None)
+    addition = addition if other else None
+    activation = uses.after(addition or last, _ACTIVATIONS)
+    pool = uses.after(activation or addition or last, _POOLS)
+    followers = (follower and follower.operation for follower in (normalized, addition, activation, pool))
+    return chain.Chain(*followers, place, other)
+
+
+def _takes_zeros(head, padding) -> bool:
+    """Whether a convolution may put in the zeros of the layer before it; one that is done again for a gradient is done
+    without what comes before."""
+    alike = head.data_format == padding.data_format and head.padding == "valid"
+    return alike and not padding.activity_regularizer and getattr(head, "_remat_mode", None) is None
+
+
+def _other_input(addition, node, uses: _Uses) -> tuple[int, object]:
     """The place of the node's result among the two inputs of an addition, and the operation that the other comes from.
 
     That is None where the other's result is not one tensor of the same shape that is computed once.
@@ -106,7 +136,7 @@ def _other_input(addition, node, uses) -> tuple[int, object]:
     place = [id(tensor) for tensor in addition.input_tensors].index(id(node.outputs[0]))
     tensor = addition.input_tensors[1 - place]
     operation, _, _ = tensor._keras_history
-    single = uses[id(operation)] == 1 and operation.output is tensor
+    single = uses.once(operation) and operation.output is tensor
     alike = tensor.shape == node.outputs[0].shape and tensor.dtype == node.outputs[0].dtype
     alike = alike and None not in tensor.shape[1:]  # or one could be of size 1 and be repeated
     return place, operation if single and alike else None

@@ -1,6 +1,7 @@
 """fastconv's operations as TensorFlow ops: in eager mode, in `tf.function`, in saved models, with gradients."""
 
 from . import threads as _threads
+from .added import conv2d_added
 from .dense_layer import dense
 from .elementwise import activation, relu, softmax
 from .normalized import conv2d_normalized
@@ -11,6 +12,7 @@ __all__ = [
     "activation",
     "avg_pool2d",
     "conv2d",
+    "conv2d_added",
     "conv2d_normalized",
     "conv2d_pool2d",
     "conv2d_transpose",

@@ -6,7 +6,6 @@
 
 #include "core/scratch.h"
 #include "core/size.h"
-#include "ops/conv2d/epilogue.h"
 #include "ops/conv2d/fused_pool.h"
 #include "ops/conv2d/plan.h"
 
@@ -154,20 +153,6 @@ static fc_status packed_for(
     return FC_OK;
 }
 
-/* The tensor is added in registers, or else to the linear result. */
-static fc_status run_adding(
-    fc_layer_plan *plan, const fc_layer_weights *weights, const void *x, const void *added, void *y) {
-    if (!added || plan->fuses_epilogue) {
-        plan->layer.added = added;
-        return fc_plan_run(plan, weights, x, y);
-    }
-    const fc_layer layer = plan->layer;
-    plan->layer.params.activation = FC_LINEAR;
-    FC_TRY(fc_plan_run(plan, weights, x, y));
-    fc_layer_add(&layer, added, y);
-    return FC_OK;
-}
-
 /* The layer of these sizes with the prepared kernel. */
 static fc_status make_prepared(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, fc_layer *layer) {
     if (!prepared)
@@ -194,7 +179,7 @@ fc_status fc_conv2d_run_added(
         return FC_OK;
     kernel = atomic_load(&prepared->kernel);
     FC_TRY(packed_for(prepared, &plan, kernel, &packed));
-    return run_adding(&plan, &(fc_layer_weights){kernel, prepared->bias, packed}, x, added, y);
+    return fc_plan_run_adding(&plan, &(fc_layer_weights){kernel, prepared->bias, packed}, x, added, y);
 }
 
 fc_status fc_conv2d_prepared_choose(

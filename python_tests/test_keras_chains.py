@@ -37,7 +37,14 @@ def residual(x, place):
     return LAYERS.MaxPooling2D(2)(LAYERS.Activation("tanh")(LAYERS.Add()([y, z] if place else [z, y])))
 
 
+def by_keyword(x):
+    y = LAYERS.ReLU()(inputs=LAYERS.Conv2D(3, 3)(inputs=LAYERS.ZeroPadding2D(1)(inputs=x)))
+    z = LAYERS.BatchNormalization()(inputs=LAYERS.Conv2D(3, 1)(inputs=y))
+    return LAYERS.MaxPooling2D()(inputs=LAYERS.Add()(inputs=[y, z]))
+
+
 BUILDS = {
+    "by keyword": by_keyword,
     "convolution": padded(LAYERS.Conv2D, 4, 3),
     "strides": padded(LAYERS.DepthwiseConv2D, 3, strides=2, depth_multiplier=2),
     "not valid": padded(LAYERS.Conv2D, 4, 3, padding="same"),

@@ -49,8 +49,8 @@ class Run:
 
         def call(*args, **kwargs):
             if id(operation) in self._done:
-                place = self._done[id(operation)]
-                result = args[0] if place is None else args[0][place]
+                place, given = self._done[id(operation)], _input_of(args, kwargs)
+                result = given if place is None else given[place]
             else:
                 result = self._call(operation, function, args, kwargs)
             self._keep(operation, result)
@@ -59,9 +59,9 @@ class Run:
         return call
 
     def _call(self, operation, function, args, kwargs):
-        if id(operation) in self._paddings and _is_plain(args[0]):
+        if id(operation) in self._paddings and _is_plain(_input_of(args, kwargs)):
             self._postponed.add(id(operation))
-            return args[0]
+            return _input_of(args, kwargs)
         if id(operation) not in self._chains:
             return function(*args, **kwargs)
         token = _current.set(self)
@@ -164,6 +164,11 @@ class Run:
             "pool_strides": pool.strides,
             "pool_padding": pool.padding,
         }
+
+
+def _input_of(args, kwargs):
+    """What a layer is called on."""
+    return args[0] if args else kwargs["inputs"]
 
 
 def _is_full_float(x) -> bool:

@@ -39,6 +39,12 @@ def same_dtype(x: tf.Tensor, **others: tf.Tensor) -> None:
             raise TypeError(f"`{name}` must have the dtype of `x`, {x.dtype.name}; received {value.dtype.name}")
 
 
+def full_float(x: tf.Tensor) -> None:
+    """What the ops that do more than convolve take."""
+    if x.dtype not in (tf.float32, tf.float64):
+        raise TypeError(f"`x` must be float32 or float64; received dtype {x.dtype.name}")
+
+
 def window_attrs(padding, strides, data_format) -> dict[str, object]:
     """The attributes every windowed op has."""
     attrs = {

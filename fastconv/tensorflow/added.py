@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from . import gradients, ops
-from ._attrs import same_dtype, tensor
+from ._attrs import full_float, same_dtype, tensor
 from ._load import raw
 
 __all__ = ["conv2d_added"]
@@ -56,6 +56,7 @@ def conv2d_added(
     inputs, attrs = ops.convolution(
         x, kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, alpha
     )
+    full_float(inputs["x"])
     shape = ops.convolved_shape(inputs, attrs)
     added = addend(inputs, added, shape)
     y = raw.fastconv_conv2d_added(name=name, added=added, **inputs, **attrs)
@@ -65,10 +66,7 @@ def conv2d_added(
 
 
 def addend(inputs, added, shape):
-    """What is added to a convolution of float32 or float64 with a result of this shape, checked."""
-    dtype = inputs["x"].dtype
-    if dtype not in (tf.float32, tf.float64):
-        raise TypeError(f"`x` must be float32 or float64; received dtype {dtype.name}")
+    """What is added to the result, of this shape, of a convolution; checked."""
     added = tensor(added, "added", 4)
     same_dtype(inputs["x"], added=added)
     if not added.shape.is_compatible_with(shape):

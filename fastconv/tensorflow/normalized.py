@@ -7,8 +7,9 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from . import gradients, ops
-from ._attrs import alpha_bits, alpha_of, same_dtype, tensor
+from ._attrs import alpha_bits, alpha_of, full_float, same_dtype, tensor
 from ._load import raw
+from .added import addend
 
 __all__ = ["conv2d_normalized"]
 
@@ -76,18 +77,14 @@ def conv2d_normalized(
     inputs, attrs = ops.convolution(
         x, kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, alpha
     )
-    dtype = inputs["x"].dtype
-    if dtype not in (tf.float32, tf.float64):
-        raise TypeError(f"`x` must be float32 or float64; received dtype {dtype.name}")
+    full_float(inputs["x"])
     moments = {"mean": tensor(mean, "mean", 1), "variance": tensor(variance, "variance", 1)}
     optional = {
-        key: [] if value is None else [tensor(value, key, rank)]
-        for key, value, rank in (("gamma", gamma, 1), ("beta", beta, 1), ("added", added, 4))
+        key: [] if value is None else [tensor(value, key, 1)] for key, value in (("gamma", gamma), ("beta", beta))
     }
     same_dtype(inputs["x"], **moments, **{key: value[0] for key, value in optional.items() if value})
     shape = ops.convolved_shape(inputs, attrs)
-    if added is not None and not optional["added"][0].shape.is_compatible_with(shape):
-        raise ValueError(f"`added` must have the result's shape, {tuple(shape)}; received {optional['added'][0].shape}")
+    optional["added"] = [] if added is None else [addend(inputs, added, shape)]
     y = raw.fastconv_conv2d_normalized(
         name=name, epsilon_bits=alpha_bits(epsilon), **inputs, **moments, **optional, **attrs
     )

@@ -15,27 +15,37 @@
 #include "core/os.h"
 #include "core/thread_count.h"
 
-/* Waking a worker costs 5-20 us; below this (20-50 us of arithmetic) a second thread does not pay for it. */
+/* Waking a worker costs 5-40 us; below this (20-50 us of arithmetic) a second thread does not pay for it. */
 #define FC_WORK_PER_THREAD 1e6
 #define FC_WORK_PER_TASK 64e6
 
 enum {
     MOST_WORKERS = 1024,
+    MOST_SHARES = 64,
     WAIT_YIELDS = 50, /* about 3 ms */
     SPINS = 3000,     /* about 60 us: ops often follow one another that closely, and waking a sleeper costs as much */
     LOCK_SPINS = 100, /* the lock is never held for long */
-    ASLEEP = 40       /* ms */
+    ASLEEP = 40,      /* ms */
+    SERIES_SPINS = 20 /* times SPINS: the longest step between two loops of a series that workers wait through */
 };
 
 static _Thread_local int inside_task; /* work nested in a task stays on its thread */
 
+/* A run of neighbouring tasks. */
+typedef struct share {
+    _Alignas(64) atomic_size_t next;
+    size_t end;
+} share;
+
 typedef struct parallel_job {
     fc_task *task;
     void *job;
-    size_t tasks, helpers, joined; /* joined: workers that have taken part, guarded by the lock */
-    atomic_size_t next, active;    /* active: workers that still do */
-    int *interrupted;              /* the caller's flag, or NULL */
-    fenv_t environment;            /* the caller's rounding and denormal modes hold in every thread */
+    share *shares;
+    size_t count;           /* of shares */
+    size_t helpers, joined; /* joined: workers that have taken part, guarded by the lock */
+    atomic_size_t active;   /* workers that still do */
+    int *interrupted;       /* the caller's flag, or NULL */
+    fenv_t environment;     /* the caller's rounding and denormal modes hold in every thread */
     struct parallel_job *link;
 } parallel_job;
 
@@ -45,6 +55,7 @@ static struct {
     parallel_job *jobs; /* that want more workers */
     size_t workers, sleeping;
     atomic_size_t posted, waiting; /* waiting: callers that sleep until their workers are done */
+    atomic_size_t series;          /* callers that are between fc_parallel_begin and _end */
     fc_thread threads[MOST_WORKERS];
     int avoided; /* the CPU that workers were last kept away from, or -1 */
 } pool = {
@@ -68,6 +79,7 @@ static void in_forked_child(void) {
     pool.jobs = NULL;
     pool.workers = pool.sleeping = 0;
     atomic_store(&pool.waiting, 0);
+    atomic_store(&pool.series, 0);
     pool.avoided = -1;
 }
 
@@ -93,15 +105,47 @@ size_t fc_parallel_workers(size_t tasks, double work) {
 
 int fc_inside_task(void) { return inside_task; }
 
+int fc_parallel_begin(void) {
+    const int counted = !inside_task && fc_threads_of_this_call() > 1;
+    if (counted)
+        atomic_fetch_add(&pool.series, 1);
+    return counted;
+}
+
+void fc_parallel_end(int counted) {
+    if (counted)
+        atomic_fetch_sub(&pool.series, 1);
+}
+
+static void share_out(parallel_job *job, size_t tasks, size_t workers) {
+    const size_t count = job->count = workers < MOST_SHARES ? workers : MOST_SHARES;
+    for (size_t i = 0, begin = 0; i < count; i++) {
+        atomic_init(&job->shares[i].next, begin);
+        job->shares[i].end = begin += tasks / count + (i < tasks % count);
+    }
+}
+
+/*
+ * A worker begins with a share of its own, the same whenever a loop is run, so that it finds in its L2 what it left
+ * there, also by the loop before, whose tasks mostly lie in the same order over the data. Who is done takes from the
+ * others' shares.
+ */
 static void take_tasks(parallel_job *job, size_t worker) {
     const int nested = inside_task;
+    size_t taken = 0;
     inside_task = 1;
-    for (size_t i, taken = 0; (i = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed)) < job->tasks;
-        taken++) {
-        if (taken && fc_interrupted())
-            break;
-        job->task(job->job, i, worker);
+    for (size_t tried = 0; tried < job->count; tried++) {
+        share *from = &job->shares[(worker + tried) % job->count];
+        while (atomic_load_explicit(&from->next, memory_order_relaxed) < from->end) {
+            const size_t task = atomic_fetch_add_explicit(&from->next, 1, memory_order_relaxed);
+            if (task >= from->end)
+                break;
+            if (taken++ && fc_interrupted())
+                goto out;
+            job->task(job->job, task, worker);
+        }
     }
+out:
     inside_task = nested;
 }
 
@@ -114,14 +158,23 @@ static void remove_job(const parallel_job *job) {
         }
 }
 
+/* Waits a while for a job other than the last one seen. */
+static void wait_awake(size_t seen) {
+    for (int round = 0; round < 1 || (round < SERIES_SPINS && atomic_load(&pool.series)); round++) {
+        for (int i = 0; i < SPINS; i++, fc_cpu_pause())
+            if (atomic_load_explicit(&pool.posted, memory_order_relaxed) != seen)
+                return;
+        fc_os_yield();
+    }
+}
+
 static void work(void) {
     for (;;) {
         size_t seen = atomic_load(&pool.posted);
         lock_pool();
         if (!pool.jobs) {
             unlock_pool();
-            for (int i = 0; i < SPINS && atomic_load_explicit(&pool.posted, memory_order_relaxed) == seen; i++)
-                fc_cpu_pause();
+            wait_awake(seen);
             lock_pool();
         }
         pool.sleeping++;
@@ -210,13 +263,15 @@ static void wait_for_helpers(parallel_job *job) {
 
 void fc_parallel_for(size_t tasks, size_t workers, fc_task *task, void *job) {
     const fc_caller *caller = fc_current_caller();
+    share shares[MOST_SHARES];
     parallel_job shared = {.task = task,
         .job = job,
-        .tasks = tasks,
+        .shares = shares,
         .helpers = workers - 1,
         .interrupted = caller ? caller->ends_with : NULL};
     if (fc_interrupted())
         return;
+    share_out(&shared, tasks, workers);
     if (workers > 1)
         post(&shared);
     take_tasks(&shared, 0);

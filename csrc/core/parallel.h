@@ -28,6 +28,13 @@ size_t fc_task_count(double work);
  */
 void fc_parallel_for(size_t tasks, size_t workers, fc_task *task, void *job);
 
+/*
+ * Around loops of one thread that follow one another, as those of a network's steps: workers wait awake for the next
+ * one, for some 1 ms at most. The end takes what the beginning has returned.
+ */
+int fc_parallel_begin(void);
+void fc_parallel_end(int counted);
+
 /* Whether the caller runs in a task: work nested there has one thread, however many tasks it is cut into. */
 int fc_inside_task(void);
 

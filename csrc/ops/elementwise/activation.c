@@ -13,7 +13,6 @@
 #include "core/dtype.h"
 #include "core/parallel.h"
 #include "core/size.h"
-#include "core/shares.h"
 
 enum {
     BLOCK = 8192,         /* elements of a task */
@@ -34,7 +33,6 @@ typedef struct activation_job {
     fc_stream_end_fn *stream_end;
     const char *from, *dy; /* dy: gradients only */
     char *to;
-    fc_shares shares;
 } activation_job;
 
 int fc_activation_from_output(fc_activation activation, double alpha) {
@@ -77,11 +75,10 @@ static void stream_block(const activation_job *job, size_t begin, size_t end) {
     job->stream_end();
 }
 
-static void run_block(void *job_, size_t any, size_t worker) {
-    activation_job *job = job_;
-    (void)any;
-    size_t begin = fc_share_take(&job->shares, worker) * BLOCK,
-           end = begin + BLOCK < job->count ? begin + BLOCK : job->count;
+static void run_block(void *job_, size_t task, size_t worker) {
+    const activation_job *job = job_;
+    (void)worker;
+    size_t begin = task * BLOCK, end = begin + BLOCK < job->count ? begin + BLOCK : job->count;
     if (job->stream) {
         stream_block(job, begin * job->width, end * job->width);
         return;
@@ -118,7 +115,6 @@ static fc_status run(activation_job *job, fc_dtype dtype, const fc_kernels *kern
     }
     size_t tasks = job->count / BLOCK + (job->count % BLOCK != 0);
     const size_t workers = fc_parallel_workers(tasks, 32.0 * (double)job->count);
-    fc_share_out(&job->shares, tasks, workers);
     fc_parallel_for(tasks, workers, run_block, job);
     return FC_OK;
 }

@@ -11,7 +11,6 @@
 #include "core/parallel.h"
 #include "core/scratch.h"
 #include "core/size.h"
-#include "core/shares.h"
 
 enum {
     PANEL = 64,              /* columns of a task where inner > 1: whole cache lines of every row */
@@ -30,7 +29,6 @@ typedef struct softmax_job {
     size_t streamed_rows;  /* rows copied past the caches at a time, 0 where results stay in them and for halves */
     char *scratch;         /* of every worker: for halves from, dy, to, else streamed rows */
     size_t scratch_floats; /* of one of the three */
-    fc_shares shares;
 } softmax_job;
 
 static void run_rows(const softmax_job *job, size_t rows, const void *from, const void *dy, void *to) {
@@ -63,11 +61,9 @@ static void stream_rows(
     job->kernels->stream_end();
 }
 
-static void rows_task(void *job_, size_t any, size_t worker) {
-    softmax_job *job = job_;
-    (void)any;
-    size_t begin = fc_share_take(&job->shares, worker) * job->rows,
-           rows = job->outer - begin < job->rows ? job->outer - begin : job->rows;
+static void rows_task(void *job_, size_t task, size_t worker) {
+    const softmax_job *job = job_;
+    size_t begin = task * job->rows, rows = job->outer - begin < job->rows ? job->outer - begin : job->rows;
     size_t offset = begin * job->axis * job->width, n = rows * job->axis;
     const char *from = job->from + offset, *dy = job->dy ? job->dy + offset : NULL;
     char *to = job->to + offset;
@@ -88,10 +84,8 @@ static void rows_task(void *job_, size_t any, size_t worker) {
     job->narrow(wide_to, to, n);
 }
 
-static void panel_task(void *job_, size_t any, size_t worker) {
-    softmax_job *job = job_;
-    (void)any;
-    const size_t task = fc_share_take(&job->shares, worker);
+static void panel_task(void *job_, size_t task, size_t worker) {
+    const softmax_job *job = job_;
     size_t column = task % job->panels * PANEL, columns = job->inner - column < PANEL ? job->inner - column : PANEL;
     size_t offset = (task / job->panels * job->axis * job->inner + column) * job->width;
     const char *from = job->from + offset, *dy = job->dy ? job->dy + offset : NULL;
@@ -159,7 +153,6 @@ static fc_status softmax(
     size_t tasks = inner == 1 ? (outer + job.rows - 1) / job.rows : outer * job.panels;
     size_t workers = fc_parallel_workers(tasks, 32.0 * (double)(bytes / job.width));
     FC_TRY(allocate(&job, workers));
-    fc_share_out(&job.shares, tasks, workers);
     fc_parallel_for(tasks, workers, inner == 1 ? rows_task : panel_task, &job);
     fc_scratch_free(job.scratch);
     return FC_OK;

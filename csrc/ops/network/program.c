@@ -40,9 +40,12 @@ static fc_status run_step(const fc_step *step, void *const *arrays) {
 }
 
 fc_status fc_run_program(const fc_program *program, void *const *arrays) {
-    for (size_t i = 0; i < program->count && !fc_interrupted(); i++)
-        FC_TRY(run_step(&program->steps[i], arrays));
-    return FC_OK;
+    fc_status status = FC_OK;
+    const int counted = fc_parallel_begin();
+    for (size_t i = 0; i < program->count && !status && !fc_interrupted(); i++)
+        status = run_step(&program->steps[i], arrays);
+    fc_parallel_end(counted);
+    return status;
 }
 
 typedef struct chunks_job {

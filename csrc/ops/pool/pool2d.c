@@ -19,7 +19,6 @@
 #include "core/shape.h"
 #include "core/size.h"
 #include "core/dtype.h"
-#include "core/shares.h"
 
 enum { STRIP_ELEMENTS = 16384, TASK_ELEMENTS = 32768 }; /* of x */
 #define CELLS_AT_ONCE 1e6                               /* of windows, about 5 ms: between two looks for an interrupt */
@@ -46,7 +45,6 @@ typedef struct pool_job {
     fc_stream_fn *stream;            /* NULL but for gradients that no cache can hold */
     fc_stream_end_fn *stream_end;
     char *scratch;
-    fc_shares shares;
     size_t part, parts; /* bytes of a part of a worker's scratch: x and from if widened, to */
 } pool_job;
 
@@ -198,10 +196,9 @@ static void run_unit(const pool_job *job, ptrdiff_t unit, char *scratch) {
         job->stream(to, s.to, elements * job->width);
 }
 
-static void run_task(void *job_, size_t any, size_t worker) {
-    pool_job *job = job_;
-    (void)any;
-    const ptrdiff_t begin = (ptrdiff_t)fc_share_take(&job->shares, worker) * job->units_per_task,
+static void run_task(void *job_, size_t task, size_t worker) {
+    const pool_job *job = job_;
+    const ptrdiff_t begin = (ptrdiff_t)task * job->units_per_task,
                     end = fc_min(begin + job->units_per_task, job->units);
     for (ptrdiff_t unit = begin; unit < end; unit++)
         run_unit(job, unit, job->scratch ? job->scratch + worker * job->parts * job->part : NULL);
@@ -313,7 +310,6 @@ static fc_status run(pool_job *job, const fc_kernels *kernels) {
     const size_t tasks = (size_t)fc_ceil_div(job->units, job->units_per_task),
                  workers = fc_parallel_workers(tasks, work);
     FC_TRY(allocate(job, workers));
-    fc_share_out(&job->shares, tasks, workers);
     fc_parallel_for(tasks, workers, run_task, job);
     fc_scratch_free(job->scratch);
     return FC_OK;

@@ -15,7 +15,7 @@ from keras import layers as L
 from network_models import moved
 
 import fastconv
-from fastconv.network import FileError, Limits, progress
+from fastconv.network import FileError, Limits, plans, progress
 
 
 @pytest.fixture(scope="module")
@@ -99,10 +99,14 @@ def test_calls_at_the_same_time(net):
                 np.testing.assert_array_equal(a, b)
 
 
-def test_many_shapes_keep_few_plans(net):
-    for n in range(1, 12):
+def test_many_shapes_keep_few_plans(net, monkeypatch):
+    """More of them while their buffers are small, of a server's batches of every size for example."""
+    for n in range(1, 70):
         net(np.zeros((n, 20, 20, 3), np.float32))
-    assert len(net._plans) <= 8
+    assert 8 < len(net._plans) <= 64
+    monkeypatch.setattr(plans, "_PLANS_BYTES", 0)
+    net(np.zeros((70, 20, 20, 3), np.float32))
+    assert len(net._plans) == 8
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])

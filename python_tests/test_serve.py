@@ -15,6 +15,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import numpy as np
 import pytest
 import requests
+import uvloop
 from PIL import Image
 from serving import scaled, serving
 
@@ -227,6 +228,40 @@ def test_batches_of_waiting_requests_are_joined():
     for index, found in enumerate(others):
         np.testing.assert_array_equal(found, 2 * (X[1:] + index))
     assert sizes == [1, 8, 2]
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_full_batch_waits_for_nothing(run):
+    """Requests that come while a batch waits for more fill it, and it is computed long before `max_wait` is over."""
+
+    async def ask(service):
+        first = [asyncio.create_task(service.predict(X[:1] + index)) for index in range(2)]
+        await asyncio.sleep(0.05)
+        assert not any(task.done() for task in first)
+        others = [asyncio.create_task(service.predict(X[:1] + index)) for index in (2, 3)]
+        return await asyncio.wait_for(asyncio.gather(*first, *others), 20)
+
+    found = run(ask(fastconv.serve.app(scaled(), "scaled", Settings(max_batch=4, max_wait=60_000)).service))
+    np.testing.assert_array_equal(found, [2 * (X[:1] + index) for index in range(4)])
+
+
+def test_small_batches_of_every_size_are_one_call():
+    """Their rows are not divided: a small network's calls cost more than its rows."""
+    sizes = []
+
+    def watched(x):
+        sizes.append(len(x))
+        return 2 * x
+
+    async def ask(service):
+        await service.predict(X[:1])
+        found = await asyncio.gather(*(service.predict(X[:1] + index) for index in range(7)))
+        np.testing.assert_array_equal(found, [2 * (X[:1] + index) for index in range(7)])
+
+    service = fastconv.serve.app(scaled(), "scaled").service
+    service.model.net = watched
+    asyncio.run(ask(service))
+    assert sizes == [1, 7]
 
 
 def test_small_batches_are_computed_at_once_and_slow_ones_in_a_thread():

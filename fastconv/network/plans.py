@@ -19,7 +19,8 @@ from .plan import Plan, Workspace
 
 __all__ = ["Plans", "check_shape"]
 
-_PLANS = 8  # kept, for the shapes that came last
+# Plans kept, for the shapes that came last: the first number always, more while their buffers are small.
+_PLANS, _MOST_PLANS, _PLANS_BYTES = 8, 64, 1 << 25
 _WIDEST, _WIDE_BYTES = 32, 1 << 28  # batches run in one call, and what a plan of them may ask for
 # Numbers of images and sizes that stand for free ones: multiples of what networks halve, then larger, then one image.
 _TRIED = ((2, 64), (3, 96), (5, 160), (2, 224), (3, 352), (1, 64), (1, 96), (1, 224), (1, 352))
@@ -117,14 +118,25 @@ class Plans:
         if outputs not in self._optimized:
             self._optimized[outputs] = optimize(self._graph.with_outputs(list(outputs)))
         if key not in self._plans:
-            while len(self._plans) >= _PLANS:
-                del self._plans[next(iter(self._plans))]
             try:
-                self._plans[key] = self._planned(shapes, outputs)
+                planned = self._planned(shapes, outputs)
             except _core.NotPacked:
                 self._restore(outputs)
-                self._plans[key] = self._planned(shapes, outputs)
+                planned = self._planned(shapes, outputs)
+            self._make_room(planned.plan.arena_bytes)
+            self._plans[key] = planned
         return self._plans[key]
+
+    def _make_room(self, size: int) -> None:
+        """Let go of the oldest plans until there is room for one with buffers of so many bytes."""
+        sizes = [kept.plan.arena_bytes for kept in self._plans.values()]
+        total = size + sum(sizes)
+        for oldest, freed in zip(list(self._plans), sizes, strict=True):
+            count = len(self._plans)
+            if count < _PLANS or (count < _MOST_PLANS and total <= _PLANS_BYTES):
+                return
+            del self._plans[oldest]
+            total -= freed
 
     def _planned(self, shapes: tuple, outputs: tuple[str, ...]) -> Kept:
         graph = self._optimized[outputs]

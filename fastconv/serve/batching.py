@@ -29,8 +29,9 @@ class _Request:
 
     def __init__(self, model: Model, arrays: list[np.ndarray], future: asyncio.Future, begin: float):
         self.model, self.arrays, self.future, self.begin = model, arrays, future, begin
-        self.rows = len(arrays[0]) if arrays[0].ndim else 1
-        self.key = (model, *[array.shape[1:] for array in arrays])
+        shapes = [array.shape for array in arrays]
+        self.rows = shapes[0][0] if shapes[0] else 1
+        self.key = (model, *[shape[1:] for shape in shapes])
 
 
 class Batcher:
@@ -51,22 +52,24 @@ class Batcher:
         self._waiting: deque[_Request] = deque()
         self._batch: list[_Request] = []  # which is computed
         self._scheduled: asyncio.Handle | None = None
+        self._is_patient = False  # whether what is scheduled waits for more requests
         self._alarm: asyncio.TimerHandle | None = None
         self._last: tuple[tuple, float] = (), 0.0  # the key of the last batch's requests, and seconds of a row
         self._tasks: SimpleQueue = SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    async def __call__(self, model: Model, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        """The outputs for the inputs of a request; raises RequestError if there is no room or no time."""
+    def __call__(self, model: Model, arrays: list[np.ndarray]) -> asyncio.Future[list[np.ndarray]]:
+        """The outputs for the inputs of a request, to be awaited; RequestError if there is no room or no time."""
         if len(self._waiting) >= self._settings.max_queue:
             raise busy(f"{len(self._waiting)} requests are waiting already")
         loop = asyncio.get_running_loop()
         request = _Request(model, arrays, loop.create_future(), loop.time())
         self._waiting.append(request)
-        self._schedule(loop)
+        if not self._batch:
+            self._schedule(loop)
         if self._alarm is None:
             self._alarm = loop.call_later(self._settings.timeout, self._expire, loop)
-        return await request.future
+        return request.future
 
     def _expire(self, loop) -> None:
         """Give up on the requests that have waited too long; one alarm for all costs less than one for each."""
@@ -78,27 +81,25 @@ class Batcher:
 
     def _schedule(self, loop) -> None:
         """Begin the next batch once the requests that have arrived by now are read."""
-        if self._batch:
-            return
-        if isinstance(self._scheduled, asyncio.TimerHandle) and not self._patience(loop.time()):
+        if self._is_patient and not self._patience(loop.time()):
             self._scheduled.cancel()
-            self._scheduled = None
+            self._scheduled, self._is_patient = None, False
         if self._scheduled is None:
             self._scheduled = loop.call_soon(self._dispatch, loop)
 
     def _dispatch(self, loop) -> None:
-        self._scheduled = None
+        self._scheduled, self._is_patient = None, False
         while self._waiting and self._waiting[0].future.done():  # its client has been answered, or is gone
             self._waiting.popleft()
         if self._batch or not self._waiting:
             return
         if (delay := self._patience(loop.time())) > 0:
-            self._scheduled = loop.call_later(delay, self._dispatch, loop)
+            self._scheduled, self._is_patient = loop.call_later(delay, self._dispatch, loop), True
             return
         self._batch = self._take()
         if self._estimate(self._batch) <= _AT_ONCE:
             with threads(1):
-                found = _computed(self._batch)
+                found = _computed(self._batch, at_once=True)
             self._deliver(*found)
             self._schedule(loop)
             return
@@ -168,22 +169,23 @@ def _compute(tasks: SimpleQueue) -> None:
         del batch, found  # not kept until the next batch
 
 
-def _computed(batch: list[_Request]) -> tuple[list[_Request], list, float, float]:
+def _computed(batch: list[_Request], at_once: bool = False) -> tuple[list[_Request], list, float, float]:
     """A batch, the outputs of its requests, the seconds that passed, and those that the thread worked."""
     begin, worked = perf_counter(), thread_time()
-    results = _results(batch)
+    results = _results(batch, at_once)
     return batch, results, perf_counter() - begin, thread_time() - worked
 
 
-def _results(batch: list[_Request]) -> list:
+def _results(batch: list[_Request], at_once: bool = False) -> list:
     """The outputs of each request, or what was raised for it."""
     if len(batch) == 1:
         try:
-            return [batch[0].model(batch[0].arrays)]
+            return [batch[0].model(batch[0].arrays, at_once)]
         except Exception as error:
             return [error]
     try:
-        outputs = batch[0].model([np.concatenate(parts) for parts in zip(*(r.arrays for r in batch), strict=True)])
+        arrays = [np.concatenate(parts) for parts in zip(*(r.arrays for r in batch), strict=True)]
+        outputs = batch[0].model(arrays, at_once)
     except Exception:  # each alone, so that one spoils no other
         return [result for request in batch for result in _results([request])]
     results, begin = [], 0

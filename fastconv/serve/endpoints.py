@@ -14,9 +14,19 @@ from starlette.routing import Route
 from .errors import RequestError
 from .service import Service
 
-__all__ = ["endpoint", "error_response", "header", "json_bytes", "json_response", "own_path", "parse_json", "read_body"]
+__all__ = [
+    "BytesResponse",
+    "endpoint",
+    "error_response",
+    "header",
+    "json_bytes",
+    "json_response",
+    "own_path",
+    "parse_json",
+    "read_body",
+]
 
-Function = Callable[[Service, Request], Awaitable[Response]]
+Function = Callable[[Service, Request], Awaitable["Response | BytesResponse"]]
 
 
 def endpoint(path: str, name: str, function: Function, service: Service, methods: list[str]) -> Route:
@@ -79,6 +89,26 @@ def _lists(value):
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} is nothing that JSON has")
+
+
+class BytesResponse:
+    """What answers a request with bytes whose headers are known beforehand, an ASGI app as Starlette's are.
+
+    Parameters
+    ----------
+    body : bytes
+    headers : list of tuple of bytes
+        As ASGI has them, all of them.
+    """
+
+    __slots__ = ("_body", "_headers")
+
+    def __init__(self, body: bytes, headers: list[tuple[bytes, bytes]]):
+        self._body, self._headers = body, headers
+
+    async def __call__(self, scope, receive, send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+        await send({"type": "http.response.body", "body": self._body})
 
 
 def json_response(value, status: int = 200, arrays=()) -> Response:

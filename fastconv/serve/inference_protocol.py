@@ -6,6 +6,7 @@ https://github.com/kserve/open-inference-protocol and Triton's protocol extensio
 from __future__ import annotations
 
 import math
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import __version__
-from .endpoints import endpoint, header, json_bytes, json_response, parse_json, read_body
+from .endpoints import BytesResponse, endpoint, header, json_bytes, json_response, parse_json, read_body
 from .errors import RequestError
 from .model import Model
 from .service import Service
@@ -76,7 +77,7 @@ def _described(value) -> dict:
     return {"name": value.name, "datatype": kind_name(value.dtype), "shape": shape}
 
 
-async def _infer(service: Service, request: Request) -> Response:
+async def _infer(service: Service, request: Request) -> Response | BytesResponse:
     model = _model(service, request)
     text, binary = _split(await read_body(request), header(request, _HEADER_BYTES))
     message = model.recall(_Message, text) if len(text) <= _REPEATED else _Message(model, text)
@@ -209,12 +210,12 @@ def _wanted(message: dict, names: tuple[str, ...]) -> dict[str, bool]:
     return found
 
 
-def _answer(service: Service, model: Model, message: _Message, outputs: list[np.ndarray]) -> Response:
+def _answer(service: Service, model: Model, message: _Message, outputs: list[np.ndarray]) -> Response | BytesResponse:
     arrays = {name: y for name, y in zip(model.output_names, outputs, strict=True) if name in message.wanted}
     if message.is_binary:
         described = tuple([(name, array.dtype, array.shape) for name, array in arrays.items()])
-        text = model.recall(_text_before, service.name, message.id, described)
-        return _binary_response(text, list(arrays.values()))
+        text, headers = model.recall(_before_binary, service.name, message.id, described)
+        return BytesResponse(b"".join([text, *map(_little_endian, arrays.values())]), headers)
     answer = _head(model, service.name, message.id)
     binary = []
     for name, array in arrays.items():
@@ -225,16 +226,35 @@ def _answer(service: Service, model: Model, message: _Message, outputs: list[np.
         else:
             answer["outputs"][-1]["data"] = np.ascontiguousarray(array).reshape(-1)
     text = json_bytes(answer, [output["data"] for output in answer["outputs"] if "data" in output])
-    return _binary_response(text, binary) if binary else Response(text, headers={"content-type": "application/json"})
+    if not binary:
+        return Response(text, headers={"content-type": "application/json"})
+    body = b"".join([text, *map(_little_endian, binary)])
+    return BytesResponse(body, _binary_headers(len(text), len(body)))
 
 
-def _text_before(model: Model, name: str, identity: str | None, outputs: tuple) -> bytes:
-    """The JSON of an answer whose outputs are all binary."""
-    answer = _head(model, name, identity)
+def _before_binary(model: Model, name: str, identity: str | None, outputs: tuple) -> tuple[bytes, list]:
+    """The JSON and the headers of an answer whose outputs are all binary."""
+    answer, total = _head(model, name, identity), 0
     for output, dtype, shape in outputs:
         size = math.prod(shape) * dtype.itemsize
         answer["outputs"].append(_output(output, dtype, shape) | {"parameters": {"binary_data_size": size}})
-    return json_bytes(answer)
+        total += size
+    text = json_bytes(answer)
+    return text, _binary_headers(len(text), len(text) + total)
+
+
+def _binary_headers(text: int, body: int) -> list[tuple[bytes, bytes]]:
+    """The headers of so many bytes, of which the first are JSON."""
+    return [
+        (b"content-type", b"application/octet-stream"),
+        (_HEADER_BYTES, b"%d" % text),
+        (b"content-length", b"%d" % body),
+    ]
+
+
+def _little_endian(array: np.ndarray) -> bytes:
+    """An array's numbers as the protocol sends them."""
+    return array.tobytes() if sys.byteorder == "little" else array.astype(array.dtype.newbyteorder("<")).tobytes()
 
 
 def _head(model: Model, name: str, identity: str | None) -> dict:
@@ -244,8 +264,3 @@ def _head(model: Model, name: str, identity: str | None) -> dict:
 
 def _output(name: str, dtype: np.dtype, shape: tuple[int, ...]) -> dict:
     return {"name": name, "datatype": kind_name(dtype), "shape": list(shape)}
-
-
-def _binary_response(text: bytes, arrays: list[np.ndarray]) -> Response:
-    headers = {"content-type": "application/octet-stream", _HEADER: str(len(text))}
-    return Response(b"".join([text, *[array.tobytes() for array in arrays]]), headers=headers)

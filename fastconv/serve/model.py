@@ -54,9 +54,13 @@ class Model:
         if self.batched and len({shape[0] for shape in shapes}) > 1:
             raise ValueError(f"all inputs must have one number of rows; received {[shape[0] for shape in shapes]}")
 
-    def __call__(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        """The outputs, in order."""
-        if not self.batched:
+    def __call__(self, arrays: list[np.ndarray], at_once: bool = False) -> list[np.ndarray]:
+        """The outputs, in order.
+
+        Rows are computed in parts whose numbers are powers of two, so that few plans serve all numbers. With `at_once`
+        they are one part: a small network's plans take little, and its calls cost more than their rows.
+        """
+        if not self.batched or (at_once and 0 < len(arrays[0]) <= self._max_batch):
             return _listed(self.net(*arrays))
         count, parts, begin = len(arrays[0]), [], 0
         while begin < count or not parts:

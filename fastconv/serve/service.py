@@ -71,9 +71,9 @@ class Service:
         """The list of outputs of that model, one that has been served since the request began."""
         return await self.compute(model, model.arrays(x))
 
-    async def compute(self, model: Model, arrays: list) -> list:
-        """As `infer`, of arrays as `Model.arrays` gives them."""
-        return await self._batcher(model, arrays)
+    def compute(self, model: Model, arrays: list) -> asyncio.Future[list]:
+        """As `infer`, of arrays as `Model.arrays` gives them; to be awaited."""
+        return self._batcher(model, arrays)
 
     async def run(self, function: Callable, *args):
         """What the function returns, outside of the event loop.

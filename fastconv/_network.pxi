@@ -1,6 +1,4 @@
 # The part of _core.pyx that runs the steps of networks.
-from cpython.mem cimport PyMem_Calloc, PyMem_Free
-
 
 cdef class Call:
     """A core function bound to its parameters: called with arrays, inputs first, or put into a Program."""

@@ -134,12 +134,24 @@ def test_the_same_bits_for_any_number_of_threads(algorithm, shape, data_format, 
     fastconv.set_float32_precision(precision)
     x = in_layout(rng.standard_normal(shape, dtype=np.float32), data_format)
     kernel = rng.standard_normal((k, k, shape[3], 200), dtype=np.float32)
-    results = []
-    for threads in (1, 2, 3):
+    words = {"padding": "same", "data_format": data_format, "algorithm": algorithm}
+    prepared, results = fastconv.prepare_conv2d(kernel, **words), []
+    for threads in (1, 2, 3, 40):
         with fastconv.threads(threads):
-            results.append(fastconv.conv2d(x, kernel, padding="same", data_format=data_format, algorithm=algorithm))
-    np.testing.assert_array_equal(results[1], results[0])
-    np.testing.assert_array_equal(results[2], results[0])
+            results += [fastconv.conv2d(x, kernel, **words), prepared(x)]
+    for result in results[1:]:
+        np.testing.assert_array_equal(result, results[0])
+
+
+def test_more_threads_get_tasks_but_no_other_estimate(isa):
+    plans = []
+    for threads in (1, 8, 64):
+        with fastconv.threads(threads):
+            plans.append(fastconv.plan_conv2d((4, 16, 16, 512), (5, 5, 512, 512), padding="same"))
+    assert len({(plan["algorithm"], plan["cycles"]) for plan in plans}) == 1
+    with fastconv.threads(64):
+        plan = fastconv.plan_conv2d((1, 28, 28, 512), (3, 3, 512, 512), padding="same", algorithm="winograd_4x3")
+    assert plan["tasks"] > 16
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

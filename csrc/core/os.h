@@ -86,6 +86,8 @@ int fc_os_may_use_tiles(void);
 int64_t fc_os_milliseconds(void);
 /* The same clock as fine as it goes. */
 int64_t fc_os_nanoseconds(void);
+/* How long the calling thread has had a CPU, or that clock where the system counts it in larger steps. */
+int64_t fc_os_thread_nanoseconds(void);
 
 /* alignment: a power of two, of pointers' size at least. NULL where there is no memory. Release with fc_os_free. */
 void *fc_os_allocate(size_t alignment, size_t bytes);

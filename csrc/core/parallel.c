@@ -17,7 +17,8 @@
 
 /* Waking a worker costs 5-40 us; below this (20-50 us of arithmetic) a second thread does not pay for it. */
 #define FC_WORK_PER_THREAD 1e6
-#define FC_WORK_PER_TASK 64e6
+#define FC_WORK_PER_TASK 16e6
+#define FC_WORK_PER_TASK_OF_SUMS 64e6
 
 enum {
     MOST_WORKERS = 1024,
@@ -36,6 +37,11 @@ typedef struct share {
     _Alignas(64) atomic_size_t next;
     size_t end;
 } share;
+
+static _Thread_local struct {
+    fc_task_time *times; /* NULL where none are recorded */
+    size_t room, tasks, loops;
+} record;
 
 typedef struct parallel_job {
     fc_task *task;
@@ -85,10 +91,13 @@ static void in_forked_child(void) {
 
 __attribute__((constructor)) static void watch_fork(void) { fc_os_at_fork(NULL, NULL, in_forked_child); }
 
-size_t fc_task_count(double work) {
-    const double least = 16, most = 256, wanted = work / FC_WORK_PER_TASK;
+static size_t task_count(double wanted) {
+    const double least = 16, most = 256;
     return (size_t)(wanted < least ? least : wanted > most ? most : wanted);
 }
+
+size_t fc_task_count(double work) { return task_count(work / FC_WORK_PER_TASK); }
+size_t fc_task_count_of_sums(double work) { return task_count(work / FC_WORK_PER_TASK_OF_SUMS); }
 
 size_t fc_parallel_workers(size_t tasks, double work) {
     if (inside_task)
@@ -261,6 +270,30 @@ static void wait_for_helpers(parallel_job *job) {
     }
 }
 
+void fc_record_tasks(fc_task_time *times, size_t room) {
+    record.times = times;
+    record.room = room;
+    record.tasks = record.loops = 0;
+}
+
+size_t fc_recorded_tasks(void) {
+    record.times = NULL;
+    return record.tasks;
+}
+
+/* All tasks in this thread. */
+static void record_tasks(size_t tasks, size_t workers, fc_task *task, void *job) {
+    inside_task = 1;
+    for (size_t i = 0; i < tasks && !fc_interrupted(); i++) {
+        const int64_t begin = fc_os_thread_nanoseconds();
+        task(job, i, 0);
+        if (record.tasks++ < record.room)
+            record.times[record.tasks - 1] = (fc_task_time){record.loops, workers, begin, fc_os_thread_nanoseconds()};
+    }
+    record.loops++;
+    inside_task = 0;
+}
+
 void fc_parallel_for(size_t tasks, size_t workers, fc_task *task, void *job) {
     const fc_caller *caller = fc_current_caller();
     share shares[MOST_SHARES];
@@ -271,6 +304,10 @@ void fc_parallel_for(size_t tasks, size_t workers, fc_task *task, void *job) {
         .interrupted = caller ? caller->ends_with : NULL};
     if (fc_interrupted())
         return;
+    if (record.times && !inside_task) {
+        record_tasks(tasks, workers, task, job);
+        return;
+    }
     share_out(&shared, tasks, workers);
     if (workers > 1)
         post(&shared);

@@ -21,6 +21,8 @@ size_t fc_parallel_workers(size_t tasks, double work);
  * cores as many as give each task FC_WORK_PER_TASK. It follows from the problem, not from the threads: so do the bits.
  */
 size_t fc_task_count(double work);
+/* The same where tasks have sums of their own, which are added up afterwards. */
+size_t fc_task_count_of_sums(double work);
 
 /*
  * Runs task(job, i, worker) for i in [0, tasks) on `workers` threads, which an earlier fc_parallel_workers gave. Where

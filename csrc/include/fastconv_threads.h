@@ -24,6 +24,18 @@ void fc_enter(fc_caller *caller);
 /* Whether a call was ended early: its status means nothing then, and its outputs are undefined. */
 int fc_leave(void);
 
+/* When a task began and ended, in the time that its thread has had a CPU for. */
+typedef struct fc_task_time {
+    size_t loop, threads; /* the loop, counted from 0, and how many threads it might have used */
+    int64_t begin, end;   /* nanoseconds */
+} fc_task_time;
+
+/* Until fc_recorded_tasks, this thread runs the tasks of its calls by itself and writes their times to `times`, as many
+ * as there is room for. */
+void fc_record_tasks(fc_task_time *times, size_t room);
+/* How many tasks were run. */
+size_t fc_recorded_tasks(void);
+
 FC_END
 
 #endif

@@ -56,11 +56,14 @@ size_t fc_os_start_threads(fc_thread *threads, size_t wanted, void (*run)(void))
 
 void fc_os_yield(void) { sched_yield(); }
 
-int64_t fc_os_nanoseconds(void) {
+static int64_t nanoseconds_of(clockid_t clock) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
 }
+
+int64_t fc_os_nanoseconds(void) { return nanoseconds_of(CLOCK_MONOTONIC); }
+int64_t fc_os_thread_nanoseconds(void) { return nanoseconds_of(CLOCK_THREAD_CPUTIME_ID); }
 
 void fc_os_make_key(fc_thread_key *key, void (*end)(void *)) { pthread_key_create(key, end); }
 void fc_os_set_key(fc_thread_key key, void *value) { pthread_setspecific(key, value); }

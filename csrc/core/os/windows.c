@@ -118,6 +118,8 @@ int64_t fc_os_nanoseconds(void) {
     return ticks.QuadPart / rate.QuadPart * SECOND + ticks.QuadPart % rate.QuadPart * SECOND / rate.QuadPart;
 }
 
+int64_t fc_os_thread_nanoseconds(void) { return fc_os_nanoseconds(); }
+
 void *fc_os_allocate(size_t alignment, size_t bytes) { return _aligned_malloc(bytes, alignment); }
 void fc_os_free(void *block) { _aligned_free(block); }
 

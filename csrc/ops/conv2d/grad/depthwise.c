@@ -141,7 +141,7 @@ static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_
     job.bands = fc_ceil_div(v->dst.h, job.band);
     job.chunks = (size_t)(v->n * job.bands);
     job.blocks = (size_t)fc_ceil_div(job.channels, CHANNELS);
-    job.slices = fc_least(fc_parts(fc_task_count(fc_view_flops(v)), job.blocks), job.chunks);
+    job.slices = fc_least(fc_parts(fc_task_count_of_sums(fc_view_flops(v)), job.blocks), job.chunks);
     job.worker_bytes = fc_align_up((size_t)(v->cols.count * CHANNELS * job.size));
     plan->cycles = cycles_of(layer);
     plan->tasks = job.blocks * job.slices;

@@ -65,7 +65,7 @@ static void cut(grad_job *job) {
     job->o_blocks = (job->outs + job->o_block - 1) / job->o_block;
     job->chunks = (pixels + CHUNK - 1) / CHUNK;
     const size_t blocks = (size_t)job->view.groups * job->k_blocks * job->o_blocks;
-    job->slices = fc_parts(fc_task_count(fc_view_flops(&job->view)), blocks);
+    job->slices = fc_parts(fc_task_count_of_sums(fc_view_flops(&job->view)), blocks);
     if (job->slices > job->chunks)
         job->slices = job->chunks;
     job->block_doubles = job->k_block * job->o_block;

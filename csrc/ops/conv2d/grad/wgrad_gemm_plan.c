@@ -136,7 +136,7 @@ static void cut_chunks(const fc_conv_view *v, fc_wgrad_gemm_plan *d) {
 static void cut_tasks(const fc_conv_view *v, fc_wgrad_gemm_plan *d) {
     enum { LEAST_CHUNKS = 1, LEAST_SUMS = 4096 };
     const size_t slices = d->chunks < LEAST_CHUNKS ? 1 : d->chunks / LEAST_CHUNKS;
-    const size_t tasks = fc_task_count(fc_view_flops(v));
+    const size_t tasks = fc_task_count_of_sums(fc_view_flops(v));
     size_t most = fc_caches()->l2 / 2 / sizeof(double);
     cut_blocks(v, most, d);
     for (; d->blocks * slices < tasks && most > LEAST_SUMS * (size_t)(v->rows.count * v->cols.count); most /= 2)

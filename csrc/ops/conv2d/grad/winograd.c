@@ -107,7 +107,7 @@ static void cut_slices(const fc_layer *layer, fc_winograd_grad_plan *plan) {
     enum { FEWEST_CHAINS = 2 };
     const size_t tasks = plan->blocks * (size_t)layer->view.groups, chains = fc_parts(plan->tiles, plan->chain);
     const size_t most = chains / FEWEST_CHAINS ? chains / FEWEST_CHAINS : 1,
-                 slices = fc_least(fc_parts(fc_task_count(fc_view_flops(&layer->view)), tasks), most);
+                 slices = fc_least(fc_parts(fc_task_count_of_sums(fc_view_flops(&layer->view)), tasks), most);
     plan->slice = fc_parts(chains, slices) * plan->chain;
     plan->slices = fc_parts(plan->tiles, plan->slice);
 }

@@ -20,8 +20,19 @@ static void cut_chunks(const fc_winograd_plan *plan, size_t width, fc_winograd_c
     cut->m_pitch = cut->chunk * plan->width;
 }
 
-static void cut_blocks(const fc_winograd_plan *plan, size_t steps, fc_winograd_cut *cut) {
-    cut->block = fc_least(steps * step_of(plan), cut->tiles);
+/* Blocks of at most so many tiles, each `chunks` tasks. Where threads have less than `few` tasks each, blocks become
+ * smaller, down to so many tiles, so that all threads have as many. */
+typedef struct block_bounds {
+    size_t most, fewest, chunks, few;
+} block_bounds;
+
+static void cut_blocks(const fc_winograd_plan *plan, block_bounds b, size_t threads, fc_winograd_cut *cut) {
+    const size_t tasks = fc_parts(cut->tiles, b.most) * b.chunks;
+    cut->block = fc_least(b.most, cut->tiles);
+    if (tasks < b.few * threads && tasks % threads) {
+        const size_t even = fc_parts(cut->tiles, fc_parts(fc_parts(tasks, threads) * threads, b.chunks));
+        cut->block = even < b.fewest ? fc_least(b.fewest, cut->block) : even;
+    }
     cut->blocks = fc_parts(cut->tiles, cut->block);
     cut->v_pitch = fc_odd_lines(plan->c, plan->size);
     cut->v_element = fc_odd_lines(cut->v_pitch * cut->block, plan->size);
@@ -31,12 +42,13 @@ static void cut_blocks(const fc_winograd_plan *plan, size_t steps, fc_winograd_c
 }
 
 /* Each thread its own blocks, with patches and products in half of L2 at most. */
-static void cut_own(const fc_winograd_plan *plan, fc_winograd_cut *cut) {
-    enum { CHUNK_WIDTH = 64, MOST = 4 };
+static void cut_own(const fc_winograd_plan *plan, size_t threads, fc_winograd_cut *cut) {
+    enum { CHUNK_WIDTH = 64, MOST = 4, FEW = 4 };
     cut_chunks(plan, CHUNK_WIDTH, cut);
     const size_t tile_bytes = plan->elements * (fc_odd_lines(plan->c, plan->size) + cut->m_pitch) * plan->size;
     const size_t fit = fc_caches()->l2 / 2 / tile_bytes / step_of(plan);
-    cut_blocks(plan, fit < 1 ? 1 : fc_least(fit, MOST), cut);
+    const size_t step = step_of(plan), steps = fit < 1 ? 1 : fc_least(fit, MOST);
+    cut_blocks(plan, (block_bounds){steps * step, step, 1, FEW}, threads, cut);
     cut->piece = plan->c;
     cut->u_rows = plan->rows;
 }
@@ -49,18 +61,17 @@ static size_t kernel_bytes(const fc_winograd_plan *plan, size_t channels, size_t
 
 /*
  * Tiles a block in steps: products in half of L2 and patches in a quarter of L3, enough for few passes over the kernel,
- * and even tasks. Late, every block transforms the kernel anew: rather fewer tasks.
+ * and even tasks. Late, every block transforms the kernel anew: no more tasks than keep the threads busy.
  */
-static size_t shared_steps(const fc_winograd_plan *plan, int on_demand, const fc_winograd_cut *cut) {
-    const size_t tasks = fc_task_count(cut->work);
-    enum { FEWEST_TILES = 64 };
+static size_t shared_steps(const fc_winograd_plan *plan, int on_demand, size_t threads, const fc_winograd_cut *cut) {
+    enum { FEWEST_TILES = 64, FEW_TASKS = 8 };
+    const size_t tasks = on_demand ? (threads > FEW_TASKS ? threads : FEW_TASKS) : fc_task_count(cut->work);
     const size_t step = step_of(plan), steps = fc_parts(cut->tiles, step),
                  step_bytes = plan->elements * step * plan->size;
     const size_t products = on_demand ? fc_caches()->l2 / 3 * 2 : fc_caches()->l2 / 2, patches = fc_caches()->l3 / 4;
     const size_t fit = fc_least(
         products / (step_bytes * cut->m_pitch), patches / (step_bytes * fc_odd_lines(plan->c, plan->size)));
-    const size_t least = fc_parts(FEWEST_TILES, step),
-                 even = fc_parts(steps * cut->chunks, on_demand ? tasks / 2 : tasks);
+    const size_t least = fc_parts(FEWEST_TILES, step), even = fc_parts(steps * cut->chunks, tasks);
     const size_t most = fc_least(even < least ? least : even, fit ? fit : 1);
     return fc_parts(steps, fc_parts(steps, most));
 }
@@ -70,11 +81,13 @@ static size_t shared_steps(const fc_winograd_plan *plan, int on_demand, const fc
  * kernel is read rarely. Late, it has a piece of the transformed kernel beside them: transforming that takes the time
  * of a few tiles.
  */
-static void cut_shared(const fc_winograd_plan *plan, int on_demand, fc_winograd_cut *cut) {
-    enum { CHUNK_WIDTH = 32 };
+static void cut_shared(const fc_winograd_plan *plan, int on_demand, size_t threads, fc_winograd_cut *cut) {
+    enum { CHUNK_WIDTH = 32, FEW = 4, FEWEST_TILES = 4, FEWEST_ON_DEMAND = 16 };
     const fc_cache_sizes *caches = fc_caches();
     cut_chunks(plan, CHUNK_WIDTH, cut);
-    cut_blocks(plan, shared_steps(plan, on_demand, cut), cut);
+    const block_bounds bounds = {step_of(plan) * shared_steps(plan, on_demand, threads, cut),
+        on_demand ? FEWEST_ON_DEMAND : FEWEST_TILES, cut->chunks, on_demand ? 1 : FEW};
+    cut_blocks(plan, bounds, threads, cut);
     const size_t held = fc_least(cut->blocks, caches->l3 / 4 / cut->v_bytes);
     cut->shared = fc_parts(cut->blocks, fc_parts(cut->blocks, held ? held : 1));
     cut->piece = plan->c;
@@ -89,23 +102,24 @@ static void cut_shared(const fc_winograd_plan *plan, int on_demand, fc_winograd_
 
 /* Blocks of their own for the threads read fewer scattered lines than shared patches, if every thread has about as
  * many. */
-static int are_too_few(size_t blocks, double work) {
+static int are_too_few(size_t blocks, size_t threads, double work) {
     enum { FEWEST = 8 };
-    const size_t tasks = fc_task_count(work), threads = fc_parallel_workers(tasks, work),
-                 taken = fc_parts(blocks, threads) * threads;
+    const size_t tasks = fc_task_count(work), taken = fc_parts(blocks, threads) * threads;
     return blocks < tasks && !fc_inside_task() && (blocks < FEWEST || taken > blocks + blocks / 8);
 }
 
-fc_winograd_cut fc_winograd_cut_of(const fc_winograd_plan *plan, const fc_conv_view *view, int on_demand) {
+fc_winograd_cut fc_winograd_cut_of(
+    const fc_winograd_plan *plan, const fc_conv_view *view, int on_demand, size_t threads) {
     const size_t side = plan->set->m, size = plan->size;
     fc_winograd_cut cut = {
         .tile_rows = ((size_t)view->dst.h + side - 1) / side, .tile_cols = ((size_t)view->dst.w + side - 1) / side};
     cut.tiles = (size_t)view->n * cut.tile_rows * cut.tile_cols;
     cut.work = 2.0 * (double)(plan->elements * cut.tiles) * (double)plan->c * (double)plan->outs;
-    cut_own(plan, &cut);
-    if (on_demand || are_too_few(cut.blocks, cut.work) ||
+    threads = fc_least(threads, fc_parallel_workers(SIZE_MAX, cut.work));
+    cut_own(plan, threads, &cut);
+    if (on_demand || are_too_few(cut.blocks, threads, cut.work) ||
         plan->elements * plan->rows * plan->padded * size > fc_caches()->l3 / 2)
-        cut_shared(plan, on_demand, &cut);
+        cut_shared(plan, on_demand, threads, &cut);
     const size_t in = fc_winograd_stage_elements(plan->n, side), out = side * side * FC_WINOGRAD_PIECE * cut.m_pitch;
     cut.stage_bytes = view->src.c_pitch == 1 && view->dst.c_pitch == 1 ? 0 : fc_align_up((in > out ? in : out) * size);
     cut.rows_bytes = fc_align_up((cut.block + FC_MAX_TILE_HEIGHT) * sizeof(void *));

@@ -265,16 +265,19 @@ static void run_block(void *job_, size_t task, size_t worker) {
 }
 
 /* Tasks on shared patches: first the patches of a few tiles each, then a chunk of output channels of a block each. */
-static size_t transform_tasks(const fc_winograd_cut *cut) {
-    return (cut->block + FC_WINOGRAD_PIECE - 1) / FC_WINOGRAD_PIECE;
+static size_t transform_tiles(const winograd_job *job) {
+    size_t tiles = FC_WINOGRAD_PIECE;
+    while (tiles > 1 && job->held * fc_parts(job->cut->block, tiles) < job->workers)
+        tiles /= 2;
+    return tiles;
 }
 
 static void transform_shared(void *job_, size_t task, size_t worker) {
     const winograd_job *job = job_;
     const fc_winograd_cut *cut = job->cut;
-    const size_t pieces = transform_tasks(cut), block = task / pieces, within = task % pieces * FC_WINOGRAD_PIECE;
-    const size_t tile = (job->block0 + block) * cut->block + within,
-                 whole = fc_min(cut->block - within, FC_WINOGRAD_PIECE);
+    const size_t piece = transform_tiles(job), pieces = fc_parts(cut->block, piece), block = task / pieces,
+                 within = task % pieces * piece;
+    const size_t tile = (job->block0 + block) * cut->block + within, whole = fc_least(cut->block - within, piece);
     if (tile >= cut->tiles)
         return;
     transform_patches(job, tile, cut->tiles - tile < whole ? cut->tiles : tile + whole,
@@ -301,7 +304,7 @@ static void run_group(winograd_job *job) {
     }
     for (job->block0 = 0; job->block0 < cut->blocks; job->block0 += job->held) {
         job->held = cut->blocks - job->block0 < cut->shared ? cut->blocks - job->block0 : cut->shared;
-        fc_parallel_for(job->held * transform_tasks(cut), job->workers, transform_shared, job);
+        fc_parallel_for(job->held * fc_parts(cut->block, transform_tiles(job)), job->workers, transform_shared, job);
         fc_parallel_for(job->held * cut->chunks, job->workers, run_shared, job);
     }
 }

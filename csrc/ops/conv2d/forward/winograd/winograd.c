@@ -94,19 +94,20 @@ static int packs_on_demand(const fc_winograd_plan *plan, size_t tiles) {
 /*
  * The products, on whole register tiles and no faster than the packed kernel can be read; the transforms, bound by what
  * they load and store; and moving channels next to each other and back. Late, also fetching and transforming the
- * kernel, for each block, and reading the patches anew for each chunk of output channels.
+ * kernel, for each block, and reading the patches anew for each chunk of output channels. Cut for one thread: what is
+ * chosen, and so the bits, are the same for any number.
  */
-static double cycles_of(
-    const fc_layer *layer, const fc_winograd_plan *plan, const fc_winograd_cut *cut, int on_demand) {
+static double cycles_of(const fc_layer *layer, const fc_winograd_plan *plan, int on_demand) {
+    const fc_winograd_cut cut = fc_winograd_cut_of(plan, &layer->view, on_demand, 1);
     const fc_costs *costs = fc_costs_of(layer->kernels);
     const fc_conv_view *v = &layer->view;
-    const double tiles = (double)cut->tiles, elements = (double)plan->elements, c = (double)plan->c,
+    const double tiles = (double)cut.tiles, elements = (double)plan->elements, c = (double)plan->c,
                  outs = (double)plan->outs;
     const double lanes = (double)lanes_of(plan->tiles), vectors = (double)plan->padded / lanes, n = (double)plan->n,
                  m = (double)plan->set->m;
     const double u_bytes = (double)fc_winograd_group_bytes(plan), r = (double)plan->set->r, size = (double)plan->size;
     const double reads = !on_demand && u_bytes > (double)fc_caches()->l2
-        ? (double)cut->blocks * u_bytes / costs->winograd_bytes
+        ? (double)cut.blocks * u_bytes / costs->winograd_bytes
         : 0;
     double gemm = costs->winograd_product * elements * tiles * c * vectors;
     gemm = gemm > reads ? gemm : reads;
@@ -117,11 +118,11 @@ static double cycles_of(
     const double own = gemm + tiles * (in + out) + costs->winograd_setup;
     if (!on_demand)
         return (double)v->groups * own;
-    const double kernel = (double)cut->blocks * c * vectors *
+    const double kernel = (double)cut.blocks * c * vectors *
         (elements * (costs->winograd_kernel + costs->winograd_kernel_tap * r) +
             costs->winograd_fetch * r * r * lanes * size);
     return (double)v->groups *
-        (own + kernel + costs->winograd_again * tiles * elements * c * size * (double)cut->chunks);
+        (own + kernel + costs->winograd_again * tiles * elements * c * size * (double)cut.chunks);
 }
 
 typedef struct winograd_plan {
@@ -138,14 +139,14 @@ static fc_status plan_set(
     FC_TRY(fc_winograd_plan_of(layer, set, &own.shape));
     if (!keeps_precision(layer, &own.shape))
         return FC_BAD_ARGUMENT;
-    own.cut = fc_winograd_cut_of(&own.shape, &layer->view, 0);
-    plan->cycles = cycles_of(layer, &own.shape, &own.cut, 0);
+    own.cut = fc_winograd_cut_of(&own.shape, &layer->view, 0, SIZE_MAX);
+    plan->cycles = cycles_of(layer, &own.shape, 0);
     plan->packed_bytes = own.shape.packed_bytes;
     plan->packing_cycles = fc_costs_of(layer->kernels)->winograd_pack * (double)plan->packed_bytes;
     plan->packs_on_demand = purpose != FC_RUN_PREPARED && packs_on_demand(&own.shape, own.cut.tiles);
     if (plan->packs_on_demand) {
-        own.cut = fc_winograd_cut_of(&own.shape, &layer->view, 1);
-        plan->packing_cycles = cycles_of(layer, &own.shape, &own.cut, 1) - plan->cycles;
+        own.cut = fc_winograd_cut_of(&own.shape, &layer->view, 1, SIZE_MAX);
+        plan->packing_cycles = cycles_of(layer, &own.shape, 1) - plan->cycles;
     }
     plan->form = (fc_packed_form){
         {own.shape.elements, own.shape.rows, own.shape.width, own.shape.tail_width, own.shape.panels}};

@@ -46,8 +46,10 @@ typedef struct fc_winograd_cut {
 } fc_winograd_cut;
 
 fc_status fc_winograd_plan_of(const fc_layer *layer, int set, fc_winograd_plan *plan);
-/* on_demand: the tasks of the run transform the kernel. */
-fc_winograd_cut fc_winograd_cut_of(const fc_winograd_plan *plan, const fc_conv_view *view, int on_demand);
+/* on_demand: the tasks of the run transform the kernel. threads: so many may share the tasks, SIZE_MAX for as many as
+ * the call has; no bit of the result depends on the cut. */
+fc_winograd_cut fc_winograd_cut_of(
+    const fc_winograd_plan *plan, const fc_conv_view *view, int on_demand, size_t threads);
 
 /* Of the transformed kernel of a group. */
 static inline size_t fc_winograd_group_bytes(const fc_winograd_plan *plan) {

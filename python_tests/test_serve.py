@@ -266,30 +266,28 @@ def test_small_batches_of_every_size_are_one_call(monkeypatch):
     assert sizes == [4, 2, 1, 7]
 
 
-def test_small_batches_are_computed_at_once_and_slow_ones_in_a_thread():
-    """The event loop computes what took microseconds before, with one thread of the core, and nothing else."""
+def test_small_batches_are_computed_at_once_and_slow_ones_in_a_thread(monkeypatch):
+    """The event loop computes what took little time in one of the last two batches, with one thread of the core."""
     seen = []
 
     def watched(x):
         seen.append((threading.current_thread() is threading.main_thread(), fastconv.get_num_threads()))
-        if slow:
-            end = time.thread_time() + 0.003
-            while time.thread_time() < end:
-                pass
+        time.sleep(0.15 if slow else 0)
         return 2 * x
 
-    async def ask(service):
-        return [await service.predict(X[:1]) for _ in range(2)]
+    async def ask(service, count):
+        return [await service.predict(X[:1]) for _ in range(count)]
 
+    monkeypatch.setattr(batching, "_AT_ONCE", 0.1)
     service = fastconv.serve.app(scaled(), "scaled").service
     service.model.net = watched
     with fastconv.threads(2):
         slow = False
-        np.testing.assert_array_equal(asyncio.run(ask(service)), [2 * X[:1]] * 2)
+        np.testing.assert_array_equal(asyncio.run(ask(service, 2)), [2 * X[:1]] * 2)
         slow = True
-        np.testing.assert_array_equal(asyncio.run(ask(service)), [2 * X[:1]] * 2)
+        np.testing.assert_array_equal(asyncio.run(ask(service, 3)), [2 * X[:1]] * 3)
         assert fastconv.get_num_threads() == 2
-    assert [here for here, _ in seen] == [False, True, True, False] and seen[1][1] == 1
+    assert [here for here, _ in seen] == [False, True, True, True, False] and seen[1][1] == 1
 
 
 def test_the_same_words_before_other_numbers(url):

@@ -7,7 +7,7 @@ import math
 import threading
 from collections import deque
 from queue import SimpleQueue
-from time import perf_counter, thread_time
+from time import perf_counter
 
 import numpy as np
 
@@ -38,8 +38,8 @@ class Batcher:
     """Computes what requests ask for, a batch at a time.
 
     Requests that come while a batch is computed are the next one. One that comes alone waits for nothing. Batches are
-    computed in a thread of their own; those that should take less than a millisecond, by the time of the last one, at
-    once and by one thread.
+    computed in a thread of their own; those that should take less than a millisecond, by the shorter time of the last
+    two, at once and by one thread.
 
     Parameters
     ----------
@@ -54,7 +54,8 @@ class Batcher:
         self._scheduled: asyncio.Handle | None = None
         self._is_patient = False  # whether what is scheduled waits for more requests
         self._alarm: asyncio.TimerHandle | None = None
-        self._last: tuple[tuple, float] = (), 0.0  # the key of the last batch's requests, and seconds of a row
+        self._key: tuple = ()  # of the last batch's requests
+        self._seconds = 0.0, math.inf  # of a row, in the last batch and in the one before it
         self._tasks: SimpleQueue = SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -110,8 +111,7 @@ class Batcher:
 
     def _estimate(self, batch: list[_Request]) -> float:
         """Seconds that a batch may take; infinite where the last one was of another kind."""
-        key, seconds = self._last
-        return seconds * _rows(batch) if key == batch[0].key else math.inf
+        return min(self._seconds) * _rows(batch) if self._key == batch[0].key else math.inf
 
     def _patience(self, now: float) -> float:
         """Seconds that the next batch may wait for more requests."""
@@ -138,12 +138,13 @@ class Batcher:
         self._deliver(*computed)
         self._dispatch(loop)
 
-    def _deliver(self, batch: list[_Request], results: list, seconds: float, worked: float) -> None:
+    def _deliver(self, batch: list[_Request], results: list, seconds: float) -> None:
         """Give a batch's requests their outputs."""
         self._batch, rows = [], _rows(batch)
         self._metrics.batch(rows, seconds, len(self._waiting))
         if rows and not any(isinstance(result, BaseException) for result in results):
-            self._last = batch[0].key, worked / rows
+            before = self._seconds[0] if self._key == batch[0].key else math.inf
+            self._key, self._seconds = batch[0].key, (seconds / rows, before)
         for request, result in zip(batch, results, strict=True):
             if request.future.done():
                 continue
@@ -169,11 +170,11 @@ def _compute(tasks: SimpleQueue) -> None:
         del batch, found  # not kept until the next batch
 
 
-def _computed(batch: list[_Request], at_once: bool = False) -> tuple[list[_Request], list, float, float]:
-    """A batch, the outputs of its requests, the seconds that passed, and those that the thread worked."""
-    begin, worked = perf_counter(), thread_time()
+def _computed(batch: list[_Request], at_once: bool = False) -> tuple[list[_Request], list, float]:
+    """A batch, the outputs of its requests, and the seconds that passed."""
+    begin = perf_counter()
     results = _results(batch, at_once)
-    return batch, results, perf_counter() - begin, thread_time() - worked
+    return batch, results, perf_counter() - begin
 
 
 def _results(batch: list[_Request], at_once: bool = False) -> list:

@@ -42,26 +42,41 @@ static double smallest_met(const fc_filter *f, const fc_fft_tiling *t, size_t a,
     return least;
 }
 
+static double size_at(const fc_filter *f, const fc_fft_coarse *coarse, size_t at) {
+    return f->work == FC_F64 ? ((double *)coarse->sizes)[at] : (double)((float *)coarse->sizes)[at];
+}
+
+/* Where the tile (a, b) is in the list; behind it, where it is not. */
+static size_t place_of(const fc_fft_coarse *coarse, size_t a, size_t b) {
+    size_t at = 0;
+    while (at < coarse->count && (coarse->places[at].row != a || coarse->places[at].offset != b))
+        at++;
+    return at;
+}
+
 static void check_kernel(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_coarse *coarse) {
     size_t found = 0;
-    double sum = 0;
+    double sum = 0, most = 0, before = INFINITY;
     for (size_t a = 0; a < t->rows; a++)
         for (size_t b = 0; b < t->cols; b++) {
             const double want = smallest_met(f, t, a, b);
-            if (!(want > 0))
+            const size_t at = place_of(coarse, a, b);
+            check_true((at < coarse->count) == (want > 0), "a tile is missing, or too many");
+            if (at == coarse->count)
                 continue;
-            check_true(found < coarse->count, "a tile is missing");
-            if (found >= coarse->count)
-                return;
-            const int single = f->work != FC_F64;
-            const double got = single ? ((float *)coarse->sizes)[found] : ((double *)coarse->sizes)[found];
-            check_true(coarse->places[found].row == a && coarse->places[found].offset == b, "the place of a tile");
-            check_true(got == (single ? (double)(float)want : want), "the size of a tile");
+            check_true(
+                size_at(f, coarse, at) == (f->work == FC_F64 ? want : (double)(float)want), "the size of a tile");
             sum += want;
+            most = fmax(most, want);
             found++;
         }
     check_true(found == coarse->count, "tiles that have no smallest tap");
     check_true(fabs(coarse->sum - sum) <= 1e-12 * sum, "the sum");
+    for (size_t i = 0; i < coarse->count; i++) {
+        const double size = size_at(f, coarse, i);
+        check_true(size <= before + most / 4, "a small tap before a large one");
+        before = fmin(before, size);
+    }
 }
 
 void check_fft_coarse(const fc_kernels *kernels, const char *isa) {

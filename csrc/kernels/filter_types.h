@@ -134,14 +134,21 @@ typedef void fc_fft_rows_fn(const fc_fft_rows *rows);
 
 /*
  * Lower bounds of sums of absolute values.
- * tiles: sums[c / width] = the sum over r < n_rows and `width` columns of min(|rows[r][c]|, cap), a NaN being cap;
- * c < n_cols, of which the last tile may hold fewer. width is 2 or 4.
+ * tiles: sums[u * pitch + v] = the sum over `high` rows and `width` columns of min(|number|, cap), a NaN being cap;
+ * the last ones may hold fewer. width is 2 or 4.
  */
-typedef void fc_fft_tiles_fn(
-    const void *const *rows, size_t n_rows, size_t n_cols, size_t width, double cap, void *sums);
+typedef struct fc_fft_tiles {
+    const void *const *rows; /* n_rows of n_cols numbers */
+    size_t n_rows, n_cols, high, width;
+    double cap;
+    void *sums;
+    size_t pitch;
+} fc_fft_tiles;
+typedef void fc_fft_tiles_fn(const fc_fft_tiles *tiles);
 /*
- * sums[u * pitch + v] = sum over i < high, j < wide of min(|rows[u + i][v + j * step]|, cap), a NaN being cap, u <
- * n_rows, v < n_cols; least[u]: the least of row u. Returns the least of all. sums and least may be NULL.
+ * windows: sums (u, v) over i < high, j < wide of min(|rows[u + i][v + j * step]|, cap), a NaN being cap, u < n_rows,
+ * v < n_cols. of_lots[u * lots + v / lot]: no more than the sums of a lot, and no less than the least of its row.
+ * Returns the least of all. An infinite cap says that no number is negative or NaN.
  */
 enum { FC_FFT_SHARED = 8, FC_FFT_PAD = 16 };
 typedef struct fc_fft_windows {
@@ -149,9 +156,9 @@ typedef struct fc_fft_windows {
     size_t n_rows, n_cols, high, wide, step;
     double cap;
     void *temp; /* fc_fft_windows_room numbers */
-    void *sums;
-    size_t pitch;
-    double *least;
+    size_t lot; /* columns, a multiple of FC_FFT_PAD */
+    double *of_lots;
+    size_t lots;
 } fc_fft_windows;
 static inline size_t fc_fft_windows_room(size_t n_cols, size_t wide, size_t step) {
     return 2 * FC_FFT_SHARED * (n_cols + wide * step + FC_FFT_PAD) + 3 * step + 2 * FC_FFT_PAD;

@@ -1,51 +1,73 @@
 /* SPDX-License-Identifier: MIT */
 /* Lower bounds of what the windows of an image hold, which say how exact the sums of a transform have to be. */
 
-/* Four vectors of columns, of which n[i] lanes exist, summed over the rows and then in pairs of columns. */
+/* Vector i of four, of which n[i] lanes exist where n is given, cut to the cap. */
+FC_FFT_INLINE VEC TYPED(fft_cut)(const void *row, size_t at, size_t i, const size_t *n, VEC cap) {
+    const T *x = (const T *)row + at;
+    return V(min)(V(abs)(n ? V(load_n)(x + (n[i] ? i * LANES : 0), n[i]) : V(load)(x + i * LANES)), cap);
+}
+
+/* Four vectors of columns, summed over the rows, of which there is one at least, and then in pairs of columns. */
 FC_FFT_INLINE void TYPED(fft_tile_lot)(
-    const T *const *rows, size_t n_rows, size_t at, const size_t *n, VEC cap, VEC *pairs) {
-    VEC sum[4] = {V(set1)(0), V(set1)(0), V(set1)(0), V(set1)(0)};
-    for (size_t r = 0; r < n_rows; r++) {
-        const T *x = rows[r] + at;
-        _Pragma("GCC unroll 4") for (size_t i = 0; i < 4; i++) {
-            const VEC cells = n ? V(load_n)(x + (n[i] ? i * LANES : 0), n[i]) : V(load)(x + i * LANES);
-            sum[i] = V(add)(sum[i], V(min)(V(abs)(cells), cap));
-        }
-    }
+    const void *const *rows, size_t n_rows, size_t at, const size_t *n, VEC cap, VEC *pairs) {
+    VEC sum[4];
+    _Pragma("GCC unroll 4") for (size_t i = 0; i < 4; i++) sum[i] = TYPED(fft_cut)(rows[0], at, i, n, cap);
+    for (size_t r = 1; r < n_rows; r++)
+        _Pragma("GCC unroll 4") for (size_t i = 0; i < 4; i++)
+            sum[i] = V(add)(sum[i], TYPED(fft_cut)(rows[r], at, i, n, cap));
     for (size_t i = 0; i < 2; i++)
         pairs[i] = V(add)(V(even)(sum[2 * i], sum[2 * i + 1]), V(odd)(sum[2 * i], sum[2 * i + 1]));
 }
 
-static void TYPED(fft_tiles)(
-    const void *const *rows_, size_t n_rows, size_t n_cols, size_t width, double cap_, void *sums_) {
-    const T *const *rows = (const T *const *)rows_;
-    const VEC cap = V(set1)((T)cap_);
-    T *sums = sums_;
-    for (size_t c = 0; c < n_cols; c += 4 * LANES) {
-        const size_t here = n_cols - c < 4 * LANES ? n_cols - c : 4 * LANES;
-        size_t rest[4];
-        VEC pairs[2];
-        if (here == 4 * LANES)
-            TYPED(fft_tile_lot)(rows, n_rows, c, NULL, cap, pairs);
-        else {
-            for (size_t i = 0; i < 4; i++)
-                rest[i] = here < i * LANES ? 0 : here - i * LANES < LANES ? here - i * LANES : LANES;
-            TYPED(fft_tile_lot)(rows, n_rows, c, rest, cap, pairs);
-        }
-        const size_t count = (here + width - 1) / width, first = count < LANES ? count : LANES;
-        if (width == 4)
-            V(store_n)(sums, V(add)(V(even)(pairs[0], pairs[1]), V(odd)(pairs[0], pairs[1])), count);
-        else {
-            V(store_n)(sums, pairs[0], first);
-            V(store_n)(sums + first, pairs[1], count - first);
-        }
-        sums += count;
+/* Of whole lots from column `at` on. */
+FC_FFT_INLINE void TYPED(fft_tile_whole)(
+    const fc_fft_tiles *t, const void *const *rows, size_t n_rows, size_t at, VEC cap, T *sums) {
+    VEC pairs[2];
+    TYPED(fft_tile_lot)(rows, n_rows, at, NULL, cap, pairs);
+    if (t->width == 4)
+        V(store)(sums, V(add)(V(even)(pairs[0], pairs[1]), V(odd)(pairs[0], pairs[1])));
+    else {
+        V(store)(sums, pairs[0]);
+        V(store)(sums + LANES, pairs[1]);
     }
 }
 
-FC_FFT_INLINE VEC TYPED(fft_counted)(const void *row, size_t c, size_t n, VEC cap) {
+/* Of the columns behind whole lots. */
+static void TYPED(fft_tile_rest)(
+    const fc_fft_tiles *t, const void *const *rows, size_t n_rows, size_t at, VEC cap, T *sums) {
+    const size_t here = t->n_cols - at, count = (here + t->width - 1) / t->width, first = count < LANES ? count : LANES;
+    size_t rest[4];
+    VEC pairs[2];
+    for (size_t i = 0; i < 4; i++)
+        rest[i] = here < i * LANES ? 0 : here - i * LANES < LANES ? here - i * LANES : LANES;
+    TYPED(fft_tile_lot)(rows, n_rows, at, rest, cap, pairs);
+    if (t->width == 4)
+        V(store_n)(sums, V(add)(V(even)(pairs[0], pairs[1]), V(odd)(pairs[0], pairs[1])), count);
+    else {
+        V(store_n)(sums, pairs[0], first);
+        V(store_n)(sums + first, pairs[1], count - first);
+    }
+}
+
+static void TYPED(fft_tiles)(const fc_fft_tiles *t) {
+    const VEC cap = V(set1)((T)t->cap);
+    T *sums = t->sums;
+    for (size_t row = 0; row < t->n_rows; row += t->high, sums += t->pitch) {
+        const void *const *rows = t->rows + row;
+        const size_t n_rows = t->n_rows - row < t->high ? t->n_rows - row : t->high;
+        size_t c = 0;
+        for (; c + 4 * LANES <= t->n_cols; c += 4 * LANES)
+            TYPED(fft_tile_whole)(t, rows, n_rows, c, cap, sums + c / t->width);
+        if (c < t->n_cols)
+            TYPED(fft_tile_rest)(t, rows, n_rows, c, cap, sums + c / t->width);
+    }
+}
+
+/* cut is a constant of each copy: whether numbers are cut to the cap, or taken as they are. */
+FC_FFT_INLINE VEC TYPED(fft_counted)(const void *row, size_t c, size_t n, VEC cap, const int cut) {
     const T *x = (const T *)row + c;
-    return V(min)(V(abs)(n == LANES ? V(load)(x) : V(load_n)(x, n)), cap);
+    const VEC cells = n == LANES ? V(load)(x) : V(load_n)(x, n);
+    return cut ? V(min)(V(abs)(cells), cap) : cells;
 }
 
 /*
@@ -54,29 +76,29 @@ FC_FFT_INLINE VEC TYPED(fft_counted)(const void *row, size_t c, size_t n, VEC ca
  * not exist are summed of others and not looked at.
  */
 FC_FFT_INLINE void TYPED(fft_window_columns)(const void *const *rows, size_t high, size_t last, size_t c, size_t n,
-    VEC cap, const size_t group, T *to, size_t pitch) {
+    VEC cap, const int cut, const size_t group, T *to, size_t pitch) {
     VEC above[FC_FFT_SHARED], sum = V(set1)(0);
     above[group - 1] = sum;
     _Pragma("GCC unroll 8") for (size_t i = group - 1; i-- > 0;)
-        above[i] = V(add)(above[i + 1], TYPED(fft_counted)(rows[i], c, n, cap));
+        above[i] = V(add)(above[i + 1], TYPED(fft_counted)(rows[i], c, n, cap, cut));
     for (size_t i = group - 1; i < high; i++)
-        sum = V(add)(sum, TYPED(fft_counted)(rows[i], c, n, cap));
+        sum = V(add)(sum, TYPED(fft_counted)(rows[i], c, n, cap, cut));
     _Pragma("GCC unroll 8") for (size_t i = 0; i < group; i++) {
         V(store)(to + i * pitch + c, V(add)(above[i], sum));
-        sum = V(add)(sum, TYPED(fft_counted)(rows[high + i < last ? high + i : last], c, n, cap));
+        sum = V(add)(sum, TYPED(fft_counted)(rows[high + i < last ? high + i : last], c, n, cap, cut));
     }
 }
 
 FC_FFT_INLINE void TYPED(fft_window_group)(
-    const fc_fft_windows *w, size_t first, size_t length, const size_t group, T *to, size_t pitch) {
+    const fc_fft_windows *w, size_t first, size_t length, const int cut, const size_t group, T *to, size_t pitch) {
     const void *const *rows = w->rows + first;
     const size_t high = w->high, last = w->n_rows + high - 2 - first;
     const VEC cap = V(set1)((T)w->cap);
     size_t c = 0;
     for (; c + LANES <= length; c += LANES)
-        TYPED(fft_window_columns)(rows, high, last, c, LANES, cap, group, to, pitch);
+        TYPED(fft_window_columns)(rows, high, last, c, LANES, cap, cut, group, to, pitch);
     if (c < length)
-        TYPED(fft_window_columns)(rows, high, last, c, length - c, cap, group, to, pitch);
+        TYPED(fft_window_columns)(rows, high, last, c, length - c, cap, cut, group, to, pitch);
 }
 
 /* From how many columns on a row of windows is made of sums of four. */
@@ -107,58 +129,60 @@ FC_FFT_INLINE VEC TYPED(fft_window_sums)(const T *columns, const T *fours, size_
     return sum;
 }
 
+FC_FFT_INLINE double TYPED(fft_least)(VEC v) { return -(double)V(hmax)(V(neg)(v)); }
+
 /* Less than a vector of windows: lanes beyond them hold the first. */
-static VEC TYPED(fft_few_windows)(const fc_fft_windows *w, const T *columns, const T *fours, T *sums) {
+static double TYPED(fft_few_windows)(const fc_fft_windows *w, const T *columns, const T *fours) {
     T rest[LANES];
-    const VEC sum = TYPED(fft_window_sums)(columns, fours, w->wide, w->step);
-    if (sums)
-        V(store_n)(sums, sum, w->n_cols);
-    V(store)(rest, sum);
+    V(store)(rest, TYPED(fft_window_sums)(columns, fours, w->wide, w->step));
     for (size_t i = w->n_cols; i < LANES; i++)
         rest[i] = rest[0];
-    return V(load)(rest);
+    return TYPED(fft_least)(V(load)(rest));
 }
 
-/* A row of windows; the last vector ends with it. Returns the least of each lane. */
-FC_FFT_INLINE VEC TYPED(fft_window_row)(const fc_fft_windows *w, const T *columns, const T *fours, T *sums) {
+/* A row of windows, the least of each lot to `of_lots`; the last vector ends with the row. Returns the least. */
+FC_FFT_INLINE double TYPED(fft_window_row)(const fc_fft_windows *w, const T *columns, const T *fours, double *of_lots) {
     const size_t n_cols = w->n_cols;
-    VEC least = V(set1)((T)__builtin_inf());
+    double least = __builtin_inf();
     if (n_cols < LANES)
-        return TYPED(fft_few_windows)(w, columns, fours, sums);
-    for (size_t next = 0; next < n_cols; next += LANES) {
-        const size_t c = next + LANES > n_cols ? n_cols - LANES : next;
-        const VEC sum = TYPED(fft_window_sums)(columns + c, fours + c, w->wide, w->step);
-        if (sums)
-            V(store)(sums + c, sum);
-        least = V(min)(least, sum);
+        return *of_lots = TYPED(fft_few_windows)(w, columns, fours);
+    for (size_t from = 0; from < n_cols; from += w->lot) {
+        const size_t end = from + w->lot < n_cols ? from + w->lot : n_cols;
+        VEC of_lot = V(set1)((T)__builtin_inf());
+        for (size_t next = from; next < end; next += LANES) {
+            const size_t c = next + LANES > n_cols ? n_cols - LANES : next;
+            of_lot = V(min)(of_lot, TYPED(fft_window_sums)(columns + c, fours + c, w->wide, w->step));
+        }
+        *of_lots = TYPED(fft_least)(of_lot);
+        least = *of_lots < least ? *of_lots : least;
+        of_lots++;
     }
     return least;
 }
-
-FC_FFT_INLINE double TYPED(fft_least)(VEC v) { return -(double)V(hmax)(V(neg)(v)); }
 
 static double TYPED(fft_windows)(const fc_fft_windows *w) {
     const size_t length = w->n_cols + (w->wide - 1) * w->step, pitch = (length + LANES - 1) / LANES * LANES;
     const size_t group = w->high < FC_FFT_SHARED ? 1 : FC_FFT_SHARED, beyond = 3 * w->step + FC_FFT_PAD;
     T *const columns = w->temp, *const fours = columns + FC_FFT_SHARED * pitch + beyond;
-    VEC least = V(set1)((T)__builtin_inf());
+    const int cut = w->cap < __builtin_inf();
+    double least = __builtin_inf();
     memset(columns + group * pitch, 0, beyond * sizeof(T));
     for (size_t u = 0; u < w->n_rows; u += group) {
         if (group == 1)
-            TYPED(fft_window_group)(w, u, length, 1, columns, pitch);
+            TYPED(fft_window_group)(w, u, length, 1, 1, columns, pitch);
+        else if (cut)
+            TYPED(fft_window_group)(w, u, length, 1, FC_FFT_SHARED, columns, pitch);
         else
-            TYPED(fft_window_group)(w, u, length, FC_FFT_SHARED, columns, pitch);
+            TYPED(fft_window_group)(w, u, length, 0, FC_FFT_SHARED, columns, pitch);
         if (w->wide >= FC_FFT_WIDE)
             TYPED(fft_fours)(columns, w->step, group * pitch, fours);
         for (size_t i = 0; i < group && u + i < w->n_rows; i++) {
-            const VEC found = TYPED(fft_window_row)(
-                w, columns + i * pitch, fours + i * pitch, w->sums ? (T *)w->sums + (u + i) * w->pitch : NULL);
-            if (w->least)
-                w->least[u + i] = TYPED(fft_least)(found);
-            least = V(min)(least, found);
+            const double found = TYPED(fft_window_row)(
+                w, columns + i * pitch, fours + i * pitch, w->of_lots + (u + i) * w->lots);
+            least = found < least ? found : least;
         }
     }
-    return TYPED(fft_least)(least);
+    return least;
 }
 
 /* Two vectors of columns from c on, of n_rows rows from r on; n_rows is a constant of each copy. */

@@ -185,9 +185,8 @@ static fc_status open_job(fc_fft_job *j, size_t tasks) {
     for (size_t worker = 0; worker < j->workers; worker++) {
         *space_of(j, worker).sorted = 0;
         *space_of(j, worker).turned = 0;
-        /* Whole vectors of tiles are read, also behind the last one. */
         for (size_t side = 0; side < 2; side++)
-            memset(space_of(j, worker).bounds[side].tiles, 0, 2 * j->tiling.sums_bytes);
+            memset(space_of(j, worker).bounds[side].tiles, 0, j->tiling.tiles_bytes);
     }
     return FC_OK;
 }
@@ -306,21 +305,21 @@ static fc_status run(const fc_filter *f, const fc_filter_taps *known) {
 
 /*
  * Windows of few taps weigh little beside the noise of a block, so that many outputs are summed anew. Measured on
- * images of noise: 11 x 11 taps take up to twice as long as 17 x 17, 15 x 15 hardly longer. The share of direct sums
- * that this is like.
+ * images of noise: 11 x 11 real taps take up to half as long again as 17 x 17, 13 x 13 hardly longer. The share of
+ * direct sums that this is like.
  */
 static double summed_anew(const fc_filter *f) {
-    static const double MOST = 100, NONE = 220;
-    const double taps = (double)f->k_h * (double)f->k_w;
+    static const double MOST = 100, NONE = 165, COMPLEX = 1.5;
+    const double taps = (double)f->k_h * (double)f->k_w * (fc_filter_is_complex(f->work) ? COMPLEX : 1);
     return fmin(1, fmax(0, (NONE - taps) / (NONE - MOST)));
 }
 
 /*
- * The bounds take a fifth of a transform. Kernels that have factors are bells for the most part: their outputs weigh
+ * The bounds take a quarter of a transform. Kernels that have factors are bells for the most part: their outputs weigh
  * little for their error, so that many are looked at again.
  */
 static double cycles(const fc_filter *f, const fc_filter_taps *known) {
-    static const double BOUNDS = 1.2, BELL = 2;
+    static const double BOUNDS = 1.25, BELL = 2;
     fc_fft_cut cut;
     if (!known->finite || !fc_fft_plan(f, &cut))
         return -1;

@@ -104,19 +104,20 @@ typedef struct fc_fft_tiling {
     size_t first_row, first_col, rows, cols;
     size_t tile_rows, pitch; /* of a block */
     size_t lot, lots;        /* outputs of a lot, FC_FFT_LOT numbers; lots of a row of outputs */
-    size_t sums_bytes, temp_bytes, light_bytes;
+    size_t tiles_bytes, temp_bytes, light_bytes;
 } fc_fft_tiling;
 
 typedef struct fc_fft_coarse fc_fft_coarse;
 
 typedef struct fc_fft_bounds {
-    unsigned char *tiles, *sums, *temp; /* sums: of the windows of tiles */
-    unsigned char *light;               /* lots of outputs, a row of tiles high, that may not weigh enough */
-    double mean;                        /* of the sizes of most cells */
-    double typical, spread;             /* what most cells do not pass; about how far they are from the middle */
-    double middle;                      /* what the transform takes off each cell; real cells only */
-    double cap, least;                  /* least: the smallest of sums */
-    int whole;                          /* all cells are whole numbers */
+    unsigned char *tiles, *temp;
+    double *of_lots;        /* no more than the windows' sums of each lot of outputs, a row of tiles high */
+    unsigned char *light;   /* lots that may not weigh enough */
+    double mean;            /* of the sizes of most cells */
+    double typical, spread; /* what most cells do not pass; about how far they are from the middle */
+    double middle;          /* what the transform takes off each cell; real cells only */
+    double cap, least;      /* least: of the sums of all windows */
+    int whole;              /* all cells are whole numbers */
 } fc_fft_bounds;
 
 fc_status fc_fft_tile(const fc_filter *f, const fc_fft_cut *cut, fc_fft_tiling *tiling);
@@ -132,12 +133,11 @@ void fc_fft_survey(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b,
  */
 void fc_fft_sum_windows(
     const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void **tile_rows, size_t rows, size_t cols);
-/*
- * Marks the lots of rows x cols outputs with a window whose plain sum is not `enough`, unless all of them weigh as much
- * as `weight` by the coarse kernel.
- */
-void fc_fft_find_light(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols,
-    double enough, const fc_fft_coarse *coarse, double weight);
+/* Marks the lots of rows x cols outputs with a window whose plain sum is not `enough`; how many. */
+size_t fc_fft_find_light(const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols, double enough);
+/* Unmarks those of them whose outputs all weigh as much as `weight` by the coarse kernel. */
+void fc_fft_clear_light(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols,
+    const fc_fft_coarse *coarse, double weight);
 
 /*
  * What the error of sums by a transform of `cells` numbers may be, over its eps, from the energies that fc_fft_rows
@@ -151,7 +151,8 @@ double fc_fft_likely_error(const fc_fft_taps *taps, const fc_fft_bounds *bounds)
 
 /*
  * The smallest taps, those of 0 left out, that any output of a tile has for any cell of the tile `row` rows and
- * `offset` columns of tiles after the first one that its windows hold whole.
+ * `offset` columns of tiles after the first one that its windows hold whole; large ones come before small ones,
+ * roughly.
  */
 struct fc_fft_coarse {
     size_t count;

@@ -21,10 +21,9 @@
 static const double FORTH = 8, BACK = 11;
 enum {
     NARROW_KERNEL = 20, /* numbers in a row of taps, below which tiles are narrower */
-    LOW_TILE = 3,       /* rows of a tile, from which they grow more slowly than the kernel */
     TALLEST_TILE = 32,
     MOST_TILE_ROWS = FC_FFT_MOST / 2 / TALLEST_TILE, /* of a kernel */
-    AHEAD = 12, /* rows that are asked for before they are looked at, of images that no cache holds */
+    AHEAD = 12,                                      /* rows that are asked for before they are looked at */
     SAMPLES = 5,
     SAMPLED_COLS = 24 /* rows, and numbers of each, that tell what most cells are like */
 };
@@ -37,7 +36,7 @@ static size_t part_of(const fc_filter *f) { return is_single(f) ? sizeof(float) 
 
 fc_status fc_fft_tile(const fc_filter *f, const fc_fft_cut *cut, fc_fft_tiling *t) {
     const size_t parts = fc_filter_is_complex(f->work) ? 2 : 1, k_h = (size_t)f->k_h, k_w = (size_t)f->k_w;
-    const size_t high = fc_least(k_h < 10 ? 1 : k_h < 5 * LOW_TILE ? k_h / 5 : LOW_TILE - 1 + k_h / 16, TALLEST_TILE);
+    const size_t high = k_h < (parts > 1 ? 24 : 17) ? 1 : fc_least(2 + k_h / 16, TALLEST_TILE);
     const size_t wide = parts * k_w < NARROW_KERNEL ? 2 : 4, cells = wide / parts;
     *t = (fc_fft_tiling){.high = high, .wide = wide, .cells = cells, .first_row = high > 1, .first_col = cells > 1};
     t->rows = k_h / high > t->first_row ? k_h / high - t->first_row : 0;
@@ -45,24 +44,27 @@ fc_status fc_fft_tile(const fc_filter *f, const fc_fft_cut *cut, fc_fft_tiling *
     t->tile_rows = fc_parts(cut->rows, high);
     t->pitch = fc_parts(cut->cols, cells);
     FC_TRY(fc_multiply(
-        (ptrdiff_t[]){(ptrdiff_t)t->tile_rows, (ptrdiff_t)t->pitch, (ptrdiff_t)part_of(f)}, 3, &t->sums_bytes));
+        (ptrdiff_t[]){(ptrdiff_t)t->tile_rows, (ptrdiff_t)t->pitch, (ptrdiff_t)part_of(f)}, 3, &t->tiles_bytes));
     t->lot = FC_FFT_LOT / parts;
     t->lots = fc_parts(cut->cols, t->lot);
     t->light_bytes = fc_align_up(t->tile_rows * t->lots);
     const size_t of_tiles = fc_fft_windows_room(t->pitch, t->cols, 1),
                  of_lots = fc_fft_windows_room(FC_FFT_LOT, k_w, parts);
     t->temp_bytes = fc_align_up((of_tiles > of_lots ? of_tiles : of_lots) * part_of(f));
-    t->sums_bytes = fc_align_up(t->sums_bytes);
+    /* Whole lots of tiles are read, also behind the last one. */
+    t->tiles_bytes = fc_align_up(t->tiles_bytes + 2 * FC_FFT_LOT * part_of(f));
     return FC_OK;
 }
 
-size_t fc_fft_bounds_bytes(const fc_fft_tiling *t) { return 2 * t->sums_bytes + t->temp_bytes + t->light_bytes; }
+size_t fc_fft_bounds_bytes(const fc_fft_tiling *t) {
+    return t->tiles_bytes + t->temp_bytes + t->light_bytes * (1 + sizeof(double));
+}
 
 void fc_fft_place_bounds(const fc_fft_tiling *t, unsigned char *memory, fc_fft_bounds *b) {
     *b = (fc_fft_bounds){.tiles = memory, .whole = 1};
-    b->sums = b->tiles + t->sums_bytes;
-    b->temp = b->sums + t->sums_bytes;
-    b->light = b->temp + t->temp_bytes;
+    b->temp = b->tiles + t->tiles_bytes;
+    b->of_lots = (double *)(b->temp + t->temp_bytes);
+    b->light = (unsigned char *)(b->of_lots + t->light_bytes);
 }
 
 static const fc_fft *kernels_of(const fc_filter *f) {
@@ -210,15 +212,19 @@ void fc_fft_survey(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b,
     const size_t numbers = cols << fc_filter_is_complex(f->work), part = part_of(f);
     if (!col)
         look_at_some(f, t, b, rows, count, numbers, share);
-    for (size_t u = 0, row = 0; row < count; u++, row += t->high) {
-        const void *looked[TALLEST_TILE];
-        size_t n = 0;
-        for (size_t r = row; r < fc_least(row + t->high, count); r++) {
-            looked[n++] = rows[r];
-            if (f->streams && r + AHEAD < count)
-                prefetch(rows[r + AHEAD], numbers * part);
-        }
-        kernels_of(f)->tiles(looked, n, numbers, t->wide, b->cap, b->tiles + (u * t->pitch + col / t->cells) * part);
+    /* An image that no cache holds is asked for ahead, a tile at a time. */
+    for (size_t u = 0, row = 0, many; row < count; u++, row += many) {
+        many = f->streams ? fc_least(t->high, count - row) : count;
+        for (size_t r = row + AHEAD; f->streams && r < fc_least(row + AHEAD + many, count); r++)
+            prefetch(rows[r], numbers * part);
+        kernels_of(f)->tiles(&(fc_fft_tiles){.rows = rows + row,
+            .n_rows = many,
+            .n_cols = numbers,
+            .high = t->high,
+            .width = t->wide,
+            .cap = b->cap,
+            .sums = b->tiles + (u * t->pitch + col / t->cells) * part,
+            .pitch = t->pitch});
     }
     for (size_t row = 0; may_be_whole && b->whole && row < count; row++)
         b->whole = are_whole(f, rows[row], numbers);
@@ -227,8 +233,10 @@ void fc_fft_survey(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b,
 void fc_fft_sum_windows(
     const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void **tile_rows, size_t rows, size_t cols) {
     b->least = 0;
-    if (!t->rows || !t->cols)
+    if (!t->rows || !t->cols) {
+        memset(b->of_lots, 0, t->light_bytes * sizeof *b->of_lots);
         return;
+    }
     const size_t part = part_of(f), n_rows = fc_parts(rows, t->high);
     for (size_t u = 0; u < n_rows + t->rows - 1; u++)
         tile_rows[u] = b->tiles + ((u + t->first_row) * t->pitch + t->first_col) * part;
@@ -240,25 +248,10 @@ void fc_fft_sum_windows(
         .step = 1,
         .cap = INFINITY,
         .temp = b->temp,
-        .sums = b->sums,
-        .pitch = t->pitch});
+        .lot = t->lot / t->cells,
+        .of_lots = b->of_lots,
+        .lots = t->lots});
 }
-
-/* Whether one of n sums is not enough. */
-#define ANY_BELOW(T)               \
-    for (size_t i = 0; i < n; i++) \
-        below |= !(((const T *)sums)[i] >= (T)enough);
-
-static int any_below(const fc_filter *f, const unsigned char *sums, size_t n, double enough) {
-    int below = 0;
-    if (is_single(f)) {
-        ANY_BELOW(float)
-    } else {
-        ANY_BELOW(double)
-    }
-    return below;
-}
-#undef ANY_BELOW
 
 /* The least of n numbers, none of them NaN. */
 #define LEAST(T)                                                             \
@@ -270,46 +263,55 @@ static double least_f32(const void *sums, size_t n) { LEAST(float) }
 static double least_f64(const void *sums, size_t n) { LEAST(double) }
 #undef LEAST
 
-/* Unmarks the lots of row u of tiles whose outputs weigh enough by the coarse kernel. */
-static void clear_row(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t u, size_t n_cols,
-    const fc_fft_coarse *coarse, double weight) {
-    const size_t tiles = t->lot / t->cells, part = part_of(f);
+static double least_of(const fc_filter *f, const void *sums, size_t n) {
+    return (is_single(f) ? least_f32 : least_f64)(sums, n);
+}
+
+size_t fc_fft_find_light(const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols, double enough) {
+    const size_t lots = fc_parts(cols, t->lot);
+    size_t found = 0;
+    for (size_t u = 0; u < fc_parts(rows, t->high); u++)
+        for (size_t at = u * t->lots; at < u * t->lots + lots; at++)
+            found += b->light[at] = !(b->of_lots[at] >= enough);
+    return found;
+}
+
+/* Unmarks those of lots [first, end) of row u of tiles whose outputs weigh enough by the coarse kernel. */
+static void clear_lots(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t u, size_t first,
+    size_t end, size_t n_cols, const fc_fft_coarse *coarse, double weight) {
+    const size_t tiles = t->lot / t->cells, part = part_of(f), v = first * tiles;
     const void *rows[MOST_TILE_ROWS];
-    for (size_t v = 0; v < n_cols; v += FC_FFT_LOT) {
-        double sums[FC_FFT_LOT];
-        for (size_t a = 0; a < t->rows; a++)
-            rows[a] = b->tiles + ((u + a + t->first_row) * t->pitch + v + t->first_col) * part;
-        kernels_of(f)->weigh(&(fc_fft_weigh){.rows = rows,
-            .sizes = coarse->sizes,
-            .places = coarse->places,
-            .n_taps = coarse->count,
-            .n_rows = 1,
-            .enough = INFINITY,
-            .sums = sums});
-        for (size_t at = v; at < fc_least(v + FC_FFT_LOT, n_cols); at += tiles) {
-            const void *own = (const unsigned char *)sums + (at - v) * part;
-            const size_t n = fc_least(tiles, n_cols - at);
-            if ((is_single(f) ? least_f32 : least_f64)(own, n) >= weight)
-                b->light[u * t->lots + at / tiles] = 0;
-        }
+    double sums[FC_FFT_LOT];
+    for (size_t a = 0; a < t->rows; a++)
+        rows[a] = b->tiles + ((u + a + t->first_row) * t->pitch + v + t->first_col) * part;
+    kernels_of(f)->weigh(&(fc_fft_weigh){.rows = rows,
+        .sizes = coarse->sizes,
+        .places = coarse->places,
+        .n_taps = coarse->count,
+        .n_rows = 1,
+        .enough = weight,
+        .sums = sums});
+    for (size_t lot = first; lot < end; lot++) {
+        const size_t at = (lot - first) * tiles, n = fc_least(tiles, n_cols - lot * tiles);
+        const void *own = (const unsigned char *)sums + at * part;
+        if (least_of(f, own, n) >= weight)
+            b->light[u * t->lots + lot] = 0;
     }
 }
 
-void fc_fft_find_light(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols,
-    double enough, const fc_fft_coarse *coarse, double weight) {
-    const size_t tiles = t->lot / t->cells, n_cols = fc_parts(cols, t->cells);
+void fc_fft_clear_light(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols,
+    const fc_fft_coarse *coarse, double weight) {
+    const size_t tiles = t->lot / t->cells, n_cols = fc_parts(cols, t->cells), lots = fc_parts(n_cols, tiles),
+                 together = FC_FFT_LOT / tiles;
     /* No more than this is what most tiles give. */
-    const double most = coarse->sum * b->typical * (double)(t->high * t->wide);
-    for (size_t u = 0; u < fc_parts(rows, t->high); u++) {
-        unsigned char *light = b->light + u * t->lots, any = 0;
-        for (size_t lot = 0, v = 0; v < n_cols; lot++, v += tiles) {
-            light[lot] = !t->rows || !t->cols ||
-                any_below(f, b->sums + (u * t->pitch + v) * part_of(f), fc_least(tiles, n_cols - v), enough);
-            any |= light[lot];
+    if (coarse->sum * b->typical * (double)(t->high * t->wide) < weight)
+        return;
+    for (size_t u = 0; u < fc_parts(rows, t->high); u++)
+        for (size_t lot = 0; lot < lots; lot += together) {
+            const size_t end = fc_least(lot + together, lots);
+            if (memchr(b->light + u * t->lots + lot, 1, end - lot))
+                clear_lots(f, t, b, u, lot, end, n_cols, coarse, weight);
         }
-        if (any && most >= weight)
-            clear_row(f, t, b, u, n_cols, coarse, weight);
-    }
 }
 
 double fc_fft_error(int is_double, int is_complex, const fc_fft_taps *taps, double cells, const double *energy) {

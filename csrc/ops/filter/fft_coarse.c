@@ -9,7 +9,11 @@
 #include "core/size.h"
 #include "ops/filter/fft.h"
 
-enum { READ = 64, MOST_COLS = FC_FFT_MOST / 4 }; /* sizes at a time; tiles beside each other, of two cells at least */
+enum {
+    READ = 64,                   /* sizes at a time */
+    MOST_COLS = FC_FFT_MOST / 4, /* tiles beside each other, of two cells at least */
+    LEVELS = 8                   /* by which sizes are put in order */
+};
 
 /* The smallest taps of `many` columns from `first` on, that cells of row a of tiles may meet. */
 static void least_of_columns(
@@ -47,22 +51,48 @@ size_t fc_fft_coarse_bytes(const fc_fft_tiling *t) {
     return fc_align_up(t->rows * t->cols * sizeof(fc_sparse_place)) + fc_align_up(t->rows * t->cols * sizeof(double));
 }
 
+static int is_single(const fc_filter *f) { return f->work == FC_F32 || f->work == FC_C64; }
+
+static double get_size(const fc_filter *f, const fc_fft_coarse *c, size_t at) {
+    return is_single(f) ? (double)((const float *)c->sizes)[at] : ((const double *)c->sizes)[at];
+}
+
+static void put(const fc_filter *f, fc_fft_coarse *c, size_t at, double size, fc_sparse_place place) {
+    c->places[at] = place;
+    if (is_single(f))
+        ((float *)c->sizes)[at] = (float)size;
+    else
+        ((double *)c->sizes)[at] = size;
+}
+
+/* Larger ones before smaller ones, as far as their levels of `most` differ. */
+static void sort_by_level(const fc_filter *f, fc_fft_coarse *c, double most) {
+    size_t sorted = 0;
+    for (int level = LEVELS - 1; level > 0; level--)
+        for (size_t i = sorted; i < c->count; i++) {
+            const double size = get_size(f, c, i);
+            const fc_sparse_place place = c->places[i];
+            if (size < most * level / LEVELS)
+                continue;
+            put(f, c, i, get_size(f, c, sorted), c->places[sorted]);
+            put(f, c, sorted++, size, place);
+        }
+}
+
 void fc_fft_coarsen(const fc_filter *f, const fc_fft_tiling *t, unsigned char *memory, fc_fft_coarse *c) {
+    double most = 0;
     *c = (fc_fft_coarse){.places = (fc_sparse_place *)memory,
         .sizes = memory + fc_align_up(t->rows * t->cols * sizeof(fc_sparse_place))};
     for (size_t a = 0; a < t->rows; a++) {
         double tiles[MOST_COLS];
         least_of_tiles(f, t, a, tiles);
         for (size_t b = 0; b < t->cols; b++) {
-            const double size = tiles[b];
-            if (!(size > 0))
+            if (!(tiles[b] > 0))
                 continue;
-            c->places[c->count] = (fc_sparse_place){a, b};
-            if (f->work == FC_F32 || f->work == FC_C64)
-                ((float *)c->sizes)[c->count++] = (float)size;
-            else
-                ((double *)c->sizes)[c->count++] = size;
-            c->sum += size;
+            put(f, c, c->count++, tiles[b], (fc_sparse_place){a, b});
+            c->sum += tiles[b];
+            most = fmax(most, tiles[b]);
         }
     }
+    sort_by_level(f, c, most);
 }

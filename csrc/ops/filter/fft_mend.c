@@ -177,11 +177,15 @@ static unsigned char *light_at(const fc_fft_job *j, const fc_fft_space *s, size_
     return s->bounds[side].light + (size_t)row / j->tiling.high * j->tiling.lots + (size_t)col / j->tiling.lot;
 }
 
-static int any_marked(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, ptrdiff_t col) {
-    for (ptrdiff_t row = 0; row < b->rect[side].rows; row += (ptrdiff_t)j->tiling.high)
-        if (*light_at(j, s, side, row, col))
-            return 1;
-    return 0;
+/* Whether a lot of a column of them is marked, or of all columns. */
+static int any_marked(
+    const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t first, size_t columns) {
+    const unsigned char *light = s->bounds[side].light + first;
+    int any = 0;
+    for (size_t u = 0; u < fc_parts((size_t)b->rect[side].rows, j->tiling.high); u++, light += j->tiling.lots)
+        for (size_t i = 0; i < columns; i++)
+            any |= light[i];
+    return any;
 }
 
 /* The least plain sum of the windows of each of `count` rows of outputs of a column of lots. */
@@ -198,7 +202,9 @@ static void sum_cells(
         .step = fc_filter_is_complex(f->work) ? 2 : 1,
         .cap = bounds->cap,
         .temp = bounds->temp,
-        .least = least});
+        .lot = FC_FFT_LOT,
+        .of_lots = least,
+        .lots = 1});
 }
 
 /* The rows of marked lots from `row` on, as many as are looked at together. */
@@ -264,10 +270,13 @@ static size_t clear_column(const fc_fft_job *j, const fc_fft_space *s, const fc_
     return found;
 }
 
-/* Marks the lots of a side that the plain sums of tiles leave in doubt; the plain sum that is enough, 0 where none are.
+/*
+ * Marks the lots of a side that the plain sums of tiles leave in doubt, and of more than `few` of them those that a
+ * coarse kernel does as well; the plain sum that is enough, 0 where no more than `few` are marked.
  */
-static double mark_lots(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side, double weight) {
-    const fc_rect *out = &b->rect[side];
+static double mark_lots(
+    const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side, double weight, size_t few) {
+    const size_t rows = (size_t)b->rect[side].rows, cols = (size_t)b->rect[side].cols;
     const fc_fft_bounds *bounds = &s->bounds[side];
     memset(bounds->light, HEAVY, j->tiling.light_bytes);
     if (side_heavy(j, s, b, side, weight))
@@ -275,8 +284,9 @@ static double mark_lots(const fc_fft_job *j, fc_fft_space *s, const fc_fft_block
     const double plain = plain_sum(j, bounds, weight);
     /* A complex number is at least 1 / sqrt 2 of the sum of its parts. */
     const double turn = fc_filter_is_complex(j->f->work) ? M_SQRT2 : 1;
-    fc_fft_find_light(
-        j->f, &j->tiling, bounds, (size_t)out->rows, (size_t)out->cols, plain, &j->coarse, ROUNDED * turn * weight);
+    if (fc_fft_find_light(&j->tiling, bounds, rows, cols, plain) <= few)
+        return 0;
+    fc_fft_clear_light(j->f, &j->tiling, bounds, rows, cols, &j->coarse, ROUNDED * turn * weight);
     return plain;
 }
 
@@ -286,9 +296,10 @@ int fc_fft_find_lots(
     size_t found = 0;
     for (size_t side = 0; side < j->sides; side++) {
         const fc_rect *out = &b->rect[side];
-        const double plain = mark_lots(j, s, b, side, weight);
+        /* No more may be found in some columns, then. */
+        const double plain = mark_lots(j, s, b, side, weight, step > 1 ? most / 2 : 0);
         for (ptrdiff_t col = 0; plain && col < out->cols; col += (ptrdiff_t)step * lot_cols(j)) {
-            if (any_marked(j, s, b, side, col))
+            if (any_marked(j, s, b, side, (size_t)col / j->tiling.lot, 1))
                 found += clear_column(j, s, b, side, col, weight, plain);
             if (found > most)
                 return 0;
@@ -300,7 +311,7 @@ int fc_fft_find_lots(
 int fc_fft_most_clear(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, double weight) {
     size_t marked = 0;
     for (size_t side = 0; side < j->sides; side++) {
-        mark_lots(j, s, b, side, weight);
+        mark_lots(j, s, b, side, weight, 0);
         for (size_t i = 0; i < j->tiling.light_bytes; i++)
             marked += s->bounds[side].light[i] != HEAVY;
     }
@@ -356,6 +367,8 @@ static void mend_lot(
 void fc_fft_mend(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, double weight) {
     for (size_t side = 0; side < j->sides; side++) {
         const fc_rect *out = &b->rect[side];
+        if (!any_marked(j, s, b, side, 0, j->tiling.lots))
+            continue;
         for (ptrdiff_t col = 0; col < out->cols; col += lot_cols(j)) {
             int sourced = 0;
             for (ptrdiff_t row = 0; row < out->rows; row += (ptrdiff_t)j->tiling.high) {

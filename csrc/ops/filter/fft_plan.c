@@ -57,7 +57,7 @@ enum { N_LENGTHS = sizeof LENGTHS / sizeof *LENGTHS };
  * levels of both transforms, more where a block and the spectrum leave L2. bits: the logarithm of points to base 2.
  */
 static double block_cycles(const fc_fft *fft, double points, double bits, double l2_bits) {
-    return points / (double)fft->lanes * (9.5 * bits + 25 + 50 * fmin(fmax(bits - l2_bits, 0), 3)) + 3000;
+    return points / (double)fft->lanes * (7.8 * bits + 20 + 40 * fmin(fmax(bits - l2_bits, 0), 3)) + 2500;
 }
 
 /* The cut into blocks of rows x cols. */

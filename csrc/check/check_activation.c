@@ -139,15 +139,23 @@ static const fc_relu_params rectifiers[] = {
 RECTIFIER(float, f32, FLT_EPSILON, FLT_MIN)
 RECTIFIER(double, f64, DBL_EPSILON, DBL_MIN)
 
+/* e^(x - highest), with the rounding of the difference, which counts where a long double is a double. */
+static long double exp_difference(double x, double highest) {
+    const long double d = (long double)x - highest, back = d + highest;
+    const long double error = (x - back) - (highest - (back - d));
+    return expl(d) * (1 + error);
+}
+
 /* Softmax and its gradient along a column of `axis` elements `pitch` apart. */
 static void reference_softmax(size_t axis, size_t pitch, const double *x, double *y) {
-    long double highest = -INFINITY, sum = 0;
+    double highest = -INFINITY;
+    long double sum = 0;
     for (size_t i = 0; i < axis; i++)
-        highest = fmaxl(highest, x[i * pitch]);
+        highest = fmax(highest, x[i * pitch]);
     for (size_t i = 0; i < axis; i++)
-        sum += expl(x[i * pitch] - highest);
+        sum += exp_difference(x[i * pitch], highest);
     for (size_t i = 0; i < axis; i++)
-        y[i * pitch] = (double)(expl(x[i * pitch] - highest) / sum);
+        y[i * pitch] = (double)(exp_difference(x[i * pitch], highest) / sum);
 }
 
 static void reference_softmax_grad(size_t axis, size_t pitch, const double *y, const double *dy, double *dx) {

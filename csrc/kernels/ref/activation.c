@@ -12,6 +12,16 @@ static long double relu6(long double x) { return x < 0 ? 0 : x > 6 ? 6 : x; }
 static long double gelu_u(long double x) { return 1.59576912160573071176L * (x + 0.044715L * x * x * x); }
 /* e / (1 + e)^2 */
 static long double slope(long double e) { return e / ((1 + e) * (1 + e)); }
+/* Where a long double is a double, the rounding of an argument would cost the tails of these their last digits. */
+static long double normal_tail(long double x) {
+    const long double root = sqrtl(0.5L), rest = fmal(-root, root, 0.5L) / (2 * root);
+    const long double to = -x * root, error = isfinite(to) ? fmal(-x, root, -to) - x * rest : 0;
+    return (erfcl(to) - 1.12837916709551257390L * expl(-to * to) * error) / 2;
+}
+static long double normal_density(long double x) {
+    const long double square = x * x, error = isfinite(square) ? fmal(x, x, -square) : 0;
+    return expl(-square / 2) * (1 - error / 2) * 0.398942280401432677940L;
+}
 static int inside(long double x, long double low, long double high) { return low < x && x < high; }
 
 long double fc_ref_gate(fc_activation activation, long double x) {
@@ -19,7 +29,7 @@ long double fc_ref_gate(fc_activation activation, long double x) {
     case FC_SILU:
         return sigmoid(x);
     case FC_GELU:
-        return erfcl(-x * sqrtl(0.5L)) / 2;
+        return normal_tail(x);
     case FC_GELU_TANH:
         return sigmoid(gelu_u(x));
     case FC_HARD_SILU:
@@ -37,7 +47,7 @@ static long double gate_slope(fc_activation activation, long double x) {
     case FC_SILU:
         return slope(e);
     case FC_GELU:
-        return expl(-x * x / 2) * 0.398942280401432677940L;
+        return normal_density(x);
     case FC_GELU_TANH:
         return slope(expl(-fabsl(gelu_u(x)))) * 1.59576912160573071176L * (1 + 3 * 0.044715L * x * x);
     case FC_HARD_SILU:

@@ -19,7 +19,10 @@ FLOAT_IDS = frozenset(_core.DTYPES[name] for name in ("float16", "bfloat16", "fl
 # A framework, whose dtypes are not NumPy's, gives the number itself.
 DTYPE_IDS |= {number: number for number in FLOAT_IDS}
 BYTES = (np.dtype("int8"), np.dtype("uint8"))
+# Those whose arrays export buffers.
+PLAIN_FLOAT_IDS = {np.dtype(name): _core.DTYPES[name] for name in ("float16", "float32", "float64")}
 _LARGE = 1 << 16  # bytes from which an array's place matters more than the time to find it
+_SMALL = 1 << 12  # bytes that are copied in less time than their place is found
 LAYOUTS = {"channels_last": 0, "channels_first": 1}
 
 
@@ -133,6 +136,18 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return np.empty(shape, dtype) if size < _LARGE else np.ndarray(shape, dtype, _core.Memory(size))
 
 
+def small_float(x) -> int | None:
+    """The C core's number of the dtype of an array that is copied faster than it is looked at, None for all else."""
+    return PLAIN_FLOAT_IDS.get(x.dtype) if type(x) is np.ndarray and x.nbytes < _SMALL else None
+
+
+def plain_output(out, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray | None:
+    """A new array, or `out` where it is an array of that shape and dtype; None leaves the rest to `output`."""
+    if out is None:
+        return aligned(shape, dtype)
+    return out if type(out) is np.ndarray and out.dtype is dtype and out.shape == shape else None
+
+
 def finish(computed: np.ndarray, returned: np.ndarray) -> np.ndarray:
     """Copy to `out` what could not be computed in place."""
     if computed is not returned:
@@ -181,10 +196,16 @@ def side_by_side(axes: tuple[int, ...], shape) -> tuple[list[int] | None, int, i
 
 def real(value, name: str, minimum: float = -math.inf) -> float:
     """value as a finite float >= minimum."""
+    if type(value) is float and minimum <= value and -math.inf < value < math.inf:
+        return value
     number = value.item() if isinstance(value, (np.generic, np.ndarray)) and value.size == 1 else value
     if not isinstance(number, numbers.Real):
         raise TypeError(f"`{name}` must be a real number; received {value!r}")
-    if not math.isfinite(number) or number < minimum:
+    try:
+        fits = math.isfinite(number) and number >= minimum
+    except OverflowError:  # an int beyond every float
+        fits = False
+    if not fits:
         least = "" if minimum == -math.inf else f" and at least {minimum:g}"
         raise ValueError(f"`{name}` must be finite{least}; received {value!r}")
     return float(number)

@@ -20,6 +20,7 @@ cdef extern from "fastconv.h" nogil:
     fc_status FC_OK, FC_OUT_OF_MEMORY, FC_BAD_ARGUMENT, FC_NOT_PACKED
     fc_dtype FC_BOOL, FC_I8, FC_U8, FC_I16, FC_U16, FC_I32, FC_U32, FC_I64, FC_U64, FC_F16, FC_BF16, FC_F32, FC_F64
     fc_dtype FC_LONGDOUBLE, FC_C64, FC_C128, FC_CLONGDOUBLE
+    fc_mode FC_VALID
     fc_pool_mode FC_MAX_POOL, FC_AVG_POOL
     fc_conv2d_algorithm FC_CONV_AUTO, FC_CONV_ALGORITHM_COUNT
 

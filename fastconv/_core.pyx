@@ -4,7 +4,7 @@
 Arrays arrive C-contiguous and checked (fastconv/_args.py does that); here they only become pointers. A framework's tensor
 arrives as the address of its memory. The GIL is released around every kernel; _calls.pxi has what holds for a call.
 """
-from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_ND, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 
 cdef class _Pointer:
     """A held buffer of `size` bytes, or an address that the caller keeps valid; None gives a null pointer."""
@@ -281,3 +281,4 @@ include "_image.pxi"
 include "_conv2d.pxi"
 include "_plans.pxi"
 include "_network.pxi"
+include "_direct.pxi"

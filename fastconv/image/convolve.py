@@ -11,6 +11,7 @@ __all__ = ["convolve2d", "correlate2d"]
 MODES = {"full": 0, "same": 1, "valid": 2}
 BOUNDARIES = {"fill": 0, "wrap": 1, "symm": 2, "pad": 0, "circular": 1, "symmetric": 2}
 HALF_PRECISION = (_core.DTYPES["float16"], _core.DTYPES["bfloat16"])
+_PLAIN = {dtype: number for dtype, number in _args.DTYPE_IDS.items() if number not in HALF_PRECISION}
 ALGORITHMS = {word: number for number, word in enumerate(_core.filter_algorithms())}
 
 
@@ -139,6 +140,10 @@ def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None
 
 
 def _convolve2d(in1, in2, mode, boundary, fillvalue, correlate, out, algorithm):
+    if type(in1) is type(in2) is np.ndarray and type(fillvalue) is int and not fillvalue:
+        result = _directly(in1, in2, mode, boundary, correlate, out, algorithm)
+        if result is not None:
+            return result
     image, kernel = image_array(in1, "in1"), image_array(in2, "in2")
     mode = MODES[_args.choice(mode, "mode", MODES)]
     boundary = BOUNDARIES[_args.choice(boundary, "boundary", BOUNDARIES)]
@@ -167,6 +172,16 @@ def _convolve2d(in1, in2, mode, boundary, fillvalue, correlate, out, algorithm):
         with np.errstate(over="ignore"):
             returned[...] = computed[::-1, ::-1] if reverse else computed
     return returned
+
+
+def _directly(in1: np.ndarray, in2: np.ndarray, mode, boundary, correlate: bool, out, algorithm):
+    """The result where all is as the core takes it, None for what has to be converted or refused."""
+    if not (type(mode) is type(boundary) is type(algorithm) is str and in1.dtype is in2.dtype):
+        return None
+    numbers = _PLAIN.get(in1.dtype), MODES.get(mode), BOUNDARIES.get(boundary), correlate, ALGORITHMS.get(algorithm)
+    if None in numbers or not (out is None or (type(out) is np.ndarray and out.dtype is in1.dtype)):
+        return None
+    return _core.convolve2d_directly(*numbers, in1, in2, out)
 
 
 def run(algorithm: str, kernel: np.ndarray, call, *arguments) -> None:

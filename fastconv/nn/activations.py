@@ -92,9 +92,14 @@ def _parameter(value, name: str) -> float:
 
 
 def forward_pass(activation: str, alpha: float, x, out) -> np.ndarray:
+    number = ACTIVATIONS[activation]
+    if (dtype := _args.small_float(x)) is not None:
+        source, y = (x.copy(),) * 2 if out is None else (x, _args.plain_output(out, x.shape, x.dtype))
+        if y is not None and _core.activate_directly(dtype, number, alpha, source, y):
+            return y
     x = _args.float_array(x, "x")
     y, returned = _args.output(out, x.shape, x.dtype, (x,), elementwise=True)
-    _core.activate(_args.dtype_id(x.dtype), ACTIVATIONS[activation], alpha, x.size, _args.buffer(x), _args.buffer(y))
+    _core.activate(_args.dtype_id(x.dtype), number, alpha, x.size, _args.buffer(x), _args.buffer(y))
     return _args.finish(y, returned)
 
 

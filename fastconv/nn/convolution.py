@@ -1,4 +1,4 @@
-"""2-D convolution of a batch, packed kernels, and the plan of what runs."""
+"""2-D convolution of a batch, and the plan of what runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .. import _args, _core
 from .activations import ACTIVATIONS, activation_id
 from .plan_table import PlanTable
 
-__all__ = ["conv2d", "plan_conv2d", "prepare_conv2d"]
+__all__ = ["conv2d", "plan_conv2d"]
 
 # What each needs, by name; the order is that of the ids.
 ALGORITHMS = _core.conv2d_algorithms()
@@ -104,7 +104,7 @@ def _operands(x, kernel, bias=None):
     return x, kernel, checked_bias(bias, kernel)
 
 
-def _result_dtype(x: np.ndarray) -> np.dtype:
+def result_dtype(x: np.ndarray) -> np.dtype:
     return np.dtype(np.int32) if x.dtype in _args.BYTES else x.dtype
 
 
@@ -208,111 +208,13 @@ def conv2d(
     keywords = Keywords(strides, padding, dilation_rate, groups, data_format, activation, algorithm)
     x, kernel, bias = _operands(x, kernel, bias)
     geometry, shape = keywords.geometry(x.dtype, x.shape, kernel.shape, kernel.dtype)
-    y, returned = _args.output(out, shape, _result_dtype(x), (x, kernel, bias))
+    y, returned = _args.output(out, shape, result_dtype(x), (x, kernel, bias))
     _forward(geometry, x, kernel, bias, y)
     return _args.finish(y, returned)
 
 
 def _forward(geometry, x, kernel, bias, y):
     geometry.forward(_args.buffer(x), _args.buffer(kernel), _args.buffer(bias), _args.buffer(y))
-
-
-class PreparedConv2D:
-    """What `prepare_conv2d` returns: call it with `x` (and `out`). It never changes, so that a copy is itself."""
-
-    def __init__(self, kernel, bias, words: dict, precision: int):
-        self._words, self._keywords, self._precision = words, Keywords(**words), precision
-        self._kernel_shape, self._kernel_dtype = kernel.shape, kernel.dtype
-        # By x's dtype: the packed form of 8-bit weights depends on it too.
-        dtypes = _args.BYTES if kernel.dtype in _args.BYTES else [kernel.dtype]
-        self._packed = {dtype: self._pack(dtype, kernel, bias) for dtype in dtypes}
-
-    def _pack(self, dtype, kernel, bias):
-        # The image's size is not known yet.
-        channels = kernel.shape[2] * self._keywords.groups
-        if channels >= 2**63:
-            raise ValueError(
-                f"`groups` times the kernel's input channels must fit 64 bits; received "
-                f"groups={self._keywords.groups} and kernel shape {kernel.shape}"
-            )
-        x_shape = _args.shape_of(1, 0, 0, channels, self._keywords.data_format)
-        geometry, _ = self._keywords.geometry(dtype, x_shape, kernel.shape, kernel.dtype, self._precision)
-        return _core.PreparedConv2D(geometry, _args.buffer(kernel), _args.buffer(bias))
-
-    def __call__(self, x, out=None):
-        x = np.asarray(x)
-        convert = _args.contiguous if x.dtype in self._packed else _args.float_array
-        x = convert(x, "x", 4)
-        if x.dtype not in self._packed:
-            wanted = " or ".join(str(dtype) for dtype in self._packed)
-            raise TypeError(f"`x` must be {wanted} for the prepared kernel of {self._kernel_dtype}; received {x.dtype}")
-        geometry, shape = self._keywords.geometry(
-            x.dtype, x.shape, self._kernel_shape, self._kernel_dtype, self._precision
-        )
-        y, returned = _args.output(out, shape, _result_dtype(x), (x,))
-        self._packed[x.dtype].run(geometry, _args.buffer(x), _args.buffer(y))
-        return _args.finish(y, returned)
-
-    def __copy__(self):
-        return self
-
-    def __deepcopy__(self, memo):
-        return self
-
-    def __reduce__(self):
-        kernel, bias = next(iter(self._packed.values())).weights()
-        kernel = np.frombuffer(kernel, self._kernel_dtype).reshape(self._kernel_shape)
-        if bias is not None:
-            bias = np.frombuffer(bias, _result_dtype(kernel))
-        return PreparedConv2D, (kernel, bias, self._words, self._precision)
-
-
-def prepare_conv2d(
-    kernel,
-    bias=None,
-    *,
-    strides=1,
-    padding="valid",
-    dilation_rate=1,
-    groups=1,
-    data_format="channels_last",
-    activation=None,
-    algorithm="auto",
-):
-    """Pack a kernel once, for many calls on images of any size.
-
-    Parameters
-    ----------
-    kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, algorithm
-        As in `conv2d`. The values of `kernel` and `bias` are copied. A kernel of 8 bits is for images of 8 bits.
-
-    Returns
-    -------
-    callable
-        ``f(x, out=None)``, within rounding ``conv2d(x, kernel, bias, ...)``. The kernel is packed at the first call
-        for each algorithm that the sizes call for. It keeps the precision and the instruction set it was prepared on,
-        and may be called from several threads at once. A pickle has the kernel as it was given, and is packed for the
-        instruction set of the process that loads it.
-
-    Examples
-    --------
-    >>> import numpy as np, fastconv
-    >>> blur = fastconv.prepare_conv2d(np.full((3, 3, 1, 1), 1 / 9), padding="same")
-    >>> blur(np.ones((1, 5, 5, 1)))[0, 2, 2, 0].round(6)
-    np.float64(1.0)
-    """
-    words = {
-        "strides": strides,
-        "padding": padding,
-        "dilation_rate": dilation_rate,
-        "groups": groups,
-        "data_format": data_format,
-        "activation": activation,
-        "algorithm": algorithm,
-    }
-    kernel = np.asarray(kernel)
-    kernel = (_args.contiguous if kernel.dtype in _args.BYTES else _args.float_array)(kernel, "kernel", 4)
-    return PreparedConv2D(kernel, checked_bias(bias, kernel), words, _core.get_precision())
 
 
 def plan_conv2d(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from .. import _args, _core
@@ -13,7 +15,7 @@ class Geometry:
     """The checked arguments that pooling functions share."""
 
     def __init__(
-        self, average: bool, shape: tuple[int, ...], dtype: np.dtype, pool_size, strides, padding, data_format
+        self, average: bool, shape: tuple[int, ...], dtype: np.dtype | int, pool_size, strides, padding, data_format
     ):
         layout = _args.LAYOUTS[_args.choice(data_format, "data_format", _args.LAYOUTS)]
         pool = _args.pair(pool_size, "pool_size")
@@ -40,7 +42,27 @@ class Geometry:
             raise ValueError(f"`dy` must have the shape of the pooled output, {self.output_shape}; received {dy.shape}")
 
 
+def _are_plain(pool_size, strides, padding, data_format) -> bool:
+    """Whether equal arguments are of one type, so that what was found for some holds for the others: 2 equals 2.0."""
+    steps = pool_size if strides is None else strides
+    return type(pool_size) is type(steps) is int and type(padding) is type(data_format) is str
+
+
+@functools.lru_cache(maxsize=256)
+def _call(
+    average: bool, shape: tuple[int, ...], number: int, pool_size: int, strides: int | None, padding, data_format
+):
+    geometry = Geometry(average, shape, number, pool_size, strides, padding, data_format)
+    return _core.pool2d_call(geometry.core), geometry.output_shape
+
+
 def _pool(average: bool, x, pool_size, strides, padding, data_format, out) -> np.ndarray:
+    number = _args.PLAIN_FLOAT_IDS.get(x.dtype) if type(x) is np.ndarray and x.ndim == 4 else None
+    if number is not None and _are_plain(pool_size, strides, padding, data_format):
+        call, shape = _call(average, x.shape, number, pool_size, strides, padding, data_format)
+        y = _args.plain_output(out, shape, x.dtype)
+        if y is not None and _core.call_directly(call, x, y):
+            return y
     x = _args.float_array(x, "x", 4)
     geometry = Geometry(average, x.shape, x.dtype, pool_size, strides, padding, data_format)
     y, returned = _args.output(out, geometry.output_shape, x.dtype, (x,))

@@ -20,6 +20,8 @@ def rectifier(negative_slope, max_value, threshold) -> tuple[str, float] | tuple
     >>> rectifier(0, 1, 0.5)
     (None, (0.0, 0.5, 0.0, 1.0))
     """
+    if max_value is None and type(negative_slope) is type(threshold) is float and negative_slope == threshold == 0:
+        return "relu", 0.0
     slope, threshold = _args.real(negative_slope, "negative_slope"), _args.real(threshold, "threshold")
     unbounded = max_value is None or (isinstance(max_value, float) and max_value == math.inf)
     high = math.inf if unbounded else _args.real(max_value, "max_value", 0.0)

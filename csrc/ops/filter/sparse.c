@@ -80,7 +80,7 @@ static double sparse_cycles(const fc_filter *f, const fc_filter_taps *known) {
     if (!known->finite || known->nonzero > MOST_TAPS || !sparse_kernel(f, known->cancels))
         return -1;
     return fc_filter_sums_cycles(
-        f, known->cancels ? 1.6 * (double)known->nonzero + 2 : 2.2 * (double)known->nonzero + 4);
+        f, known->cancels ? 1.6 * (double)known->nonzero + 2 : 1.8 * (double)known->nonzero + 3);
 }
 
 const fc_filter_algorithm fc_filter_by_sparse = {"sparse", sparse_cycles, run_sparse};

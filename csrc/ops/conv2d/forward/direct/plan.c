@@ -16,11 +16,10 @@ enum {
     LEAST_PANELS = 4   /* pixel panels that a block is not cut below */
 };
 
-/* Whether neighbouring pixels fall into so few sets of L1 that the rows of a tile evict one another. */
+/* Whether neighbouring pixels fall into one set of L1, where the rows of a tile evict one another. */
 static int shares_sets(ptrdiff_t pitch, size_t size) {
-    enum { SETS_BYTES = 4096, FEW_SETS = 1024 };
-    const size_t bytes = (size_t)pitch * size % SETS_BYTES;
-    return (size_t)pitch * size >= FEW_SETS * 2 && bytes % FEW_SETS == 0 && (bytes == 0 || bytes == SETS_BYTES / 2);
+    enum { SETS_BYTES = 4096 };
+    return pitch && (size_t)pitch * size % SETS_BYTES == 0;
 }
 
 static void plan_runs(const fc_layer *layer, fc_direct_plan *d) {

@@ -24,7 +24,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mypy")
     environment = os.environ | {"MYPY_CACHE_DIR": str(folder)}
     if FOLDER.name != "site-packages":  # where the checker looks anyway, and says so of its own dependencies
-        environment["MYPYPATH"] = str(FOLDER)
+        environment["MYPYPATH"] = environment["PYTHONPATH"] = str(FOLDER)
 
     def of(*command: str) -> list[str]:
         """The lines that a module of mypy prints."""
@@ -49,6 +49,15 @@ def test_right_calls_pass_and_wrong_ones_are_all_reported(run):
     wrong = {number for number, line in enumerate(lines, 1) if line.endswith("# wrong")}
     said = "\n".join(run("mypy", "--strict", str(CALLS / "wrong.py")))
     assert {int(number) for number in re.findall(r"wrong\.py:(\d+): error", said)} == wrong
+
+
+def test_the_stub_of_the_core_is_true(run, tmp_path):
+    config, allowed = tmp_path / "mypy.ini", tmp_path / "allowed"
+    config.write_text("[mypy]\n[mypy-fastconv.*]\nignore_errors = True\n")
+    # What Cython adds of its own.
+    allowed.write_text("fastconv._core(\\.\\w+)?\\.__(reduce|setstate)_cython__\nfastconv._core.__test__\n")
+    options = "--concise", "--mypy-config-file", str(config), "--allowlist", str(allowed), "--ignore-unused-allowlist"
+    assert run("mypy.stubtest", *options, "fastconv._core") == []
 
 
 def parameters(signature: ast.FunctionDef) -> list[tuple[str, str, object]]:

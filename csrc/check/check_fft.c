@@ -169,9 +169,10 @@ static size_t longer(size_t n) {
             r = fc_fft_radix(m, fft->radix);                                                                           \
             for (size_t j = 1; j < m / r; j++)                                                                         \
                 for (size_t k = 1; k < r; k++, w += 2) {                                                               \
-                    const long double angle = 2 * 3.14159265358979323846264338327950288L * (long double)(j * k) /      \
-                        (long double)m;                                                                                \
-                    const T root[2] = {(T)cosl(angle), (T) - sinl(angle)};                                             \
+                    const size_t turn = j * k;                                                                         \
+                    double re, im;                                                                                     \
+                    fc_ref_root_of_unity(m, turn, &re, &im);                                                           \
+                    const T root[2] = {(T)re, (T) - im};                                                               \
                     check_close_##F(w, root, 2, EPSILON, 1);                                                           \
                 }                                                                                                      \
         }                                                                                                              \

@@ -5,17 +5,21 @@
 
 enum { PARTIAL = 16 };
 
-/* exp(2 pi i t / n), rounded once. */
-static void root_of(size_t n, size_t t, double *re, double *im) {
-    const long double angle = 2 * 3.14159265358979323846264338327950288L * (long double)t / (long double)n;
-    *re = (double)cosl(angle);
-    *im = (double)sinl(angle);
+/* In the first octant, where the angle's rounding moves the last digit least. */
+void fc_ref_root_of_unity(size_t n, size_t t, double *re, double *im) {
+    const size_t quarter = 4 * (t % n) / n, rest = 4 * (t % n) % n, far = 2 * rest > n;
+    const long double angle = 1.57079632679489661923132169163975144L * (long double)(far ? n - rest : rest) /
+        (long double)n;
+    const double cosine = (double)cosl(angle), sine = (double)sinl(angle);
+    const double x = far ? sine : cosine, y = far ? cosine : sine;
+    *re = quarter == 0 ? x : quarter == 1 ? -y : quarter == 2 ? -x : y;
+    *im = quarter == 0 ? y : quarter == 1 ? x : quarter == 2 ? -y : -x;
 }
 
 void fc_ref_dft(size_t n, int sign, const double *x, double *y) {
     double roots[2 * FC_REF_DFT_MOST];
     for (size_t t = 0; t < n; t++)
-        root_of(n, sign < 0 ? (n - t) % n : t, roots + 2 * t, roots + 2 * t + 1);
+        fc_ref_root_of_unity(n, sign < 0 ? (n - t) % n : t, roots + 2 * t, roots + 2 * t + 1);
     for (size_t k = 0; k < n; k++) {
         y[2 * k] = y[2 * k + 1] = 0;
         for (size_t first = 0; first < n; first += PARTIAL) { /* shorter sums round less */

@@ -4,6 +4,8 @@
 
 #include "kernels/types.h"
 
+/* exp(2 pi i t / n), rounded once. */
+void fc_ref_root_of_unity(size_t n, size_t t, double *re, double *im);
 /* y[k] = sum of x[t] exp(sign * 2 pi i t k / n), n <= FC_REF_DFT_MOST; pairs of real and imaginary part. */
 enum { FC_REF_DFT_MOST = 512 };
 void fc_ref_dft(size_t n, int sign, const double *x, double *y);

@@ -5,7 +5,9 @@ Importing fastconv loads NumPy and the C core, nothing heavier. ``fastconv.keras
 ``fastconv.load`` and ``from_keras`` are those of ``fastconv.network``, which needs neither.
 """
 
-from . import cpu
+import sys
+
+from . import _core, cpu
 
 cpu.choose_isa()
 
@@ -41,6 +43,10 @@ __all__ = [
     *_nn_names,
     *_planning_names,
 ]
+
+# Without OpenMP nothing else tells threadpoolctl of the threads; versions before 3.2 cannot be told.
+if _core.openmp_version() == "none" and hasattr(sys.modules.get("threadpoolctl"), "register"):
+    from . import threadpool  # noqa: F401
 
 # Of fastconv.keras, which is imported when one of them is first asked for.
 _KERAS_NAMES = ("accelerate", "patch_keras", "patched", "restore", "unpatch_keras")

@@ -83,6 +83,15 @@ def set_num_threads(int n):
     _raise(fc_set_num_threads(n))
 
 
+def set_default_threads(int n):
+    _raise(fc_set_default_threads(n))
+
+
+def get_default_threads():
+    """What holds where no number is set."""
+    return fc_get_default_threads()
+
+
 def get_num_threads():
     cdef fc_caller caller
     _enter(&caller, False)

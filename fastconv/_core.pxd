@@ -107,6 +107,8 @@ cdef extern from "fastconv.h" nogil:
     fc_status fc_set_isa(const char *)
     fc_status fc_set_num_threads(int)
     int fc_get_num_threads()
+    fc_status fc_set_default_threads(int)
+    int fc_get_default_threads()
     const char *fc_openmp_version()
     fc_status fc_set_precision(fc_precision)
     fc_precision fc_get_precision()

@@ -191,12 +191,10 @@ def test_plans_say_the_threads_of_the_block():
 
 
 def test_threads_comes_back_to_following_openmp():
-    default = fastconv.get_num_threads()
     with fastconv.threads(3):
         pass
     with threadpoolctl.threadpool_limits(1, user_api="openmp"):
-        # A build without OpenMP has none to follow.
-        assert fastconv.get_num_threads() == (default if fastconv.show_config()["openmp"] == "none" else 1)
+        assert fastconv.get_num_threads() == 1
 
 
 def test_threadpoolctl_is_honoured_until_a_number_is_set():
@@ -241,6 +239,23 @@ with fastconv.threads(6):
     print(fastconv.get_num_threads())
 """
     assert run(code, tmp_path, **variables) == expected
+
+
+def test_a_controller_of_its_own_serves_builds_without_openmp(tmp_path):
+    code = """
+import threadpoolctl
+import fastconv.threadpool
+mine = [found for found in threadpoolctl.threadpool_info() if found["internal_api"] == "fastconv"]
+print(len(mine), mine[0]["num_threads"], mine[0]["version"] == fastconv.__version__, end=" ")
+with threadpoolctl.threadpool_limits(2):
+    print(fastconv.get_num_threads(), end=" ")
+with threadpoolctl.threadpool_limits(3, user_api="openmp"):
+    print(fastconv.get_num_threads(), end=" ")
+    with fastconv.threads(4):
+        print(fastconv.get_num_threads(), end=" ")
+print(fastconv.get_num_threads())
+"""
+    assert run(code, tmp_path, OMP_NUM_THREADS="5") == "1 5 True 2 3 4 5"
 
 
 def test_no_more_threads_than_the_process_has_cpus(tmp_path):

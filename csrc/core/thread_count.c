@@ -21,6 +21,10 @@ static atomic_int fixed_threads;       /* 0: none set */
 static atomic_int shared_threads;      /* of calls without a caller of their own; 0: as many as are set */
 static _Thread_local int most_threads; /* of calls made in this thread; 0: as many as are set */
 
+#ifndef _OPENMP
+static atomic_int default_threads_set; /* 0: none set */
+#endif
+
 /* What does not change while the process runs. */
 static struct {
     int named, cpus, processors, limit;
@@ -57,7 +61,8 @@ static int default_threads(void) {
     return !system_says.named && threads == system_says.processors && system_says.cpus < threads ? system_says.cpus
                                                                                                  : threads;
 #else
-    return system_says.named ? system_says.named : system_says.cpus;
+    const int set = atomic_load_explicit(&default_threads_set, memory_order_relaxed);
+    return set ? set : system_says.named ? system_says.named : system_says.cpus;
 #endif
 }
 
@@ -66,6 +71,22 @@ fc_status fc_set_num_threads(int n) {
         return FC_BAD_ARGUMENT;
     atomic_store(&fixed_threads, n);
     return FC_OK;
+}
+
+fc_status fc_set_default_threads(int n) {
+    if (n < 1)
+        return FC_BAD_ARGUMENT;
+#ifdef _OPENMP
+    omp_set_num_threads(n);
+#else
+    atomic_store(&default_threads_set, n);
+#endif
+    return FC_OK;
+}
+
+int fc_get_default_threads(void) {
+    fc_call_once(&once, ask_system);
+    return default_threads();
 }
 
 int fc_get_fixed_threads(void) { return atomic_load(&fixed_threads); }

@@ -43,7 +43,10 @@ fc_status fc_set_isa(const char *name); /* not while other threads compute */
 /* n >= 1 fixes the number of threads; 0 goes back to OpenMP's own setting. */
 fc_status fc_set_num_threads(int n);
 int fc_get_num_threads(void);
-int fc_limit_threads(int n);    /* of this thread's calls, 0 for no limit; returns the limit before */
+int fc_limit_threads(int n); /* of this thread's calls, 0 for no limit; returns the limit before */
+/* What holds where none are set: OpenMP's number, and in a build without it one that is set like that. */
+fc_status fc_set_default_threads(int n);
+int fc_get_default_threads(void);
 int fc_get_fixed_threads(void); /* what fc_set_num_threads was given last */
 const char *fc_openmp_version(void);
 

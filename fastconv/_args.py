@@ -35,6 +35,13 @@ def dtype_id(dtype: np.dtype | int) -> int | None:
 
 def float_array(value, name: str, ndim: int | None = None) -> np.ndarray:
     """value as a C-contiguous native array of float16, bfloat16, float32 or float64; integers join float32."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype in PLAIN_FLOAT_IDS
+        and value.flags.c_contiguous
+        and value.ndim == (value.ndim if ndim is None else ndim)
+    ):
+        return value
     array = np.asarray(value)
     if array.dtype.kind in "biu":
         array = array.astype(np.result_type(array.dtype, np.float32))
@@ -63,7 +70,7 @@ def same_dtype(arrays: dict[str, np.ndarray]) -> None:
     """Raise unless all arrays (by name) share one dtype."""
     (first, reference), *rest = arrays.items()
     for name, array in rest:
-        if array.dtype != reference.dtype:
+        if array.dtype is not reference.dtype and array.dtype != reference.dtype:
             raise TypeError(f"`{name}` must have the dtype of `{first}`, {reference.dtype}; received {array.dtype}")
 
 

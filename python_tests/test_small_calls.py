@@ -44,6 +44,7 @@ CALLS = {
     "relu": (fastconv.relu, np.maximum(IMAGE, 0)),
     "softmax": (fastconv.softmax, np.exp(IMAGE) / np.exp(IMAGE).sum(axis=-1, keepdims=True)),
     "max_pool2d": (fastconv.max_pool2d, POOLED),
+    "conv2d": (lambda x, out=None: fastconv.conv2d(x, KERNEL, out=out), fastconv.conv2d(IMAGE, KERNEL, strides=(1, 1))),
     "prepared": (PREPARED, fastconv.conv2d(IMAGE, KERNEL)),
     "convolve2d": (lambda x, out=None: fastconv.convolve2d(x, KERNEL[:, :, 0, 0], out=out), None),
 }
@@ -123,6 +124,12 @@ def test_an_argument_equal_to_a_right_one_stays_wrong():
     for wrong in ({"pool_size": 2.0}, {"strides": 2.0}, {"pool_size": "2"}):
         with pytest.raises(TypeError, match=r"`(pool_size|strides)`"):
             fastconv.max_pool2d(IMAGE, **wrong)
+    fastconv.conv2d(IMAGE, KERNEL, strides=1, groups=1)
+    for wrong in ({"strides": 1.0}, {"groups": 1.0}, {"dilation_rate": 1.0}):
+        with pytest.raises(TypeError, match="must be an integer"):
+            fastconv.conv2d(IMAGE, KERNEL, **wrong)
+    with pytest.raises(ValueError, match="`groups` must divide"):
+        fastconv.conv2d(np.ones((1, 5, 5, 4)), KERNEL, groups=2)
     with pytest.raises(ValueError, match="`padding`"):
         fastconv.max_pool2d(IMAGE, padding="full")
     with pytest.raises(ValueError, match="`data_format`"):

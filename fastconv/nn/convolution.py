@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from .. import _args, _core
@@ -98,14 +100,17 @@ def float_operands(x, kernel, bias=None):
 def _operands(x, kernel, bias=None):
     """The same, or 8-bit integers with a bias of int32."""
     x, kernel = np.asarray(x), np.asarray(kernel)
-    if not (x.dtype in _args.BYTES and kernel.dtype in _args.BYTES):
+    if x.itemsize > 1 or not (x.dtype in _args.BYTES and kernel.dtype in _args.BYTES):
         return float_operands(x, kernel, bias)
     x, kernel = _args.contiguous(x, "x", 4), _args.contiguous(kernel, "kernel", 4)
     return x, kernel, checked_bias(bias, kernel)
 
 
+_INT32 = np.dtype(np.int32)
+
+
 def result_dtype(x: np.ndarray) -> np.dtype:
-    return np.dtype(np.int32) if x.dtype in _args.BYTES else x.dtype
+    return _INT32 if x.itemsize == 1 else x.dtype
 
 
 def checked_bias(bias, kernel, axis=3):
@@ -122,6 +127,15 @@ def checked_bias(bias, kernel, axis=3):
         _args.same_dtype({"kernel": kernel, "bias": bias})
     _args.bias_shape(bias.shape, kernel.shape, axis)
     return bias
+
+
+_PLAIN = {(int, str, int, int, str, activation, str) for activation in (str, type(None))}
+
+
+@functools.lru_cache(maxsize=256)
+def _geometry(keywords, dtype: np.dtype, x_shape, kernel_shape, kernel_dtype: np.dtype, precision: int, isa: str):
+    """What `Keywords.geometry` returns on that instruction set."""
+    return Keywords(*keywords).geometry(dtype, x_shape, kernel_shape, kernel_dtype, precision)
 
 
 def conv2d(
@@ -205,9 +219,15 @@ def conv2d(
     >>> fastconv.conv2d(x, kernel, padding="same", strides=2).shape
     (1, 2, 2, 1)
     """
-    keywords = Keywords(strides, padding, dilation_rate, groups, data_format, activation, algorithm)
+    keywords = strides, padding, dilation_rate, groups, data_format, activation, algorithm
+    # 2 equals 2.0 and True equals 1: what was found for some arguments holds for equal ones of the same types.
+    plain = tuple(map(type, keywords)) in _PLAIN
+    checked = None if plain else Keywords(*keywords)
     x, kernel, bias = _operands(x, kernel, bias)
-    geometry, shape = keywords.geometry(x.dtype, x.shape, kernel.shape, kernel.dtype)
+    sizes = x.dtype, x.shape, kernel.shape, kernel.dtype
+    geometry, shape = (
+        _geometry(keywords, *sizes, _core.get_precision(), _core.active_isa()) if plain else checked.geometry(*sizes)
+    )
     y, returned = _args.output(out, shape, result_dtype(x), (x, kernel, bias))
     _forward(geometry, x, kernel, bias, y)
     return _args.finish(y, returned)

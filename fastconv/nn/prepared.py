@@ -34,9 +34,9 @@ class PreparedConv2D:
         return _core.PreparedConv2D(geometry, _args.buffer(kernel), _args.buffer(bias))
 
     def __call__(self, x, out=None):
-        dtype, x_shape, call, shape, result_dtype = self._last
+        dtype, x_shape, call, shape, y_dtype = self._last
         if type(x) is np.ndarray and x.dtype is dtype and x.shape == x_shape:
-            y = _args.plain_output(out, shape, result_dtype)
+            y = _args.plain_output(out, shape, y_dtype)
             if y is not None and _core.call_directly(call, x, y):
                 return y
         return self._call_with(x, out)

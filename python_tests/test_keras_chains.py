@@ -37,6 +37,12 @@ def residual(x, place):
     return LAYERS.MaxPooling2D(2)(LAYERS.Activation("tanh")(LAYERS.Add()([y, z] if place else [z, y])))
 
 
+def of_one_image(x):
+    """A sum that repeats the first image for all of them; no shape of Keras says so."""
+    y = LAYERS.Conv2D(3, 3, padding="same")(x / 2)
+    return LAYERS.Add()([LAYERS.Conv2D(3, 1)(y[:1, :, :, :]), y])
+
+
 def by_keyword(x):
     y = LAYERS.ReLU()(inputs=LAYERS.Conv2D(3, 3)(inputs=LAYERS.ZeroPadding2D(1)(inputs=x)))
     z = LAYERS.BatchNormalization()(inputs=LAYERS.Conv2D(3, 1)(inputs=y))
@@ -51,6 +57,7 @@ BUILDS = {
     "other axes": padded(LAYERS.Conv2D, 4, 3, data_format="channels_first"),
     "two readers": two_readers,
     "twice": twice,
+    "sum, of one image": of_one_image,
     "sum, first": lambda x: residual(x, 0),
     "sum, second": lambda x: residual(x, 1),
     "sum, activated before": lambda x: LAYERS.Add()([LAYERS.ReLU()(x), LAYERS.Conv2D(3, 1, activation="relu")(x)]),

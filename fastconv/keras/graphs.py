@@ -6,6 +6,7 @@ from collections import Counter
 
 import keras
 from keras.src.models.functional import Functional
+from keras.src.ops import numpy
 
 from . import activations, chain, convolution, depthwise, normalization, pooling
 
@@ -18,6 +19,7 @@ _ADDITIONS = (keras.layers.Add,)
 _ACTIVATIONS = activations.Activation, activations.ReLU, activations.LeakyReLU, activations.ELU
 _PADDED = convolution.Conv2D, depthwise.DepthwiseConv2D
 _POOLS = pooling.MaxPooling2D, pooling.AveragePooling2D
+_ELEMENTWISE = numpy.Add, numpy.Subtract, numpy.Multiply, numpy.Divide, numpy.TrueDivide
 _STOCK_WALK = Functional._run_through_graph
 
 
@@ -81,14 +83,27 @@ class _Uses:
     """Which nodes of a graph use what."""
 
     def __init__(self, graph: Functional):
-        self.nodes = [node for nodes in graph._nodes_by_depth.values() for node in nodes if not node.is_input]
-        self.one_input = len(graph.inputs) == 1
+        by_depth = sorted(graph._nodes_by_depth.items(), reverse=True)
+        self.nodes = [node for _, nodes in by_depth for node in nodes if not node.is_input]
         self._counts = Counter(id(node.operation) for node in self.nodes)
         self._ends = {id(tensor) for tensor in graph.outputs}
         self._readers: dict[int, list] = {}
         for node in self.nodes:
             for tensor in node.input_tensors:
                 self._readers.setdefault(id(tensor), []).append(node)
+        self._whole = self._whole_batches(graph)
+
+    def _whole_batches(self, graph: Functional) -> set[int]:
+        """The tensors, by their ids, that hold as many images as the one input of the graph."""
+        whole = {id(tensor) for tensor in graph.inputs} if len(graph.inputs) == 1 else set()
+        for node in self.nodes:
+            if _keeps_batch(node.operation) and all(id(tensor) in whole for tensor in node.input_tensors):
+                whole.update(map(id, node.outputs))
+        return whole
+
+    def of_one_batch(self, *tensors) -> bool:
+        """Whether the tensors are known to hold the same number of images, whatever goes into the graph."""
+        return all(id(tensor) in self._whole for tensor in tensors)
 
     def once(self, operation) -> bool:
         return self._counts[id(operation)] == 1
@@ -110,7 +125,7 @@ def _chain(uses: _Uses, node) -> chain.Chain:
     if normalized and not _normalizes(normalized, node.operation):
         return chain.Chain()
     last = normalized or node
-    addition = uses.after(last, _ADDITIONS) if is_convolution and uses.one_input else None
+    addition = uses.after(last, _ADDITIONS) if is_convolution else None
     place, other = _other_input(addition, last, uses) if addition else (0, None)
     addition = addition if other else None
     activation = uses.after(addition or last, _ACTIVATIONS)
@@ -138,8 +153,20 @@ def _other_input(addition, node, uses: _Uses) -> tuple[int, object]:
     operation, _, _ = tensor._keras_history
     single = uses.once(operation) and operation.output is tensor
     alike = tensor.shape == node.outputs[0].shape and tensor.dtype == node.outputs[0].dtype
-    alike = alike and None not in tensor.shape[1:]  # or one could be of size 1 and be repeated
+    # Where sizes may differ, one could be 1, and the addition repeat it.
+    alike = alike and None not in tensor.shape[1:] and uses.of_one_batch(tensor, node.outputs[0])
     return place, operation if single and alike else None
+
+
+def _keeps_batch(operation) -> bool:
+    """Whether an operation is known to give as many images as it takes."""
+    kind = type(operation)
+    if kind in (Functional, keras.Sequential):
+        return all(map(_keeps_batch, getattr(operation, "operations", operation.layers)))
+    if kind is keras.layers.Concatenate:
+        return operation.axis != 0
+    is_layer = kind.__module__.startswith(("keras.src.layers.", "fastconv.keras."))
+    return kind in _ELEMENTWISE or (is_layer and kind is not keras.layers.Lambda)
 
 
 def _normalizes(node, head) -> bool:

@@ -277,14 +277,18 @@ def test_labels(tmp_path):
         ("labels.txt", "a\nb\n\n"),
         ("list.json", '["a", "b"]'),
         ("index.json", '{"0": ["n1", "a"], "1": ["n2", "b"]}'),
+        ("marked.txt", "\ufeffa\nb"),
     ):
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(text, encoding="utf-8")
         assert read_labels(tmp_path / name, 2) == ["a", "b"]
         with pytest.raises(ValueError, match="3 classes"):
             read_labels(tmp_path / name, 3)
     (tmp_path / "wrong.json").write_text("3")
     with pytest.raises(ValueError, match="neither a list"):
         read_labels(tmp_path / "wrong.json", 2)
+    (tmp_path / "latin.txt").write_bytes("é".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"latin.txt is not text in UTF-8"):
+        read_labels(tmp_path / "latin.txt")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "TGA"])

@@ -90,7 +90,10 @@ def read_labels(path, classes: int | None = None) -> list[str]:
         If it is neither, or has not one word for each class.
     """
     path = Path(path)
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # without the mark that Windows' editors begin a file with
+    except UnicodeDecodeError:
+        raise ValueError(f"{path.name} is not text in UTF-8") from None
     labels = _labels_of_json(path, text) if path.suffix == ".json" else [line.strip() for line in text.splitlines()]
     while labels and not labels[-1]:
         labels.pop()

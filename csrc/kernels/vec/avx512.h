@@ -212,19 +212,27 @@ static inline vf32 vf32_eighths(vf32 v) {
 }
 #undef FC_BITS
 #undef FC_LANES
-#if defined(__AVX512BF16__)
-#define VEC_DOTS_BF16 1
-static inline vf32 vf32_dot_bf16(vf32 sum, vf32 a, vf32 b) { return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b); }
-#else
-static inline vf32 vf32_dot_bf16(vf32 sum, vf32 a, vf32 b) {
-    return vf32_fma(vf32_bf16_high(a), vf32_bf16_high(b), vf32_fma(vf32_bf16_low(a), vf32_bf16_low(b), sum));
-}
-#endif
 
 static inline vf32 vf32_hold(vf32 v) {
     __asm__("" : "+v"(v));
     return v;
 }
+#if defined(__AVX512BF16__)
+#define VEC_DOTS_BF16 1
+#if defined(__clang__) && __clang_major__ == 16 /* it ends with a fault where a broadcast becomes bfloat16 */
+#define FC_DOT_OPERAND(v) vf32_hold(v)
+#else
+#define FC_DOT_OPERAND(v) (v)
+#endif
+static inline vf32 vf32_dot_bf16(vf32 sum, vf32 a, vf32 b) {
+    return _mm512_dpbf16_ps(sum, (__m512bh)FC_DOT_OPERAND(a), (__m512bh)b);
+}
+#undef FC_DOT_OPERAND
+#else
+static inline vf32 vf32_dot_bf16(vf32 sum, vf32 a, vf32 b) {
+    return vf32_fma(vf32_bf16_high(a), vf32_bf16_high(b), vf32_fma(vf32_bf16_low(a), vf32_bf16_low(b), sum));
+}
+#endif
 static inline vf64 vf64_hold(vf64 v) {
     __asm__("" : "+v"(v));
     return v;

@@ -2,8 +2,9 @@
 
 Every algorithm is timed on drawn layers. An estimate is nearly a sum of costs times counts, and the counts are its
 derivatives. The costs are those of the least regret: the time of what is chosen over the best, with a choice that
-turns smoothly from one algorithm to another as their estimates meet. Costs that the layers say little of stay near
-what they were.
+turns smoothly from one algorithm to another as their estimates meet. Estimates are also held near the times, all by one
+rate of cycles a second: what is right of an algorithm that was not the best here is right of other layers. Costs that
+the layers say little of stay near what they were.
 """
 
 from __future__ import annotations
@@ -20,17 +21,18 @@ import regret
 from fastconv import _core, cpu
 
 SEED, COUNT, WITHIN, STEP = 1, 150, 4.0, 0.05
-# How near two estimates are for the choice between them to be open; what doubling a cost must save, in layers that
-# would take e times as long.
-OPEN, PULL, PASSES = 0.1, 0.5, 4
+# How near two estimates are for the choice between them to be open; what a cost e times as large must save, in layers
+# that would take e times as long; what it counts that an estimate is e times too large
+# beside the others, and how far it may be.
+OPEN, PULL, TRUE, FAR, PASSES = 0.1, 0.5, 0.1, 1.0, 6
 TABLES = Path(__file__).parents[1] / "csrc/ops/conv2d/costs"
 Times = list[dict[str, float]]
 
 
 def _estimates(layers: list[regret.Layer], times: Times) -> np.ndarray:
     """Of all layers and algorithms that were timed, one after another."""
-    costs = (regret.estimates(layer) for layer in layers)
-    return np.array([cost[name] for cost, row in zip(costs, times, strict=True) for name in row])
+    costs = (regret.estimates(layer, row) for layer, row in zip(layers, times, strict=True))
+    return np.array([cycles for cost in costs for cycles in cost.values()])
 
 
 def _counts(layers: list[regret.Layer], times: Times) -> tuple[list[str], np.ndarray, np.ndarray]:
@@ -60,14 +62,23 @@ def _open_regret(estimates: np.ndarray, slower: np.ndarray, first: np.ndarray) -
     return float(np.log(regrets).sum()), -chosen * (slower - wide) / wide / OPEN
 
 
+def _distance(estimates: np.ndarray, cycles: np.ndarray) -> np.ndarray:
+    """Logarithms of the estimates over what the times are in cycles; none where no cost could explain them."""
+    off = np.log(estimates / cycles)
+    return np.where(abs(off) < FAR, off, 0.0)
+
+
 def fit(layers: list[regret.Layer], times: Times) -> None:
     """Set the costs of the least regret; those that were, where none has less."""
     from scipy.optimize import minimize
 
+    seconds = np.concatenate([list(row.values()) for row in times])
     slower = np.concatenate([np.array(list(row.values())) / min(row.values()) for row in times]).clip(max=3)
     first = np.cumsum([0, *map(len, times)])[:-1]
     before = best = _core.costs()
     least = np.log(_regrets(layers, times)).sum()
+    # The rate stays that of the costs before: others, which are not fitted, are compared with these.
+    cycles = seconds * np.median(_estimates(layers, times) / seconds)
     for _ in range(PASSES):
         names, counts, base = _counts(layers, times)
         now, start = (np.array([costs[name] for name in names]) for costs in (_core.costs(), before))
@@ -77,7 +88,9 @@ def fit(layers: list[regret.Layer], times: Times) -> None:
             costs = start * np.exp(z)
             estimates = np.maximum(counts @ costs + fixed, 1.0)
             value, slopes = _open_regret(estimates, slower, first)
-            return value + PULL * z @ z, (slopes / estimates) @ counts * costs + 2 * PULL * z
+            off = _distance(estimates, cycles)
+            slopes = slopes + 2 * TRUE * off
+            return value + TRUE * off @ off + PULL * z @ z, (slopes / estimates) @ counts * costs + 2 * PULL * z
 
         found = minimize(loss, np.log(now / start), jac=True, method="L-BFGS-B")
         for name, value in zip(names, start * np.exp(found.x), strict=True):
@@ -89,18 +102,20 @@ def fit(layers: list[regret.Layer], times: Times) -> None:
         _core.set_cost(name, value)
 
 
-def write(isa: str) -> Path:
-    """The costs into the table of the instruction set."""
+def write(isa: str, machine: str) -> Path:
+    """The costs into the table of the instruction set, and the machine's name."""
     path = TABLES / f"{isa}.c"
     text = path.read_text()
     for name, value in _core.costs().items():
         text = re.sub(rf"(?m)^    \.{name} = [^,]+,", f"    .{name} = {value:g},", text)
-    path.write_text(text)
+    text = re.sub(r"(?m)^/\* As fitted .*\n", "", text)
+    named = f'const char *const fc_costs_machine_{isa} = "{machine}";'
+    path.write_text(re.sub(rf"(?m)^const char \*const fc_costs_machine_{isa} = .*;", lambda _: named, text))
     return path
 
 
 def _regrets(layers: list[regret.Layer], times: Times) -> list[float]:
-    return [regret.regret_of(regret.estimates(layer), row) for layer, row in zip(layers, times, strict=True)]
+    return [regret.regret_of(regret.estimates(layer, row), row) for layer, row in zip(layers, times, strict=True)]
 
 
 def _measure(count: int) -> dict[str, Times]:
@@ -115,7 +130,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Fit the costs of the forward algorithms to this machine.")
     parser.add_argument("--layers", type=int, default=COUNT, metavar="N", help="how many layers are timed")
     parser.add_argument("--times", metavar="FILE.json", help="keep the times here, or use those that are there")
-    parser.add_argument("--write", action="store_true", help="write the table of the instruction set in the source")
+    parser.add_argument("--write", metavar="MACHINE", help="write the table of the instruction set in the source")
     arguments = parser.parse_args(argv)
     kept = Path(arguments.times) if arguments.times else None
     times = json.loads(kept.read_text()) if kept and kept.is_file() else _measure(arguments.layers)
@@ -131,7 +146,7 @@ def main(argv: list[str] | None = None) -> int:
         if when == "before":
             fit(layers["fitted"], times["fitted"])
     if arguments.write:
-        print(f"written: {write(cpu.active_isa())}")
+        print(f"written: {write(cpu.active_isa(), arguments.write)}")
     return 0
 
 

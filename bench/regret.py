@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import random
 import time
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -64,10 +65,10 @@ def draw(count: int, seed: int) -> list[Layer]:
     return layers
 
 
-def estimates(layer: Layer) -> dict[str, float]:
-    """Cycles by each algorithm that supports the layer, packing included."""
+def estimates(layer: Layer, names: Iterable[str] = tuple(ALGORITHMS)[1:]) -> dict[str, float]:
+    """Cycles by each of the algorithms that supports the layer, packing included."""
     found = {}
-    for name in list(ALGORITHMS)[1:]:
+    for name in names:
         try:
             found[name] = nn.plan_conv2d(layer.x, layer.kernel, algorithm=name, **layer.options)["cycles"]
         except ValueError:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Those of avx512: measured on no machine with AMX. */
+/* As fitted with AVX-512: measured on no machine with AMX. */
 #include "ops/conv2d/costs.h"
 
 const char *const fc_costs_machine_amx = NULL;
@@ -20,6 +20,7 @@ fc_costs fc_costs_amx = {
     .direct_gathered = 0.7,
     .direct_panel = 3,
     .direct_panel_aside = 20,
+    .direct_partial = 10,
     .unpacked_step = 1.35,
     .conv_pool_step = 1.05,
     .conv_pool_window = 20,
@@ -45,6 +46,7 @@ fc_costs fc_costs_amx = {
     .batch_call = 30,
     .batch_load = 0.7,
     .batch_store = 0.8,
+    .batch_apart = 4,
     .depthwise_rolled = 1.3,
     .depthwise_vector = 3,
     .depthwise_repeated = 2,

@@ -94,7 +94,10 @@ double fc_batch_cost(const fc_layer *layer, const fc_batch_plan *d) {
     const double steps = taps * (double)v->src.c * (double)d->weights.panels;
     const double loads = (double)(d->bands * d->in_rows * d->in_cols) * (double)v->src.c,
                  stores = (double)(v->dst.h * v->dst.w) * (double)v->dst.c;
+    const int apart = v->src.c_pitch == 1 && v->src.c == 1 && v->groups > 1;
+    const double load = apart ? costs->batch_apart : costs->batch_load,
+                 store = apart && v->dst.c == 1 ? costs->batch_apart : costs->batch_store;
     return (double)(d->lots * v->groups) *
         (costs->batch_step * steps * tile_cycles(d->tile) + costs->batch_call * tiles +
-            lanes * (costs->batch_load * loads + costs->batch_store * stores));
+            lanes * (load * loads + store * stores));
 }

@@ -168,8 +168,9 @@ double fc_direct_cost(const fc_layer *layer, const fc_direct_plan *d) {
     const double step = d->vectors == 1 ? costs->direct_step_narrow : costs->direct_step;
     const double arithmetic = step * vectors * (double)d->weights.k,
                  each_panel = d->in_place ? costs->direct_panel : costs->direct_panel_aside;
+    const double partial = (size_t)v->dst.c % (size_t)lanes ? costs->direct_partial : 0;
     return pixels *
-        (arithmetic + runs + each_panel * (double)d->weights.panels + element * overlap * (double)d->chunks +
+        (arithmetic + runs + partial + each_panel * (double)d->weights.panels + element * overlap * (double)d->chunks +
             fc_store_cycles(costs, v, 1) * outs);
 }
 

@@ -162,6 +162,63 @@ static void multiply_element(const winograd_job *job, size_t e, size_t tiles, co
     }
 }
 
+/* Where the pixels of a piece go: y, or a stage of channels side by side where they lie apart in y. */
+typedef struct winograd_pixels {
+    size_t rows, cols, channels;
+    char *at;
+    size_t row_pitch, col_pitch;
+} winograd_pixels;
+
+static void activate_pixels(const winograd_job *job, const winograd_pixels *p) {
+    const fc_epilogue *epilogue = job->epilogue;
+    if (epilogue->activation == FC_LINEAR || epilogue->activation == FC_RELU)
+        return;
+    fc_activation_fn *activate = fc_activation_kernel(job->kernels, job->view->dtype, epilogue->activation);
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t c = 0; c < p->cols; c++) {
+            char *pixel = p->at + (r * p->row_pitch + c * p->col_pitch) * job->plan->size;
+            activate(p->channels, epilogue->alpha, pixel, pixel);
+        }
+}
+
+static void store_stage(const winograd_job *job, const winograd_pixels *p, char *y) {
+    enum { LINES = 8 }; /* of the output written side by side: more would evict each other */
+    const fc_tensor_view *dst = &job->view->dst;
+    const size_t size = job->plan->size;
+    const void *pixels[FC_WINOGRAD_PIECE * FC_WINOGRAD_LARGEST];
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t k = 0; k < p->channels; k += LINES) {
+            for (size_t c = 0; c < p->cols; c++)
+                pixels[c] = p->at + (r * p->row_pitch + c * p->col_pitch + k) * size;
+            fc_transpose_of(job->kernels, size)(
+                y + ((ptrdiff_t)r * dst->h_pitch + (ptrdiff_t)k * dst->c_pitch) * (ptrdiff_t)size, (size_t)dst->c_pitch,
+                pixels, p->cols, fc_least(p->channels - k, LINES));
+        }
+}
+
+/* The tiles of a piece transformed back; whether all is finite. */
+static int transform_products(
+    const winograd_job *job, const winograd_pixels *p, size_t tiles, const char *m, const char *bias) {
+    const size_t size = job->plan->size, side = job->plan->set->m;
+    int finite = 1;
+    for (size_t tile = 0; tile < tiles; tile++) {
+        const fc_winograd_tile t = {
+            m + tile * job->cut->m_pitch * size,
+            job->cut->m_element,
+            p->channels,
+            bias,
+            job->epilogue->activation == FC_RELU,
+            p->at + tile * side * p->col_pitch * size,
+            p->row_pitch,
+            p->col_pitch,
+            p->rows,
+            p->cols - tile * side,
+        };
+        finite &= job->plan->set->output(&t);
+    }
+    return finite;
+}
+
 /* The pixels of one piece, channels of panels from p0 on. */
 static void finish_piece(
     const winograd_job *job, const fc_winograd_piece *piece, const char *m, size_t p0, size_t channels, char *stage) {
@@ -169,55 +226,31 @@ static void finish_piece(
     const fc_winograd_cut *cut = job->cut;
     const fc_tensor_view *dst = &job->view->dst;
     const size_t size = plan->size, side = plan->set->m, channel = p0 * plan->width;
-    const int staged = dst->c_pitch != 1;
-    const size_t rows = (size_t)fc_min(dst->h - piece->row * (ptrdiff_t)side, (ptrdiff_t)side);
-    const size_t cols = (size_t)fc_min(dst->w - piece->col * (ptrdiff_t)side, (ptrdiff_t)(piece->count * side));
+    const ptrdiff_t row = piece->row * (ptrdiff_t)side, col = piece->col * (ptrdiff_t)side;
     char *y = job->y +
-        (piece->n * dst->n_pitch + piece->row * (ptrdiff_t)side * dst->h_pitch +
-            piece->col * (ptrdiff_t)side * dst->w_pitch + (ptrdiff_t)channel * dst->c_pitch) *
+        (piece->n * dst->n_pitch + row * dst->h_pitch + col * dst->w_pitch + (ptrdiff_t)channel * dst->c_pitch) *
             (ptrdiff_t)size;
-    const size_t col_pitch = staged ? cut->chunk * plan->width : (size_t)dst->w_pitch;
-    const size_t row_pitch = staged ? col_pitch * FC_WINOGRAD_PIECE * side : (size_t)dst->h_pitch;
-    char *to = staged ? stage : y;
-    int finite = 1;
-    for (size_t tile = 0; tile < piece->count; tile++) {
-        const fc_winograd_tile t = {
-            m + tile * cut->m_pitch * size,
-            cut->m_element,
-            channels,
-            job->epilogue->has_bias ? job->bias + channel * size : NULL,
-            job->epilogue->activation == FC_RELU,
-            to + tile * side * col_pitch * size,
-            row_pitch,
-            col_pitch,
-            rows,
-            cols - tile * side,
-        };
-        finite &= plan->set->output(&t);
+    winograd_pixels p = {
+        .rows = (size_t)fc_min(dst->h - row, (ptrdiff_t)side),
+        .cols = (size_t)fc_min(dst->w - col, (ptrdiff_t)(piece->count * side)),
+        .channels = channels,
+        .at = y,
+        .row_pitch = (size_t)dst->h_pitch,
+        .col_pitch = (size_t)dst->w_pitch,
+    };
+    const int staged = dst->c_pitch != 1;
+    if (staged) {
+        p.at = stage;
+        p.col_pitch = cut->chunk * plan->width;
+        p.row_pitch = p.col_pitch * FC_WINOGRAD_PIECE * side;
     }
-    if (!finite)
+    const char *bias = job->epilogue->has_bias ? job->bias + channel * size : NULL;
+    if (!transform_products(job, &p, piece->count, m, bias))
         atomic_store_explicit(
             &job->flags[(size_t)piece->n * cut->tile_rows + (size_t)piece->row], 1, memory_order_relaxed);
-    if (job->epilogue->activation != FC_LINEAR && job->epilogue->activation != FC_RELU) {
-        fc_activation_fn *activate = fc_activation_kernel(job->kernels, job->view->dtype, job->epilogue->activation);
-        for (size_t r = 0; r < rows; r++)
-            for (size_t c = 0; c < cols; c++) {
-                char *pixel = to + (r * row_pitch + c * col_pitch) * size;
-                activate(channels, job->epilogue->alpha, pixel, pixel);
-            }
-    }
-    if (!staged)
-        return;
-    enum { LINES = 8 }; /* of the output written side by side: more would evict each other */
-    const void *pixels[FC_WINOGRAD_PIECE * FC_WINOGRAD_LARGEST];
-    for (size_t r = 0; r < rows; r++)
-        for (size_t k = 0; k < channels; k += LINES) {
-            for (size_t c = 0; c < cols; c++)
-                pixels[c] = stage + (r * row_pitch + c * col_pitch + k) * size;
-            fc_transpose_of(job->kernels, size)(
-                y + ((ptrdiff_t)r * dst->h_pitch + (ptrdiff_t)k * dst->c_pitch) * (ptrdiff_t)size, (size_t)dst->c_pitch,
-                pixels, cols, channels - k < LINES ? channels - k : LINES);
-        }
+    activate_pixels(job, &p);
+    if (staged)
+        store_stage(job, &p, y);
 }
 
 static size_t tiles_of(const fc_winograd_cut *cut, size_t block) {

@@ -21,10 +21,12 @@ import regret
 from fastconv import _core, cpu
 
 SEED, COUNT, WITHIN, STEP = 1, 150, 4.0, 0.05
-# How near two estimates are for the choice between them to be open; what a cost e times as large must save, in layers
-# that would take e times as long; what it counts that an estimate is e times too large
-# beside the others, and how far it may be.
+# OPEN: how near two estimates are for the choice between them to be open. PULL: what a cost e times as large must save,
+# in layers that would take e times as long. TRUE: what an estimate counts that is e times too large beside the others,
+# and FAR: how far off it may be to count.
 OPEN, PULL, TRUE, FAR, PASSES = 0.1, 0.5, 0.1, 1.0, 6
+# Costs that are a factor beside something that does no less: they are not below it.
+LEAST = dict.fromkeys(("unpacked_step", "planar_alone", "depthwise_multiplied"), 1.0)
 TABLES = Path(__file__).parents[1] / "csrc/ops/conv2d/costs"
 Times = list[dict[str, float]]
 
@@ -92,7 +94,9 @@ def fit(layers: list[regret.Layer], times: Times) -> None:
             slopes = slopes + 2 * TRUE * off
             return value + TRUE * off @ off + PULL * z @ z, (slopes / estimates) @ counts * costs + 2 * PULL * z
 
-        found = minimize(loss, np.log(now / start), jac=True, method="L-BFGS-B")
+        least_z = [np.log(LEAST.get(name, 1e-9) / was) for name, was in zip(names, start, strict=True)]
+        bounds = [(z, None) for z in least_z]
+        found = minimize(loss, np.log(now / start), jac=True, method="L-BFGS-B", bounds=bounds)
         for name, value in zip(names, start * np.exp(found.x), strict=True):
             _core.set_cost(name, float(f"{value:.3g}"))
         total = np.log(_regrets(layers, times)).sum()

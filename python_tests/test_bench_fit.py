@@ -50,3 +50,15 @@ def test_slopes_of_the_open_regret(bench):
         assert (fit._open_regret(moved, slower, first)[0] - value) / step == pytest.approx(slope, abs=1e-5)
     closed = fit._open_regret(np.array([3.0, 30.0, 50.0, 2.0, 20.0]), slower, first)[0]
     assert closed == pytest.approx(np.log(1.0) + np.log(1.7))
+
+
+def test_factors_of_a_cost_are_one_at_least(bench, isa):
+    fit = bench("fit")
+    costs = fit._core.costs()
+    assert {name: costs[name] for name in fit.LEAST if not costs[name] >= fit.LEAST[name]} == {}
+
+
+def test_estimates_far_off_count_for_nothing(bench):
+    fit = bench("fit")
+    off = fit._distance(np.array([2.0, 1.0, 20.0]), np.array([1.0, 1.0, 1.0]))
+    assert off == pytest.approx([np.log(2.0), 0.0, 0.0])

@@ -95,8 +95,10 @@ double fc_batch_cost(const fc_layer *layer, const fc_batch_plan *d) {
     const double loads = (double)(d->bands * d->in_rows * d->in_cols) * (double)v->src.c,
                  stores = (double)(v->dst.h * v->dst.w) * (double)v->dst.c;
     const int apart = v->src.c_pitch == 1 && v->src.c == 1 && v->groups > 1;
-    const double load = apart ? costs->batch_apart : costs->batch_load,
-                 store = apart && v->dst.c == 1 ? costs->batch_apart : costs->batch_store;
+    const double load = apart ? costs->batch_apart : v->src.c_pitch == 1 ? costs->batch_load : costs->batch_load_planes;
+    const double store = apart && v->dst.c == 1 ? costs->batch_apart
+        : v->dst.c_pitch == 1                   ? costs->batch_store
+                                                : costs->batch_store_planes;
     return (double)(d->lots * v->groups) *
         (costs->batch_step * steps * tile_cycles(d->tile) + costs->batch_call * tiles +
             lanes * (load * loads + store * stores));

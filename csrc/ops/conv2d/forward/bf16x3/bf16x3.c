@@ -363,7 +363,7 @@ static double cycles_of(const fc_layer *layer, const fc_bf16x3_blocking *b) {
     const double each = b->patched ? copied + split * 2 * (double)v->src.c / (double)b->k : split;
     const double stores = fc_store_cycles(costs, v, b->pixels_in_rows) * (double)v->dst.c;
     return (double)v->groups * pixels *
-        (multiplications / layer->kernels->bf16x3_gemm.rate + (double)b->k * each + stores);
+        (costs->bf16x3_product * multiplications / layer->kernels->bf16x3_gemm.rate + (double)b->k * each + stores);
 }
 
 /* Of the planes, or of the kernel that is kept where values are out of range. */

@@ -153,25 +153,46 @@ fc_direct_plan fc_direct_cut(const fc_layer *given, fc_direct_form form, fc_laye
     return d;
 }
 
-/* FMAs on the lanes that are used and idle, pointers, the patch, and stores. */
+/* Pixels that tiles cross: a row of a block, or all of them where rows follow one another in y. */
+static size_t run_pixels(const fc_conv_view *v, const fc_direct_plan *d) {
+    const int rows_join = d->cols == v->dst.w && v->dst.h_pitch == v->dst.w * v->dst.w_pitch;
+    return (size_t)(rows_join ? d->rows * d->cols : d->cols);
+}
+
+/* A step of k under the tiles of a run of pixels, in FMAs of a vector: few rows do not hide an FMA's latency. */
+static double run_cycles(const fc_direct_plan *d, size_t pixels, size_t vectors) {
+    const size_t whole = pixels / d->height, rest = pixels % d->height;
+    return (double)whole * fc_step_cycles(d->height, vectors) + (rest ? fc_step_cycles(rest, vectors) : 0);
+}
+
+/* A pixel's part of all tiles, one panel of output channels after another: the arithmetic, and the calls. */
+static double tiles_cycles(const fc_layer *layer, const fc_direct_plan *d) {
+    const fc_costs *costs = fc_costs_of(layer->kernels);
+    const fc_conv_view *v = &layer->view;
+    const size_t lanes = d->weights.width / d->vectors, pixels = run_pixels(v, d), whole = d->weights.panels - 1,
+                 rest = fc_parts((size_t)v->dst.c, lanes) - whole * d->vectors;
+    const double step = d->vectors == 1 ? costs->direct_step_narrow : costs->direct_step,
+                 steps = (double)whole * run_cycles(d, pixels, d->vectors) + run_cycles(d, pixels, rest),
+                 runs = (double)v->rows.count * (double)(d->joined ? 1 : v->cols.count);
+    const double calls = (double)(fc_parts(pixels, d->height) * d->weights.panels);
+    return (step * steps * (double)d->weights.k + costs->direct_call * calls) / (double)pixels +
+        costs->direct_run * runs * (double)d->weights.panels;
+}
+
+/* Tiles, channels that fill no vector, the patch, and stores. */
 double fc_direct_cost(const fc_layer *layer, const fc_direct_plan *d) {
     const fc_costs *costs = fc_costs_of(layer->kernels);
     const fc_conv_view *v = &layer->view;
-    const double pixels = (double)v->groups * (double)fc_view_pixels(v), outs = (double)v->dst.c,
-                 lanes = (double)d->weights.width / (double)d->vectors;
+    const double pixels = (double)v->groups * (double)fc_view_pixels(v), outs = (double)v->dst.c;
     const double element = d->patched
         ? v->src.c_pitch == 1 || v->src.c == 1 ? costs->direct_copied : costs->direct_gathered
         : 0;
     const double overlap = (double)patch_elements(v, d->rows, d->cols, d->pixel_pitch) / (double)(d->rows * d->cols);
-    const double vectors = __builtin_ceil(outs / lanes),
-                 runs = (double)v->rows.count * (double)(d->joined ? 1 : v->cols.count);
-    const double step = d->vectors == 1 ? costs->direct_step_narrow : costs->direct_step;
-    const double arithmetic = step * vectors * (double)d->weights.k,
-                 each_panel = d->in_place ? costs->direct_panel : costs->direct_panel_aside;
-    const double partial = (size_t)v->dst.c % (size_t)lanes ? costs->direct_partial : 0;
+    const double each_panel = d->in_place ? costs->direct_panel : costs->direct_panel_aside,
+                 partial = (size_t)v->dst.c % (d->weights.width / d->vectors) ? costs->direct_partial : 0;
     return pixels *
-        (arithmetic + runs + partial + each_panel * (double)d->weights.panels + element * overlap * (double)d->chunks +
-            fc_store_cycles(costs, v, 1) * outs);
+        (tiles_cycles(layer, d) + partial + each_panel * (double)d->weights.panels +
+            element * overlap * (double)d->chunks + fc_store_cycles(costs, v, 1) * outs);
 }
 
 void fc_direct_keep(const fc_direct_plan *d, fc_layer_plan *plan) {

@@ -135,6 +135,13 @@ void fc_planar_pack_on_demand(const fc_layer *layer, fc_planar_plan *d) {
     d->worker_bytes += fc_on_demand_bytes(&d->weights, v);
 }
 
+/* A block's planes copied, `element` cycles a number. */
+static double copy_cycles(const fc_costs *costs, const fc_conv_view *v, const fc_planar_plan *d, double element) {
+    const fc_planes *p = &d->planes;
+    return element * (double)p->elements +
+        costs->planar_row * (double)(v->src.c * p->row_phases * p->col_phases * p->rows);
+}
+
 /* FMAs and calls on whole vectors of pixels, results straight to y, and the copy into planes unless x is read in place.
  */
 static double flat_cycles(const fc_costs *costs, const fc_conv_view *v, const fc_planar_plan *d, double element) {
@@ -143,10 +150,9 @@ static double flat_cycles(const fc_costs *costs, const fc_conv_view *v, const fc
                  pixels = d->in_place ? (double)v->dst.w : blocks * (double)(d->rows * d->cols);
     const double vectors = __builtin_ceil(pixels / lanes),
                  calls = (double)d->weights.panels * vectors / (double)d->tile->vectors;
-    const double each = (double)d->weights.k * tile_cycles(d->tile, (size_t)v->dst.c) +
+    const double each = costs->planar_step * (double)d->weights.k * tile_cycles(d->tile, (size_t)v->dst.c) +
         costs->planar_store * lanes * outs;
-    return vectors * each + costs->planar_call * calls +
-        (d->in_place ? 0 : blocks * element * (double)d->planes.elements);
+    return vectors * each + costs->planar_call * calls + (d->in_place ? 0 : blocks * copy_cycles(costs, v, d, element));
 }
 
 /* FMAs, those between rows included, the copy into planes, and the results written and read once more. */
@@ -156,7 +162,7 @@ static double aside_cycles(const fc_costs *costs, const fc_conv_view *v, const f
         (v->dst.c_pitch == 1 ? costs->planar_store_transposed : costs->planar_store_aside);
     const double arithmetic = run / lanes * costs->planar_step * (double)d->weights.k *
         tile_cycles(d->tile, (size_t)v->dst.c);
-    return (double)(d->row_blocks * d->col_blocks) * (arithmetic + element * (double)d->planes.elements + stores);
+    return (double)(d->row_blocks * d->col_blocks) * (arithmetic + copy_cycles(costs, v, d, element) + stores);
 }
 
 double fc_planar_cost(const fc_layer *layer, const fc_planar_plan *d) {

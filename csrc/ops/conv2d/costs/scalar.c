@@ -24,6 +24,7 @@ fc_costs fc_costs_scalar = {
     .direct_run = 1,
     .direct_partial = 10,
     .unpacked_step = 1.35,
+    .unpacked_far = 1.35,
     .conv_pool_step = 1.05,
     .conv_pool_window = 20,
     .conv_pool_pass = 30,

@@ -114,7 +114,7 @@ static double cycles_of(const fc_layer *layer, const way *w) {
         : w == &planes && v->cols.stride > 2        ? costs->depthwise_strided
         : w == &transposed                          ? costs->depthwise_transposed
                                                     : costs->depthwise_staged / (double)lanes;
-    const double slower = v->dst.c > 1 ? costs->depthwise_multiplied : 1;
+    const double slower = w->has_cells && v->dst.c > 1 ? costs->depthwise_multiplied : 1;
     return slower * vectors * (rolled * (double)fc_view_k(v) + costs->depthwise_vector) +
         (is_staged ? staged * each : 0);
 }

@@ -20,7 +20,8 @@ static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_
     if (!supports(layer))
         return FC_BAD_ARGUMENT;
     const fc_direct_plan d = fc_direct_cut(layer, FC_DIRECT_UNPACKED, plan);
-    plan->cycles = fc_costs_of(layer->kernels)->unpacked_step * fc_direct_cost(&plan->layer, &d);
+    const fc_costs *costs = fc_costs_of(layer->kernels);
+    plan->cycles = (d.kernel_in_l2 ? costs->unpacked_step : costs->unpacked_far) * fc_direct_cost(&plan->layer, &d);
     fc_direct_keep(&d, plan);
     return FC_OK;
 }

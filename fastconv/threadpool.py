@@ -22,8 +22,8 @@ class FastconvController(threadpoolctl.LibController):
     --------
     >>> import fastconv.threadpool
     >>> with threadpoolctl.threadpool_limits(1, user_api="openmp"):
-    ...     fastconv.get_num_threads()
-    1
+    ...     [found["num_threads"] for found in threadpoolctl.threadpool_info() if found["internal_api"] == "fastconv"]
+    [1]
     """
 
     user_api, internal_api = "openmp", "fastconv"

@@ -175,12 +175,17 @@ fc_status fc_plan_run(const fc_layer_plan *plan, const fc_layer_weights *weights
 }
 
 fc_status fc_plan_run_once(const fc_layer_plan *plan, const void *kernel, const void *bias, const void *x, void *y) {
+    return fc_plan_run_once_adding(plan, kernel, bias, x, NULL, y);
+}
+
+fc_status fc_plan_run_once_adding(
+    const fc_layer_plan *plan, const void *kernel, const void *bias, const void *x, const void *added, void *y) {
     void *packed = NULL;
     if (fc_layer_is_empty(&plan->layer))
         return FC_OK;
     if (!plan->packs_on_demand)
         FC_TRY(fc_plan_pack(plan, kernel, bias, &packed));
-    const fc_status status = fc_plan_run(plan, &(fc_layer_weights){kernel, bias, packed}, x, y);
+    const fc_status status = fc_plan_run_adding(plan, &(fc_layer_weights){kernel, bias, packed}, x, added, y);
     fc_scratch_free(packed);
     return status;
 }

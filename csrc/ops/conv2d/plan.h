@@ -64,10 +64,12 @@ int fc_plan_reads_kernel(const fc_layer_plan *plan);
 /* Allocates *packed; release with fc_scratch_free. */
 fc_status fc_plan_pack(const fc_layer_plan *plan, const void *kernel, const void *bias, void **packed);
 fc_status fc_plan_run(const fc_layer_plan *plan, const fc_layer_weights *weights, const void *x, void *y);
-/* The same with a tensor, or NULL, added before the activation; the plan serves no other run afterwards. */
+/* The same with a tensor, or NULL, added before the activation. */
 fc_status fc_plan_run_adding(
-    fc_layer_plan *plan, const fc_layer_weights *weights, const void *x, const void *added, void *y);
+    const fc_layer_plan *plan, const fc_layer_weights *weights, const void *x, const void *added, void *y);
 /* Packs, where that is not done on demand, and runs. */
 fc_status fc_plan_run_once(const fc_layer_plan *plan, const void *kernel, const void *bias, const void *x, void *y);
+fc_status fc_plan_run_once_adding(
+    const fc_layer_plan *plan, const void *kernel, const void *bias, const void *x, const void *added, void *y);
 
 #endif

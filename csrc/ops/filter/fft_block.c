@@ -24,8 +24,6 @@ static const double PEAKED_ERROR = 1.25, PEAKED_TWICE = 4;
 /* every so many columns of lots tell whether a block is worth a transform in float */
 enum { SAMPLED_LOTS = 8 };
 
-static int is_single(const fc_filter *f) { return f->work == FC_F32 || f->work == FC_C64; }
-
 ptrdiff_t fc_fft_source(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col) {
     const fc_filter *f = j->f;
     const fc_rect *out = &b->rect[side];
@@ -268,7 +266,7 @@ static int nearly_empty(const fc_fft_job *j, const fc_fft_space *s, const fc_fft
 
 /* Whether some cells stand out, not too many; sets the limit. */
 static int some_stand_out(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, double mean) {
-    const double most = is_single(j->f) ? (double)FLT_MAX : DBL_MAX;
+    const double most = fc_filter_is_single(j->f) ? (double)FLT_MAX : DBL_MAX;
     double typical = s->bounds[0].typical;
     if (has_two(j, b))
         typical = fmax(typical, s->bounds[1].typical);
@@ -290,7 +288,7 @@ static int are_apart(const fc_fft_job *j, const fc_fft_space *s, size_t most) {
 /* Transforms all cells again, none taken. */
 static int leave_in(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b) {
     s->taken->count = 0;
-    s->taken->limit = is_single(j->f) ? (double)FLT_MAX : DBL_MAX;
+    s->taken->limit = fc_filter_is_single(j->f) ? (double)FLT_MAX : DBL_MAX;
     return load(j, s, b, s->taken);
 }
 
@@ -343,7 +341,7 @@ static fc_fft_end store_all(const fc_fft_job *j, const fc_fft_space *s, const fc
 }
 
 fc_fft_end fc_fft_run_blocks(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b) {
-    const double eps = is_single(j->f) ? (double)FLT_EPSILON / 2 : DBL_EPSILON / 2;
+    const double eps = fc_filter_is_single(j->f) ? (double)FLT_EPSILON / 2 : DBL_EPSILON / 2;
     s->taken->count = 0;
     s->taken->limit = 0;
     const int finite = load(j, s, b, NULL), empty = !j->wide && nearly_empty(j, s, b);

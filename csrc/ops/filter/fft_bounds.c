@@ -31,8 +31,7 @@ enum {
 static const double SAMPLED = 1.5, HIGHEST_CAP = 4;
 static const double FULL = 0.8; /* share of a block that has to hold cells, for zeros not to outweigh them */
 
-static int is_single(const fc_filter *f) { return f->work == FC_F32 || f->work == FC_C64; }
-static size_t part_of(const fc_filter *f) { return is_single(f) ? sizeof(float) : sizeof(double); }
+static size_t part_of(const fc_filter *f) { return fc_filter_is_single(f) ? sizeof(float) : sizeof(double); }
 
 fc_status fc_fft_tile(const fc_filter *f, const fc_fft_cut *cut, fc_fft_tiling *t) {
     const size_t parts = fc_filter_is_complex(f->work) ? 2 : 1, k_h = (size_t)f->k_h, k_w = (size_t)f->k_w;
@@ -68,7 +67,7 @@ void fc_fft_place_bounds(const fc_fft_tiling *t, unsigned char *memory, fc_fft_b
 }
 
 static const fc_fft *kernels_of(const fc_filter *f) {
-    return is_single(f) ? &f->kernels->fft_f32 : &f->kernels->fft_f64;
+    return fc_filter_is_single(f) ? &f->kernels->fft_f32 : &f->kernels->fft_f64;
 }
 
 typedef struct sample {
@@ -97,7 +96,7 @@ enum { CHAINS = 8 };
 static sample sample_row(const fc_filter *f, const void *row, size_t n) {
     double sums[CHAINS] = {0}, sizes[CHAINS] = {0}, squares[CHAINS] = {0};
     int fractions = 0;
-    if (is_single(f)) {
+    if (fc_filter_is_single(f)) {
         SAMPLE(fc_any_float)
     } else {
         SAMPLE(fc_any_double)
@@ -130,7 +129,7 @@ static void insert(double *numbers, size_t n, double x) {
  */
 static void set_cap(
     const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const sample *samples, size_t n, double cols) {
-    const double most = is_single(f) ? (double)FLT_MAX : DBL_MAX,
+    const double most = fc_filter_is_single(f) ? (double)FLT_MAX : DBL_MAX,
                  free = most / (cols * (double)t->high * (double)(t->rows * t->cols + 1));
     double means[SAMPLES], peaks[SAMPLES];
     size_t found = 0;
@@ -162,7 +161,7 @@ static double middle_of(const fc_filter *f, const sample *samples, size_t n, dou
     if (fc_filter_is_complex(f->work) || !(2 * square >= all.squares / count) || !isfinite(square) || share < FULL)
         return 0;
     const double middle = all.whole ? rint(mean) : mean;
-    return is_single(f) ? (double)(float)middle : middle;
+    return fc_filter_is_single(f) ? (double)(float)middle : middle;
 }
 
 /* Sets what some of the cells tell, `share` of the block's. */
@@ -195,7 +194,7 @@ static void look_at_some(const fc_filter *f, const fc_fft_tiling *t, fc_fft_boun
 
 /* Adding a number whose last digit is a unit rounds to a whole one. */
 static int are_whole(const fc_filter *f, const void *row, size_t cols) {
-    if (is_single(f))
+    if (fc_filter_is_single(f))
         ARE_WHOLE(float, fc_any_float, 0x1.8p23)
     ARE_WHOLE(double, fc_any_double, 0x1.8p52)
 }
@@ -264,7 +263,7 @@ static double least_f64(const void *sums, size_t n) { LEAST(double) }
 #undef LEAST
 
 static double least_of(const fc_filter *f, const void *sums, size_t n) {
-    return (is_single(f) ? least_f32 : least_f64)(sums, n);
+    return (fc_filter_is_single(f) ? least_f32 : least_f64)(sums, n);
 }
 
 size_t fc_fft_find_light(const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols, double enough) {

@@ -14,7 +14,7 @@
 
 /* Whether a number is larger than the limit, or a NaN. */
 static int is_out(const fc_filter *f, const void *numbers, size_t i, double limit) {
-    return f->work == FC_F32 || f->work == FC_C64 ? IS_OUT(float) : IS_OUT(double);
+    return fc_filter_is_single(f) ? IS_OUT(float) : IS_OUT(double);
 }
 #undef IS_OUT
 
@@ -25,7 +25,7 @@ static int is_out(const fc_filter *f, const void *numbers, size_t i, double limi
 size_t fc_fft_count_out(const fc_filter *f, const void *row, size_t cols, double limit) {
     size_t count = 0;
     cols <<= fc_filter_is_complex(f->work);
-    if (f->work == FC_F32 || f->work == FC_C64) {
+    if (fc_filter_is_single(f)) {
         COUNT(float, fc_any_float)
     } else {
         COUNT(double, fc_any_double)

@@ -51,15 +51,13 @@ size_t fc_fft_coarse_bytes(const fc_fft_tiling *t) {
     return fc_align_up(t->rows * t->cols * sizeof(fc_sparse_place)) + fc_align_up(t->rows * t->cols * sizeof(double));
 }
 
-static int is_single(const fc_filter *f) { return f->work == FC_F32 || f->work == FC_C64; }
-
 static double get_size(const fc_filter *f, const fc_fft_coarse *c, size_t at) {
-    return is_single(f) ? (double)((const float *)c->sizes)[at] : ((const double *)c->sizes)[at];
+    return fc_filter_is_single(f) ? (double)((const float *)c->sizes)[at] : ((const double *)c->sizes)[at];
 }
 
 static void put(const fc_filter *f, fc_fft_coarse *c, size_t at, double size, fc_sparse_place place) {
     c->places[at] = place;
-    if (is_single(f))
+    if (fc_filter_is_single(f))
         ((float *)c->sizes)[at] = (float)size;
     else
         ((double *)c->sizes)[at] = size;

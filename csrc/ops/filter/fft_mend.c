@@ -30,8 +30,6 @@ int fc_fft_heavy(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks
     return side_heavy(j, s, b, 0, weight) && (j->sides == 1 || side_heavy(j, s, b, 1, weight));
 }
 
-static int is_single(const fc_filter *f) { return f->work == FC_F32 || f->work == FC_C64; }
-
 /* Sums of up to ROWS rows of FC_FFT_LOT outputs. */
 enum { ROWS = 6 };
 enum { TOGETHER = 32 }; /* rows of outputs whose plain sums are found together; no tile is higher */
@@ -61,7 +59,7 @@ static double join_parts_f64(void *sums, size_t n) { JOIN_PARTS(double, fmax) }
 static double weigh(const fc_fft_job *j, const fc_fft_space *s, const void **rows, size_t count, size_t many,
     double enough, lot_sums *to) {
     const fc_filter *f = j->f;
-    const fc_fft *kernels = is_single(f) ? &f->kernels->fft_f32 : &f->kernels->fft_f64;
+    const fc_fft *kernels = fc_filter_is_single(f) ? &f->kernels->fft_f32 : &f->kernels->fft_f64;
     const double least = kernels->weigh(&(fc_fft_weigh){.rows = rows,
         .sizes = s->sizes,
         .places = s->places,
@@ -71,7 +69,7 @@ static double weigh(const fc_fft_job *j, const fc_fft_space *s, const void **row
         .sums = to});
     if (!fc_filter_is_complex(f->work))
         return least;
-    return (is_single(f) ? join_parts_f32 : join_parts_f64)(to, count * FC_FFT_LOT);
+    return (fc_filter_is_single(f) ? join_parts_f32 : join_parts_f64)(to, count * FC_FFT_LOT);
 }
 
 /*
@@ -93,7 +91,7 @@ typedef struct verdict {
 static verdict judge(const fc_filter *f, const void *sums, ptrdiff_t count, ptrdiff_t cols, double weight) {
     const ptrdiff_t step = fc_filter_is_complex(f->work) ? 2 : 1, numbers = cols * step;
     verdict found = {0, 0};
-    if (is_single(f)) {
+    if (fc_filter_is_single(f)) {
         JUDGE(float)
     } else {
         JUDGE(double)
@@ -193,7 +191,7 @@ static void sum_cells(
     const fc_fft_job *j, const fc_fft_space *s, size_t side, ptrdiff_t row, ptrdiff_t count, double *least) {
     const fc_filter *f = j->f;
     const fc_fft_bounds *bounds = &s->bounds[side];
-    const fc_fft *kernels = is_single(f) ? &f->kernels->fft_f32 : &f->kernels->fft_f64;
+    const fc_fft *kernels = fc_filter_is_single(f) ? &f->kernels->fft_f32 : &f->kernels->fft_f64;
     kernels->windows(&(fc_fft_windows){.rows = s->rows[side] + row,
         .n_rows = (size_t)count,
         .n_cols = FC_FFT_LOT,
@@ -326,7 +324,7 @@ static void store_empty(const fc_fft_job *j, const fc_fft_blocks *b, fc_rect row
     const size_t step = fc_filter_is_complex(j->f->work) ? 2 : 1;
     for (ptrdiff_t c = 0; c < row.cols; c++) {
         const size_t at = (size_t)c * step;
-        if ((is_single(j->f) ? (double)sums->narrow[at] : sums->wide[at]) == 0)
+        if ((fc_filter_is_single(j->f) ? (double)sums->narrow[at] : sums->wide[at]) == 0)
             store_zeros(j, b, (fc_rect){row.row, row.col + c, 1, 1});
     }
 }

@@ -141,7 +141,7 @@ size_t fc_fft_sort_taps(
             const size_t to = next[lot_of(from[i], top)]++, tap = first + i;
             places[to] = (fc_sparse_place){
                 tap / (size_t)f->k_w, (tap % (size_t)f->k_w) << fc_filter_is_complex(f->work)};
-            if (f->work == FC_F32 || f->work == FC_C64)
+            if (fc_filter_is_single(f))
                 ((float *)sizes)[to] = (float)from[i];
             else
                 ((double *)sizes)[to] = from[i];

@@ -92,6 +92,8 @@ double fc_filter_pass_work(const fc_filter *f);
 /* taps as fc_convolve2d_block has them, from `rows` x `cols` taps of the kernel, rows `pitch` taps apart. */
 void fc_filter_pack_taps(const fc_filter *f, const void *kernel, size_t pitch, size_t rows, size_t cols, void *taps);
 int fc_filter_is_complex(fc_dtype dtype);
+/* Whether numbers, or their parts, are float. */
+static inline int fc_filter_is_single(const fc_filter *f) { return f->work == FC_F32 || f->work == FC_C64; }
 /* Number i of a kernel of real or complex floats; a complex tap has two. */
 double fc_filter_tap_part(const fc_filter *f, size_t i);
 /* Whether numbers [from, from + numbers) of these rows are finite; 1 for integers. Not for long double. */

@@ -137,8 +137,7 @@ static size_t nonzero(const fc_filter *f, size_t count) {
 #undef COUNT_NONZERO
 
 double fc_filter_tap_part(const fc_filter *f, size_t i) {
-    return f->work == FC_F32 || f->work == FC_C64 ? (double)((const float *)f->kernel)[i]
-                                                  : ((const double *)f->kernel)[i];
+    return fc_filter_is_single(f) ? (double)((const float *)f->kernel)[i] : ((const double *)f->kernel)[i];
 }
 
 /* Whether the numbers first, first + step, ... below end that are tap i times a power of two, up to sign, sum to 0. */
@@ -159,7 +158,7 @@ static int group_cancels(const fc_filter *f, size_t i, size_t first, size_t step
  */
 static int cancels(const fc_filter *f, const fc_filter_taps *taps, size_t count) {
     const size_t step = (size_t)fc_filter_is_complex(f->work) + 1, end = count * step;
-    const int is_float = f->work == FC_F32 || f->work == FC_C64;
+    const int is_float = fc_filter_is_single(f);
     double sum[2] = {0, 0}, size = 0;
     if ((!is_float && f->work != FC_F64 && f->work != FC_C128) || !taps->finite || taps->equal ||
         taps->nonzero > FC_FILTER_CANCELLING || count > FEW)

@@ -62,6 +62,7 @@ fc_costs fc_costs_avx2 = {
     .winograd_product = 1.04,
     .winograd_moved = 0.603,
     .winograd_setup = 3950,
+    .winograd_near_bytes = 16,
     .winograd_bytes = 8,
     .winograd_load = 1.75,
     .winograd_store = 2.32,

@@ -62,6 +62,7 @@ fc_costs fc_costs_avx512 = {
     .winograd_product = 1.16,
     .winograd_moved = 0.675,
     .winograd_setup = 4140,
+    .winograd_near_bytes = 16,
     .winograd_bytes = 4,
     .winograd_load = 1.54,
     .winograd_store = 2.57,

@@ -63,6 +63,7 @@ fc_costs fc_costs_neon = {
     .winograd_product = 1.15,
     .winograd_moved = 0.6,
     .winograd_setup = 4000,
+    .winograd_near_bytes = 16,
     .winograd_bytes = 8,
     .winograd_load = 1.7,
     .winograd_store = 1.9,

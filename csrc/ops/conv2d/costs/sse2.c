@@ -62,6 +62,7 @@ fc_costs fc_costs_sse2 = {
     .winograd_product = 0.983,
     .winograd_moved = 0.641,
     .winograd_setup = 4060,
+    .winograd_near_bytes = 16,
     .winograd_bytes = 8,
     .winograd_load = 1.26,
     .winograd_store = 2.57,

@@ -98,7 +98,6 @@ static int packs_on_demand(const fc_winograd_plan *plan, size_t tiles) {
  * chosen, and so the bits, are the same for any number.
  */
 static double cycles_of(const fc_layer *layer, const fc_winograd_plan *plan, int on_demand) {
-    enum { NEAR_BYTES = 16 }; /* of the packed kernel that L2 delivers in the time of an FMA */
     const fc_winograd_cut cut = fc_winograd_cut_of(plan, &layer->view, on_demand, 1);
     const fc_costs *costs = fc_costs_of(layer->kernels);
     const fc_conv_view *v = &layer->view;
@@ -107,7 +106,7 @@ static double cycles_of(const fc_layer *layer, const fc_winograd_plan *plan, int
     const double lanes = (double)lanes_of(plan->tiles), vectors = (double)plan->padded / lanes, n = (double)plan->n,
                  m = (double)plan->set->m;
     const double u_bytes = (double)fc_winograd_group_bytes(plan), r = (double)plan->set->r, size = (double)plan->size;
-    const double rate = u_bytes > (double)fc_caches()->l2 ? costs->winograd_bytes : NEAR_BYTES;
+    const double rate = u_bytes > (double)fc_caches()->l2 ? costs->winograd_bytes : costs->winograd_near_bytes;
     const double reads = on_demand ? 0 : (double)cut.blocks * u_bytes / rate;
     double gemm = costs->winograd_product * elements * tiles * c * vectors;
     gemm = gemm > reads ? gemm : reads;

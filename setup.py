@@ -34,7 +34,7 @@ if sys.platform == "darwin":
 elif sys.platform == "win32":
     C_FLAGS = [CLANG_CL[1], *("/clang:" + flag for flag in C_FLAGS if flag not in ("-g0", "-fvisibility=hidden"))]
     LIBRARIES, LINK_FLAGS = [], []
-# One module for every Python from 3.11 on; small calls take up to a third longer, so that it is for wheels alone.
+# One module for every Python from 3.11 on; small calls take longer, so that it is for wheels alone.
 ABI3 = bool(os.environ.get("FASTCONV_ABI3")) and not get_config_var("Py_GIL_DISABLED")
 
 

@@ -35,12 +35,8 @@ def dtype_id(dtype: np.dtype | int) -> int | None:
 
 def float_array(value, name: str, ndim: int | None = None) -> np.ndarray:
     """value as a C-contiguous native array of float16, bfloat16, float32 or float64; integers join float32."""
-    if (
-        type(value) is np.ndarray
-        and value.dtype in PLAIN_FLOAT_IDS
-        and value.flags.c_contiguous
-        and value.ndim == (value.ndim if ndim is None else ndim)
-    ):
+    plain = type(value) is np.ndarray and value.dtype in PLAIN_FLOAT_IDS
+    if plain and value.flags.c_contiguous and ndim in (None, value.ndim):
         return value
     array = np.asarray(value)
     if array.dtype.kind in "biu":

@@ -11,7 +11,7 @@ __all__ = ["prepare_conv2d"]
 
 
 class PreparedConv2D:
-    """What `prepare_conv2d` returns: call it with `x` (and `out`). It never changes, so that a copy is itself."""
+    """What `prepare_conv2d` returns: call it with `x` (and `out`). Its weights never change: a copy is itself."""
 
     def __init__(self, kernel, bias, words: dict, precision: int):
         self._words, self._keywords, self._precision = words, Keywords(**words), precision
@@ -19,7 +19,7 @@ class PreparedConv2D:
         # By x's dtype: the packed form of 8-bit weights depends on it too.
         dtypes = _args.BYTES if kernel.dtype in _args.BYTES else [kernel.dtype]
         self._packed = {dtype: self._pack(dtype, kernel, bias) for dtype in dtypes}
-        self._last = None, None, None, None, None
+        self._last = None, None, None, None, None  # dtype and shape of x, the call, shape and dtype of y
 
     def _pack(self, dtype, kernel, bias):
         # The image's size is not known yet.

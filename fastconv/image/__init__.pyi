@@ -9,8 +9,24 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 _T = TypeVar("_T", bound=np.generic)
 _Array: TypeAlias = NDArray[Any]
 _Mode: TypeAlias = Literal["full", "same", "valid"]
-_Boundary: TypeAlias = Literal["fill", "wrap", "symm", "pad", "circular", "symmetric"]
-_Border: TypeAlias = Literal["reflect101", "reflect", "nearest", "wrap", "constant"]
+_BorderSynonym: TypeAlias = Literal[
+    "mirror",
+    "symmetric",
+    "symm",
+    "grid-mirror",
+    "edge",
+    "replicate",
+    "extend",
+    "periodic",
+    "circular",
+    "grid-wrap",
+    "fill",
+    "pad",
+    "zeros",
+    "grid-constant",
+]
+_Boundary: TypeAlias = Literal["fill", "wrap", "symm"] | _BorderSynonym
+_Border: TypeAlias = Literal["reflect101", "reflect", "nearest", "wrap", "constant"] | _BorderSynonym | SupportsIndex
 _Ints: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
 _Floats: TypeAlias = SupportsFloat | Sequence[SupportsFloat]
 

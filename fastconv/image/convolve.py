@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from .. import _args, _core
+from .borders import BOUNDARIES, border_number
 
 __all__ = ["convolve2d", "correlate2d"]
 
 MODES = {"full": 0, "same": 1, "valid": 2}
-BOUNDARIES = {"fill": 0, "wrap": 1, "symm": 2, "pad": 0, "circular": 1, "symmetric": 2}
 HALF_PRECISION = (_core.DTYPES["float16"], _core.DTYPES["bfloat16"])
 _PLAIN = {dtype: number for dtype, number in _args.DTYPE_IDS.items() if number not in HALF_PRECISION}
 ALGORITHMS = {word: number for number, word in enumerate(_core.filter_algorithms())}
@@ -30,7 +30,8 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None,
         change places where `in2` is the larger one.
     boundary : {'fill', 'wrap', 'symm'}, optional
         What lies outside the image: `fillvalue`, the image repeated, or the image mirrored (edge cells twice). Works
-        for kernels larger than the image too. SciPy's synonyms 'pad', 'circular' and 'symmetric' are known.
+        for kernels larger than the image too. SciPy's synonyms 'pad', 'circular' and 'symmetric' are known, and what
+        other words `filter2d` knows for these three.
     fillvalue : scalar, optional
         One number, or an array of one element; ignored unless `boundary` is 'fill'. It is multiplied like any
         other cell, so a NaN reaches every output whose window leaves the image.
@@ -146,7 +147,7 @@ def _convolve2d(in1, in2, mode, boundary, fillvalue, correlate, out, algorithm):
             return result
     image, kernel = image_array(in1, "in1"), image_array(in2, "in2")
     mode = MODES[_args.choice(mode, "mode", MODES)]
-    boundary = BOUNDARIES[_args.choice(boundary, "boundary", BOUNDARIES)]
+    boundary = border_number(boundary, "boundary", BOUNDARIES)
     chosen = ALGORITHMS[_args.choice(algorithm, "algorithm", ALGORITHMS)]
     if swapped := mode == 2 and must_swap(image.shape, kernel.shape):
         image, kernel = kernel, image

@@ -10,12 +10,11 @@ import numpy as np
 
 from .. import _args, _core
 from ..nn.convolution import conv2d
+from .borders import BORDERS, border_number, border_word
 from .convolve import ALGORITHMS, run
 
 __all__ = ["filter2d", "filter_bank"]
 
-# fc_boundary's numbers. OpenCV calls 'nearest' REPLICATE; scipy.ndimage calls 'reflect101' 'mirror'.
-BORDERS = {"reflect101": 3, "reflect": 2, "nearest": 4, "wrap": 1, "constant": 0}
 _PAD_MODES = {
     "reflect101": "reflect",
     "reflect": "symmetric",
@@ -68,7 +67,8 @@ def filter2d(image, kernel, *, border="reflect101", value=0, anchor=None, out=No
     border : {'reflect101', 'reflect', 'nearest', 'wrap', 'constant'}, optional
         What lies outside the image, here beyond a row ``abcd``: ``cb|abcd|cb`` (the edge cell is not repeated),
         ``ba|abcd|dc``, ``aa|abcd|dd``, ``cd|abcd|ab``, or `value`. All of them hold however far the kernel reaches;
-        an axis of one cell is that cell everywhere.
+        an axis of one cell is that cell everywhere. Other libraries' words and numbers for these five are known, see
+        Notes.
     value : number, optional
         For `border` 'constant': one that the image's dtype holds, for all channels.
     anchor : (int, int), optional
@@ -104,6 +104,12 @@ def filter2d(image, kernel, *, border="reflect101", value=0, anchor=None, out=No
 
     Each sum of 'fft' keeps within 32 eps times the same filter of the absolute values, eps being 2**-24 or 2**-53,
     whatever the image holds.
+
+    The borders by other names: 'mirror' (SciPy) is 'reflect101'; 'symmetric', 'symm' and 'grid-mirror' are 'reflect';
+    'edge', 'replicate' and 'extend' are 'nearest'; 'periodic', 'circular' and 'grid-wrap' are 'wrap'; 'fill', 'pad',
+    'zeros' and 'grid-constant' are 'constant'; and so are OpenCV's numbers, as ``cv2.BORDER_REPLICATE``, and their
+    names. 'reflect' is SciPy's and OpenCV's, which repeats the edge; what `numpy.pad` and PyTorch call so is
+    'reflect101'.
 
     8-bit images under small integers, or these times one number, are summed in 16 bits; 'fft' does not serve those.
 
@@ -167,6 +173,7 @@ def filter_bank(images, kernels, *, border="reflect101", value=0, out=None, algo
     """
     images = image_array(images, "images", "(h, w) or (n, h, w)")
     kind = kind_of(images.dtype)
+    border = border_word(border)
     _, fill = _outside(border, value, kind)
     _args.choice(algorithm, "algorithm", ALGORITHMS)
     taps = _taps(kernels, "kernels", 3, kind.work)
@@ -298,7 +305,7 @@ def correlate(
 
 def _outside(border, value, kind: _Kind) -> tuple[int, np.ndarray | None]:
     """The C core's number of a border, and its fill value."""
-    boundary = BORDERS[_args.choice(border, "border", BORDERS)]
+    boundary = border_number(border)
     return boundary, None if boundary or (type(value) is int and value == 0) else _fill(value, kind)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .. import _args, _core
-from .convolve import BOUNDARIES, HALF_PRECISION, MODES, common_dtype, image_array, must_swap
+from .borders import BOUNDARIES, border_number
+from .convolve import HALF_PRECISION, MODES, common_dtype, image_array, must_swap
 
 __all__ = ["plan_convolve2d"]
 
@@ -52,7 +53,7 @@ def plan_convolve2d(shape, in2, mode="full", boundary="fill", *, dtype=None):
     height, width = _args.pair(shape, "shape")
     kernel = image_array(in2, "in2")
     mode = MODES[_args.choice(mode, "mode", MODES)]
-    boundary = BOUNDARIES[_args.choice(boundary, "boundary", BOUNDARIES)]
+    boundary = border_number(boundary, "boundary", BOUNDARIES)
     try:
         wanted = kernel.dtype if dtype is None else np.dtype(dtype)
     except TypeError:

@@ -20,7 +20,7 @@ fastconv.max_pool2d(x, 2.5)  # wrong
 fastconv.relu(x, max_value="six")  # wrong
 fastconv.convolve2d(x[0, 0], x[0, 0], "some")  # wrong
 fastconv.convolve2d(x[0, 0], x[0, 0], boundary="reflect101")  # wrong
-fastconv.filter2d(x[0], x[0, 0], border="symm")  # wrong
+fastconv.filter2d(x[0], x[0, 0], border="blurred")  # wrong
 fastconv.set_num_threads("two")  # wrong
 fastconv.threads()  # wrong
 x.shape + fastconv.conv2d(x, kernel).shape.missing  # wrong

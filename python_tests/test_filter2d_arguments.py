@@ -141,12 +141,12 @@ def test_bad_value(dtype, value, error):
     fastconv.filter2d(image, KERNEL, border="wrap", value=value)
 
 
-@pytest.mark.parametrize(
-    "dtype", ["bool", "int64", "uint32", "uint64", "complex64", "longdouble", "object", "M8[s]", "U1"]
-)
+@pytest.mark.parametrize("dtype", ["longdouble", "clongdouble", "object", "M8[s]", "U1"])
 def test_bad_dtypes(dtype):
-    with pytest.raises(TypeError, match=r"`image` must be uint8, .* or float64; received dtype"):
+    with pytest.raises(TypeError, match=r"`image` must be bool, .* or complex128; received dtype"):
         fastconv.filter2d(np.zeros((3, 3), dtype), KERNEL)
+    with pytest.raises(TypeError, match="`dtype` must be"):
+        fastconv.filter2d(np.zeros((3, 3)), KERNEL, dtype=dtype)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_bad_words_and_anchors():
             fastconv.filter2d(image, KERNEL, border=border)
     for anchor, error in (
         ((3, 0), ValueError),
-        ((0, -1), ValueError),
+        ((0, -2), ValueError),
         ((1, 2, 3), ValueError),
         ((0.5, 1), TypeError),
         ("01", TypeError),

@@ -234,8 +234,8 @@ def test_nan_stays_within_its_window():
 @pytest.mark.parametrize("name", FILTERS)
 def test_bad_images_and_borders(name):
     function = getattr(fastconv, name)
-    with pytest.raises(TypeError, match="`image` must be uint8"):
-        function(np.ones((3, 3), bool), *FILTERS[name])
+    with pytest.raises(TypeError, match="`image` must be bool"):
+        function(np.ones((3, 3), object), *FILTERS[name])
     with pytest.raises(ValueError, match="`image` must have shape"):
         function(np.ones(3), *FILTERS[name])
     with pytest.raises(ValueError, match="`border` must be one of"):

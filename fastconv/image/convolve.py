@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import _args, _core
+from .batches import over_batches
 from .borders import BOUNDARIES, border_number
 
 __all__ = ["convolve2d", "correlate2d"]
@@ -15,14 +16,14 @@ _PLAIN = {dtype: number for dtype, number in _args.DTYPE_IDS.items() if number n
 ALGORITHMS = {word: number for number, word in enumerate(_core.filter_algorithms())}
 
 
-def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None, algorithm="auto"):
+def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, axes=None, out=None, algorithm="auto"):
     """Convolve two 2-dimensional arrays, as `scipy.signal.convolve2d` does.
 
     Parameters
     ----------
-    in1 : array_like of shape (h1, w1)
+    in1 : array_like of shape (h1, w1), or any with `axes`
         The image.
-    in2 : array_like of shape (h2, w2)
+    in2 : array_like of shape (h2, w2), or any with `axes`
         The kernel.
     mode : {'full', 'same', 'valid'}, optional
         ``'full'``: the whole convolution, shape (h1 + h2 - 1, w1 + w2 - 1). ``'same'``: the middle of it, of the shape
@@ -35,6 +36,10 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None,
     fillvalue : scalar, optional
         One number, or an array of one element; ignored unless `boundary` is 'fill'. It is multiplied like any
         other cell, so a NaN reaches every output whose window leaves the image.
+    axes : (int, int), optional
+        Those of rows and columns in arrays of more than two axes; all others are broadcast, as in
+        `scipy.signal.fftconvolve`: (n, 1, h, w) and (1, k, kh, kw) with ``axes=(-2, -1)`` give (n, k, ...), and an
+        array of two axes meets every image. Not needed for (h, w, channels) and (kh, kw, 1).
     out : ndarray, optional
         Where to put the result; of its shape and dtype. It may overlap the inputs.
     algorithm : {'auto', 'direct', 'separable', 'box', 'sparse', 'fft'}, optional
@@ -51,9 +56,9 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None,
     ------
     ValueError
         If an argument is not of a kind listed here: arrays that are not 2-D or not numeric (object arrays included),
-        unknown words, a `fillvalue` that the result's dtype cannot hold, 'valid' mode with neither array covering the
-        other, an empty array where the output needs its cells, an `out` of another shape, or an `algorithm` that does
-        not serve this kernel.
+        axes that cannot be broadcast, unknown words, a `fillvalue` that the result's dtype cannot hold, 'valid' mode
+        with neither array covering the other, an empty array where the output needs its cells, an `out` of another
+        shape, or an `algorithm` that does not serve this kernel.
     TypeError
         If `fillvalue` is not a number, or `out` is not an array of the result's dtype.
 
@@ -91,10 +96,10 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None,
            [ 10,   0, -10],
            [  0, -10, -15]])
     """
-    return _convolve2d(in1, in2, mode, boundary, fillvalue, False, out, algorithm)
+    return _convolve2d(in1, in2, mode, boundary, fillvalue, False, axes, out, algorithm)
 
 
-def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None, algorithm="auto"):
+def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, axes=None, out=None, algorithm="auto"):
     """Cross-correlate two 2-dimensional arrays, as `scipy.signal.correlate2d` does.
 
     The kernel is not flipped, but conjugated. In 'same' mode an even kernel covers cells one further down and right
@@ -103,9 +108,9 @@ def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None
 
     Parameters
     ----------
-    in1 : array_like of shape (h1, w1)
+    in1 : array_like of shape (h1, w1), or any with `axes`
         The image.
-    in2 : array_like of shape (h2, w2)
+    in2 : array_like of shape (h2, w2), or any with `axes`
         The kernel.
     mode : {'full', 'same', 'valid'}, optional
         As in `convolve2d`.
@@ -113,7 +118,7 @@ def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None
         As in `convolve2d`.
     fillvalue : scalar, optional
         As in `convolve2d`.
-    out, algorithm
+    axes, out, algorithm
         As in `convolve2d`.
 
     Returns
@@ -137,10 +142,20 @@ def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, out=None
     array([[ 21,  42],
            [168, 336]])
     """
-    return _convolve2d(in1, in2, mode, boundary, fillvalue, True, out, algorithm)
+    return _convolve2d(in1, in2, mode, boundary, fillvalue, True, axes, out, algorithm)
 
 
-def _convolve2d(in1, in2, mode, boundary, fillvalue, correlate, out, algorithm):
+def _convolve2d(in1, in2, mode, boundary, fillvalue, correlate, axes, out, algorithm):
+    if axes is not None or (getattr(in1, "ndim", 2) == 3 and getattr(in2, "shape", ())[2:] == (1,)):
+
+        def planes(image, kernel, out=None):
+            return _convolve_plane(image, kernel, mode, boundary, fillvalue, correlate, out, algorithm)
+
+        return over_batches(planes, in1, in2, (0, 1) if axes is None else axes, out)
+    return _convolve_plane(in1, in2, mode, boundary, fillvalue, correlate, out, algorithm)
+
+
+def _convolve_plane(in1, in2, mode, boundary, fillvalue, correlate, out, algorithm):
     if type(in1) is type(in2) is np.ndarray and type(fillvalue) is int and not fillvalue:
         result = _directly(in1, in2, mode, boundary, correlate, out, algorithm)
         if result is not None:
@@ -207,7 +222,7 @@ def image_array(value, name: str) -> np.ndarray:
     if array.ndim == 2 and array.dtype in _args.DTYPE_IDS:
         return array
     if array.ndim != 2:
-        raise ValueError(f"`{name}` must have 2 dimensions; received shape {array.shape}")
+        raise ValueError(f"`{name}` must have 2 dimensions where `axes` names none; received shape {array.shape}")
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     if _args.dtype_id(array.dtype) is None:

@@ -1,15 +1,14 @@
-"""Derivatives of images: Sobel's and the Laplacian."""
+"""Derivatives of images: Sobel's, Scharr's, Prewitt's and the Laplacian."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .. import _args
-from .filtering import correlate, image_array, kind_of
+from .stacks import Options, any_image, filter_image, float_of, result_dtype, store
 
-__all__ = ["laplacian", "sobel"]
+__all__ = ["laplacian", "prewitt", "scharr", "sobel"]
 
-SOBEL = np.array([[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]])  # along axis 0
 LAPLACIAN = np.array([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])
 LAPLACIAN_DIAGONALS = np.array([[1.0, 1, 1], [1, -8, 1], [1, 1, 1]])
 _INT16 = np.dtype(np.int16)
@@ -17,25 +16,61 @@ CHUNK = 1 << 14  # elements of a piece of two arrays that stays in the cache
 _SAFE = {np.dtype(np.float32): (1e-14, 1e18), np.dtype(np.float64): (1e-140, 1e150)}  # lengths whose squares are held
 
 
-def sobel(image, axis=None, *, border="reflect101", value=0, out=None, algorithm="auto"):
+def derivative_taps(order: int, size: int) -> np.ndarray:
+    """OpenCV's taps of a derivative of any order: differences after binomial smoothing, `size` in all.
+
+    A `size` of 1 is no smoothing, and the difference of the neighbours where there is one.
+    """
+    taps = np.ones(1)
+    for _ in range((3 if size == 1 and order else size) - order - 1):
+        taps = np.convolve(taps, (1.0, 1.0))
+    for _ in range(order):
+        taps = np.convolve(taps, (-1.0, 1.0))
+    return taps
+
+
+# Along axis 0.
+_SOBEL = {size: np.outer(derivative_taps(1, size), derivative_taps(0, size)) for size in (1, 3, 5, 7)}
+_SCHARR = np.array([[-3.0, -10, -3], [0, 0, 0], [3, 10, 3]])
+_PREWITT = np.array([[-1.0, -1, -1], [0, 0, 0], [1, 1, 1]])
+
+
+def sobel(
+    image,
+    axis=None,
+    *,
+    ksize=3,
+    border="reflect101",
+    value=0,
+    axes=None,
+    channel_axis=None,
+    dtype=None,
+    out=None,
+    algorithm="auto",
+):
     """Sobel's first derivative along an axis, or the length of both: edges.
 
     Parameters
     ----------
-    image : array_like of shape (h, w) or (h, w, channels)
-        In a dtype that `filter2d` takes; the last of three axes holds channels, it is no stack of images.
+    image : array_like of shape (h, w) or (h, w, channels), or any with `axes`
+        In a dtype that `filter2d` takes; the last of three axes holds channels unless `axes` says otherwise.
     axis : {None, 0, 1, -1, -2}, optional
         0: downwards, ``[[-1, -2, -1], [0, 0, 0], [1, 2, 1]]`` (`cv2.Sobel` with dx=0, dy=1); 1: to the right, its
         transpose (dx=1, dy=0). -2 and -1 are the same two: axes of channels are not counted. None: the length
-        ``sqrt(d0**2 + d1**2)`` of both, which overflows or underflows only where `numpy.hypot` does.
-    border, value, out, algorithm
+        ``sqrt(d0**2 + d1**2)`` of both, which overflows or underflows only where `numpy.hypot` does. The axes are the
+        image's, rows and columns, whichever `axes` names.
+    ksize : {1, 3, 5, 7}, optional
+        Size of the kernel, as `cv2.Sobel` has it: binomial smoothing along the other axis, and along this one before
+        the difference. 1 is ``[-1, 0, 1]`` alone.
+    border, value, axes, channel_axis, dtype, out, algorithm
         As in `filter2d`.
 
     Returns
     -------
     ndarray of the image's shape
-        No derivative is clipped: int16 for images of 8 bits, float32 for uint16 and int16, float64 for int32, else the
-        image's dtype. With `axis` None 8 bits give float32 as well.
+        No derivative is clipped: int16 for bool and images of 8 bits, float32 for these where `ksize` is 7 and for
+        uint16 and int16, float64 for larger integers, else the image's dtype. With `axis` None 8 bits give float32 as
+        well. `dtype` asks for another.
 
     Raises
     ------
@@ -57,33 +92,141 @@ def sobel(image, axis=None, *, border="reflect101", value=0, out=None, algorithm
     >>> fastconv.sobel(step)[1]
     array([  0., 800., 800.,   0.], dtype=float32)
     """
-    image = image_array(image)
-    if axis is None:
-        return _gradient(image, border, value, out, algorithm)
-    axis = _args.integer(axis, "axis", -(2**63))
-    if not -2 <= axis <= 1:
-        raise ValueError(f"`axis` must be None, 0, 1, -1 or -2; received {axis}")
-    return _derivative(image, SOBEL.T if axis % 2 else SOBEL, border, value, out, algorithm)
+    size = _args.integer(ksize, "ksize", 1)
+    if size not in _SOBEL:
+        raise ValueError(f"`ksize` must be 1, 3, 5 or 7; received {size}")
+    options = Options(border, value, out, algorithm, None, axes, channel_axis, dtype)
+    return _along(image, axis, _SOBEL[size], options)
 
 
-def laplacian(image, *, diagonals=False, border="reflect101", value=0, out=None, algorithm="auto"):
-    """The sum of the second derivatives, as `cv2.Laplacian` and `scipy.ndimage.laplace` have it.
+def scharr(
+    image,
+    axis=None,
+    *,
+    border="reflect101",
+    value=0,
+    axes=None,
+    channel_axis=None,
+    dtype=None,
+    out=None,
+    algorithm="auto",
+):
+    """Scharr's first derivative along an axis, or the length of both: edges.
 
     Parameters
     ----------
-    image : array_like of shape (h, w) or (h, w, channels)
-        In a dtype that `filter2d` takes; the last of three axes holds channels, it is no stack of images.
-    diagonals : bool, optional
-        False: ``[[0, 1, 0], [1, -4, 1], [0, 1, 0]]``. True: with all eight neighbours,
-        ``[[1, 1, 1], [1, -8, 1], [1, 1, 1]]``.
-    border, value, out, algorithm
+    image : array_like of shape (h, w) or (h, w, channels), or any with `axes`
+        In a dtype that `filter2d` takes; the last of three axes holds channels unless `axes` says otherwise.
+    axis : {None, 0, 1, -1, -2}, optional
+        0: downwards, ``[[-3, -10, -3], [0, 0, 0], [3, 10, 3]]`` (`cv2.Scharr` with dx=0, dy=1); 1: to the right, its
+        transpose. None: the length of both, as in `sobel`.
+    border, value, axes, channel_axis, dtype, out, algorithm
         As in `filter2d`.
 
     Returns
     -------
     ndarray of the image's shape
-        Nothing is clipped: int16 for images of 8 bits, float32 for uint16 and int16, float64 for int32, else the
-        image's dtype.
+        In the dtype that `sobel` gives. Nothing is divided.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is malformed, as in `filter2d`.
+
+    Notes
+    -----
+    Its directions are nearer the true ones than Sobel's: H. Scharr, "Optimal operators in digital image processing",
+    2000.
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv
+    >>> step = np.array([[0, 0, 200, 200]] * 3, np.uint8)
+    >>> fastconv.scharr(step, axis=1)[1]
+    array([   0, 3200, 3200,    0], dtype=int16)
+    """
+    options = Options(border, value, out, algorithm, None, axes, channel_axis, dtype)
+    return _along(image, axis, _SCHARR, options)
+
+
+def prewitt(
+    image,
+    axis=None,
+    *,
+    border="reflect101",
+    value=0,
+    axes=None,
+    channel_axis=None,
+    dtype=None,
+    out=None,
+    algorithm="auto",
+):
+    """Prewitt's first derivative along an axis, or the length of both: edges.
+
+    Parameters
+    ----------
+    image : array_like of shape (h, w) or (h, w, channels), or any with `axes`
+        In a dtype that `filter2d` takes; the last of three axes holds channels unless `axes` says otherwise.
+    axis : {None, 0, 1, -1, -2}, optional
+        0: downwards, ``[[-1, -1, -1], [0, 0, 0], [1, 1, 1]]`` (`scipy.ndimage.prewitt`); 1: to the right, its
+        transpose. None: the length of both, as in `sobel`.
+    border, value, axes, channel_axis, dtype, out, algorithm
+        As in `filter2d`.
+
+    Returns
+    -------
+    ndarray of the image's shape
+        In the dtype that `sobel` gives. Nothing is divided.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is malformed, as in `filter2d`.
+
+    Notes
+    -----
+    J. M. S. Prewitt, "Object enhancement and extraction", 1970.
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv
+    >>> step = np.array([[0, 0, 200, 200]] * 3, np.uint8)
+    >>> fastconv.prewitt(step, axis=1)[1]
+    array([  0, 600, 600,   0], dtype=int16)
+    """
+    options = Options(border, value, out, algorithm, None, axes, channel_axis, dtype)
+    return _along(image, axis, _PREWITT, options)
+
+
+def laplacian(
+    image,
+    *,
+    diagonals=False,
+    border="reflect101",
+    value=0,
+    axes=None,
+    channel_axis=None,
+    dtype=None,
+    out=None,
+    algorithm="auto",
+):
+    """The sum of the second derivatives, as `cv2.Laplacian` and `scipy.ndimage.laplace` have it.
+
+    Parameters
+    ----------
+    image : array_like of shape (h, w) or (h, w, channels), or any with `axes`
+        In a dtype that `filter2d` takes; the last of three axes holds channels unless `axes` says otherwise.
+    diagonals : bool, optional
+        False: ``[[0, 1, 0], [1, -4, 1], [0, 1, 0]]``. True: with all eight neighbours,
+        ``[[1, 1, 1], [1, -8, 1], [1, 1, 1]]``.
+    border, value, axes, channel_axis, dtype, out, algorithm
+        As in `filter2d`.
+
+    Returns
+    -------
+    ndarray of the image's shape
+        Nothing is clipped: int16 for bool and images of 8 bits, float32 for uint16 and int16, float64 for larger
+        integers, else the image's dtype. `dtype` asks for another.
 
     Raises
     ------
@@ -99,28 +242,40 @@ def laplacian(image, *, diagonals=False, border="reflect101", value=0, out=None,
            [   0,  400,    0]], dtype=int16)
     """
     kernel = LAPLACIAN_DIAGONALS if diagonals else LAPLACIAN
-    return _derivative(image_array(image), kernel, border, value, out, algorithm)
+    options = Options(border, value, out, algorithm, None, axes, channel_axis, dtype)
+    return _derivative(any_image(image), kernel, options)
 
 
-def _derivative(
-    image: np.ndarray, kernel: np.ndarray, border, value, out, algorithm, result: np.dtype | None = None
-) -> np.ndarray:
-    """A kernel of small integers, in a dtype that no sum of the image's cells leaves or rounds in, unless given."""
-    if result is None and image.dtype.kind in "iu":
-        result = _INT16 if image.itemsize == 1 else kind_of(image.dtype).work
-    return correlate(image, kernel, border, value, out, result=result, algorithm=algorithm)
+def _along(image, axis, kernel: np.ndarray, options: Options) -> np.ndarray:
+    """A derivative along one of the image's axes by its kernel along the first; the length of both for None."""
+    image = any_image(image)
+    if axis is None:
+        return _gradient(image, kernel, options)
+    axis = _args.integer(axis, "axis", -(2**63))
+    if not -2 <= axis <= 1:
+        raise ValueError(f"`axis` must be None, 0, 1, -1 or -2; received {axis}")
+    return _derivative(image, kernel.T if axis % 2 else kernel, options)
 
 
-def _gradient(image: np.ndarray, border, value, out, algorithm) -> np.ndarray:
-    """The length of both of Sobel's derivatives."""
-    kind = kind_of(image.dtype)
-    dtype = kind.work if image.dtype.kind in "iu" else image.dtype
-    computed, returned = _args.output(out, image.shape, dtype, (image,))
-    image = np.ascontiguousarray(image, kind.source)
-    down, right = (
-        _derivative(image, kernel, border, value, None, algorithm, kind.work).ravel() for kernel in (SOBEL, SOBEL.T)
-    )
-    flat, squares = computed.reshape(-1), np.empty((2, CHUNK), kind.work)
+def _derivative(image: np.ndarray, kernel: np.ndarray, options: Options) -> np.ndarray:
+    """A kernel of small integers, in a dtype that no sum of 8-bit cells leaves, unless given."""
+    result = image.dtype
+    if result.kind in "iub":
+        most = kernel[kernel > 0].sum() * 255
+        result = _INT16 if image.itemsize == 1 and most <= np.iinfo(_INT16).max else float_of(result)
+    return filter_image(image, kernel, options, result)
+
+
+def _gradient(image: np.ndarray, kernel: np.ndarray, options: Options) -> np.ndarray:
+    """The length of both derivatives."""
+    work = float_of(image.dtype)
+    if work.kind == "c":
+        raise TypeError(f"`image` must be real where `axis` is None; received dtype {image.dtype}")
+    wanted = result_dtype(options.dtype, work if image.dtype.kind in "iub" else image.dtype, image.dtype)
+    computed, returned = _args.output(options.out, image.shape, wanted, (image,))
+    part = options._replace(out=None, dtype=None)
+    down, right = (filter_image(image, taps, part, work).ravel() for taps in (kernel, kernel.T))
+    flat, squares = computed.reshape(-1), np.empty((2, CHUNK), work)
     with np.errstate(all="ignore"):
         for start in range(0, flat.size, CHUNK):
             piece = slice(start, start + CHUNK)
@@ -140,4 +295,4 @@ def _length(a: np.ndarray, b: np.ndarray, squares: np.ndarray, out: np.ndarray) 
         odd = (sums < least) & ((a != 0) | (b != 0))
         odd |= sums > most
         sums[odd] = np.hypot(a[odd], b[odd])
-    out[...] = sums
+    store(sums, 0, out)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _args
 from .derivatives import CHUNK, LAPLACIAN
-from .filtering import correlate, image_array, kind_of
+from .stacks import Options, any_image, filter_image, float_of, result_dtype, store
 
 __all__ = ["box_blur", "gaussian_blur", "sharpen", "unsharp_mask"]
 
@@ -19,13 +19,26 @@ SMALL_GAUSSIANS = {
 }
 
 
-def gaussian_blur(image, sigma, *, truncate=4.0, ksize=None, border="reflect101", value=0, out=None, algorithm="auto"):
+def gaussian_blur(
+    image,
+    sigma,
+    *,
+    truncate=4.0,
+    ksize=None,
+    border="reflect101",
+    value=0,
+    axes=None,
+    channel_axis=None,
+    dtype=None,
+    out=None,
+    algorithm="auto",
+):
     """Blur with a Gaussian, as `cv2.GaussianBlur` and, on floats, `scipy.ndimage.gaussian_filter` do.
 
     Parameters
     ----------
-    image : array_like of shape (h, w) or (h, w, channels)
-        In a dtype that `filter2d` takes; the last of three axes holds channels, it is no stack of images.
+    image : array_like of shape (h, w) or (h, w, channels), or any with `axes`
+        In a dtype that `filter2d` takes; the last of three axes holds channels unless `axes` says otherwise.
     sigma : float, (float, float) or None
         Standard deviation, in cells, along both axes, or along rows' axis 0 and columns' axis 1. 0, or None, stands for
         OpenCV's value for `ksize` where that is given; without, 0 blurs nothing.
@@ -35,13 +48,13 @@ def gaussian_blur(image, sigma, *, truncate=4.0, ksize=None, border="reflect101"
     ksize : int or (int, int), optional
         Rows and columns of the kernel, odd, as OpenCV's; OpenCV names the columns first. A kernel has at most 2**26
         cells.
-    border, value, out, algorithm
+    border, value, axes, channel_axis, dtype, out, algorithm
         As in `filter2d`. SciPy's default is 'reflect', OpenCV's 'reflect101'.
 
     Returns
     -------
     ndarray
-        Of the image's shape and dtype.
+        Of the image's shape, in `dtype`, else its own dtype.
 
     Raises
     ------
@@ -68,26 +81,28 @@ def gaussian_blur(image, sigma, *, truncate=4.0, ksize=None, border="reflect101"
            [ 0. ,  5.5, 22.2,  5.5,  0. ]])
     """
     kernel = _gaussian(sigma, truncate, ksize)
-    return correlate(image_array(image), kernel, border, value, out, algorithm=algorithm)
+    return filter_image(image, kernel, Options(border, value, out, algorithm, None, axes, channel_axis, dtype))
 
 
-def box_blur(image, size, *, border="reflect101", value=0, out=None, algorithm="auto"):
+def box_blur(
+    image, size, *, border="reflect101", value=0, axes=None, channel_axis=None, dtype=None, out=None, algorithm="auto"
+):
     """The mean over a rectangle around each cell, as `cv2.blur` and `scipy.ndimage.uniform_filter` have it.
 
     Parameters
     ----------
-    image : array_like of shape (h, w) or (h, w, channels)
-        In a dtype that `filter2d` takes; the last of three axes holds channels, it is no stack of images.
+    image : array_like of shape (h, w) or (h, w, channels), or any with `axes`
+        In a dtype that `filter2d` takes; the last of three axes holds channels unless `axes` says otherwise.
     size : int or (int, int)
         Rows and columns of the rectangle, of at most 2**26 cells; cell size // 2 of it lies over the output. OpenCV
         names the columns first.
-    border, value, out, algorithm
+    border, value, axes, channel_axis, dtype, out, algorithm
         As in `filter2d`.
 
     Returns
     -------
     ndarray
-        Of the image's shape and dtype.
+        Of the image's shape, in `dtype`, else its own dtype.
 
     Raises
     ------
@@ -104,25 +119,36 @@ def box_blur(image, size, *, border="reflect101", value=0, out=None, algorithm="
     if size[0] * size[1] > MOST_TAPS:
         raise ValueError(f"`size` must give a kernel of at most {MOST_TAPS} cells; received {size[0]} x {size[1]}")
     kernel = np.full(size, 1 / (size[0] * size[1]))
-    return correlate(image_array(image), kernel, border, value, out, algorithm=algorithm)
+    return filter_image(image, kernel, Options(border, value, out, algorithm, None, axes, channel_axis, dtype))
 
 
-def sharpen(image, amount=1.0, *, border="reflect101", value=0, out=None, algorithm="auto"):
+def sharpen(
+    image,
+    amount=1.0,
+    *,
+    border="reflect101",
+    value=0,
+    axes=None,
+    channel_axis=None,
+    dtype=None,
+    out=None,
+    algorithm="auto",
+):
     """The image minus `amount` times its `laplacian`.
 
     Parameters
     ----------
-    image : array_like of shape (h, w) or (h, w, channels)
-        In a dtype that `filter2d` takes; the last of three axes holds channels, it is no stack of images.
+    image : array_like of shape (h, w) or (h, w, channels), or any with `axes`
+        In a dtype that `filter2d` takes; the last of three axes holds channels unless `axes` says otherwise.
     amount : float, optional
         1 is the kernel ``[[0, -1, 0], [-1, 5, -1], [0, -1, 0]]``, 0 leaves the image as it is.
-    border, value, out, algorithm
+    border, value, axes, channel_axis, dtype, out, algorithm
         As in `filter2d`.
 
     Returns
     -------
     ndarray
-        Of the image's shape and dtype; integers saturate.
+        Of the image's shape, in `dtype`, else its own dtype; integers saturate.
 
     Raises
     ------
@@ -137,7 +163,7 @@ def sharpen(image, amount=1.0, *, border="reflect101", value=0, out=None, algori
     """
     kernel = -_args.real(amount, "amount") * LAPLACIAN
     kernel[1, 1] += 1
-    return correlate(image_array(image), kernel, border, value, out, algorithm=algorithm)
+    return filter_image(image, kernel, Options(border, value, out, algorithm, None, axes, channel_axis, dtype))
 
 
 def unsharp_mask(
@@ -150,6 +176,9 @@ def unsharp_mask(
     ksize=None,
     border="reflect101",
     value=0,
+    axes=None,
+    channel_axis=None,
+    dtype=None,
     out=None,
     algorithm="auto",
 ):
@@ -157,21 +186,21 @@ def unsharp_mask(
 
     Parameters
     ----------
-    image : array_like of shape (h, w) or (h, w, channels)
-        In a dtype that `filter2d` takes; the last of three axes holds channels, it is no stack of images.
+    image : array_like of shape (h, w) or (h, w, channels), or any with `axes`
+        In a dtype that `filter2d` takes; the last of three axes holds channels unless `axes` says otherwise.
     sigma, truncate, ksize
         As in `gaussian_blur`.
     amount : float, optional
         How much of the difference is added.
     threshold : float, optional
         Cells that differ from the blurred image by no more than this, in the image's units, stay as they are.
-    border, value, out, algorithm
+    border, value, axes, channel_axis, dtype, out, algorithm
         As in `filter2d`.
 
     Returns
     -------
     ndarray
-        Of the image's shape and dtype; integers are rounded once and saturate.
+        Of the image's shape, in `dtype`, else its own dtype; integers are rounded once and saturate.
 
     Raises
     ------
@@ -184,15 +213,16 @@ def unsharp_mask(
     >>> fastconv.unsharp_mask(np.array([[10, 10, 10, 20, 20, 20]], np.uint8), 1.0, amount=2)
     array([[10,  9,  4, 26, 21, 20]], dtype=uint8)
     """
-    image, amount, threshold = image_array(image), _args.real(amount, "amount"), _args.real(threshold, "threshold", 0)
+    amount, threshold = _args.real(amount, "amount"), _args.real(threshold, "threshold", 0)
+    options = Options(border, value, out, algorithm, None, axes, channel_axis, dtype)
     kernel = -_gaussian(sigma, truncate, ksize)
     centre = kernel.shape[0] // 2, kernel.shape[1] // 2
     if threshold:
         kernel[centre] += 1
-        return _add_above(image, kernel, amount, threshold, border, value, out, algorithm)
+        return _add_above(any_image(image), kernel, amount, threshold, options)
     kernel *= amount
     kernel[centre] += 1 + amount
-    return correlate(image, kernel, border, value, out, algorithm=algorithm)
+    return filter_image(image, kernel, options)
 
 
 def _gaussian(sigma, truncate, ksize) -> np.ndarray:
@@ -239,16 +269,12 @@ def _weights(sigma: float, radius: int) -> np.ndarray:
     return weights / weights.sum()
 
 
-def _add_above(
-    image: np.ndarray, kernel: np.ndarray, amount: float, threshold: float, border, value, out, algorithm
-) -> np.ndarray:
+def _add_above(image: np.ndarray, kernel: np.ndarray, amount: float, threshold: float, options: Options) -> np.ndarray:
     """image + amount * detail where the detail, which `kernel` finds, exceeds the threshold."""
-    kind = kind_of(image.dtype)
-    computed, returned = _args.output(out, image.shape, image.dtype, (image,))
-    source = np.ascontiguousarray(image, kind.source)
-    detail = correlate(source, kernel, border, value, None, result=kind.work, algorithm=algorithm).reshape(-1)
-    limits = np.iinfo(image.dtype) if image.dtype.kind in "iu" else None
-    cells, results = source.reshape(-1), computed.reshape(-1)
+    wanted = result_dtype(options.dtype, image.dtype, image.dtype)
+    computed, returned = _args.output(options.out, image.shape, wanted, (image,))
+    detail = filter_image(image, kernel, options._replace(out=None, dtype=None), float_of(image.dtype)).reshape(-1)
+    cells, results = np.ascontiguousarray(image).reshape(-1), computed.reshape(-1)
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, detail.size, CHUNK):
             part = slice(start, start + CHUNK)
@@ -256,7 +282,5 @@ def _add_above(
             piece *= np.abs(piece) > threshold  # a NaN stays
             piece *= amount
             piece += cells[part]
-            if limits:
-                np.clip(np.rint(piece, out=piece), limits.min, limits.max, out=piece)
-            results[part] = piece
+            store(piece, 0, results[part])
     return _args.finish(computed, returned)

@@ -1,0 +1,153 @@
+"""The correlation that every filter is: how images of each dtype are filtered, and what the core is told."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import _args, _core
+from .borders import border_number
+from .convolve import ALGORITHMS, run
+
+_TAP_SHAPES = {2: "(kh, kw)", 3: "(k, kh, kw)"}
+
+
+class _Kind(NamedTuple):
+    """How images of one dtype are filtered."""
+
+    number: int  # the C core's number of the dtype it reads
+    source: np.dtype  # that dtype: the image's own, or float32 for the two of 16 bits
+    work: np.dtype  # of the taps and sums
+    work_number: int
+
+
+def _kind(source: str, work: str) -> _Kind:
+    return _Kind(_args.dtype_id(np.dtype(source)), np.dtype(source), np.dtype(work), _args.dtype_id(np.dtype(work)))
+
+
+_KINDS = {
+    np.dtype(name): _kind(name, work)
+    for name, work in [
+        ("uint8", "float32"),
+        ("int8", "float32"),
+        ("uint16", "float32"),
+        ("int16", "float32"),
+        ("float32", "float32"),
+        ("int32", "float64"),
+        ("float64", "float64"),
+    ]
+}
+_HALF = _kind("float32", "float32")
+_KINDS[np.dtype("float16")] = _HALF
+
+
+def kind_of(dtype: np.dtype) -> _Kind | None:
+    """How images of this native dtype are filtered, None where they are not."""
+    found = _KINDS.get(dtype)
+    # ml_dtypes is not imported here: its bfloat16 is known by name.
+    return _HALF if found is None and dtype.name == "bfloat16" else found
+
+
+def image_array(image, name: str = "image", shapes: str = "(h, w) or (h, w, channels)") -> np.ndarray:
+    """image as an array of two or three axes, in native byte order and a dtype that can be filtered."""
+    try:
+        array = np.asarray(image)
+    except ValueError as error:
+        raise ValueError(f"`{name}` must be an array of shape {shapes}: {error}") from None
+    if array.ndim not in (2, 3):
+        raise ValueError(f"`{name}` must have shape {shapes}; received {array.shape}")
+    if array.dtype not in _KINDS:
+        array = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+        if kind_of(array.dtype) is None:
+            raise TypeError(
+                f"`{name}` must be uint8, int8, uint16, int16, int32, float16, bfloat16, float32 or "
+                f"float64; received dtype {array.dtype}"
+            )
+    return array
+
+
+def correlate(
+    image: np.ndarray, kernel, border, value, out, anchor=None, result: np.dtype | None = None, algorithm: str = "auto"
+) -> np.ndarray:
+    """An `image_array` with a kernel, in the dtype `result`: the image's, or a wider one for integers."""
+    kind, dtype = kind_of(image.dtype), result or image.dtype
+    boundary, fill = outside(border, value, kind)
+    chosen = ALGORITHMS[_args.choice(algorithm, "algorithm", ALGORITHMS)]
+    taps = taps_of(kernel, "kernel", 2, kind.work)
+    anchor = anchor_of(anchor, taps.shape)
+    image = np.ascontiguousarray(image, kind.source)
+    computed, returned = _args.output(out, image.shape, dtype, (image, taps))
+    if kind is _HALF:
+        dtype = kind.work
+        computed = np.empty(image.shape, dtype)
+    if computed.size:
+        shape = image.shape if image.ndim == 3 else (*image.shape, 1)
+        run(
+            algorithm,
+            taps,
+            _core.filter2d,
+            image,
+            taps,
+            fill,
+            computed,
+            kind.number,
+            _args.dtype_id(dtype),
+            kind.work_number,
+            shape,
+            taps.shape,
+            anchor,
+            boundary,
+            chosen,
+        )
+    if computed is not returned:
+        with np.errstate(over="ignore"):
+            returned[...] = computed
+    return returned
+
+
+def outside(border, value, kind: _Kind) -> tuple[int, np.ndarray | None]:
+    """The C core's number of a border, and its fill value."""
+    boundary = border_number(border)
+    return boundary, None if boundary or (type(value) is int and value == 0) else _fill(value, kind)
+
+
+def taps_of(kernel, name: str, ndim: int, work: np.dtype) -> np.ndarray:
+    """One kernel or a stack of them as a C-contiguous array of the dtype work."""
+    try:
+        array = np.asarray(kernel)
+    except ValueError as error:
+        raise ValueError(f"`{name}` must be numbers of shape {_TAP_SHAPES[ndim]}: {error}") from None
+    if array.ndim != ndim or 0 in array.shape[-2:]:
+        raise ValueError(f"`{name}` must have shape {_TAP_SHAPES[ndim]}, kh and kw at least 1; received {array.shape}")
+    if array.dtype is not work and array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
+        raise TypeError(f"`{name}` must hold real numbers; received dtype {array.dtype}")
+    return np.ascontiguousarray(array, work)
+
+
+def anchor_of(anchor, shape: tuple[int, int]) -> tuple[int, int]:
+    """Row and column of the kernel's cell over the output; None and OpenCV's -1 are the middle."""
+    if anchor is None:
+        return shape[0] // 2, shape[1] // 2
+    given = _args.pair(anchor, "anchor", -1)
+    row, column = (size // 2 if cell < 0 else cell for cell, size in zip(given, shape, strict=True))
+    if row >= shape[0] or column >= shape[1]:
+        raise ValueError(f"`anchor` must lie within the kernel, of shape {shape}; received {anchor!r}")
+    return row, column
+
+
+def _fill(value, kind: _Kind) -> np.ndarray:
+    """value as one element of the dtype that sums are formed in."""
+    number = value.item() if isinstance(value, (np.generic, np.ndarray)) and value.size == 1 else value
+    if not isinstance(number, numbers.Real):
+        raise TypeError(f"`value` must be a real number; received {value!r}")
+    limits = np.iinfo(kind.source) if kind.source.kind in "iu" else np.finfo(kind.source)
+    if float(limits.min) <= number <= float(limits.max):
+        held = kind.source.kind == "f" or number == int(number)
+    else:
+        held = kind.source.kind == "f" and not math.isfinite(number)
+    if not held:
+        raise ValueError(f"`value` must fit dtype {kind.source}; received {value!r}")
+    return np.array(number, kind.work)

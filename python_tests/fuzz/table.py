@@ -40,6 +40,8 @@ FUNCTIONS = {
     "convolve2d": Family(images.draw_case, images.run, 10),
     "filter2d": Family(filters.draw_filter2d, filters.run_filter2d, 4),
     "sobel": Family(filters.draw_derivative, filters.run_sobel, 1),
+    "scharr": Family(filters.draw_derivative, filters.run_sobel, 1),
+    "prewitt": Family(filters.draw_derivative, filters.run_sobel, 1),
     "laplacian": Family(filters.draw_derivative, filters.run_laplacian, 1),
     "gaussian_blur": Family(filters.draw_blur, filters.run_gaussian, 1),
     "box_blur": Family(filters.draw_blur, filters.run_box, 1),

@@ -188,6 +188,87 @@ class Net(Shown):
         """
         return Net(with_weights(self._graph, dtype), self._limits)
 
+    def fit(
+        self,
+        x,
+        y,
+        *,
+        loss,
+        optimizer="adam",
+        metrics=(),
+        epochs: int = 1,
+        batch_size: int = 32,
+        validation_data=None,
+        sample_weight=None,
+        class_weight: dict[int, float] | None = None,
+        shuffle: bool = True,
+        seed: int | None = None,
+        progress: bool | None = None,
+    ):
+        """Train the network's weights on arrays, by the formulas of Keras.
+
+        All weights of layers are trained. Normalization uses the statistics of batches and moves those of inference.
+
+        Parameters
+        ----------
+        x, y : array_like
+            Samples, as in a call of the network, and what it should say of them.
+        loss : str or fastconv.network.training.Loss
+            'sparse_categorical_crossentropy', 'mse', ...
+        optimizer : str or fastconv.network.training.optimizers.Optimizer
+            A name, with Keras' defaults; an object goes on where it is with another call.
+        metrics : sequence of str or callable
+            'accuracy', ..., or a function of ``(y, outputs)`` that gives a number for each sample.
+        epochs, batch_size : int
+        validation_data : tuple, optional
+            ``(x, y)`` or ``(x, y, sample_weight)``, on which loss and metrics are computed after each epoch.
+        sample_weight : array_like, optional
+            How much each sample counts.
+        class_weight : dict, optional
+            How much the samples of each class count.
+        shuffle : bool
+            Whether each epoch takes the samples in an order of its own.
+        seed : int, optional
+            With it a run has the same order of samples and the same dropout each time.
+        progress : bool, optional
+            As of `predict`.
+
+        Returns
+        -------
+        fastconv.network.training.History
+            Losses and metrics of each epoch, as a table that shows itself, and draws itself by ``plot(path)``.
+
+        Raises
+        ------
+        fastconv.network.training.UntrainableError
+            A ValueError: a layer, the loss or the optimizer is not served.
+        ValueError, TypeError
+            If an argument does not fit.
+        KeyboardInterrupt
+            After a whole step; the network has the weights of that step, as after any error.
+
+        Examples
+        --------
+        >>> from fastconv.network.graph import Node, Value
+        >>> graph = Graph([Value("x", (None, 1), np.dtype("float32"))], [Value("y")],
+        ...               [Node("Dense", ("x", "kernel"), ("y",))], {"kernel": np.ones((1, 1), np.float32)})
+        >>> net = Net(graph)
+        >>> history = net.fit([[1], [2]], [[3], [6]], loss="mse", optimizer="sgd", epochs=200, seed=0)
+        >>> net([[10]]).round(2)
+        array([[30.]], dtype=float32)
+        """
+        from .training.fitting import Data, Fitting
+
+        epochs, batch_size = _args.integer(epochs, "epochs", 0), _args.integer(batch_size, "batch_size", 1)
+        data = Data.of(self._graph, x, y, sample_weight, class_weight)
+        validation = None if validation_data is None else Data.of(self._graph, *validation_data)
+        fitting = Fitting(self._graph, loss, optimizer, metrics, seed)
+        try:
+            return fitting.run(data, epochs, batch_size, validation, shuffle, progress)
+        finally:
+            self._graph = fitting.trainer.parameters.in_graph(self._graph)
+            self._begin()
+
     def predict(self, x, batch_size: int = 32, progress: bool | None = None):
         """The outputs for many images, a batch at a time.
 

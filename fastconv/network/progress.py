@@ -19,6 +19,8 @@ class Progress:
         Images.
     wanted : bool or None
         None: only where the error stream is a terminal.
+    title : str, optional
+        What runs.
 
     Examples
     --------
@@ -26,8 +28,8 @@ class Progress:
     ...     progress.advance(2)
     """
 
-    def __init__(self, total: int, wanted: bool | None):
-        self._total, self._done = total, 0
+    def __init__(self, total: int, wanted: bool | None, title: str = "predict"):
+        self._total, self._done, self._title = total, 0, title
         self._wanted = sys.stderr.isatty() if wanted is None else bool(wanted)
         self._begin = time.perf_counter()
         self._show = None
@@ -58,7 +60,7 @@ class Progress:
             self._stop = lambda: print(file=sys.stderr)
             return lambda done: print(f"\r{done} of {self._total} images", end="", file=sys.stderr, flush=True)
         bars = Bars(
-            TextColumn("predict"),
+            TextColumn(self._title),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
@@ -66,5 +68,5 @@ class Progress:
         )
         bars.start()
         self._stop = bars.stop
-        task = bars.add_task("predict", total=self._total)
+        task = bars.add_task(self._title, total=self._total)
         return lambda done: bars.update(task, completed=done)

@@ -11,7 +11,7 @@ from ..network.graph import Graph
 
 __all__ = ["Classifier", "read_labels"]
 
-_SHAPING = ("Reshape", "Squeeze", "Flatten", "Cast", "Identity", "Transpose")
+_SHAPING = ("Reshape", "Squeeze", "Flatten", "Cast", "Identity", "Dropout", "Transpose")
 
 
 class Classifier:

@@ -123,7 +123,7 @@ def _first_scale(graph: Graph, name: str) -> float | None:
             size = float(np.abs(np.asarray(others[0], np.float64)).max())
             factor = size if node.op == "Mul" else 1 / size if size else 0.0
             scale = factor * (1.0 if scale is None else scale)
-        elif node.op not in ("Add", "Sub", "Transpose", "Cast", "Identity", "Reshape"):
+        elif node.op not in ("Add", "Sub", "Transpose", "Cast", "Identity", "Dropout", "Reshape"):
             break
         name = node.outputs[0]
     return scale

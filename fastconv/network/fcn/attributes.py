@@ -42,7 +42,8 @@ _KINDS: dict[Callable[[object], bool], str] = {
     "go_backwards keepdims largest last negative noop_with_empty_axes normalize positive reset_after reverse upper "
     "zero_masked",
     _word: "data_format dtype equation fit mode policy precision rounding transform",
-    _number: "alpha beta bias cubic epsilon fill high low max_value negative_slope outside scale shift threshold",
+    _number: "alpha beta bias cubic epsilon fill high low max_value momentum negative_slope outside rate "
+    "scale shift threshold",
     _integers: "axes axis batch_dims block counts destination dilations end groups output_padding output_shape p parts "
     "perm scales size sizes source start strides window",
     _pads: "pads",

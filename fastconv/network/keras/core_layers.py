@@ -5,7 +5,7 @@ from __future__ import annotations
 from .activations import fused_activation
 from .layer import keras_layer
 
-__all__ = ["dense", "einsum_dense", "nothing"]
+__all__ = ["dense", "dropout", "einsum_dense", "nothing"]
 
 
 @keras_layer("Dense")
@@ -47,10 +47,20 @@ def _is_dense(equation: str) -> bool:
     )
 
 
+@keras_layer("Dropout", "SpatialDropout1D", "SpatialDropout2D")
+def dropout(layer, x):
+    """What it drops in training only; axes along which ``noise_shape`` is 1, and those of space, are dropped whole."""
+    shape, axes = layer.config.get("noise_shape"), ()
+    if layer.kind != "Dropout":
+        rank = 1 if layer.kind.endswith("1D") else 2
+        first = 2 if layer.config.get("data_format") == "channels_first" else 1
+        axes = tuple(range(first, first + rank))
+    elif shape is not None:
+        axes = tuple(axis for axis, size in enumerate(shape) if size == 1)
+    return layer.emit("Dropout", x, rate=float(layer.config.get("rate", 0.5)), axes=axes)
+
+
 @keras_layer(
-    "Dropout",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
     "AlphaDropout",
     "GaussianDropout",
     "GaussianNoise",
@@ -85,4 +95,4 @@ def _is_dense(equation: str) -> bool:
 )
 def nothing(layer, x):
     """What only training has."""
-    return x
+    return layer.emit("Identity", x)

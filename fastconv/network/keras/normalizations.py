@@ -47,6 +47,7 @@ def batch_normalization(layer, x):
         variance,
         axis=_axis(layer),
         epsilon=float(layer.config.get("epsilon", 1e-3)),
+        momentum=float(layer.config.get("momentum", 0.99)),
     )
 
 

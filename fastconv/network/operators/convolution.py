@@ -15,7 +15,7 @@ from .elementwise import activated, quiet
 from .geometry import as_image, channels, data_format, explicit_pads, from_image, per_axis, spatial
 from .registry import Step, Tensor, operator
 
-__all__ = ["conv", "conv_transpose"]
+__all__ = ["conv", "conv_geometry", "conv_transpose", "transposed_geometry"]
 
 
 @operator("Conv")
@@ -28,9 +28,7 @@ def conv(node, x, kernel, bias=None, added=None):
     as of `fastconv.set_float32_precision`, whose setting holds without it.
     """
     layout, rank = data_format(node.attributes), x.ndim - 2
-    x_shape, k_shape = as_image(x.shape, layout), _kernel_image(kernel.shape, rank)
-    keywords = _keywords(node.attributes, x, kernel, layout, rank)
-    geometry, y_shape = keywords.geometry(x.dtype, x_shape, k_shape, precision=_precision(node), may_be_empty=True)
+    keywords, geometry, y_shape = conv_geometry(node, x, kernel)
     y = Tensor(from_image(y_shape, layout, rank), x.dtype)
     if x.value is not None:
         _require_numbers(kernel)
@@ -42,7 +40,8 @@ def conv(node, x, kernel, bias=None, added=None):
     words = {"algorithm": plan["algorithm"], "flops": plan["flops"]}
     if constant:
         kept = node.prepared if x.value is None else {}
-        prepared = _prepared(node, kept, keywords, x_shape, k_shape, x.dtype, kernel, bias)
+        shapes = as_image(x.shape, layout), _kernel_image(kernel.shape, rank)
+        prepared = _prepared(node, kept, keywords, *shapes, x.dtype, kernel, bias)
         call = _core.conv2d_call(prepared, geometry, added is not None)
         words["algorithm"] = prepared.algorithm(geometry) if y.size else ""
         return Step((y,), call, reads=(0,) if added is None else (0, 3), calls=(call,), **words)
@@ -54,6 +53,14 @@ def conv(node, x, kernel, bias=None, added=None):
         geometry.forward(x, kernel, bias, y)
 
     return Step((y,), run, **words)
+
+
+def conv_geometry(node, x, kernel) -> tuple:
+    """The keywords and the core's geometry of a convolution of tensors, and its result's shape as images."""
+    layout, rank = data_format(node.attributes), x.ndim - 2
+    x_shape, k_shape = as_image(x.shape, layout), _kernel_image(kernel.shape, rank)
+    keywords = _keywords(node.attributes, x, kernel, layout, rank)
+    return keywords, *keywords.geometry(x.dtype, x_shape, k_shape, precision=_precision(node), may_be_empty=True)
 
 
 def _adding(node, x, kernel, bias, added) -> Step:
@@ -87,16 +94,7 @@ def conv_transpose(node, x, kernel, bias=None):
     'same_lower' follow from `strides` times x's sizes.
     """
     layout, rank, attributes = data_format(node.attributes), x.ndim - 2, node.attributes
-    x_shape, k_shape = as_image(x.shape, layout), _kernel_image(kernel.shape, rank)
-    groups, c_in = attributes.get("groups", 1), channels(x_shape, layout)
-    if k_shape[3] != c_in:
-        raise ValueError(f"the kernel must have {c_in} input channels, in its last axis; received {kernel.shape}")
-    keywords = _keywords(attributes | {"pads": "valid"}, x, kernel, layout, rank)
-    size = _transposed_size(attributes, x_shape, k_shape, keywords, layout, rank)
-    y_shape = _args.shape_of(x.shape[0], *size, k_shape[2] * groups, layout)
-    geometry, small = keywords.geometry(x.dtype, y_shape, k_shape, precision=_precision(node), may_be_empty=True)
-    if small != x_shape:
-        raise ValueError(f"no convolution takes shape {y_shape} to {x_shape}: the `output_padding` is too large")
+    geometry, y_shape = transposed_geometry(node, x, kernel)
     y = Tensor(from_image(y_shape, layout, rank), x.dtype)
     number, alpha = activation_number(attributes)
     shape = (-1,) if layout == "channels_last" else (-1, *(1,) * rank)
@@ -110,6 +108,23 @@ def conv_transpose(node, x, kernel, bias=None):
             _core.activate(_args.dtype_id(y.dtype), number, alpha, y.size, y, y)
 
     return Step((y,), run, algorithm="transposed", flops=geometry.plan()["flops"] if x.size and y.size else 0.0)
+
+
+def transposed_geometry(node, x, kernel) -> tuple:
+    """The core's geometry of the convolution whose input's gradient a transposed one is, and its result's shape as
+    images."""
+    layout, rank, attributes = data_format(node.attributes), x.ndim - 2, node.attributes
+    x_shape, k_shape = as_image(x.shape, layout), _kernel_image(kernel.shape, rank)
+    groups, c_in = attributes.get("groups", 1), channels(x_shape, layout)
+    if k_shape[3] != c_in:
+        raise ValueError(f"the kernel must have {c_in} input channels, in its last axis; received {kernel.shape}")
+    keywords = _keywords(attributes | {"pads": "valid"}, x, kernel, layout, rank)
+    size = _transposed_size(attributes, x_shape, k_shape, keywords, layout, rank)
+    y_shape = _args.shape_of(x.shape[0], *size, k_shape[2] * groups, layout)
+    geometry, small = keywords.geometry(x.dtype, y_shape, k_shape, precision=_precision(node), may_be_empty=True)
+    if small != x_shape:
+        raise ValueError(f"no convolution takes shape {y_shape} to {x_shape}: the `output_padding` is too large")
+    return geometry, y_shape
 
 
 def _transposed_size(attributes, x_shape, k_shape, keywords: Keywords, layout: str, rank: int) -> list[int]:

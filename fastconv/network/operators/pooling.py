@@ -11,7 +11,7 @@ from ...nn.pooling import Geometry
 from .geometry import as_image, channels, data_format, explicit_pads, from_image, per_axis, spatial, with_sizes
 from .registry import Step, Tensor, operator
 
-__all__ = ["global_pool", "pool"]
+__all__ = ["global_pool", "pool", "pool_geometry"]
 
 
 @operator("MaxPool", "AveragePool")
@@ -23,29 +23,37 @@ def pool(node, x):
     cells count, as 0.
     """
     layout, rank, words = data_format(node.attributes), x.ndim - 2, node.attributes
-    sizes, ones = spatial(x.shape, layout), (1,) * (2 - rank)
-    window = per_axis(words, "window", rank)
-    strides, dilations = tuple(words.get("strides") or window), per_axis(words, "dilations", rank)
-    pads = explicit_pads(words.get("pads", "valid"), sizes, window, strides, dilations)
-    reached = tuple(map(_rounded_up, sizes, window, strides, dilations, pads)) if words.get("ceil_mode") else pads
+    sizes, window, strides, dilations, pads, reached = _windows(node, x)
     average = node.op == "AveragePool"
     if set(dilations) != {1} or _args.dtype_id(x.dtype) not in _args.FLOAT_IDS:
         step = _gathered(x, layout, window, strides, dilations, reached, average)
     else:
-        geometry = Geometry(
-            average,
-            as_image(x.shape, layout),
-            x.dtype,
-            ones + window,
-            ones + strides,
-            ((0, 0),) * (2 - rank) + reached,
-            layout,
-        )
+        geometry = pool_geometry(node, x)
         y = Tensor(from_image(geometry.output_shape, layout, rank), x.dtype)
         step = Step((y,), _core.pool2d_call(geometry.core), algorithm="pool")
     if average and words.get("count_include_pad") and any(map(any, pads)):
         return _counting_pads(step, layout, sizes, window, strides, dilations, pads)
     return step
+
+
+def _windows(node, x) -> tuple:
+    """Sizes of the images, windows, strides, dilations, pads, and the pads that the last windows reach."""
+    layout, rank, words = data_format(node.attributes), x.ndim - 2, node.attributes
+    sizes = spatial(x.shape, layout)
+    window = per_axis(words, "window", rank)
+    strides, dilations = tuple(words.get("strides") or window), per_axis(words, "dilations", rank)
+    pads = explicit_pads(words.get("pads", "valid"), sizes, window, strides, dilations)
+    reached = tuple(map(_rounded_up, sizes, window, strides, dilations, pads)) if words.get("ceil_mode") else pads
+    return sizes, window, strides, dilations, pads, reached
+
+
+def pool_geometry(node, x) -> Geometry:
+    """The core's geometry of windows that are not dilated; their padded cells are not counted."""
+    layout, ones = data_format(node.attributes), (1,) * (4 - x.ndim)
+    _, window, strides, _, _, reached = _windows(node, x)
+    padding = ((0, 0),) * (4 - x.ndim) + reached
+    average = node.op == "AveragePool"
+    return Geometry(average, as_image(x.shape, layout), x.dtype, ones + window, ones + strides, padding, layout)
 
 
 def _rounded_up(size: int, taps: int, stride: int, dilation: int, pad: tuple[int, int]) -> tuple[int, int]:

@@ -50,9 +50,9 @@ def axis_in(axis: int, ndim: int) -> int:
     return axis % ndim
 
 
-@operator("Identity")
+@operator("Identity", "Dropout")
 def identity(node, x):
-    """x itself."""
+    """x itself; what training drops has the attributes ``rate``, and ``axes`` along which all or none are dropped."""
     return view(x, x.shape)
 
 

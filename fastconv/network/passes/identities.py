@@ -9,7 +9,7 @@ __all__ = ["drop_identities"]
 
 
 def drop_identities(graph: Graph) -> None:
-    """Take away Identity, and activations that are linear.
+    """Take away Identity and Dropout, and activations that are linear.
 
     Examples
     --------
@@ -21,6 +21,8 @@ def drop_identities(graph: Graph) -> None:
     """
     rewriter = Rewriter(graph)
     for node in rewriter.nodes():
-        if node.op == "Identity" or (node.op == "Activation" and node.attributes["activation"][0] == "linear"):
+        if node.op in ("Identity", "Dropout") or (
+            node.op == "Activation" and node.attributes["activation"][0] == "linear"
+        ):
             rewriter.bypass(node)
     rewriter.finish()

@@ -3,7 +3,8 @@
 from .diagram import plot_network
 from .features import plot_features
 from .figure import new_figure
+from .history import plot_history
 from .kernels import plot_kernels
 from .layers import blocks
 
-__all__ = ["blocks", "new_figure", "plot_features", "plot_kernels", "plot_network"]
+__all__ = ["blocks", "new_figure", "plot_features", "plot_history", "plot_kernels", "plot_network"]

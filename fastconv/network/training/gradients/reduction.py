@@ -1,0 +1,32 @@
+"""Reductions along axes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..errors import UntrainableError
+from .registry import Reverse, gradient
+
+__all__ = ["reduce"]
+
+
+@gradient("ReduceMean", "ReduceSum", "ReduceMax")
+def reduce(node, inputs, outputs, wanted):
+    """dy repeated along the axes; largest numbers that are alike share it, as in TensorFlow."""
+    x, axes = (*inputs, None)[:2]
+    if axes is None or axes.value is None or not axes.value.size:
+        raise UntrainableError(f"{node}: reductions are trained along axes that are given")
+    chosen = {int(axis) % x.ndim for axis in axes.value.ravel()}
+    shape = tuple(1 if axis in chosen else size for axis, size in enumerate(x.shape))
+    along = tuple(sorted(chosen))
+    if node.op == "ReduceMax":
+
+        def run(x, y, dy, dx):
+            largest = x == y.reshape(shape)
+            np.multiply(largest, dy.reshape(shape) / largest.sum(along, keepdims=True, dtype=dy.dtype), out=dx)
+
+        return Reverse(run, (0,), (0,))
+    count = x.dtype.type(math.prod(x.shape[axis] for axis in chosen) if node.op == "ReduceMean" else 1)
+    return Reverse(lambda dy, dx: np.copyto(dx, dy.reshape(shape) / count))

@@ -1,0 +1,90 @@
+"""Shapes and the order of axes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import UntrainableError
+from .registry import Reverse, gradient
+
+__all__ = ["concat", "pad", "repeat", "transpose", "view"]
+
+# Layers that do nothing in inference and something in training that no gradient here has.
+_PLAIN = ("", "Identity", "output", "Activation", "StopGradient")
+
+
+@gradient("Reshape", "Flatten", "Squeeze", "Unsqueeze")
+def view(node, inputs, outputs, wanted):
+    """dy in the input's shape."""
+    return Reverse(view=True)
+
+
+@gradient("Identity")
+def identity(node, inputs, outputs, wanted):
+    """dy itself."""
+    if node.kind not in _PLAIN:
+        raise UntrainableError(f"{node}: what this layer does in training is not served")
+    return Reverse(view=True)
+
+
+@gradient("Transpose", "MoveAxis")
+def transpose(node, inputs, outputs, wanted):
+    """The axes of dy in the order that they had."""
+    (x,) = inputs
+    if node.op == "MoveAxis":
+        source, destination = node.attributes["source"], node.attributes["destination"]
+        return Reverse(lambda dy, dx: np.copyto(dx, np.moveaxis(dy, destination, source)))
+    perm = node.attributes.get("perm") or tuple(range(x.ndim))[::-1]
+    order = tuple(np.argsort(perm))
+    return Reverse(lambda dy, dx: np.copyto(dx, dy.transpose(order)))
+
+
+@gradient("Concat")
+def concat(node, inputs, outputs, wanted):
+    """The parts of dy."""
+    axis = node.attributes["axis"] % inputs[0].ndim
+    ends = np.cumsum([x.shape[axis] for x in inputs]).tolist()
+    cuts = [
+        (*[slice(None)] * axis, slice(end - x.shape[axis], end))
+        for x, end, is_wanted in zip(inputs, ends, wanted, strict=True)
+        if is_wanted
+    ]
+
+    def run(dy, *gradients):
+        for cut, dx in zip(cuts, gradients, strict=True):
+            np.copyto(dx, dy[cut])
+
+    return Reverse(run)
+
+
+@gradient("Pad")
+def pad(node, inputs, outputs, wanted):
+    """The cells of dy that were there before; 0 for those that were cut off."""
+    if node.attributes.get("mode", "constant") != "constant":
+        raise UntrainableError(f"{node}: padding is trained with a constant")
+    x, pads, _, axes = (*inputs, None, None)[:4]
+    numbers = [int(number) for number in pads.value.ravel()]
+    chosen = range(x.ndim) if axes is None else [int(axis) % x.ndim for axis in axes.value.ravel()]
+    inner, outer = [slice(None)] * x.ndim, [slice(None)] * x.ndim
+    for place, axis in enumerate(chosen):
+        before, after = numbers[place], numbers[place + len(numbers) // 2]
+        size = x.shape[axis]
+        inner[axis] = slice(max(-before, 0), size - max(-after, 0))
+        outer[axis] = slice(max(before, 0), outputs[0].shape[axis] - max(after, 0))
+    inside, outside = tuple(inner), tuple(outer)
+
+    def run(dy, dx):
+        dx[...] = 0
+        np.copyto(dx[inside], dy[outside])
+
+    return Reverse(run)
+
+
+@gradient("Repeat")
+def repeat(node, inputs, outputs, wanted):
+    """The sums over the cells that one cell became."""
+    (x,), counts = inputs, [1] * inputs[0].ndim
+    for axis, count in zip(node.attributes["axes"], node.attributes["counts"], strict=True):
+        counts[axis % x.ndim] = count
+    split = [number for pair in zip(x.shape, counts, strict=True) for number in pair]
+    return Reverse(lambda dy, dx: np.sum(dy.reshape(split), tuple(range(1, 2 * x.ndim, 2)), out=dx))

@@ -1,0 +1,223 @@
+"""Losses and their gradients; the formulas are those of Keras (keras/src/losses/losses.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from .errors import UntrainableError
+
+__all__ = ["LOSSES", "Loss", "loss_of"]
+
+_EPSILON = 1e-7  # how near to 0 and 1 a probability may come
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss of each sample and its derivative.
+
+    Parameters
+    ----------
+    name : str
+        Keras' name, in snake_case.
+    words : dict
+        Its arguments: ``from_logits``, ``label_smoothing``, ``delta``.
+
+    Examples
+    --------
+    >>> loss = loss_of("mean_squared_error")
+    >>> values, slopes = loss.of(np.array([[1.0, 2.0]]), np.array([[1.0, 4.0]]))
+    >>> values, slopes
+    (array([2.]), array([[0., 2.]]))
+    """
+
+    name: str
+    words: dict = field(default_factory=dict)
+
+    @property
+    def fuses(self) -> str:
+        """The activation before it whose input it takes instead, which is more accurate; '' for none."""
+        return "" if self.words.get("from_logits") else _FUSES.get(self.name, "")
+
+    def fused(self) -> Loss:
+        """The loss that takes that input."""
+        return replace(self, words=self.words | {"from_logits": True})
+
+    def of(self, truth: np.ndarray, output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The loss of each sample, of the output's shape without its last axis, and its derivative by the output.
+
+        Raises
+        ------
+        ValueError
+            If `truth` does not fit the output.
+        """
+        return LOSSES[self.name](truth, output, **self.words)
+
+
+def _targets(truth: np.ndarray, output: np.ndarray) -> np.ndarray:
+    """What the output should be, in its dtype and shape."""
+    truth = np.asarray(truth, output.dtype)
+    if truth.ndim == output.ndim - 1 and output.shape[-1] == 1:
+        truth = truth[..., None]
+    elif truth.ndim == output.ndim + 1 and truth.shape[-1] == 1:
+        truth = truth[..., 0]
+    if truth.shape != output.shape:
+        raise ValueError(f"`y` must have the shape of the outputs, {output.shape}; received {truth.shape}")
+    return truth
+
+
+def _softmax(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Softmax along the last axis and its logarithm."""
+    shifted = logits - logits.max(-1, keepdims=True)
+    powers = np.exp(shifted)
+    sums = powers.sum(-1, keepdims=True)
+    return powers / sums, shifted - np.log(sums)
+
+
+def _clipped(output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities within `_EPSILON` of 0 and 1, and where they are the output's own."""
+    kind = output.dtype.type
+    low, high = kind(_EPSILON), kind(1 - _EPSILON)
+    return np.clip(output, low, high), (output >= low) & (output <= high)
+
+
+def categorical_crossentropy(truth, output, from_logits=False, label_smoothing=0.0):
+    """-sum(truth * log(output)) along the last axis."""
+    truth = _targets(truth, output)
+    if label_smoothing:
+        truth = truth * (1 - label_smoothing) + label_smoothing / output.shape[-1]
+    if from_logits:
+        found, logarithms = _softmax(output)
+        return -(truth * logarithms).sum(-1), found * truth.sum(-1, keepdims=True) - truth
+    sums = output.sum(-1, keepdims=True)
+    found, inside = _clipped(output / sums)
+    inner = np.where(inside, -truth / found, 0)
+    return -(truth * np.log(found)).sum(-1), (inner - (inner * output).sum(-1, keepdims=True) / sums) / sums
+
+
+def sparse_categorical_crossentropy(truth, output, from_logits=False):
+    """-log of the output at the true class, with classes as integers."""
+    labels = np.asarray(truth)
+    if labels.ndim == output.ndim and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    if labels.shape != output.shape[:-1]:
+        raise ValueError(
+            f"`y` must have the shape of the outputs without the last axis, {output.shape[:-1]}; "
+            f"received {np.shape(truth)}"
+        )
+    labels = labels.astype(np.intp, copy=False).ravel()
+    if labels.size and not 0 <= labels.min() <= labels.max() < output.shape[-1]:
+        raise ValueError(f"`y` must have classes in [0, {output.shape[-1]}); received {labels.min()} to {labels.max()}")
+    rows = np.arange(labels.size)
+    if from_logits:
+        found, logarithms = _softmax(output)
+        slopes = found.reshape(-1, output.shape[-1])
+        slopes[rows, labels] -= 1
+        values = -logarithms.reshape(slopes.shape)[rows, labels]
+    else:
+        found, inside = (part.reshape(-1, output.shape[-1]) for part in _clipped(output))
+        # Keras takes the logarithms for logits, whose softmax divides by the sum of the clipped probabilities.
+        sums = found.sum(-1)
+        values = np.log(sums) - np.log(found[rows, labels])
+        slopes = np.repeat(1 / sums, output.shape[-1]).reshape(found.shape)
+        slopes[rows, labels] -= 1 / found[rows, labels]
+        slopes *= inside
+    return values.reshape(output.shape[:-1]), slopes.reshape(output.shape)
+
+
+def binary_crossentropy(truth, output, from_logits=False, label_smoothing=0.0):
+    """The mean of -(truth * log(output) + (1 - truth) * log(1 - output)) along the last axis."""
+    truth, kind = _targets(truth, output), output.dtype.type
+    if label_smoothing:
+        truth = truth * (1 - label_smoothing) + label_smoothing / 2
+    share = kind(1 / output.shape[-1])
+    if from_logits:
+        small = np.exp(-np.abs(output))
+        values = np.maximum(output, 0) - output * truth + np.log1p(small)
+        found = np.where(output >= 0, 1, small) / (1 + small)
+        return values.mean(-1), (found - truth) * share
+    found, inside = _clipped(output)
+    values = -(truth * np.log(found) + (1 - truth) * np.log(1 - found))
+    return values.mean(-1), np.where(inside, (found - truth) / (found * (1 - found)), 0) * share
+
+
+def mean_squared_error(truth, output):
+    """The mean of the squares of differences along the last axis."""
+    errors = output - _targets(truth, output)
+    return np.square(errors).mean(-1), errors * output.dtype.type(2 / output.shape[-1])
+
+
+def mean_absolute_error(truth, output):
+    """The mean of absolute differences along the last axis."""
+    errors = output - _targets(truth, output)
+    return np.abs(errors).mean(-1), np.sign(errors) * output.dtype.type(1 / output.shape[-1])
+
+
+def huber(truth, output, delta=1.0):
+    """Half the square of differences up to `delta`, and linear beyond; the mean along the last axis."""
+    errors, kind = output - _targets(truth, output), output.dtype.type
+    sizes, bound, half = np.abs(errors), kind(delta), kind(0.5)
+    values = np.where(sizes <= bound, half * np.square(errors), bound * sizes - half * bound * bound)
+    return values.mean(-1), np.clip(errors, -bound, bound) * kind(1 / output.shape[-1])
+
+
+def _signs(truth: np.ndarray) -> np.ndarray:
+    """Classes 0 and 1 as -1 and 1; others as they are."""
+    return 2 * truth - 1 if np.isin(truth, (0, 1)).all() else truth
+
+
+def hinge(truth, output):
+    """The mean of max(1 - truth * output, 0) along the last axis; of classes 0 and 1 with -1 for 0."""
+    truth = _signs(_targets(truth, output))
+    margins = np.maximum(1 - truth * output, 0)
+    return margins.mean(-1), np.where(margins > 0, -truth, 0) * output.dtype.type(1 / output.shape[-1])
+
+
+def squared_hinge(truth, output):
+    """The mean of the squares of `hinge`'s terms."""
+    truth = _signs(_targets(truth, output))
+    margins = np.maximum(1 - truth * output, 0)
+    return np.square(margins).mean(-1), -truth * margins * output.dtype.type(2 / output.shape[-1])
+
+
+LOSSES = {
+    function.__name__: function
+    for function in (
+        binary_crossentropy,
+        categorical_crossentropy,
+        hinge,
+        huber,
+        mean_absolute_error,
+        mean_squared_error,
+        sparse_categorical_crossentropy,
+        squared_hinge,
+    )
+}
+_FUSES = {
+    "binary_crossentropy": "sigmoid",
+    "categorical_crossentropy": "softmax",
+    "sparse_categorical_crossentropy": "softmax",
+}
+_SHORT = {"mse": "mean_squared_error", "mae": "mean_absolute_error"}
+
+
+def loss_of(spec) -> Loss:
+    """The loss of a name, or a `Loss` as it is.
+
+    Raises
+    ------
+    UntrainableError
+        If it is neither.
+
+    Examples
+    --------
+    >>> loss_of("mse").name
+    'mean_squared_error'
+    """
+    if isinstance(spec, Loss):
+        return spec
+    name = _SHORT.get(spec, spec) if isinstance(spec, str) else spec
+    if not isinstance(name, str) or name not in LOSSES:
+        raise UntrainableError(f"`loss` must be one of {sorted(LOSSES)}; received {spec!r}")
+    return Loss(name)

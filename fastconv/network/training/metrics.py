@@ -1,0 +1,93 @@
+"""What is told of a network's outputs beside the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .errors import UntrainableError
+from .losses import LOSSES, Loss, loss_of
+
+__all__ = ["Metric", "metric_of"]
+
+
+class Metric:
+    """The mean of a number of each sample, over the batches of an epoch.
+
+    Parameters
+    ----------
+    name : str
+    function : callable
+        ``function(truth, outputs)``: a number for each sample.
+
+    Examples
+    --------
+    >>> metric = metric_of("accuracy", loss_of("sparse_categorical_crossentropy"))
+    >>> metric.update(np.array([0, 1]), np.array([[0.9, 0.1], [0.8, 0.2]]))
+    >>> metric.result()
+    0.5
+    """
+
+    def __init__(self, name: str, function: Callable):
+        self.name, self._function = name, function
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the batches so far."""
+        self._total, self._count = 0.0, 0.0
+
+    def update(self, truth, outputs) -> None:
+        """Count a batch."""
+        values = np.asarray(self._function(truth, outputs))
+        self._total += float(values.sum(dtype=np.float64))
+        self._count += values.size
+
+    def result(self) -> float:
+        """The mean so far, 0 of nothing."""
+        return self._total / self._count if self._count else 0.0
+
+
+def _sparse(truth, outputs):
+    labels = np.asarray(truth)
+    labels = labels[..., 0] if labels.ndim == outputs.ndim else labels
+    return outputs.argmax(-1) == labels
+
+
+def _categorical(truth, outputs):
+    return outputs.argmax(-1) == np.asarray(truth).argmax(-1)
+
+
+def _binary(truth, outputs):
+    return ((outputs > 0.5) == np.asarray(truth).reshape(outputs.shape)).mean(-1)
+
+
+def _accuracy(loss: Loss) -> Callable:
+    """Which accuracy goes with a loss."""
+    return {"sparse_categorical_crossentropy": _sparse, "categorical_crossentropy": _categorical}.get(
+        loss.name, _binary
+    )
+
+
+_ACCURACIES = {"sparse_categorical_accuracy": _sparse, "categorical_accuracy": _categorical, "binary_accuracy": _binary}
+
+
+def metric_of(spec, loss: Loss) -> Metric:
+    """The metric of a name, which for 'accuracy' goes with the loss, or of a function of ``(truth, outputs)``.
+
+    Raises
+    ------
+    UntrainableError
+        If it is neither.
+    """
+    if callable(spec):
+        return Metric(getattr(spec, "__name__", "metric"), spec)
+    if spec in ("accuracy", "acc"):
+        return Metric(spec, _accuracy(loss))
+    if spec in _ACCURACIES:
+        return Metric(spec, _ACCURACIES[spec])
+    if spec in LOSSES or spec in ("mse", "mae"):
+        found = loss_of(spec)
+        return Metric(spec, lambda truth, outputs: found.of(truth, outputs)[0])
+    known = ["accuracy", *_ACCURACIES, *sorted(LOSSES)]
+    raise UntrainableError(f"a metric must be a function or one of {known}; received {spec!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .masked import correlate_masked, leaves_out
 from .stacks import Options, filter_image
 
 __all__ = ["filter2d"]
@@ -14,6 +15,8 @@ def filter2d(
     border="reflect101",
     value=0,
     anchor=None,
+    mask=None,
+    nan="propagate",
     axes=None,
     channel_axis=None,
     dtype=None,
@@ -41,6 +44,12 @@ def filter2d(
     anchor : (int, int), optional
         Row and column of the kernel's cell that lies over the output, -1 standing for the middle, kh // 2 and kw // 2;
         the middle unless given. OpenCV names the column first.
+    mask : array_like of bool, optional
+        True where a cell is left out, as in `numpy.ma`: of the image's shape, or of its two axes. Each output is the
+        sum of the cells there are, times the kernel's sum over that of the taps that lie on them: normalized
+        convolution. The taps must be 0 or more.
+    nan : {'propagate', 'ignore'}, optional
+        'ignore' leaves NaNs out as `mask` does. An output without any cell is NaN, or 0 in integers.
     axes : (int, int), optional
         Those of the image's rows and columns; all others hold images of their own, filtered one by one. Needed for
         arrays of more than three axes, and where the first two are not the image's: ``axes=(-2, -1)`` for
@@ -108,8 +117,12 @@ def filter2d(
     array([[-90, -70, -50],
            [-60, -10,  10],
            [-30,  50, 230]], dtype=int16)
+    >>> fastconv.filter2d([[1.0, np.nan, 3, 5]], [[0.25, 0.5, 0.25]], border="nearest", nan="ignore")
+    array([[1.        , 2.        , 3.66666667, 4.5       ]])
     >>> fastconv.filter2d(np.ones((5, 8, 9)), [[1, 1, 1]], axes=(1, 2)).shape
     (5, 8, 9)
     """
     options = Options(border, value, out, algorithm, anchor, axes, channel_axis, dtype, delta)
+    if leaves_out(mask, nan):
+        return correlate_masked(image, mask, nan, kernel, options)
     return filter_image(image, kernel, options)

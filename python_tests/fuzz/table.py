@@ -6,7 +6,19 @@ import json
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import conv2d, conv2d_grads, dense, elementwise, filters, images, network_files, pooling, prepared, transpose
+from . import (
+    conv2d,
+    conv2d_grads,
+    dense,
+    elementwise,
+    filters,
+    images,
+    lines,
+    network_files,
+    pooling,
+    prepared,
+    transpose,
+)
 from .draw import Draw
 
 
@@ -48,6 +60,11 @@ FUNCTIONS = {
     "sharpen": Family(filters.draw_blur, filters.run_sharpen, 1),
     "unsharp_mask": Family(filters.draw_blur, filters.run_unsharp, 1),
     "filter_bank": Family(filters.draw_bank, filters.run_bank, 1),
+    "correlate1d": Family(lines.draw_line, lines.run_line, 1),
+    "convolve1d": Family(lines.draw_line, lines.run_line, 1),
+    "sep_filter2d": Family(lines.draw_line, lines.run_separable, 1),
+    "gaussian_laplace": Family(filters.draw_blur, lines.run_laplace, 1),
+    "match_template": Family(lines.draw_template, lines.run_template, 1),
     "load": Family(network_files.draw_case, network_files.run, 2),
 }
 

@@ -1,0 +1,101 @@
+"""Where in an image a template lies."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import _args
+from .convolve import convolve2d
+from .stacks import any_image, float_of
+
+__all__ = ["match_template"]
+
+
+def match_template(image, template, *, out=None):
+    """Normalised cross-correlation, as OpenCV's ``TM_CCOEFF_NORMED`` and `skimage.feature.match_template` have it.
+
+    Parameters
+    ----------
+    image : array_like of shape (h, w) or (h, w, channels)
+        In a real dtype that `filter2d` takes.
+    template : array_like of shape (th, tw) or (th, tw, channels)
+        With as many channels, and no larger than the image.
+    out : ndarray, optional
+        Where to put the result; of its shape and dtype.
+
+    Returns
+    -------
+    ndarray of shape (h - th + 1, w - tw + 1)
+        ``result[i, j]`` is the correlation coefficient, from -1 to 1, of the template and the window that begins at
+        (i, j), each channel's mean taken away and all channels summed. 0 where the window or the template is flat. In
+        float32 for images of 8 and 16 bits, float32 and less, else in float64.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or the template is larger than the image.
+    TypeError
+        If a dtype is not real, or `out` is not of the result's dtype.
+
+    Notes
+    -----
+    The products are one convolution for each channel, by Fourier transforms where the template is large; the windows'
+    sums and squares are box sums. All are float64, of the image minus its mean, so that bright images lose nothing.
+    A window counts as flat where its variance is below what rounding leaves of it.
+    J. P. Lewis, "Fast normalized cross-correlation", 1995.
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv
+    >>> image = np.arange(48).reshape(6, 8) ** 3 % 31
+    >>> found = fastconv.match_template(image, image[2:5, 3:6])
+    >>> found.shape, [int(n) for n in np.unravel_index(found.argmax(), found.shape)]
+    ((4, 6), [2, 3])
+    """
+    image, template = _array(image, "image"), _array(template, "template")
+    if (
+        image.shape[2:] != template.shape[2:]
+        or 0 in template.shape
+        or any(size > whole for size, whole in zip(template.shape[:2], image.shape[:2], strict=True))
+    ):
+        raise ValueError(
+            f"`template` must have the image's channels and be no larger; received shape {template.shape} with "
+            f"an image of shape {image.shape}"
+        )
+    shape = tuple(n - k + 1 for n, k in zip(image.shape[:2], template.shape[:2], strict=True))
+    dtype = np.result_type(float_of(image.dtype), float_of(template.dtype))
+    computed, returned = _args.output(out, shape, dtype, (image, template))
+    planes = image.reshape(*image.shape[:2], -1).astype(np.float64)
+    taps = template.reshape(*template.shape[:2], -1).astype(np.float64)
+    computed[...] = _coefficients(planes - planes.mean((0, 1)), taps - taps.mean((0, 1)), shape)
+    return _args.finish(computed, returned)
+
+
+def _array(value, name: str) -> np.ndarray:
+    array = np.asarray(value)
+    if array.ndim not in (2, 3):
+        raise ValueError(f"`{name}` must have shape (h, w) or (h, w, channels); received {array.shape}")
+    array = any_image(array)
+    if array.dtype.kind == "c":
+        raise TypeError(f"`{name}` must be real; received dtype {array.dtype}")
+    return array
+
+
+def _coefficients(planes: np.ndarray, taps: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Covariances over the roots of variances; planes and taps have no mean."""
+    box = np.ones(taps.shape[:2])
+    products, variances, squares = (np.zeros(shape) for _ in range(3))
+    for plane, tap in zip(np.moveaxis(planes, 2, 0), np.moveaxis(taps, 2, 0), strict=True):
+        plane = np.ascontiguousarray(plane)
+        products += convolve2d(plane, tap[::-1, ::-1], "valid")
+        square = convolve2d(plane * plane, box, "valid")
+        squares += square
+        variances += square - convolve2d(plane, box, "valid") ** 2 / box.size
+    norm = np.sum(taps * taps)
+    flat = variances <= 64 * np.finfo(np.float64).eps * squares
+    variances[flat] = 1
+    if not norm:
+        return np.zeros(shape)
+    result = np.clip(products / np.sqrt(variances * norm), -1, 1)
+    result[flat] = 0
+    return result

@@ -95,30 +95,35 @@ static void activate(const planar_job *job, size_t rows, size_t count, char *fir
     }
 }
 
+/* A row of results of `outs` channels to pixels whose channels lie together. */
+static void store_across(const planar_job *job, const char *row, size_t outs, size_t cols, char *to) {
+    const fc_planar_plan *d = job->d;
+    const size_t pitch = (size_t)job->layer->view.dst.w_pitch;
+    for (size_t c = 0; c < outs; c += FC_MAX_PANEL) {
+        const size_t n = fc_least(outs - c, FC_MAX_PANEL);
+        const void *rows[FC_MAX_PANEL];
+        for (size_t p = 0; p < n; p++)
+            rows[p] = row + (c + p) * d->run * d->size;
+        fc_transpose_of(job->layer->kernels, d->size)(to + c * d->size, pitch, rows, n, cols);
+    }
+}
+
 /* `outs` channels from `o` on of a block's results to y. */
 static void store_results(const planar_job *job, const block *at, size_t o, size_t outs, size_t run) {
     const fc_planar_plan *d = job->d;
     const fc_conv_view *v = &job->layer->view;
-    const ptrdiff_t size = (ptrdiff_t)d->size;
-    const int together = v->dst.c_pitch == 1 && v->dst.w_pitch != 1;
+    const ptrdiff_t size = (ptrdiff_t)d->size, row = d->planes.pitch * size, pitch = v->dst.h_pitch * size;
+    char *y = at->y + (ptrdiff_t)o * v->dst.c_pitch * size;
     activate(job, outs, run, at->results, d->run);
-    for (ptrdiff_t i = 0; i < at->rows; i++) {
-        char *to = at->y + ((ptrdiff_t)o * v->dst.c_pitch + i * v->dst.h_pitch) * size;
-        const char *row = at->results + i * d->planes.pitch * size;
-        for (size_t c = 0; c < outs; c += FC_MAX_PANEL) {
-            const size_t n = fc_least(outs - c, FC_MAX_PANEL);
-            const void *rows[FC_MAX_PANEL];
-            for (size_t p = 0; p < n; p++) {
-                rows[p] = row + (c + p) * d->run * (size_t)size;
-                if (!together)
-                    fc_copy_elements(
-                        to + (ptrdiff_t)(c + p) * v->dst.c_pitch * size, rows[p], (size_t)(at->cols * size));
-            }
-            if (together)
-                fc_transpose_of(job->layer->kernels, (size_t)size)(
-                    to + c * (size_t)size, (size_t)v->dst.w_pitch, rows, n, (size_t)at->cols);
-        }
+    if (v->dst.c_pitch == 1 && v->dst.w_pitch != 1) {
+        for (ptrdiff_t i = 0; i < at->rows; i++)
+            store_across(job, at->results + i * row, outs, (size_t)at->cols, y + i * pitch);
+        return;
     }
+    for (size_t c = 0; c < outs; c++) /* row after row of a channel, for the lines that two rows share */
+        for (ptrdiff_t i = 0; i < at->rows; i++)
+            fc_copy_elements(y + (ptrdiff_t)c * v->dst.c_pitch * size + i * pitch,
+                at->results + c * d->run * d->size + i * row, (size_t)(at->cols * size));
 }
 
 /* Results of a block aside, a chunk of output channels at a time. */

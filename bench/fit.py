@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import regret
 
-from fastconv import _core, cpu
+from fastconv import _core
 
 SEED, COUNT, WITHIN, STEP = 1, 150, 4.0, 0.05
 # OPEN: how near two estimates are for the choice between them to be open. PULL: what a cost e times as large must save,
@@ -26,7 +26,8 @@ SEED, COUNT, WITHIN, STEP = 1, 150, 4.0, 0.05
 # and FAR: how far off it may be to count.
 OPEN, PULL, TRUE, FAR, PASSES = 0.1, 0.5, 0.1, 1.0, 6
 # Costs that are a factor beside something that does no less: they are not below it.
-LEAST = dict.fromkeys(("unpacked_step", "unpacked_far", "planar_alone", "depthwise_multiplied"), 1.0)
+FACTORS = ("unpacked_step", "unpacked_far", "unpacked_aliased", "planar_alone", "depthwise_multiplied")
+LEAST = dict.fromkeys((*FACTORS, "depthwise_unfilled"), 1.0)
 TABLES = Path(__file__).parents[1] / "csrc/ops/conv2d/costs"
 Times = list[dict[str, float]]
 
@@ -106,15 +107,15 @@ def fit(layers: list[regret.Layer], times: Times) -> None:
         _core.set_cost(name, value)
 
 
-def write(isa: str, machine: str) -> Path:
-    """The costs into the table of the instruction set, and the machine's name."""
-    path = TABLES / f"{isa}.c"
+def write(table: str, machine: str) -> Path:
+    """The costs into a table of the source, and the machine's name."""
+    path = TABLES / f"{table}.c"
     text = path.read_text()
     for name, value in _core.costs().items():
         text = re.sub(rf"(?m)^    \.{name} = [^,]+,", f"    .{name} = {value:g},", text)
-    text = re.sub(r"(?m)^/\* As fitted .*\n", "", text)
-    named = f'const char *const fc_costs_machine_{isa} = "{machine}";'
-    path.write_text(re.sub(rf"(?m)^const char \*const fc_costs_machine_{isa} = .*;", lambda _: named, text))
+    text = re.sub(r"(?ms)^/\* As fitted .*?\*/\n", "", text)
+    named = f'const char *const fc_costs_machine_{table} = "{machine}";'
+    path.write_text(re.sub(rf"(?m)^const char \*const fc_costs_machine_{table} = .*;", lambda _: named, text))
     return path
 
 
@@ -134,7 +135,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Fit the costs of the forward algorithms to this machine.")
     parser.add_argument("--layers", type=int, default=COUNT, metavar="N", help="how many layers are timed")
     parser.add_argument("--times", metavar="FILE.json", help="keep the times here, or use those that are there")
-    parser.add_argument("--write", metavar="MACHINE", help="write the table of the instruction set in the source")
+    parser.add_argument("--write", metavar="MACHINE", help="write the table in use in the source")
     arguments = parser.parse_args(argv)
     kept = Path(arguments.times) if arguments.times else None
     times = json.loads(kept.read_text()) if kept and kept.is_file() else _measure(arguments.layers)
@@ -150,7 +151,7 @@ def main(argv: list[str] | None = None) -> int:
         if when == "before":
             fit(layers["fitted"], times["fitted"])
     if arguments.write:
-        print(f"written: {write(cpu.active_isa(), arguments.write)}")
+        print(f"written: {write(_core.costs_table(), arguments.write)}")
     return 0
 
 

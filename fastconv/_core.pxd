@@ -182,6 +182,7 @@ cdef extern from "fastconv_threads.h" nogil:
 cdef extern from "fastconv_costs.h" nogil:
     size_t fc_cost_count()
     const char *fc_costs_machine()
+    const char *fc_costs_table()
     const char *fc_cost_name(size_t)
     double fc_get_cost(size_t)
     fc_status fc_set_cost(size_t, double)

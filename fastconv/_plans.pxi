@@ -52,5 +52,10 @@ def costs_machine():
     return None if machine is NULL else machine.decode()
 
 
+def costs_table():
+    """The name of their table: an instruction set, or a microarchitecture and an instruction set."""
+    return fc_costs_table().decode()
+
+
 def set_cost(str name, double cycles):
     _raise(fc_set_cost(list(costs()).index(name), cycles))

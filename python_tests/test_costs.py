@@ -1,6 +1,7 @@
 """The figures of the cost model: named, of each instruction set, and what the choice follows from."""
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -48,3 +49,10 @@ def test_costs_are_finite_and_not_negative(cycles, costs):
     with pytest.raises(ValueError, match="argument out of range"):
         _core.set_cost("direct_step", cycles)
     assert _core.costs() == costs
+
+
+def test_the_table_in_use_is_one_of_the_source(isa):
+    table = _core.costs_table()
+    assert table == isa or table.endswith(f"_{isa}")
+    root = Path(__file__).parents[1]
+    assert (root / f"csrc/ops/conv2d/costs/{table}.c").is_file()

@@ -64,6 +64,13 @@ static int described_wide_fmas(void) {
     return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & avx512_fp16) ? 2 : 1;
 }
 
+static int described_zen(void) {
+    const unsigned zen_family = 0x17;
+    unsigned a, b, c, d, most, vendor;
+    return __get_cpuid(0, &most, &vendor, &c, &d) && vendor == signature_AMD_ebx && __get_cpuid(1, &a, &b, &c, &d) &&
+        (a >> 8 & 15) + (a >> 20 & 255) >= zen_family;
+}
+
 void fc_cpu_pause(void) { __builtin_ia32_pause(); }
 
 /*
@@ -83,11 +90,13 @@ static size_t described_cache(unsigned level) {
 #elif defined(__aarch64__)
 unsigned fc_cpu_features(void) { return FC_CPU_NEON; } /* part of the base architecture */
 static int described_wide_fmas(void) { return 1; }
+static int described_zen(void) { return 0; }
 void fc_cpu_pause(void) { __asm__ volatile("yield"); }
 static size_t described_cache(unsigned level) { return (void)level, 0; }
 #else
 unsigned fc_cpu_features(void) { return FC_CPU_SCALAR; }
 static int described_wide_fmas(void) { return 1; }
+static int described_zen(void) { return 0; }
 void fc_cpu_pause(void) {}
 static size_t described_cache(unsigned level) { return (void)level, 0; }
 #endif
@@ -99,11 +108,12 @@ static size_t cache_size(int level, size_t otherwise) {
 
 /* Found once: virtual machines take tens of microseconds to answer CPUID. */
 static fc_cache_sizes sizes;
-static int wide_fmas;
+static int wide_fmas, zen;
 static fc_once once = FC_ONCE_INITIALIZER;
 
 static void find_all(void) {
     wide_fmas = described_wide_fmas();
+    zen = described_zen();
     sizes.l3 = cache_size(3, 8u << 20);
     sizes.l2 = cache_size(2, 512u << 10);
     sizes.l1 = cache_size(1, 32u << 10);
@@ -117,4 +127,9 @@ const fc_cache_sizes *fc_caches(void) {
 int fc_cpu_wide_fmas(void) {
     fc_call_once(&once, find_all);
     return wide_fmas;
+}
+
+int fc_cpu_is_zen(void) {
+    fc_call_once(&once, find_all);
+    return zen;
 }

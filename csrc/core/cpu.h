@@ -19,6 +19,7 @@ enum {
 unsigned fc_cpu_features(void);
 /* Vectors of 512 bits that a core multiplies and adds in a cycle: 1 or 2; 1 where it has none. */
 int fc_cpu_wide_fmas(void);
+int fc_cpu_is_zen(void);
 void fc_cpu_pause(void); /* in a loop that waits for another thread */
 
 typedef struct fc_cache_sizes {

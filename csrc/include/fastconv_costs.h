@@ -10,6 +10,7 @@ FC_BEGIN
 
 size_t fc_cost_count(void);
 const char *fc_costs_machine(void);     /* that they were fitted on; NULL for none */
+const char *fc_costs_table(void);       /* its name: csrc/ops/conv2d/costs/<name>.c */
 const char *fc_cost_name(size_t index); /* NULL past the end */
 double fc_get_cost(size_t index);       /* NaN past the end */
 /* cycles: finite and not negative. Not while other threads compute. */

@@ -11,7 +11,8 @@ typedef struct fc_costs {
 #undef FC_COST
 } fc_costs;
 
-/* The table of an instruction set, and the machine that it was fitted on: NULL for none. */
+/* The table of an instruction set, or of one on a microarchitecture, and the machine that it was fitted on: NULL for
+ * none. */
 #define FC_COSTS(word)               \
     extern fc_costs fc_costs_##word; \
     extern const char *const fc_costs_machine_##word;
@@ -21,8 +22,12 @@ FC_COSTS(avx2)
 FC_COSTS(avx512)
 FC_COSTS(amx)
 FC_COSTS(neon)
+#define FC_MACHINE_COSTS(machine, word, is_it) FC_COSTS(machine##_##word)
+#include "ops/conv2d/machines.inc"
+#undef FC_MACHINE_COSTS
 #undef FC_COSTS
 
+/* On this CPU. */
 const fc_costs *fc_costs_of(const fc_kernels *kernels);
 /* How often a figure was set: plans made before do not hold. */
 unsigned fc_costs_version(void);

@@ -26,6 +26,7 @@ typedef struct fc_layer_plan {
     double cycles;         /* estimated, of one core, for a run without packing */
     double packing_cycles; /* what packing adds; negative: a guess by packed_bytes */
     size_t packed_bytes;   /* of the kernel and bias */
+    size_t packed_rows;    /* of its panels, each copied by itself */
     fc_packed_form form;   /* all 0 for one form whatever n, h, w and padding are */
     int packs_on_demand;   /* workers pack what they need where they need it: there is no packed kernel */
     int fuses_epilogue;    /* runs honour the layer's scale and added */

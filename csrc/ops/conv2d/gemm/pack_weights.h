@@ -15,6 +15,9 @@ typedef struct fc_weight_panels {
 static inline fc_packed_form fc_weights_form(const fc_weight_panels *p) {
     return (fc_packed_form){{p->width, p->panels, p->k, p->block_k}};
 }
+static inline size_t fc_weights_rows(const fc_weight_panels *p, const fc_conv_view *view) {
+    return (size_t)view->groups * p->panels * p->k;
+}
 static inline size_t fc_weights_of_group(const fc_weight_panels *p) { return p->panels * p->width * p->k; }
 
 /* Bytes in the compute type, of all and of one panel. */

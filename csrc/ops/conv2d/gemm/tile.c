@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/cpu.h"
 #include "ops/elementwise/activation.h"
 #include "ops/conv2d/gather/pack.h"
 
@@ -22,6 +23,14 @@ double fc_store_cycles(const fc_costs *costs, const fc_conv_view *view, int pixe
     if (pixels_in_rows)
         return channels_last ? costs->store_contiguous : neighbours ? costs->store_transposed : costs->store_scattered;
     return neighbours ? costs->store_contiguous : channels_last ? costs->store_transposed : costs->store_scattered;
+}
+
+double fc_far_cycles(const fc_costs *costs, const fc_conv_view *view) {
+    const double numbers = (double)(view->n * view->src.h * view->src.w) * (double)(view->src.c * view->groups),
+                 bytes = numbers * (double)fc_dtype_size(view->dtype);
+    return view->src.c_pitch == 1 && view->src.c > 1 && bytes > (double)fc_caches()->l3 / 2
+        ? costs->transposed_far * numbers
+        : 0;
 }
 
 void fc_pack_bias(const fc_kernels *kernels, fc_dtype dtype, const void *bias, size_t count, size_t padded, void *dst) {

@@ -14,6 +14,8 @@ double fc_step_cycles(size_t rows, size_t vectors);
 double fc_tile_cycles(const fc_gemm_tile *tile);
 /* Cycles to store one element of a tile. */
 double fc_store_cycles(const fc_costs *costs, const fc_conv_view *view, int pixels_in_rows);
+/* What transposing all of x takes more where it comes from memory. */
+double fc_far_cycles(const fc_costs *costs, const fc_conv_view *view);
 
 /* bias in the compute type, 0 from `count` up to `padded`. */
 void fc_pack_bias(const fc_kernels *kernels, fc_dtype dtype, const void *bias, size_t count, size_t padded, void *dst);

@@ -174,6 +174,7 @@ static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_
         return FC_BAD_ARGUMENT;
     FC_TRY(fc_weights_bytes(&d.weights, v, &plan->packed_bytes));
     plan->form = fc_weights_form(&d.weights);
+    plan->packed_rows = fc_weights_rows(&d.weights, &layer->view);
     plan->cycles = fc_batch_cost(layer, &d);
     plan->tile_rows = d.tile->outs;
     plan->tile_cols = d.tile->pixels * d.tile->lanes;

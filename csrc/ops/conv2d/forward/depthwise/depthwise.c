@@ -97,25 +97,33 @@ double fc_depthwise_work(const fc_conv_view *v) {
     return flops > moved ? flops : moved;
 }
 
+/* The vectors of a row of outputs, channels or columns in the lanes; one that channels do not fill counts as more. */
+static double row_vectors(const fc_layer *layer, const way *w) {
+    const fc_conv_view *v = &layer->view;
+    const ptrdiff_t lanes = lanes_of(layer), channels = fc_depthwise_channels(v);
+    if (!w->has_cells)
+        return (double)(channels * fc_ceil_div(v->dst.w, lanes));
+    const double unfilled = channels % lanes ? fc_costs_of(layer->kernels)->depthwise_unfilled : 0;
+    return (double)v->dst.w * ((double)(channels / lanes) + unfilled);
+}
+
 /* The vectors of all outputs times their taps, with what it takes to start and store one, and the staging. */
 static double cycles_of(const fc_layer *layer, const way *w) {
     const fc_costs *costs = fc_costs_of(layer->kernels);
     const fc_conv_view *v = &layer->view;
-    const ptrdiff_t lanes = lanes_of(layer), channels = fc_depthwise_channels(v);
     const int is_staged = w != &cells || v->dst.c > 1 || fc_is_half(v->dtype);
-    const ptrdiff_t row = w->has_cells ? v->dst.w * fc_ceil_div(channels, lanes)
-                                       : channels * fc_ceil_div(v->dst.w, lanes);
-    const double vectors = (double)(v->n * v->dst.h) * (double)row,
-                 staged = (double)(v->n * v->src.h * v->src.w) * (double)channels;
-    const double rolled = v->rows.count == v->cols.count && (v->cols.count == 3 || v->cols.count == 5)
-        ? 1
+    const double vectors = (double)(v->n * v->dst.h) * row_vectors(layer, w),
+                 staged = (double)(v->n * v->src.h * v->src.w) * (double)fc_depthwise_channels(v);
+    const double step = v->rows.count == v->cols.count && (v->cols.count == 3 || v->cols.count == 5)
+        ? costs->depthwise_step
         : costs->depthwise_rolled;
-    const double each = w == &cells && v->dst.c > 1 ? costs->depthwise_repeated / (double)v->dst.c
+    const double vector = costs->depthwise_staged / (double)lanes_of(layer);
+    const double each = w == &cells && v->dst.c > 1 ? vector + costs->depthwise_repeated / (double)v->dst.c
         : w == &planes && v->cols.stride > 2        ? costs->depthwise_strided
         : w == &transposed                          ? costs->depthwise_transposed
-                                                    : costs->depthwise_staged / (double)lanes;
+                                                    : vector;
     const double slower = w->has_cells && v->dst.c > 1 ? costs->depthwise_multiplied : 1;
-    return slower * vectors * (rolled * (double)fc_view_k(v) + costs->depthwise_vector) +
+    return slower * vectors * (step * (double)fc_view_k(v) + costs->depthwise_vector) +
         (is_staged ? staged * each : 0);
 }
 

@@ -405,6 +405,7 @@ static fc_status plan_layer(const fc_layer *given, fc_purpose purpose, fc_layer_
     const fc_layer *layer = &plan->layer;
     FC_TRY(fc_weights_bytes(&d.weights, &layer->view, &plan->packed_bytes));
     plan->form = fc_weights_form(&d.weights);
+    plan->packed_rows = fc_weights_rows(&d.weights, &plan->layer.view);
     plan->cycles = fc_direct_cost(layer, &d);
     if (purpose != FC_RUN_PREPARED)
         choose_form(layer, &d);

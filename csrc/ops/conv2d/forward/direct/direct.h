@@ -53,6 +53,8 @@ fc_weight_panels fc_direct_weights(const fc_layer *layer);
 /* Cuts plan->layer, which becomes the layer as this algorithm reads it. */
 fc_direct_plan fc_direct_cut(const fc_layer *layer, fc_direct_form form, fc_layer_plan *plan);
 void fc_direct_set_form(const fc_layer *layer, fc_direct_form form, fc_direct_plan *direct);
+/* Whether neighbouring rows fall into one set of L1, where they evict one another. pitch: elements between them. */
+int fc_shares_sets(ptrdiff_t pitch, size_t size);
 /* Estimated cycles of a run. */
 double fc_direct_cost(const fc_layer *layer, const fc_direct_plan *direct);
 /* The rest of the plan, and its tiles. */

@@ -16,8 +16,7 @@ enum {
     LEAST_PANELS = 4   /* pixel panels that a block is not cut below */
 };
 
-/* Whether neighbouring pixels fall into one set of L1, where the rows of a tile evict one another. */
-static int shares_sets(ptrdiff_t pitch, size_t size) {
+int fc_shares_sets(ptrdiff_t pitch, size_t size) {
     enum { SETS_BYTES = 4096 };
     return pitch && (size_t)pitch * size % SETS_BYTES == 0;
 }
@@ -26,12 +25,12 @@ static void plan_runs(const fc_layer *layer, fc_direct_plan *d) {
     const fc_conv_view *v = &layer->view;
     const int together = v->src.c_pitch == 1 || v->src.c == 1;
     d->patched = fc_is_half(v->dtype) || !together || (v->src.c < FEW_CHANNELS && fc_has_border(v)) ||
-        shares_sets(v->src.w_pitch * v->cols.stride, d->size);
+        fc_shares_sets(v->src.w_pitch * v->cols.stride, d->size);
     d->joined = v->cols.step == 1 && (d->patched || v->src.w_pitch == v->src.c) && v->cols.count * v->src.c <= JOINED_K;
     d->unit = (size_t)(d->joined ? v->cols.count * v->src.c : v->src.c);
     d->runs = d->weights.k / d->unit;
     d->pixel_pitch = v->src.c +
-        (!d->joined && shares_sets(v->src.c * v->cols.stride, d->size) ? FC_ALIGNMENT / (ptrdiff_t)d->size : 0);
+        (!d->joined && fc_shares_sets(v->src.c * v->cols.stride, d->size) ? FC_ALIGNMENT / (ptrdiff_t)d->size : 0);
     d->pieces = fc_parts(d->unit, LONGEST_K);
     d->piece = fc_parts(d->unit, d->pieces);
     d->units = d->pieces > 1 ? 1 : LONGEST_K / d->unit;
@@ -179,7 +178,7 @@ static double tiles_cycles(const fc_layer *layer, const fc_direct_plan *d) {
         costs->direct_run * runs * (double)d->weights.panels;
 }
 
-/* Tiles, channels that fill no vector, the patch, and stores. */
+/* Blocks, tiles and their tables, channels that fill no vector, the patch, and stores. */
 double fc_direct_cost(const fc_layer *layer, const fc_direct_plan *d) {
     const fc_costs *costs = fc_costs_of(layer->kernels);
     const fc_conv_view *v = &layer->view;
@@ -190,8 +189,9 @@ double fc_direct_cost(const fc_layer *layer, const fc_direct_plan *d) {
     const double overlap = (double)patch_elements(v, d->rows, d->cols, d->pixel_pitch) / (double)(d->rows * d->cols);
     const double each_panel = d->in_place ? costs->direct_panel : costs->direct_panel_aside,
                  partial = (size_t)v->dst.c % (d->weights.width / d->vectors) ? costs->direct_partial : 0;
-    return pixels *
-        (tiles_cycles(layer, d) + partial + each_panel * (double)d->weights.panels +
+    return costs->direct_block * (double)d->tasks +
+        pixels *
+        (tiles_cycles(layer, d) + costs->direct_point + partial + each_panel * (double)d->weights.panels +
             element * overlap * (double)d->chunks + fc_store_cycles(costs, v, 1) * outs);
 }
 

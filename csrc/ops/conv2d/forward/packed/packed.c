@@ -248,25 +248,29 @@ fc_status fc_packed_run(const fc_packed_blocking *b, const fc_conv_view *view, c
     return run_tasks(&job, fc_parallel_workers(t.tasks, fc_view_flops(view)));
 }
 
-/* Cycles that the packer takes for an element of G. Rows of pixels are copied, but short ones and borders cost by the
- * piece. */
+/* Cycles that the packer takes for a pixel. Rows of pixels are copied, but short ones and borders cost by the piece. */
 static double packing_cycles(const fc_costs *costs, const fc_conv_view *v) {
-    if (v->src.w_pitch * v->cols.stride != 1)
-        return v->src.c_pitch == 1 ? costs->packed_transposed : costs->packed_gathered;
-    if (v->rows.count * v->cols.count == 1)
-        return costs->packed_copied;
-    return costs->packed_copied +
-        (costs->packed_piece + costs->packed_border * (double)(v->cols.count - 1)) / (double)v->dst.w;
+    const double k = (double)fc_view_k(v);
+    if (v->src.w_pitch * v->cols.stride != 1) {
+        const int joined = v->cols.step == 1 && v->src.w_pitch == v->src.c;
+        const double runs = (double)v->rows.count * (joined ? 1 : (double)v->cols.count);
+        return v->src.c_pitch == 1 ? costs->packed_transposed * k + costs->packed_pixel * runs
+                                   : costs->packed_gathered * k;
+    }
+    const double pieces = costs->packed_piece + costs->packed_border * (double)(v->cols.count - 1);
+    return k * (costs->packed_copied + pieces / (double)v->dst.w);
 }
 
-/* Arithmetic and stores on register tiles, and every element of G through the packer, once a chunk of output channels.
- */
+/* Arithmetic on whole register tiles, every element of G through the packer, once a chunk of output channels, and
+ * stores. */
 static double cycles_of(const fc_conv_view *v, const fc_packed_blocking *b, const fc_packed_tasks *t) {
     const fc_costs *costs = fc_costs_of(b->kernels);
-    const double arithmetic = (double)b->out_panels * fc_tile_cycles(&b->tile) / (double)b->pixel_panel;
-    return (double)v->groups * (double)fc_view_pixels(v) *
-        ((double)b->k * (costs->packed_step * arithmetic + (double)t->chunks * packing_cycles(costs, v)) +
-            (fc_store_cycles(costs, v, b->pixels_in_rows) + costs->packed_finished) * (double)v->dst.c);
+    const size_t pixels = fc_view_pixels(v), panels = fc_parts(pixels, b->pixel_panel);
+    const double arithmetic = costs->packed_step * (double)b->k * fc_tile_cycles(&b->tile) *
+        (double)(panels * b->out_panels);
+    const double each = (double)t->chunks * packing_cycles(costs, v) +
+        (fc_store_cycles(costs, v, b->pixels_in_rows) + costs->packed_finished) * (double)v->dst.c;
+    return (double)v->groups * (arithmetic + (double)pixels * each) + fc_far_cycles(costs, v);
 }
 
 typedef struct packed_plan {
@@ -281,6 +285,7 @@ static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_
     const fc_weight_panels p = weight_panels(&own.b);
     FC_TRY(fc_weights_bytes(&p, v, &plan->packed_bytes));
     plan->form = fc_weights_form(&p);
+    plan->packed_rows = fc_weights_rows(&p, v);
     plan->cycles = cycles_of(v, &own.b, &own.t);
     plan->packs_on_demand = purpose != FC_RUN_PREPARED && fc_packs_on_demand(&p, v);
     plan->tile_rows = own.b.tile.rows;

@@ -6,6 +6,7 @@
 #include "core/size.h"
 #include "ops/conv2d/costs.h"
 #include "ops/conv2d/forward/planar/planar.h"
+#include "ops/conv2d/gemm/tile.h"
 
 enum {
     LEAST_TILES = 4 /* that a block is not cut below */
@@ -135,11 +136,15 @@ void fc_planar_pack_on_demand(const fc_layer *layer, fc_planar_plan *d) {
     d->worker_bytes += fc_on_demand_bytes(&d->weights, v);
 }
 
-/* A block's planes copied, `element` cycles a number. */
+/* The planes of an image copied, `element` cycles a number, or what stands for the end of x. */
 static double copy_cycles(const fc_costs *costs, const fc_conv_view *v, const fc_planar_plan *d, double element) {
     const fc_planes *p = &d->planes;
-    return element * (double)p->elements +
-        costs->planar_row * (double)(v->src.c * p->row_phases * p->col_phases * p->rows);
+    if (d->in_place) {
+        const size_t lanes = d->tile->cols / d->tile->vectors;
+        return (size_t)v->dst.w % lanes ? costs->planar_end * (double)(v->src.c * (ptrdiff_t)d->task_chunks) : 0;
+    }
+    const double rows = (double)(v->src.c * p->row_phases * p->col_phases * p->rows);
+    return (double)(d->row_blocks * d->col_blocks) * (element * (double)p->elements + costs->planar_row * rows);
 }
 
 /* FMAs and calls on whole vectors of pixels, results straight to y, and the copy into planes unless x is read in place.
@@ -152,17 +157,21 @@ static double flat_cycles(const fc_costs *costs, const fc_conv_view *v, const fc
                  calls = (double)d->weights.panels * vectors / (double)d->tile->vectors;
     const double each = costs->planar_step * (double)d->weights.k * tile_cycles(d->tile, (size_t)v->dst.c) +
         costs->planar_store * lanes * outs;
-    return vectors * each + costs->planar_call * calls + (d->in_place ? 0 : blocks * copy_cycles(costs, v, d, element));
+    return vectors * each + costs->planar_call * calls + copy_cycles(costs, v, d, element);
 }
 
-/* FMAs, those between rows included, the copy into planes, and the results written and read once more. */
+/* FMAs and calls, those between rows included, the copy into planes, and the results written and read once more. */
 static double aside_cycles(const fc_costs *costs, const fc_conv_view *v, const fc_planar_plan *d, double element) {
     const double run = (double)d->run, lanes = (double)d->tile->cols / (double)d->tile->vectors,
-                 stores = run * (double)v->dst.c *
-        (v->dst.c_pitch == 1 ? costs->planar_store_transposed : costs->planar_store_aside);
-    const double arithmetic = run / lanes * costs->planar_step * (double)d->weights.k *
+                 outs = (double)v->dst.c;
+    const double stores = costs->planar_store * run * outs +
+        (v->dst.c_pitch == 1
+                ? (costs->planar_store_pixel + costs->planar_store_transposed * outs) * run
+                : (costs->planar_store_row * (double)d->rows + costs->planar_store_aside * run) * outs);
+    const double calls = costs->planar_call * (double)d->weights.panels * run / (double)d->tile->cols,
+                 arithmetic = run / lanes * costs->planar_step * (double)d->weights.k *
         tile_cycles(d->tile, (size_t)v->dst.c);
-    return (double)(d->row_blocks * d->col_blocks) * (arithmetic + copy_cycles(costs, v, d, element) + stores);
+    return (double)(d->row_blocks * d->col_blocks) * (arithmetic + calls + stores) + copy_cycles(costs, v, d, element);
 }
 
 double fc_planar_cost(const fc_layer *layer, const fc_planar_plan *d) {
@@ -174,5 +183,6 @@ double fc_planar_cost(const fc_layer *layer, const fc_planar_plan *d) {
         : step == 2                                            ? costs->planar_copied_by_2
                                                                : costs->planar_copied_apart;
     const double alone = d->tasks == 1 ? costs->planar_alone : 1; /* a single task leaves every other core idle */
-    return alone * (double)images_of(v) * (d->flat ? flat_cycles : aside_cycles)(costs, v, d, element);
+    return alone * (double)images_of(v) * (d->flat ? flat_cycles : aside_cycles)(costs, v, d, element) +
+        fc_far_cycles(costs, v);
 }

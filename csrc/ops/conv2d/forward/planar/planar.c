@@ -272,6 +272,7 @@ static fc_status plan_layer(const fc_layer *given, fc_purpose purpose, fc_layer_
     fc_planar_plan d = fc_planar_cut(layer);
     FC_TRY(fc_weights_bytes(&d.weights, &layer->view, &plan->packed_bytes));
     plan->form = fc_weights_form(&d.weights);
+    plan->packed_rows = fc_weights_rows(&d.weights, &layer->view);
     plan->cycles = fc_planar_cost(layer, &d);
     plan->packs_on_demand = purpose != FC_RUN_PREPARED && fc_packs_on_demand(&d.weights, &layer->view);
     if (plan->packs_on_demand)

@@ -17,6 +17,7 @@ FILES = [
         "test_keras_batchnorm",
         "test_keras_chains",
         "test_keras_predictions",
+        "test_keras_training",
         "keras_drawn",
     )
 ]

@@ -9,6 +9,7 @@ from keras.src.trainers.trainer import model_supports_jit
 
 from . import convolution
 from .graphs import fuse, graphs_of, unfuse
+from .numpy_training import train_models_of, untrain_models_of
 from .patch import STOCK
 from .predictions import forget_plan, plan_predictions_of, unplan_predictions_of
 
@@ -56,6 +57,7 @@ def accelerate(model):
         fuse(graph)
     if isinstance(model, keras.Model):
         plan_predictions_of(model)
+        train_models_of(model)
     return model
 
 
@@ -82,6 +84,7 @@ def restore(model):
     for graph in graphs_of(model):
         unfuse(graph)
     unplan_predictions_of(model)
+    untrain_models_of(model)
     _change(model, STOCK)
     return model
 

@@ -12,6 +12,7 @@ from keras.src.saving import object_registration
 
 from . import activations, convolution, dense, depthwise, normalization, pooling, transpose
 from .graphs import fuse_graphs, unfuse_graphs
+from .numpy_training import train_models, untrain_models
 from .optimizers import fuse_optimizers, unfuse_optimizers
 from .predictions import plan_predictions, unplan_predictions
 from .steps import group_steps, ungroup_steps
@@ -35,7 +36,8 @@ def patch_keras() -> None:
     Code that imports or loads layers afterwards gets fastconv's, under ``keras.layers``, ``tf.keras.layers`` and
     Keras' own modules (``keras.applications`` included). Files saved in the meantime name the stock layers, so that
     they load without fastconv. ``predict`` and ``predict_on_batch`` of models of plain layers, on one array without
-    callbacks, may run on a plan of `fastconv.network`, which packs the kernels once. Patching twice is patching once.
+    callbacks, may run on a plan of `fastconv.network`, which packs the kernels once. On Keras' NumPy backend, which has
+    none of its own, ``fit`` and ``train_on_batch`` train on one. Patching twice is patching once.
 
     Examples
     --------
@@ -59,6 +61,7 @@ def patch_keras() -> None:
     fuse_optimizers()
     group_steps()
     plan_predictions()
+    train_models()
 
 
 def unpatch_keras() -> None:
@@ -75,6 +78,7 @@ def unpatch_keras() -> None:
     unfuse_optimizers()
     ungroup_steps()
     unplan_predictions()
+    untrain_models()
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from . import _ops
 from .arrays import array_batches
 from .predict_on_batch import direct_predict_on_batch, keep_direct
 
-__all__ = ["group_steps", "ungroup_steps"]
+__all__ = ["group_steps", "sees_batches", "ungroup_steps"]
 
 _SECONDS = 0.05  # what a group may take: the interval of Keras' progress bar
 _MOST = 64
@@ -97,7 +97,7 @@ def _deciding(method: Callable, kind: type, functions: Iterable[str]) -> Callabl
             return method(self, *args, **kwargs)
 
         def may_group():
-            return not any(map(_sees_batches, _listed(callbacks))) and _has_plain_steps(self, kind, functions)
+            return not any(map(sees_batches, _listed(callbacks))) and _has_plain_steps(self, kind, functions)
 
         token = _may_group.set(may_group if may_group() else None)
         try:
@@ -128,7 +128,8 @@ def _listed(callbacks) -> list:
     return getattr(callbacks, "callbacks", None) or keras.tree.flatten(callbacks or [])
 
 
-def _sees_batches(callback) -> bool:
+def sees_batches(callback) -> bool:
+    """Whether a callback looks at single batches."""
     if isinstance(callback, keras.callbacks.ProgbarLogger):
         return False
     by_epoch = (keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore)

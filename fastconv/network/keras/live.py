@@ -12,8 +12,14 @@ from .weights import LiveWeights
 __all__ = ["read_live"]
 
 
-def read_live(model) -> Source:
+def read_live(model, taken: list | None = None) -> Source:
     """The configuration and the weights, copied, of a live model.
+
+    Parameters
+    ----------
+    model : keras.Model
+    taken : list, optional
+        Gets (variable, its copy) of every weight when it is read.
 
     Raises
     ------
@@ -31,4 +37,4 @@ def read_live(model) -> Source:
         raise UnsupportedError(name, [("", f"a model of class {type(model).__name__}")])
     config = json.loads(model.to_json())
     shape = list(model.input_shape) if kind == "Sequential" and model.built else None
-    return Source(name, kind, config["config"], LiveWeights(model), 3, {"input_shape": shape})
+    return Source(name, kind, config["config"], LiveWeights(model, taken), 3, {"input_shape": shape})

@@ -129,18 +129,27 @@ def attribute_list(group, name: str) -> list[str]:
 
 
 class LiveWeights:
-    """Of layers that are there already."""
+    """Of layers that are there already.
 
-    def __init__(self, layer):
-        self._layer = layer
+    Parameters
+    ----------
+    layer : keras.layers.Layer
+    taken : list, optional
+        Gets (variable, its copy) of every weight that is asked for.
+    """
+
+    def __init__(self, layer, taken: list | None = None):
+        self._layer, self._taken = layer, [] if taken is None else taken
 
     def arrays(self) -> list[np.ndarray]:
         variables = [*self._layer._trainable_variables, *self._layer._non_trainable_variables]
-        return [np.array(variable.numpy()) for variable in variables]
+        found = [(variable, np.array(variable.numpy())) for variable in variables]
+        self._taken.extend(found)
+        return [array for _, array in found]
 
     def child(self, attribute: str, name: str | None = None) -> LiveWeights:
-        return LiveWeights(getattr(self._layer, attribute))
+        return LiveWeights(getattr(self._layer, attribute), self._taken)
 
     def layers(self, names: list[tuple[str, str]]) -> list[LiveWeights]:
         held = {layer.name: layer for layer in self._layer.layers}
-        return [LiveWeights(held[name]) for name, _ in names]
+        return [LiveWeights(held[name], self._taken) for name, _ in names]

@@ -46,15 +46,19 @@ class Parameters:
         step = _LINE // dtype.itemsize
         sizes = [-(-array.size // step) * step for array in weights.values()]
         self.values, self.gradients = np.zeros(sum(sizes), dtype), np.zeros(sum(sizes), dtype)
-        self.weights: dict[str, np.ndarray] = {}
-        self.slopes: dict[str, np.ndarray] = {}
         begin = 0
+        self._places: dict[str, tuple[slice, tuple[int, ...]]] = {}
         for (name, array), size in zip(weights.items(), sizes, strict=True):
-            for vector, held in ((self.values, self.weights), (self.gradients, self.slopes)):
-                held[name] = vector[begin : begin + array.size].reshape(array.shape)
-            self.weights[name][...] = array
+            self._places[name] = slice(begin, begin + array.size), array.shape
             begin += size
+        self.weights, self.slopes = self.parts(self.values), self.parts(self.gradients)
+        for name, array in weights.items():
+            self.weights[name][...] = array
         self.state = {name: array.copy() for name, array in state.items()}
+
+    def parts(self, vector: np.ndarray) -> dict[str, np.ndarray]:
+        """Each weight's part of a vector like `values`, in the weight's shape."""
+        return {name: vector[place].reshape(shape) for name, (place, shape) in self._places.items()}
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Weights and state."""

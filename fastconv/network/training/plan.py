@@ -78,7 +78,7 @@ class TrainingPlan:
     def _add(self, node: Node) -> None:
         inputs = [self._tensors[name] if name else None for name in node.inputs]
         training = training_step_of(node) if self._masks is not None else None
-        step = training(node, self._masks, *inputs) if training else plan_node(node, inputs)
+        step = training(node, self._masks, *inputs) if training and self._moves(node) else plan_node(node, inputs)
         reads = range(len(inputs)) if step.reads is None else step.reads
         read = [inputs[i] for i in reads if inputs[i] is not None]
         outputs = step.outputs
@@ -95,6 +95,11 @@ class TrainingPlan:
             self._roots[gives[0]] = self._root(node.inputs[0])
         else:
             self._calls.append(_Call(step.run, (*(node.inputs[i] for i in reads), *gives)))
+
+    def _moves(self, node: Node) -> bool:
+        """Whether a node's state, if it has any, is moved; a layer whose state is not runs as in inference."""
+        places = gradient_of(node).state
+        return all(node.inputs[place] in self._parameters.state for place in places)
 
     def _root(self, name: str) -> str:
         return self._roots.get(name, name)

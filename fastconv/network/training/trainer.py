@@ -29,8 +29,10 @@ class Trainer:
     optimizer : Optimizer
     masks : Masks, optional
         What dropout drops; by default of a generator of NumPy without a seed.
-    weights : list of str, optional
-        The constants that are trained; by default all weights of layers.
+    weights, state : list of str, optional
+        The constants that are trained, and those that layers move meanwhile; by default all of them.
+    penalties : dict of str to (float, float), optional
+        Weights whose absolute values and squares, times these numbers, are part of the loss.
 
     Attributes
     ----------
@@ -53,15 +55,25 @@ class Trainer:
     (4.0, array([[1.04]]))
     """
 
-    def __init__(self, graph: Graph, loss: Loss, optimizer: Optimizer, masks: Masks | None = None, weights=None):
+    def __init__(
+        self,
+        graph: Graph,
+        loss: Loss,
+        optimizer: Optimizer,
+        masks: Masks | None = None,
+        weights=None,
+        state=None,
+        penalties=None,
+    ):
         if len(graph.outputs) != 1:
             raise UntrainableError(f"networks of one output are trained; this has {len(graph.outputs)}")
         self._graph = prepared(graph, (loss.fuses,))
-        trained, state = trainable(self._graph)
-        trained = trained if weights is None else weights
+        trained, moved = trainable(self._graph)
+        trained, moved = trained if weights is None else weights, moved if state is None else state
+        self._penalties = penalties or {}
         constants = self._graph.constants
         self.parameters = Parameters(
-            {name: constants[name] for name in trained}, {name: constants[name] for name in state}
+            {name: constants[name] for name in trained}, {name: constants[name] for name in moved}
         )
         self.optimizer = optimizer
         optimizer.begin(self.parameters)
@@ -93,6 +105,7 @@ class Trainer:
         plan = self._run(inputs, places, training=True)
         loss = self._compare(plan, truth, weights, plan.head_gradients[0])
         plan.backward()
+        loss += self._penalize()
         self.optimizer.apply(self.parameters)
         return loss, plan.outputs[0]
 
@@ -106,7 +119,21 @@ class Trainer:
         plan = self._run(inputs, None, training=True)
         self._compare(plan, truth, weights, plan.head_gradients[0])
         plan.backward()
+        self._penalize()
         return self.parameters.slopes
+
+    def _penalize(self) -> float:
+        """Add the gradients of the penalties to those of weights; their part of the loss."""
+        total = 0.0
+        for name, (absolute, square) in self._penalties.items():
+            weight, slope = self.parameters.weights[name], self.parameters.slopes[name]
+            if absolute:
+                total += absolute * float(np.abs(weight).sum())
+                slope += weight.dtype.type(absolute) * np.sign(weight)
+            if square:
+                total += square * float(np.square(weight).sum())
+                slope += weight.dtype.type(2 * square) * weight
+        return total
 
     def _run(self, inputs, places, training: bool) -> TrainingPlan:
         """The plan that has run forwards for a batch."""

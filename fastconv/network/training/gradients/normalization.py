@@ -8,6 +8,7 @@ import numpy as np
 
 from ...operators import Step, Tensor
 from ...operators.shape import axis_in
+from ..errors import UntrainableError
 from .registry import Reverse, gradient, training_step
 
 __all__ = ["batch_normalization", "batch_normalization_step", "layer_normalization"]
@@ -65,6 +66,9 @@ def batch_normalization(node, inputs, outputs, wanted):
     axes = tuple(i for i in range(x.ndim) if i != axis)
     shape = tuple(size if i == axis else 1 for i, size in enumerate(x.shape))
 
+    if len(outputs) == 1:
+        return _fixed_statistics(node, inputs, shape, wanted)
+
     def run(*arrays):
         count = scale is not None
         (normalized, inverse, dy), gradients = arrays[count : count + 3], iter(arrays[count + 3 :])
@@ -79,6 +83,20 @@ def batch_normalization(node, inputs, outputs, wanted):
                 next(gradients)[...] = (found * size).ravel()
 
     return Reverse(run, (1,) if scale is not None else (), (1, 2))
+
+
+def _fixed_statistics(node, inputs, shape, wanted) -> Reverse:
+    """Of a layer that runs as in inference: dy times what each channel is multiplied by."""
+    if any(wanted[1:]):
+        raise UntrainableError(f"{node}: scale and offset are trained with the statistics of batches")
+    epsilon, scaled = node.attributes["epsilon"], inputs[1] is not None
+
+    def run(*arrays):
+        variance, dy, dx = arrays[-3:]
+        factor = (arrays[0] if scaled else 1) / np.sqrt(variance.astype(np.float64) + epsilon)
+        np.multiply(dy, factor.reshape(shape), out=dx, casting="same_kind")
+
+    return Reverse(run, (1, 4) if scaled else (4,))
 
 
 @gradient("LayerNormalization", weights=(1, 2))

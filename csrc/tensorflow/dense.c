@@ -61,7 +61,7 @@ static void check_count(call *c, const char *name, const input *tensor, const in
 static void run_dense_grads(const op_kernel *base, call *c) {
     const dense_kernel *k = (const dense_kernel *)base;
     fc_dense_params p;
-    int64_t out[MAX_RANK], in[MAX_RANK];
+    int64_t out[MAX_RANK], in[MAX_RANK] = {0};
     int index = 0;
     input x = call_input(c, 0), kernel = call_input(c, 1), dy = call_input(c, 2), y = dy;
     if (!sizes(c, &x, &kernel, &p, out))

@@ -139,7 +139,7 @@ static const void *input_of(call *c, int index, const input *variable) {
 static void update_variable(call *c, const update_kernel *k, int index, const float *hyper) {
     const int held = c->held_count;
     const input x = call_input(c, index);
-    int64_t dims[MAX_RANK];
+    int64_t dims[MAX_RANK] = {0};
     for (int i = 0; call_ok(c) && i < x.rank; i++)
         dims[i] = tf.Dim(x.tensor, i);
     update u = {.x = x.data, .gradient = input_of(c, k->variables + index, &x)};

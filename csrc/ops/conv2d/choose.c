@@ -8,21 +8,20 @@
 
 static fc_status make_cheapest(
     const fc_algorithms *algorithms, const fc_layer *layer, double runs, fc_layer_plan *plan) {
-    fc_layer_plan other, *best = NULL, *next = plan;
+    fc_layer_plan made;
     double least = 0;
+    int found = 0;
     for (int id = 1; id < algorithms->count; id++) {
-        if (algorithms->make(layer, id, algorithms->purpose, next))
+        if (algorithms->make(layer, id, algorithms->purpose, &made))
             continue; /* too large for this one is not too large for all */
-        const double cycles = runs * next->cycles + next->packing_cycles;
-        if (best && cycles >= least)
+        const double cycles = runs * made.cycles + made.packing_cycles;
+        if (found && cycles >= least)
             continue;
         least = cycles;
-        best = next;
-        next = next == plan ? &other : plan;
+        found = 1;
+        *plan = made;
     }
-    if (best == &other)
-        *plan = other;
-    return best ? FC_OK : FC_TOO_LARGE;
+    return found ? FC_OK : FC_TOO_LARGE;
 }
 
 /* What is kept for the layer or measured now; 0 for neither. */

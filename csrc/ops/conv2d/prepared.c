@@ -113,7 +113,7 @@ static int same_kernel(const fc_conv2d_params *a, const fc_conv2d_params *b) {
 }
 
 static const packed_kernel *find_form(const packed_kernel *packed, const fc_packed_form *form) {
-    while (packed && memcmp(&packed->form, form, sizeof *form))
+    while (packed && memcmp(&packed->form, form, sizeof *form) != 0)
         packed = packed->next;
     return packed;
 }

@@ -75,12 +75,10 @@ static void cut_blocks(const fc_conv_view *v, size_t most, fc_wgrad_gemm_plan *d
     size_t c_panels = d->joined ? 1 : fc_parts(channels, d->tile.height), o_panels = fc_parts(outs, d->tile.width);
     const size_t a_panel = taps * d->tile.width * (d->joined ? channels : d->tile.height);
     while (c_panels * o_panels * a_panel > most && c_panels * o_panels > 1)
-        if (c_panels * d->tile.height >= o_panels * d->tile.width && c_panels > 1)
+        if (c_panels > 1 && (o_panels == 1 || c_panels * d->tile.height >= o_panels * d->tile.width))
             c_panels = (c_panels + 1) / 2;
-        else if (o_panels > 1)
-            o_panels = (o_panels + 1) / 2;
         else
-            c_panels = (c_panels + 1) / 2;
+            o_panels = (o_panels + 1) / 2;
     d->c_blocks = d->joined ? 1 : fc_parts(fc_parts(channels, d->tile.height), c_panels);
     d->c_block = fc_parts(channels, d->c_blocks);
     if (d->c_block < d->tile.height && !d->joined)

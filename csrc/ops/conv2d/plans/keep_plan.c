@@ -25,7 +25,7 @@ fc_status fc_keep_plan(const fc_kept_plan *plan) {
     if (plan->purpose < FC_RUN_PREPARED || plan->purpose >= FC_PURPOSE_COUNT)
         return FC_BAD_ARGUMENT;
     FC_TRY(fc_layer_make(&params, &layer));
-    if (strcmp(plan->isa, fc_active_isa()))
+    if (strcmp(plan->isa, fc_active_isa()) != 0)
         return FC_UNKNOWN_ISA;
     FC_TRY(check_algorithm(&layer, plan->purpose, plan->algorithm));
     return fc_keep_given(&layer, plan->purpose, plan->algorithm) ? FC_OK : FC_OUT_OF_MEMORY;

@@ -167,8 +167,9 @@ static void begin_and_end(const direct_job *job, const block *at, size_t panel, 
 static void multiply_tile(const direct_job *job, const fc_pixel_panel *p, fc_igemm_block b, const fc_igemm_tile *tile) {
     const fc_direct_plan *d = job->d;
     const int relu = fc_is_clamp(job->epilogue->activation);
-    const void *const *next = b.next, *scale = b.scale, *added = b.added, *shifted[FC_MAX_TILE_HEIGHT],
-                      *shifted_next[FC_MAX_TILE_HEIGHT];
+    const void *const *next = b.next;
+    const void *scale = b.scale, *added = b.added;
+    const void *shifted[FC_MAX_TILE_HEIGHT], *shifted_next[FC_MAX_TILE_HEIGHT];
     for (size_t first = 0; first < p->runs; first += p->at_once)
         for (size_t piece = 0; piece < d->pieces; piece++) {
             const size_t offset = piece * d->piece;

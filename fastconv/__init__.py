@@ -2,7 +2,8 @@
 
 Importing fastconv loads NumPy and the C core, nothing heavier. ``fastconv.keras`` brings in Keras, and so do
 ``fastconv.accelerate``, ``restore``, ``patched``, ``patch_keras`` and ``unpatch_keras``, which are its functions.
-``fastconv.load`` and ``from_keras`` are those of ``fastconv.network``, which needs neither.
+``fastconv.load`` and ``from_keras`` are those of ``fastconv.network``, which needs neither; ``patch_scipy``,
+``patch_cv2`` and what undoes them are those of ``fastconv.drop_in``.
 """
 
 import sys
@@ -52,6 +53,8 @@ if _core.openmp_version() == "none" and hasattr(sys.modules.get("threadpoolctl")
 _KERAS_NAMES = ("accelerate", "patch_keras", "patched", "restore", "unpatch_keras")
 # Of fastconv.network, likewise.
 _NETWORK_NAMES = ("from_keras", "from_onnx", "load")
+# Of fastconv.drop_in.
+_DROP_IN_NAMES = ("patch_cv2", "patch_scipy", "unpatch_cv2", "unpatch_scipy")
 
 
 def __getattr__(name: str):
@@ -63,8 +66,12 @@ def __getattr__(name: str):
         from . import network
 
         return getattr(network, name)
+    if name in _DROP_IN_NAMES:
+        from . import drop_in
+
+        return getattr(drop_in, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_KERAS_NAMES, *_NETWORK_NAMES})
+    return sorted({*globals(), *_KERAS_NAMES, *_NETWORK_NAMES, *_DROP_IN_NAMES})

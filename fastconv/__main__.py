@@ -1,4 +1,4 @@
-"""``python -m fastconv script.py``: runs an unchanged script on fastconv's Keras layers and SciPy functions.
+"""``python -m fastconv script.py``: runs an unchanged script on fastconv's layers and filters.
 
 The script may be a module (``-m``), a string (``-c``) or standard input (``-``), as Python's own command line has them.
 A first argument that is a command of `fastconv.cli` runs that; a script of such a name is given as ``./predict``.
@@ -68,11 +68,10 @@ def _patch_keras() -> None:
         patch_keras()
 
 
-def _patch_scipy() -> None:
-    from .image import convolve2d, correlate2d
+def _replace(name: str) -> None:
+    from .drop_in import replace
 
-    signal = importlib.import_module("scipy.signal")
-    signal.convolve2d, signal.correlate2d = convolve2d, correlate2d
+    replace(name)
 
 
 def _log_to_stderr() -> None:
@@ -88,18 +87,23 @@ def _log_to_stderr() -> None:
 def _log_summary() -> None:
     layers = sys.modules.get("fastconv.keras.base")
     _log.info(layers.summary() if layers else "Keras was not imported")
+    drop_in = sys.modules.get("fastconv.drop_in")
+    for name, (served, back) in drop_in.calls().items() if drop_in else ():
+        _log.info("%s: %d calls served, %d handed back", name, served, back)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m fastconv",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="%(prog)s [--verbose] [--no-keras] [--no-scipy] [--data FILE]\n"
+        usage="%(prog)s [--verbose] [--no-keras] [--no-scipy] [--no-cv2] [--data FILE]\n"
         "                          (script.py | -m module | -c command | -) [args ...]\n"
         f"       %(prog)s ({' | '.join(cli.COMMANDS)}) [--help] [args ...]",
         description="Run an unchanged Python script with fastconv in place of\n"
         "  keras.layers: convolution, normalization, pooling, activation and dense layers, and optimizer steps,\n"
-        "  scipy.signal.convolve2d and correlate2d;\nor one of the commands\n"
+        "  scipy.signal: convolutions and correlations of two axes,\n"
+        "  scipy.ndimage: its linear filters, of two axes,\n"
+        "  cv2: its linear filters;\nor one of the commands\n"
         + "\n".join(f"  {name:<10}{text}" for name, text in cli.COMMANDS.items()),
         epilog="A script that has a command's name is run by its path: ./predict",
     )
@@ -110,7 +114,8 @@ def _parser() -> argparse.ArgumentParser:
         help="say on standard error which layers run on fastconv's kernels, and which do not",
     )
     parser.add_argument("--no-keras", dest="keras", action="store_false", help="leave Keras' layers as they are")
-    parser.add_argument("--no-scipy", dest="scipy", action="store_false", help="leave scipy.signal as it is")
+    parser.add_argument("--no-scipy", dest="scipy", action="store_false", help="leave SciPy as it is")
+    parser.add_argument("--no-cv2", dest="cv2", action="store_false", help="leave OpenCV as it is")
     parser.add_argument(
         "--data",
         metavar="FILE",
@@ -230,8 +235,9 @@ def main(argv: list[str] | None = None) -> None:
     run, target = _choose(options)
     if not target:
         parser.error("a script, -m module, -c command or - is needed")
-    wanted = {"keras": (options.keras, _patch_keras), "scipy.signal": (options.scipy, _patch_scipy)}
-    actions = {name: action for name, (on, action) in wanted.items() if on}
+    actions = {"keras": _patch_keras} if options.keras else {}
+    actions |= {name: partial(_replace, name) for name in ("scipy.signal", "scipy.ndimage") if options.scipy}
+    actions |= {"cv2": partial(_replace, "cv2")} if options.cv2 else {}
     _AfterImport(actions | {"keras.src.datasets.mnist": partial(read_mnist_from, options.data)}).install()
     if options.verbose:
         _log_to_stderr()

@@ -1,34 +1,22 @@
-"""A pytest plugin: SciPy's own tests with fastconv's convolve2d and correlate2d in the place of scipy.signal's."""
+"""A pytest plugin: SciPy's own tests with fastconv's functions in the place of SciPy's."""
 
-import functools
 import json
-from collections import Counter
 
-from scipy import signal
+from scipy import ndimage, signal
 from scipy._lib import _array_api
 
 import fastconv
+from fastconv import drop_in
 
-calls = Counter()
+_originals = {(module, name): getattr(module, name) for module in (signal, ndimage) for name in module.__all__}
+fastconv.patch_scipy()  # before a test module imports the names
 
-
-def counted(function):
-    @functools.wraps(function)
-    def wrapper(*args, **kwargs):
-        calls[function.__name__] += 1
-        return function(*args, **kwargs)
-
-    return wrapper
-
-
-# Before a test module imports the names. SciPy looks up what a function takes by the function itself.
+# SciPy looks up what a function takes by the function itself.
 _table = getattr(_array_api, "xp_capabilities_table", {})
-for _original in (signal.convolve2d, signal.correlate2d):
-    _ours = counted(getattr(fastconv, _original.__name__))
-    setattr(signal, _original.__name__, _ours)
+for (_module, _name), _original in _originals.items():
     if _original in _table:
-        _table[_ours] = _table[_original]
+        _table.setdefault(getattr(_module, _name), _table[_original])
 
 
 def pytest_terminal_summary(terminalreporter):
-    terminalreporter.write_line(f"fastconv's calls: {json.dumps(calls)}")
+    terminalreporter.write_line(f"fastconv's calls: {json.dumps(drop_in.calls())}")

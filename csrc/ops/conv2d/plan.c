@@ -23,7 +23,7 @@ static double packing_cycles(const fc_layer_plan *plan) {
     const fc_costs *costs = fc_costs_of(plan->layer.kernels);
     if (plan->packing_cycles >= 0)
         return plan->packing_cycles;
-    const double byte = plan->packs_on_demand          ? costs->pack_on_demand
+    const double byte = plan->packs_on_demand      ? costs->pack_on_demand
         : plan->packed_bytes > fc_caches()->l3 / 2 ? costs->pack_in_memory
                                                    : costs->pack_in_cache;
     return byte * (double)plan->packed_bytes + costs->pack_row * (double)plan->packed_rows;

@@ -123,8 +123,7 @@ static double cycles_of(const fc_layer *layer, const way *w) {
         : w == &transposed                          ? costs->depthwise_transposed
                                                     : vector;
     const double slower = w->has_cells && v->dst.c > 1 ? costs->depthwise_multiplied : 1;
-    return slower * vectors * (step * (double)fc_view_k(v) + costs->depthwise_vector) +
-        (is_staged ? staged * each : 0);
+    return slower * vectors * (step * (double)fc_view_k(v) + costs->depthwise_vector) + (is_staged ? staged * each : 0);
 }
 
 typedef struct depthwise_plan {

@@ -22,8 +22,8 @@ static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_
     const fc_direct_plan d = fc_direct_cut(layer, FC_DIRECT_UNPACKED, plan);
     const fc_costs *costs = fc_costs_of(layer->kernels);
     const double slower = fc_shares_sets((ptrdiff_t)d.weights_pitch, d.size) ? costs->unpacked_aliased
-        : d.kernel_in_l2                                              ? costs->unpacked_step
-                                                                      : costs->unpacked_far;
+        : d.kernel_in_l2                                                     ? costs->unpacked_step
+                                                                             : costs->unpacked_far;
     plan->cycles = slower * fc_direct_cost(&plan->layer, &d);
     fc_direct_keep(&d, plan);
     return FC_OK;

@@ -165,9 +165,8 @@ static double aside_cycles(const fc_costs *costs, const fc_conv_view *v, const f
     const double run = (double)d->run, lanes = (double)d->tile->cols / (double)d->tile->vectors,
                  outs = (double)v->dst.c;
     const double stores = costs->planar_store * run * outs +
-        (v->dst.c_pitch == 1
-                ? (costs->planar_store_pixel + costs->planar_store_transposed * outs) * run
-                : (costs->planar_store_row * (double)d->rows + costs->planar_store_aside * run) * outs);
+        (v->dst.c_pitch == 1 ? (costs->planar_store_pixel + costs->planar_store_transposed * outs) * run
+                             : (costs->planar_store_row * (double)d->rows + costs->planar_store_aside * run) * outs);
     const double calls = costs->planar_call * (double)d->weights.panels * run / (double)d->tile->cols,
                  arithmetic = run / lanes * costs->planar_step * (double)d->weights.k *
         tile_cycles(d->tile, (size_t)v->dst.c);

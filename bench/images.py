@@ -60,9 +60,11 @@ def arrays(op: str, settings: dict[str, str], rng: np.random.Generator) -> tuple
         image = rng.integers(0, np.iinfo(dtype).max, cells, dtype, endpoint=True)
     else:
         image = _CONTENTS[settings["content"]](rng, cells, dtype)
-    factors = None if wraps or settings["kind"] == "random" else _factors(settings["kind"], size)
+    factors = None if wraps or settings["kind"] in ("random", "positive") else _factors(settings["kind"], size)
     if wraps:
         kernel = rng.integers(0, 256, (size, size), dtype)
+    elif settings["kind"] == "positive":
+        kernel = rng.random((size, size))
     elif factors is None:
         kernel = rng.standard_normal((size, size))
         if integers:  # a mean level and a contrast like the image's: few cells saturate

@@ -9,6 +9,7 @@
 
 #include "core/parallel.h"
 #include "ops/filter/fft_job.h"
+#include "ops/filter/fft_whole.h"
 
 enum { GROUP = FC_FFT_GROUP };
 enum { PROBED = 32, LEAST_PROBES = 3 };           /* one of so many tasks tells whether most are too light */
@@ -170,18 +171,20 @@ static fc_status open_job(fc_fft_job *j, size_t tasks) {
     const size_t row_twiddles = fc_align_up(2 * j->cut.cols * j->part),
                  col_twiddles = fc_align_up(2 * j->cut.rows * j->part);
     const size_t zeros = fc_align_up(GROUP * j->cell), taps = fc_align_up(taps_bytes),
-                 coarse = fc_fft_coarse_bytes(&j->tiling);
+                 coarse = fc_fft_coarse_bytes(&j->tiling), edges = j->edged ? fc_fft_edges_bytes(&j->edges) : 0;
     j->memory = fc_scratch_alloc(
-        row_twiddles + col_twiddles + zeros + taps + coarse + fc_align_up(spectrum_bytes) + spaces_bytes);
+        row_twiddles + col_twiddles + zeros + taps + coarse + edges + fc_align_up(spectrum_bytes) + spaces_bytes);
     if (!j->memory)
         return FC_OUT_OF_MEMORY;
     j->row_twiddles = j->memory;
     j->col_twiddles = j->row_twiddles + row_twiddles;
     j->zeros = j->col_twiddles + col_twiddles;
     j->taps = j->zeros + zeros;
-    j->spectrum = j->taps + taps + coarse;
+    j->spectrum = j->taps + taps + coarse + edges;
     j->spaces = j->spectrum + fc_align_up(spectrum_bytes);
     fc_fft_coarsen(f, &j->tiling, j->taps + taps, &j->coarse);
+    if (j->edged)
+        fc_fft_sum_edges(f, j->taps + taps + coarse, &j->edges);
     for (size_t worker = 0; worker < j->workers; worker++) {
         *space_of(j, worker).sorted = 0;
         *space_of(j, worker).turned = 0;
@@ -276,20 +279,18 @@ static fc_status run_tasks(fc_fft_job *j, size_t tasks, size_t *list) {
     return run_left(j, tasks, list);
 }
 
-static fc_status run(const fc_filter *f, const fc_filter_taps *known) {
+static fc_status run_blocks(const fc_filter *f, const fc_fft_cut *cut, const fc_fft_taps *sizes) {
     const int is_complex = fc_filter_is_complex(f->work);
-    fc_fft_taps sizes;
     fc_fft_job j = {.f = f,
         .fft = fc_fft_kernels(f),
-        .sizes = &sizes,
+        .cut = *cut,
+        .sizes = sizes,
         .sides = is_complex ? 1 : 2,
         .part = f->number >> is_complex,
         .cell = f->number,
         .ratio = 1};
-    (void)known;
-    if (!fc_fft_plan(f, &j.cut))
-        return FC_BAD_ARGUMENT;
-    fc_fft_know_taps(f, &sizes);
+    j.edged = fc_fft_between_zeros(f) && !is_complex && f->k_h <= f->h && f->k_w <= f->w;
+    fc_fft_measure_edges(f, &j.edges);
     const size_t tasks = j.cut.tasks * (size_t)f->channels;
     size_t bytes;
     FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)tasks, sizeof(size_t) + 1}, 2, &bytes));
@@ -301,6 +302,19 @@ static fc_status run(const fc_filter *f, const fc_filter_taps *known) {
     const fc_status status = run_tasks(&j, tasks, list);
     fc_scratch_free(list);
     return status;
+}
+
+static fc_status run(const fc_filter *f, const fc_filter_taps *known) {
+    fc_fft_taps sizes;
+    fc_fft_cut blocks, whole;
+    int done = 0;
+    (void)known;
+    if (!fc_fft_plan(f, &blocks))
+        return FC_BAD_ARGUMENT;
+    fc_fft_know_taps(f, &sizes);
+    if (fc_fft_plan_whole(f, &blocks, &whole))
+        FC_TRY(fc_fft_run_whole(f, &whole, &sizes, &done));
+    return done ? FC_OK : run_blocks(f, &blocks, &sizes);
 }
 
 /*
@@ -318,8 +332,14 @@ static double summed_anew(const fc_filter *f, const fc_filter_taps *known) {
  * The bounds take a quarter of a transform. Kernels that have factors are bells for the most part: their outputs weigh
  * little for their error, so that many are looked at again.
  */
+static const double BOUNDS = 1.25, BELL = 2;
+
+double fc_filter_fft_most(const fc_filter *f) {
+    fc_fft_cut cut;
+    return fc_fft_plan(f, &cut) ? cut.cycles * BOUNDS * BELL : -1;
+}
+
 static double cycles(const fc_filter *f, const fc_filter_taps *known) {
-    static const double BOUNDS = 1.25, BELL = 2;
     fc_fft_cut cut;
     if (!known->finite || !fc_fft_plan(f, &cut))
         return -1;

@@ -22,6 +22,8 @@ typedef struct fc_fft_cut {
     double cycles;                /* of one core, for all channels */
 } fc_fft_cut;
 
+/* Whether zeros surround the image. */
+int fc_fft_between_zeros(const fc_filter *f);
 /* The kernels for the numbers of f, or NULL. */
 const fc_fft *fc_fft_kernels(const fc_filter *f);
 /* The cheapest cut into blocks; 0 where there is none. */
@@ -118,6 +120,7 @@ typedef struct fc_fft_bounds {
     double middle;          /* what the transform takes off each cell; real cells only */
     double cap, least;      /* least: of the sums of all windows */
     int whole;              /* all cells are whole numbers */
+    int looked;             /* cells of the image have been seen */
 } fc_fft_bounds;
 
 fc_status fc_fft_tile(const fc_filter *f, const fc_fft_cut *cut, fc_fft_tiling *tiling);
@@ -125,10 +128,10 @@ size_t fc_fft_bounds_bytes(const fc_fft_tiling *t);
 void fc_fft_place_bounds(const fc_fft_tiling *t, unsigned char *memory, fc_fft_bounds *b);
 /*
  * Takes in columns [col, col + cols) of all `count` rows of cells; columns come in order. Sets what the first
- * columns tell, cells being `share` of the block's, and, where it may matter, whole.
+ * columns tell that lie inside the image, cells being `share` of the block's, and, where it may matter, whole.
  */
 void fc_fft_survey(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void *const *rows, size_t count,
-    size_t col, size_t cols, int may_be_whole, double share);
+    size_t col, size_t cols, const fc_rect *inside, int may_be_whole, double share);
 /* Once all are in: sums and least, for rows x cols outputs; tile_rows: room for as many pointers as a block has rows.
  */
 void fc_fft_sum_windows(
@@ -146,6 +149,25 @@ void fc_fft_clear_light(const fc_filter *f, const fc_fft_tiling *t, const fc_fft
 double fc_fft_error(int is_double, int is_complex, const fc_fft_taps *taps, double cells, const double *energy);
 /* What it is likely to be at least, in a block of which the first columns are known. */
 double fc_fft_likely_error(const fc_fft_taps *taps, const fc_fft_bounds *bounds);
+
+/* ---------------------------------------------------------------- fft_edges.c */
+
+/*
+ * Sums of the taps that meet an image between zeros, for every output: what its mean adds where it was taken off its
+ * cells. The `above` first and `below` last rows of outputs, the `left` first and `right` last columns have their own.
+ */
+typedef struct fc_fft_edges {
+    size_t above, below, left, right;
+    double *sums;
+} fc_fft_edges;
+
+/* Of a kernel of real numbers that is no larger than the image; sums is not set. */
+void fc_fft_measure_edges(const fc_filter *f, fc_fft_edges *edges);
+size_t fc_fft_edges_bytes(const fc_fft_edges *edges);
+/* Fills memory of so many bytes. */
+void fc_fft_sum_edges(const fc_filter *f, unsigned char *memory, fc_fft_edges *edges);
+/* Of n outputs of a row, from column `from` on. */
+void fc_fft_edge_sums(const fc_filter *f, const fc_fft_edges *e, ptrdiff_t row, ptrdiff_t from, size_t n, double *to);
 
 /* ---------------------------------------------------------------- fft_coarse.c */
 

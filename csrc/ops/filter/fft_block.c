@@ -24,91 +24,6 @@ static const double PEAKED_ERROR = 1.25, PEAKED_TWICE = 4;
 /* every so many columns of lots tell whether a block is worth a transform in float */
 enum { SAMPLED_LOTS = 8 };
 
-ptrdiff_t fc_fft_source(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col) {
-    const fc_filter *f = j->f;
-    const fc_rect *out = &b->rect[side];
-    const ptrdiff_t cols = out->rows ? fc_fft_group(out->cols + f->k_w - 1, col) : 0;
-    if (cols)
-        fc_filter_source(f,
-            (fc_rect){out->row + f->top, out->col + f->left + (ptrdiff_t)col, out->rows + f->k_h - 1, cols}, b->channel,
-            s->rows[side], s->stage[side]);
-    return cols;
-}
-
-size_t fc_fft_source_rows(const fc_fft_job *j, const fc_fft_blocks *b, size_t side) {
-    return b->rect[side].rows ? (size_t)(b->rect[side].rows + j->f->k_h - 1) : 0;
-}
-
-static void widen(const fc_fft_job *j, const void **rows, size_t count, size_t cols, unsigned char *copies) {
-    const size_t numbers = cols << fc_filter_is_complex(j->f->work);
-    for (size_t r = 0; r < count; r++) {
-        const fc_any_float *from = rows[r];
-        double *to = (double *)(copies + r * FC_FFT_GROUP * j->cell);
-        for (size_t i = 0; i < numbers; i++)
-            to[i] = (double)from[i];
-        rows[r] = to;
-    }
-}
-
-/* Of a block's cells, those that the image gives. */
-static double share_of(const fc_fft_job *j, const fc_rect *out) {
-    return (double)(out->rows + j->f->k_h - 1) * (double)(out->cols + j->f->k_w - 1) /
-        ((double)j->cut.rows * (double)j->cut.cols);
-}
-
-/* What the transform takes off the cells of a side. */
-static double middle_of(const fc_fft_space *s, const fc_fft_blocks *b, size_t side) {
-    return b->rect[side].rows ? s->bounds[side].middle : 0;
-}
-
-/* Takes a group of columns of a side into its bounds. */
-static void survey(
-    const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col, ptrdiff_t cols) {
-    if (cols)
-        fc_fft_survey(j->f, &j->tiling, &s->bounds[side], s->rows[side], fc_fft_source_rows(j, b, side), col,
-            (size_t)cols, j->sizes->whole, share_of(j, &b->rect[side]));
-}
-
-static void sum_windows(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side) {
-    const fc_rect *out = &b->rect[side];
-    if (out->rows)
-        fc_fft_sum_windows(j->f, &j->tiling, &s->bounds[side], s->rows[side], (size_t)out->rows, (size_t)out->cols);
-}
-
-/*
- * The cells of both blocks, transformed along columns. A first time (taken NULL) it also surveys them; 0 where some
- * are not finite. Then those that stand out are taken; 0 where they are too many.
- */
-static int load(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, fc_fft_cells *taken) {
-    const fc_filter *f = j->f;
-    int finite = 1;
-    for (size_t col = 0; col < j->cut.cols; col += FC_FFT_GROUP) {
-        ptrdiff_t cols[2] = {0, 0};
-        for (size_t side = 0; side < j->sides; side++) {
-            size_t count = 0;
-            if ((cols[side] = fc_fft_source(j, s, b, side, col))) {
-                count = fc_fft_source_rows(j, b, side);
-                if (!taken)
-                    survey(j, s, b, side, col, cols[side]);
-                else if (!fc_fft_take_cells(
-                             f, taken, side, (ptrdiff_t)col, s->rows[side], count, (size_t)cols[side], s->cells[side]))
-                    return 0;
-                if (j->wide)
-                    widen(j, s->rows[side], count, (size_t)cols[side], s->cells[side]);
-            }
-            for (; count < j->cut.rows; count++)
-                s->rows[side][count] = j->zeros;
-        }
-        fc_fft_columns columns = fc_fft_columns_of(j, s, col, cols);
-        columns.re_shift = -middle_of(s, b, 0);
-        columns.im_shift = -middle_of(s, b, 1);
-        finite &= j->fft->forward(&columns);
-    }
-    for (size_t side = 0; !taken && side < j->sides; side++)
-        sum_windows(j, s, b, side);
-    return finite;
-}
-
 static int has_two(const fc_fft_job *j, const fc_fft_blocks *b) { return j->sides == 2 && b->rect[1].rows; }
 
 /* About how far most cells of both sides are from the middle at most. */
@@ -128,7 +43,7 @@ static double multiply(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_
     *mean = sqrt(energy[0]) / ((double)j->cut.rows * (double)j->cut.cols);
     const int stands_out = 2 * j->sizes->most > j->sizes->norm;
     const double peaked = *mean > PEAKED * least_spread(j, s, b) ? stands_out ? PEAKED_TWICE : PEAKED_ERROR : 1;
-    const double shifted = fmax(fabs(middle_of(s, b, 0)), fabs(middle_of(s, b, 1))) * fabs(j->sizes->total);
+    const double shifted = fmax(fabs(fc_fft_middle(s, b, 0)), fabs(fc_fft_middle(s, b, 1))) * fabs(j->sizes->total);
     return j->ratio *
         (shifted +
             peaked *
@@ -167,6 +82,22 @@ typedef struct finish {
     int whole, empty;
 } finish;
 
+/* Adds the middle of a side's cells times the taps that meet the image. */
+static void add_middle(
+    const fc_fft_job *j, const fc_fft_space *s, const fc_rect *out, size_t side, size_t col, ptrdiff_t cols) {
+    const double middle = s->bounds[side].middle;
+    for (ptrdiff_t r = 0; r < out->rows; r++) {
+        unsigned char *sums = s->cells[side] + (size_t)(r * FC_FFT_GROUP) * j->part;
+        double taps[FC_FFT_GROUP];
+        fc_fft_edge_sums(j->f, &j->edges, out->row + r, out->col + (ptrdiff_t)col, (size_t)cols, taps);
+        for (ptrdiff_t c = 0; c < cols; c++)
+            if (j->part == sizeof(double))
+                ((double *)sums)[c] += middle * taps[c];
+            else
+                ((float *)sums)[c] = (float)((double)((float *)sums)[c] + middle * taps[c]);
+    }
+}
+
 /* What is done to a group of sums of a side before it is stored. */
 static void store_group(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col,
     ptrdiff_t cols, const finish *how) {
@@ -174,7 +105,9 @@ static void store_group(const fc_fft_job *j, const fc_fft_space *s, const fc_fft
     const fc_rect *out = &b->rect[side];
     if (how->empty)
         memset(s->cells[side], 0, (size_t)out->rows * FC_FFT_GROUP * f->number);
-    else if (j->wide)
+    else if (fc_fft_at_edge(j, b, side) && s->bounds[side].middle != 0)
+        add_middle(j, s, out, side, col, cols);
+    if (j->wide && !how->empty)
         narrow(f, s->cells[side], (size_t)out->rows);
     if (s->taken->count && !*s->turned) {
         fc_fft_turn_taps(f, s->backwards);
@@ -187,11 +120,17 @@ static void store_group(const fc_fft_job *j, const fc_fft_space *s, const fc_fft
         f, (fc_rect){out->row, out->col + (ptrdiff_t)col, out->rows, cols}, b->channel, s->cells[side], FC_FFT_GROUP);
 }
 
+/* What the middle of a side's cells adds to each of its sums, where all windows lie inside. */
+static double shift_of(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side) {
+    return fc_fft_at_edge(j, b, side) ? 0 : fc_fft_middle(s, b, side) * j->sizes->total;
+}
+
 /* Transforms back, unless all cells were taken, and stores; 0 where sums are not finite. */
 static int store(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, const finish *how) {
     const fc_filter *f = j->f;
     const ptrdiff_t most = fc_max(b->rect[0].cols, b->rect[1].cols);
-    const int staged = s->taken->count || how->whole || how->empty || j->wide || b->channel >= 0;
+    const int staged = s->taken->count || how->whole || how->empty || j->wide || b->channel >= 0 ||
+        fc_fft_at_edge(j, b, 0) || fc_fft_at_edge(j, b, 1);
     int finite = 1;
     for (size_t col = 0; (ptrdiff_t)col < most; col += FC_FFT_GROUP) {
         ptrdiff_t cols[2] = {0, 0};
@@ -206,8 +145,8 @@ static int store(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks
                 s->rows[side][r] = (place ? place : s->cells[side]) + (size_t)r * pitch;
         }
         fc_fft_columns columns = fc_fft_columns_of(j, s, col, cols);
-        columns.re_shift = middle_of(s, b, 0) * j->sizes->total;
-        columns.im_shift = middle_of(s, b, 1) * j->sizes->total;
+        columns.re_shift = shift_of(j, s, b, 0);
+        columns.im_shift = shift_of(j, s, b, 1);
         columns.re_rows = (size_t)b->rect[0].rows;
         columns.im_rows = (size_t)b->rect[1].rows;
         columns.strips = fc_least(columns.strips, fc_parts((size_t)fc_max(cols[0], cols[1]), j->fft->lanes));
@@ -289,7 +228,7 @@ static int are_apart(const fc_fft_job *j, const fc_fft_space *s, size_t most) {
 static int leave_in(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b) {
     s->taken->count = 0;
     s->taken->limit = fc_filter_is_single(j->f) ? (double)FLT_MAX : DBL_MAX;
-    return load(j, s, b, s->taken);
+    return fc_fft_load(j, s, b, s->taken);
 }
 
 static int all_whole(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b) {
@@ -326,8 +265,8 @@ static fc_fft_end store_mended(const fc_fft_job *j, fc_fft_space *s, const fc_ff
 fc_fft_end fc_fft_look(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b) {
     for (size_t side = 0; side < j->sides; side++) {
         for (size_t col = 0; col < j->cut.cols; col += FC_FFT_GROUP)
-            survey(j, s, b, side, col, fc_fft_source(j, s, b, side, col));
-        sum_windows(j, s, b, side);
+            fc_fft_survey_group(j, s, b, side, col, fc_fft_source(j, s, b, side, col));
+        fc_fft_sum_side(j, s, b, side);
     }
     const double weight = likely_weight(j, s, b);
     if (all_whole(j, s, b) || nearly_empty(j, s, b) || fc_fft_heavy(j, s, b, weight) ||
@@ -340,16 +279,22 @@ static fc_fft_end store_all(const fc_fft_job *j, const fc_fft_space *s, const fc
     return store(j, s, b, how) ? FC_FFT_DONE : run_direct(j, s, b);
 }
 
+/* Of all cells other than 0, products alone. */
+static fc_fft_end run_taken(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b) {
+    s->bounds[0].middle = s->bounds[1].middle = 0;
+    return fc_fft_load(j, s, b, s->taken) && are_apart(j, s, MOST_ALONE) ? store_all(j, s, b, &(finish){.empty = 1})
+                                                                         : run_direct(j, s, b);
+}
+
 fc_fft_end fc_fft_run_blocks(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b) {
     const double eps = fc_filter_is_single(j->f) ? (double)FLT_EPSILON / 2 : DBL_EPSILON / 2;
     s->taken->count = 0;
     s->taken->limit = 0;
-    const int finite = load(j, s, b, NULL), empty = !j->wide && nearly_empty(j, s, b);
+    const int finite = fc_fft_load(j, s, b, NULL), empty = !j->wide && nearly_empty(j, s, b);
     if (fc_interrupted())
         return FC_FFT_DONE;
     if (empty)
-        return load(j, s, b, s->taken) && are_apart(j, s, MOST_ALONE) ? store_all(j, s, b, &(finish){.empty = 1})
-                                                                      : run_direct(j, s, b);
+        return run_taken(j, s, b);
     if (j->ends && finite && !all_whole(j, s, b) && leaves_many(j, s, b))
         return leave(j, s, b);
     double mean = INFINITY, error = finite ? multiply(j, s, b, &mean) : INFINITY;
@@ -360,7 +305,7 @@ fc_fft_end fc_fft_run_blocks(const fc_fft_job *j, fc_fft_space *s, const fc_fft_
     if (fc_fft_heavy(j, s, b, error / PROMISE))
         return store_all(j, s, b, &(finish){0});
     if (!j->wide && some_stand_out(j, s, b, mean)) {
-        if (!load(j, s, b, s->taken) || (!are_apart(j, s, MOST_ADDED) && !(finite && leave_in(j, s, b))))
+        if (!fc_fft_load(j, s, b, s->taken) || (!are_apart(j, s, MOST_ADDED) && !(finite && leave_in(j, s, b))))
             return run_direct(j, s, b);
         error = multiply(j, s, b, &mean) * PROMISE / PROMISE_ADDED;
     } else if (!j->wide && !finite)

@@ -164,15 +164,16 @@ static double middle_of(const fc_filter *f, const sample *samples, size_t n, dou
     return fc_filter_is_single(f) ? (double)(float)middle : middle;
 }
 
-/* Sets what some of the cells tell, `share` of the block's. */
+/* Sets what some of the cells inside the image tell, cells being `share` of the block's. */
 static void look_at_some(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void *const *rows,
-    size_t count, size_t cols, double share) {
-    const size_t n = fc_least(cols, SAMPLED_COLS);
+    const fc_rect *inside, double share) {
+    const size_t parts = 1 + (size_t)fc_filter_is_complex(f->work), cols = (size_t)inside->cols * parts,
+                 first = (size_t)inside->col * parts, n = fc_least(cols, SAMPLED_COLS);
     sample samples[SAMPLES];
     double spreads[SAMPLES];
     for (size_t i = 0; i < SAMPLES; i++) {
-        const unsigned char *row = rows[(2 * i + 1) * count / (2 * SAMPLES)];
-        samples[i] = sample_row(f, row + (cols - n) * i / SAMPLES * part_of(f), n);
+        const unsigned char *row = rows[(size_t)inside->row + (2 * i + 1) * (size_t)inside->rows / (2 * SAMPLES)];
+        samples[i] = sample_row(f, row + (first + (cols - n) * i / SAMPLES) * part_of(f), n);
     }
     set_cap(f, t, b, samples, n, (double)cols);
     b->middle = middle_of(f, samples, n, share);
@@ -207,10 +208,12 @@ static void prefetch(const unsigned char *row, size_t bytes) {
 }
 
 void fc_fft_survey(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void *const *rows, size_t count,
-    size_t col, size_t cols, int may_be_whole, double share) {
+    size_t col, size_t cols, const fc_rect *inside, int may_be_whole, double share) {
     const size_t numbers = cols << fc_filter_is_complex(f->work), part = part_of(f);
-    if (!col)
-        look_at_some(f, t, b, rows, count, numbers, share);
+    if (!b->looked && inside->rows && inside->cols) {
+        look_at_some(f, t, b, rows, inside, share);
+        b->looked = 1;
+    }
     /* An image that no cache holds is asked for ahead, a tile at a time. */
     for (size_t u = 0, row = 0, many; row < count; u++, row += many) {
         many = f->streams ? fc_least(t->high, count - row) : count;

@@ -22,6 +22,8 @@ typedef struct fc_fft_job {
     fc_fft_tiling tiling;
     const fc_fft_taps *sizes;
     fc_fft_coarse coarse;
+    fc_fft_edges edges;
+    int edged; /* zeros surround the image, whose cells are real and which is no smaller than the kernel */
     /* blocks a task; bytes of a real number of the transform, and of a cell in it */
     size_t sides, part, cell;
     int wide;     /* float32 transformed in double */
@@ -69,11 +71,28 @@ static inline ptrdiff_t fc_fft_group(ptrdiff_t all, size_t col) {
 
 fc_fft_columns fc_fft_columns_of(const fc_fft_job *j, const fc_fft_space *s, size_t col, const ptrdiff_t *cols);
 
-/* ---------------------------------------------------------------- fft_block.c */
+/* ---------------------------------------------------------------- fft_load.c */
 
+/* Whether a side's block reaches over the edge of an image between zeros, whose middle is taken off its own cells only.
+ */
+int fc_fft_at_edge(const fc_fft_job *j, const fc_fft_blocks *b, size_t side);
+/* What the transform takes off the cells of a side. */
+double fc_fft_middle(const fc_fft_space *s, const fc_fft_blocks *b, size_t side);
 /* Sets s->rows[side] to the cells of a group of columns; how many columns they have. */
 ptrdiff_t fc_fft_source(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col);
 size_t fc_fft_source_rows(const fc_fft_job *j, const fc_fft_blocks *b, size_t side);
+/* Takes a group of columns into a side's bounds; then the sums of its windows. */
+void fc_fft_survey_group(
+    const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col, ptrdiff_t cols);
+void fc_fft_sum_side(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side);
+/*
+ * The cells of both blocks, transformed along columns. A first time (taken NULL) it also surveys them; 0 where some
+ * are not finite. Then those that stand out are taken; 0 where they are too many.
+ */
+int fc_fft_load(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, fc_fft_cells *taken);
+
+/* ---------------------------------------------------------------- fft_block.c */
+
 /* How a task is likely to end: summed where only weighing shows that most of its outputs are heavy enough. */
 fc_fft_end fc_fft_look(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b);
 /* One task. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <math.h>
+#include <string.h>
 
 #include "core/cpu.h"
 #include "core/size.h"
-#include "ops/filter/fft.h"
+#include "ops/filter/fft_whole.h"
 
 const fc_fft *fc_fft_kernels(const fc_filter *f) {
     switch (f->work) {
@@ -56,8 +57,14 @@ enum { N_LENGTHS = sizeof LENGTHS / sizeof *LENGTHS };
  * Of one block, all passes; measured with AVX-512 on float and double: what a vector of complex numbers takes, by the
  * levels of both transforms, more where a block and the spectrum leave L2. bits: the logarithm of points to base 2.
  */
-static double block_cycles(const fc_fft *fft, double points, double bits, double l2_bits) {
-    return points / (double)fft->lanes * (7.8 * bits + 20 + 40 * fmin(fmax(bits - l2_bits, 0), 3)) + 2500;
+static double block_cycles(const fc_fft *fft, double points, double bits, double l2) {
+    return points / (double)fft->lanes * (7.8 * bits + 20 + 40 * fmin(fmax(bits - l2, 0), 3)) + 2500;
+}
+
+/* The logarithm to base 2 of the numbers that L2 holds. */
+static double l2_bits(const fc_filter *f) {
+    const double part = fc_filter_is_complex(f->work) ? (double)f->number / 2 : (double)f->number;
+    return log2((double)fc_caches()->l2 / part);
 }
 
 /* The cut into blocks of rows x cols. */
@@ -79,8 +86,7 @@ int fc_fft_plan(const fc_filter *f, fc_fft_cut *best) {
     best->cycles = -1;
     if (!fft || f->k_h > FC_FFT_MOST / 2 || f->k_w > FC_FFT_MOST / 2)
         return 0;
-    const double part = fc_filter_is_complex(f->work) ? (double)f->number / 2 : (double)f->number,
-                 l2_bits = log2((double)fc_caches()->l2 / part);
+    const double l2 = l2_bits(f);
     for (size_t r = 0, more_rows = 1; more_rows && r < N_LENGTHS; r++) {
         if ((ptrdiff_t)LENGTHS[r].n < f->k_h)
             continue;
@@ -93,7 +99,7 @@ int fc_fft_plan(const fc_filter *f, fc_fft_cut *best) {
              * together.
              */
             cut.cycles = ((double)cut.tasks * (double)f->channels + 1) *
-                    block_cycles(fft, (double)cut.rows * (double)cut.cols, LENGTHS[r].bits + LENGTHS[c].bits, l2_bits) +
+                    block_cycles(fft, (double)cut.rows * (double)cut.cols, LENGTHS[r].bits + LENGTHS[c].bits, l2) +
                 apart;
             if (best->cycles < 0 || cut.cycles < best->cycles)
                 *best = cut;
@@ -102,6 +108,58 @@ int fc_fft_plan(const fc_filter *f, fc_fft_cut *best) {
         }
     }
     return best->cycles >= 0;
+}
+
+int fc_fft_between_zeros(const fc_filter *f) {
+    static const unsigned char zeros[2 * sizeof(double)];
+    return f->boundary == FC_FILL && (!f->fill || !memcmp(f->fill, zeros, f->number));
+}
+
+/* Cells along an axis of a block round which windows of k cells that begin before the image, or end behind it, read
+ * zeros only. */
+static size_t round_cells(ptrdiff_t start, ptrdiff_t n, ptrdiff_t k, ptrdiff_t size) {
+    return (size_t)fc_max(fc_max(size - fc_min(start, 0), n - 1 + start + k), fc_max(n, k));
+}
+
+static size_t length_of(size_t cells) {
+    for (size_t i = 0; i < N_LENGTHS; i++)
+        if (LENGTHS[i].n >= cells)
+            return i;
+    return N_LENGTHS;
+}
+
+/* Whether some windows of k cells hold less than half as many of the image's, along an axis. */
+static int holds_few(ptrdiff_t start, ptrdiff_t n, ptrdiff_t k, ptrdiff_t size) {
+    return k + start < k / 2 || size - (n - 1 + start) < k / 2;
+}
+
+/* Of the blocks' outputs, those in blocks that reach over the image's edges. */
+static double share_at_edges(const fc_filter *f, const fc_fft_cut *blocks) {
+    const double down = fmax((double)blocks->down - 2, 0), across = fmax((double)blocks->across - 2, 0);
+    return holds_few(f->top, f->out_h, f->k_h, f->h) || holds_few(f->left, f->out_w, f->k_w, f->w)
+        ? 1 - down * across / ((double)blocks->down * (double)blocks->across)
+        : 0;
+}
+
+/*
+ * Measured with AVX-512: the kernel's transform and what outputs weigh take as long as the image's, or half as long
+ * again; blocks at edges, where windows hold few cells, as long as direct sums, or, of float, as transforms in double.
+ */
+int fc_fft_plan_whole(const fc_filter *f, const fc_fft_cut *blocks, fc_fft_cut *whole) {
+    static const double TRANSFORMS = 2.2, SUMMED = 0.9, AGAIN = 2.2, BOUNDS = 1.25;
+    const size_t r = length_of(round_cells(f->top, f->out_h, f->k_h, f->h)),
+                 c = length_of(round_cells(f->left, f->out_w, f->k_w, f->w));
+    const fc_fft *fft = fc_fft_kernels(f);
+    if (!fft || f->channels != 1 || !fc_fft_between_zeros(f) || r == N_LENGTHS || c == N_LENGTHS)
+        return 0;
+    *whole = (fc_fft_cut){.rows = LENGTHS[r].n, .cols = LENGTHS[c].n, .out_rows = f->out_h, .out_cols = f->out_w};
+    whole->down = whole->across = 1;
+    whole->tasks = 1;
+    whole->cycles = TRANSFORMS *
+        block_cycles(fft, (double)whole->rows * (double)whole->cols, LENGTHS[r].bits + LENGTHS[c].bits, l2_bits(f));
+    const double summed = SUMMED * fc_filter_direct_cycles(f), again = AGAIN * blocks->cycles,
+                 mended = fc_filter_is_single(f) ? fmin(summed, again) : summed;
+    return whole->cycles < blocks->cycles * BOUNDS + share_at_edges(f, blocks) * mended;
 }
 
 /* Cosines and sines of 2 pi t / n for t <= n / 8, from an angle and what its rounding lost. */

@@ -161,6 +161,11 @@ int fc_filter_slides(const fc_filter *f);
 double fc_filter_slide_cycles(const fc_filter *f);
 fc_status fc_filter_slide(const fc_filter *f);
 
+/* ---------------------------------------------------------------- fft.c */
+
+/* Cycles of transforms at most, whatever the kernel is made of; a negative number where they do not serve. */
+double fc_filter_fft_most(const fc_filter *f);
+
 /* ---------------------------------------------------------------- algorithms */
 
 typedef struct fc_filter_algorithm {

@@ -187,8 +187,9 @@ static size_t factors_wanted(const fc_filter *f, fc_filter_algorithm_id id, cons
         return 0;
     if (id != FC_FILTER_AUTO)
         return fc_factor_most(f->work, HUGE_VAL);
-    const double cycles = fc_filter_direct_cycles(f);
-    const size_t most = fc_factor_most(f->work, fc_filter_direct_work(f) / fc_filter_pass_work(f));
+    const double direct = fc_filter_direct_cycles(f), fft = fc_filter_fft_most(f),
+                 cycles = fft < 0 ? direct : fmin(direct, fft);
+    const size_t most = fc_factor_most(f->work, cycles / direct * fc_filter_direct_work(f) / fc_filter_pass_work(f));
     if (cycles < FACTORED_CYCLES || cycles < FACTOR_CYCLES * (double)most * (double)count)
         return 0;
     return taps->equal && f->work >= FC_F16 && count > SUMMED ? 0 : most;

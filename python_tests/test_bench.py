@@ -333,7 +333,7 @@ def test_image_rows_cover_dtypes_sizes_kernels_and_borders(monkeypatch):
         images = [image for _, other, image in found if other == dtype]
         assert {image["size"] for image in images} >= {"256x256", "512x512", "1080x1920", "2048x2048", "4096x4096"}
         assert {image["kernel"] for image in images} >= {3, 5, 9, 15, 31, 63, 101}
-        assert {image["kind"] for image in images} == {"random", "gaussian", "box", "sobel"}
+        assert {image["kind"] for image in images} >= {"random", "gaussian", "box", "sobel"}
         assert "reflect101" in {image["border"] for image in images}
     assert {image["channels"] for *_, image in found} == {1, 3}
     assert {case.op for case, dtype, image in found if image["border"] == "reflect101"} == {"filter2d"}

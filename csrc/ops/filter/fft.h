@@ -123,7 +123,7 @@ typedef struct fc_fft_bounds {
     int looked;             /* cells of the image have been seen */
 } fc_fft_bounds;
 
-fc_status fc_fft_tile(const fc_filter *f, const fc_fft_cut *cut, fc_fft_tiling *tiling);
+fc_status fc_fft_tile(const fc_filter *f, const fc_fft_taps *taps, const fc_fft_cut *cut, fc_fft_tiling *tiling);
 size_t fc_fft_bounds_bytes(const fc_fft_tiling *t);
 void fc_fft_place_bounds(const fc_fft_tiling *t, unsigned char *memory, fc_fft_bounds *b);
 /*

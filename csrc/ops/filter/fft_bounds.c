@@ -33,9 +33,18 @@ static const double FULL = 0.8; /* share of a block that has to hold cells, for 
 
 static size_t part_of(const fc_filter *f) { return fc_filter_is_single(f) ? sizeof(float) : sizeof(double); }
 
-fc_status fc_fft_tile(const fc_filter *f, const fc_fft_cut *cut, fc_fft_tiling *t) {
+/*
+ * Whether few of the smallest taps weigh as much as cells that vary by a fifth need: the sums of low tiles tell that of
+ * most windows. Where more do, the kernel on the grid of tiles has to, whose cost falls with their height.
+ */
+static int taps_alike(const fc_filter *f, const fc_fft_taps *taps) {
+    static const double VARIED = 0.2, FEW = 0.22;
+    return fc_fft_plain_sum(taps, 1, VARIED * taps->norm) < FEW * (double)f->k_h * (double)f->k_w;
+}
+
+fc_status fc_fft_tile(const fc_filter *f, const fc_fft_taps *taps, const fc_fft_cut *cut, fc_fft_tiling *t) {
     const size_t parts = fc_filter_is_complex(f->work) ? 2 : 1, k_h = (size_t)f->k_h, k_w = (size_t)f->k_w;
-    const size_t high = k_h < (parts > 1 ? 24 : 17) ? 1 : fc_least(2 + k_h / 16, TALLEST_TILE);
+    const size_t high = k_h < (parts > 1 || taps_alike(f, taps) ? 24 : 17) ? 1 : fc_least(2 + k_h / 16, TALLEST_TILE);
     const size_t wide = parts * k_w < NARROW_KERNEL ? 2 : 4, cells = wide / parts;
     *t = (fc_fft_tiling){.high = high, .wide = wide, .cells = cells, .first_row = high > 1, .first_col = cells > 1};
     t->rows = k_h / high > t->first_row ? k_h / high - t->first_row : 0;

@@ -39,8 +39,10 @@ int fc_fft_know_image(const fc_filter *f, void *stage, fc_fft_image *image, fc_f
 
 /* ---------------------------------------------------------------- fft_plan.c */
 
-/* The transform's size and cycles; 0 where there is none or blocks are likely to take less. */
-int fc_fft_plan_whole(const fc_filter *f, const fc_fft_cut *blocks, fc_fft_cut *whole);
+/* What blocks take with their bounds, in the cycles that they are cut by. */
+double fc_fft_blocks_cycles(const fc_filter *f, const fc_fft_cut *blocks);
+/* The transform's size and cycles; 0 where there is none. */
+int fc_fft_plan_whole(const fc_filter *f, fc_fft_cut *whole);
 
 /* ---------------------------------------------------------------- fft_whole.c */
 

@@ -39,7 +39,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         "--suite",
         action="append",
         metavar="NAME",
-        help="some of image, layers, grads, pool, activation, step, keras, networks; or regret alone",
+        help="some of image, layers, grads, pool, activation, step, keras, networks; or regret or torch alone",
     )
     parser.add_argument("--filter", default="", metavar="TEXT", help="only cases whose name contains this")
     parser.add_argument("--peers", action="append", metavar="A,B", help="only these libraries, or none")
@@ -242,6 +242,10 @@ def main(argv: list[str] | None = None) -> int:
         import regret
 
         return regret.main(arguments.isa)
+    if _words(arguments.suite) == ["torch"]:
+        import torch_suite
+
+        return torch_suite.main(arguments.isa, arguments.full, arguments.filter, arguments.batch, threads)
     try:
         results = _measure(arguments, threads)
     except ValueError as error:

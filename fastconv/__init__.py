@@ -2,8 +2,8 @@
 
 Importing fastconv loads NumPy and the C core, nothing heavier. ``fastconv.keras`` brings in Keras, and so do
 ``fastconv.accelerate``, ``restore``, ``patched``, ``patch_keras`` and ``unpatch_keras``, which are its functions.
-``fastconv.load`` and ``from_keras`` are those of ``fastconv.network``, which needs neither; ``patch_scipy``,
-``patch_cv2`` and what undoes them are those of ``fastconv.drop_in``.
+``fastconv.load`` and ``from_keras`` are those of ``fastconv.network``, which needs neither; ``from_torch`` is that of
+``fastconv.torch``; ``patch_scipy``, ``patch_cv2`` and what undoes them are those of ``fastconv.drop_in``.
 """
 
 import sys
@@ -55,6 +55,8 @@ _KERAS_NAMES = ("accelerate", "patch_keras", "patched", "restore", "unpatch_kera
 _NETWORK_NAMES = ("from_keras", "from_onnx", "load")
 # Of fastconv.drop_in.
 _DROP_IN_NAMES = ("patch_cv2", "patch_scipy", "unpatch_cv2", "unpatch_scipy")
+# Of fastconv.torch, likewise.
+_TORCH_NAMES = ("from_torch",)
 
 
 def __getattr__(name: str):
@@ -70,8 +72,12 @@ def __getattr__(name: str):
         from . import drop_in
 
         return getattr(drop_in, name)
+    if name in _TORCH_NAMES:
+        from . import torch
+
+        return getattr(torch, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_KERAS_NAMES, *_NETWORK_NAMES, *_DROP_IN_NAMES})
+    return sorted({*globals(), *_KERAS_NAMES, *_NETWORK_NAMES, *_DROP_IN_NAMES, *_TORCH_NAMES})

@@ -262,6 +262,7 @@ NETWORK_MAY_IMPORT = {
     "hdf5": ("errors", "hdf5"),
     "protobuf": ("errors",),
     "onnx": ("branches", "errors", "graph", "limits", "onnx", "protobuf"),
+    "torch": ("errors", "graph", "torch"),
     "keras": ("errors", "graph", "hdf5", "keras", "limits"),
 }
 

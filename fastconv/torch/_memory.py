@@ -6,7 +6,7 @@ import torch
 
 from .. import _args
 
-__all__ = ["DTYPES", "address", "dense", "empty", "sizes", "stored", "windows"]
+__all__ = ["DTYPES", "address", "dense", "empty", "is_channels_last", "sizes", "stored", "windows"]
 
 DTYPES = dict(zip((torch.float16, torch.bfloat16, torch.float32, torch.float64), sorted(_args.FLOAT_IDS), strict=True))
 # For the core, no address means no tensor; one without elements is never read.
@@ -27,7 +27,7 @@ def sizes(shape, channels_first: bool):
     return _args.sizes(shape, data_format(channels_first))
 
 
-def _is_channels_last(image: torch.Tensor) -> bool:
+def is_channels_last(image: torch.Tensor) -> bool:
     """Whether torch's own operations take (n, c, h, w) for `torch.channels_last`.
 
     By the strides alone, also of axes of length 1, and not where both orders have the same: `suggest_memory_format` of
@@ -64,7 +64,7 @@ def dense(x: torch.Tensor, channels_first: bool, kernel: torch.Tensor | None = N
         ):
             return x, True
     image = x if channels_first else x.permute(0, 3, 1, 2)
-    last = _is_channels_last(image) or (kernel is not None and _is_channels_last(kernel.permute(3, 2, 0, 1)))
+    last = is_channels_last(image) or (kernel is not None and is_channels_last(kernel.permute(3, 2, 0, 1)))
     planes = not last and (channels_first or not x.is_contiguous() or image.stride(1) > image.stride(3))
     image = image.contiguous(memory_format=torch.contiguous_format if planes else torch.channels_last)
     return image if channels_first else image.permute(0, 2, 3, 1), planes

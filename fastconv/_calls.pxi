@@ -39,6 +39,18 @@ cdef class ThreadBlock:
         self.threads = threads
 
 
+cdef class Series:
+    """A block in which calls of this thread follow one another: workers wait awake between them, 1 ms at most."""
+    cdef int counted
+
+    def __enter__(self):
+        self.counted = fc_begin_series()
+
+    def __exit__(self, *exception):
+        fc_end_series(self.counted)
+        self.counted = 0
+
+
 # The blocks around a call, the innermost last; a context that was copied may still have some that were left.
 thread_blocks = ContextVar("fastconv.threads", default=())
 cdef object _thread_blocks = thread_blocks

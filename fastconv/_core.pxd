@@ -177,6 +177,8 @@ cdef extern from "fastconv_threads.h" nogil:
     size_t fc_recorded_tasks()
     void fc_enter(fc_caller *)
     int fc_leave()
+    int fc_begin_series()
+    void fc_end_series(int)
 
 
 cdef extern from "fastconv_costs.h" nogil:

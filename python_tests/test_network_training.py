@@ -402,3 +402,23 @@ def test_an_interrupt_leaves_the_weights_of_a_whole_step():
     whole = fastconv.from_keras(model)
     whole.fit(x, y, epochs=1, **words)
     np.testing.assert_array_equal(net(x), whole(x))
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((6,), -1), ((7, 4), -1), ((5, 6, 3), 1), ((5, 6, 3), 2), ((9, 5), 1)])
+def test_normalization_along_any_axis(in_float64, shape, axis):
+    norm = L.BatchNormalization(axis=axis, gamma_initializer="uniform", beta_initializer="uniform")
+    model = keras.Sequential([keras.Input(shape), L.Dense(shape[-1]), norm, L.Activation("tanh"), L.Flatten()])
+    rng = np.random.default_rng(7)
+    x = rng.standard_normal((4, *shape)) + 2
+    y = rng.standard_normal((4, int(np.prod(shape))))
+    assert_gradients(model, x, y, "mean_squared_error", keras.losses.MeanSquaredError())
+
+
+def test_normalization_of_numbers_far_from_0_keeps_its_digits():
+    model = keras.Sequential([keras.Input((40, 40, 2)), L.BatchNormalization(momentum=0.0), L.Conv2D(1, 1)])
+    x = (1000 + np.random.default_rng(8).standard_normal((8, 40, 40, 2))).astype(np.float32)
+    trainer = Trainer(fastconv.from_keras(model).graph, loss_of("mse"), optimizer_of("sgd"))
+    trainer.step([x], np.zeros((8, 40, 40, 1)))
+    mean, variance = (array for name, array in trainer.parameters.state.items())
+    np.testing.assert_allclose(mean, x.mean((0, 1, 2), dtype=np.float64), rtol=1e-6)
+    np.testing.assert_allclose(variance, x.var((0, 1, 2), dtype=np.float64), rtol=1e-5)

@@ -13,6 +13,7 @@ import pytest
 import threadpoolctl
 
 import fastconv
+from fastconv import _core
 
 rng = np.random.default_rng(7)
 X = rng.standard_normal((4, 40, 38, 16), dtype=np.float32)
@@ -298,3 +299,10 @@ print(os.waitstatus_to_exitcode(status))
 
 def test_a_forked_child_computes_the_same(tmp_path):
     assert run(FORK, tmp_path) == "0"
+
+
+def test_calls_in_a_series_have_the_same_bits():
+    wanted = fastconv.conv2d(X, KERNEL)
+    with _core.Series(), _core.Series():
+        for _ in range(3):
+            np.testing.assert_array_equal(fastconv.conv2d(X, KERNEL), wanted)

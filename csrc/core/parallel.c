@@ -126,6 +126,10 @@ void fc_parallel_end(int counted) {
         atomic_fetch_sub(&pool.series, 1);
 }
 
+int fc_begin_series(void) { return fc_parallel_begin(); }
+
+void fc_end_series(int counted) { fc_parallel_end(counted); }
+
 static void share_out(parallel_job *job, size_t tasks, size_t workers) {
     const size_t count = job->count = workers < MOST_SHARES ? workers : MOST_SHARES;
     for (size_t i = 0, begin = 0; i < count; i++) {

@@ -24,6 +24,13 @@ void fc_enter(fc_caller *caller);
 /* Whether a call was ended early: its status means nothing then, and its outputs are undefined. */
 int fc_leave(void);
 
+/*
+ * Around calls of one thread that follow one another, as the steps of training: workers wait awake for the next one,
+ * for some 1 ms at most. The end takes what the beginning has returned.
+ */
+int fc_begin_series(void);
+void fc_end_series(int counted);
+
 /* When a task began and ended, in the time that its thread has had a CPU for. */
 typedef struct fc_task_time {
     size_t loop, threads; /* the loop, counted from 0, and how many threads it might have used */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ... import _core
 from ..graph import Graph
 from .errors import UntrainableError
 from .losses import Loss
@@ -102,11 +103,12 @@ class Trainer:
         outputs : numpy.ndarray
             Valid until the next call.
         """
-        plan = self._run(inputs, places, training=True)
-        loss = self._compare(plan, truth, weights, plan.head_gradients[0])
-        plan.backward()
-        loss += self._penalize()
-        self.optimizer.apply(self.parameters)
+        with _core.Series():
+            plan = self._run(inputs, places, training=True)
+            loss = self._compare(plan, truth, weights, plan.head_gradients[0])
+            plan.backward()
+            loss += self._penalize()
+            self.optimizer.apply(self.parameters)
         return loss, plan.outputs[0]
 
     def test(self, inputs: list[np.ndarray], truth, weights=None, places=None) -> tuple[float, np.ndarray]:

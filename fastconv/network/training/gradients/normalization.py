@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ....nn.convolution import Keywords
 from ...operators import Step, Tensor
 from ...operators.shape import axis_in
 from ..errors import UntrainableError
@@ -19,43 +20,76 @@ def _mean(array: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     return array.mean(axes, dtype=np.float64, keepdims=True)
 
 
+class _Channels:
+    """Passes over arrays by the kernels of a depthwise convolution of single cells, which run on all threads.
+
+    Parameters
+    ----------
+    x : Tensor
+    axis : int
+        Of the channels.
+    """
+
+    def __init__(self, x: Tensor, axis: int):
+        outer, self.count, inner = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
+        self.cells = x.size // self.count if self.count else 0
+        layout, shape = "channels_last", (1, 1, outer, self.count)
+        if inner != 1:
+            layout, shape = "channels_first", (outer, self.count, 1, inner)
+        kernel = (1, 1, 1, self.count)
+        keywords = Keywords(1, "valid", 1, self.count, layout)
+        self._geometry, _ = keywords.geometry(x.dtype, shape, kernel, may_be_empty=True)
+        self._dtype, self._kernel = x.dtype, np.zeros(kernel, x.dtype)
+
+    def scaled(self, x: np.ndarray, factor: np.ndarray, shift: np.ndarray, y: np.ndarray) -> None:
+        """y = x * factor + shift, with a number for each channel."""
+        factor = np.asarray(factor, self._dtype).reshape(self._kernel.shape)
+        self._geometry.forward(x, factor, np.asarray(shift, self._dtype), y)
+
+    def mean(self, x: np.ndarray) -> np.ndarray:
+        """The mean of each channel, in float64."""
+        sums = np.empty(self.count, self._dtype)
+        self._geometry.grads(x, self._kernel, None, x, None, None, sums)
+        return sums.astype(np.float64) / self.cells
+
+    def means(self, x: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The means of other and of x * other for each channel, in float64."""
+        products, sums = np.empty(self._kernel.shape, self._dtype), np.empty(self.count, self._dtype)
+        self._geometry.grads(x, self._kernel, None, other, None, products, sums)
+        return sums.astype(np.float64) / self.cells, products.ravel().astype(np.float64) / self.cells
+
+
 @training_step("BatchNormalization")
 def batch_normalization_step(node, masks, x, scale, offset, mean, variance):
     """As in inference with the mean and the variance of the batch, which move the inputs of these names.
 
-    The attribute ``momentum`` is how much of them stays.
+    The attribute ``momentum`` is how much of them stays. The variance is that of x less its mean, in a second pass, so
+    that nothing cancels.
     """
-    axis, epsilon, momentum = node.attributes["axis"], node.attributes["epsilon"], node.attributes.get("momentum", 0.99)
-    axis = axis_in(axis, x.ndim)
-    axes = tuple(i for i in range(x.ndim) if i != axis)
-    shape = tuple(size if i == axis else 1 for i, size in enumerate(x.shape))
-    kind = x.dtype.type
+    epsilon, momentum = node.attributes["epsilon"], node.attributes.get("momentum", 0.99)
+    channels, kind = _Channels(x, axis_in(node.attributes["axis"], x.ndim)), x.dtype.type
+    if not channels.cells:
+        raise ValueError("there are no statistics of an empty batch")
+    ones = np.ones(channels.count)
 
     def run(x, *rest):
-        *factors, moving_mean, moving_variance, y, normalized, inverse = rest
-        center = _mean(x, axes)
-        np.subtract(x, center, out=normalized, casting="same_kind")
-        spread = _mean(np.square(normalized), axes)
-        inverse[...] = (1 / np.sqrt(spread + epsilon)).ravel()
-        np.multiply(normalized, inverse.reshape(shape), out=normalized)
-        _scaled(normalized, factors, scale, shape, y)
+        *factors, moving_mean, moving_variance, y, centered, inverse = rest
+        center = channels.mean(x)
+        channels.scaled(x, ones, -center, centered)
+        left, spread = channels.means(centered, centered)
+        # What rounding the mean left of it is taken off too.
+        inverse[...] = 1 / np.sqrt(spread - left * left + epsilon)
+        given = iter(factors)
+        factor = inverse if scale is None else inverse * next(given)
+        shift = np.zeros(channels.count) if offset is None else next(given)
+        channels.scaled(centered, factor, shift - left * factor, y)
         for moving, found in ((moving_mean, center), (moving_variance, spread)):
             moving *= kind(momentum)
-            moving += (found.ravel() * (1 - momentum)).astype(kind)
+            moving += (found * (1 - momentum)).astype(kind)
 
     reads = tuple(i for i, given in enumerate((x, scale, offset, mean, variance)) if given is not None)
-    y, parameters = Tensor(x.shape, x.dtype), Tensor((x.shape[axis],), x.dtype)
+    y, parameters = Tensor(x.shape, x.dtype), Tensor((channels.count,), np.dtype(np.float64))
     return Step((y, y, parameters), run, reads)
-
-
-def _scaled(normalized, factors, scale, shape, y) -> None:
-    """Times the scale plus the offset, of which either may be absent."""
-    rest = iter(factors)
-    np.copyto(y, normalized)
-    if scale is not None:
-        np.multiply(y, next(rest).reshape(shape), out=y)
-    for offset in rest:
-        np.add(y, offset.reshape(shape), out=y)
 
 
 @gradient("BatchNormalization", weights=(1, 2), state=(3, 4))
@@ -63,26 +97,26 @@ def batch_normalization(node, inputs, outputs, wanted):
     """Ioffe and Szegedy, "Batch normalization", 2015, section 3: through the mean and the variance too."""
     x, scale = inputs[:2]
     axis = axis_in(node.attributes["axis"], x.ndim)
-    axes = tuple(i for i in range(x.ndim) if i != axis)
     shape = tuple(size if i == axis else 1 for i, size in enumerate(x.shape))
-
     if len(outputs) == 1:
         return _fixed_statistics(node, inputs, shape, wanted)
+    channels, has_scale = _Channels(x, axis), scale is not None
 
     def run(*arrays):
-        count = scale is not None
-        (normalized, inverse, dy), gradients = arrays[count : count + 3], iter(arrays[count + 3 :])
-        along = _mean(dy * normalized, axes), _mean(dy, axes)
+        (centered, inverse, dy), gradients = arrays[has_scale : has_scale + 3], iter(arrays[has_scale + 3 :])
+        mean, product = channels.means(centered, dy)
         if wanted[0]:
-            dx, factor = next(gradients), inverse.astype(np.float64).reshape(shape)
-            np.subtract(dy, along[1] + normalized * along[0], out=dx, casting="same_kind")
-            np.multiply(dx, factor * arrays[0].reshape(shape) if count else factor, out=dx, casting="same_kind")
-        size = math.prod(x.shape) // x.shape[axis]
-        for i, found in ((1, along[0]), (2, along[1])):
+            dx, factor = next(gradients), inverse * arrays[0] if has_scale else inverse
+            channels.scaled(dy, factor, -factor * mean, dx)
+            # The last reader of these.
+            share = (factor * product * inverse * inverse).astype(dx.dtype)
+            np.multiply(centered, share.reshape(shape), out=centered)
+            np.subtract(dx, centered, out=dx)
+        for i, found in ((1, product * inverse), (2, mean)):
             if wanted[i]:
-                next(gradients)[...] = (found * size).ravel()
+                next(gradients)[...] = found * channels.cells
 
-    return Reverse(run, (1,) if scale is not None else (), (1, 2))
+    return Reverse(run, (1,) if has_scale else (), (1, 2))
 
 
 def _fixed_statistics(node, inputs, shape, wanted) -> Reverse:

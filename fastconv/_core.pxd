@@ -116,6 +116,8 @@ cdef extern from "fastconv.h" nogil:
     fc_status fc_convolve2d_output_size(const fc_convolve2d_params *, Py_ssize_t *, Py_ssize_t *)
     fc_status fc_convolve2d(const fc_convolve2d_params *, const void *, const void *, const void *, void *)
     fc_status fc_filter2d(const fc_filter2d_params *, const void *, const void *, const void *, void *)
+    fc_status fc_sep_filter2d(
+        const fc_filter2d_params *, const void *, const void *, const void *, const void *, void *)
     fc_status fc_plan_convolve2d(const fc_convolve2d_params *, const void *, fc_filter_plan *)
     fc_status fc_plan_filter2d(const fc_filter2d_params *, const void *, fc_filter_plan *)
     const char *fc_filter_algorithm_name(fc_filter_algorithm_id)

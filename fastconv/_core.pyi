@@ -124,6 +124,19 @@ def filter2d(
     boundary: int,
     algorithm: int = 0,
 ) -> None: ...
+def sep_filter2d(
+    image: _Array,
+    column: _Array,
+    row: _Array,
+    value: _Array,
+    out: _Array,
+    dtype: int,
+    result: int,
+    work: int,
+    shape: Sequence[int],
+    anchor: Sequence[int],
+    boundary: int,
+) -> None: ...
 def conv2d_algorithms() -> dict[str, str]: ...
 def kernel_grad_algorithms() -> dict[str, str]: ...
 

@@ -115,3 +115,24 @@ def filter2d(image, kernel, value, out, int dtype, int result, int work, shape, 
     with nogil:
         status = fc_filter2d(&params, i.data, k.data, fill, o.data)
     _leave(status)
+
+
+def sep_filter2d(image, column, row, value, out, int dtype, int result, int work, shape, anchor, int boundary):
+    """A filter whose kernel is the product of a column and a row of float64."""
+    cdef fc_filter2d_params params
+    cdef fc_caller caller
+    cdef fc_status status
+    params.dtype, params.result, params.work, params.boundary = dtype, result, work, boundary
+    params.algorithm = FC_FILTER_AUTO
+    params.image_h, params.image_w, params.channels = shape
+    params.k_h, params.k_w = len(column), len(row)
+    params.anchor_row, params.anchor_col = anchor
+    cdef _Pointer i = _Pointer(image, _image_bytes(&params, dtype))
+    cdef _Pointer c = _Pointer(column, _bytes(FC_F64, params.k_h)), r = _Pointer(row, _bytes(FC_F64, params.k_w))
+    cdef _Pointer v = None if value is None else _Pointer(value, _bytes(work, 1))
+    cdef _Pointer o = _Pointer(out, _image_bytes(&params, result), True)
+    cdef void *fill = NULL if v is None else v.data
+    _enter(&caller, True)
+    with nogil:
+        status = fc_sep_filter2d(&params, i.data, c.data, r.data, fill, o.data)
+    _leave(status)

@@ -127,6 +127,7 @@ static fuzz_operation *const operations[] = {
     fuzz_pool2d,
     fuzz_convolve2d,
     fuzz_filter2d,
+    fuzz_sep_filter2d,
     fuzz_dense,
     fuzz_activation,
     fuzz_softmax,

@@ -73,6 +73,8 @@ typedef enum fc_filter_algorithm_id {
     FC_FILTER_BOX,
     FC_FILTER_SPARSE,
     FC_FILTER_FFT,
+    FC_FILTER_LINE_FFT,
+    FC_FILTER_INTEGER_FFT,
     FC_FILTER_COUNT
 } fc_filter_algorithm_id;
 const char *fc_filter_algorithm_name(fc_filter_algorithm_id id); /* NULL for no id */
@@ -106,6 +108,12 @@ typedef struct fc_filter2d_params {
 
 /* kernel and value (one number, read for FC_FILL only, NULL for 0) of type work. */
 fc_status fc_filter2d(const fc_filter2d_params *p, const void *image, const void *kernel, const void *value, void *out);
+/*
+ * The same with a kernel that is the product of a column of k_h taps and a row of k_w, both of FC_F64, which may be far
+ * longer than the image; work is FC_F32 or FC_F64, the algorithm FC_FILTER_AUTO.
+ */
+fc_status fc_sep_filter2d(
+    const fc_filter2d_params *p, const void *image, const void *column, const void *row, const void *value, void *out);
 
 /* What either would run for this kernel. */
 typedef struct fc_filter_plan {

@@ -42,10 +42,11 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, axes=None
         array of two axes meets every image. Not needed for (h, w, channels) and (kh, kw, 1).
     out : ndarray, optional
         Where to put the result; of its shape and dtype. It may overlap the inputs.
-    algorithm : {'auto', 'direct', 'separable', 'box', 'sparse', 'fft'}, optional
+    algorithm : {'auto', 'direct', 'separable', 'box', 'sparse', 'fft', 'line_fft', 'integer_fft'}, optional
         'auto' takes the fastest, as `plan_convolve2d` tells. 'direct' multiplies every tap with every cell. 'separable'
         serves kernels that are products of a column and a row, or a sum of a few; 'box' kernels of equal taps; 'sparse'
-        skips taps that are 0; 'fft' serves float32, float64 and complex dtypes.
+        skips taps that are 0; 'fft' serves float32, float64 and complex dtypes, 'line_fft' kernels of one row or one
+        column in float32 and float64, 'integer_fft' integers and bool.
 
     Returns
     -------
@@ -77,10 +78,13 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, axes=None
 
     Whatever algorithm runs, an infinity or NaN reaches exactly the outputs whose window covers it, integers are exact,
     the same bits come out for any number of threads, and float32 results keep within 1e-6, float64 results within 1e-13
-    of the norm of the exact ones for a kernel of any size. Each output of 'fft' keeps within 32 eps times the
-    convolution of the absolute values, eps being 2**-24 or 2**-53: a window of zeros gives 0, and nothing is negative
-    where no cell and no tap is. Floats that hold integers give exact integers, as long as they fit; those of 'fft' are
-    rounded to such where its error is below a half.
+    of the norm of the exact ones for a kernel of any size. Each output of 'fft' and 'line_fft' keeps within 32 eps
+    times the convolution of the absolute values, eps being 2**-24 or 2**-53: a window of zeros gives 0, and nothing is
+    negative where no cell and no tap is. Floats that hold integers give exact integers, as long as they fit; those of
+    'fft' and 'line_fft' are rounded to such where their error is below a half.
+
+    Integers and bool go through transforms of doubles, cut into numbers of so few bits that the error of their sums is
+    proven to be below a half; such sums are rounded, shifted and added up modulo the range of the dtype.
 
     The Fourier transforms run on overlapping blocks that fit the caches (overlap-save: A. V. Oppenheim and R. W.
     Schafer, "Discrete-Time Signal Processing", section 8.7).

@@ -11,6 +11,7 @@ import numpy as np
 from .. import _args, _core
 from .borders import border_number
 from .convolve import ALGORITHMS, run
+from .factors import Factors
 
 _TAP_SHAPES = {2: "(kh, kw)", 3: "(k, kh, kw)"}
 
@@ -79,29 +80,18 @@ def correlate(
     taps = taps_of(kernel, "kernel", 2, kind.work)
     anchor = anchor_of(anchor, taps.shape)
     image = np.ascontiguousarray(image, kind.source)
-    computed, returned = _args.output(out, image.shape, dtype, (image, taps))
+    computed, returned = _args.output(out, image.shape, dtype, (image, *arrays_of(taps)))
     if kind is _HALF:
         dtype = kind.work
         computed = np.empty(image.shape, dtype)
     if computed.size:
         shape = image.shape if image.ndim == 3 else (*image.shape, 1)
-        run(
-            algorithm,
-            taps,
-            _core.filter2d,
-            image,
-            taps,
-            fill,
-            computed,
-            kind.number,
-            _args.dtype_id(dtype),
-            kind.work_number,
-            shape,
-            taps.shape,
-            anchor,
-            boundary,
-            chosen,
-        )
+        numbers = kind.number, _args.dtype_id(dtype), kind.work_number
+        if type(taps) is Factors:
+            _core.sep_filter2d(image, *taps, fill, computed, *numbers, shape, anchor, boundary)
+        else:
+            call = image, taps, fill, computed, *numbers, shape, taps.shape, anchor, boundary, chosen
+            run(algorithm, taps, _core.filter2d, *call)
     if computed is not returned:
         with np.errstate(over="ignore"):
             returned[...] = computed
@@ -114,8 +104,10 @@ def outside(border, value, kind: _Kind) -> tuple[int, np.ndarray | None]:
     return boundary, None if boundary or (type(value) is int and value == 0) else _fill(value, kind)
 
 
-def taps_of(kernel, name: str, ndim: int, work: np.dtype) -> np.ndarray:
-    """One kernel or a stack of them as a C-contiguous array of the dtype work."""
+def taps_of(kernel, name: str, ndim: int, work: np.dtype) -> np.ndarray | Factors:
+    """One kernel or a stack of them as a C-contiguous array of the dtype work; factors as they are."""
+    if type(kernel) is Factors:
+        return kernel
     try:
         array = np.asarray(kernel)
     except ValueError as error:
@@ -125,6 +117,10 @@ def taps_of(kernel, name: str, ndim: int, work: np.dtype) -> np.ndarray:
     if array.dtype is not work and array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
         raise TypeError(f"`{name}` must hold real numbers; received dtype {array.dtype}")
     return np.ascontiguousarray(array, work)
+
+
+def arrays_of(taps: np.ndarray | Factors) -> tuple[np.ndarray, ...]:
+    return tuple(taps) if type(taps) is Factors else (taps,)
 
 
 def anchor_of(anchor, shape: tuple[int, int]) -> tuple[int, int]:

@@ -62,7 +62,7 @@ def filter2d(
         Added to each sum before it is rounded to the result's dtype.
     out : ndarray, optional
         Where to put the result; of its shape and dtype. It may be `image` itself, or a `numpy.memmap`.
-    algorithm : {'auto', 'direct', 'separable', 'box', 'sparse', 'fft'}, optional
+    algorithm : {'auto', 'direct', 'separable', 'box', 'sparse', 'fft', 'line_fft'}, optional
         As in `convolve2d`, for the type that sums have (see Notes).
 
     Returns
@@ -91,8 +91,8 @@ def filter2d(
     float64 or an integer of 32 bits or more; integers of 64 bits are exact as far as 53 bits hold them. float16 and
     bfloat16 are rounded once, at the end. Images without cells give a result without cells.
 
-    Each sum of 'fft' keeps within 32 eps times the same filter of the absolute values, eps being 2**-24 or 2**-53,
-    whatever the image holds.
+    Each sum of 'fft' and 'line_fft' keeps within 32 eps times the same filter of the absolute values, eps being 2**-24
+    or 2**-53, whatever the image holds.
 
     The borders by other names: 'mirror' (SciPy) is 'reflect101'; 'symmetric', 'symm' and 'grid-mirror' are 'reflect';
     'edge', 'replicate' and 'extend' are 'nearest'; 'periodic', 'circular' and 'grid-wrap' are 'wrap'; 'fill', 'pad',

@@ -6,7 +6,8 @@ import numpy as np
 
 from .. import _args
 from .derivatives import CHUNK, LAPLACIAN
-from .gaussians import MOST_TAPS, gaussian_factors
+from .factors import MULTIPLIED, check_sizes
+from .gaussians import gaussian_factors
 from .masked import leaves_out, normalized
 from .separable import FEW_TAPS, separable
 from .stacks import Options, any_image, filter_image, float_of, result_dtype, store
@@ -35,8 +36,8 @@ def box_blur(
     image : array_like of shape (h, w) or (h, w, channels), or any with `axes`
         In a dtype that `filter2d` takes; the last of three axes holds channels unless `axes` says otherwise.
     size : int or (int, int)
-        Rows and columns of the rectangle, of at most 2**26 cells; cell size // 2 of it lies over the output. OpenCV
-        names the columns first.
+        Rows and columns of the rectangle, at most 2**22 each; cell size // 2 of it lies over the output. OpenCV names
+        the columns first.
     mask, nan
         As in `gaussian_blur`: which cells are left out.
     border, value, axes, channel_axis, dtype, out, algorithm
@@ -52,6 +53,12 @@ def box_blur(
     ValueError, TypeError
         If an argument is malformed, as in `filter2d`.
 
+    Notes
+    -----
+    Wide kernels run as those of `gaussian_blur` do. Sums of bytes slide in integers, which is exact; those of floats
+    add up blocks and subtract nothing, up to 1024 cells along an axis, and go through Fourier transforms of lines
+    beyond.
+
     Examples
     --------
     >>> import numpy as np, fastconv
@@ -59,14 +66,13 @@ def box_blur(
     array([[0., 3., 3., 3., 0.]])
     """
     size = _args.pair(size, "size")
-    if size[0] * size[1] > MOST_TAPS:
-        raise ValueError(f"`size` must give a kernel of at most {MOST_TAPS} cells; received {size[0]} x {size[1]}")
+    check_sizes(size, "`size`")
     options = Options(border, value, out, algorithm, None, axes, channel_axis, dtype)
 
     def mean(image, options, result):
         if size[0] * size[1] <= FEW_TAPS:
             return filter_image(image, np.full(size, 1 / (size[0] * size[1])), options, result)
-        return separable(image, *(np.full(cells, 1 / cells) for cells in size), options, result)
+        return separable(image, np.full(size[0], 1 / (size[0] * size[1])), np.ones(size[1]), options, result)
 
     if leaves_out(mask, nan):
         return normalized(image, mask, nan, np.ones(1), mean, options)
@@ -167,21 +173,34 @@ def unsharp_mask(
     amount, threshold = _args.real(amount, "amount"), _args.real(threshold, "threshold", 0)
     options = Options(border, value, out, algorithm, None, axes, channel_axis, dtype)
     column, row = gaussian_factors(sigma, truncate, ksize)
-    kernel = -column[:, None] * row
-    centre = kernel.shape[0] // 2, kernel.shape[1] // 2
-    if threshold:
-        kernel[centre] += 1
-        return _add_above(any_image(image), kernel, amount, threshold, options)
-    kernel *= amount
-    kernel[centre] += 1 + amount
+    wide = column.size * row.size > MULTIPLIED and algorithm == "auto"
+    if threshold or wide:
+        return _add_above(any_image(image), column, row, wide, amount, threshold, options)
+    kernel = -amount * column[:, None] * row
+    kernel[column.size // 2, row.size // 2] += 1 + amount
     return filter_image(image, kernel, options)
 
 
-def _add_above(image: np.ndarray, kernel: np.ndarray, amount: float, threshold: float, options: Options) -> np.ndarray:
-    """image + amount * detail where the detail, which `kernel` finds, exceeds the threshold."""
+def _add_above(
+    image: np.ndarray,
+    column: np.ndarray,
+    row: np.ndarray,
+    wide: bool,
+    amount: float,
+    threshold: float,
+    options: Options,
+) -> np.ndarray:
+    """image + amount * detail where the detail, what a blur takes away, exceeds the threshold."""
     wanted = result_dtype(options.dtype, image.dtype, image.dtype)
     computed, returned = _args.output(options.out, image.shape, wanted, (image,))
-    detail = filter_image(image, kernel, options._replace(out=None, dtype=None), float_of(image.dtype)).reshape(-1)
+    plain, work = options._replace(out=None, dtype=None), float_of(image.dtype)
+    if wide:
+        blurred = separable(image, column, row, plain, work)
+        detail = np.subtract(image, blurred, out=blurred).reshape(-1)
+    else:
+        kernel = -column[:, None] * row
+        kernel[column.size // 2, row.size // 2] += 1
+        detail = filter_image(image, kernel, plain, work).reshape(-1)
     cells, results = np.ascontiguousarray(image).reshape(-1), computed.reshape(-1)
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, detail.size, CHUNK):

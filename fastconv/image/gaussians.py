@@ -7,13 +7,14 @@ from functools import lru_cache
 import numpy as np
 
 from .. import _args
+from .factors import MOST_LENGTH, check_sizes
 from .masked import leaves_out, normalized
 from .separable import FEW_TAPS, separable
 from .stacks import Options, any_image, filter_image, float_of, result_dtype, store
 
 __all__ = ["gaussian_blur", "gaussian_laplace"]
 
-MOST_TAPS = 1 << 26  # half a GiB of float64
+_KEPT_RADIUS = 1 << 12  # of weights that are kept
 SMALL_GAUSSIANS = {
     len(weights): np.array(weights) / sum(weights)
     for weights in [(1,), (1, 2, 1), (1, 4, 6, 4, 1), (2, 7, 14, 18, 14, 7, 2), (4, 13, 30, 51, 60, 51, 30, 13, 4)]
@@ -51,8 +52,7 @@ def gaussian_blur(
         The kernel ends after so many standard deviations: it has ``2 * int(truncate * sigma + 0.5) + 1`` cells, as
         SciPy's. Ignored where `ksize` is given.
     ksize : int or (int, int), optional
-        Rows and columns of the kernel, odd, as OpenCV's; OpenCV names the columns first. A kernel has at most 2**26
-        cells.
+        Rows and columns of the kernel, odd, as OpenCV's; OpenCV names the columns first. Either is at most 2**22.
     radius : int or (int, int), optional
         Cells of the kernel to each side of its middle, in place of `truncate` and `ksize`.
     order : int or (int, int), optional
@@ -83,6 +83,11 @@ def gaussian_blur(
     The weights are ``exp(-x**2 / (2 * sigma**2))`` over their sum, in float64 before they meet the image's arithmetic.
     Integers are rounded once, to the nearest; SciPy truncates them after each axis. OpenCV's ``ksize=(0, 0)`` means
     ``truncate=3`` for uint8 images and 4 for others, rounded.
+
+    A wide kernel is never multiplied out unless an `algorithm` is asked for: it passes down the columns and along the
+    rows, directly or by Fourier transforms of lines. What reaches beyond the image's borders is folded back onto it
+    first, so that neither time nor memory grow with a kernel wider than the image. The result keeps within 32 eps times
+    the blur of the absolute values, eps being 2**-24 for float32 sums and 2**-53 for float64.
 
     Cells are left out by normalized convolution (H. Knutsson and C.-F. Westin, 1993): two filters, one of the cells
     there are and one of where they are, and their quotient, as `astropy.convolution.convolve` interpolates NaNs.
@@ -187,15 +192,13 @@ def gaussian_factors(sigma, truncate, ksize, radius=None, order=0) -> tuple[np.n
         sizes = [2 * cells + 1 for cells in _args.pair(radius, "radius", 0)]
     elif ksize is None:
         reach = _args.real(truncate, "truncate", 0)
-        sizes = [2 * int(min(reach * s + 0.5, MOST_TAPS)) + 1 for s in sigmas]
+        sizes = [2 * int(min(reach * s + 0.5, MOST_LENGTH)) + 1 for s in sigmas]
     else:
         sizes = _args.pair(ksize, "ksize")
         if not all(size % 2 for size in sizes):
             raise ValueError(f"`ksize` must be odd; received {ksize!r}")
-    if sizes[0] * sizes[1] > MOST_TAPS:
-        given = f"`sigma` {sigma!r} with `truncate` {truncate!r}" if ksize is None else f"`ksize` {ksize!r}"
-        given = given if radius is None else f"`radius` {radius!r}"
-        raise ValueError(f"{given} must give a kernel of at most {MOST_TAPS} cells; received {sizes[0]} x {sizes[1]}")
+    given = f"`sigma` {sigma!r} with `truncate` {truncate!r}" if ksize is None else f"`ksize` {ksize!r}"
+    check_sizes(sizes, given if radius is None else f"`radius` {radius!r}")
     for s, n in zip(sigmas, orders, strict=True):
         if n and not s:
             raise ValueError(f"`sigma` must be above 0 where `order` is; received {sigma!r} and {order!r}")
@@ -221,8 +224,11 @@ def _opencv_weights(size: int) -> np.ndarray:
     return _weights(0.3 * ((size - 1) * 0.5 - 1) + 0.8, size // 2) if fixed is None else fixed
 
 
-@lru_cache(maxsize=32)
 def _weights(sigma: float, radius: int, order: int = 0) -> np.ndarray:
+    return (_kept_weights if radius <= _KEPT_RADIUS else _derivative)(sigma, radius, order)
+
+
+def _derivative(sigma: float, radius: int, order: int) -> np.ndarray:
     """A normalised Gaussian at the whole numbers from -radius to radius, or its derivative as it is correlated with."""
     x = np.arange(-radius, radius + 1)
     with np.errstate(over="ignore"):
@@ -231,6 +237,9 @@ def _weights(sigma: float, radius: int, order: int = 0) -> np.ndarray:
     if order:
         weights *= _hermite(x / sigma, order) / sigma**order
     return weights
+
+
+_kept_weights = lru_cache(maxsize=32)(_derivative)
 
 
 def _hermite(t: np.ndarray, order: int) -> np.ndarray:

@@ -8,6 +8,7 @@ import numbers
 import numpy as np
 
 from .. import _args
+from .factors import MULTIPLIED, Factors
 from .stacks import Options, any_image, filter_image, float_of, result_dtype
 
 __all__ = ["convolve1d", "correlate1d", "sep_filter2d"]
@@ -152,8 +153,8 @@ def sep_filter2d(
 
     Notes
     -----
-    The two kernels go to the core as one, whose factors it finds; large ones go one after the other, with sums between
-    them that are not rounded to integers.
+    Large kernels go one after the other, with sums between them that are not rounded to integers, as `gaussian_blur`
+    tells; small ones go to the core as one.
 
     Examples
     --------
@@ -168,6 +169,10 @@ def sep_filter2d(
 
 def separable(image, column: np.ndarray, row: np.ndarray, options: Options, result: np.dtype | None = None):
     """`filter_image` with the product of a column and a row."""
+    real = column.dtype.kind != "c" and row.dtype.kind != "c"
+    if column.size * row.size > MULTIPLIED and real and options.algorithm == "auto":
+        factors = Factors(np.ascontiguousarray(column, np.float64), np.ascontiguousarray(row, np.float64))
+        return filter_image(image, factors, options, result)
     if column.size * row.size <= FEW_TAPS or min(column.size, row.size) == 1:
         return filter_image(image, column[:, None] * row, options, result)
     array = any_image(image)

@@ -10,7 +10,8 @@ import numpy as np
 from .. import _args, _core
 from .axes import SHAPES, from_stack, image_axes, to_stack
 from .convolve import ALGORITHMS, run
-from .correlation import anchor_of, correlate, kind_of, outside, taps_of
+from .correlation import anchor_of, arrays_of, correlate, kind_of, outside, taps_of
+from .factors import Factors
 
 _WIDE = tuple(np.dtype(name) for name in ("uint32", "int64", "uint64"))  # summed in float64
 _COMPLEX = {np.dtype("complex64"): np.dtype("float32"), np.dtype("complex128"): np.dtype("float64")}
@@ -75,7 +76,7 @@ def filter_image(image, kernel, options: Options, result: np.dtype | None = None
         return _each(array, taps, (rows, columns), options, wanted)
     if wanted not in _COMPLEX and taps.dtype.kind == "c":
         raise TypeError(f"`kernel` must hold real numbers for a result of dtype {wanted}; received dtype {taps.dtype}")
-    computed, returned = _args.output(options.out, array.shape, wanted, (array, taps))
+    computed, returned = _args.output(options.out, array.shape, wanted, (array, *arrays_of(taps)))
     delta = _delta(options.delta, wanted)
     if wanted in _COMPLEX:
         store(_complex_sums(array, taps, (rows, columns), options, wanted), delta, computed)
@@ -98,8 +99,10 @@ def result_dtype(given, default: np.dtype, image: np.dtype) -> np.dtype:
     return wanted
 
 
-def _kernel(kernel, ndim: int, rows: int, columns: int) -> np.ndarray:
+def _kernel(kernel, ndim: int, rows: int, columns: int) -> np.ndarray | Factors:
     """The taps as (kh, kw); with all axes of the image where they differ along others."""
+    if type(kernel) is Factors:
+        return kernel
     try:
         taps = np.asarray(kernel)
     except ValueError as error:
@@ -171,9 +174,13 @@ def _sums(
     planes = to_stack(into, *axes) if in_place else _args.aligned(stack.shape, held)
     if planes.size:
         numbers = kind.number, _args.dtype_id(held), kind.work_number
-        geometry = _core.Filter2D(*numbers, stack.shape[1:], taps.shape, anchor, boundary, chosen)
+        shape = stack.shape[1:]
+        geometry = _core.Filter2D(*numbers, shape, taps.shape, anchor, boundary, chosen)
         for image, plane in zip(stack, planes, strict=True):
-            run(options.algorithm, taps, geometry.run, image, taps, fill, plane)
+            if type(taps) is Factors:
+                _core.sep_filter2d(image, *taps, fill, plane, *numbers, shape, anchor, boundary)
+            else:
+                run(options.algorithm, taps, geometry.run, image, taps, fill, plane)
     return into if in_place else from_stack(planes, array.shape, *axes)
 
 

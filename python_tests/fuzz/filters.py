@@ -56,6 +56,32 @@ def correlation(image, kernel, border, value, anchor=None):
     return np.einsum(words, windows, kernel), np.einsum(words, clean(windows), clean(kernel))
 
 
+def _weights_of_cells(border, size: int, weights) -> np.ndarray:
+    """(size, size + 1): how much each cell of an axis, the last being the fill value, weighs in each output."""
+    places = np.arange(size)[:, None] + np.arange(len(weights)) - len(weights) // 2
+    matrix = np.zeros((size, size + 1), np.longdouble)
+    outputs = np.broadcast_to(np.arange(size)[:, None], places.shape)
+    np.add.at(matrix, (outputs, continued(border, size, places)), np.broadcast_to(weights, places.shape))
+    return matrix
+
+
+def product_correlation(image, column, row, border, value):
+    """As `correlation`, with the product of a column and a row; sums that meet a number that is not finite are NaN."""
+    if not image.size:
+        return image, abs(image)
+    down, along = (_weights_of_cells(border, n, w) for n, w in zip(image.shape, (column, row), strict=False))
+    cells = with_fill(image, value)
+    sums, size, met = (
+        np.einsum("xj,yj...->yx...", columns, np.einsum("yi,ij...->yj...", rows, x))
+        for rows, x, columns in (
+            (down, np.where(np.isfinite(cells), cells, 0), along),
+            (abs(down), clean(cells), abs(along)),
+            (down != 0, (~np.isfinite(cells)).astype(int), (along != 0).astype(int)),
+        )
+    )
+    return np.where(met > 0, np.nan, sums), size
+
+
 def as_result(sums, bound, image_dtype: np.dtype, result: np.dtype | None = None) -> Want:
     """A Want in the image's dtype, rounded and saturated where that is of integers, or in `result`."""
     dtype = result or image_dtype
@@ -78,6 +104,13 @@ def rounding(dtype: np.dtype) -> float:
 
 def least(dtype: np.dtype) -> float:
     return float(np.finfo(work_dtype(dtype)).smallest_subnormal)
+
+
+def wide_filtered(case: dict, image, column, row) -> Want:
+    """What correlating with the product of a column and a row must give."""
+    sums, size = product_correlation(wide(image), column, row, case["border"], case["value"])
+    bound = 32 * rounding(image.dtype) * size + 64 * len(column) * len(row) * least(image.dtype)
+    return as_result(sums, np.where(np.isfinite(sums), bound, np.nan), image.dtype)
 
 
 def filtered(case: dict, image, kernel, result=None, anchor=None) -> Want:
@@ -180,13 +213,42 @@ def draw_blur(d: draw.Draw) -> dict:
 
 
 def gaussian(case: dict) -> np.ndarray:
+    return np.outer(*gaussian_factors(case))
+
+
+def gaussian_factors(case: dict) -> list[np.ndarray]:
     sigmas = case["sigma"] if isinstance(case["sigma"], list) else [case["sigma"]] * 2
     radii = [k // 2 for k in case["ksize"]] if case["ksize"] else [int(case["truncate"] * s + 0.5) for s in sigmas]
     axes = []
     for sigma, radius in zip(sigmas, radii, strict=True):
         weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
         axes.append(weights / weights.sum())
-    return np.outer(*axes)
+    return axes
+
+
+def draw_wide(d: draw.Draw) -> dict:
+    """Kernels far wider than their image."""
+    lengths, case = (1, 3, 30, 61, 130, 501, 2000), _image(d)
+    case["image"]["shape"][:2] = [d.choice(SIZES) for _ in range(2)]
+    return case | {
+        "algorithm": "auto",
+        "sigma": [d.choice((0.5, 3.0, 12.0, 40.0, 150.0)) for _ in range(2)],
+        "ksize": None,
+        "truncate": d.choice((4.0, 3.0)),
+        "size": [d.choice(lengths) for _ in range(2)],
+        "box": d.chance(0.5),
+    }
+
+
+def run_wide(case: dict) -> None:
+    factors = [np.full(n, 1 / n) for n in case["size"]] if case["box"] else gaussian_factors(case)
+
+    def call(image, out=None):
+        if case["box"]:
+            return fastconv.box_blur(image, case["size"], **words(case), out=out)
+        return fastconv.gaussian_blur(image, case["sigma"], **words(case, "truncate"), out=out)
+
+    verify(case, call, ("image",), lambda image: wide_filtered(case, image, *factors))
 
 
 def run_gaussian(case: dict) -> None:

@@ -30,6 +30,7 @@ INTEGERS = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int6
 SIZES = (0, 1, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 11, 15, 16, 17, 24, 33)
 WINDOWS = (1, 1, 2, 2, 3, 3, 3, 4, 5, 5, 6, 7, 9, 11, 13, 25)
 TAPS = 400_000
+LINES, LINE_TAPS, LINE_SHARE = (1, 1, 1, 2, 3, 9, 17, 40), 1_000_000, 0.1
 LARGE_SIZES, LARGE_WINDOWS, LARGE_TAPS = (200, 257, 400), (2, 3, 3, 4, 5), (1_000_000, 3_000_000)
 BOUNDARIES = ("fill", "fill", "wrap", "symm")
 KERNELS = (*draw.VALUES, "constant", "sparse", "rank1", "rank1", "rank1")
@@ -39,6 +40,13 @@ def draw_case(d: draw.Draw) -> dict:
     floats = [name for name in FLOATS if "long" not in name] if d.large else FLOATS  # those take seconds then
     dtype = d.choice(INTEGERS) if d.chance(0.35) else d.choice(floats)
     while True:
+        if not d.large and d.chance(LINE_SHARE):
+            size, window = [d.randint(1, 1500), d.choice(LINES)], [d.randint(1, 600), 1]
+            if d.chance(0.5):
+                size, window = size[::-1], window[::-1]
+            if (size[0] + window[0]) * (size[1] + window[1]) * window[0] * window[1] <= LINE_TAPS:
+                break
+            continue
         size = [d.choice(SIZES) for _ in range(2)] if d.chance(0.85) else [d.randint(20, 80) for _ in range(2)]
         window = [d.choice(WINDOWS) for _ in range(2)]
         if d.large:

@@ -57,6 +57,7 @@ FUNCTIONS = {
     "laplacian": Family(filters.draw_derivative, filters.run_laplacian, 1),
     "gaussian_blur": Family(filters.draw_blur, filters.run_gaussian, 1),
     "box_blur": Family(filters.draw_blur, filters.run_box, 1),
+    "wide_blur": Family(filters.draw_wide, filters.run_wide, 2),
     "sharpen": Family(filters.draw_blur, filters.run_sharpen, 1),
     "unsharp_mask": Family(filters.draw_blur, filters.run_unsharp, 1),
     "filter_bank": Family(filters.draw_bank, filters.run_bank, 1),

@@ -219,6 +219,7 @@ fc_status fc_filter_rectangles(const fc_filter *f, const fc_filter_few *few, con
     const int dots = !few && !passes && dots_cycles(f) >= 0;
     fc_filter own = *f;
     job j = {.f = &own, .few = few, .passes = passes, .taps = f->kernel};
+    const int needs_taps = !dots && !(passes && passes->rank == 1);
     size_t taps_bytes = 0, scratch_bytes;
     if (dots)
         own.run = dots_kernel(f);
@@ -226,7 +227,7 @@ fc_status fc_filter_rectangles(const fc_filter *f, const fc_filter_few *few, con
         fc_filter_unwidened(f, &own);
     cut(&j);
     const size_t workers = fc_parallel_workers(j.bands * j.blocks, row_flops(&j, f->out_w) * (double)f->out_h);
-    if (!dots)
+    if (needs_taps)
         FC_TRY(fc_multiply((ptrdiff_t[]){f->k_h, f->k_w, (ptrdiff_t)f->number}, 3, &taps_bytes));
     FC_TRY(fc_filter_direct_bytes(&own, j.band, j.block, FC_ALL_CHANNELS, &j.worker_bytes));
     if (passes)
@@ -235,7 +236,7 @@ fc_status fc_filter_rectangles(const fc_filter *f, const fc_filter_few *few, con
     unsigned char *memory = fc_scratch_alloc(fc_align_up(taps_bytes) + scratch_bytes);
     if (!memory)
         return FC_OUT_OF_MEMORY;
-    if (!dots) {
+    if (needs_taps) {
         fc_filter_pack_taps(f, f->kernel, (size_t)f->k_w, (size_t)f->k_h, (size_t)f->k_w, memory);
         j.taps = memory;
     }

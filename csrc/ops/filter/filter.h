@@ -189,5 +189,9 @@ double fc_filter_sums_cycles(const fc_filter *f, double work);
 /* Runs the cheapest algorithm, or the one asked for; f needs no more than what comes before `kernels`. */
 fc_status fc_filter_run(fc_filter *f, fc_filter_algorithm_id id);
 fc_status fc_filter_explain(fc_filter *f, fc_filter_algorithm_id id, fc_filter_plan *plan);
+/* Fills in what follows from the fields before `kernels`. */
+fc_status fc_filter_complete(fc_filter *f);
+/* Cycles of the cheapest algorithm. */
+fc_status fc_filter_estimate(fc_filter *f, double *cycles);
 
 #endif

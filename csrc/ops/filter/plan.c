@@ -99,8 +99,7 @@ static void find_reader(fc_filter *f) {
     f->fill_byte = (unsigned char)fill;
 }
 
-/* Fills in what follows from sizes and types. */
-static fc_status complete(fc_filter *f) {
+fc_status fc_filter_complete(fc_filter *f) {
     const ptrdiff_t out[] = {f->out_h, f->out_w, f->channels, (ptrdiff_t)fc_dtype_size(f->result)};
     size_t written;
     FC_TRY(fc_find_kernels(&f->kernels));
@@ -142,13 +141,19 @@ static int takes_in_pairs(const fc_filter *f, const fc_filter_taps *known) {
     return known->cancels && fc_filter_by_sparse.cycles(f, known) >= 0;
 }
 
+/* Taps that cancel are not summed in any order; of a single row or column blocks of transforms are mostly border. */
+static int is_left_out(const fc_filter *f, const fc_filter_taps *known, const fc_filter_algorithm *algorithm) {
+    if (algorithm == &fc_filter_by_direct)
+        return takes_in_pairs(f, known);
+    return algorithm == &fc_filter_by_fft && fc_filter_by_line_fft.cycles(f, known) >= 0;
+}
+
 static const fc_filter_algorithm *cheapest(const fc_filter *f, const fc_filter_taps *known) {
     const fc_filter_algorithm *best = NULL;
-    const int pairs = takes_in_pairs(f, known);
     double least = 0;
     for (size_t i = 0; i < ALGORITHMS; i++) {
         const double cycles = algorithms[i]->cycles(f, known);
-        if (cycles >= 0 && !(pairs && algorithms[i] == &fc_filter_by_direct) && (!best || cycles < least)) {
+        if (cycles >= 0 && (!best || cycles < least) && !is_left_out(f, known, algorithms[i])) {
             best = algorithms[i];
             least = cycles;
         }
@@ -188,8 +193,25 @@ static fc_status align_kernel(fc_filter *f, void **copy) {
     return FC_OK;
 }
 
+static void exchange(ptrdiff_t *a, ptrdiff_t *b) {
+    const ptrdiff_t kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/* A column of pixels under a column of taps lies in memory as a row does. */
+static void lay_down(fc_filter *f) {
+    if (f->w != 1 || f->k_w != 1 || f->out_w != 1)
+        return;
+    exchange(&f->h, &f->w);
+    exchange(&f->k_h, &f->k_w);
+    exchange(&f->top, &f->left);
+    exchange(&f->out_h, &f->out_w);
+}
+
 static fc_status prepare(fc_filter *f, fc_filter_algorithm_id id, void **copy) {
-    FC_TRY(complete(f));
+    FC_TRY(fc_filter_complete(f));
+    lay_down(f);
     return id < FC_FILTER_AUTO || id >= FC_FILTER_COUNT ? FC_BAD_ARGUMENT : align_kernel(f, copy);
 }
 
@@ -210,6 +232,19 @@ fc_status fc_filter_run(fc_filter *f, fc_filter_algorithm_id id) {
     void *copy;
     FC_TRY(prepare(f, id, &copy));
     const fc_status status = run(f, id);
+    fc_scratch_free(copy);
+    return status;
+}
+
+fc_status fc_filter_estimate(fc_filter *f, double *cycles) {
+    fc_filter_taps known;
+    void *copy, *memory;
+    FC_TRY(prepare(f, FC_FILTER_AUTO, &copy));
+    fc_status status = fc_filter_know(f, FC_FILTER_AUTO, &known, &memory);
+    if (!status) {
+        *cycles = cheapest(f, &known)->cycles(f, &known);
+        fc_scratch_free(memory);
+    }
     fc_scratch_free(copy);
     return status;
 }

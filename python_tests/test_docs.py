@@ -15,7 +15,7 @@ import fastconv
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(fastconv.__file__).parent
-MISSING = [name for name in ("jax", "torch") if find_spec(name) is None]
+MISSING = [name for name in ("dask", "jax", "torch") if find_spec(name) is None]
 MODULES = sorted(
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
     for path in PACKAGE.rglob("*.py")

@@ -14,7 +14,20 @@ import pytest
 import fastconv
 from fastconv import _core, cpu
 
-HEAVY = {"tensorflow", "keras", "scipy", "torch", "jax", "matplotlib", "PIL", "rich", "ml_dtypes", "threadpoolctl"}
+HEAVY = {
+    "tensorflow",
+    "keras",
+    "scipy",
+    "cv2",
+    "dask",
+    "torch",
+    "jax",
+    "matplotlib",
+    "PIL",
+    "rich",
+    "ml_dtypes",
+    "threadpoolctl",
+}
 FOLDER = Path(fastconv.__file__).parent
 
 

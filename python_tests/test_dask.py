@@ -1,0 +1,129 @@
+"""Filters of dask arrays against those of NumPy arrays, for drawn chunks."""
+
+import threading
+
+import numpy as np
+import pytest
+from filter_reference import BORDERS, random_image
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastconv
+
+da = pytest.importorskip("dask.array")
+import dask  # noqa: E402
+
+import fastconv.dask  # noqa: E402
+
+KERNEL = np.array([[1, 2, 0, 1], [-3, 1, 1, 0], [0, -2, 4, 1]])
+FILTERS = {
+    "filter2d": (KERNEL,),
+    "sep_filter2d": ([1, 2, 1], [1, 0, 3, -1]),
+    "gaussian_blur": ((1.5, 0.7),),
+    "gaussian_laplace": (1.0,),
+    "unsharp_mask": (1.0, 0.5, 0.1),
+    "box_blur": ((4, 3),),
+    "sobel": (),
+    "scharr": (0,),
+    "prewitt": (1,),
+    "laplacian": (),
+    "sharpen": (0.5,),
+}
+
+
+@st.composite
+def chunked(draw, dtype="float64", channels=False):
+    """A NumPy array and the same as a dask array of drawn chunks."""
+    shape = [draw(st.integers(1, 25)) for _ in range(2)] + [3] * channels
+    image = random_image(np.random.default_rng(draw(st.integers(0, 2**31))), shape, dtype)
+    chunks = []
+    for size in shape:
+        cuts = sorted(draw(st.sets(st.integers(1, size - 1), max_size=4))) if size > 1 else []
+        chunks.append(tuple(np.diff([0, *cuts, size]).tolist()))
+    return image, da.from_array(image, chunks=tuple(chunks))
+
+
+@pytest.mark.parametrize("name", FILTERS)
+@settings(deadline=None, max_examples=12)
+@given(data=st.data(), border=st.sampled_from(list(BORDERS)))
+def test_any_chunks(name, border, data):
+    image, lazy = data.draw(chunked(channels=data.draw(st.booleans())))
+    words = {"border": border, "value": 0.5}
+    want = getattr(fastconv, name)(image, *FILTERS[name], **words)
+    got = getattr(fastconv.dask, name)(lazy, *FILTERS[name], **words)
+    assert isinstance(got, da.Array)
+    assert (got.shape, got.dtype) == (want.shape, want.dtype)
+    np.testing.assert_allclose(got.compute(scheduler="threads", num_workers=2), want, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["convolve2d", "correlate2d"])
+@settings(deadline=None, max_examples=25)
+@given(
+    data=st.data(), mode=st.sampled_from(["full", "same", "valid"]), boundary=st.sampled_from(["fill", "wrap", "symm"])
+)
+def test_convolutions_of_any_chunks(name, mode, boundary, data):
+    image, lazy = data.draw(chunked())
+    shape = [data.draw(st.integers(1, min(size, 6))) for size in image.shape]
+    kernel = np.random.default_rng(1).random(shape)
+    want = getattr(fastconv, name)(image, kernel, mode, boundary, 0.5)
+    got = getattr(fastconv.dask, name)(lazy, kernel, mode, boundary, 0.5)
+    assert (got.shape, got.dtype) == (want.shape, want.dtype)
+    np.testing.assert_allclose(got.compute(scheduler="threads", num_workers=2), want, atol=1e-12)
+
+
+def test_other_dtypes_and_axes(rng):
+    image = random_image(rng, (4, 40, 50), "uint8")
+    lazy = da.from_array(image, chunks=(1, 13, 17))
+    got = fastconv.dask.gaussian_blur(lazy, 1.5, axes=(1, 2))
+    want = fastconv.gaussian_blur(image, 1.5, axes=(1, 2))
+    assert got.dtype == np.uint8
+    assert np.abs(got.compute().astype(int) - want).max() <= 1
+    np.testing.assert_array_equal(fastconv.dask.sobel(lazy, 0, axes=(1, 2)), fastconv.sobel(image, 0, axes=(1, 2)))
+    np.testing.assert_array_equal(fastconv.dask.filter2d(image[0], KERNEL), fastconv.filter2d(image[0], KERNEL))
+
+
+def test_nothing_is_computed_before_and_each_block_on_one_thread():
+    seen = []
+
+    def block(_, block_id=None):
+        seen.append(threading.get_ident())
+        return np.ones((20, 20))
+
+    lazy = da.map_blocks(block, chunks=((20, 20), (20, 20)), dtype="f8", name="drawn", meta=np.empty((0, 0)), _=0)
+    blurred = fastconv.dask.gaussian_blur(lazy, 1.0)
+    assert seen == []
+    np.testing.assert_allclose(blurred.compute(scheduler="threads", num_workers=2), 1)
+    assert len(seen) == 4
+    calls = []
+
+    def count(image, *args, **words):
+        calls.append(fastconv.get_num_threads())
+        return image
+
+    original, fastconv.image.sharpen = fastconv.image.sharpen, count
+    try:
+        fastconv.dask.sharpen(da.ones((40, 40), chunks=20)).compute()
+    finally:
+        fastconv.image.sharpen = original
+    assert set(calls) == {1}
+
+
+def test_files_in_and_out(tmp_path, rng):
+    image = np.memmap(tmp_path / "in", np.uint8, "w+", shape=(300, 400))
+    image[...] = rng.integers(0, 256, image.shape)
+    out = np.memmap(tmp_path / "out", np.uint8, "w+", shape=image.shape)
+    with fastconv.dask.progress("blur"), dask.config.set(scheduler="threads"):
+        da.store(fastconv.dask.box_blur(da.from_array(image, chunks=64), 3), out)
+    np.testing.assert_array_equal(out, fastconv.box_blur(np.array(image), 3))
+
+
+def test_refusals_come_at_once():
+    lazy = da.ones((20, 20), chunks=10)
+    with pytest.raises(ValueError, match="`border` must be one of"):
+        fastconv.dask.box_blur(lazy, 3, border="no")
+    with pytest.raises(ValueError, match="`kernel` must be one of shape"):
+        fastconv.dask.filter2d(da.ones((20, 20, 3)), np.ones((3, 3, 3)))
+    with pytest.raises(ValueError, match="`in2` must be no larger than `in1`"):
+        fastconv.dask.convolve2d(lazy, np.ones((30, 3)))
+    with pytest.raises(ValueError, match="`in1` and `in2` must have 2 dimensions"):
+        fastconv.dask.convolve2d(lazy, np.ones(3))

@@ -151,3 +151,13 @@ def test_wide_gaussians_and_boxes(rng):
 def test_bad_arguments(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8", ">i2", ">c8"])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_byte_order_does_not_matter(dtype, axis, rng):
+    image = rng.integers(0, 50, (9, 12)).astype(dtype)
+    got = fastconv.correlate1d(image, [1.0, 2, 1], axis)
+    wanted = fastconv.correlate1d(image.astype(image.dtype.newbyteorder("=")), [1.0, 2, 1], axis)
+    assert got.dtype.isnative
+    np.testing.assert_array_equal(got, wanted)

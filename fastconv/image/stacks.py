@@ -89,7 +89,7 @@ def filter_image(image, kernel, options: Options, result: np.dtype | None = None
 
 def result_dtype(given, default: np.dtype, image: np.dtype) -> np.dtype:
     try:
-        wanted = default if given is None else np.dtype(given).newbyteorder("=")
+        wanted = np.dtype(default if given is None else given).newbyteorder("=")
     except TypeError:
         raise TypeError(f"`dtype` must be a dtype; received {given!r}") from None
     if not is_number(wanted):

@@ -50,6 +50,15 @@ def is_traced() -> bool:
     return torch.compiler.is_compiling() or bool(torch.jit.is_tracing())
 
 
+def is_expected_to_gain(weight, stride, groups: int) -> bool:
+    """Whether a convolution is expected to be faster on fastconv's kernels.
+
+    Those of one group, strides of 1 and kernels of several rows and columns take fewer products here.
+    """
+    steps = (stride,) if isinstance(stride, int) else stride
+    return groups == 1 and max(steps) == 1 and weight.ndim == 4 and min(weight.shape[2:]) > 1
+
+
 class FastconvMixin:
     """What stands before a stock module in the order of classes."""
 
@@ -93,8 +102,7 @@ class _Conv(FastconvMixin):
         return F.as_given(y, input, rank)
 
     def _expects_gain(self, x) -> bool:
-        """Of one group, strides of 1 and kernels of several rows and columns, which take fewer products here."""
-        return self.groups == 1 and max(self.stride) == 1 and len(self.kernel_size) == 2 and min(self.kernel_size) > 1
+        return is_expected_to_gain(self.weight, self.stride, self.groups)
 
     def estimate(self) -> str:
         return "fastconv's kernels" if self._expects_gain(None) else _IN_PLANS

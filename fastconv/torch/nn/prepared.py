@@ -54,7 +54,7 @@ def prepared_conv2d(module, x, weight, bias, kernel, window):
     kept = _kept.get(module)
     if kept is None or not kept.is_of(weight, bias):
         kept = _kept[module] = _Kept(weight, bias)
-    if is_channels_last(weight) and weight.ndim == 4:
+    if weight.ndim == 4 and is_channels_last(weight):
         x = x.contiguous(memory_format=torch.channels_last)
     return kept.run(x, kernel, bias, window)
 

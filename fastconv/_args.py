@@ -267,16 +267,20 @@ def padding_pairs(
     strides: tuple[int, int],
     dilation: tuple[int, int] = (1, 1),
 ) -> Padding:
-    """'valid', 'same' or ((top, bottom), (left, right)), as the latter."""
+    """'valid', 'same', an int, two ints or ((top, bottom), (left, right)), as the latter."""
     if isinstance(padding, str):
         mode = ("valid", "same").index(choice(padding.lower(), "padding", ("valid", "same")))
         return (
             _core.resolve_padding(mode, size[0], window[0], strides[0], dilation[0]),
             _core.resolve_padding(mode, size[1], window[1], strides[1], dilation[1]),
         )
-    message = f"`padding` must be 'valid', 'same' or ((top, bottom), (left, right)); received {padding!r}"
+    message = (
+        "`padding` must be 'valid', 'same', an integer, (rows, columns) or ((top, bottom), (left, right)); "
+        f"received {padding!r}"
+    )
     try:
-        rows, columns = (tuple(axis) for axis in padding)
+        rows, columns = (padding, padding) if np.ndim(padding) == 0 else padding
+        rows, columns = ((axis, axis) if np.ndim(axis) == 0 else tuple(axis) for axis in (rows, columns))
     except (TypeError, ValueError):
         raise ValueError(message) from None
     if len(rows) != 2 or len(columns) != 2:

@@ -11,7 +11,12 @@ _F = TypeVar("_F", bound=np.inexact[Any])
 _Array: TypeAlias = NDArray[Any]
 _Bytes: TypeAlias = NDArray[np.int8] | NDArray[np.uint8]
 _Ints: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
-_Padding: TypeAlias = Literal["valid", "same", "VALID", "SAME"] | Sequence[Sequence[SupportsIndex]]
+_Padding: TypeAlias = (
+    Literal["valid", "same", "VALID", "SAME"]
+    | SupportsIndex
+    | Sequence[SupportsIndex]
+    | Sequence[Sequence[SupportsIndex]]
+)
 _Layout: TypeAlias = Literal["channels_last", "channels_first"]
 _Axis: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
 _Gradient: TypeAlias = Literal["dx", "dkernel", "dbias"]
@@ -300,6 +305,7 @@ def conv2d(
     data_format: _Layout = "channels_last",
     activation: _Activation | None = None,
     algorithm: str = "auto",
+    kernel_format: Literal["HWIO", "OIHW"] = "HWIO",
     out: NDArray[_F] | None = None,
 ) -> NDArray[_F]: ...
 @overload
@@ -315,6 +321,7 @@ def conv2d(
     data_format: _Layout = "channels_last",
     activation: _Activation | None = None,
     algorithm: str = "auto",
+    kernel_format: Literal["HWIO", "OIHW"] = "HWIO",
     out: NDArray[np.int32] | None = None,
 ) -> NDArray[np.int32]: ...
 @overload
@@ -330,6 +337,7 @@ def conv2d(
     data_format: _Layout = "channels_last",
     activation: _Activation | None = None,
     algorithm: str = "auto",
+    kernel_format: Literal["HWIO", "OIHW"] = "HWIO",
     out: _Array | None = None,
 ) -> _Array: ...
 @overload
@@ -427,6 +435,7 @@ def conv2d_input_grad(
     dilation_rate: _Ints = 1,
     groups: SupportsIndex = 1,
     data_format: _Layout = "channels_last",
+    kernel_format: Literal["HWIO", "OIHW"] = "HWIO",
     out: NDArray[_F] | None = None,
 ) -> NDArray[_F]: ...
 @overload
@@ -440,6 +449,7 @@ def conv2d_input_grad(
     dilation_rate: _Ints = 1,
     groups: SupportsIndex = 1,
     data_format: _Layout = "channels_last",
+    kernel_format: Literal["HWIO", "OIHW"] = "HWIO",
     out: _Array | None = None,
 ) -> _Array: ...
 @overload
@@ -454,6 +464,7 @@ def conv2d_kernel_grad(
     groups: SupportsIndex = 1,
     data_format: _Layout = "channels_last",
     algorithm: str = "auto",
+    kernel_format: Literal["HWIO", "OIHW"] = "HWIO",
     out: NDArray[_F] | None = None,
 ) -> NDArray[_F]: ...
 @overload
@@ -468,6 +479,7 @@ def conv2d_kernel_grad(
     groups: SupportsIndex = 1,
     data_format: _Layout = "channels_last",
     algorithm: str = "auto",
+    kernel_format: Literal["HWIO", "OIHW"] = "HWIO",
     out: _Array | None = None,
 ) -> _Array: ...
 @overload
@@ -500,6 +512,7 @@ def conv2d_grads(
     data_format: _Layout = "channels_last",
     activation: _Activation | None = None,
     wanted: Iterable[_Gradient] = ("dx", "dkernel", "dbias"),
+    kernel_format: Literal["HWIO", "OIHW"] = "HWIO",
 ) -> Conv2DGrads: ...
 def dense_grads(
     x: ArrayLike,
@@ -559,6 +572,7 @@ def max_pool2d_grad(
     strides: _Ints | None = None,
     padding: _Padding = "valid",
     data_format: _Layout = "channels_last",
+    ties: Literal["first", "all"] = "first",
     out: NDArray[_F] | None = None,
 ) -> NDArray[_F]: ...
 @overload
@@ -570,6 +584,7 @@ def max_pool2d_grad(
     strides: _Ints | None = None,
     padding: _Padding = "valid",
     data_format: _Layout = "channels_last",
+    ties: Literal["first", "all"] = "first",
     out: _Array | None = None,
 ) -> _Array: ...
 @overload
@@ -612,6 +627,7 @@ def prepare_conv2d(
     data_format: _Layout = "channels_last",
     activation: _Activation | None = None,
     algorithm: str = "auto",
+    kernel_format: Literal["HWIO", "OIHW"] = "HWIO",
 ) -> PreparedConv2D: ...
 def plan_conv2d(
     x_shape: Sequence[SupportsIndex],

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import _args, _core
 from .activations import ACTIVATIONS, activation_id
+from .layouts import batch_of, hwio, is_image
 from .plan_table import PlanTable
 
 __all__ = ["conv2d", "plan_conv2d"]
@@ -129,6 +130,7 @@ def checked_bias(bias, kernel, axis=3):
     return bias
 
 
+_WORDS = ("strides", "padding", "dilation_rate", "groups", "data_format", "activation", "algorithm")
 _PLAIN = {(int, str, int, int, str, activation, str) for activation in (str, type(None))}
 
 
@@ -150,6 +152,7 @@ def conv2d(
     data_format="channels_last",
     activation=None,
     algorithm="auto",
+    kernel_format="HWIO",
     out=None,
 ):
     """2-D convolution of a batch of images, as ``keras.ops.conv`` and ``Conv2D`` compute it: the kernel is not flipped.
@@ -157,18 +160,19 @@ def conv2d(
     Parameters
     ----------
     x : array_like, shape (n, h, w, c_in), or (n, c_in, h, w) for ``channels_first``
-        float16, bfloat16 (ml_dtypes), float32 or float64; int8 or uint8 where `kernel` is int8 or uint8. Other
-        integers and bool are converted to the float NumPy's promotion with float32 gives.
+        An array of three axes is one image, and gives one. float16, bfloat16 (ml_dtypes), float32 or float64; int8 or
+        uint8 where `kernel` is int8 or uint8. Other integers and bool are converted to the float NumPy's promotion with
+        float32 gives.
     kernel : array_like, shape (k_h, k_w, c_in // groups, c_out)
-        Of the same dtype as `x`, or both 8-bit integers, of either sign each. A kernel in PyTorch's order,
-        (c_out, c_in // groups, k_h, k_w), has to be transposed by (2, 3, 1, 0): where its sizes fit as they are,
-        nothing tells.
+        Of the same dtype as `x`, or both 8-bit integers, of either sign each. Where its sizes fit as they are, nothing
+        tells that it is in another order than `kernel_format`.
     bias : array_like, shape (c_out,), optional
         Of the same dtype as `x`; int32 for 8-bit integers.
     strides, dilation_rate : int or (int, int)
         Step between windows, and between the cells of a window; both may exceed 1 together.
-    padding : {'valid', 'same'} or ((top, bottom), (left, right))
-        'same' is TensorFlow's: ``ceil(size / stride)`` outputs, the odd cell goes to the bottom and right.
+    padding : {'valid', 'same'}, int, (int, int) or ((top, bottom), (left, right))
+        'same' is TensorFlow's: ``ceil(size / stride)`` outputs, the odd cell goes to the bottom and right. Integers are
+        PyTorch's: so many cells at each side, or above and below and left and right.
     groups : int
         Input and output channels are split into this many independent convolutions.
     data_format : {'channels_last', 'channels_first'}
@@ -179,6 +183,8 @@ def conv2d(
         'packed', 'depthwise', 'winograd_2x3', 'winograd_4x3', 'winograd_6x3', 'winograd_2x5', 'winograd_4x5', 'split',
         'bfloat16', 'integer', 'integer_depthwise', 'batch'; ``fastconv.nn.convolution.ALGORITHMS`` tells what each
         needs.
+    kernel_format : {'HWIO', 'OIHW'}
+        'OIHW' is PyTorch's order: (c_out, c_in // groups, k_h, k_w).
     out : ndarray, optional
         Where to put the result; of its shape and dtype.
 
@@ -219,7 +225,11 @@ def conv2d(
     >>> fastconv.conv2d(x, kernel, padding="same", strides=2).shape
     (1, 2, 2, 1)
     """
+    kernel = hwio(kernel, kernel_format)
     keywords = strides, padding, dilation_rate, groups, data_format, activation, algorithm
+    if is_image(x):
+        batch = conv2d(batch_of(x), kernel, bias, **dict(zip(_WORDS, keywords, strict=True)), out=batch_of(out))
+        return batch[0] if out is None else out
     # 2 equals 2.0 and True equals 1: what was found for some arguments holds for equal ones of the same types.
     plain = tuple(map(type, keywords)) in _PLAIN
     checked = None if plain else Keywords(*keywords)

@@ -9,6 +9,7 @@ import numpy as np
 from .. import _args, _core
 from .activations import ACTIVATIONS
 from .convolution import Keywords
+from .layouts import batch_of, from_hwio, hwio, hwio_shape, is_image
 
 __all__ = ["Conv2DGrads", "conv2d_bias_grad", "conv2d_grads", "conv2d_input_grad", "conv2d_kernel_grad"]
 
@@ -21,7 +22,17 @@ def has_output_gradient(activation: str, alpha: float) -> bool:
 
 
 def conv2d_input_grad(
-    dy, kernel, x_shape, *, strides=1, padding="valid", dilation_rate=1, groups=1, data_format="channels_last", out=None
+    dy,
+    kernel,
+    x_shape,
+    *,
+    strides=1,
+    padding="valid",
+    dilation_rate=1,
+    groups=1,
+    data_format="channels_last",
+    kernel_format="HWIO",
+    out=None,
 ):
     """Gradient of `conv2d` with respect to its input.
 
@@ -31,8 +42,8 @@ def conv2d_input_grad(
         Gradient with respect to the output, of the output's shape.
     kernel : array_like, shape (k_h, k_w, c_in // groups, c_out)
     x_shape : four ints
-        Shape of `x`.
-    strides, padding, dilation_rate, groups, data_format, out
+        Shape of `x`; three for one image, as `dy` then has.
+    strides, padding, dilation_rate, groups, data_format, kernel_format, out
         As in `conv2d`.
 
     Returns
@@ -58,6 +69,12 @@ def conv2d_input_grad(
            [2., 4., 2.],
            [1., 2., 1.]])
     """
+    kernel = hwio(kernel, kernel_format)
+    if is_image(dy):
+        words = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate, "groups": groups}
+        words |= {"data_format": data_format, "out": batch_of(out)}
+        batch = conv2d_input_grad(batch_of(dy), kernel, (1, *x_shape), **words)
+        return batch[0] if out is None else out
     keywords = Keywords(strides, padding, dilation_rate, groups, data_format)
     dy, kernel = _args.float_array(dy, "dy", 4), _args.float_array(kernel, "kernel", 4)
     _args.same_dtype({"dy": dy, "kernel": kernel})
@@ -80,6 +97,7 @@ def conv2d_kernel_grad(
     groups=1,
     data_format="channels_last",
     algorithm="auto",
+    kernel_format="HWIO",
     out=None,
 ):
     """Gradient of `conv2d` with respect to its kernel.
@@ -91,8 +109,8 @@ def conv2d_kernel_grad(
     dy : array_like
         Gradient with respect to the output, of the output's shape.
     kernel_shape : four ints
-        ``(k_h, k_w, c_in // groups, c_out)``.
-    strides, padding, dilation_rate, groups, data_format, out
+        ``(k_h, k_w, c_in // groups, c_out)``, or as `kernel_format` has it.
+    strides, padding, dilation_rate, groups, data_format, kernel_format, out
         As in `conv2d`.
     algorithm : str
         ``'auto'`` for the cheapest by a cost model, or one by name, where it serves.
@@ -121,19 +139,22 @@ def conv2d_kernel_grad(
     """
     keywords = Keywords(strides, padding, dilation_rate, groups, data_format)
     number = list(KERNEL_ALGORITHMS).index(_args.choice(algorithm, "algorithm", KERNEL_ALGORITHMS))
+    if is_image(x):
+        x, dy = batch_of(x), batch_of(dy)
     x, dy = _args.float_array(x, "x", 4), _args.float_array(dy, "dy", 4)
     _args.same_dtype({"x": x, "dy": dy})
-    kernel_shape = _args.four_sizes(kernel_shape, "kernel_shape")
+    kernel_shape = _args.four_sizes(hwio_shape(kernel_shape, kernel_format), "kernel_shape")
     geometry, shape = keywords.geometry(x.dtype, x.shape, kernel_shape)
     _check_shape(dy, "dy", shape)
-    dkernel, returned = _args.output(out, kernel_shape, x.dtype, (x, dy))
+    own = out if kernel_format == "HWIO" else None
+    dkernel, returned = _args.output(own, kernel_shape, x.dtype, (x, dy))
     if not geometry.kernel_grad(number, _args.buffer(x), _args.buffer(dy), _args.buffer(dkernel)):
         raise ValueError(
             f"`algorithm` {algorithm!r} needs {KERNEL_ALGORITHMS[algorithm]}; received kernel shape "
             f"{kernel_shape}, {x.dtype.name}, strides {strides}, dilation_rate {dilation_rate}, "
             f"groups {groups}"
         )
-    return _args.finish(dkernel, returned)
+    return from_hwio(_args.finish(dkernel, returned), kernel_format, out)
 
 
 def conv2d_bias_grad(dy, *, data_format="channels_last", out=None):
@@ -185,6 +206,7 @@ def conv2d_grads(
     data_format="channels_last",
     activation=None,
     wanted=("dx", "dkernel", "dbias"),
+    kernel_format="HWIO",
 ):
     """All gradients of `conv2d` at once, that of its activation taken on the way.
 
@@ -202,6 +224,8 @@ def conv2d_grads(
         As in `conv2d`: one whose derivative its output tells ('relu', 'tanh', 'sigmoid', 'elu', ...).
     wanted : sequence of {'dx', 'dkernel', 'dbias'}
         The gradients to compute.
+    kernel_format : {'HWIO', 'OIHW'}
+        As in `conv2d`; of `dkernel` too.
 
     Returns
     -------
@@ -238,6 +262,10 @@ def conv2d_grads(
     fused = keywords.activation != 0
     if fused and not _core.activation_from_output(keywords.activation, keywords.alpha):
         raise ValueError(f"`activation` must be one whose output tells its derivative; received {activation!r}")
+    kernel = hwio(kernel, kernel_format)
+    image = is_image(x)
+    if image:
+        x, y, dy = batch_of(x), batch_of(y), batch_of(dy)
     x, kernel, dy = (_args.float_array(array, name, 4) for array, name in ((x, "x"), (kernel, "kernel"), (dy, "dy")))
     arrays = {"x": x, "kernel": kernel, "dy": dy} | ({"y": _args.float_array(y, "y", 4)} if fused else {})
     _args.same_dtype(arrays)
@@ -251,7 +279,9 @@ def conv2d_grads(
         )
     )
     geometry.grads(*map(_args.buffer, (x, kernel, arrays.get("y"), dy, *grads)))
-    return grads
+    if image and grads.dx is not None:
+        grads = grads._replace(dx=grads.dx[0])
+    return grads if grads.dkernel is None else grads._replace(dkernel=from_hwio(grads.dkernel, kernel_format))
 
 
 def _check_shape(array, name, shape):

@@ -7,6 +7,7 @@ import functools
 import numpy as np
 
 from .. import _args, _core
+from .pooling_ties import to_all_maxima
 
 __all__ = ["avg_pool2d", "avg_pool2d_grad", "max_pool2d", "max_pool2d_grad"]
 
@@ -126,11 +127,13 @@ def avg_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="ch
     return _pool(True, x, pool_size, strides, padding, data_format, out)
 
 
-def max_pool2d_grad(x, dy, pool_size=2, *, strides=None, padding="valid", data_format="channels_last", out=None):
+def max_pool2d_grad(
+    x, dy, pool_size=2, *, strides=None, padding="valid", data_format="channels_last", ties="first", out=None
+):
     """Gradient of `max_pool2d` with respect to `x`.
 
-    The first maximum of a window, row by row, takes the window's ``dy``, as in TensorFlow; where windows overlap the
-    contributions add up. NaN is no maximum, save as the first cell of a window.
+    The first maximum of a window, row by row, takes the window's ``dy``, as in TensorFlow, or all do; where windows
+    overlap the contributions add up. NaN is no maximum, save as the first cell of a window.
 
     Parameters
     ----------
@@ -140,6 +143,9 @@ def max_pool2d_grad(x, dy, pool_size=2, *, strides=None, padding="valid", data_f
         Gradient of its output, of the output's shape and x's dtype.
     pool_size, strides, padding, data_format
         As in `max_pool2d`.
+    ties : {'first', 'all'}
+        'all' gives the whole ``dy`` of a window to each of its maxima, as networks written on NumPy have it that
+        compare windows with their maximum. It is computed with NumPy, and slower. NaN is no maximum.
     out : numpy.ndarray, optional
         Where the result goes.
 
@@ -167,7 +173,12 @@ def max_pool2d_grad(x, dy, pool_size=2, *, strides=None, padding="valid", data_f
     geometry = Geometry(False, x.shape, x.dtype, pool_size, strides, padding, data_format)
     geometry.check_dy(dy)
     dx, returned = _args.output(out, x.shape, x.dtype, (x, dy))
-    geometry.core.grad(_args.buffer(x), _args.buffer(dy), _args.buffer(dx))
+    if _args.choice(ties, "ties", ("first", "all")) == "first":
+        geometry.core.grad(_args.buffer(x), _args.buffer(dy), _args.buffer(dx))
+    else:
+        y = np.empty(geometry.output_shape, x.dtype)
+        geometry.core.forward(_args.buffer(x), _args.buffer(y))
+        to_all_maxima(x, y, dy, pool_size, strides, padding, data_format, dx)
     return _args.finish(dx, returned)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import _args, _core
 from .convolution import Keywords, checked_bias, result_dtype
+from .layouts import batch_of, hwio, is_image
 
 __all__ = ["prepare_conv2d"]
 
@@ -44,6 +45,9 @@ class PreparedConv2D:
     def _call_with(self, x, out):
         """A call with an `x` of another shape or dtype than the last one, or with what has to be converted."""
         x = np.asarray(x)
+        if is_image(x):
+            batch = self(batch_of(x), batch_of(out))
+            return batch[0] if out is None else out
         convert = _args.contiguous if x.dtype in self._packed else _args.float_array
         x = convert(x, "x", 4)
         if x.dtype not in self._packed:
@@ -84,12 +88,13 @@ def prepare_conv2d(
     data_format="channels_last",
     activation=None,
     algorithm="auto",
+    kernel_format="HWIO",
 ):
     """Pack a kernel once, for many calls on images of any size.
 
     Parameters
     ----------
-    kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, algorithm
+    kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, algorithm, kernel_format
         As in `conv2d`. The values of `kernel` and `bias` are copied. A kernel of 8 bits is for images of 8 bits.
 
     Returns
@@ -116,6 +121,6 @@ def prepare_conv2d(
         "activation": activation,
         "algorithm": algorithm,
     }
-    kernel = np.asarray(kernel)
+    kernel = np.asarray(hwio(kernel, kernel_format))
     kernel = (_args.contiguous if kernel.dtype in _args.BYTES else _args.float_array)(kernel, "kernel", 4)
     return PreparedConv2D(kernel, checked_bias(bias, kernel), words, _core.get_precision())

@@ -132,7 +132,7 @@ def test_out(rng):
 
 X, K = np.ones((1, 5, 5, 4), np.float32), np.ones((3, 3, 4, 2), np.float32)
 BAD = [
-    ((X[0], K), {}, ValueError, "`x`"),
+    ((X[0, 0], K), {}, ValueError, "`x`"),
     ((X, K[0]), {}, ValueError, "`kernel`"),
     ((X.astype(complex), K), {}, TypeError, "`x`"),
     ((X, K.astype(float)), {}, TypeError, "`kernel`"),

@@ -65,6 +65,18 @@ def test_gaussian_blur_as_opencv(size, sigma, isa, rng):
             assert relative(fastconv.gaussian_blur(image, sigma, ksize=size), want) <= most
 
 
+@pytest.mark.parametrize(("size", "most"), [(3, 0.04), (5, 0.003), (7, 0.0003), (9, 0.0001)])
+def test_gaussian_blur_of_bytes_differs_from_opencv_in_halves_alone(size, most, rng):
+    image = random_image(rng, (500, 500), "uint8")
+    want = cv2.GaussianBlur(image, (size, size), 0)
+    weights = cv2.getGaussianKernel(size, 0)
+    exact = cv2.sepFilter2D(image.astype("f8"), -1, weights, weights)
+    np.testing.assert_array_equal(want, np.floor(exact + 0.5))
+    got = fastconv.gaussian_blur(image, 0, ksize=size)
+    np.testing.assert_array_equal(got, np.rint(exact))
+    assert np.count_nonzero(got != want) <= most * image.size
+
+
 def test_gaussian_blur_of_integers_is_the_rounded_blur(isa):
     for photo in photos():
         axes = (2.0, 2.0, 0)[: photo.ndim]

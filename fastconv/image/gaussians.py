@@ -95,6 +95,10 @@ def gaussian_blur(
     From `ksize` OpenCV takes ``sigma = 0.3 * ((ksize - 1) * 0.5 - 1) + 0.8``, and fixed weights up to 9 cells:
     (1, 2, 1) / 4, (1, 4, 6, 4, 1) / 16, (1, 3.5, 7, 9, 7, 3.5, 1) / 32 and (4, 13, 30, 51, 60, 51, 30, 13, 4) / 256.
 
+    Halves are rounded to even, where OpenCV's blur of uint8 rounds them up: with these weights and `ksize` 3, 5, 7 and
+    9, 3.1 %, 0.20 %, 0.013 % and 0.001 % of the cells of random images are one level lower, and no other differs.
+    OpenCV rounds other weights for uint8 to 8 bits, so that more cells differ by one level: 13 % with `ksize` 11.
+
     Examples
     --------
     >>> import numpy as np, fastconv

@@ -12,7 +12,7 @@ fastconv.conv2d(x)  # wrong
 fastconv.conv2d(x, kernel, None, 2)  # wrong
 fastconv.conv2d(x, kernel, stride=2)  # wrong
 fastconv.conv2d(x, kernel, padding="sane")  # wrong
-fastconv.conv2d(x, kernel, padding=1)  # wrong
+fastconv.conv2d(x, kernel, padding=1.5)  # wrong
 fastconv.conv2d(x, kernel, activation="rely")  # wrong
 fastconv.conv2d(x, kernel, data_format="NHWC")  # wrong
 fastconv.conv2d(x, kernel, out=[[1.0]])  # wrong

@@ -205,7 +205,7 @@ def test_dropout_draws_the_masks_of_its_layers():
     x, y = squares(16)
     losses = []
     for _ in range(2):
-        model = tiny(L.Dropout(0.5, seed=4))
+        model = tiny(L.Dropout(0.5, seed=4), L.Dropout(0.0))
         losses.append(model.fit(x, y, epochs=2, shuffle=False, verbose=0).history["loss"])
     assert losses[0] == losses[1]
     model = tiny(L.Dropout(0.5, seed=4))

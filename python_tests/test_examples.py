@@ -179,6 +179,20 @@ def test_worked_example(edges):
     assert edges.WORKED_IMAGE.tolist() == [[10] * 5, *[[10, 5, 5, 5, 10]] * 3, [10] * 5]
 
 
+def test_filters_draws_a_gallery_and_times(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    import filters
+
+    monkeypatch.setattr(filters, "KERNEL_SIZES", (3, 5))
+    monkeypatch.setattr(filters, "ROUNDS", 1)
+    monkeypatch.chdir(tmp_path)
+    assert filters.main(["--size", "120"]) == 0
+    assert is_png(tmp_path / "filters.png", 1000)
+    assert is_png(tmp_path / "filter_times.png", 900)
+    with pytest.raises(SystemExit):
+        filters.main(["nowhere.jpg"])
+
+
 def test_edges_draws_its_own_photo(tmp_path):
     process = run("edges.py", tmp_path)
     assert process.returncode == 0, process.stderr

@@ -188,7 +188,7 @@ def test_filters_draws_a_gallery_and_times(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert filters.main(["--size", "120"]) == 0
     assert is_png(tmp_path / "filters.png", 1000)
-    assert is_png(tmp_path / "filter_times.png", 900)
+    assert is_png(tmp_path / "filter_times.png", 600)
     with pytest.raises(SystemExit):
         filters.main(["nowhere.jpg"])
 

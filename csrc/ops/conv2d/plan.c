@@ -29,19 +29,25 @@ static double packing_cycles(const fc_layer_plan *plan) {
     return byte * (double)plan->packed_bytes + costs->pack_row * (double)plan->packed_rows;
 }
 
+static double kernel_bytes(const fc_layer *layer) {
+    return (double)fc_view_k(&layer->view) * (double)layer->params.c_out * (double)fc_dtype_size(layer->params.dtype);
+}
+
 /* Cycles that a kernel which lies across adds to one run: those of transposing it, or of exchanging its channels in
  * packing. */
 static double transposing_cycles(const fc_layer *layer, int reads_across) {
     const fc_costs *costs = fc_costs_of(layer->kernels);
-    const double bytes = (double)fc_view_k(&layer->view) * (double)layer->params.c_out *
-        (double)fc_dtype_size(layer->params.dtype);
-    return (reads_across ? costs->kernel_exchanged : costs->kernel_transposed) * bytes;
+    return (reads_across ? costs->kernel_exchanged : costs->kernel_transposed) * kernel_bytes(layer);
 }
 
-/* What of a prepared kernel the caches near the core do not keep from run to run. */
+/* What of a prepared kernel the caches near the core do not keep from run to run: between two runs of a network all
+ * its other kernels are read. Panels are asked for ahead; rows read in place are not. */
 static double reading_cycles(const fc_layer_plan *plan) {
-    const double bytes = (double)plan->packed_bytes;
-    return bytes > (double)fc_caches()->l2 ? fc_costs_of(plan->layer.kernels)->kernel_read * bytes : 0;
+    const fc_costs *costs = fc_costs_of(plan->layer.kernels);
+    const double l2 = (double)fc_caches()->l2, packed = (double)plan->packed_bytes, plain = kernel_bytes(&plan->layer);
+    if (!plan->packed_bytes)
+        return plain > l2 / 2 ? costs->kernel_read_in_place * plain : 0;
+    return packed > l2 ? costs->kernel_read * packed : 0;
 }
 
 static fc_status make_plan(const fc_layer *layer, int id, fc_purpose purpose, fc_layer_plan *plan) {

@@ -10,6 +10,7 @@ fc_costs fc_costs_amx = {
     .pack_in_cache = 1.04,
     .pack_in_memory = 2.4,
     .kernel_read = 0.25,
+    .kernel_read_in_place = 1,
     .kernel_transposed = 2,
     .kernel_exchanged = 0.25,
     .transposed_far = 0.864,

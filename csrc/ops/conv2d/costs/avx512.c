@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* As fitted on Zen 4: pack_row, transposed_far, direct_point, direct_block, unpacked_aliased, planar_store_row,
- * planar_store_pixel, planar_end, packed_pixel, depthwise_step, depthwise_unfilled, depthwise_multiplied,
- * depthwise_repeated. */
+/* As fitted on Zen 4: pack_row, kernel_read_in_place, transposed_far, direct_point, direct_block, unpacked_aliased,
+ * planar_store_row, planar_store_pixel, planar_end, packed_pixel, depthwise_step, depthwise_unfilled,
+ * depthwise_multiplied, depthwise_repeated. */
 #include "ops/conv2d/costs.h"
 
 const char *const fc_costs_machine_avx512 = "Emerald Rapids, a virtual machine";
@@ -12,6 +12,7 @@ fc_costs fc_costs_avx512 = {
     .pack_in_cache = 1.04,
     .pack_in_memory = 2.4,
     .kernel_read = 0.25,
+    .kernel_read_in_place = 1,
     .kernel_transposed = 2,
     .kernel_exchanged = 0.25,
     .transposed_far = 0.864,

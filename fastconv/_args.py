@@ -21,7 +21,6 @@ DTYPE_IDS |= {number: number for number in FLOAT_IDS}
 BYTES = (np.dtype("int8"), np.dtype("uint8"))
 # Those whose arrays export buffers.
 PLAIN_FLOAT_IDS = {np.dtype(name): _core.DTYPES[name] for name in ("float16", "float32", "float64")}
-_LARGE = 1 << 16  # bytes from which an array's place matters more than the time to find it
 _SMALL = 1 << 12  # bytes that are copied in less time than their place is found
 LAYOUTS = {"channels_last": 0, "channels_first": 1}
 
@@ -136,7 +135,7 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         size *= n
     if size > sys.maxsize:
         raise ValueError(f"fastconv: a result of shape {shape} overflows the address space")
-    return np.empty(shape, dtype) if size < _LARGE else np.ndarray(shape, dtype, _core.Memory(size))
+    return np.empty(shape, dtype) if size < _core.LARGE_RESULT else np.ndarray(shape, dtype, _core.Memory(size))
 
 
 def small_float(x) -> int | None:

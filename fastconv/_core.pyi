@@ -12,6 +12,7 @@ _Array = Any
 
 DTYPES: dict[str, int]
 thread_blocks: ContextVar[tuple[ThreadBlock, ...]]
+LARGE_RESULT: int
 
 @disjoint_base
 class Memory:

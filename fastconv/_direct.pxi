@@ -1,6 +1,6 @@
 # Calls on arrays as they lie: one call makes the checks that most small calls pass. It answers whether it ran; where it
 # did not, nothing is done, and the caller goes the long way, which converts, copies or says what is wrong.
-from numpy import empty as _empty
+from numpy import empty as _empty, ndarray as _ndarray
 
 cdef extern from "Python.h":
     int _get_buffer "PyObject_GetBuffer"(object, Py_buffer *, int)  # without Cython's check of exceptions
@@ -113,6 +113,14 @@ def convolve2d_directly(int dtype, int mode, int boundary, bint correlate, int a
         PyBuffer_Release(&k)
 
 
+LARGE_RESULT = 1 << 16  # bytes from which an array's place matters more than the time to find it
+
+
+cdef object _new_image(Py_ssize_t h, Py_ssize_t w, dtype, size_t size):
+    """An uninitialised array; a large one on pages that an earlier result has left."""
+    return _empty((h, w), dtype) if size < <size_t>LARGE_RESULT else _ndarray((h, w), dtype, Memory(size))
+
+
 cdef object _convolve2d(const fc_convolve2d_params *params, const Py_buffer *image, const Py_buffer *kernel, dtype, out):
     cdef Py_ssize_t out_h = 0, out_w = 0
     cdef Py_buffer o
@@ -120,7 +128,7 @@ cdef object _convolve2d(const fc_convolve2d_params *params, const Py_buffer *ima
     cdef fc_status status
     if fc_convolve2d_output_size(params, &out_h, &out_w) != FC_OK:
         return None
-    result = _empty((out_h, out_w), dtype) if out is None else out
+    result = _new_image(out_h, out_w, dtype, _bytes(params.dtype, out_h, out_w)) if out is None else out
     if _get_buffer(result, &o, PyBUF_ND | PyBUF_WRITABLE):
         PyErr_Clear()
         return None

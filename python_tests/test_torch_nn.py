@@ -110,6 +110,10 @@ def test_activations(name, args):
 def test_linear(rows):
     same("linear", drawn(*rows, 5), drawn(4, 5, seed=1), drawn(4, seed=2))
     same("linear", drawn(*rows, 5), drawn(4, 5, seed=1))
+    with torch.no_grad():
+        args = drawn(*rows, 5), drawn(4, 5, seed=1), drawn(4, seed=2)
+        torch.testing.assert_close(ours.linear(*args), F.linear(*args))
+        torch.testing.assert_close(ours.linear(*args[:2]), F.linear(*args[:2]))
 
 
 def test_what_no_kernel_serves_is_torchs():

@@ -12,9 +12,11 @@ import torch
 from torch.nn import functional as F
 from torch.overrides import has_torch_function
 
-from .. import _convolution, _dense, _elementwise, _pooling
+from ... import _core
+from .. import _convolution, _elementwise, _pooling
 from .._arguments import activation_of, refusal
-from .._memory import is_channels_last
+from .._library import is_unobserved
+from .._memory import DTYPES, address, is_channels_last
 
 __all__ = [
     "adaptive_avg_pool2d",
@@ -185,11 +187,19 @@ def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_paddi
 
 @_or_torch(F.linear)
 def linear(input, weight, bias=None):
-    """: any number of axes before the last."""
-    if weight.ndim != 2 or not input.ndim or not takes(input, weight, bias):
+    """: without gradients, of a weight that is read as it lies."""
+    if weight.ndim != 2 or not input.ndim or input.shape[-1] != weight.shape[1] or not takes(input, weight, bias):
         raise Unserved
-    rows = input.reshape(-1, input.shape[-1])
-    return _dense.dense(rows, weight.mT, bias, *_LINEAR).reshape(*input.shape[:-1], weight.shape[0])
+    if not is_unobserved(input, weight, bias) or not weight.is_contiguous():
+        raise Unserved
+    rows = input.reshape(-1, weight.shape[1]).contiguous()
+    y = rows.new_empty(len(rows), weight.shape[0])
+    # The gradient of the input of a layer whose kernel is the weight is the product with the weight's transpose.
+    layer = _core.Dense(DTYPES[rows.dtype], len(rows), *weight.shape)
+    layer.grads(None, address(weight), None, address(rows), address(y), None, None)
+    if bias is not None:
+        y += bias
+    return y.reshape(*input.shape[:-1], weight.shape[0])
 
 
 def _pool(input, average: bool, window, stride, pads):

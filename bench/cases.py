@@ -18,7 +18,7 @@ NETWORKS = ("network", "network_predict", "start")
 SHAPES = Path(__file__).parent / "shapes"
 BATCHES = (1, 8, 32)  # of the layers suite, unless others are asked for
 # How far an answer may be from the float64 reference, in norm, before it is called wrong.
-TOLERANCE = {"float32": 1e-5, "float64": 1e-12, "uint8": 0.0}
+TOLERANCE = {"float32": 1e-5, "float64": 1e-12, "uint8": 0.0, "int32": 0.0, "int64": 0.0}
 # Of filter2d's rounded integers: the share of cells that fastconv may have one level off (sums of 16 bits are on
 # the wrong side of a half more often, computed in float32), and the levels of a peer.
 CELLS_OFF = {"uint8": 1e-3, "uint16": 1e-2}

@@ -9,6 +9,7 @@ import numpy as np
 # What lies outside the image, in the words of convolve2d and filter2d, as numpy.pad calls it.
 PADDINGS = {"fill": "constant", "symm": "symmetric", "constant": "constant", "reflect101": "reflect"}
 _DERIVATIVES = {3: ((1, 2, 1), (-1, 0, 1)), 5: ((1, 4, 6, 4, 1), (-1, -2, 0, 2, 1))}
+_WINDOWS = {"column": lambda size: (size, 1), "row": lambda size: (1, size)}  # of other kinds: square
 # Rows that are set against a plain copy: images beyond a core's cache, kernels with less arithmetic than traffic.
 _COPY_CELLS, _COPY_KERNEL = 2048**2, 5
 
@@ -53,20 +54,22 @@ def traits(settings: dict[str, str]) -> dict:
 def arrays(op: str, settings: dict[str, str], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, dict]:
     """(image, kernel, options) of a row; `factors` are the kernel's column and row where it is their product."""
     shape, size, dtype = tuple(map(int, settings["image"].split("x"))), int(settings["kernel"]), settings["dtype"]
-    channels, integers = int(settings["channels"]), np.dtype(dtype).kind == "u"
+    channels, integers, kind = int(settings["channels"]), np.dtype(dtype).kind in "iu", settings["kind"]
     cells = shape + (channels,) * (channels > 1)
+    window = _WINDOWS.get(kind, lambda size: (size, size))(size)
     wraps = integers and op == "convolve2d"
     if integers:
-        image = rng.integers(0, np.iinfo(dtype).max, cells, dtype, endpoint=True)
+        most = 255 if np.dtype(dtype).itemsize > 2 else np.iinfo(dtype).max  # of larger ones none wrap
+        image = rng.integers(0, most, cells, dtype, endpoint=True)
     else:
         image = _CONTENTS[settings["content"]](rng, cells, dtype)
-    factors = None if wraps or settings["kind"] in ("random", "positive") else _factors(settings["kind"], size)
+    factors = None if wraps or kind in ("random", "positive", *_WINDOWS) else _factors(kind, size)
     if wraps:
-        kernel = rng.integers(0, 256, (size, size), dtype)
-    elif settings["kind"] == "positive":
-        kernel = rng.random((size, size))
+        kernel = rng.integers(0, 256, window, dtype)
+    elif kind == "positive":
+        kernel = rng.random(window)
     elif factors is None:
-        kernel = rng.standard_normal((size, size))
+        kernel = rng.standard_normal(window)
         if integers:  # a mean level and a contrast like the image's: few cells saturate
             kernel = (kernel - kernel.mean()) / (2 * size) + 1 / size**2
     else:
@@ -77,7 +80,7 @@ def arrays(op: str, settings: dict[str, str], rng: np.random.Generator) -> tuple
         kernel.astype(weights),
         {
             "factors": factors and tuple(factor.astype(weights) for factor in factors),
-            "kind": settings["kind"],
+            "kind": kind,
             "border": settings["border"],
             "copy": shape[0] * shape[1] >= _COPY_CELLS and size <= _COPY_KERNEL,
         },

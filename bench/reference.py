@@ -41,7 +41,9 @@ def levels(got: np.ndarray, expected: np.ndarray) -> float:
 def _convolve2d(arrays, options, problem):
     """mode='same'; integers wrap, exact once rounded, whose sums stay far below 2**53."""
     result = _correlate(arrays["x"], arrays["kernel"][::-1, ::-1], PADDINGS[options["border"]])
-    return np.rint(result) % 256 if problem.dtype == "uint8" else result
+    return (
+        np.rint(result) % 256 if problem.dtype == "uint8" else np.rint(result) if problem.dtype[:3] == "int" else result
+    )
 
 
 def _filter2d(arrays, options, problem):
@@ -55,7 +57,7 @@ def _filter2d(arrays, options, problem):
 def _correlate(image, kernel, padding):
     """With an odd kernel about each cell, through an FFT of a length without large prime factors."""
     image = np.pad(image, [(k // 2, k // 2) for k in kernel.shape], padding)
-    length = tuple(-(-n // 128) * 128 for n in image.shape)
+    length = tuple(-(-n // 128) * 128 if n > 16 else n for n in image.shape)
     spectrum = np.fft.rfft2(kernel[::-1, ::-1], length)
     spectrum *= np.fft.rfft2(image, length)
     result = np.fft.irfft2(spectrum, length)

@@ -20,6 +20,8 @@ def setup(threads):
 
 
 def candidate(problem, variant):
+    if problem.dtype in ("int32", "int64"):
+        return None
     image, kernel, factors = problem.arrays["x"], problem.arrays["kernel"], problem.options["factors"]
     border = _BORDERS[problem.options["border"]]
     turned = problem.op == "convolve2d"

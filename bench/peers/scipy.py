@@ -21,6 +21,8 @@ def candidate(problem, variant):
     """Integers that are rounded and saturated are nothing that SciPy gives; those that wrap, only its direct way."""
     if problem.rounds or (problem.dtype == "uint8" and variant != "direct"):
         return None
+    if problem.dtype in ("int32", "int64") and variant != "direct":
+        return _chosen(problem) if variant == "fft" else None
     if variant.startswith("ndimage"):
         return _ndimage(problem, variant)
     if problem.arrays["x"].ndim == 3:
@@ -51,6 +53,12 @@ def _fft(problem, variant):
             return function(np.pad(image, widths, PADDINGS[border]), turned, mode="valid")
 
     return Candidate(run)
+
+
+def _chosen(problem):
+    """Of integers: by transforms where these are exact, else directly."""
+    image, kernel = problem.arrays["x"], problem.arrays["kernel"]
+    return Candidate(lambda: signal.convolve(image, kernel, mode="same"))
 
 
 def _ndimage(problem, variant):

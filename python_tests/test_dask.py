@@ -115,6 +115,32 @@ def test_files_in_and_out(tmp_path, rng):
     with fastconv.dask.progress("blur"), dask.config.set(scheduler="threads"):
         da.store(fastconv.dask.box_blur(da.from_array(image, chunks=64), 3), out)
     np.testing.assert_array_equal(out, fastconv.box_blur(np.array(image), 3))
+    out[...] = 0
+    assert fastconv.dask.store(fastconv.dask.box_blur(da.from_array(image, chunks=64), 3), out, progress=True) is out
+    np.testing.assert_array_equal(out, fastconv.box_blur(np.array(image), 3))
+    with pytest.raises(ValueError, match="`out` must have shape"):
+        fastconv.dask.store(da.ones((3, 4)), out)
+
+
+def test_no_more_blocks_are_held_than_are_worked_on():
+    held, most = 0, 0
+
+    class Out:
+        shape = (64, 640)
+
+        def __setitem__(self, region, block):
+            nonlocal held
+            held -= 1
+
+    def made(block):
+        nonlocal held, most
+        held += 1
+        most = max(most, held)
+        return block
+
+    blocks = fastconv.dask.sharpen(da.ones((64, 640), chunks=(64, 16))).map_blocks(made, meta=np.empty((0, 0)))
+    fastconv.dask.store(blocks, Out(), num_workers=2)
+    assert (held, most <= 8) == (0, True)
 
 
 def test_refusals_come_at_once():

@@ -20,6 +20,7 @@ from .filters import (
     unsharp_mask,
 )
 from .progress import progress
+from .storing import store
 
 __all__ = [
     "box_blur",
@@ -35,5 +36,6 @@ __all__ = [
     "sep_filter2d",
     "sharpen",
     "sobel",
+    "store",
     "unsharp_mask",
 ]

@@ -1,0 +1,55 @@
+"""A dask array into a file that is mapped, or into anything else that takes blocks, without holding it whole."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import dask
+from dask.array.core import slices_from_chunks
+
+from .progress import progress as progress_bar
+
+
+def store(array, out, *, progress=False, num_workers=None):
+    """Compute an array block by block into `out`; no more blocks are held than are worked on.
+
+    Parameters
+    ----------
+    array : dask.array.Array
+        What the functions of this module return.
+    out : numpy.ndarray, numpy.memmap, zarr array or the like
+        Of the array's shape: what ``out[rows, columns] = block`` writes into.
+    progress : bool, optional
+        Show rich's bar.
+    num_workers : int, optional
+        Threads, each with a block of its own; as many as CPUs unless given.
+
+    Returns
+    -------
+    object
+        `out`.
+
+    Raises
+    ------
+    ValueError
+        If `out` has not the array's shape.
+
+    Examples
+    --------
+    >>> import dask.array as da, numpy as np, fastconv.dask
+    >>> blurred = fastconv.dask.box_blur(da.ones((100, 100), chunks=50), 3)
+    >>> fastconv.dask.store(blurred, np.empty((100, 100))).sum().round(6)
+    np.float64(10000.0)
+    """
+    if tuple(out.shape) != array.shape:
+        raise ValueError(f"`out` must have shape {array.shape}; received {tuple(out.shape)}")
+
+    def write(block, region) -> None:
+        out[region] = block
+
+    write = dask.delayed(write, pure=False)
+    blocks = array.to_delayed().ravel()
+    tasks = [write(block, region) for block, region in zip(blocks, slices_from_chunks(array.chunks), strict=True)]
+    with progress_bar() if progress else nullcontext():
+        dask.compute(*tasks, scheduler="threads", num_workers=num_workers)
+    return out

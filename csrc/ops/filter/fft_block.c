@@ -43,7 +43,9 @@ static double multiply(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_
     *mean = sqrt(energy[0]) / ((double)j->cut.rows * (double)j->cut.cols);
     const int stands_out = 2 * j->sizes->most > j->sizes->norm;
     const double peaked = *mean > PEAKED * least_spread(j, s, b) ? stands_out ? PEAKED_TWICE : PEAKED_ERROR : 1;
-    const double shifted = fmax(fabs(fc_fft_middle(s, b, 0)), fabs(fc_fft_middle(s, b, 1))) * fabs(j->sizes->total);
+    const double shifts = fc_fft_at_edge(j, b, 0) || fc_fft_at_edge(j, b, 1) ? 2 : 1,
+                 shifted = shifts * fmax(fabs(fc_fft_middle(s, b, 0)), fabs(fc_fft_middle(s, b, 1))) *
+        fabs(j->sizes->total);
     return j->ratio *
         (shifted +
             peaked *
@@ -82,19 +84,36 @@ typedef struct finish {
     int whole, empty;
 } finish;
 
-/* Adds the middle of a side's cells times the taps that meet the image. */
-static void add_middle(
-    const fc_fft_job *j, const fc_fft_space *s, const fc_rect *out, size_t side, size_t col, ptrdiff_t cols) {
+/* Takes the middle times the taps that do not meet the image off n outputs of a row, the first at column `col`. */
+static void take_off(
+    const fc_fft_job *j, const fc_fft_space *s, size_t side, ptrdiff_t row, ptrdiff_t col, ptrdiff_t n, void *sums) {
     const double middle = s->bounds[side].middle;
+    double taps[FC_FFT_GROUP];
+    if (n <= 0)
+        return;
+    fc_fft_edge_sums(j->f, &j->edges, row, col, (size_t)n, taps);
+    for (ptrdiff_t c = 0; c < n; c++)
+        if (j->part == sizeof(double))
+            ((fc_any_double *)sums)[c] -= middle * (j->sizes->total - taps[c]);
+        else
+            ((fc_any_float *)sums)[c] = (float)(((fc_any_float *)sums)[c] - middle * (j->sizes->total - taps[c]));
+}
+
+/* The outputs of a group of a side whose windows reach over the edge, in s->rows. */
+static void correct_edges(
+    const fc_fft_job *j, const fc_fft_space *s, const fc_rect *out, size_t side, size_t group, ptrdiff_t cols) {
+    const fc_fft_edges *e = &j->edges;
+    const ptrdiff_t from = out->col + (ptrdiff_t)group, end = from + cols, left = fc_min((ptrdiff_t)e->left, end),
+                    right = fc_max(fc_max(j->f->out_w - (ptrdiff_t)e->right, from), left);
     for (ptrdiff_t r = 0; r < out->rows; r++) {
-        unsigned char *sums = s->cells[side] + (size_t)(r * FC_FFT_GROUP) * j->part;
-        double taps[FC_FFT_GROUP];
-        fc_fft_edge_sums(j->f, &j->edges, out->row + r, out->col + (ptrdiff_t)col, (size_t)cols, taps);
-        for (ptrdiff_t c = 0; c < cols; c++)
-            if (j->part == sizeof(double))
-                ((double *)sums)[c] += middle * taps[c];
-            else
-                ((float *)sums)[c] = (float)((double)((float *)sums)[c] + middle * taps[c]);
+        const ptrdiff_t row = out->row + r;
+        unsigned char *sums = (unsigned char *)(uintptr_t)s->rows[side][r];
+        if (row < (ptrdiff_t)e->above || row >= j->f->out_h - (ptrdiff_t)e->below) {
+            take_off(j, s, side, row, from, cols, sums);
+            continue;
+        }
+        take_off(j, s, side, row, from, left - from, sums);
+        take_off(j, s, side, row, right, end - right, sums + (size_t)(right - from) * j->part);
     }
 }
 
@@ -105,9 +124,7 @@ static void store_group(const fc_fft_job *j, const fc_fft_space *s, const fc_fft
     const fc_rect *out = &b->rect[side];
     if (how->empty)
         memset(s->cells[side], 0, (size_t)out->rows * FC_FFT_GROUP * f->number);
-    else if (fc_fft_at_edge(j, b, side) && s->bounds[side].middle != 0)
-        add_middle(j, s, out, side, col, cols);
-    if (j->wide && !how->empty)
+    else if (j->wide)
         narrow(f, s->cells[side], (size_t)out->rows);
     if (s->taken->count && !*s->turned) {
         fc_fft_turn_taps(f, s->backwards);
@@ -120,17 +137,11 @@ static void store_group(const fc_fft_job *j, const fc_fft_space *s, const fc_fft
         f, (fc_rect){out->row, out->col + (ptrdiff_t)col, out->rows, cols}, b->channel, s->cells[side], FC_FFT_GROUP);
 }
 
-/* What the middle of a side's cells adds to each of its sums, where all windows lie inside. */
-static double shift_of(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side) {
-    return fc_fft_at_edge(j, b, side) ? 0 : fc_fft_middle(s, b, side) * j->sizes->total;
-}
-
 /* Transforms back, unless all cells were taken, and stores; 0 where sums are not finite. */
 static int store(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, const finish *how) {
     const fc_filter *f = j->f;
     const ptrdiff_t most = fc_max(b->rect[0].cols, b->rect[1].cols);
-    const int staged = s->taken->count || how->whole || how->empty || j->wide || b->channel >= 0 ||
-        fc_fft_at_edge(j, b, 0) || fc_fft_at_edge(j, b, 1);
+    const int staged = s->taken->count || how->whole || how->empty || j->wide || b->channel >= 0;
     int finite = 1;
     for (size_t col = 0; (ptrdiff_t)col < most; col += FC_FFT_GROUP) {
         ptrdiff_t cols[2] = {0, 0};
@@ -145,16 +156,19 @@ static int store(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks
                 s->rows[side][r] = (place ? place : s->cells[side]) + (size_t)r * pitch;
         }
         fc_fft_columns columns = fc_fft_columns_of(j, s, col, cols);
-        columns.re_shift = shift_of(j, s, b, 0);
-        columns.im_shift = shift_of(j, s, b, 1);
+        columns.re_shift = fc_fft_middle(s, b, 0) * j->sizes->total;
+        columns.im_shift = fc_fft_middle(s, b, 1) * j->sizes->total;
         columns.re_rows = (size_t)b->rect[0].rows;
         columns.im_rows = (size_t)b->rect[1].rows;
         columns.strips = fc_least(columns.strips, fc_parts((size_t)fc_max(cols[0], cols[1]), j->fft->lanes));
         if (!how->empty)
             finite &= j->fft->inverse(&columns);
-        for (size_t side = 0; side < j->sides; side++)
+        for (size_t side = 0; side < j->sides; side++) {
+            if (cols[side] && !how->empty && fc_fft_at_edge(j, b, side) && s->bounds[side].middle != 0)
+                correct_edges(j, s, &b->rect[side], side, col, cols[side]);
             if (!placed[side] && cols[side] && b->rect[side].rows)
                 store_group(j, s, b, side, col, cols[side], how);
+        }
     }
     return finite;
 }

@@ -1,5 +1,6 @@
 """Filters of dask arrays against those of NumPy arrays, for drawn chunks."""
 
+import pickle
 import threading
 
 import numpy as np
@@ -120,6 +121,21 @@ def test_files_in_and_out(tmp_path, rng):
     np.testing.assert_array_equal(out, fastconv.box_blur(np.array(image), 3))
     with pytest.raises(ValueError, match="`out` must have shape"):
         fastconv.dask.store(da.ones((3, 4)), out)
+
+
+def test_files_are_read_block_by_block(tmp_path, rng):
+    image = rng.integers(0, 256, (300, 400), np.uint8)
+    np.save(tmp_path / "image.npy", image)
+    (tmp_path / "image.raw").write_bytes(b"head" + image.tobytes())
+    for opened in (
+        fastconv.dask.open_file(tmp_path / "image.npy", chunks=128),
+        fastconv.dask.open_file(tmp_path / "image.raw", "u1", image.shape, offset=4, chunks=128),
+    ):
+        assert opened.numblocks == (3, 4)
+        assert len(pickle.dumps(opened)) < image.nbytes / 10  # no cells lie in the graph
+        np.testing.assert_array_equal(fastconv.dask.box_blur(opened, 3), fastconv.box_blur(image, 3))
+    with pytest.raises(ValueError, match="go together"):
+        fastconv.dask.open_file(tmp_path / "image.raw", "u1")
 
 
 def test_no_more_blocks_are_held_than_are_worked_on():

@@ -6,6 +6,7 @@ Importing this module brings in dask.
 from __future__ import annotations
 
 from .convolution import convolve2d, correlate2d
+from .files import open_file
 from .filters import (
     box_blur,
     filter2d,
@@ -30,6 +31,7 @@ __all__ = [
     "gaussian_blur",
     "gaussian_laplace",
     "laplacian",
+    "open_file",
     "prewitt",
     "progress",
     "scharr",

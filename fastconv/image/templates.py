@@ -65,8 +65,9 @@ def match_template(image, template, *, out=None):
     shape = tuple(n - k + 1 for n, k in zip(image.shape[:2], template.shape[:2], strict=True))
     dtype = np.result_type(float_of(image.dtype), float_of(template.dtype))
     computed, returned = _args.output(out, shape, dtype, (image, template))
-    planes = image.reshape(*image.shape[:2], -1).astype(np.float64)
-    taps = template.reshape(*template.shape[:2], -1).astype(np.float64)
+    # In C order, so that sums round alike however the arrays lie.
+    planes = image.reshape(*image.shape[:2], -1).astype(np.float64, "C")
+    taps = template.reshape(*template.shape[:2], -1).astype(np.float64, "C")
     computed[...] = _coefficients(planes - planes.mean((0, 1)), taps - taps.mean((0, 1)), shape)
     return _args.finish(computed, returned)
 

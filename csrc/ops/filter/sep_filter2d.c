@@ -80,7 +80,7 @@ static fc_status fold(const fc_filter2d_params *p, const void *column, const voi
 /* By the kernel of all products of a column's and a row's taps. */
 static fc_status run_multiplied(
     const fc_filter2d_params *p, const factors *k, const void *image, const void *value, void *out) {
-    double products[SMALL_KERNEL], taps[SMALL_KERNEL];
+    double products[SMALL_KERNEL] = {0}, taps[SMALL_KERNEL];
     fc_filter2d_params own = *p;
     own.k_h = k->down.k;
     own.k_w = k->along.k;

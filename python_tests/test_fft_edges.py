@@ -99,3 +99,36 @@ def test_other_surroundings(boundary, fillvalue, rng):
     image, kernel = rng.random((90, 100)), rng.random((41, 37))
     got = fastconv.convolve2d(image, kernel, "same", boundary, fillvalue, algorithm="fft")
     np.testing.assert_allclose(got, convolve2d(image, kernel, "same", boundary, fillvalue), rtol=1e-13)
+
+
+WAVES = {
+    "bell": lambda y, x, n: np.exp(-(x + y) * 4 / n),
+    "slope": lambda y, x, n: (2 * x + y) / n - 0.3,
+    "wave": lambda y, x, n: np.cos(0.7 * x + 2.1 * y),
+    "fading wave": lambda y, x, n: np.cos(1.3 * x) * np.exp(-(x + y) * 3 / n),
+    "checkers": lambda y, x, n: (-1.0) ** (x + y) * (1 + 0.01 * np.sin(x * y)),
+    "stripes": lambda y, x, n: (-1.0) ** x,
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kernel", [*WAVES])
+@pytest.mark.parametrize("image", [*WAVES])
+def test_waves_whose_roundings_add_up(image, kernel, dtype):
+    """Against float64 and extended precision, where windows hold few cells."""
+    cells, taps = (
+        WAVES[name](*np.mgrid[: shape[0], : shape[1]], shape[0]).astype(dtype)
+        for name, shape in ((image, (160, 196)), (kernel, (145, 176)))
+    )
+    got, rng = fastconv.convolve2d(cells, taps, algorithm="fft"), np.random.default_rng(0)
+    places = (rng.beta(0.25, 0.25, (80, 2)) * got.shape).astype(int)
+    for row, col in places:
+        rows, cols = (slice(max(at - k + 1, 0), at + 1) for at, k in zip((row, col), taps.shape, strict=True))
+        window = cells[rows, cols].astype("longdouble")
+        tap_rows, tap_cols = (
+            at - np.arange(part.start, part.start + size)
+            for at, part, size in zip((row, col), (rows, cols), window.shape, strict=True)
+        )
+        products = window * taps[np.ix_(tap_rows, tap_cols)].astype("longdouble")
+        bound = 32 * np.finfo(dtype).eps / 2 * abs(products).sum()
+        assert abs(got[row, col] - products.sum()) <= bound

@@ -313,8 +313,11 @@ static fc_status run(const fc_filter *f, const fc_filter_taps *known) {
     if (!fc_fft_plan(f, &blocks))
         return FC_BAD_ARGUMENT;
     fc_fft_know_taps(f, &sizes);
-    if (fc_fft_plan_whole(f, &whole) && whole.cycles < fc_fft_blocks_cycles(f, &blocks))
-        FC_TRY(fc_fft_run_whole(f, &whole, &sizes, &done));
+    if (fc_fft_plan_whole(f, &whole) && whole.cycles < fc_fft_blocks_cycles(f, &blocks)) {
+        const fc_status status = fc_fft_run_whole(f, &whole, &sizes, &done);
+        if (status && status != FC_OUT_OF_MEMORY) /* blocks need less */
+            return status;
+    }
     return done ? FC_OK : run_blocks(f, &blocks, &sizes);
 }
 

@@ -120,6 +120,7 @@ typedef struct fc_fft_bounds {
     double middle;          /* what the transform takes off each cell; real cells only */
     double cap, least;      /* least: of the sums of all windows */
     int whole;              /* all cells are whole numbers */
+    double coherence;       /* share of the cells' size, beside the middle, that goes in waves or slopes */
     int looked;             /* cells of the image have been seen */
 } fc_fft_bounds;
 
@@ -147,6 +148,8 @@ void fc_fft_clear_light(const fc_filter *f, const fc_fft_tiling *t, const fc_fft
  * gives.
  */
 double fc_fft_error(int is_double, int is_complex, const fc_fft_taps *taps, double cells, const double *energy);
+/* The same of the share of cells that goes in waves or slopes, where taps go in one as well. */
+double fc_fft_wave_error(int is_complex, const fc_fft_taps *taps, double share, double cells, const double *energy);
 /* What it is likely to be at least, in a block of which the first columns are known. */
 double fc_fft_likely_error(const fc_fft_taps *taps, const fc_fft_bounds *bounds);
 

@@ -20,6 +20,8 @@ static const double SURE = 0.25;    /* errors below which sums of whole numbers 
 static const double STANDS_OUT = 8; /* times what most cells do not pass */
 static const double PEAKED = 2;     /* over the same: the root mean square of blocks where some may */
 /* The larger error of such blocks; and where one tap stands out as well, so that errors add up and are no noise. */
+static const double FLAT = 0.95; /* taps of one size, over their norm: the larger error as well */
+static const double LONG = 40;   /* taps over their norm, from which waves show */
 static const double PEAKED_ERROR = 1.25, PEAKED_TWICE = 4;
 /* every so many columns of lots tell whether a block is worth a transform in float */
 enum { SAMPLED_LOTS = 8 };
@@ -41,16 +43,21 @@ static double multiply(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_
         j->cut.rows / j->fft->lanes, energy};
     j->fft->filter(&rows);
     *mean = sqrt(energy[0]) / ((double)j->cut.rows * (double)j->cut.cols);
-    const int stands_out = 2 * j->sizes->most > j->sizes->norm;
-    const double peaked = *mean > PEAKED * least_spread(j, s, b) ? stands_out ? PEAKED_TWICE : PEAKED_ERROR : 1;
+    const int stands_out = 2 * j->sizes->most > j->sizes->norm, is_complex = fc_filter_is_complex(j->f->work);
+    const int is_peaked = *mean > PEAKED * least_spread(j, s, b);
+    const double taps = (double)j->f->k_h * (double)j->f->k_w, cells = (double)j->cut.rows * (double)j->cut.cols;
+    const double peaked = is_peaked && stands_out                         ? PEAKED_TWICE
+        : is_peaked || j->sizes->sum > FLAT * j->sizes->norm * sqrt(taps) ? PEAKED_ERROR
+                                                                          : 1;
+    const double share = fmax(s->bounds[0].coherence, has_two(j, b) ? s->bounds[1].coherence : 0);
+    const double wave = j->sizes->sum > LONG * j->sizes->norm
+        ? fc_fft_wave_error(is_complex, j->sizes, share, cells, energy)
+        : 0;
     const double shifts = fc_fft_at_edge(j, b, 0) || fc_fft_at_edge(j, b, 1) ? 2 : 1,
                  shifted = shifts * fmax(fabs(fc_fft_middle(s, b, 0)), fabs(fc_fft_middle(s, b, 1))) *
         fabs(j->sizes->total);
     return j->ratio *
-        (shifted +
-            peaked *
-                fc_fft_error(j->part == sizeof(double), fc_filter_is_complex(j->f->work), j->sizes,
-                    (double)j->cut.rows * (double)j->cut.cols, energy));
+        (shifted + wave + peaked * fc_fft_error(j->part == sizeof(double), is_complex, j->sizes, cells, energy));
 }
 
 /* To the nearest whole number; adding 0 makes a negative zero of it positive. */

@@ -24,6 +24,7 @@ enum {
     TALLEST_TILE = 32,
     MOST_TILE_ROWS = FC_FFT_MOST / 2 / TALLEST_TILE, /* of a kernel */
     AHEAD = 12,                                      /* rows that are asked for before they are looked at */
+    LAGS = 4,                                        /* numbers between those that are multiplied */
     SAMPLES = 5,
     SAMPLED_COLS = 24 /* rows, and numbers of each, that tell what most cells are like */
 };
@@ -77,6 +78,10 @@ void fc_fft_place_bounds(const fc_fft_tiling *t, unsigned char *memory, fc_fft_b
 
 static const fc_fft *kernels_of(const fc_filter *f) {
     return fc_filter_is_single(f) ? &f->kernels->fft_f32 : &f->kernels->fft_f64;
+}
+
+static double number_at(const fc_filter *f, const void *row, size_t i) {
+    return fc_filter_is_single(f) ? (double)((const fc_any_float *)row)[i] : ((const fc_any_double *)row)[i];
 }
 
 typedef struct sample {
@@ -173,19 +178,48 @@ static double middle_of(const fc_filter *f, const sample *samples, size_t n, dou
     return fc_filter_is_single(f) ? (double)(float)middle : middle;
 }
 
+/* Adds the squares of n numbers of a row, without the middle, and their products with those up to LAGS behind. */
+static void add_products(
+    const fc_filter *f, const void *row, size_t n, double middle, double *squares, double products[LAGS + 1]) {
+    const size_t step = 1 + (size_t)fc_filter_is_complex(f->work);
+    for (size_t i = 0; i < n; i++) {
+        const double x = number_at(f, row, i) - middle;
+        *squares += x * x;
+        for (size_t lag = 1; lag <= LAGS && i + lag * step < n; lag++)
+            products[lag] += x * (number_at(f, row, i + lag * step) - middle);
+    }
+}
+
+/* Of SAMPLES rows of n numbers: a wave of any length follows itself within LAGS cells, to four fifths at least. What
+ * noise shows is taken off. */
+static double coherence_of(const fc_filter *f, const void *const rows[SAMPLES], size_t n, double middle) {
+    static const double NOISE = 4;
+    double squares = 0, products[LAGS + 1] = {0}, most = 0;
+    for (size_t i = 0; i < SAMPLES; i++)
+        add_products(f, rows[i], n, middle, &squares, products);
+    for (size_t lag = 1; lag <= LAGS; lag++)
+        most = fmax(most, fabs(products[lag]));
+    if (!(squares > 0) || !isfinite(squares))
+        return 1;
+    return sqrt(fmin(fmax(most / squares - NOISE / sqrt((double)(SAMPLES * n)), 0), 1));
+}
+
 /* Sets what some of the cells inside the image tell, cells being `share` of the block's. */
 static void look_at_some(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void *const *rows,
     const fc_rect *inside, double share) {
     const size_t parts = 1 + (size_t)fc_filter_is_complex(f->work), cols = (size_t)inside->cols * parts,
                  first = (size_t)inside->col * parts, n = fc_least(cols, SAMPLED_COLS);
+    const void *some[SAMPLES];
     sample samples[SAMPLES];
     double spreads[SAMPLES];
     for (size_t i = 0; i < SAMPLES; i++) {
         const unsigned char *row = rows[(size_t)inside->row + (2 * i + 1) * (size_t)inside->rows / (2 * SAMPLES)];
-        samples[i] = sample_row(f, row + (first + (cols - n) * i / SAMPLES) * part_of(f), n);
+        some[i] = row + (first + (cols - n) * i / SAMPLES) * part_of(f);
+        samples[i] = sample_row(f, some[i], n);
     }
     set_cap(f, t, b, samples, n, (double)cols);
     b->middle = middle_of(f, samples, n, share);
+    b->coherence = coherence_of(f, some, n, b->middle);
     if (b->middle == 0)
         return;
     for (size_t i = 0; i < SAMPLES; i++)
@@ -337,6 +371,16 @@ double fc_fft_error(int is_double, int is_complex, const fc_fft_taps *taps, doub
                  image = half * (sqrt(energy[0]) + lost) / cells;
     const double products = fmin(half * (sqrt(energy[1]) + lost), taps->sum * image);
     return FORTH * taps->norm * image + BACK * products + tiny / eps * (4 * sqrt(cells) + cells * image);
+}
+
+/*
+ * The roundings of a wave or a slope are alike along it, and add up where the kernel is a wave as well. Measured on
+ * pairs of waves, slopes, bells and checkers, 60 x 60 to 260 x 260: up to 0.6 times the root mean square times the
+ * taps' sizes.
+ */
+double fc_fft_wave_error(int is_complex, const fc_fft_taps *taps, double share, double cells, const double *energy) {
+    static const double WAVE = 2;
+    return WAVE * share * (is_complex ? 1 : M_SQRT1_2) * sqrt(energy[0]) / cells * taps->sum;
 }
 
 double fc_fft_likely_error(const fc_fft_taps *taps, const fc_fft_bounds *b) {

@@ -8,8 +8,10 @@
 #include "ops/filter/fft_whole.h"
 
 enum {
-    CHAINS = 8,     /* of sums side by side, as one would wait for each addition */
-    MOST_TAKEN = 20 /* products added to a sum, each of which may lose half an eps of it */
+    LAGS = FC_FFT_IMAGE_ROWS - 1, /* cells between those that are multiplied */
+    SAMPLED = 4,                  /* one of so many rows is */
+    CHAINS = 8,                   /* of sums side by side, as one would wait for each addition */
+    MOST_TAKEN = 20               /* products added to a sum, each of which may lose half an eps of it */
 };
 static const double STANDS_OUT = 12; /* over the mean size: far larger than most cells */
 static const double PEAKED = 3;      /* over the same: the root mean square of images whose cells are not alike */
@@ -106,6 +108,52 @@ static double rounded(double x, int whole) {
     return whole ? rint(x) : few;
 }
 
+/* Adds products of a row's cells with those up to LAGS beside and below, without the middle: others that stand out. */
+typedef struct products {
+    double square, along[LAGS + 1], down[LAGS + 1];
+    size_t count;
+} products;
+
+static double cell_of(const fc_filter *f, const fc_fft_image *image, const void *row, size_t i) {
+    const double x = number_at(f, row, i);
+    return fabs(x) <= image->limit ? x - image->middle : 0;
+}
+
+static void add_products(
+    const fc_filter *f, const fc_fft_image *image, const void *const *rows, size_t n_rows, products *to) {
+    const size_t step = 1 + (size_t)fc_filter_is_complex(f->work), n = (size_t)f->w * step;
+    for (size_t i = 0; i < n; i++) {
+        const double x = cell_of(f, image, rows[0], i);
+        to->square += x * x;
+        for (size_t lag = 1; lag <= LAGS && i + lag * step < n; lag++)
+            to->along[lag] += x * cell_of(f, image, rows[0], i + lag * step);
+        for (size_t lag = 1; lag < n_rows; lag++)
+            to->down[lag] += x * cell_of(f, image, rows[lag], i);
+    }
+    to->count += n;
+}
+
+/*
+ * The size of the part of the cells that goes in waves or slopes, by how far some rows follow their neighbours: a wave
+ * of any length does within LAGS cells, to four fifths at least. What noise shows is taken off.
+ */
+static double coherence_of(const fc_filter *f, const fc_fft_image *image, void *stage) {
+    static const double NOISE = 4;
+    products sums = {.count = 0};
+    double most = 0;
+    for (ptrdiff_t row = 0; row < f->h; row += SAMPLED) {
+        const ptrdiff_t count = fc_min(LAGS + 1, f->h - row);
+        const void *rows[LAGS + 1];
+        fc_filter_source(f, (fc_rect){row, 0, count, f->w}, FC_ALL_CHANNELS, rows, stage);
+        add_products(f, image, rows, (size_t)count, &sums);
+    }
+    for (size_t lag = 1; lag <= LAGS; lag++)
+        most = fmax(most, fmax(fabs(sums.along[lag]), fabs(sums.down[lag])));
+    if (!(sums.square > 0) || !isfinite(sums.square))
+        return 1;
+    return sqrt(fmin(fmax(most / sums.square - NOISE / sqrt((double)sums.count), 0), 1));
+}
+
 int fc_fft_know_image(const fc_filter *f, void *stage, fc_fft_image *image, fc_fft_cells *taken) {
     const double most = fc_filter_is_single(f) ? (double)FLT_MAX : DBL_MAX,
                  numbers = (double)f->h * (double)f->w * (1 + fc_filter_is_complex(f->work));
@@ -128,5 +176,8 @@ int fc_fft_know_image(const fc_filter *f, void *stage, fc_fft_image *image, fc_f
     image->one_sign = fabs(all.sum) >= ONE_SIGN * all.size;
     if (!fc_filter_is_complex(f->work) && f->k_h <= f->h && f->k_w <= f->w && 2 * mean * mean >= square)
         image->middle = rounded(mean, image->whole);
+    if (fc_filter_is_single(f))
+        image->middle = (double)(float)image->middle;
+    image->coherence = coherence_of(f, image, stage);
     return 1;
 }

@@ -15,8 +15,10 @@
 #include "core/size.h"
 #include "ops/filter/fft_whole_job.h"
 
-static const double SURE = 0.25; /* errors below which sums of whole numbers are rounded */
-/* Of the error, where cells rise or fall over the image, or one tap stands out: it adds up then and is no noise. */
+static const size_t MOST_BYTES = (size_t)1 << 30; /* of all workers */
+static const double SURE = 0.25;                  /* errors below which sums of whole numbers are rounded */
+/* Of the error, where cells rise or fall over the image, up to twice that in waves, or one tap stands out: it adds up
+ * then and is no noise. */
 static const double SLANTED = 1.25, PEAKED_TAP = 4;
 static const double ROUNDED = 1.001; /* what sums of sizes may lose */
 
@@ -86,10 +88,11 @@ static double error_of(const fc_fft_whole *j) {
     for (size_t group = 0; group < j->cut->rows / j->fft->lanes; group++)
         for (size_t i = 0; i < 2; i++)
             energy[i] += j->energy[2 * group + i];
-    const int stands_out = 2 * j->taps->most > j->taps->norm;
-    return (stands_out ? PEAKED_TAP : SLANTED) *
-        fc_fft_error(j->part == sizeof(double), fc_filter_is_complex(j->f->work), j->taps,
-            (double)j->cut->rows * (double)j->cut->cols, energy);
+    const int stands_out = 2 * j->taps->most > j->taps->norm, is_complex = fc_filter_is_complex(j->f->work);
+    const double cells = (double)j->cut->rows * (double)j->cut->cols, share = j->sizes ? 1 : j->image.coherence;
+    return fc_fft_wave_error(is_complex, j->taps, share, cells, energy) +
+        (stands_out ? PEAKED_TAP : SLANTED * (1 + share)) *
+        fc_fft_error(j->part == sizeof(double), is_complex, j->taps, cells, energy);
 }
 
 /* Whether the size of an output tells what it weighs. */
@@ -118,12 +121,11 @@ static int run_transforms(fc_fft_whole *j) {
     return !any_failed(j);
 }
 
-/* Whether direct sums of what is light cost so much that blocks, which know other ways, may take less. */
-static int leaves_much(const fc_fft_whole *j) {
-    static const double MOST = 4; /* transforms */
-    const double products = fc_fft_light_products(j->f, j->spans, out_groups(j)) *
-        (fc_filter_is_complex(j->f->work) ? 4 : 1);
-    return products / (double)j->fft->lanes > MOST * j->cut->cycles;
+/* Whether direct sums of what is light take about as many products as those of all outputs. */
+static int most_are_light(const fc_fft_whole *j) {
+    const fc_filter *f = j->f;
+    const double all = (double)f->out_h * (double)f->out_w * (double)f->k_h * (double)f->k_w;
+    return 2 * fc_fft_light_products(f, j->spans, out_groups(j)) > all;
 }
 
 static fc_status measure(fc_fft_whole *j) {
@@ -153,6 +155,8 @@ static fc_status open_job(fc_fft_whole *j) {
     const size_t shared = 2 * twiddles + energy + failed + zeros + spans + backwards + edges;
     FC_TRY(measure(j));
     j->workers = fc_parallel_workers(j->groups, j->cut->cycles * 2 * (double)j->fft->lanes);
+    while (j->workers > 1 && j->workers * j->space_bytes > MOST_BYTES)
+        j->workers--;
     j->memory = fc_scratch_alloc(shared + 2 * parts + j->workers * j->space_bytes);
     if (!j->memory)
         return FC_OUT_OF_MEMORY;
@@ -179,9 +183,10 @@ static fc_status open_job(fc_fft_whole *j) {
 static fc_status run(fc_fft_whole *j, int *done) {
     FC_TRY(open_job(j));
     fc_status status = FC_OK;
-    *done = fc_interrupted() || (run_transforms(j) && !leaves_much(j));
-    if (*done && !j->whole)
-        status = fc_fft_sum_light(j->f, j->spans, out_groups(j));
+    *done = run_transforms(j) || fc_interrupted();
+    if (*done && !j->whole && !fc_interrupted())
+        status = most_are_light(j) ? fc_filter_rectangles(j->f, NULL, NULL)
+                                   : fc_fft_sum_light(j->f, j->spans, out_groups(j));
     fc_scratch_free(j->memory);
     return status;
 }
@@ -206,7 +211,7 @@ static void take_middle(const fc_fft_whole *j, fc_fft_cells *taken) {
 fc_status fc_fft_run_whole(const fc_filter *f, const fc_fft_cut *cut, const fc_fft_taps *taps, int *done) {
     size_t stage_bytes;
     *done = 0;
-    FC_TRY(fc_filter_stage_bytes(f, 1, f->w, FC_ALL_CHANNELS, &stage_bytes));
+    FC_TRY(fc_filter_stage_bytes(f, FC_FFT_IMAGE_ROWS, f->w, FC_ALL_CHANNELS, &stage_bytes));
     fc_fft_cells *taken = fc_scratch_alloc(fc_align_up(sizeof *taken) + stage_bytes);
     if (!taken)
         return FC_OUT_OF_MEMORY;

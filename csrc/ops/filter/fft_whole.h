@@ -24,16 +24,18 @@ fc_status fc_fft_sum_light(const fc_filter *f, const fc_fft_span *spans, size_t 
 /* ---------------------------------------------------------------- fft_image.c */
 
 /* What the image's cells are like. */
+enum { FC_FFT_IMAGE_ROWS = 5 }; /* that are looked at together */
 typedef struct fc_fft_image {
     double middle; /* taken off them, a number of few digits; 0 of complex ones */
     int whole, one_sign;
-    double limit; /* cells beyond it stand out */
+    double coherence; /* share of their size, without the middle, that is in waves or slopes and not in noise */
+    double limit;     /* cells beyond it stand out */
 } fc_fft_image;
 
 /*
  * Looks at all cells; those that stand out, no more than may be added to a sum, go to the list, places counted from the
- * first output's window. stage: as fc_filter_source takes it, for a row. 0 where a transform of the whole image does
- * not serve: they are too many, or most cells are far smaller than a few.
+ * first output's window. stage: as fc_filter_source takes it, for as many rows. 0 where a transform of the whole image
+ * does not serve: they are too many, or most cells are far smaller than a few.
  */
 int fc_fft_know_image(const fc_filter *f, void *stage, fc_fft_image *image, fc_fft_cells *taken);
 

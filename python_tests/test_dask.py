@@ -169,3 +169,13 @@ def test_refusals_come_at_once():
         fastconv.dask.convolve2d(lazy, np.ones((30, 3)))
     with pytest.raises(ValueError, match="`in1` and `in2` must have 2 dimensions"):
         fastconv.dask.convolve2d(lazy, np.ones(3))
+
+
+def test_what_dask_arrays_do_not_take_is_named(tmp_path):
+    image = da.ones((20, 20), chunks=10)
+    for words in ({"mask": np.zeros((20, 20), bool)}, {"out": np.ones((20, 20))}):
+        with pytest.raises(TypeError, match=f"`{next(iter(words))}` is not taken"):
+            fastconv.dask.gaussian_blur(image, 1.0, **words)
+    np.save(tmp_path / "image.npy", np.ones((4, 5)))
+    with pytest.raises(ValueError, match="plain numbers"):
+        fastconv.dask.open_file(tmp_path / "image.npy", np.uint8, (4, 5))

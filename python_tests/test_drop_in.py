@@ -232,3 +232,23 @@ def test_all_can_be_undone():
     assert ndimage.convolve is convolve
     assert {name: getattr(cv2, name) for name in before} == before
     assert drop_in.calls() == {}
+
+
+def test_axes_in_another_order_and_sums_beyond_the_result_go_back_to_scipy(rng):
+    image = rng.random((9, 11))
+    calls = [
+        lambda: ndimage.gaussian_filter(image, (1, 3), axes=(1, 0)),
+        lambda: ndimage.uniform_filter(image, (3, 5), axes=(-1, 0)),
+        lambda: ndimage.convolve(np.full((1, 1), 100, np.int8), [[2**30]], output="int32"),
+        lambda: ndimage.laplace(np.array([[0, 2**32 - 1]], np.uint32), output=np.uint8),
+        lambda: signal.fftconvolve(np.array([[200, 3]], np.uint8), np.array([[2], [1]], np.uint8)),
+    ]
+    wanted = [call() for call in calls]
+    fastconv.patch_scipy()
+    try:
+        for call, stock in zip(calls, wanted, strict=True):
+            got = call()
+            assert got.dtype == stock.dtype
+            np.testing.assert_array_equal(got, stock)
+    finally:
+        fastconv.unpatch_scipy()

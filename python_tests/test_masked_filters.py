@@ -151,3 +151,29 @@ def test_match_template_of_bright_and_flat_images(rng):
 def test_bad_templates(image, template, error, message):
     with pytest.raises(error, match=message):
         fastconv.match_template(image, template)
+
+
+def test_each_channel_has_its_own_kernels_weight(rng):
+    image, mask = rng.random((6, 7, 3)), np.zeros((6, 7), bool)
+    mask[2, 2] = True
+    kernels = np.ones((3, 3, 3)) * [1.0, 2, 3]
+    got = fastconv.filter2d(image, kernels, mask=mask)
+    for channel in range(3):
+        wanted = fastconv.filter2d(np.ascontiguousarray(image[..., channel]), kernels[..., channel], mask=mask)
+        np.testing.assert_allclose(got[..., channel], wanted, rtol=1e-12)
+
+
+def test_a_template_is_found_beside_a_bright_region_and_a_nan(rng):
+    image = rng.random((40, 40))
+    template = image[2:10, 2:10].copy()
+    wanted = fastconv.match_template(image, template)
+    image[30:, 30:] = 1e8
+    image[25, 0] = np.nan
+    got = fastconv.match_template(image, template)
+    np.testing.assert_allclose(got[:17, :22], wanted[:17, :22], atol=1e-12)
+    assert np.isnan(got[18:26, 0]).all() and np.isfinite(got[:, 8:22]).all()
+
+
+@pytest.mark.parametrize(("size", "level"), [(3, 7.7), (5, 0.1), (7, 0.3), (9, 100.1)])
+def test_flat_templates_are_nowhere(size, level, rng):
+    assert not fastconv.match_template(rng.random((12, 12)), np.full((size, size), level)).any()

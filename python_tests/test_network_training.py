@@ -336,6 +336,19 @@ def test_metrics(metric):
     assert list(history.history.values())[1][0] == pytest.approx(wanted, rel=1e-5)
 
 
+def test_accuracy_goes_with_the_shapes_and_not_with_the_loss():
+    x, y = squares(30)
+    net = fastconv.from_keras(tiny("softmax", 4))
+    wanted = (net(x).argmax(-1) == y).mean()
+    for truth, loss in (
+        (np.eye(4)[y], "mse"),
+        (np.eye(4)[y], "binary_crossentropy"),
+        (y, "sparse_categorical_crossentropy"),
+    ):
+        history = net.fit(x, truth, loss=loss, metrics=["accuracy"], optimizer=OPTIMIZERS["sgd"](0.0))
+        assert history.history["accuracy"][0] == pytest.approx(wanted)
+
+
 def test_an_optimizer_goes_on_where_it_is():
     (x, y), model = squares(), tiny()
     words = {"loss": "sparse_categorical_crossentropy", "batch_size": 60, "shuffle": False}

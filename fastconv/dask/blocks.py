@@ -18,6 +18,8 @@ def over_blocks(name: str, image, reach: tuple[int, int], axes: tuple[int, int],
     are cut off. At the image's own sides no cell is added, so that the function's border is the image's.
     """
     array = da.asarray(image)
+    for word in {"mask", "out"}.intersection(words):
+        raise TypeError(f"`{word}` is not taken with dask arrays")
     function = partial(_of_block, name, args, words)
     kind = function(np.zeros((1,) * array.ndim, array.dtype)).dtype  # refuses what it does not take
     depth = {axis: 0 for axis in range(array.ndim)}

@@ -47,7 +47,8 @@ def open_file(path, dtype=None, shape=None, *, offset: int = 0, chunks="auto") -
     Raises
     ------
     ValueError
-        If one of `dtype` and `shape` is missing, or the file is shorter than they say.
+        If one of `dtype` and `shape` is missing, they are given for a ``.npy`` file or missing for another, or the file
+        is shorter than they say.
 
     Examples
     --------
@@ -59,5 +60,11 @@ def open_file(path, dtype=None, shape=None, *, offset: int = 0, chunks="auto") -
     """
     if (dtype is None) != (shape is None):
         raise ValueError("`dtype` and `shape` go together: of a file of plain numbers both, of a .npy file neither")
+    with open(path, "rb") as file:
+        is_npy = file.read(6) == b"\x93NUMPY"
+    if is_npy != (dtype is None) or (is_npy and offset):
+        raise ValueError(
+            f"`dtype`, `shape` and `offset` tell of files of plain numbers, which {path} is{' not' * is_npy}"
+        )
     file = _File(str(Path(path)), None if dtype is None else np.dtype(dtype), shape, offset)
     return da.from_array(file, chunks=chunks, name=False)

@@ -19,7 +19,7 @@ _SAME = """`fastconv.{name}` of a dask array, lazily.
     image : dask.array.Array, or what `dask.array.asarray` takes
         Of any chunks; those smaller than the kernel's reach are joined.
     {arguments}
-        As in `fastconv.{name}`; instead of `out=`, `fastconv.dask.store` writes the result.
+        As in `fastconv.{name}`, but for `mask=` and `out=`; `fastconv.dask.store` writes the result.
 
     Returns
     -------

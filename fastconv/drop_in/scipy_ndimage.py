@@ -131,7 +131,7 @@ def _frame(input, output, mode, cval, axes=None) -> _Frame | None:
         mode = mode[0]
     if type(mode) is not str or mode not in _MODES or not isinstance(cval, numbers.Complex):
         return None
-    if axes is not None and sorted(axis % 2 for axis in axes if -2 <= axis < 2) != [0, 1]:
+    if axes is not None and [axis % 2 for axis in axes if -2 <= axis < 2] != [0, 1]:
         return None
     if isinstance(output, np.ndarray):
         dtype = output.dtype if output.shape == input.shape else None
@@ -182,7 +182,7 @@ def _correlate(frame: _Frame, kernel: np.ndarray, origins, skips: bool = False):
     if frame.image.dtype.kind in "iu" and frame.dtype.kind in "iu":
         whole = np.array_equal(kernel, np.rint(kernel)) and frame.cval == int(frame.cval.real)
         most = max(abs(int(frame.image.max())), abs(int(frame.image.min())), abs(frame.cval)) * size.sum()
-        if not whole or not most < _WHOLE:
+        if not whole or not most < (_WHOLE if frame.dtype.itemsize == 8 else 2**31):
             return NotImplemented
     image = frame.image if frame.image.dtype in _FLOATS else frame.image.astype(np.float64)
     return _stored(frame, filter_image(image, kernel, _options(frame, anchor)))

@@ -42,6 +42,8 @@ def fftconvolve(in1, in2, mode="full", axes=None):
     if not _plain(in1, in2) or not _both_axes(axes):
         return NotImplemented
     arrays = [np.asarray(in1), np.asarray(in2)]
+    if all(1 in sizes for sizes in zip(arrays[0].shape, arrays[1].shape, strict=True)):
+        return NotImplemented  # SciPy multiplies where no axis has a transform, in other dtypes
     arrays = [a.astype(np.float64) if a.dtype.kind in "iu" else a for a in arrays]
     return image.convolve2d(*arrays, mode) if all(a.dtype in _FLOATS for a in arrays) else NotImplemented
 

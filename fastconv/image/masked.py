@@ -43,10 +43,17 @@ def normalized(
     empty = weights == 0
     with np.errstate(divide="ignore", invalid="ignore"):
         sums /= weights
-    sums *= taps.sum()
+    sums *= _whole(taps, array.ndim, options)
     sums[empty] = 0 if wanted.kind in "iub" else np.nan
     store(sums, _args.real(options.delta, "delta"), computed)
     return _args.finish(computed, returned)
+
+
+def _whole(taps: np.ndarray, ndim: int, options: Options) -> np.ndarray | float:
+    """The sum of a kernel's taps, or of each kernel where they differ along the image's other axes."""
+    if taps.ndim != ndim or ndim == 2:
+        return taps.sum()
+    return taps.sum(image_axes(taps.shape, options.axes, options.channel_axis), keepdims=True)
 
 
 def correlate_masked(image, mask, nan, kernel, options: Options) -> np.ndarray:

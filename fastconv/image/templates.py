@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from .. import _args
@@ -9,6 +11,8 @@ from .convolve import convolve2d
 from .stacks import any_image, float_of
 
 __all__ = ["match_template"]
+
+_ROUNDED = 64 * np.finfo(np.float64).eps  # of squares, what may be left of a variance of 0
 
 
 def match_template(image, template, *, out=None):
@@ -40,8 +44,9 @@ def match_template(image, template, *, out=None):
     Notes
     -----
     The products are one convolution for each channel, by Fourier transforms where the template is large; the windows'
-    sums and squares are box sums. All are float64, of the image minus its mean, so that bright images lose nothing.
-    A window counts as flat where its variance is below what rounding leaves of it.
+    sums and squares are box sums. All are float64, of the image minus its median, so that bright images lose nothing.
+    A window counts as flat where its variance is below what rounding leaves of its squares: also one whose level is
+    some 10^7 times its contrast away from the image's median. A NaN or infinity reaches its own windows only.
     J. P. Lewis, "Fast normalized cross-correlation", 1995.
 
     Examples
@@ -68,8 +73,18 @@ def match_template(image, template, *, out=None):
     # In C order, so that sums round alike however the arrays lie.
     planes = image.reshape(*image.shape[:2], -1).astype(np.float64, "C")
     taps = template.reshape(*template.shape[:2], -1).astype(np.float64, "C")
-    computed[...] = _coefficients(planes - planes.mean((0, 1)), taps - taps.mean((0, 1)), shape)
+    rest = taps - taps.mean((0, 1))
+    flat = np.sum(rest * rest) <= _ROUNDED * np.sum(taps * taps)
+    computed[...] = 0 if flat else _coefficients(planes - _middle(planes), rest, shape)
     return _args.finish(computed, returned)
+
+
+def _middle(planes: np.ndarray) -> np.ndarray:
+    """The median of each channel's finite cells: no bright region moves it."""
+    finite = np.where(np.isfinite(planes), planes, np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of channels without one
+        return np.nan_to_num(np.nanmedian(finite, (0, 1)))
 
 
 def _array(value, name: str) -> np.ndarray:
@@ -92,11 +107,8 @@ def _coefficients(planes: np.ndarray, taps: np.ndarray, shape: tuple[int, int]) 
         square = convolve2d(plane * plane, box, "valid")
         squares += square
         variances += square - convolve2d(plane, box, "valid") ** 2 / box.size
-    norm = np.sum(taps * taps)
-    flat = variances <= 64 * np.finfo(np.float64).eps * squares
+    flat = variances <= _ROUNDED * squares
     variances[flat] = 1
-    if not norm:
-        return np.zeros(shape)
-    result = np.clip(products / np.sqrt(variances * norm), -1, 1)
+    result = np.clip(products / np.sqrt(variances * np.sum(taps * taps)), -1, 1)
     result[flat] = 0
     return result

@@ -85,7 +85,7 @@ class Fitting:
         order, masks = np.random.SeedSequence(seed).spawn(2)
         self._order = np.random.default_rng(order)
         self.trainer = Trainer(graph, loss, optimizer_of(optimizer), Masks(np.random.default_rng(masks)))
-        self._metrics = [metric_of(spec, loss) for spec in ([metrics] if isinstance(metrics, str) else metrics)]
+        self._metrics = [metric_of(spec) for spec in ([metrics] if isinstance(metrics, str) else metrics)]
 
     def run(
         self, data: Data, epochs: int, batch_size: int, validation: Data | None, shuffle: bool, progress

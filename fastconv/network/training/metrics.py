@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .errors import UntrainableError
-from .losses import LOSSES, Loss, loss_of
+from .losses import LOSSES, loss_of
 
 __all__ = ["Metric", "metric_of"]
 
@@ -62,18 +62,19 @@ def _binary(truth, outputs):
     return ((outputs > 0.5) == np.asarray(truth).reshape(outputs.shape)).mean(-1)
 
 
-def _accuracy(loss: Loss) -> Callable:
-    """Which accuracy goes with a loss."""
-    return {"sparse_categorical_crossentropy": _sparse, "categorical_crossentropy": _categorical}.get(
-        loss.name, _binary
-    )
+def _accuracy(truth, outputs):
+    """The one that shapes ask for, as Keras has it."""
+    shape = np.shape(truth)
+    if outputs.shape[-1] == 1:
+        return _binary(truth, outputs)
+    return (_sparse if len(shape) < outputs.ndim or shape[-1] == 1 else _categorical)(truth, outputs)
 
 
 _ACCURACIES = {"sparse_categorical_accuracy": _sparse, "categorical_accuracy": _categorical, "binary_accuracy": _binary}
 
 
-def metric_of(spec, loss: Loss) -> Metric:
-    """The metric of a name, which for 'accuracy' goes with the loss, or of a function of ``(truth, outputs)``.
+def metric_of(spec) -> Metric:
+    """The metric of a name, which for 'accuracy' goes with the shapes, or of a function of ``(truth, outputs)``.
 
     Raises
     ------
@@ -83,7 +84,7 @@ def metric_of(spec, loss: Loss) -> Metric:
     if callable(spec):
         return Metric(getattr(spec, "__name__", "metric"), spec)
     if spec in ("accuracy", "acc"):
-        return Metric(spec, _accuracy(loss))
+        return Metric(spec, _accuracy)
     if spec in _ACCURACIES:
         return Metric(spec, _ACCURACIES[spec])
     if spec in LOSSES or spec in ("mse", "mae"):

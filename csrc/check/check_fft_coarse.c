@@ -88,12 +88,14 @@ void check_fft_coarse(const fc_kernels *kernels, const char *isa) {
             .k_h = LEAST_SIDE + (ptrdiff_t)check_random_below(SIDES),
             .k_w = LEAST_SIDE + (ptrdiff_t)check_random_below(SIDES)};
         const fc_fft_cut cut = {.rows = BLOCK, .cols = BLOCK};
+        fc_fft_taps taps;
         fc_fft_tiling tiling = {0};
         fc_fft_coarse coarse;
         check_buffer kernel = check_alloc((size_t)(f.k_h * f.k_w) * 8, 0);
         check_case("fft_coarse", isa, "%tdx%td dtype %d", f.k_h, f.k_w, (int)f.work);
         fill_kernel(&f, kernel.data, i % 2);
-        check_true(fc_fft_tile(&f, &cut, &tiling) == FC_OK, "a tiling");
+        fc_fft_know_taps(&f, &taps);
+        check_true(fc_fft_tile(&f, &taps, &cut, &tiling) == FC_OK, "a tiling");
         check_buffer memory = check_alloc(fc_fft_coarse_bytes(&tiling), 0);
         fc_fft_coarsen(&f, &tiling, memory.data, &coarse);
         check_kernel(&f, &tiling, &coarse);

@@ -139,19 +139,19 @@ static void add_products(
  */
 static double coherence_of(const fc_filter *f, const fc_fft_image *image, void *stage) {
     static const double NOISE = 4;
-    products sums = {.count = 0};
+    products all = {.count = 0};
     double most = 0;
     for (ptrdiff_t row = 0; row < f->h; row += SAMPLED) {
         const ptrdiff_t count = fc_min(LAGS + 1, f->h - row);
         const void *rows[LAGS + 1];
         fc_filter_source(f, (fc_rect){row, 0, count, f->w}, FC_ALL_CHANNELS, rows, stage);
-        add_products(f, image, rows, (size_t)count, &sums);
+        add_products(f, image, rows, (size_t)count, &all);
     }
     for (size_t lag = 1; lag <= LAGS; lag++)
-        most = fmax(most, fmax(fabs(sums.along[lag]), fabs(sums.down[lag])));
-    if (!(sums.square > 0) || !isfinite(sums.square))
+        most = fmax(most, fmax(fabs(all.along[lag]), fabs(all.down[lag])));
+    if (!(all.square > 0) || !isfinite(all.square))
         return 1;
-    return sqrt(fmin(fmax(most / sums.square - NOISE / sqrt((double)sums.count), 0), 1));
+    return sqrt(fmin(fmax(most / all.square - NOISE / sqrt((double)all.count), 0), 1));
 }
 
 int fc_fft_know_image(const fc_filter *f, void *stage, fc_fft_image *image, fc_fft_cells *taken) {

@@ -199,7 +199,7 @@ def test_algorithm_by_name(rng):
         ({"bias": np.zeros(5, np.int64)}, TypeError, "`bias` must be int32 .* received dtype int64"),
         ({"bias": np.zeros(4, np.int32)}, ValueError, r"`bias` must have shape \(5,\)"),
         ({"kernel": np.zeros((3, 3, 4), np.int8)}, ValueError, "`kernel` must have 4 dimensions"),
-        ({"x": np.zeros((6, 6, 4), np.int8)}, ValueError, "`x` must have 4 dimensions"),
+        ({"x": np.zeros((6, 4), np.int8)}, ValueError, "`x` must have 4 dimensions"),
         ({"out": np.zeros((1, 4, 4, 5), np.float32)}, TypeError, "`out` must have dtype int32"),
         ({"kernel": np.zeros((3, 3, 3, 5), np.int8)}, ValueError, "`kernel` must have 4"),
     ],

@@ -32,7 +32,10 @@ LONG_CALLS = {
         fastconv.convolve2d, rng.random((1500, 1500)), rng.random((91, 91)), algorithm="direct"
     ),
     "convolve2d integers": lambda: partial(
-        fastconv.convolve2d, np.arange(10**6).reshape(1000, 1000), np.arange(8100).reshape(90, 90) ** 2 % 91
+        fastconv.convolve2d,
+        np.arange(10**6).reshape(1000, 1000),
+        np.arange(8100).reshape(90, 90) ** 2 % 91,
+        algorithm="direct",
     ),
     "convolve2d longdouble": lambda: partial(
         fastconv.convolve2d, rng.random((600, 600)).astype("g"), rng.random((61, 61)).astype("g")

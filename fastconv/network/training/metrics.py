@@ -23,7 +23,7 @@ class Metric:
 
     Examples
     --------
-    >>> metric = metric_of("accuracy", loss_of("sparse_categorical_crossentropy"))
+    >>> metric = metric_of("accuracy")
     >>> metric.update(np.array([0, 1]), np.array([[0.9, 0.1], [0.8, 0.2]]))
     >>> metric.result()
     0.5

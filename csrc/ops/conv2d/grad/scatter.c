@@ -56,7 +56,7 @@ static void add_output_row(
     const scatter_job *job, const char *windows, ptrdiff_t out_row, ptrdiff_t from, ptrdiff_t to, char *image) {
     const fc_conv_view *v = &job->forward;
     const ptrdiff_t window_row = v->cols.count * v->src.c * job->size,
-                    apart = (v->cols.count - 1) * v->cols.step / v->cols.stride + 1;
+                    apart = fc_min((v->cols.count - 1) * v->cols.step / v->cols.stride + 1, v->dst.w);
     for (ptrdiff_t s = 0; s < v->rows.count; s++) {
         ptrdiff_t row = out_row * v->rows.stride + v->rows.first + s * v->rows.step;
         if (row < from || row >= to)

@@ -12,6 +12,11 @@
 /* columns that are read and stored together; a multiple of any number of lanes */
 enum { FC_FFT_GROUP = 128 };
 
+/* Number i of a row of cells, or its part. */
+static inline double fc_fft_number(const fc_filter *f, const void *row, size_t i) {
+    return fc_filter_is_single(f) ? (double)((const fc_any_float *)row)[i] : ((const fc_any_double *)row)[i];
+}
+
 /* ---------------------------------------------------------------- fft_plan.c */
 
 typedef struct fc_fft_cut {
@@ -148,6 +153,13 @@ void fc_fft_clear_light(const fc_filter *f, const fc_fft_tiling *t, const fc_fft
  * gives.
  */
 double fc_fft_error(int is_double, int is_complex, const fc_fft_taps *taps, double cells, const double *energy);
+/*
+ * The share of their size that numbers have in waves or slopes, from their squares and the most that products with
+ * those 1 to FC_FFT_LAGS beside them come to: a wave of any length follows itself there, to four fifths at least. What
+ * noise of so many numbers shows is taken off.
+ */
+enum { FC_FFT_LAGS = 4 };
+double fc_fft_coherence(double most, double squares, size_t count);
 /* The same of the share of cells that goes in waves or slopes, where taps go in one as well. */
 double fc_fft_wave_error(int is_complex, const fc_fft_taps *taps, double share, double cells, const double *energy);
 /* What it is likely to be at least, in a block of which the first columns are known. */

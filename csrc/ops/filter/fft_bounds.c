@@ -24,7 +24,6 @@ enum {
     TALLEST_TILE = 32,
     MOST_TILE_ROWS = FC_FFT_MOST / 2 / TALLEST_TILE, /* of a kernel */
     AHEAD = 12,                                      /* rows that are asked for before they are looked at */
-    LAGS = 4,                                        /* numbers between those that are multiplied */
     SAMPLES = 5,
     SAMPLED_COLS = 24 /* rows, and numbers of each, that tell what most cells are like */
 };
@@ -78,10 +77,6 @@ void fc_fft_place_bounds(const fc_fft_tiling *t, unsigned char *memory, fc_fft_b
 
 static const fc_fft *kernels_of(const fc_filter *f) {
     return fc_filter_is_single(f) ? &f->kernels->fft_f32 : &f->kernels->fft_f64;
-}
-
-static double number_at(const fc_filter *f, const void *row, size_t i) {
-    return fc_filter_is_single(f) ? (double)((const fc_any_float *)row)[i] : ((const fc_any_double *)row)[i];
 }
 
 typedef struct sample {
@@ -178,30 +173,27 @@ static double middle_of(const fc_filter *f, const sample *samples, size_t n, dou
     return fc_filter_is_single(f) ? (double)(float)middle : middle;
 }
 
-/* Adds the squares of n numbers of a row, without the middle, and their products with those up to LAGS behind. */
+/* Adds the squares of n numbers of a row, without the middle, and their products with those up to FC_FFT_LAGS behind.
+ */
 static void add_products(
-    const fc_filter *f, const void *row, size_t n, double middle, double *squares, double products[LAGS + 1]) {
+    const fc_filter *f, const void *row, size_t n, double middle, double *squares, double products[FC_FFT_LAGS + 1]) {
     const size_t step = 1 + (size_t)fc_filter_is_complex(f->work);
     for (size_t i = 0; i < n; i++) {
-        const double x = number_at(f, row, i) - middle;
+        const double x = fc_fft_number(f, row, i) - middle;
         *squares += x * x;
-        for (size_t lag = 1; lag <= LAGS && i + lag * step < n; lag++)
-            products[lag] += x * (number_at(f, row, i + lag * step) - middle);
+        for (size_t lag = 1; lag <= FC_FFT_LAGS && i + lag * step < n; lag++)
+            products[lag] += x * (fc_fft_number(f, row, i + lag * step) - middle);
     }
 }
 
-/* Of SAMPLES rows of n numbers: a wave of any length follows itself within LAGS cells, to four fifths at least. What
- * noise shows is taken off. */
+/* Of SAMPLES rows of n numbers. */
 static double coherence_of(const fc_filter *f, const void *const rows[SAMPLES], size_t n, double middle) {
-    static const double NOISE = 4;
-    double squares = 0, products[LAGS + 1] = {0}, most = 0;
+    double squares = 0, products[FC_FFT_LAGS + 1] = {0}, most = 0;
     for (size_t i = 0; i < SAMPLES; i++)
         add_products(f, rows[i], n, middle, &squares, products);
-    for (size_t lag = 1; lag <= LAGS; lag++)
+    for (size_t lag = 1; lag <= FC_FFT_LAGS; lag++)
         most = fmax(most, fabs(products[lag]));
-    if (!(squares > 0) || !isfinite(squares))
-        return 1;
-    return sqrt(fmin(fmax(most / squares - NOISE / sqrt((double)(SAMPLES * n)), 0), 1));
+    return fc_fft_coherence(most, squares, SAMPLES * n);
 }
 
 /* Sets what some of the cells inside the image tell, cells being `share` of the block's. */
@@ -371,6 +363,13 @@ double fc_fft_error(int is_double, int is_complex, const fc_fft_taps *taps, doub
                  image = half * (sqrt(energy[0]) + lost) / cells;
     const double products = fmin(half * (sqrt(energy[1]) + lost), taps->sum * image);
     return FORTH * taps->norm * image + BACK * products + tiny / eps * (4 * sqrt(cells) + cells * image);
+}
+
+double fc_fft_coherence(double most, double squares, size_t count) {
+    static const double NOISE = 4;
+    if (!(squares > 0) || !isfinite(squares))
+        return 1;
+    return sqrt(fmin(fmax(most / squares - NOISE / sqrt((double)count), 0), 1));
 }
 
 /*

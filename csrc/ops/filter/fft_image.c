@@ -8,10 +8,9 @@
 #include "ops/filter/fft_whole.h"
 
 enum {
-    LAGS = FC_FFT_IMAGE_ROWS - 1, /* cells between those that are multiplied */
-    SAMPLED = 4,                  /* one of so many rows is */
-    CHAINS = 8,                   /* of sums side by side, as one would wait for each addition */
-    MOST_TAKEN = 20               /* products added to a sum, each of which may lose half an eps of it */
+    SAMPLED = 4,    /* one of so many rows is */
+    CHAINS = 8,     /* of sums side by side, as one would wait for each addition */
+    MOST_TAKEN = 20 /* products added to a sum, each of which may lose half an eps of it */
 };
 static const double STANDS_OUT = 12; /* over the mean size: far larger than most cells */
 static const double PEAKED = 3;      /* over the same: the root mean square of images whose cells are not alike */
@@ -22,10 +21,6 @@ typedef struct sums {
     size_t count;
     int whole;
 } sums;
-
-static double number_at(const fc_filter *f, const void *row, size_t i) {
-    return fc_filter_is_single(f) ? (double)((const fc_any_float *)row)[i] : ((const fc_any_double *)row)[i];
-}
 
 /* Of n numbers; those beyond the limit, and NaN, are left out. Adding a number whose last digit is a unit rounds. */
 #define ADD_UP(T)                                               \
@@ -75,7 +70,7 @@ static sums sum_image(const fc_filter *f, double limit, void *stage) {
 static int stands_out(const fc_filter *f, const void *row, size_t col, double limit) {
     const int parts = 1 + fc_filter_is_complex(f->work);
     for (int i = 0; i < parts; i++)
-        if (!(fabs(number_at(f, row, parts * col + (size_t)i)) <= limit))
+        if (!(fabs(fc_fft_number(f, row, parts * col + (size_t)i)) <= limit))
             return 1;
     return 0;
 }
@@ -108,14 +103,15 @@ static double rounded(double x, int whole) {
     return whole ? rint(x) : few;
 }
 
-/* Adds products of a row's cells with those up to LAGS beside and below, without the middle: others that stand out. */
+/* Adds products of a row's cells with those up to FC_FFT_LAGS beside and below, without the middle: others that stand
+ * out. */
 typedef struct products {
-    double square, along[LAGS + 1], down[LAGS + 1];
+    double square, along[FC_FFT_LAGS + 1], down[FC_FFT_LAGS + 1];
     size_t count;
 } products;
 
 static double cell_of(const fc_filter *f, const fc_fft_image *image, const void *row, size_t i) {
-    const double x = number_at(f, row, i);
+    const double x = fc_fft_number(f, row, i);
     return fabs(x) <= image->limit ? x - image->middle : 0;
 }
 
@@ -125,7 +121,7 @@ static void add_products(
     for (size_t i = 0; i < n; i++) {
         const double x = cell_of(f, image, rows[0], i);
         to->square += x * x;
-        for (size_t lag = 1; lag <= LAGS && i + lag * step < n; lag++)
+        for (size_t lag = 1; lag <= FC_FFT_LAGS && i + lag * step < n; lag++)
             to->along[lag] += x * cell_of(f, image, rows[0], i + lag * step);
         for (size_t lag = 1; lag < n_rows; lag++)
             to->down[lag] += x * cell_of(f, image, rows[lag], i);
@@ -133,25 +129,19 @@ static void add_products(
     to->count += n;
 }
 
-/*
- * The size of the part of the cells that goes in waves or slopes, by how far some rows follow their neighbours: a wave
- * of any length does within LAGS cells, to four fifths at least. What noise shows is taken off.
- */
+/* Along and down some of the rows. */
 static double coherence_of(const fc_filter *f, const fc_fft_image *image, void *stage) {
-    static const double NOISE = 4;
     products all = {.count = 0};
     double most = 0;
     for (ptrdiff_t row = 0; row < f->h; row += SAMPLED) {
-        const ptrdiff_t count = fc_min(LAGS + 1, f->h - row);
-        const void *rows[LAGS + 1];
+        const ptrdiff_t count = fc_min(FC_FFT_LAGS + 1, f->h - row);
+        const void *rows[FC_FFT_LAGS + 1];
         fc_filter_source(f, (fc_rect){row, 0, count, f->w}, FC_ALL_CHANNELS, rows, stage);
         add_products(f, image, rows, (size_t)count, &all);
     }
-    for (size_t lag = 1; lag <= LAGS; lag++)
+    for (size_t lag = 1; lag <= FC_FFT_LAGS; lag++)
         most = fmax(most, fmax(fabs(all.along[lag]), fabs(all.down[lag])));
-    if (!(all.square > 0) || !isfinite(all.square))
-        return 1;
-    return sqrt(fmin(fmax(most / all.square - NOISE / sqrt((double)all.count), 0), 1));
+    return fc_fft_coherence(most, all.square, all.count);
 }
 
 int fc_fft_know_image(const fc_filter *f, void *stage, fc_fft_image *image, fc_fft_cells *taken) {

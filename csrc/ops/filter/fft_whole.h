@@ -24,7 +24,7 @@ fc_status fc_fft_sum_light(const fc_filter *f, const fc_fft_span *spans, size_t 
 /* ---------------------------------------------------------------- fft_image.c */
 
 /* What the image's cells are like. */
-enum { FC_FFT_IMAGE_ROWS = 5 }; /* that are looked at together */
+enum { FC_FFT_IMAGE_ROWS = FC_FFT_LAGS + 1 }; /* that are looked at together */
 typedef struct fc_fft_image {
     double middle; /* taken off them, a number of few digits; 0 of complex ones */
     int whole, one_sign;

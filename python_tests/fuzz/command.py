@@ -14,7 +14,8 @@ from pathlib import Path
 
 from . import table, worker
 
-HANGS_AFTER = 20.0  # seconds of one case
+HANGS_AFTER = 20.0  # seconds of one case, on all of its cores
+WAITS = 10  # times as long by the clock, for a case that waits and computes nothing
 MEMORY = 6 << 30  # bytes of address space of a worker
 # New memory is filled with 0x7f, so that what is read before it is written shows.
 ENVIRONMENT = {"MALLOC_PERTURB_": "128", "OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
@@ -33,7 +34,7 @@ class Process:
         self.file.seek(0)
         self.file.write(worker.STATE.pack(first, 0))
         self.file.flush()
-        self.since, self.index, self.before = time.monotonic(), first, self.done
+        self.index, self.before = first, self.done
         arguments = {
             "state_file": self.file.name,
             "seed": self.options.seed,
@@ -53,6 +54,7 @@ class Process:
         )
         os.set_blocking(self.child.stdout.fileno(), False)
         self.text = b""
+        self.begun, self.used = time.monotonic(), 0.0
 
     def poll(self):
         """Print what has failed since."""
@@ -64,16 +66,23 @@ class Process:
         with open(self.file.name, "rb") as file:
             index, done = worker.STATE.unpack(file.read(worker.STATE.size))
         if index != self.index:
-            self.index, self.since = index, time.monotonic()
+            self.index, self.begun, self.used = index, time.monotonic(), processor_seconds(self.child.pid)
         self.done = self.before + done
         if ended and index < 0:
             self.ended = True
         elif ended:
             self._crashed(self._reason())
-        elif time.monotonic() - self.since > self.options.hang:
+        elif self._endless():
             self.child.send_signal(signal.SIGABRT)  # faulthandler says where it is
             self.child.wait()
             self._crashed(f"no end after {self.options.hang:g} s {self._reason()}")
+
+    def _endless(self) -> bool:
+        waited = time.monotonic() - self.begun
+        if waited <= self.options.hang:
+            return False
+        # A machine that is busy or stopped for a while makes no case endless.
+        return waited > WAITS * self.options.hang or processor_seconds(self.child.pid) - self.used > self.options.hang
 
     def _reason(self) -> str:
         self.errors.seek(0)
@@ -105,6 +114,15 @@ class Process:
         if not self.ended and self.child.poll() is None:
             self.child.kill()
             self.child.wait()
+
+
+def processor_seconds(pid: int) -> float:
+    """What a running process has computed on all of its cores; 0 where the system has no /proc."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def report(case: dict, wrong: str, options: str) -> None:

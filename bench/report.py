@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import image_summary
 import keras_summary
 import network_summary
+import overview
 import rows
 import summary
 import timing
@@ -27,7 +28,7 @@ _HEADS = [
     "x of copy",
     "other peers",
 ]
-_LEFT = ("case", "layers of", "images of", "networks'", "start of", "best peer", "other peers")
+_LEFT = ("case", "layers of", "images of", "networks'", "start of", "suite", "behind in", "best peer", "other peers")
 BUSY = 0.5  # load average; the benchmark's own start adds little to it
 _TIMES = "\u00d7"
 
@@ -121,16 +122,24 @@ def method(results: dict) -> str:
     )
 
 
+def print_overview(console: Console, results: dict) -> None:
+    """A line a suite and every loss by name, within 80 columns, the machine, and what went wrong."""
+    narrow = Console(width=min(overview.WIDTH, console.width), file=console.file, highlight=False)
+    for title, heads, cells in overview.grids(results["rows"]):
+        _print(narrow, title, heads, cells)
+    narrow.print(machine_line(results), style="dim")
+    for line in notices(results):
+        narrow.print(line, style="yellow", markup=False)
+
+
 def print_tables(console: Console, results: dict) -> None:
-    """One table a suite, how the figures were obtained, and what went wrong."""
+    """One table a suite, what they come to by groups, and how the figures were obtained."""
     for suite, heads, cells in _grids(results["rows"], results["machine"]):
         _print(console, suite, heads, cells)
     for module in (summary, image_summary, keras_summary, network_summary):
         for title, heads, cells in module.grids(results["rows"]):
             _print(console, title, heads, cells)
-    console.print(machine_line(results), method(results), sep="\n", style="dim")
-    for line in notices(results):
-        console.print(line, style="yellow", markup=False)
+    console.print(method(results), style="dim")
 
 
 def _print(console: Console, title: str, heads: list[str], cells: list[list[str]]) -> None:

@@ -67,6 +67,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         "the keras suite, bars in FILE-keras.png",
     )
     parser.add_argument("--roofline", metavar="FILE.png", help="draw every library's rates under the machine's peaks")
+    parser.add_argument("--details", action="store_true", help="print a table a suite after the overview")
     parser.add_argument("--markdown", action="store_true", help="print the README's tables")
     parser.add_argument("--compare", metavar="OLD.json", help="what changed since an earlier --json")
     arguments = parser.parse_args(argv)
@@ -210,7 +211,9 @@ def _show(results: dict, arguments: argparse.Namespace) -> None:
     if arguments.markdown:
         print(report.markdown(results))
     else:
-        report.print_tables(console, results)
+        report.print_overview(console, results)
+        if arguments.details:
+            report.print_tables(console, results)
     if arguments.compare:
         compare.print_comparison(console, json.loads(Path(arguments.compare).read_text()), results)
     if arguments.json:

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,7 @@ def test_compare_says_what_changed(results, tmp_path, factor, verdict):
     done = bench(*SMALL, "--compare", str(path))
     assert done.returncode == 0, done.stderr
     assert verdict in done.stdout
+    assert "behind" in done.stdout and "of peak" not in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,9 @@ def test_bad_arguments_are_named(arguments, message):
 
 def test_layers_run_in_both_layouts_at_the_batches_asked_for(tmp_path):
     path, picture = tmp_path / "layers.json", tmp_path / "roofline.png"
-    done = bench(*LAYERS, "--batch", "2,1", "--precision", "high", "--json", str(path), "--roofline", str(picture))
+    done = bench(
+        *LAYERS, "--batch", "2,1", "--precision", "high", "--details", "--json", str(path), "--roofline", str(picture)
+    )
     assert done.returncode == 0, done.stderr
     assert "largest error" in done.stdout
     found = json.loads(path.read_text())
@@ -167,7 +171,19 @@ def test_steps_of_networks_in_both_layouts(tmp_path):
 
 def test_networks_from_files(tmp_path):
     path = tmp_path / "found.json"
-    done = bench("--suite", "networks", "--filter", "LeNet-5", "--peers", "none", "--rounds", "1", "--json", str(path))
+    done = bench(
+        "--suite",
+        "networks",
+        "--filter",
+        "LeNet-5",
+        "--peers",
+        "none",
+        "--rounds",
+        "1",
+        "--details",
+        "--json",
+        str(path),
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     *networks, start = json.loads(path.read_text())["rows"]
     assert {row["op"] for row in networks} == {"network"} and start["op"] == "start"
@@ -181,7 +197,9 @@ def test_a_network_of_a_file(tmp_path):
     keras = pytest.importorskip("keras")
     model = keras.Sequential([keras.Input((9, 9, 3)), keras.layers.Conv2D(2, 3), keras.layers.Flatten()])
     model.save(tmp_path / "small.keras")
-    done = bench("--model", str(tmp_path / "small.keras"), "--peers", "none", "--rounds", "1", "--batch", "1,3")
+    done = bench(
+        "--model", str(tmp_path / "small.keras"), "--peers", "none", "--rounds", "1", "--batch", "1,3", "--details"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "small batch 3" in done.stdout and "small start" in done.stdout
 
@@ -199,6 +217,7 @@ def test_networks_of_keras_in_processes_of_their_own(tmp_path):
         "1",
         "--threads",
         "1",
+        "--details",
         "--json",
         str(path),
         "--plot",
@@ -444,6 +463,48 @@ def test_a_call_far_behind_is_timed_once(monkeypatch):
     assert (found["near"].rounds, found["far"].rounds) == (3, 1)
     found = timing.interleaved(runs, timing.Effort(3, 0.002, 10.0))
     assert (found["near"].rounds, found["far"].rounds) == (3, 3)
+
+
+def test_an_overview_has_a_line_a_suite_and_names_each_loss(monkeypatch):
+    overview, report = _module(monkeypatch, "overview"), _module(monkeypatch, "report")
+    found = [
+        _row("A", 1, {"jax": 4.0, "torch-nhwc": 8.0}, fastconv=1.0) | {"suite": "layers"},
+        _row("A", 8, {"jax": 1.0}, fastconv=2.0) | {"suite": "layers"},
+        _row("B", 1, {"jax": 9.0}, fastconv=1.0) | {"suite": "grads"},
+        _row("C", 1, {}, fastconv=1.0) | {"suite": "grads"},
+    ]
+    found[2]["results"]["fastconv"]["wrong"] = True
+    (_, heads, suites), (title, _, losses) = overview.grids(found)
+    assert heads == ["suite", "rows", "mean", "worst", "behind", "failed"]
+    assert suites == [
+        ["layers", "2", "1.41", "0.50", "1", ""],
+        ["grads", "2", "", "", "0", "1"],
+        ["all", "4", "1.41", "0.50", "1", "1"],
+    ]
+    assert title == "2 of 4 rows behind or failed"
+    assert losses == [["grads, B, batch 1", "failed", "jax"], ["layers, A, batch 8", "0.50", "jax"]]
+    ((_, _, ahead),) = overview.grids(found[:1])
+    assert ahead == [["layers", "1", "4.00", "4.00", "0", ""]]
+    assert not list(overview.grids([]))
+    assert {*heads, "behind in"} & set(report._LEFT) == {"suite", "behind in"}
+
+
+def test_an_overview_fits_80_columns_whatever_the_names(monkeypatch):
+    report = _module(monkeypatch, "report")
+    machine = dict.fromkeys(("cpu", "isa", "precision", "python", "date"), "a name" * 9)
+    machine |= {"threads": 2, "peak_flops": {"float32": 1e9}, "copy_bandwidth": 1e9, "load": 9.0}
+    row = _row("a long name " * 9, 1, {"torch-nhwc": 0.5}, fastconv=1.0) | {"suite": "layers"}
+    results = {"machine": machine, "versions": {"jax": "1.0"}, "missing": ["x" * 99], "rows": [row]}
+    shown = StringIO()
+    report.print_overview(report.Console(file=shown, width=170), results)
+    text = shown.getvalue()
+    assert "0.50" in text and "torch-nhwc" in text and "not installed" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_details_come_after_the_overview():
+    detailed = bench(*SMALL, "--details")
+    assert 0 < detailed.stdout.index("behind") < detailed.stdout.index("of peak")
 
 
 def _image_row(dtype: str, kernel: int, peers: dict[str, float], **own: float) -> dict:

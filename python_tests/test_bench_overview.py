@@ -1,0 +1,79 @@
+"""What bench/run.py prints first."""
+
+import importlib
+import os
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import fastconv
+
+BENCH = Path(__file__).parents[1] / "bench"
+
+
+def _module(monkeypatch, name: str):
+    """A module of the benchmark, which finds its siblings as it does in a run of run.py."""
+    monkeypatch.syspath_prepend(str(BENCH))
+    return importlib.import_module(name)
+
+
+def _row(net: str, batch: int, peers: dict[str, float], **own: float) -> dict:
+    """A row whose candidates took these seconds, all with the right answer."""
+    times = own | peers
+    return {
+        "case": f"{net}, batch {batch}",
+        "problems": {},
+        "results": {name: {"seconds": seconds, "error": 1e-7, "wrong": False} for name, seconds in times.items()},
+    }
+
+
+def test_an_overview_has_a_line_a_suite_and_names_each_loss(monkeypatch):
+    overview, report = _module(monkeypatch, "overview"), _module(monkeypatch, "report")
+    found = [
+        _row("A", 1, {"jax": 4.0, "torch-nhwc": 8.0}, fastconv=1.0) | {"suite": "layers"},
+        _row("A", 8, {"jax": 1.0}, fastconv=2.0) | {"suite": "layers"},
+        _row("B", 1, {"jax": 9.0}, fastconv=1.0) | {"suite": "grads"},
+        _row("C", 1, {}, fastconv=1.0) | {"suite": "grads"},
+    ]
+    found[2]["results"]["fastconv"]["wrong"] = True
+    (_, heads, suites), (title, _, losses) = overview.grids(found)
+    assert heads == ["suite", "rows", "mean", "worst", "behind", "failed"]
+    assert suites == [
+        ["layers", "2", "1.41", "0.50", "1", ""],
+        ["grads", "2", "", "", "0", "1"],
+        ["all", "4", "1.41", "0.50", "1", "1"],
+    ]
+    assert title == "2 of 4 rows behind or failed"
+    assert losses == [["grads, B, batch 1", "failed", "jax"], ["layers, A, batch 8", "0.50", "jax"]]
+    ((_, _, ahead),) = overview.grids(found[:1])
+    assert ahead == [["layers", "1", "4.00", "4.00", "0", ""]]
+    assert not list(overview.grids([]))
+    assert {*heads, "behind in"} & set(report._LEFT) == {"suite", "behind in"}
+
+
+def test_an_overview_fits_80_columns_whatever_the_names(monkeypatch):
+    report = _module(monkeypatch, "report")
+    machine = dict.fromkeys(("cpu", "isa", "precision", "python", "date"), "a name" * 9)
+    machine |= {"threads": 2, "peak_flops": {"float32": 1e9}, "copy_bandwidth": 1e9, "load": 9.0}
+    row = _row("a long name " * 9, 1, {"torch-nhwc": 0.5}, fastconv=1.0) | {"suite": "layers"}
+    results = {"machine": machine, "versions": {"jax": "1.0"}, "missing": ["x" * 99], "rows": [row]}
+    shown = StringIO()
+    report.print_overview(report.Console(file=shown, width=170), results)
+    text = shown.getvalue()
+    assert "0.50" in text and "torch-nhwc" in text and "not installed" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_details_come_after_the_overview():
+    arguments = "--full --suite activation --peers none --rounds 1 --threads 1 --details --filter".split()
+    detailed = subprocess.run(
+        [sys.executable, str(BENCH / "run.py"), *arguments, "LeNet-5 relu"],
+        env=os.environ | {"PYTHONPATH": str(Path(fastconv.__file__).parents[1]), "PYTHONIOENCODING": "utf-8"},
+        timeout=240,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert detailed.returncode == 0, detailed.stderr
+    assert 0 < detailed.stdout.index("behind") < detailed.stdout.index("of peak")

@@ -11,8 +11,8 @@ from onnx.backend.test.case.node import collect_testcases
 
 DATA = Path(os.path.dirname(onnx.__file__)) / "backend" / "test" / "data"
 
-# Operators that no network here has: of transformers, training, signals, text, sequences, trees, random numbers and
-# quantization, control flow, and others that CNNs do without.
+# Operators that no network here has: of transformers, training, signals, text, sequences, trees, random numbers,
+# control flow, and others that CNNs do without.
 OTHER_OPERATORS = {
     "AffineGrid",
     "Attention",
@@ -72,13 +72,6 @@ OTHER_OPERATORS = {
     "TensorScatter",
     "TfIdfVectorizer",
     "Unique",
-    "ConvInteger",
-    "DequantizeLinear",
-    "DynamicQuantizeLinear",
-    "MatMulInteger",
-    "QLinearConv",
-    "QLinearMatMul",
-    "QuantizeLinear",
     "RegexFullMatch",
     "StringConcat",
     "StringNormalizer",

@@ -122,7 +122,9 @@ def files() -> dict[str, list[bytes]]:
     protos = _protos()
     with tempfile.TemporaryDirectory() as folder:
         found = {suffix: [_saved(model, suffix, folder) for model in _models()] for suffix in (".keras", ".h5")}
-        found[".fcn"] = [_saved(net, ".fcn", folder) for net in [*nets, fastconv.from_onnx(protos[0])]]
+        found[".fcn"] = [
+            _saved(net, ".fcn", folder) for net in [*nets, fastconv.from_onnx(protos[0]), fastconv.from_onnx(protos[2])]
+        ]
     return found | {".onnx": protos}
 
 
@@ -198,4 +200,49 @@ def _protos() -> list[bytes]:
     return [
         proto(chain, weights, 13),
         proto(shapes, {name: np.asarray(number, np.int64) for name, number in numbers.items()}, 13),
+        proto(*_quantized(rng), 21),
     ]
+
+
+def _quantized(rng) -> tuple[list, dict]:
+    """Nodes and weights of a small network in 8 bits."""
+    from onnx import helper
+
+    node = helper.make_node
+    scales = rng.uniform(0.01, 0.1, 3).astype(np.float32)
+    weights = {
+        "s": scales[0],
+        "z": np.uint8(7),
+        "k": rng.integers(-99, 99, (3, 2, 3, 3)).astype(np.int8),
+        "ks": scales,
+        "kz": np.zeros(3, np.int8),
+        "b": rng.integers(-9, 9, 3).astype(np.int32),
+        "bz": np.zeros(3, np.int32),
+        "m": rng.integers(0, 255, (3, 2)).astype(np.uint8),
+        "w": rng.integers(-99, 99, (48, 4)).astype(np.int8),
+    }
+    return [
+        node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+        node("DequantizeLinear", ["k", "ks", "kz"], ["kd"], axis=0),
+        node("DequantizeLinear", ["b", "ks", "bz"], ["bd"], axis=0),
+        node("Conv", ["d", "kd", "bd"], ["c"], pads=[1, 1, 1, 1]),
+        node("Relu", ["c"], ["r"]),
+        node("QuantizeLinear", ["r", "s", "z"], ["rq"]),
+        node("MaxPool", ["rq"], ["p"], kernel_shape=[2, 2], strides=[1, 1]),
+        node("QLinearConv", ["q", "s", "z", "k", "ks", "kz", "s", "z", "b"], ["l"], strides=[2, 2]),
+        node("DequantizeLinear", ["l", "s", "z"], ["ld"]),
+        node("DynamicQuantizeLinear", ["ld"], ["e", "es", "ez"]),
+        node("Reshape", ["p", "rows"], ["f"]),
+        node("QLinearMatMul", ["f", "s", "z", "m", "s", "z", "s", "z"], ["g"]),
+        node("ConvInteger", ["e", "k3", "ez"], ["h"]),
+        node("Reshape", ["e", "flat"], ["i"]),
+        node("MatMulInteger", ["i", "w12", "ez"], ["j"]),
+        node("Cast", ["j"], ["jf"], to=1),
+        node("Mul", ["jf", "es"], ["y"]),
+    ], weights | {
+        "rows": np.array([-1, 3], np.int64),
+        "flat": np.array([-1, 12], np.int64),
+        "k3": weights["k"][:, [0, 1, 0]][..., :1, :1],
+        "w12": weights["w"][:12],
+    }

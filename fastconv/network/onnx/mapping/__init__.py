@@ -5,8 +5,19 @@ with something that no operator of networks has, raises `Refused`, which the rea
 """
 
 from ..nodes import MAPPING
-from . import arrays, control, elementwise, images, indexing, normalization, products, recurrent, reduction
+from . import (
+    arrays,
+    control,
+    elementwise,
+    images,
+    indexing,
+    normalization,
+    products,
+    quantization,
+    recurrent,
+    reduction,
+)
 
-FAMILIES = (arrays, control, elementwise, images, indexing, normalization, products, recurrent, reduction)
+FAMILIES = (arrays, control, elementwise, images, indexing, normalization, products, quantization, recurrent, reduction)
 
 __all__ = ["FAMILIES", "MAPPING"]

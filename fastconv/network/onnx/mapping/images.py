@@ -7,7 +7,7 @@ from ..nodes import Emitter, OnnxNode, Refused, maps
 _AUTO_PADS = {"NOTSET": None, "VALID": "valid", "SAME_UPPER": "same_upper", "SAME_LOWER": "same_lower"}
 
 
-def _window(node: OnnxNode, rank: int) -> dict:
+def window_attributes(node: OnnxNode, rank: int) -> dict:
     """Strides, dilations and pads of a node with so many spatial axes."""
     if rank not in (1, 2):
         raise Refused(f"{rank} spatial axes")
@@ -25,27 +25,27 @@ def _window(node: OnnxNode, rank: int) -> dict:
     return words | {"pads": pads}
 
 
-def _spatial_axes(node: OnnxNode, emit: Emitter) -> int:
-    """Spatial axes of a convolution's kernel."""
-    kernel, shape = emit.known(node.input(1)), node.numbers("kernel_shape")
+def spatial_axes(node: OnnxNode, emit: Emitter, place: int = 1) -> int:
+    """Spatial axes of a convolution's kernel, which is that input of the node."""
+    kernel, shape = emit.known(node.input(place)), node.numbers("kernel_shape")
     if kernel is not None and shape is not None and kernel.shape[2:] != shape:
         raise Refused(f"kernel_shape {shape} for a kernel of shape {kernel.shape}")
-    ranks = [emit.rank(name) for name in node.inputs[:2]]
+    ranks = [emit.rank(node.input(index)) for index in (0, place)]
     return len(shape) if shape else max((rank - 2 for rank in ranks if rank is not None), default=0)
 
 
 @maps("Conv", least=2, most=3)
 def conv(node: OnnxNode, emit: Emitter) -> None:
-    rank = _spatial_axes(node, emit)
-    words = _window(node, rank)
+    rank = spatial_axes(node, emit)
+    words = window_attributes(node, rank)
     kernel = emit.transposed(node.input(1), (*range(2, rank + 2), 1, 0))
     emit.add("Conv", node.input(0), kernel, node.input(2), to=node.output(0), groups=node.get("group", 1), **words)
 
 
 @maps("ConvTranspose", least=2, most=3)
 def conv_transpose(node: OnnxNode, emit: Emitter) -> None:
-    rank = _spatial_axes(node, emit)
-    words = _window(node, rank)
+    rank = spatial_axes(node, emit)
+    words = window_attributes(node, rank)
     words["output_shape"] = node.numbers("output_shape")
     if words["pads"] == "valid":
         words["pads"] = ((0, 0),) * rank
@@ -63,21 +63,19 @@ def conv_transpose(node: OnnxNode, emit: Emitter) -> None:
     )
 
 
-@maps("MaxPool", "AveragePool")
-def pool(node: OnnxNode, emit: Emitter) -> None:
-    node.only_first_output()
+def pool_attributes(node: OnnxNode) -> dict:
+    """The attributes of a pool."""
     window = node.numbers("kernel_shape")
     if not window or min(window) < 1:
         raise Refused("no kernel_shape")
-    emit.add(
-        node.kind,
-        node.input(0),
-        to=node.output(0),
-        window=window,
-        ceil_mode=bool(node.get("ceil_mode", 0)),
-        count_include_pad=bool(node.get("count_include_pad", 0)),
-        **_window(node, len(window)),
-    )
+    flags = {name: bool(node.get(name, 0)) for name in ("ceil_mode", "count_include_pad")}
+    return {"window": window, **flags, **window_attributes(node, len(window))}
+
+
+@maps("MaxPool", "AveragePool")
+def pool(node: OnnxNode, emit: Emitter) -> None:
+    node.only_first_output()
+    emit.add(node.kind, node.input(0), to=node.output(0), **pool_attributes(node))
 
 
 @maps("GlobalAveragePool", "GlobalMaxPool")

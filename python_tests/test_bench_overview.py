@@ -66,7 +66,19 @@ def test_an_overview_fits_80_columns_whatever_the_names(monkeypatch):
 
 
 def test_details_come_after_the_overview():
-    arguments = "--full --suite activation --peers none --rounds 1 --threads 1 --details --filter".split()
+    arguments = [
+        "--full",
+        "--suite",
+        "activation",
+        "--peers",
+        "none",
+        "--rounds",
+        "1",
+        "--threads",
+        "1",
+        "--details",
+        "--filter",
+    ]
     detailed = subprocess.run(
         [sys.executable, str(BENCH / "run.py"), *arguments, "LeNet-5 relu"],
         env=os.environ | {"PYTHONPATH": str(Path(fastconv.__file__).parents[1]), "PYTHONIOENCODING": "utf-8"},

@@ -1,0 +1,104 @@
+"""What MkDocs calls while it builds the site: generated pages, pictures that pages' code makes, formulas, diagrams."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import blocks
+import diagrams
+import formulas
+import reference
+
+ROOT = blocks.ROOT
+RUNS = ROOT / "build/pages"  # a folder for each page whose code has run
+ORIGINALS = ROOT / "docs"
+# Pages that lie elsewhere in the repository, beside what they tell of.
+ELSEWHERE = {
+    "examples.md": "examples/README.md",
+    "inside/core.md": "csrc/README.md",
+    "inside/benchmark.md": "bench/README.md",
+}
+PICTURES = (".png", ".svg")
+_LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+\.md)(#[^)]*)?\)")
+
+
+def on_files(files, config):
+    """Add the generated pages, and the pictures that the code of pages makes."""
+    if config.theme["language"] == "en":
+        for uri, text in reference.pages().items():
+            files.append(File.generated(config, uri, content=text))
+        for uri, path in ELSEWHERE.items():
+            files.append(File.generated(config, uri, abs_src_path=str(ROOT / path)))
+    for file in [file for file in files if file.is_documentation_page() and file.src_uri.startswith("learn/")]:
+        for picture in _run(file.src_uri):
+            uri = f"{Path(file.src_uri).parent.as_posix()}/{picture.name}"
+            files.append(File.generated(config, uri, abs_src_path=str(picture)))
+    return files
+
+
+def on_page_markdown(markdown, page, config, files):
+    return diagrams.drawn(_within_site(markdown, page.file.src_uri))
+
+
+def on_page_content(html, page, config, files):
+    return formulas.drawn(html)
+
+
+def on_post_page(output, page, config):
+    """Let the switch of languages lead to the same page, where it has a translation."""
+    root = "../" * page.url.rstrip("./").count("/") + ("../" if page.url.strip("./") else "")
+    here = page.url.removeprefix("./")
+    if config.theme["language"] == "zh":
+        return _with_languages(output, en=f"{root}../{here}", zh=root + here)
+    is_translated = (ORIGINALS / "zh" / page.file.src_uri).exists()
+    return _with_languages(output, en=root + here, zh=f"{root}zh/{here if is_translated else ''}")
+
+
+def on_post_template(output_content, template_name, config):
+    return _with_languages(output_content, en="/", zh="/zh/")
+
+
+def _with_languages(page: str, **links: str) -> str:
+    """A page of HTML with the links of the switch of languages, which mkdocs.yml writes as #en and #zh."""
+    for language, link in links.items():
+        page = page.replace(f'href="#{language}"', f'href="{link or "./"}"')
+    return page
+
+
+def _within_site(markdown: str, uri: str) -> str:
+    """Links between files of the repository as links between pages of the site."""
+    pages = {path: site_uri for site_uri, path in ELSEWHERE.items()}
+    folder = os.path.dirname(ELSEWHERE.get(uri, f"docs/{uri}"))
+
+    def link(match: re.Match) -> str:
+        path = os.path.normpath(os.path.join(folder, match[1]))
+        target = pages.get(path, path.removeprefix("docs/") if uri in ELSEWHERE else None)
+        return f"]({os.path.relpath(target, os.path.dirname(uri) or '.')}{match[2] or ''})" if target else match[0]
+
+    return _LINK.sub(link, markdown)
+
+
+def _run(uri: str) -> list[Path]:
+    """The pictures of a page, whose code runs if it has changed since the last build."""
+    page, folder = ORIGINALS / uri, RUNS / uri.removesuffix(".md")
+    code = "".join(block.code for block in blocks.blocks(page.read_text(encoding="utf-8")))
+    mark, state = folder / "state", hashlib.sha256(code.encode()).hexdigest()
+    if not mark.exists() or mark.read_text() != state:
+        shutil.rmtree(folder, ignore_errors=True)
+        command = [sys.executable, str(Path(blocks.__file__)), str(page), str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+        if done.returncode:
+            raise PluginError(f"the code of {uri} fails:\n{done.stderr}")
+        mark.write_text(state)
+    return sorted(path for path in folder.iterdir() if path.suffix in PICTURES)

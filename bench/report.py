@@ -1,4 +1,4 @@
-"""Rows as text: tables for the terminal and for the README."""
+"""Rows as text: tables for the terminal and for the documentation."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def notices(results: dict) -> list[str]:
 
 
 def markdown(results: dict) -> str:
-    """The README's tables: the quick rows, and of all layers what they come to."""
+    """The documentation's tables: the quick rows, and of all layers what they come to."""
     lines = []
     grids = [*_grids(_short(results["rows"]), results["machine"])]
     if any(row["layer"] and not row["quick"] for row in results["rows"]):

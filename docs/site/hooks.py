@@ -30,6 +30,8 @@ ELSEWHERE = {
     "inside/benchmark.md": "bench/README.md",
 }
 PICTURES = (".png", ".svg")
+SEARCH = {"en": "Search", "zh": "搜索"}  # what screen readers call it; the theme leaves it without a name
+_DIALOG = 'data-md-component="search" role="dialog"'
 _LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+\.md)(#[^)]*)?\)")
 
 
@@ -52,11 +54,13 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
-    return formulas.drawn(html)
+    # A table's first cell may be empty, which is no heading then.
+    return re.sub(r"<th( [^>]*)?></th>", r"<td\1></td>", formulas.drawn(html))
 
 
 def on_post_page(output, page, config):
     """Let the switch of languages lead to the same page, where it has a translation."""
+    output = output.replace(_DIALOG, f'{_DIALOG} aria-label="{SEARCH[config.theme["language"]]}"')
     root = "../" * page.url.rstrip("./").count("/") + ("../" if page.url.strip("./") else "")
     here = page.url.removeprefix("./")
     if config.theme["language"] == "zh":

@@ -18,7 +18,7 @@ TRANSLATED = ("docs/index.md", "docs/learn/*.md")
 def pairs() -> list[tuple[Path, Path]]:
     """(original, translation) of every page that has, or must have, a Chinese one."""
     found = [(path, ROOT / "docs/zh" / path.relative_to(ROOT / "docs")) for g in TRANSLATED for path in ROOT.glob(g)]
-    return sorted(found)
+    return [(ROOT / "README.md", ROOT / "README.zh.md"), *sorted(found)]
 
 
 def state(original: Path) -> str:

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import blocks
+import chapters
 import links
 import pytest
 import reference
@@ -66,10 +67,16 @@ def test_no_translation_is_without_an_original():
 def test_the_navigation_names_every_page(config, folder):
     named = set(re.findall(r"^ +- (?:[^\n:]+: )?([\w/.-]+\.md)$", (ROOT / config).read_text(), re.MULTILINE))
     written = {path.relative_to(ROOT / folder).as_posix() for path in (ROOT / folder).rglob("*.md")}
-    written = {name for name in written if not name.startswith("zh/")}
-    made = {f"reference/{name}.md" for name in reference.MODULES}
+    written = {name for name in written if not name.startswith("zh/")} - {"design.md"}
+    made = {f"reference/{name}.md" for name in reference.MODULES} | set(chapters.PAGES)
     assert written <= named
     assert folder == "docs/zh" or made <= named
+
+
+def test_every_chapter_of_the_design_is_on_one_page():
+    named = [name for _, names in chapters.PAGES.values() for name in names]
+    assert sorted(named) == sorted(chapters.headings(chapters.DESIGN.read_text(encoding="utf-8")))
+    assert all(f"# {title}" in chapters.pages()[uri] for uri, (title, _) in chapters.PAGES.items())
 
 
 @pytest.mark.parametrize("module", ["fastconv.image", "fastconv.nn", "fastconv.planning", "fastconv.cpu"])

@@ -166,22 +166,34 @@ def notices(results: dict) -> list[str]:
     return lines
 
 
-def markdown(results: dict) -> str:
-    """The documentation's tables: the quick rows, and of all layers what they come to."""
-    lines = []
-    grids = [*_grids(_short(results["rows"]), results["machine"])]
-    if any(row["layer"] and not row["quick"] for row in results["rows"]):
-        grids += [*summary.grids(results["rows"])][:1]
-    if any(row["image"] and not row["quick"] for row in results["rows"]):
-        grids += [*image_summary.grids(results["rows"])][:1]
-    if any(row["suite"] == "keras" and not row["quick"] for row in results["rows"]):
-        grids += keras_summary.grids(results["rows"])
-    grids += network_summary.grids(results["rows"])
-    for suite, heads, cells in grids:
-        lines.append(f"| {' | '.join([suite, *heads[1:]])} |")
-        lines.append(f"| {' | '.join('---' if head in _LEFT else '---:' for head in heads)} |")
-        lines += [f"| {' | '.join(row)} |" for row in cells]
-        lines.append("")
-    lines += [machine_line(results) + ".", "", method(results)]
-    lines += [f"- {line}" for line in notices(results)]
-    return "\n".join(lines)
+def markdown(results: dict, details: bool = False) -> str:
+    """The overview as README has it; with `details` the documentation's tables."""
+    if details:
+        grids, last = _documented(results["rows"], results["machine"]), ["", method(results)]
+    else:
+        grids, last = [(heads[0], heads, cells) for _, heads, cells in overview.grids(results["rows"])], []
+    lines = [line for grid in grids for line in _markdown_table(*grid)]
+    return "\n".join([*lines, machine_line(results) + ".", *last, *(f"- {line}" for line in notices(results))])
+
+
+def _documented(found: list[dict], machine: dict) -> Iterator[tuple[str, list[str], list[list[str]]]]:
+    """The quick rows, and of all layers, images and Keras models what they come to."""
+    yield from _grids(_short(found), machine)
+    further = [row for row in found if not row["quick"]]
+    if any(row["layer"] for row in further):
+        yield from [*summary.grids(found)][:1]
+    if any(row["image"] for row in further):
+        yield from [*image_summary.grids(found)][:1]
+    if any(row["suite"] == "keras" for row in further):
+        yield from keras_summary.grids(found)
+    yield from network_summary.grids(found)
+
+
+def _markdown_table(title: str, heads: list[str], cells: list[list[str]]) -> list[str]:
+    """The lines of a table whose first head is its title, and an empty one."""
+    return [
+        f"| {' | '.join([title, *heads[1:]])} |",
+        f"| {' | '.join('---' if head in _LEFT else '---:' for head in heads)} |",
+        *(f"| {' | '.join(row)} |" for row in cells),
+        "",
+    ]

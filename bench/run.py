@@ -68,7 +68,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--roofline", metavar="FILE.png", help="draw every library's rates under the machine's peaks")
     parser.add_argument("--details", action="store_true", help="print a table a suite after the overview")
-    parser.add_argument("--markdown", action="store_true", help="print the tables of docs/inside/measurements.md")
+    parser.add_argument("--markdown", action="store_true", help="print README's table; with --details the site's")
     parser.add_argument("--compare", metavar="OLD.json", help="what changed since an earlier --json")
     arguments = parser.parse_args(argv)
     for name in ("threads", "rounds"):
@@ -209,7 +209,7 @@ def _show(results: dict, arguments: argparse.Namespace) -> None:
 
     console = Console(width=None if sys.stdout.isatty() else 170, highlight=False)
     if arguments.markdown:
-        print(report.markdown(results))
+        print(report.markdown(results, arguments.details))
     else:
         report.print_overview(console, results)
         if arguments.details:

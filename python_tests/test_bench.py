@@ -63,7 +63,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("bench") / "new.json"
-    done = bench(*SMALL, "--json", str(path), "--markdown")
+    done = bench(*SMALL, "--json", str(path), "--markdown", "--details")
     assert done.returncode == 0, done.stderr
     assert "| LeNet-5 relu |" in done.stdout
     assert f"fastconv {fastconv.__version__}" in done.stdout

@@ -63,6 +63,9 @@ def test_an_overview_fits_80_columns_whatever_the_names(monkeypatch):
     text = shown.getvalue()
     assert "0.50" in text and "torch-nhwc" in text and "not installed" in text
     assert max(map(len, text.splitlines())) <= 80
+    written = report.markdown(results)
+    assert "| suite | rows | mean | worst | behind | failed |" in written and "of peak" not in written
+    assert f"| layers, {row['case']} | 0.50 | torch-nhwc |" in written
 
 
 def test_details_come_after_the_overview():

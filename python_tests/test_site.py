@@ -1,5 +1,6 @@
 """The pages of docs: their code runs, translations are whole, the navigation names every page."""
 
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import blocks
 import chapters
 import links
+import notebooks
 import pytest
 import reference
 import translations
@@ -71,6 +73,17 @@ def test_the_navigation_names_every_page(config, folder):
     made = {f"reference/{name}.md" for name in reference.MODULES} | set(chapters.PAGES)
     assert written <= named
     assert folder == "docs/zh" or made <= named
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.parent.name == "learn"], ids=uri)
+def test_a_notebook_has_the_page_s_code(page):
+    text = page.read_text(encoding="utf-8")
+    found = json.loads(notebooks.notebook(text))
+    cells = ["".join(cell["source"]) for cell in found["cells"] if cell["cell_type"] == "code"]
+    assert cells == [notebooks.INSTALL, *(block.code.rstrip("\n") for block in code(page))]
+    told = "".join(line for cell in found["cells"] if cell["cell_type"] == "markdown" for line in cell["source"])
+    assert "# " in told and ".md)" not in told and "![" not in told and "<div" not in told
+    assert notebooks.reads_data(text) == ("mnist_small.npz" in text)
 
 
 def test_every_chapter_of_the_design_is_on_one_page():

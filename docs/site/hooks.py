@@ -19,6 +19,7 @@ import blocks
 import chapters
 import diagrams
 import formulas
+import notebooks
 import reference
 
 ROOT = blocks.ROOT
@@ -31,6 +32,10 @@ ELSEWHERE = {
     "inside/benchmark.md": "bench/README.md",
 }
 PICTURES = (".png", ".svg")
+DOWNLOADS = {
+    "en": ("This page as a notebook", "The digits that it reads; put them beside the notebook"),
+    "zh": ("本页的 notebook", "它读取的数字图像 (与 notebook 放在一起)"),
+}
 SEARCH = {"en": "Search", "zh": "搜索"}  # what screen readers call it; the theme leaves it without a name
 _DIALOG = 'data-md-component="search" role="dialog"'
 _LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+\.md)(#[^)]*)?\)")
@@ -45,12 +50,20 @@ def on_files(files, config):
             files.append(File.generated(config, uri, abs_src_path=str(ROOT / path)))
     for file in [file for file in files if file.is_documentation_page() and file.src_uri.startswith("learn/")]:
         for picture in _run(file.src_uri):
-            uri = f"{Path(file.src_uri).parent.as_posix()}/{picture.name}"
-            files.append(File.generated(config, uri, abs_src_path=str(picture)))
+            files.append(File.generated(config, f"learn/{picture.name}", abs_src_path=str(picture)))
+        text = Path(file.abs_src_path).read_text(encoding="utf-8")
+        files.append(File.generated(config, _notebook_of(file.src_uri), content=notebooks.notebook(text)))
+    for path in blocks.DATA:
+        files.append(File.generated(config, f"learn/{Path(path).name}", abs_src_path=str(ROOT / path)))
     return files
 
 
 def on_page_markdown(markdown, page, config, files):
+    if page.file.src_uri.startswith("learn/"):
+        text, data = DOWNLOADS[config.theme["language"]]
+        links = [f"[{text}]({Path(_notebook_of(page.file.src_uri)).name})"]
+        links += [f"[{data}]({Path(path).name})" for path in blocks.DATA if notebooks.reads_data(markdown)]
+        markdown += f"\n\n---\n\n{' · '.join(links)}\n"
     return diagrams.drawn(_within_site(markdown, page.file.src_uri))
 
 
@@ -79,6 +92,10 @@ def _with_languages(page: str, **links: str) -> str:
     for language, link in links.items():
         page = page.replace(f'href="#{language}"', f'href="{link or "./"}"')
     return page
+
+
+def _notebook_of(uri: str) -> str:
+    return uri.removesuffix(".md") + ".ipynb"
 
 
 def _within_site(markdown: str, uri: str) -> str:

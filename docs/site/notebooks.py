@@ -1,0 +1,50 @@
+"""Pages of the course as notebooks, with the same code; a first cell installs what they need."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import blocks
+
+INSTALL = "%pip install -q fastconv matplotlib"
+_FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# What a notebook shows by itself, or cannot show: pictures that the code draws, elements of the site.
+_ONLY_ON_SITE = re.compile(r"^(?:!\[.*\]\(.*\)|<div.*</div>|<!--.*-->)$\n?", re.MULTILINE)
+_LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)([^)]*)\)")
+
+
+def notebook(page: str) -> str:
+    """The JSON of a page: its blocks of Python as code, all else as Markdown."""
+    parts = _FENCE.split(page)
+    cells = [_cell("code", INSTALL)]
+    for text, language, code in zip(parts[::3], [*parts[1::3], ""], [*parts[2::3], ""], strict=True):
+        if text := _LINK.sub(_link, _ONLY_ON_SITE.sub("", text)).strip():
+            cells.append(_cell("markdown", text))
+        if language == "python":
+            cells.append(_cell("code", code.rstrip("\n")))
+        elif language not in ("", "text"):  # text is what a block of Python prints
+            cells.append(_cell("markdown", f"```{language}\n{code}```"))
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return json.dumps(
+        {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 4},
+        ensure_ascii=False,
+        indent=1,
+    )
+
+
+def reads_data(page: str) -> bool:
+    """Whether the page's code reads a file that lies beside it."""
+    return any(file.rpartition("/")[2] in page for file in blocks.DATA)
+
+
+def _link(match: re.Match) -> str:
+    """A link to a page beside leads to its notebook; one to the rest of the site is its text."""
+    text, target = match.groups()
+    beside = re.fullmatch(r"(\d-[\w-]+)\.md", target)
+    return f"[{text}]({beside[1]}.ipynb)" if beside else text
+
+
+def _cell(kind: str, text: str) -> dict:
+    cell = {"cell_type": kind, "metadata": {}, "source": text.splitlines(keepends=True)}
+    return cell | {"execution_count": None, "outputs": []} if kind == "code" else cell

@@ -214,6 +214,30 @@ def test_jit_keeps_a_batch_where_it_is(ours, stock, weights):
     assert dx.sharding.is_equivalent_to(args[0].sharding, dx.ndim) and not communication
 
 
+@PAIRS
+def test_tangents_under_jit(ours, stock, weights):
+    """Of results and of gradients; they are cut as x is, and nothing is gathered."""
+    where = mesh(4)
+    args = placed(batch(), where, "data"), *(placed(w, where) for w in weights)
+
+    def moved(function):
+        def tangents(x, *weights):
+            changes = jnp.cos(x), *weights
+            dx = jax.grad(loss(function))
+            return jax.jvp(function, (x, *weights), changes)[1], jax.jvp(dx, (x, *weights), changes)[1]
+
+        return tangents
+
+    found, communication = run(moved(ours), *args)
+    all_close(found, jax.jit(moved(stock))(batch(), *weights))
+    assert all(t.sharding.is_equivalent_to(NamedSharding(where, P("data")), t.ndim) for t in found) and not communication
+
+
+def test_tangents_outside_of_jit():
+    y, dy = jax.jvp(fj.conv2d, (batch(), KERNEL), (jnp.cos(batch()), KERNEL))
+    all_close((y, dy), jax.jit(jax.jvp, static_argnums=0)(stock_conv2d, (batch(), KERNEL), (jnp.cos(batch()), KERNEL)))
+
+
 @pytest.mark.parametrize("within", [False, True], ids=["outside", "set_mesh"])
 @pytest.mark.parametrize("name", ["conv2d", "conv2d, first", "dense", "max_pool2d", "relu", "softmax"])
 def test_explicit_axes(name, within):

@@ -59,7 +59,6 @@ def kernel(name: str, shapes, axes, portable, handler: str | None = None) -> Pri
         return (anywhere if exported else here)(context, *args, spec=spec)
 
     mlir.register_lowering(prim, lower, platform="cpu")
-    prim_requires_devices_during_lowering.add(prim)  # as custom_partitioning does, which comes out only then
     return prim
 
 
@@ -82,6 +81,8 @@ def primitive(name: str, shapes, axes, body) -> Primitive:
     result.def_impl(evaluate)
     result.def_abstract_eval(abstract)
     mlir.register_lowering(result, mlir.lower_fun(body, multiple_results=True))
+    # As custom_partitioning does, which comes out only when this primitive, or a body of others, is lowered.
+    prim_requires_devices_during_lowering.add(result)
     return result
 
 

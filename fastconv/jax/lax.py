@@ -1,0 +1,317 @@
+"""`jax.lax.conv_general_dilated` and `jax.lax.reduce_window`, with their signatures, on fastconv's kernels.
+
+What no kernel serves is left to JAX, so that a program may call these in the place of JAX's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from . import _checks, _convolution, convolution, pooling
+
+__all__ = ["conv_general_dilated", "reduce_window"]
+
+_PRECISIONS = (None, lax.Precision.DEFAULT, lax.Precision.HIGH, lax.Precision.HIGHEST)
+
+
+def conv_general_dilated(
+    lhs,
+    rhs,
+    window_strides,
+    padding,
+    lhs_dilation=None,
+    rhs_dilation=None,
+    dimension_numbers=None,
+    feature_group_count=1,
+    batch_group_count=1,
+    precision=None,
+    preferred_element_type=None,
+    out_sharding=None,
+):
+    """`jax.lax.conv_general_dilated`: any convolution with strides and dilations of both arguments.
+
+    Parameters
+    ----------
+    lhs, rhs : jax.Array
+        Images and kernels, with their axes in the order that `dimension_numbers` tells.
+    window_strides, padding, lhs_dilation, rhs_dilation, dimension_numbers, feature_group_count, batch_group_count, \
+precision, preferred_element_type, out_sharding
+        As in `jax.lax.conv_general_dilated`.
+
+    Returns
+    -------
+    jax.Array
+        As `jax.lax.conv_general_dilated` returns it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `jax.lax.conv_general_dilated`.
+
+    Notes
+    -----
+    fastconv computes one and two spatial dimensions of float16, bfloat16, float32 and float64 with axes in the order
+    NHWC or NCHW (NWC, NCW) for images and results, kernels in any order, and strides with dilated kernels, or dilated
+    images with strides of 1 (transposed convolutions). JAX computes the rest: other orders and ranks, negative padding,
+    strides with dilated images, `batch_group_count`, results of another dtype, and mixed dtypes.
+
+    A dilated image is not made: its convolution is the gradient of a strided one for its input [1]_.
+
+    References
+    ----------
+    .. [1] Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), section 4.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> from fastconv.jax import lax
+    >>> x, kernel = jnp.ones([1, 1, 4, 4]), jnp.ones([1, 1, 3, 3])
+    >>> lax.conv_general_dilated(x, kernel, (1, 1), "VALID")[0, 0]
+    Array([[9., 9.],
+           [9., 9.]], dtype=float32)
+    >>> lax.conv_general_dilated(x, kernel, (1, 1), ((2, 2), (2, 2)), lhs_dilation=(2, 2)).shape
+    (1, 1, 9, 9)
+    """
+    lhs, rhs = jnp.asarray(lhs), jnp.asarray(rhs)
+    served = None
+    if batch_group_count == 1 and out_sharding is None and precision in _PRECISIONS and lhs.ndim in (3, 4):
+        kept = preferred_element_type is None or jnp.dtype(preferred_element_type) == lhs.dtype
+        if lhs.dtype == rhs.dtype and kept and _checks.refusal(lhs) is None:
+            served = _served_convolution(
+                lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation, dimension_numbers, feature_group_count
+            )
+    if served is None:
+        return lax.conv_general_dilated(
+            lhs,
+            rhs,
+            window_strides,
+            padding,
+            lhs_dilation,
+            rhs_dilation,
+            dimension_numbers,
+            feature_group_count,
+            batch_group_count,
+            precision,
+            preferred_element_type,
+            out_sharding,
+        )
+    x, kernel = served.arrays(lhs, rhs)
+    y = served.dilated(x, kernel) if max(served.image_dilation) > 1 else served.strided(x, kernel)
+    return y if lhs.ndim == 4 else jnp.squeeze(y, served.row)
+
+
+class _Convolution(NamedTuple):
+    """One of two spatial dimensions, the first of a single row where there is but one."""
+
+    kernel_order: Sequence[int]  # the axes of rhs: outputs, inputs, and the spatial ones
+    data_format: str
+    strides: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    image_dilation: tuple[int, ...]
+    kernel_dilation: tuple[int, ...]
+    groups: int
+
+    @property
+    def row(self) -> int:
+        return 1 if self.data_format == "channels_last" else 2
+
+    def arrays(self, lhs, rhs):
+        """Images, and kernels as HWIO."""
+        outputs, inputs, *spatial = self.kernel_order
+        kernel = jnp.transpose(rhs, (*spatial, inputs, outputs))
+        return (lhs, kernel) if lhs.ndim == 4 else (jnp.expand_dims(lhs, self.row), jnp.expand_dims(kernel, 0))
+
+    def strided(self, x, kernel):
+        return convolution.conv2d(
+            x,
+            kernel,
+            strides=self.strides,
+            padding=self.padding,
+            dilation_rate=self.kernel_dilation,
+            groups=self.groups,
+            data_format=self.data_format,
+        )
+
+    def dilated(self, x, kernel):
+        """The input's gradient of the convolution with these strides that takes the result's size to that of x."""
+        taps, per_group, outputs = kernel.shape[:2], kernel.shape[2], kernel.shape[3]
+        kernel = jnp.flip(kernel, (0, 1)).reshape(*taps, per_group, self.groups, outputs // self.groups)
+        kernel = kernel.transpose(0, 1, 4, 3, 2).reshape(*taps, outputs // self.groups, per_group * self.groups)
+        spatial = slice(1, 3) if self.data_format == "channels_last" else slice(2, 4)
+        shape = list(x.shape)
+        shape[spatial] = [
+            (size - 1) * step + sum(pads) - (k - 1) * dilation + 1
+            for size, step, pads, k, dilation in zip(
+                x.shape[spatial], self.image_dilation, self.padding, taps, self.kernel_dilation, strict=True
+            )
+        ]
+        shape[-1 if self.data_format == "channels_last" else 1] = outputs
+        spec = _convolution.Conv2D(
+            tuple(shape),
+            kernel.shape,
+            self.image_dilation,
+            self.kernel_dilation,
+            self._turned_padding(taps),
+            self.groups,
+            self.data_format,
+        )
+        return _convolution.to_input(x, kernel, spec)
+
+    def _turned_padding(self, taps) -> tuple[tuple[int, int], ...]:
+        return tuple(
+            ((k - 1) * dilation - low, (k - 1) * dilation - high)
+            for k, dilation, (low, high) in zip(taps, self.kernel_dilation, self.padding, strict=True)
+        )
+
+    def is_served(self, lhs, rhs) -> bool:
+        """Whether a kernel computes it; sizes that do not fit are left for JAX to tell of."""
+        outputs, inputs, *spatial = self.kernel_order
+        taps = (1,) * (4 - rhs.ndim) + tuple(rhs.shape[axis] for axis in spatial)
+        channels = lhs.shape[-1 if self.data_format == "channels_last" else 1]
+        sizes = (*lhs.shape, *rhs.shape, *self.strides, *self.image_dilation, *self.kernel_dilation, self.groups)
+        if not all(isinstance(size, (int, np.integer)) and size > 0 for size in sizes):
+            return False
+        fits = rhs.shape[inputs] * self.groups == channels and rhs.shape[outputs] % self.groups == 0
+        pads = self.padding if max(self.image_dilation) == 1 else (*self.padding, *self._turned_padding(taps))
+        alone = max(self.image_dilation) == 1 or max(self.strides) == 1
+        return fits and alone and min(map(min, pads)) >= 0 and min(self._sizes(lhs, taps)) > 0
+
+    def _sizes(self, lhs, taps) -> list[int]:
+        """The result's height and width, with strides of 1."""
+        spatial = lhs.shape[1:-1] if self.data_format == "channels_last" else lhs.shape[2:]
+        return [
+            (size - 1) * step + 1 + sum(pads) - (k - 1) * dilation
+            for size, step, pads, k, dilation in zip(
+                (1,) * (2 - len(spatial)) + tuple(spatial),
+                self.image_dilation,
+                self.padding,
+                taps,
+                self.kernel_dilation,
+                strict=True,
+            )
+        ]
+
+
+def _served_convolution(lhs, rhs, strides, padding, lhs_dilation, rhs_dilation, numbers, groups):
+    """The `_Convolution`, if a kernel computes it."""
+    if lhs.ndim != rhs.ndim:
+        return None
+    rank = lhs.ndim - 2
+    numbers = lax.conv_dimension_numbers(lhs.shape, rhs.shape, numbers)
+    orders = {(0, rank + 1, *range(1, rank + 1)): "channels_last", (0, 1, *range(2, rank + 2)): "channels_first"}
+    data_format = orders.get(tuple(numbers.lhs_spec))
+    if data_format is None or tuple(numbers.out_spec) != tuple(numbers.lhs_spec) or len(strides) != rank:
+        return None
+    ones = (1,) * rank
+    lhs_dilation, rhs_dilation = (tuple(ones if d is None else d) for d in (lhs_dilation, rhs_dilation))
+    if isinstance(padding, str):
+        if padding.upper() not in ("VALID", "SAME", "SAME_LOWER") or max(lhs_dilation) > 1:
+            return None
+        dilated = [(rhs.shape[axis] - 1) * d + 1 for axis, d in zip(numbers.rhs_spec[2:], rhs_dilation, strict=True)]
+        sizes = [lhs.shape[axis] for axis in numbers.lhs_spec[2:]]
+        if not all(isinstance(size, int) for size in sizes):
+            return None
+        padding = lax.padtype_to_pads(sizes, dilated, strides, padding)
+    if not len(padding) == len(lhs_dilation) == len(rhs_dilation) == rank:
+        return None
+    row = (1,) * (2 - rank)
+    found = _Convolution(
+        numbers.rhs_spec,
+        data_format,
+        (*row, *strides),
+        (*((0, 0) for _ in row), *((int(low), int(high)) for low, high in padding)),
+        (*row, *lhs_dilation),
+        (*row, *rhs_dilation),
+        groups,
+    )
+    return found if found.is_served(lhs, rhs) else None
+
+
+def reduce_window(
+    operand,
+    init_value,
+    computation,
+    window_dimensions,
+    window_strides=None,
+    padding="VALID",
+    base_dilation=None,
+    window_dilation=None,
+):
+    """`jax.lax.reduce_window`: what `computation` makes of each window's elements, beginning with `init_value`.
+
+    Parameters
+    ----------
+    operand, init_value, computation, window_dimensions, window_strides, padding, base_dilation, window_dilation
+        As in `jax.lax.reduce_window`.
+
+    Returns
+    -------
+    jax.Array
+        As `jax.lax.reduce_window` returns it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `jax.lax.reduce_window`.
+
+    Notes
+    -----
+    fastconv computes maxima (`jax.lax.max` from minus infinity) and sums (`jax.lax.add` from 0) over windows of the
+    middle axes of (n, h, w, c) or the last two of (n, c, h, w), in float16, bfloat16, float32 and float64; a sum is a
+    depthwise convolution with ones. JAX computes the rest: other windows and computations, dilations, trees, and
+    windows that cover nothing but padding.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> from jax.lax import add, max
+    >>> from fastconv.jax import lax
+    >>> x = jnp.arange(16.0).reshape(1, 4, 4, 1)
+    >>> lax.reduce_window(x, -jnp.inf, max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID").ravel()
+    Array([ 5.,  7., 13., 15.], dtype=float32)
+    >>> lax.reduce_window(x, 0.0, add, (1, 2, 2, 1), (1, 2, 2, 1), "VALID").ravel()
+    Array([10., 18., 42., 50.], dtype=float32)
+    """
+    dilations = [tuple(d) for d in (base_dilation, window_dilation) if d is not None]
+    served = None
+    if isinstance(operand, jax.Array) and operand.ndim == 4 and all(max(d) == 1 for d in dilations):
+        served = _served_window(operand, init_value, computation, window_dimensions, window_strides, padding)
+    if served is None:
+        return lax.reduce_window(
+            operand, init_value, computation, window_dimensions, window_strides, padding, base_dilation, window_dilation
+        )
+    return served()
+
+
+def _served_window(x, start, computation, window, strides, padding):
+    """A function without arguments that computes it, if a kernel does."""
+    data_format = "channels_last" if window[-1] == 1 else "channels_first"
+    strides = (1,) * 4 if strides is None else strides
+    is_known = not isinstance(start, jax.core.Tracer) and all(isinstance(size, int) and size for size in x.shape)
+    if not is_known or not len(window) == len(strides) == 4 or _checks.refusal(x) is not None:
+        return None
+    pads = lax.padtype_to_pads(x.shape, window, strides, padding) if isinstance(padding, str) else padding
+    pads = [(int(low), int(high)) for low, high in pads]
+    spatial, other = (slice(1, 3), (0, 3)) if data_format == "channels_last" else (slice(2, 4), (0, 1))
+    plain = all(window[i] == strides[i] == 1 and pads[i] == (0, 0) for i in other)
+    window, strides, pads = (tuple(value[spatial]) for value in (window, strides, pads))
+    covers = all(
+        min(pad) >= 0 and max(pad) < taps and size + sum(pad) >= taps
+        for pad, taps, size in zip(pads, window, x.shape[spatial], strict=True)
+    )
+    if not (plain and covers):
+        return None
+    keywords = {"strides": strides, "padding": pads, "data_format": data_format}
+    if computation is lax.max and np.isneginf(float(start)):
+        return lambda: pooling.max_pool2d(x, window, **keywords)
+    if computation is lax.add and float(start) == 0:
+        channels = x.shape[other[1]]
+        ones = jnp.ones((*window, 1, channels), x.dtype)
+        return lambda: convolution.conv2d(x, ones, groups=channels, **keywords)
+    return None

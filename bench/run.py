@@ -106,9 +106,11 @@ def _set_environment(threads: int, isa: str | None) -> None:
         "NPROC",
         "PJRT_NPROC",
         "TF_NUM_INTRAOP_THREADS",
-        "TF_NUM_INTEROP_THREADS",
     )
     os.environ |= dict.fromkeys(counts, count)
+    # With all CPUs, how many operations TensorFlow runs at a time stays what it is for a program that sets nothing.
+    if threads < _cpus():
+        os.environ["TF_NUM_INTEROP_THREADS"] = count
     os.environ |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu", "KERAS_BACKEND": "tensorflow"}
     os.environ |= CAPPED.get(isa or os.environ.get("FASTCONV_ISA"), {})
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -25,6 +25,7 @@ MODULES = (
     "fastconv.tensorflow",
     "fastconv.torch",
     "fastconv.jax",
+    "fastconv.jax.lax",
 )
 _OPTIONS = """    options:
       heading: {heading}

@@ -160,6 +160,14 @@ LOSSES = [
     ("mean_squared_error", keras.losses.MeanSquaredError, {}, "shares"),
     ("mean_absolute_error", keras.losses.MeanAbsoluteError, {}, "shares"),
     ("huber", keras.losses.Huber, {"delta": 0.3}, "shares"),
+    ("log_cosh", keras.losses.LogCosh, {}, "shares"),
+    ("kl_divergence", keras.losses.KLDivergence, {}, "shares"),
+    ("poisson", keras.losses.Poisson, {}, "shares"),
+    ("binary_focal_crossentropy", keras.losses.BinaryFocalCrossentropy, {"from_logits": True, "gamma": 1.5}, "shares"),
+    ("binary_focal_crossentropy", keras.losses.BinaryFocalCrossentropy, {"apply_class_balancing": True}, "signs"),
+    ("categorical_focal_crossentropy", keras.losses.CategoricalFocalCrossentropy, {"from_logits": True}, "shares"),
+    ("categorical_focal_crossentropy", keras.losses.CategoricalFocalCrossentropy, {"label_smoothing": 0.1}, "shares"),
+    ("categorical_hinge", keras.losses.CategoricalHinge, {}, "one"),
     ("hinge", keras.losses.Hinge, {}, "signs"),
     ("squared_hinge", keras.losses.SquaredHinge, {}, "signs"),
 ]
@@ -169,7 +177,7 @@ LOSSES = [
 @pytest.mark.parametrize("weighted", [False, True])
 def test_losses_and_their_gradients(in_float64, name, kind, words, targets, weighted):
     rng = np.random.default_rng(4)
-    logits = "from_logits" in words or targets == "signs"
+    logits = "from_logits" in words or name.endswith("hinge")
     # The output is no softmax by itself, so that probabilities go into the loss as they are.
     last = L.Dense(3) if logits else L.Dense(3, activation="hard_sigmoid")
     model = keras.Sequential([keras.Input((6,)), last])
@@ -178,6 +186,7 @@ def test_losses_and_their_gradients(in_float64, name, kind, words, targets, weig
         "classes": rng.integers(0, 3, 7),
         "shares": rng.dirichlet(np.ones(3), 7),
         "signs": rng.integers(0, 2, (7, 3)).astype(float),
+        "one": np.eye(3)[rng.integers(0, 3, 7)],
     }[targets]
     weights = rng.random(7) if weighted else None
     assert_gradients(model, x, y, name, kind(**words), weights, words)
@@ -192,6 +201,8 @@ def test_losses_and_their_gradients(in_float64, name, kind, words, targets, weig
         ("adam", {"amsgrad": True, "clipvalue": 0.01}),
         ("rmsprop", {"momentum": 0.5, "centered": True}),
         ("adam", {"weight_decay": 0.1, "global_clipnorm": 0.1}),
+        ("ftrl", {"learning_rate": 0.1, "l1_regularization_strength": 0.01, "beta": 0.2, "learning_rate_power": -0.3}),
+        ("ftrl", {"l2_regularization_strength": 0.1, "l2_shrinkage_regularization_strength": 0.2}),
     ],
 )
 def test_optimizers_take_the_steps_of_keras(in_float64, name, words):
@@ -383,6 +394,19 @@ def test_arguments_that_do_not_fit_are_named():
         net.fit(x, y, epochs=-1, **words)
     with pytest.raises(ValueError, match="`sample_weight`"):
         net.fit(x, y, sample_weight=[1, 2], **words)
+    for name, values in {
+        "validation_data": (x, (x,), [x, y, None, y], (x, y[:3]), (x, ["a"] * len(x)), 3),
+        "class_weight": ([1, 2, 3], {"a": 1}, {0: "a"}, {1.5: 2}, 3),
+        "sample_weight": (["a"] * len(x), 3, [[1, 2]]),
+        "metric": (5, [None], [["accuracy"]], {}),
+        "seed": (-1, "a", 1.5),
+    }.items():
+        for value in values:
+            with pytest.raises((ValueError, TypeError), match=name):
+                net.fit(x, y, **{name if name != "metric" else "metrics": value}, **words)
+    with pytest.raises(TypeError, match="`y` must be numbers"):
+        net.fit(x, ["a"] * len(x), **words)
+    assert net.fit(x, y, metrics=None, epochs=0, **words) is not None
 
 
 def test_layers_that_are_not_served_are_named():

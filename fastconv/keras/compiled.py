@@ -12,15 +12,21 @@ __all__ = ["compiled_loss", "compiled_optimizer", "penalty_of", "slots_of"]
 
 _LOSSES = {
     keras.losses.BinaryCrossentropy: "binary_crossentropy",
+    keras.losses.BinaryFocalCrossentropy: "binary_focal_crossentropy",
     keras.losses.CategoricalCrossentropy: "categorical_crossentropy",
+    keras.losses.CategoricalFocalCrossentropy: "categorical_focal_crossentropy",
+    keras.losses.CategoricalHinge: "categorical_hinge",
     keras.losses.Hinge: "hinge",
     keras.losses.Huber: "huber",
+    keras.losses.KLDivergence: "kl_divergence",
+    keras.losses.LogCosh: "log_cosh",
     keras.losses.MeanAbsoluteError: "mean_absolute_error",
     keras.losses.MeanSquaredError: "mean_squared_error",
+    keras.losses.Poisson: "poisson",
     keras.losses.SparseCategoricalCrossentropy: "sparse_categorical_crossentropy",
     keras.losses.SquaredHinge: "squared_hinge",
 }
-_WORDS = "from_logits", "label_smoothing", "delta"
+_WORDS = "from_logits", "label_smoothing", "delta", "apply_class_balancing", "alpha", "gamma"
 _REDUCTIONS = "sum_over_batch_size", "mean"
 # The attributes that hold an optimizer's slots, in the order of those of `OPTIMIZERS`.
 _SLOTS = {
@@ -29,6 +35,7 @@ _SLOTS = {
     "adam": ("_momentums", "_velocities", "_velocity_hats"),
     "adamax": ("_m", "_u"),
     "adamw": ("_momentums", "_velocities", "_velocity_hats"),
+    "ftrl": ("_accumulators", "_linears"),
     "lion": ("_momentums",),
     "rmsprop": ("_velocities", "_momentums", "_average_gradients"),
     "sgd": ("momentums",),
@@ -61,7 +68,7 @@ def compiled_loss(model) -> Loss:
         standard = {"axis": -1, "dtype": "float32", "ignore_class": None}
         unusual = [word for word, value in standard.items() if config.get(word, value) not in (value, None)]
         if given.reduction in _REDUCTIONS and not unusual:
-            return Loss(_LOSSES[type(given)], {word: config[word] for word in _WORDS if config.get(word)})
+            return Loss(_LOSSES[type(given)], {word: config[word] for word in _WORDS if config.get(word) is not None})
     if getattr(given, "__name__", None) in LOSSES and given is getattr(keras.losses, given.__name__, None):
         return loss_of(given.__name__)
     raise UntrainableError(f"the loss {given!r:.80}")

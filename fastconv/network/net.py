@@ -217,7 +217,7 @@ class Net(Shown):
             'sparse_categorical_crossentropy', 'mse', ...
         optimizer : str or fastconv.network.training.optimizers.Optimizer
             A name, with Keras' defaults; an object goes on where it is with another call.
-        metrics : sequence of str or callable
+        metrics : str, callable or sequence of them, optional
             'accuracy', ..., or a function of ``(y, outputs)`` that gives a number for each sample.
         epochs, batch_size : int
         validation_data : tuple, optional
@@ -261,7 +261,7 @@ class Net(Shown):
 
         epochs, batch_size = _args.integer(epochs, "epochs", 0), _args.integer(batch_size, "batch_size", 1)
         data = Data.of(self._graph, x, y, sample_weight, class_weight)
-        validation = None if validation_data is None else Data.of(self._graph, *validation_data)
+        validation = Data.of_validation(self._graph, validation_data)
         fitting = Fitting(self._graph, loss, optimizer, metrics, seed)
         try:
             return fitting.run(data, epochs, batch_size, validation, shuffle, progress)

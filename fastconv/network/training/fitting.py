@@ -46,17 +46,48 @@ class Data:
         counts = {len(array) for array in inputs} | {len(truth) if truth.ndim else -1}
         if len(counts) != 1 or 0 in counts:
             raise ValueError(f"`x` and `y` must have one number of samples, 1 or more; received {sorted(counts)}")
-        weights = None if sample_weight is None else np.asarray(sample_weight, np.float32)
-        if weights is not None and weights.shape[:1] != truth.shape[:1]:
-            raise ValueError(f"`sample_weight` must have {len(truth)} numbers; received shape {weights.shape}")
+        if truth.dtype.kind not in "biuf":
+            raise TypeError(f"`y` must be numbers; received {truth.dtype}")
+        weights = None if sample_weight is None else _sample_weights(truth, sample_weight)
         if class_weight is not None:
             of_class = _class_weights(truth, class_weight)
             weights = of_class if weights is None else weights * of_class
         return cls(inputs, truth, weights)
 
+    @classmethod
+    def of_validation(cls, graph: Graph, given) -> Data | None:
+        """The checked argument `validation_data` of `fit`, None for None.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If it is not ``(x, y)`` or ``(x, y, sample_weight)``, or does not fit.
+        """
+        if given is None:
+            return None
+        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            found = f"{len(given)} parts" if isinstance(given, (tuple, list)) else type(given).__name__
+            raise TypeError(f"`validation_data` must be (x, y) or (x, y, sample_weight); received {found}")
+        try:
+            return cls.of(graph, *given)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"`validation_data`: {error}") from None
+
+
+def _sample_weights(truth: np.ndarray, given) -> np.ndarray:
+    """The weight of each sample, or of each loss of it."""
+    weights = np.asarray(given)
+    if weights.dtype.kind not in "biuf":
+        raise TypeError(f"`sample_weight` must be numbers; received {weights.dtype}")
+    if weights.shape[:1] != truth.shape[:1]:
+        raise ValueError(f"`sample_weight` must have {len(truth)} numbers; received shape {weights.shape}")
+    return weights.astype(np.float32)
+
 
 def _class_weights(truth: np.ndarray, class_weight: dict) -> np.ndarray:
     """The weight of each sample by its class, 1 for classes without one."""
+    if not isinstance(class_weight, dict) or not all(isinstance(label, (int, np.integer)) for label in class_weight):
+        raise TypeError(f"`class_weight` must be a dict of integers to numbers; received {class_weight!r:.80}")
     if truth.ndim == 2 and truth.shape[1] > 1:
         truth = truth.argmax(1)
     labels = truth.reshape(len(truth), -1)
@@ -82,10 +113,13 @@ class Fitting:
 
     def __init__(self, graph: Graph, loss, optimizer, metrics, seed: int | None):
         loss = loss_of(loss)
+        seed = None if seed is None else _args.integer(seed, "seed", 0)
         order, masks = np.random.SeedSequence(seed).spawn(2)
         self._order = np.random.default_rng(order)
         self.trainer = Trainer(graph, loss, optimizer_of(optimizer), Masks(np.random.default_rng(masks)))
-        self._metrics = [metric_of(spec) for spec in ([metrics] if isinstance(metrics, str) else metrics)]
+        if not isinstance(metrics, (tuple, list)):
+            metrics = () if metrics is None else (metrics,)
+        self._metrics = [metric_of(spec) for spec in metrics]
 
     def run(
         self, data: Data, epochs: int, batch_size: int, validation: Data | None, shuffle: bool, progress

@@ -11,6 +11,7 @@ from .errors import UntrainableError
 __all__ = ["LOSSES", "Loss", "loss_of"]
 
 _EPSILON = 1e-7  # how near to 0 and 1 a probability may come
+_SHORT_AXIS = 32
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Loss:
     name : str
         Keras' name, in snake_case.
     words : dict
-        Its arguments: ``from_logits``, ``label_smoothing``, ``delta``.
+        Its arguments: ``from_logits``, ``label_smoothing``, ``delta``, ``alpha``, ``gamma``, ``apply_class_balancing``.
 
     Examples
     --------
@@ -69,10 +70,15 @@ def _targets(truth: np.ndarray, output: np.ndarray) -> np.ndarray:
 
 def _softmax(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Softmax along the last axis and its logarithm."""
-    shifted = logits - logits.max(-1, keepdims=True)
+    rows = logits.reshape(-1, logits.shape[-1])
+    # NumPy is slow along a short last axis.
+    columns = np.ascontiguousarray(rows.T) if rows.shape[1] <= _SHORT_AXIS else rows.T
+    shifted = columns - columns.max(0)
     powers = np.exp(shifted)
-    sums = powers.sum(-1, keepdims=True)
-    return powers / sums, shifted - np.log(sums)
+    sums = powers.sum(0)
+    powers /= sums
+    shifted -= np.log(sums)
+    return powers.T.reshape(logits.shape), shifted.T.reshape(logits.shape)
 
 
 def _clipped(output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -181,15 +187,95 @@ def squared_hinge(truth, output):
     return np.square(margins).mean(-1), -truth * margins * output.dtype.type(2 / output.shape[-1])
 
 
+def categorical_hinge(truth, output):
+    """max(the largest output of a false class - the output of the true one + 1, 0)."""
+    truth = _targets(truth, output)
+    false = (1 - truth) * output
+    values = np.maximum(false.max(-1) - (truth * output).sum(-1) + 1, 0)
+    slopes = -truth
+    largest = false.argmax(-1)[..., None]
+    of_largest = np.take_along_axis(slopes, largest, -1) + 1 - np.take_along_axis(truth, largest, -1)
+    np.put_along_axis(slopes, largest, of_largest, -1)
+    return values, slopes * (values > 0)[..., None]
+
+
+def log_cosh(truth, output):
+    """The mean of the logarithms of the hyperbolic cosines of differences along the last axis."""
+    errors, kind = output - _targets(truth, output), output.dtype.type
+    sizes = np.abs(errors)
+    values = sizes + np.log1p(np.exp(-2 * sizes)) - kind(np.float32(np.log(2)))  # in float32, as Keras has it
+    return values.mean(-1), np.tanh(errors) * kind(1 / output.shape[-1])
+
+
+def kl_divergence(truth, output):
+    """The sum of truth * log(truth / output) along the last axis, of numbers from 1e-7 to 1."""
+    low, high = output.dtype.type(_EPSILON), output.dtype.type(1)
+    truth, found = np.clip(_targets(truth, output), low, high), np.clip(output, low, high)
+    return (truth * np.log(truth / found)).sum(-1), np.where(found == output, -truth / found, 0)
+
+
+def poisson(truth, output):
+    """The mean of output - truth * log(output) along the last axis."""
+    truth, raised = _targets(truth, output), output + output.dtype.type(_EPSILON)
+    values = output - truth * np.log(raised)
+    return values.mean(-1), (1 - truth / raised) * output.dtype.type(1 / output.shape[-1])
+
+
+def binary_focal_crossentropy(
+    truth, output, apply_class_balancing=False, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0
+):
+    """Binary crossentropy times (1 - the probability of what is true) ** gamma, Lin et al., 2017."""
+    truth, kind = _targets(truth, output), output.dtype.type
+    if label_smoothing:
+        truth = truth * (1 - label_smoothing) + label_smoothing / 2
+    given = 1 / (1 + np.exp(-output)) if from_logits else output
+    found, inside = _clipped(given)
+    crossentropy = -(truth * np.log(found) + (1 - truth) * np.log(1 - found))
+    left = 1 - (truth * given + (1 - truth) * (1 - given))
+    factor = left**gamma
+    slopes = factor * np.where(inside, (found - truth) / (found * (1 - found)), 0)
+    slopes -= gamma * left ** (gamma - 1) * (2 * truth - 1) * crossentropy
+    values = factor * crossentropy
+    if apply_class_balancing:
+        balance = truth * alpha + (1 - truth) * (1 - alpha)
+        values, slopes = values * balance, slopes * balance
+    if from_logits:
+        slopes = slopes * given * (1 - given)
+    return values.mean(-1), slopes * kind(1 / output.shape[-1])
+
+
+def categorical_focal_crossentropy(truth, output, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0):
+    """Categorical crossentropy times alpha * (1 - probability) ** gamma, Lin et al., 2017."""
+    truth, alpha = _targets(truth, output), np.asarray(alpha, output.dtype)
+    if label_smoothing:
+        truth = truth * (1 - label_smoothing) + label_smoothing / output.shape[-1]
+    given = _softmax(output)[0] if from_logits else output
+    sums = given.sum(-1, keepdims=True)
+    found, inside = _clipped(given / sums)
+    factor, logarithms = alpha * (1 - found) ** gamma, np.log(found)
+    inner = alpha * gamma * (1 - found) ** (gamma - 1) * truth * logarithms - factor * truth / found
+    inner = np.where(inside, inner, 0)
+    slopes = (inner - (inner * given).sum(-1, keepdims=True) / sums) / sums
+    if from_logits:
+        slopes = given * (slopes - (slopes * given).sum(-1, keepdims=True))
+    return -(factor * truth * logarithms).sum(-1), slopes
+
+
 LOSSES = {
     function.__name__: function
     for function in (
         binary_crossentropy,
+        binary_focal_crossentropy,
         categorical_crossentropy,
+        categorical_focal_crossentropy,
+        categorical_hinge,
         hinge,
         huber,
+        kl_divergence,
+        log_cosh,
         mean_absolute_error,
         mean_squared_error,
+        poisson,
         sparse_categorical_crossentropy,
         squared_hinge,
     )

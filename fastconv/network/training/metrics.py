@@ -83,11 +83,12 @@ def metric_of(spec) -> Metric:
     """
     if callable(spec):
         return Metric(getattr(spec, "__name__", "metric"), spec)
-    if spec in ("accuracy", "acc"):
-        return Metric(spec, _accuracy)
-    if spec in _ACCURACIES:
-        return Metric(spec, _ACCURACIES[spec])
-    if spec in LOSSES or spec in ("mse", "mae"):
+    name = spec if isinstance(spec, str) else None
+    if name in ("accuracy", "acc"):
+        return Metric(name, _accuracy)
+    if name in _ACCURACIES:
+        return Metric(name, _ACCURACIES[name])
+    if name in LOSSES or name in ("mse", "mae"):
         found = loss_of(spec)
         return Metric(spec, lambda truth, outputs: found.of(truth, outputs)[0])
     known = ["accuracy", *_ACCURACIES, *sorted(LOSSES)]

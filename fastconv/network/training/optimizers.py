@@ -16,6 +16,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "Ftrl",
     "Lion",
     "Nadam",
     "Optimizer",
@@ -298,8 +299,51 @@ class Lion(Optimizer):
         mean += slope * (1 - self.beta_2)
 
 
+class Ftrl(Optimizer):
+    """Follow the regularized leader, McMahan et al., 2013."""
+
+    slot_count = 2
+
+    def __init__(
+        self,
+        learning_rate=0.001,
+        learning_rate_power=-0.5,
+        initial_accumulator_value=0.1,
+        l1_regularization_strength=0.0,
+        l2_regularization_strength=0.0,
+        l2_shrinkage_regularization_strength=0.0,
+        beta=0.0,
+        **words,
+    ):
+        super().__init__(learning_rate, **words)
+        self.power = _args.real(-_args.real(learning_rate_power, "learning_rate_power"), "-learning_rate_power", 0)
+        self.first = _args.real(initial_accumulator_value, "initial_accumulator_value", 0)
+        self.l1 = _args.real(l1_regularization_strength, "l1_regularization_strength", 0)
+        self.l2 = _args.real(l2_regularization_strength, "l2_regularization_strength", 0)
+        self.shrinkage = _args.real(l2_shrinkage_regularization_strength, "l2_shrinkage_regularization_strength", 0)
+        self.beta = _args.real(beta, "beta", 0)
+
+    def begin(self, parameters: Parameters) -> None:
+        """Make the slots; the second one begins with 0."""
+        is_new = not self.slots
+        super().begin(parameters)
+        if is_new:
+            self.slots[1][...] = 0
+
+    def _factors(self, rate, kind, number):
+        return rate, kind(self.l2) + kind(self.beta) / (2 * rate)
+
+    def _update(self, weight, slope, slots, rate, l2):
+        sums, linear = slots
+        before = sums**self.power
+        sums += slope * slope
+        powers = sums**self.power
+        linear += slope + 2 * self.shrinkage * weight - (powers - before) / rate * weight
+        np.divide(np.clip(linear, -self.l1, self.l1) - linear, powers / rate + 2 * l2, out=weight)
+
+
 OPTIMIZERS = {
-    kind.__name__.lower(): kind for kind in (SGD, Adam, AdamW, Adamax, Nadam, RMSprop, Adagrad, Adadelta, Lion)
+    kind.__name__.lower(): kind for kind in (SGD, Adam, AdamW, Adamax, Nadam, RMSprop, Adagrad, Adadelta, Lion, Ftrl)
 }
 
 

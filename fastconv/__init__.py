@@ -6,7 +6,10 @@ Importing fastconv loads NumPy and the C core, nothing heavier. ``fastconv.keras
 ``fastconv.torch``; ``patch_scipy``, ``patch_cv2`` and what undoes them are those of ``fastconv.drop_in``.
 """
 
+from __future__ import annotations
+
 import sys
+from typing import Any
 
 from . import _core, cpu
 
@@ -59,7 +62,7 @@ _DROP_IN_NAMES = ("patch_cv2", "patch_scipy", "unpatch_cv2", "unpatch_scipy")
 _TORCH_NAMES = ("from_torch",)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _KERAS_NAMES:
         from . import keras
 

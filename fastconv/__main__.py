@@ -21,6 +21,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib.abc import MetaPathFinder
 from importlib.machinery import BuiltinImporter, SourceFileLoader
+from typing import Any
 
 from . import __version__, cli
 from ._mnist_file import read_mnist_from
@@ -31,7 +32,7 @@ _log = logging.getLogger("fastconv")
 class _AfterImport(MetaPathFinder):
     """Runs an action right after a module has been imported for the first time, and costs nothing if it never is."""
 
-    def __init__(self, actions: dict[str, Callable[[], None]]):
+    def __init__(self, actions: dict[str, Callable[[], None]]) -> None:
         self._actions = actions
 
     def install(self) -> None:
@@ -39,7 +40,7 @@ class _AfterImport(MetaPathFinder):
             self._actions.pop(name)()
         sys.meta_path.insert(0, self)
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: Any, path: Any = None, target: Any = None) -> Any:
         if name not in self._actions:
             return None
         for finder in sys.meta_path:
@@ -48,14 +49,15 @@ class _AfterImport(MetaPathFinder):
                 break
         else:
             return None
-        execute = spec.loader.exec_module
+        loader: Any = spec.loader
+        execute = loader.exec_module
 
-        def exec_module(module):
+        def exec_module(module: Any) -> None:
             execute(module)
             if action := self._actions.pop(name, None):  # not before: who looks for a spec may not import it
                 action()
 
-        spec.loader.exec_module = exec_module
+        loader.exec_module = exec_module
         return spec
 
 
@@ -166,7 +168,7 @@ def _run_script(argv: list[str]) -> None:
     _execute(source, path, names)
 
 
-def _main_module(loader, **names) -> dict[str, object]:
+def _main_module(loader: Any, **names: Any) -> dict[str, object]:
     """The names of a fresh __main__ as Python makes it."""
     module = sys.modules["__main__"] = types.ModuleType("__main__")
     vars(module).update(__loader__=loader, __annotations__={}, __builtins__=builtins, **names)
@@ -203,7 +205,7 @@ def _run_module(argv: list[str]) -> None:
     runpy.run_module(argv[0], run_name="__main__", alter_sys=True)
 
 
-def _without_our_frames(traceback):
+def _without_our_frames(traceback: Any) -> Any:
     """The traceback from the script's first frame on; None where it has none, as for its syntax errors."""
     ours = {__file__, runpy.__file__, "<frozen runpy>"}
     while traceback is not None and traceback.tb_frame.f_code.co_filename in ours:
@@ -211,7 +213,7 @@ def _without_our_frames(traceback):
     return traceback
 
 
-def _choose(options) -> tuple[Callable[[list[str]], None], list[str]]:
+def _choose(options: Any) -> tuple[Callable[[list[str]], None], list[str]]:
     """What runs it, and what is to be run with its arguments; argparse finds those of -mNAME with the script's."""
     for run, named in ((_run_module, options.module), (_run_command, options.command)):
         if named is not None:

@@ -6,18 +6,25 @@ import math
 import numbers
 import operator
 import sys
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import _core
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+
 _BFLOAT16 = _core.DTYPES["bfloat16"]
-DTYPE_IDS = {np.dtype(name): number for name, number in _core.DTYPES.items() if number != _BFLOAT16}
+DTYPE_IDS: dict[np.dtype | int, int] = {
+    np.dtype(name): number for name, number in _core.DTYPES.items() if number != _BFLOAT16
+}
 DTYPE_IDS.setdefault(np.dtype("longlong"), DTYPE_IDS[np.dtype("int64")])
 DTYPE_IDS.setdefault(np.dtype("ulonglong"), DTYPE_IDS[np.dtype("uint64")])
 FLOAT_IDS = frozenset(_core.DTYPES[name] for name in ("float16", "bfloat16", "float32", "float64"))
 # A framework, whose dtypes are not NumPy's, gives the number itself.
-DTYPE_IDS |= {number: number for number in FLOAT_IDS}
+DTYPE_IDS.update((number, number) for number in FLOAT_IDS)
 BYTES = (np.dtype("int8"), np.dtype("uint8"))
 # Those whose arrays export buffers.
 PLAIN_FLOAT_IDS = {np.dtype(name): _core.DTYPES[name] for name in ("float16", "float32", "float64")}
@@ -25,17 +32,21 @@ _SMALL = 1 << 12  # bytes that are copied in less time than their place is found
 LAYOUTS = {"channels_last": 0, "channels_first": 1}
 
 
-def dtype_id(dtype: np.dtype | int) -> int | None:
+def dtype_id(dtype: Any) -> Any:
     """The C core's number of a dtype in native byte order, None where it has none."""
     found = DTYPE_IDS.get(dtype)
     # ml_dtypes is not imported here: its bfloat16 is known by name.
     return _BFLOAT16 if found is None and dtype.name == "bfloat16" else found
 
 
-def float_array(value, name: str, ndim: int | None = None) -> np.ndarray:
+def float_array(value: Any, name: str, ndim: int | None = None) -> np.ndarray:
     """value as a C-contiguous native array of float16, bfloat16, float32 or float64; integers join float32."""
-    plain = type(value) is np.ndarray and value.dtype in PLAIN_FLOAT_IDS
-    if plain and value.flags.c_contiguous and ndim in (None, value.ndim):
+    if (
+        type(value) is np.ndarray
+        and value.dtype in PLAIN_FLOAT_IDS
+        and value.flags.c_contiguous
+        and ndim in (None, value.ndim)
+    ):
         return value
     array = np.asarray(value)
     if array.dtype.kind in "biu":
@@ -61,7 +72,7 @@ def as_type(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return np.ascontiguousarray(array, dtype)
 
 
-def same_dtype(arrays: dict[str, np.ndarray]) -> None:
+def same_dtype(arrays: Mapping[str, np.ndarray]) -> None:
     """Raise unless all arrays (by name) share one dtype."""
     (first, reference), *rest = arrays.items()
     for name, array in rest:
@@ -74,7 +85,7 @@ KERNEL_ORDERS = {3: "(k_h, k_w, c_in // groups, c_out)", 2: "(k_h, k_w, c_out, c
 _TORCH_ORDERS = {3: "(c_out, c_in // groups, k_h, k_w)", 2: "(c_in, c_out, k_h, k_w)"}
 
 
-def kernel_order(kernel_shape, axis: int, c_in: int, groups: int = 1) -> str:
+def kernel_order(kernel_shape: Sequence[int], axis: int, c_in: int, groups: int = 1) -> str:
     """The end of a message about a kernel's shape: what it is, how it is read, and whether it fits as in PyTorch."""
     fits = kernel_shape[1] * groups == c_in if axis == 3 else kernel_shape[0] == c_in
     return f"received shape {tuple(kernel_shape)}, read as {KERNEL_ORDERS[axis]}" + (
@@ -82,7 +93,7 @@ def kernel_order(kernel_shape, axis: int, c_in: int, groups: int = 1) -> str:
     )
 
 
-def bias_shape(bias_shape, kernel_shape, axis: int) -> None:
+def bias_shape(bias_shape: Sequence[int], kernel_shape: Sequence[int], axis: int) -> None:
     """Raise unless the bias has a number for each cell of that axis of the kernel, its outputs."""
     if tuple(bias_shape) != (kernel_shape[axis],):
         raise ValueError(
@@ -91,7 +102,7 @@ def bias_shape(bias_shape, kernel_shape, axis: int) -> None:
         )
 
 
-def buffer(array: np.ndarray | None):
+def buffer(array: np.ndarray | None) -> np.ndarray | None:
     """array as something that exports a buffer: NumPy exports none for bfloat16."""
     # A dtype puts its name together each time, which takes longer than many an operation.
     if array is None or array.dtype.kind != "V" or array.dtype.name != "bfloat16":
@@ -99,7 +110,9 @@ def buffer(array: np.ndarray | None):
     return array.view(np.uint16)
 
 
-def output(out, shape: tuple[int, ...], dtype: np.dtype, inputs: tuple[np.ndarray, ...], elementwise: bool = False):
+def output(
+    out: object, shape: tuple[int, ...], dtype: np.dtype, inputs: Iterable[np.ndarray | None], elementwise: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """(array to compute into, array to return): they differ where `out` is strided or overlaps an input.
 
     Pass the pair to `finish`. `elementwise` allows `out` to be exactly one of the inputs.
@@ -135,15 +148,18 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         size *= n
     if size > sys.maxsize:
         raise ValueError(f"fastconv: a result of shape {shape} overflows the address space")
-    return np.empty(shape, dtype) if size < _core.LARGE_RESULT else np.ndarray(shape, dtype, _core.Memory(size))
+    if size < _core.LARGE_RESULT:
+        return np.empty(shape, dtype)
+    memory: Any = _core.Memory(size)
+    return np.ndarray(shape, dtype, memory)
 
 
-def small_float(x) -> int | None:
+def small_float(x: object) -> int | None:
     """The C core's number of the dtype of an array that is copied faster than it is looked at, None for all else."""
     return PLAIN_FLOAT_IDS.get(x.dtype) if type(x) is np.ndarray and x.nbytes < _SMALL else None
 
 
-def plain_output(out, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray | None:
+def plain_output(out: object, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray | None:
     """A new array, or `out` where it is an array of that shape and dtype; None leaves the rest to `output`."""
     if out is None:
         return aligned(shape, dtype)
@@ -161,7 +177,7 @@ def _same_memory(a: np.ndarray, b: np.ndarray) -> bool:
     return a.ctypes.data == b.ctypes.data and a.shape == b.shape and a.strides == b.strides
 
 
-def integer(value, name: str, minimum: int) -> int:
+def integer(value: Any, name: str, minimum: int) -> int:
     """value as an int >= minimum."""
     try:
         number = operator.index(value)
@@ -172,7 +188,7 @@ def integer(value, name: str, minimum: int) -> int:
     return number
 
 
-def axes(value, ndim: int) -> tuple[int, ...]:
+def axes(value: Any, ndim: int) -> tuple[int, ...]:
     """An axis or several of an array, counted from the front, in rising order."""
     given = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     numbers = [integer(axis, "axis", -(2**63)) for axis in given]
@@ -184,7 +200,7 @@ def axes(value, ndim: int) -> tuple[int, ...]:
     return found
 
 
-def side_by_side(axes: tuple[int, ...], shape) -> tuple[list[int] | None, int, int]:
+def side_by_side(axes: tuple[int, ...], shape: Sequence[int]) -> tuple[list[int] | None, int, int]:
     """(order, begin, end): what to transpose by for `axes` to be those from begin to end, None for nothing.
 
     Nothing has to move where only axes of one cell lie between them, and else only what lies between them.
@@ -196,13 +212,14 @@ def side_by_side(axes: tuple[int, ...], shape) -> tuple[list[int] | None, int, i
     return [*range(first), *between, *axes, *range(last + 1, len(shape))], first + len(between), last + 1
 
 
-def real(value, name: str, minimum: float = -math.inf) -> float:
+def real(value: object, name: str, minimum: float = -math.inf) -> float:
     """value as a finite float >= minimum."""
     if type(value) is float and minimum <= value and -math.inf < value < math.inf:
         return value
-    number = value.item() if isinstance(value, (np.generic, np.ndarray)) and value.size == 1 else value
-    if not isinstance(number, numbers.Real):
+    given = value.item() if isinstance(value, (np.generic, np.ndarray)) and value.size == 1 else value
+    if not isinstance(given, numbers.Real):
         raise TypeError(f"`{name}` must be a real number; received {value!r}")
+    number: Any = given
     try:
         fits = math.isfinite(number) and number >= minimum
     except OverflowError:  # an int beyond every float
@@ -213,7 +230,7 @@ def real(value, name: str, minimum: float = -math.inf) -> float:
     return float(number)
 
 
-def pair(value, name: str, minimum: int = 1) -> tuple[int, int]:
+def pair(value: Any, name: str, minimum: int = 1) -> tuple[int, int]:
     """An int or two ints, as two ints >= minimum."""
     if isinstance(value, (str, bytes)):
         raise TypeError(f"`{name}` must be an integer or two integers; received {value!r}")
@@ -226,7 +243,7 @@ def pair(value, name: str, minimum: int = 1) -> tuple[int, int]:
     return integer(values[0], name, minimum), integer(values[1], name, minimum)
 
 
-def choice(value, name: str, allowed):
+def choice(value: object, name: str, allowed: Iterable[str]) -> str:
     """value, one of the words allowed."""
     if not isinstance(value, str) or value not in allowed:
         words = ", ".join(repr(word) for word in allowed)
@@ -234,7 +251,7 @@ def choice(value, name: str, allowed):
     return value
 
 
-def sizes(shape: tuple[int, ...], data_format: str) -> tuple[int, int, int, int]:
+def sizes(shape: Sequence[int], data_format: str) -> tuple[int, int, int, int]:
     """A four-dimensional shape as (n, h, w, c)."""
     n, a, b, c = shape
     return (n, a, b, c) if data_format == "channels_last" else (n, b, c, a)
@@ -245,7 +262,7 @@ def shape_of(n: int, h: int, w: int, c: int, data_format: str) -> tuple[int, int
     return (n, h, w, c) if data_format == "channels_last" else (n, c, h, w)
 
 
-def four_sizes(value, name: str) -> tuple[int, int, int, int]:
+def four_sizes(value: Any, name: str) -> tuple[int, int, int, int]:
     """A shape given as an argument: four integers >= 0."""
     try:
         values = tuple(value)
@@ -253,14 +270,15 @@ def four_sizes(value, name: str) -> tuple[int, int, int, int]:
         raise TypeError(f"`{name}` must be four integers; received {value!r}") from None
     if len(values) != 4:
         raise ValueError(f"`{name}` must be four integers; received {value!r}")
-    return tuple(integer(v, name, 0) for v in values)
+    n, h, w, c = (integer(v, name, 0) for v in values)
+    return n, h, w, c
 
 
 Padding = tuple[tuple[int, int], tuple[int, int]]
 
 
 def padding_pairs(
-    padding,
+    padding: Any,
     size: tuple[int, int],
     window: tuple[int, int],
     strides: tuple[int, int],
@@ -284,4 +302,5 @@ def padding_pairs(
         raise ValueError(message) from None
     if len(rows) != 2 or len(columns) != 2:
         raise ValueError(message)
-    return tuple(tuple(integer(v, "padding", 0) for v in axis) for axis in (rows, columns))
+    (top, bottom), (left, right) = ([integer(v, "padding", 0) for v in axis] for axis in (rows, columns))
+    return (top, bottom), (left, right)

@@ -6,10 +6,10 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 
-def write_whole(path, suffix: str, write: Callable[[BinaryIO], None]) -> None:
+def write_whole(path: Any, suffix: str, write: Callable[[BinaryIO], object]) -> None:
     """Call `write` with a new file, which takes the place of `path`, and its mode, when all of it is on disk.
 
     Raises

@@ -96,7 +96,7 @@ class threads(ContextDecorator):
     _in_force: ClassVar[list[_core.ThreadBlock]] = []  # of all contexts, as they were entered
     _lock: ClassVar = Lock()
 
-    def __init__(self, n: int):
+    def __init__(self, n: int) -> None:
         self._n = _number(n)
         self._blocks: list[_core.ThreadBlock] = []
 

@@ -6,6 +6,7 @@ import json
 import os
 import warnings
 from collections import Counter
+from typing import Any
 
 from . import _args, _core, _files, cpu
 from .nn.convolution import ALGORITHMS
@@ -77,7 +78,7 @@ def forget_plans() -> None:
     _core.forget_plans()
 
 
-def save_plans(path) -> None:
+def save_plans(path: Any) -> None:
     """Write the choices that were measured or loaded to a file, for `load_plans`.
 
     Parameters
@@ -97,7 +98,7 @@ def save_plans(path) -> None:
     _files.write_whole(path, ".json", lambda file: file.write(text.encode()))
 
 
-def load_plans(path) -> int:
+def load_plans(path: Any) -> int:
     """Take the choices of a file that `save_plans` wrote: they hold from here on, whatever `set_planning` says.
 
     They are added to those of this process, and come before them. A layer that has none is estimated or measured, as
@@ -159,7 +160,7 @@ def _word(words: dict[str, int], number: int) -> str:
     return next(word for word, value in words.items() if value == number)
 
 
-def _entry(plan: dict) -> dict[str, object]:
+def _entry(plan: dict[Any, Any]) -> dict[str, object]:
     """One choice as files have it."""
     plan_pass = _PASSES[plan["purpose"]]
     return {
@@ -179,7 +180,7 @@ def _entry(plan: dict) -> dict[str, object]:
     }
 
 
-def _read(path) -> tuple[str, list]:
+def _read(path: Any) -> tuple[str, list[Any]]:
     """The version and the entries of a file."""
     with open(path, "rb") as file:
         text = file.read(_MOST_BYTES + 1)
@@ -198,20 +199,20 @@ def _read(path) -> tuple[str, list]:
     return version, entries
 
 
-def _numbers(value, count: int) -> tuple[int, ...]:
+def _numbers(value: Any, count: int) -> tuple[int, ...]:
     """value as so many numbers that the core can take, or a ValueError."""
     if not isinstance(value, list) or len(value) != count:
         raise ValueError
     return tuple(map(_number, value))
 
 
-def _number(value) -> int:
+def _number(value: Any) -> int:
     if type(value) is not int or not 0 <= value < 2**63:
         raise ValueError
     return value
 
 
-def _geometry(entry: dict) -> _core.Conv2D:
+def _geometry(entry: dict[Any, Any]) -> _core.Conv2D:
     top, left = entry["padding"]
     n, h, w, c = _numbers(entry["x"], 4)
     groups, kernel_shape = _number(entry["groups"]), _numbers(entry["kernel"], 4)
@@ -231,7 +232,7 @@ def _geometry(entry: dict) -> _core.Conv2D:
     )
 
 
-def _keep(entry) -> str | None:
+def _keep(entry: Any) -> str | None:
     """Take one entry, or say why it is passed over."""
     try:
         isa, plan_pass = entry["isa"], entry["pass"]

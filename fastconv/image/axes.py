@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from .. import _args
 SHAPES = "(h, w) or (h, w, channels), or any with `axes`"
 
 
-def image_axes(shape: tuple[int, ...], axes, channel_axis) -> tuple[int, int]:
+def image_axes(shape: tuple[int, ...], axes: Any, channel_axis: Any) -> tuple[int, int]:
     """The axes of rows and of columns: `axes`, or the two that `channel_axis` leaves, or the first two."""
     ndim = len(shape)
     channel = None if channel_axis is None else _axis(channel_axis, "channel_axis", ndim)
@@ -30,7 +31,7 @@ def image_axes(shape: tuple[int, ...], axes, channel_axis) -> tuple[int, int]:
     return rest[0], rest[1]
 
 
-def two_axes(axes, ndim: int) -> tuple[int, int]:
+def two_axes(axes: Any, ndim: int) -> tuple[int, int]:
     """Two different axes of an array, counted from the front."""
     try:
         rows, columns = (_axis(axis, "axes", ndim) for axis in axes)
@@ -43,7 +44,7 @@ def two_axes(axes, ndim: int) -> tuple[int, int]:
     return rows, columns
 
 
-def _axis(value, name: str, ndim: int) -> int:
+def _axis(value: Any, name: str, ndim: int) -> int:
     axis = _args.integer(value, name, -(2**63))
     if not -ndim <= axis < ndim:
         raise ValueError(f"`{name}` must be in [{-ndim}, {ndim}) for {ndim} axes; received {axis}")

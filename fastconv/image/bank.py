@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .. import _args, _core
@@ -22,7 +24,9 @@ _PAD_MODES = {
 _FEW_TAPS = 36
 
 
-def filter_bank(images, kernels, *, border="reflect101", value=0, out=None, algorithm="auto"):
+def filter_bank(
+    images: Any, kernels: Any, *, border: Any = "reflect101", value: Any = 0, out: Any = None, algorithm: Any = "auto"
+) -> np.ndarray:
     """Correlate every image with every kernel: feature maps.
 
     Parameters
@@ -63,6 +67,7 @@ def filter_bank(images, kernels, *, border="reflect101", value=0, out=None, algo
     """
     images = image_array(images, "images", "(h, w) or (n, h, w)")
     kind = kind_of(images.dtype)
+    assert kind is not None
     border = border_word(border)
     _, fill = outside(border, value, kind)
     _args.choice(algorithm, "algorithm", ALGORITHMS)
@@ -86,6 +91,7 @@ def _fill_maps(
         _convolve_stack(stack, taps, border, fill, maps)
         return
     kind = kind_of(stack.dtype)
+    assert kind is not None
     geometry = _core.Filter2D(
         kind.number,
         kind.work_number,
@@ -118,8 +124,9 @@ def _convolve_stack(
 ) -> None:
     """maps = every image of the stack with every kernel, by one plain convolution."""
     pads = [(0, 0)] + [(k // 2, k - 1 - k // 2) for k in taps.shape[1:]]
-    words = {"constant_values": 0 if fill is None else fill} if border == "constant" else {}
-    padded = np.pad(stack.astype(taps.dtype, copy=False), pads, _PAD_MODES[border], **words)
+    words: Any = {"constant_values": 0 if fill is None else fill} if border == "constant" else {}
+    mode: Any = _PAD_MODES[border]
+    padded = np.pad(stack.astype(taps.dtype, copy=False), pads, mode, **words)
     conv2d(
         padded[:, None],
         taps.transpose(1, 2, 0)[:, :, None],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,9 @@ from .. import _args
 from .axes import two_axes
 
 
-def over_batches(function: Callable[..., np.ndarray], in1, in2, axes, out: np.ndarray | None) -> np.ndarray:
+def over_batches(
+    function: Callable[..., np.ndarray], in1: Any, in2: Any, axes: Any, out: np.ndarray | None
+) -> np.ndarray:
     """function(image, kernel, out=...) for every pair of two arrays, of which one of two axes is an image itself."""
     in1, in2 = np.asarray(in1), np.asarray(in2)
     images, kernels = _images(in1, axes), _images(in2, axes)
@@ -39,6 +42,6 @@ def over_batches(function: Callable[..., np.ndarray], in1, in2, axes, out: np.nd
     return _args.finish(computed, returned)
 
 
-def _images(array: np.ndarray, axes) -> np.ndarray:
+def _images(array: np.ndarray, axes: Any) -> np.ndarray:
     """array with its image's axes at the end."""
     return array if array.ndim == 2 else np.moveaxis(array, two_axes(axes, array.ndim), (-2, -1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from typing import Any
 
 BORDERS = {"reflect101": 3, "reflect": 2, "nearest": 4, "wrap": 1, "constant": 0}  # fc_boundary's numbers
 BOUNDARIES = {"fill": 0, "wrap": 1, "symm": 2}
@@ -19,20 +20,21 @@ _OPENCV_ISOLATED = 16
 _OF_SCIPY = {"constant": "fill", "wrap": "wrap", "reflect": "symm"}
 
 
-def border_word(value, name: str = "border", words=BORDERS) -> str:
+def border_word(value: Any, name: str = "border", words: Any = BORDERS) -> str:
     """The word of `words` that a border given by any library's word or by OpenCV's number stands for."""
     if type(value) is str and value in words:
         return value
     found = _WORDS.get(_plain(value)) if isinstance(value, str) else _of_opencv(value)
-    found = _OF_SCIPY.get(found) if words is BOUNDARIES else found
+    found = _OF_SCIPY.get(found or "") if words is BOUNDARIES else found
     if found is None:
         raise ValueError(_refusal(value, name, words))
     return found
 
 
-def border_number(value, name: str = "border", words=BORDERS) -> int:
+def border_number(value: Any, name: str = "border", words: Any = BORDERS) -> int:
     """The C core's number of a border."""
-    return words[border_word(value, name, words)]
+    result: int = words[border_word(value, name, words)]
+    return result
 
 
 def _plain(word: str) -> str:
@@ -41,7 +43,7 @@ def _plain(word: str) -> str:
     return word.replace(" ", "-")
 
 
-def _of_opencv(value) -> str | None:
+def _of_opencv(value: Any) -> str | None:
     """The word of one of OpenCV's numbers; BORDER_ISOLATED changes nothing, since no cell outside an array is read."""
     try:
         number = operator.index(value) & ~_OPENCV_ISOLATED
@@ -50,7 +52,7 @@ def _of_opencv(value) -> str | None:
     return _OPENCV[number] if 0 <= number < len(_OPENCV) and not isinstance(value, bool) else None
 
 
-def _refusal(value, name: str, words) -> str:
+def _refusal(value: Any, name: str, words: Any) -> str:
     allowed = ", ".join(repr(word) for word in words)
     message = f"`{name}` must be one of {allowed}; received {value!r}"
     if not isinstance(value, str):

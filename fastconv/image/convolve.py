@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .. import _args, _core
@@ -16,7 +18,17 @@ _PLAIN = {dtype: number for dtype, number in _args.DTYPE_IDS.items() if number n
 ALGORITHMS = {word: number for number, word in enumerate(_core.filter_algorithms())}
 
 
-def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, axes=None, out=None, algorithm="auto"):
+def convolve2d(
+    in1: Any,
+    in2: Any,
+    mode: Any = "full",
+    boundary: Any = "fill",
+    fillvalue: Any = 0,
+    *,
+    axes: Any = None,
+    out: Any = None,
+    algorithm: Any = "auto",
+) -> np.ndarray:
     """Convolve two 2-dimensional arrays, as `scipy.signal.convolve2d` does.
 
     Parameters
@@ -100,10 +112,21 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, axes=None
            [ 10,   0, -10],
            [  0, -10, -15]])
     """
-    return _convolve2d(in1, in2, mode, boundary, fillvalue, False, axes, out, algorithm)
+    result: np.ndarray = _convolve2d(in1, in2, mode, boundary, fillvalue, False, axes, out, algorithm)
+    return result
 
 
-def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, axes=None, out=None, algorithm="auto"):
+def correlate2d(
+    in1: Any,
+    in2: Any,
+    mode: Any = "full",
+    boundary: Any = "fill",
+    fillvalue: Any = 0,
+    *,
+    axes: Any = None,
+    out: Any = None,
+    algorithm: Any = "auto",
+) -> np.ndarray:
     """Cross-correlate two 2-dimensional arrays, as `scipy.signal.correlate2d` does.
 
     The kernel is not flipped, but conjugated. In 'same' mode an even kernel covers cells one further down and right
@@ -146,20 +169,25 @@ def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0, *, axes=Non
     array([[ 21,  42],
            [168, 336]])
     """
-    return _convolve2d(in1, in2, mode, boundary, fillvalue, True, axes, out, algorithm)
+    result: np.ndarray = _convolve2d(in1, in2, mode, boundary, fillvalue, True, axes, out, algorithm)
+    return result
 
 
-def _convolve2d(in1, in2, mode, boundary, fillvalue, correlate, axes, out, algorithm):
+def _convolve2d(
+    in1: Any, in2: Any, mode: Any, boundary: Any, fillvalue: Any, correlate: Any, axes: Any, out: Any, algorithm: Any
+) -> Any:
     if axes is not None or (getattr(in1, "ndim", 2) == 3 and getattr(in2, "shape", ())[2:] == (1,)):
 
-        def planes(image, kernel, out=None):
+        def planes(image: Any, kernel: Any, out: Any = None) -> Any:
             return _convolve_plane(image, kernel, mode, boundary, fillvalue, correlate, out, algorithm)
 
         return over_batches(planes, in1, in2, (0, 1) if axes is None else axes, out)
     return _convolve_plane(in1, in2, mode, boundary, fillvalue, correlate, out, algorithm)
 
 
-def _convolve_plane(in1, in2, mode, boundary, fillvalue, correlate, out, algorithm):
+def _convolve_plane(
+    in1: Any, in2: Any, mode: Any, boundary: Any, fillvalue: Any, correlate: Any, out: Any, algorithm: Any
+) -> Any:
     if type(in1) is type(in2) is np.ndarray and type(fillvalue) is int and not fillvalue:
         result = _directly(in1, in2, mode, boundary, correlate, out, algorithm)
         if result is not None:
@@ -194,17 +222,22 @@ def _convolve_plane(in1, in2, mode, boundary, fillvalue, correlate, out, algorit
     return returned
 
 
-def _directly(in1: np.ndarray, in2: np.ndarray, mode, boundary, correlate: bool, out, algorithm):
+def _directly(
+    in1: np.ndarray, in2: np.ndarray, mode: Any, boundary: Any, correlate: bool, out: Any, algorithm: Any
+) -> Any:
     """The result where all is as the core takes it, None for what has to be converted or refused."""
     if not (type(mode) is type(boundary) is type(algorithm) is str and in1.dtype is in2.dtype):
         return None
-    numbers = _PLAIN.get(in1.dtype), MODES.get(mode), BOUNDARIES.get(boundary), correlate, ALGORITHMS.get(algorithm)
-    if None in numbers or not (out is None or (type(out) is np.ndarray and out.dtype is in1.dtype)):
+    dtype, number, border = _PLAIN.get(in1.dtype), MODES.get(mode), BOUNDARIES.get(boundary)
+    chosen = ALGORITHMS.get(algorithm)
+    if dtype is None or number is None or border is None or chosen is None:
         return None
-    return _core.convolve2d_directly(*numbers, in1, in2, out)
+    if not (out is None or (type(out) is np.ndarray and out.dtype is in1.dtype)):
+        return None
+    return _core.convolve2d_directly(dtype, number, border, correlate, chosen, in1, in2, out)
 
 
-def run(algorithm: str, kernel: np.ndarray, call, *arguments) -> None:
+def run(algorithm: str, kernel: np.ndarray, call: Any, *arguments: Any) -> None:
     """Call the core; it refuses an algorithm that does not serve the kernel before it computes anything."""
     try:
         call(*arguments)
@@ -217,7 +250,7 @@ def run(algorithm: str, kernel: np.ndarray, call, *arguments) -> None:
         ) from None
 
 
-def image_array(value, name: str) -> np.ndarray:
+def image_array(value: Any, name: str) -> np.ndarray:
     """value as a 2-D array of a numeric dtype in native byte order."""
     try:
         array = value if type(value) is np.ndarray else np.asarray(value)
@@ -253,7 +286,7 @@ def must_swap(first: tuple[int, int], second: tuple[int, int]) -> bool:
     )
 
 
-def _fill(fillvalue, dtype: np.dtype) -> np.ndarray:
+def _fill(fillvalue: Any, dtype: np.dtype) -> np.ndarray:
     """fillvalue as one element of dtype."""
     try:
         value = np.asarray(fillvalue)
@@ -282,7 +315,7 @@ def _fill(fillvalue, dtype: np.dtype) -> np.ndarray:
 
 
 def _with_empty(
-    image: np.ndarray, kernel: np.ndarray, mode: int, boundary: int, fill, swapped: bool, correlate: bool
+    image: np.ndarray, kernel: np.ndarray, mode: int, boundary: int, fill: Any, swapped: bool, correlate: bool
 ) -> np.ndarray:
     """The result where an input has no cells: sums of nothing, or of fill values alone."""
     sign = {0: 1, 1: 0, 2: -1}[mode]

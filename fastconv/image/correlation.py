@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def kind_of(dtype: np.dtype) -> _Kind | None:
     return _HALF if found is None and dtype.name == "bfloat16" else found
 
 
-def image_array(image, name: str = "image", shapes: str = "(h, w) or (h, w, channels)") -> np.ndarray:
+def image_array(image: Any, name: str = "image", shapes: str = "(h, w) or (h, w, channels)") -> np.ndarray:
     """image as an array of two or three axes, in native byte order and a dtype that can be filtered."""
     try:
         array = np.asarray(image)
@@ -71,10 +71,18 @@ def image_array(image, name: str = "image", shapes: str = "(h, w) or (h, w, chan
 
 
 def correlate(
-    image: np.ndarray, kernel, border, value, out, anchor=None, result: np.dtype | None = None, algorithm: str = "auto"
+    image: np.ndarray,
+    kernel: Any,
+    border: Any,
+    value: Any,
+    out: Any,
+    anchor: Any = None,
+    result: np.dtype | None = None,
+    algorithm: str = "auto",
 ) -> np.ndarray:
     """An `image_array` with a kernel, in the dtype `result`: the image's, or a wider one for integers."""
     kind, dtype = kind_of(image.dtype), result or image.dtype
+    assert kind is not None
     boundary, fill = outside(border, value, kind)
     chosen = ALGORITHMS[_args.choice(algorithm, "algorithm", ALGORITHMS)]
     taps = taps_of(kernel, "kernel", 2, kind.work)
@@ -85,10 +93,10 @@ def correlate(
         dtype = kind.work
         computed = np.empty(image.shape, dtype)
     if computed.size:
-        shape = image.shape if image.ndim == 3 else (*image.shape, 1)
+        shape: tuple[int, ...] = image.shape if image.ndim == 3 else (*image.shape, 1)
         numbers = kind.number, _args.dtype_id(dtype), kind.work_number
         if type(taps) is Factors:
-            _core.sep_filter2d(image, *taps, fill, computed, *numbers, shape, anchor, boundary)
+            _core.sep_filter2d(image, taps.column, taps.row, fill, computed, *numbers, shape, anchor, boundary)
         else:
             call = image, taps, fill, computed, *numbers, shape, taps.shape, anchor, boundary, chosen
             run(algorithm, taps, _core.filter2d, *call)
@@ -98,13 +106,13 @@ def correlate(
     return returned
 
 
-def outside(border, value, kind: _Kind) -> tuple[int, np.ndarray | None]:
+def outside(border: Any, value: Any, kind: _Kind) -> tuple[int, np.ndarray | None]:
     """The C core's number of a border, and its fill value."""
     boundary = border_number(border)
     return boundary, None if boundary or (type(value) is int and value == 0) else _fill(value, kind)
 
 
-def taps_of(kernel, name: str, ndim: int, work: np.dtype) -> np.ndarray | Factors:
+def taps_of(kernel: Any, name: str, ndim: int, work: np.dtype) -> Any:
     """One kernel or a stack of them as a C-contiguous array of the dtype work; factors as they are."""
     if type(kernel) is Factors:
         return kernel
@@ -120,10 +128,10 @@ def taps_of(kernel, name: str, ndim: int, work: np.dtype) -> np.ndarray | Factor
 
 
 def arrays_of(taps: np.ndarray | Factors) -> tuple[np.ndarray, ...]:
-    return tuple(taps) if type(taps) is Factors else (taps,)
+    return (taps.column, taps.row) if isinstance(taps, Factors) else (taps,)
 
 
-def anchor_of(anchor, shape: tuple[int, int]) -> tuple[int, int]:
+def anchor_of(anchor: Any, shape: tuple[int, int]) -> tuple[int, int]:
     """Row and column of the kernel's cell over the output; None and OpenCV's -1 are the middle."""
     if anchor is None:
         return shape[0] // 2, shape[1] // 2
@@ -134,11 +142,12 @@ def anchor_of(anchor, shape: tuple[int, int]) -> tuple[int, int]:
     return row, column
 
 
-def _fill(value, kind: _Kind) -> np.ndarray:
+def _fill(value: Any, kind: _Kind) -> np.ndarray:
     """value as one element of the dtype that sums are formed in."""
-    number = value.item() if isinstance(value, (np.generic, np.ndarray)) and value.size == 1 else value
-    if not isinstance(number, numbers.Real):
+    given = value.item() if isinstance(value, (np.generic, np.ndarray)) and value.size == 1 else value
+    if not isinstance(given, numbers.Real):
         raise TypeError(f"`value` must be a real number; received {value!r}")
+    number: Any = given
     limits = np.iinfo(kind.source) if kind.source.kind in "iu" else np.finfo(kind.source)
     if float(limits.min) <= number <= float(limits.max):
         held = kind.source.kind == "f" or number == int(number)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
 import numpy as np
 
 from .. import _args
 from .stacks import Options, any_image, filter_image, float_of, result_dtype, store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, DTypeLike
 
 __all__ = ["laplacian", "prewitt", "scharr", "sobel"]
 
@@ -36,18 +43,18 @@ _PREWITT = np.array([[-1.0, -1, -1], [0, 0, 0], [1, 1, 1]])
 
 
 def sobel(
-    image,
-    axis=None,
+    image: ArrayLike,
+    axis: SupportsIndex | None = None,
     *,
-    ksize=3,
-    border="reflect101",
-    value=0,
-    axes=None,
-    channel_axis=None,
-    dtype=None,
-    out=None,
-    algorithm="auto",
-):
+    ksize: SupportsIndex = 3,
+    border: str | SupportsIndex = "reflect101",
+    value: ArrayLike = 0,
+    axes: Sequence[SupportsIndex] | None = None,
+    channel_axis: SupportsIndex | None = None,
+    dtype: DTypeLike | None = None,
+    out: np.ndarray | None = None,
+    algorithm: str = "auto",
+) -> np.ndarray:
     """Sobel's first derivative along an axis, or the length of both: edges.
 
     Parameters
@@ -100,17 +107,17 @@ def sobel(
 
 
 def scharr(
-    image,
-    axis=None,
+    image: ArrayLike,
+    axis: SupportsIndex | None = None,
     *,
-    border="reflect101",
-    value=0,
-    axes=None,
-    channel_axis=None,
-    dtype=None,
-    out=None,
-    algorithm="auto",
-):
+    border: str | SupportsIndex = "reflect101",
+    value: ArrayLike = 0,
+    axes: Sequence[SupportsIndex] | None = None,
+    channel_axis: SupportsIndex | None = None,
+    dtype: DTypeLike | None = None,
+    out: np.ndarray | None = None,
+    algorithm: str = "auto",
+) -> np.ndarray:
     """Scharr's first derivative along an axis, or the length of both: edges.
 
     Parameters
@@ -150,17 +157,17 @@ def scharr(
 
 
 def prewitt(
-    image,
-    axis=None,
+    image: ArrayLike,
+    axis: SupportsIndex | None = None,
     *,
-    border="reflect101",
-    value=0,
-    axes=None,
-    channel_axis=None,
-    dtype=None,
-    out=None,
-    algorithm="auto",
-):
+    border: str | SupportsIndex = "reflect101",
+    value: ArrayLike = 0,
+    axes: Sequence[SupportsIndex] | None = None,
+    channel_axis: SupportsIndex | None = None,
+    dtype: DTypeLike | None = None,
+    out: np.ndarray | None = None,
+    algorithm: str = "auto",
+) -> np.ndarray:
     """Prewitt's first derivative along an axis, or the length of both: edges.
 
     Parameters
@@ -199,17 +206,17 @@ def prewitt(
 
 
 def laplacian(
-    image,
+    image: ArrayLike,
     *,
-    diagonals=False,
-    border="reflect101",
-    value=0,
-    axes=None,
-    channel_axis=None,
-    dtype=None,
-    out=None,
-    algorithm="auto",
-):
+    diagonals: bool = False,
+    border: str | SupportsIndex = "reflect101",
+    value: ArrayLike = 0,
+    axes: Sequence[SupportsIndex] | None = None,
+    channel_axis: SupportsIndex | None = None,
+    dtype: DTypeLike | None = None,
+    out: np.ndarray | None = None,
+    algorithm: str = "auto",
+) -> np.ndarray:
     """The sum of the second derivatives, as `cv2.Laplacian` and `scipy.ndimage.laplace` have it.
 
     Parameters
@@ -246,7 +253,7 @@ def laplacian(
     return _derivative(any_image(image), kernel, options)
 
 
-def _along(image, axis, kernel: np.ndarray, options: Options) -> np.ndarray:
+def _along(image: Any, axis: Any, kernel: np.ndarray, options: Options) -> np.ndarray:
     """A derivative along one of the image's axes by its kernel along the first; the length of both for None."""
     image = any_image(image)
     if axis is None:

@@ -9,6 +9,8 @@ import numpy as np
 MOST_LENGTH = 1 << 22  # taps of a column or a row
 MULTIPLIED = 1 << 11  # a kernel up to this size is multiplied out: what it is made of is known in no time
 
+_FLOAT64 = np.dtype(np.float64)
+
 
 class Factors(NamedTuple):
     """A kernel that is the product of a column and a row, both C-contiguous and of float64."""
@@ -16,8 +18,13 @@ class Factors(NamedTuple):
     column: np.ndarray
     row: np.ndarray
 
-    ndim = 2
-    dtype = np.dtype(np.float64)
+    @property
+    def ndim(self) -> int:
+        return 2
+
+    @property
+    def dtype(self) -> np.dtype:
+        return _FLOAT64
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, SupportsIndex
+
 from .masked import correlate_masked, leaves_out
 from .stacks import Options, filter_image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import ArrayLike, DTypeLike
 
 __all__ = ["filter2d"]
 
 
 def filter2d(
-    image,
-    kernel,
+    image: ArrayLike,
+    kernel: ArrayLike,
     *,
-    border="reflect101",
-    value=0,
-    anchor=None,
-    mask=None,
-    nan="propagate",
-    axes=None,
-    channel_axis=None,
-    dtype=None,
-    delta=0,
-    out=None,
-    algorithm="auto",
-):
+    border: str | SupportsIndex = "reflect101",
+    value: ArrayLike = 0,
+    anchor: Sequence[SupportsIndex] | None = None,
+    mask: ArrayLike | None = None,
+    nan: str = "propagate",
+    axes: Sequence[SupportsIndex] | None = None,
+    channel_axis: SupportsIndex | None = None,
+    dtype: DTypeLike | None = None,
+    delta: complex = 0,
+    out: np.ndarray | None = None,
+    algorithm: str = "auto",
+) -> np.ndarray:
     """Correlate an image, or each of its channels, with a kernel, as `cv2.filter2D` does.
 
     Parameters

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
 import numpy as np
 
 from .. import _args
@@ -12,23 +14,30 @@ from .masked import leaves_out, normalized
 from .separable import FEW_TAPS, separable
 from .stacks import Options, any_image, filter_image, float_of, result_dtype, store
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, DTypeLike
+
+    from .._typing import Ints
+
 __all__ = ["box_blur", "sharpen", "unsharp_mask"]
 
 
 def box_blur(
-    image,
-    size,
+    image: Any,
+    size: Any,
     *,
-    mask=None,
-    nan="propagate",
-    border="reflect101",
-    value=0,
-    axes=None,
-    channel_axis=None,
-    dtype=None,
-    out=None,
-    algorithm="auto",
-):
+    mask: Any = None,
+    nan: Any = "propagate",
+    border: Any = "reflect101",
+    value: Any = 0,
+    axes: Any = None,
+    channel_axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    algorithm: Any = "auto",
+) -> np.ndarray:
     """The mean over a rectangle around each cell, as `cv2.blur` and `scipy.ndimage.uniform_filter` have it.
 
     Parameters
@@ -69,28 +78,29 @@ def box_blur(
     check_sizes(size, "`size`")
     options = Options(border, value, out, algorithm, None, axes, channel_axis, dtype)
 
-    def mean(image, options, result):
+    def mean(image: Any, options: Any, result: Any) -> Any:
         if size[0] * size[1] <= FEW_TAPS:
             return filter_image(image, np.full(size, 1 / (size[0] * size[1])), options, result)
         return separable(image, np.full(size[0], 1 / (size[0] * size[1])), np.ones(size[1]), options, result)
 
     if leaves_out(mask, nan):
         return normalized(image, mask, nan, np.ones(1), mean, options)
-    return mean(image, options, None)
+    found: np.ndarray = mean(image, options, None)
+    return found
 
 
 def sharpen(
-    image,
-    amount=1.0,
+    image: ArrayLike,
+    amount: float = 1.0,
     *,
-    border="reflect101",
-    value=0,
-    axes=None,
-    channel_axis=None,
-    dtype=None,
-    out=None,
-    algorithm="auto",
-):
+    border: str | SupportsIndex = "reflect101",
+    value: ArrayLike = 0,
+    axes: Sequence[SupportsIndex] | None = None,
+    channel_axis: SupportsIndex | None = None,
+    dtype: DTypeLike | None = None,
+    out: np.ndarray | None = None,
+    algorithm: str = "auto",
+) -> np.ndarray:
     """The image minus `amount` times its `laplacian`.
 
     Parameters
@@ -124,21 +134,21 @@ def sharpen(
 
 
 def unsharp_mask(
-    image,
-    sigma,
-    amount=1.0,
-    threshold=0,
+    image: ArrayLike,
+    sigma: float | Sequence[float] | None,
+    amount: float = 1.0,
+    threshold: float = 0,
     *,
-    truncate=4.0,
-    ksize=None,
-    border="reflect101",
-    value=0,
-    axes=None,
-    channel_axis=None,
-    dtype=None,
-    out=None,
-    algorithm="auto",
-):
+    truncate: float = 4.0,
+    ksize: Ints | None = None,
+    border: str | SupportsIndex = "reflect101",
+    value: ArrayLike = 0,
+    axes: Sequence[SupportsIndex] | None = None,
+    channel_axis: SupportsIndex | None = None,
+    dtype: DTypeLike | None = None,
+    out: np.ndarray | None = None,
+    algorithm: str = "auto",
+) -> np.ndarray:
     """``image + amount * (image - gaussian_blur(image, sigma))``, where the difference exceeds a threshold.
 
     Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -22,23 +23,23 @@ SMALL_GAUSSIANS = {
 
 
 def gaussian_blur(
-    image,
-    sigma,
+    image: Any,
+    sigma: Any,
     *,
-    truncate=4.0,
-    ksize=None,
-    radius=None,
-    order=0,
-    mask=None,
-    nan="propagate",
-    border="reflect101",
-    value=0,
-    axes=None,
-    channel_axis=None,
-    dtype=None,
-    out=None,
-    algorithm="auto",
-):
+    truncate: Any = 4.0,
+    ksize: Any = None,
+    radius: Any = None,
+    order: Any = 0,
+    mask: Any = None,
+    nan: Any = "propagate",
+    border: Any = "reflect101",
+    value: Any = 0,
+    axes: Any = None,
+    channel_axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    algorithm: Any = "auto",
+) -> np.ndarray:
     """Blur with a Gaussian, as `cv2.GaussianBlur` and, on floats, `scipy.ndimage.gaussian_filter` do.
 
     Parameters
@@ -114,30 +115,31 @@ def gaussian_blur(
 
     derives = not (type(order) is int and not order) and np.any(order)
 
-    def blur(image, options, result):
+    def blur(image: Any, options: Any, result: Any) -> Any:
         return separable(image, column, row, options, result)
 
     if leaves_out(mask, nan):
         if derives:
             raise ValueError(f"`order` must be 0 where cells are left out; received {order!r}")
         return normalized(image, mask, nan, np.ones(1), blur, options)
-    return blur(image, options, _derivative_dtype(image) if derives else None)
+    found: np.ndarray = blur(image, options, _derivative_dtype(image) if derives else None)
+    return found
 
 
 def gaussian_laplace(
-    image,
-    sigma,
+    image: Any,
+    sigma: Any,
     *,
-    truncate=4.0,
-    radius=None,
-    border="reflect101",
-    value=0,
-    axes=None,
-    channel_axis=None,
-    dtype=None,
-    out=None,
-    algorithm="auto",
-):
+    truncate: Any = 4.0,
+    radius: Any = None,
+    border: Any = "reflect101",
+    value: Any = 0,
+    axes: Any = None,
+    channel_axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    algorithm: Any = "auto",
+) -> np.ndarray:
     """The Laplacian of a Gaussian, as `scipy.ndimage.gaussian_laplace` has it: blobs and edges of one scale.
 
     Parameters
@@ -186,17 +188,21 @@ def gaussian_laplace(
     return _args.finish(computed, returned)
 
 
-def gaussian_factors(sigma, truncate, ksize, radius=None, order=0) -> tuple[np.ndarray, np.ndarray]:
+def gaussian_factors(
+    sigma: Any, truncate: Any, ksize: Any, radius: Any = None, order: Any = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """The column and the row that `gaussian_blur` correlates with."""
     sigmas = (0.0, 0.0) if sigma is None and ksize is not None else _pair(sigma, "sigma")
     orders = (0, 0) if type(order) is int and not order else _args.pair(order, "order", 0)
     if radius is not None:
         if ksize is not None:
             raise ValueError(f"`radius` and `ksize` must not both be given; received {radius!r} and {ksize!r}")
-        sizes = [2 * cells + 1 for cells in _args.pair(radius, "radius", 0)]
+        rows, columns = _args.pair(radius, "radius", 0)
+        sizes = 2 * rows + 1, 2 * columns + 1
     elif ksize is None:
         reach = _args.real(truncate, "truncate", 0)
-        sizes = [2 * int(min(reach * s + 0.5, MOST_LENGTH)) + 1 for s in sigmas]
+        height, width = (2 * int(min(reach * s + 0.5, MOST_LENGTH)) + 1 for s in sigmas)
+        sizes = height, width
     else:
         sizes = _args.pair(ksize, "ksize")
         if not all(size % 2 for size in sizes):
@@ -213,7 +219,7 @@ def gaussian_factors(sigma, truncate, ksize, radius=None, order=0) -> tuple[np.n
     return column, row
 
 
-def _pair(value, name: str) -> tuple[float, float]:
+def _pair(value: Any, name: str) -> tuple[float, float]:
     """A number or two, at least 0."""
     if isinstance(value, (float, int)) or np.ndim(value) == 0:
         return (_args.real(value, name, 0),) * 2
@@ -240,7 +246,8 @@ def _derivative(sigma: float, radius: int, order: int) -> np.ndarray:
     weights /= weights.sum()
     if order:
         weights *= _hermite(x / sigma, order) / sigma**order
-    return weights
+    result: np.ndarray = weights
+    return result
 
 
 _kept_weights = lru_cache(maxsize=32)(_derivative)
@@ -254,7 +261,7 @@ def _hermite(t: np.ndarray, order: int) -> np.ndarray:
     return this
 
 
-def _derivative_dtype(image) -> np.dtype | None:
+def _derivative_dtype(image: Any) -> np.dtype | None:
     """Of derivatives of integers: the dtype of sums, which clips nothing."""
     dtype = any_image(image).dtype
     return float_of(dtype) if dtype.kind in "iub" else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +14,13 @@ from .stacks import Options, any_image, filter_image, float_of, result_dtype, st
 NAN = ("propagate", "ignore")
 
 
-def leaves_out(mask, nan) -> bool:
+def leaves_out(mask: Any, nan: Any) -> bool:
     """Whether the arguments ask to leave cells out."""
     return mask is not None or _args.choice(nan, "nan", NAN) == "ignore"
 
 
 def normalized(
-    image, mask, nan, taps: np.ndarray, correlate: Callable[..., np.ndarray], options: Options
+    image: Any, mask: Any, nan: Any, taps: np.ndarray, correlate: Callable[..., np.ndarray], options: Options
 ) -> np.ndarray:
     """sum(taps) * correlate(cells there) / correlate(1 where they are), NaN or 0 where no cell is.
 
@@ -52,21 +53,23 @@ def normalized(
 def _whole(taps: np.ndarray, ndim: int, options: Options) -> np.ndarray | float:
     """The sum of a kernel's taps, or of each kernel where they differ along the image's other axes."""
     if taps.ndim != ndim or ndim == 2:
-        return taps.sum()
-    return taps.sum(image_axes(taps.shape, options.axes, options.channel_axis), keepdims=True)
+        result: np.ndarray | float = taps.sum()
+        return result
+    result = taps.sum(image_axes(taps.shape, options.axes, options.channel_axis), keepdims=True)
+    return result
 
 
-def correlate_masked(image, mask, nan, kernel, options: Options) -> np.ndarray:
+def correlate_masked(image: Any, mask: Any, nan: Any, kernel: Any, options: Options) -> np.ndarray:
     """`normalized` with one kernel of two axes."""
     taps = np.asarray(kernel)
 
-    def correlate(image, options, result):
+    def correlate(image: Any, options: Any, result: Any) -> Any:
         return filter_image(image, taps, options, result)
 
     return normalized(image, mask, nan, taps, correlate, options)
 
 
-def _missing(array: np.ndarray, mask, nan: str, options: Options) -> np.ndarray:
+def _missing(array: np.ndarray, mask: Any, nan: str, options: Options) -> np.ndarray:
     """Where cells are left out, in the image's shape."""
     missing = np.isnan(array) if nan == "ignore" and array.dtype.kind not in "iub" else np.zeros((), bool)
     if mask is None:

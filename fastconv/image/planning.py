@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .. import _args, _core
@@ -11,7 +13,9 @@ from .convolve import HALF_PRECISION, MODES, common_dtype, image_array, must_swa
 __all__ = ["plan_convolve2d"]
 
 
-def plan_convolve2d(shape, in2, mode="full", boundary="fill", *, dtype=None):
+def plan_convolve2d(
+    shape: Any, in2: Any, mode: Any = "full", boundary: Any = "fill", *, dtype: Any = None
+) -> dict[str, Any]:
     """What `convolve2d` would run for an image of this size and this kernel.
 
     Parameters

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import numbers
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
 from .. import _args
 from .factors import MULTIPLIED, Factors
 from .stacks import Options, any_image, filter_image, float_of, result_dtype
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
 
 __all__ = ["convolve1d", "correlate1d", "sep_filter2d"]
 
@@ -18,18 +22,18 @@ _WIDE_ROW = 64  # cells after an axis from which they are rows of an image, not 
 
 
 def correlate1d(
-    image,
-    weights,
-    axis=-1,
+    image: ArrayLike,
+    weights: ArrayLike,
+    axis: SupportsIndex = -1,
     *,
-    border="reflect101",
-    value=0,
-    anchor=None,
-    dtype=None,
-    delta=0,
-    out=None,
-    algorithm="auto",
-):
+    border: str | SupportsIndex = "reflect101",
+    value: ArrayLike = 0,
+    anchor: SupportsIndex | None = None,
+    dtype: DTypeLike | None = None,
+    delta: complex = 0,
+    out: np.ndarray | None = None,
+    algorithm: str = "auto",
+) -> np.ndarray:
     """Correlate along one axis, as `scipy.ndimage.correlate1d` does.
 
     Parameters
@@ -70,18 +74,18 @@ def correlate1d(
 
 
 def convolve1d(
-    image,
-    weights,
-    axis=-1,
+    image: ArrayLike,
+    weights: ArrayLike,
+    axis: SupportsIndex = -1,
     *,
-    border="reflect101",
-    value=0,
-    anchor=None,
-    dtype=None,
-    delta=0,
-    out=None,
-    algorithm="auto",
-):
+    border: str | SupportsIndex = "reflect101",
+    value: ArrayLike = 0,
+    anchor: SupportsIndex | None = None,
+    dtype: DTypeLike | None = None,
+    delta: complex = 0,
+    out: np.ndarray | None = None,
+    algorithm: str = "auto",
+) -> np.ndarray:
     """Convolve along one axis, as `scipy.ndimage.convolve1d` does: the weights are flipped.
 
     Parameters
@@ -116,20 +120,20 @@ def convolve1d(
 
 
 def sep_filter2d(
-    image,
-    kernel_x,
-    kernel_y,
+    image: Any,
+    kernel_x: Any,
+    kernel_y: Any,
     *,
-    border="reflect101",
-    value=0,
-    anchor=None,
-    axes=None,
-    channel_axis=None,
-    dtype=None,
-    delta=0,
-    out=None,
-    algorithm="auto",
-):
+    border: Any = "reflect101",
+    value: Any = 0,
+    anchor: Any = None,
+    axes: Any = None,
+    channel_axis: Any = None,
+    dtype: Any = None,
+    delta: Any = 0,
+    out: Any = None,
+    algorithm: Any = "auto",
+) -> np.ndarray:
     """Correlate with the product of a row and a column, as `cv2.sepFilter2D` does.
 
     Parameters
@@ -164,10 +168,11 @@ def sep_filter2d(
     """
     row, column = _weights(kernel_x, "kernel_x"), _weights(kernel_y, "kernel_y")
     options = Options(border, value, out, algorithm, anchor, axes, channel_axis, dtype, delta)
-    return separable(image, column, row, options)
+    result: np.ndarray = separable(image, column, row, options)
+    return result
 
 
-def separable(image, column: np.ndarray, row: np.ndarray, options: Options, result: np.dtype | None = None):
+def separable(image: Any, column: np.ndarray, row: np.ndarray, options: Options, result: np.dtype | None = None) -> Any:
     """`filter_image` with the product of a column and a row."""
     real = column.dtype.kind != "c" and row.dtype.kind != "c"
     if column.size * row.size > MULTIPLIED and real and options.algorithm == "auto":
@@ -187,7 +192,7 @@ def separable(image, column: np.ndarray, row: np.ndarray, options: Options, resu
     return filter_image(sums, row[None], across)
 
 
-def _weights(weights, name: str) -> np.ndarray:
+def _weights(weights: Any, name: str) -> np.ndarray:
     try:
         array = np.asarray(weights)
     except ValueError as error:
@@ -201,7 +206,7 @@ def _weights(weights, name: str) -> np.ndarray:
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
 
 
-def _place(anchor, size: int) -> int:
+def _place(anchor: Any, size: int) -> int:
     """The weight over the output, from 0 on."""
     place = -1 if anchor is None else _args.integer(anchor, "anchor", -1)
     if place >= size:
@@ -209,7 +214,7 @@ def _place(anchor, size: int) -> int:
     return size // 2 if place < 0 else place
 
 
-def _along(image, weights: np.ndarray, axis, options: Options) -> np.ndarray:
+def _along(image: Any, weights: np.ndarray, axis: Any, options: Options) -> np.ndarray:
     """The axis becomes an image's rows or columns, whichever leaves long runs of cells."""
     anchor = _place(options.anchor, weights.size)
     array = np.asarray(image)

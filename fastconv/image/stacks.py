@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class Options(NamedTuple):
     delta: object = 0
 
 
-def any_image(image) -> np.ndarray:
+def any_image(image: Any) -> np.ndarray:
     """image as an array of numbers in native byte order, of two axes or more."""
     try:
         array = np.asarray(image)
@@ -57,10 +57,14 @@ def float_of(dtype: np.dtype) -> np.dtype:
     """The dtype that sums of such cells are formed in."""
     if dtype in _WIDE:
         return np.dtype(np.float64)
-    return dtype if dtype in _COMPLEX else kind_of(np.dtype(np.uint8) if dtype == _BOOL else dtype).work
+    if dtype in _COMPLEX:
+        return dtype
+    kind = kind_of(np.dtype(np.uint8) if dtype == _BOOL else dtype)
+    assert kind is not None
+    return kind.work
 
 
-def filter_image(image, kernel, options: Options, result: np.dtype | None = None) -> np.ndarray:
+def filter_image(image: Any, kernel: Any, options: Options, result: np.dtype | None = None) -> np.ndarray:
     """Correlate images with a kernel, in `options.dtype`, else `result`, else the image's dtype."""
     border, value, out, algorithm, anchor, axes, channel_axis, dtype, delta = options
     # What asks for nothing beyond an image's own axes and dtype goes straight to the core.
@@ -87,7 +91,7 @@ def filter_image(image, kernel, options: Options, result: np.dtype | None = None
     return _args.finish(computed, returned)
 
 
-def result_dtype(given, default: np.dtype, image: np.dtype) -> np.dtype:
+def result_dtype(given: Any, default: np.dtype, image: np.dtype) -> np.dtype:
     try:
         wanted = np.dtype(default if given is None else given).newbyteorder("=")
     except TypeError:
@@ -99,7 +103,7 @@ def result_dtype(given, default: np.dtype, image: np.dtype) -> np.dtype:
     return wanted
 
 
-def _kernel(kernel, ndim: int, rows: int, columns: int) -> np.ndarray | Factors:
+def _kernel(kernel: Any, ndim: int, rows: int, columns: int) -> Any:
     """The taps as (kh, kw); with all axes of the image where they differ along others."""
     if type(kernel) is Factors:
         return kernel
@@ -115,7 +119,7 @@ def _kernel(kernel, ndim: int, rows: int, columns: int) -> np.ndarray | Factors:
     return moved.reshape(moved.shape[-2:]) if moved.size == moved.shape[-2] * moved.shape[-1] else taps
 
 
-def _each(array: np.ndarray, taps: np.ndarray, axes: tuple[int, int], options: Options, wanted) -> np.ndarray:
+def _each(array: np.ndarray, taps: Any, axes: tuple[int, int], options: Options, wanted: Any) -> np.ndarray:
     """Images and kernels whose other axes are broadcast."""
     images, kernels = np.moveaxis(array, axes, (-2, -1)), np.moveaxis(taps, axes, (-2, -1))
     try:
@@ -137,7 +141,7 @@ def _each(array: np.ndarray, taps: np.ndarray, axes: tuple[int, int], options: O
     return _args.finish(computed, returned)
 
 
-def _complex_sums(array: np.ndarray, taps: np.ndarray, axes: tuple[int, int], options: Options, wanted) -> np.ndarray:
+def _complex_sums(array: np.ndarray, taps: Any, axes: tuple[int, int], options: Options, wanted: Any) -> np.ndarray:
     """Real and imaginary parts apart: the taps are not conjugated."""
     part = _COMPLEX[wanted]
     value = options.value.item() if isinstance(options.value, (np.generic, np.ndarray)) else options.value
@@ -155,7 +159,7 @@ def _complex_sums(array: np.ndarray, taps: np.ndarray, axes: tuple[int, int], op
 
 
 def _sums(
-    array: np.ndarray, taps: np.ndarray, axes: tuple[int, int], options: Options, wanted, into: np.ndarray | None = None
+    array: np.ndarray, taps: Any, axes: tuple[int, int], options: Options, wanted: Any, into: np.ndarray | None = None
 ) -> np.ndarray:
     """The correlation in `wanted` where the core stores it and nothing is added to it, else in the dtype of sums.
 
@@ -163,6 +167,7 @@ def _sums(
     """
     source = _source(array, wanted)
     kind = kind_of(source.dtype)
+    assert kind is not None
     boundary, fill = outside(options.border, options.value, kind)
     chosen = ALGORITHMS[_args.choice(options.algorithm, "algorithm", ALGORITHMS)]
     taps = taps_of(taps, "kernel", 2, kind.work)
@@ -170,18 +175,18 @@ def _sums(
     stack = np.ascontiguousarray(to_stack(source, *axes), kind.source)
     whole = type(options.delta) is int and not options.delta and _stored(source.dtype, wanted)
     held = wanted if whole else kind.work
-    in_place = whole and into is not None and axes[1] == axes[0] + 1
-    planes = to_stack(into, *axes) if in_place else _args.aligned(stack.shape, held)
+    target = into if whole and into is not None and axes[1] == axes[0] + 1 else None
+    planes = _args.aligned(stack.shape, held) if target is None else to_stack(target, *axes)
     if planes.size:
         numbers = kind.number, _args.dtype_id(held), kind.work_number
         shape = stack.shape[1:]
         geometry = _core.Filter2D(*numbers, shape, taps.shape, anchor, boundary, chosen)
         for image, plane in zip(stack, planes, strict=True):
             if type(taps) is Factors:
-                _core.sep_filter2d(image, *taps, fill, plane, *numbers, shape, anchor, boundary)
+                _core.sep_filter2d(image, taps.column, taps.row, fill, plane, *numbers, shape, anchor, boundary)
             else:
                 run(options.algorithm, taps, geometry.run, image, taps, fill, plane)
-    return into if in_place else from_stack(planes, array.shape, *axes)
+    return from_stack(planes, array.shape, *axes) if target is None else target
 
 
 def _source(array: np.ndarray, wanted: np.dtype) -> np.ndarray:
@@ -198,11 +203,12 @@ def _source(array: np.ndarray, wanted: np.dtype) -> np.ndarray:
 def _stored(source: np.dtype, wanted: np.dtype) -> bool:
     """Whether the core stores sums of such images in `wanted`."""
     kind = kind_of(source)
+    assert kind is not None
     own = wanted == kind.source == source
     return own or wanted == kind.work or (wanted == np.int16 and source.kind in "iu" and source.itemsize == 1)
 
 
-def _delta(delta, wanted: np.dtype) -> complex | float:
+def _delta(delta: Any, wanted: np.dtype) -> complex | float:
     if wanted in _COMPLEX and isinstance(delta, numbers.Complex):
         return complex(delta)
     return _args.real(delta, "delta")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,12 +11,15 @@ from .. import _args
 from .convolve import convolve2d
 from .stacks import any_image, float_of
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 __all__ = ["match_template"]
 
 _ROUNDED = 64 * np.finfo(np.float64).eps  # of squares, what may be left of a variance of 0
 
 
-def match_template(image, template, *, out=None):
+def match_template(image: ArrayLike, template: ArrayLike, *, out: np.ndarray | None = None) -> np.ndarray:
     """Normalised cross-correlation, as OpenCV's ``TM_CCOEFF_NORMED`` and `skimage.feature.match_template` have it.
 
     Parameters
@@ -84,10 +88,11 @@ def _middle(planes: np.ndarray) -> np.ndarray:
     finite = np.where(np.isfinite(planes), planes, np.nan)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of channels without one
-        return np.nan_to_num(np.nanmedian(finite, (0, 1)))
+        result: np.ndarray = np.nan_to_num(np.nanmedian(finite, (0, 1)))
+        return result
 
 
-def _array(value, name: str) -> np.ndarray:
+def _array(value: Any, name: str) -> np.ndarray:
     array = np.asarray(value)
     if array.ndim not in (2, 3):
         raise ValueError(f"`{name}` must have shape (h, w) or (h, w, channels); received {array.shape}")
@@ -111,4 +116,5 @@ def _coefficients(planes: np.ndarray, taps: np.ndarray, shape: tuple[int, int]) 
     variances[flat] = 1
     result = np.clip(products / np.sqrt(variances * np.sum(taps * taps)), -1, 1)
     result[flat] = 0
-    return result
+    found: np.ndarray = result
+    return found

@@ -10,9 +10,16 @@ table, and ``bench/accuracy_activations.py`` measures it. Softmax is as good alo
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from .. import _args, _core
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike
 
 __all__ = [
     "elu",
@@ -65,9 +72,9 @@ NAMES = (
     "hard_silu",
     "mish",
 )
-ACTIVATIONS = {name: number for number, name in enumerate(NAMES)}
+ACTIVATIONS: dict[str | None, int] = {name: number for number, name in enumerate(NAMES)}
 ACTIVATIONS |= {None: 0, "swish": ACTIVATIONS["silu"], "hard_swish": ACTIVATIONS["hard_silu"]}
-_DEFAULT_ALPHA = {"leaky_relu": 0.2, "elu": 1.0}
+_DEFAULT_ALPHA: dict[str | None, float] = {"leaky_relu": 0.2, "elu": 1.0}
 
 
 def activation_id(activation: str | None) -> tuple[int, float]:
@@ -84,14 +91,14 @@ def activation_id(activation: str | None) -> tuple[int, float]:
     return ACTIVATIONS[activation], _DEFAULT_ALPHA.get(activation, 0.0)
 
 
-def _parameter(value, name: str) -> float:
+def _parameter(value: Any, name: str) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
         raise TypeError(f"`{name}` must be a real number; received {value!r}") from None
 
 
-def forward_pass(activation: str, alpha: float, x, out) -> np.ndarray:
+def forward_pass(activation: str, alpha: float, x: Any, out: Any) -> np.ndarray:
     number = ACTIVATIONS[activation]
     if (dtype := _args.small_float(x)) is not None:
         source, y = (x.copy(),) * 2 if out is None else (x, _args.plain_output(out, x.shape, x.dtype))
@@ -103,23 +110,16 @@ def forward_pass(activation: str, alpha: float, x, out) -> np.ndarray:
     return _args.finish(y, returned)
 
 
-def backward_pass(activation: str, alpha: float, x, dy, out, y=None) -> np.ndarray:
+def backward_pass(activation: str, alpha: float, x: Any, dy: Any, out: Any, y: Any = None) -> np.ndarray:
     given, dy = same_kind(x, "x", dy) if y is None else same_kind(y, "y", dy)
     dx, returned = _args.output(out, given.shape, given.dtype, (given, dy), elementwise=True)
-    pair = (_args.buffer(given), None) if y is None else (None, _args.buffer(given))
-    _core.activate_grad(
-        _args.dtype_id(given.dtype),
-        ACTIVATIONS[activation],
-        alpha,
-        given.size,
-        *pair,
-        _args.buffer(dy),
-        _args.buffer(dx),
-    )
+    of_x, of_y = (_args.buffer(given), None) if y is None else (None, _args.buffer(given))
+    number, size = _args.dtype_id(given.dtype), given.size
+    _core.activate_grad(number, ACTIVATIONS[activation], alpha, size, of_x, of_y, _args.buffer(dy), _args.buffer(dx))
     return _args.finish(dx, returned)
 
 
-def same_kind(x, name: str, dy) -> tuple[np.ndarray, np.ndarray]:
+def same_kind(x: ArrayLike, name: str, dy: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """x and dy as arrays of one dtype and shape."""
     x, dy = _args.float_array(x, name), _args.float_array(dy, "dy")
     _args.same_dtype({name: x, "dy": dy})
@@ -183,13 +183,17 @@ _BACKWARD_DOC = """Gradient of `{name}`: ``dy`` times the derivative at ``x``.
     """
 
 
-def _activation(name: str, formula: str, values: list[float], slopes: list[float]):
+def _activation(
+    name: str, formula: str, values: list[float], slopes: list[float]
+) -> tuple[Callable[..., np.ndarray], Callable[..., np.ndarray]]:
     """The function of an activation without parameters and its gradient, with their examples at -1 and 2."""
 
-    def forward(x, *, out=None):
+    def forward(x: ArrayLike, *, out: np.ndarray | None = None) -> np.ndarray:
         return forward_pass(name, 0.0, x, out)
 
-    def backward(x, dy, *, y=None, out=None):
+    def backward(
+        x: ArrayLike | None, dy: ArrayLike, *, y: ArrayLike | None = None, out: np.ndarray | None = None
+    ) -> np.ndarray:
         return backward_pass(name, 0.0, x, dy, out, y)
 
     forward.__name__ = forward.__qualname__ = name
@@ -214,7 +218,7 @@ hard_silu, hard_silu_grad = _activation("hard_silu", "x * relu6(x + 3) / 6", [-0
 mish, mish_grad = _activation("mish", "x * tanh(softplus(x)) (Misra, 2019)", [-0.3034, 1.944], [0.0592, 1.0693])
 
 
-def leaky_relu(x, negative_slope=0.2, *, out=None):
+def leaky_relu(x: ArrayLike, negative_slope: float = 0.2, *, out: np.ndarray | None = None) -> np.ndarray:
     """x for x > 0, else ``negative_slope * x``, elementwise; other arguments as in `relu`.
 
     Examples
@@ -226,7 +230,9 @@ def leaky_relu(x, negative_slope=0.2, *, out=None):
     return forward_pass("leaky_relu", _parameter(negative_slope, "negative_slope"), x, out)
 
 
-def leaky_relu_grad(x, dy, negative_slope=0.2, *, out=None):
+def leaky_relu_grad(
+    x: ArrayLike, dy: ArrayLike, negative_slope: float = 0.2, *, out: np.ndarray | None = None
+) -> np.ndarray:
     """Gradient of `leaky_relu`: ``dy`` for x > 0, else ``negative_slope * dy``; arguments as in `relu_grad`.
 
     Examples
@@ -238,7 +244,7 @@ def leaky_relu_grad(x, dy, negative_slope=0.2, *, out=None):
     return backward_pass("leaky_relu", _parameter(negative_slope, "negative_slope"), x, dy, out)
 
 
-def elu(x, alpha=1.0, *, out=None):
+def elu(x: ArrayLike, alpha: float = 1.0, *, out: np.ndarray | None = None) -> np.ndarray:
     """x for x > 0, else ``alpha * (exp(x) - 1)``, elementwise; other arguments as in `relu`.
 
     Examples
@@ -250,7 +256,7 @@ def elu(x, alpha=1.0, *, out=None):
     return forward_pass("elu", _parameter(alpha, "alpha"), x, out)
 
 
-def elu_grad(x, dy, alpha=1.0, *, out=None):
+def elu_grad(x: ArrayLike, dy: ArrayLike, alpha: float = 1.0, *, out: np.ndarray | None = None) -> np.ndarray:
     """Gradient of `elu`: ``dy`` for x >= 0, else ``alpha * exp(x) * dy``; arguments as in `relu_grad`.
 
     Examples
@@ -262,7 +268,7 @@ def elu_grad(x, dy, alpha=1.0, *, out=None):
     return backward_pass("elu", _parameter(alpha, "alpha"), x, dy, out)
 
 
-def gelu(x, approximate=False, *, out=None):
+def gelu(x: ArrayLike, approximate: bool = False, *, out: np.ndarray | None = None) -> np.ndarray:
     """x times the normal distribution function of x, elementwise; other arguments as in `relu`.
 
     ``approximate=True`` is ``0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))`` (Hendrycks and Gimpel, 2016).
@@ -276,7 +282,7 @@ def gelu(x, approximate=False, *, out=None):
     return forward_pass("gelu_tanh" if approximate else "gelu", 0.0, x, out)
 
 
-def gelu_grad(x, dy, approximate=False, *, out=None):
+def gelu_grad(x: ArrayLike, dy: ArrayLike, approximate: bool = False, *, out: np.ndarray | None = None) -> np.ndarray:
     """Gradient of `gelu`; arguments as in `relu_grad`.
 
     Examples

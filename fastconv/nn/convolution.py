@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
 from .. import _args, _core
 from .activations import ACTIVATIONS, activation_id
-from .layouts import batch_of, hwio, is_image
+from .layouts import batch_of, hwio, image_of, is_image
 from .plan_table import PlanTable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, DTypeLike
+
+    from .._typing import Ints, PaddingLike, Shape
 
 __all__ = ["conv2d", "plan_conv2d"]
 
@@ -24,7 +32,16 @@ class Keywords:
 
     __slots__ = ("activation", "algorithm", "alpha", "data_format", "dilation", "groups", "padding", "strides")
 
-    def __init__(self, strides, padding, dilation_rate, groups, data_format, activation=None, algorithm="auto"):
+    def __init__(
+        self,
+        strides: Ints,
+        padding: PaddingLike,
+        dilation_rate: Ints,
+        groups: SupportsIndex,
+        data_format: str,
+        activation: str | None = None,
+        algorithm: str = "auto",
+    ) -> None:
         self.strides = _args.pair(strides, "strides")
         self.dilation = _args.pair(dilation_rate, "dilation_rate")
         self.groups = _args.integer(groups, "groups", 1)
@@ -38,10 +55,10 @@ class Keywords:
         dtype: np.dtype,
         x_shape: tuple[int, ...],
         kernel_shape: tuple[int, ...],
-        kernel_dtype=None,
-        precision=None,
-        may_be_empty=False,
-    ):
+        kernel_dtype: np.dtype | None = None,
+        precision: int | None = None,
+        may_be_empty: bool = False,
+    ) -> tuple[_core.Conv2D, tuple[int, int, int, int]]:
         """(C geometry, output shape), or a ValueError that names what does not fit."""
         size = n, h, w, c_in = _args.sizes(x_shape, self.data_format)
         k_h, k_w, k_c, c_out = kernel_shape
@@ -91,14 +108,18 @@ class Keywords:
         return geometry, _args.shape_of(n, out_h, out_w, c_out, self.data_format)
 
 
-def float_operands(x, kernel, bias=None):
+def float_operands(
+    x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """x, kernel and bias as the core takes them, of one float dtype."""
     x, kernel = _args.float_array(x, "x", 4), _args.float_array(kernel, "kernel", 4)
     _args.same_dtype({"x": x, "kernel": kernel})
     return x, kernel, checked_bias(bias, kernel)
 
 
-def _operands(x, kernel, bias=None):
+def _operands(
+    x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """The same, or 8-bit integers with a bias of int32."""
     x, kernel = np.asarray(x), np.asarray(kernel)
     if x.itemsize > 1 or not (x.dtype in _args.BYTES and kernel.dtype in _args.BYTES):
@@ -114,7 +135,7 @@ def result_dtype(x: np.ndarray) -> np.dtype:
     return _INT32 if x.itemsize == 1 else x.dtype
 
 
-def checked_bias(bias, kernel, axis=3):
+def checked_bias(bias: ArrayLike | None, kernel: Any, axis: int = 3) -> np.ndarray | None:
     """bias as the core takes it: a number for each cell of that axis of the kernel, its output channels."""
     if bias is None:
         return None
@@ -135,26 +156,34 @@ _PLAIN = {(int, str, int, int, str, activation, str) for activation in (str, typ
 
 
 @functools.lru_cache(maxsize=256)
-def _geometry(keywords, dtype: np.dtype, x_shape, kernel_shape, kernel_dtype: np.dtype, precision: int, isa: str):
+def _geometry(
+    keywords: tuple[Any, ...],
+    dtype: np.dtype,
+    x_shape: Shape,
+    kernel_shape: Shape,
+    kernel_dtype: np.dtype,
+    precision: int,
+    isa: str,
+) -> tuple[_core.Conv2D, tuple[int, int, int, int]]:
     """What `Keywords.geometry` returns on that instruction set."""
     return Keywords(*keywords).geometry(dtype, x_shape, kernel_shape, kernel_dtype, precision)
 
 
 def conv2d(
-    x,
-    kernel,
-    bias=None,
+    x: Any,
+    kernel: Any,
+    bias: Any = None,
     *,
-    strides=1,
-    padding="valid",
-    dilation_rate=1,
-    groups=1,
-    data_format="channels_last",
-    activation=None,
-    algorithm="auto",
-    kernel_format="HWIO",
-    out=None,
-):
+    strides: Any = 1,
+    padding: Any = "valid",
+    dilation_rate: Any = 1,
+    groups: Any = 1,
+    data_format: Any = "channels_last",
+    activation: Any = None,
+    algorithm: Any = "auto",
+    kernel_format: Any = "HWIO",
+    out: Any = None,
+) -> np.ndarray:
     """2-D convolution of a batch of images, as ``keras.ops.conv`` and ``Conv2D`` compute it: the kernel is not flipped.
 
     Parameters
@@ -228,38 +257,40 @@ def conv2d(
     kernel = hwio(kernel, kernel_format)
     keywords = strides, padding, dilation_rate, groups, data_format, activation, algorithm
     if is_image(x):
-        batch = conv2d(batch_of(x), kernel, bias, **dict(zip(_WORDS, keywords, strict=True)), out=batch_of(out))
-        return batch[0] if out is None else out
+        words: Any = dict(zip(_WORDS, keywords, strict=True))
+        batch = conv2d(batch_of(x), kernel, bias, **words, out=batch_of(out))
+        return image_of(batch, out)
     # 2 equals 2.0 and True equals 1: what was found for some arguments holds for equal ones of the same types.
     plain = tuple(map(type, keywords)) in _PLAIN
     checked = None if plain else Keywords(*keywords)
     x, kernel, bias = _operands(x, kernel, bias)
     sizes = x.dtype, x.shape, kernel.shape, kernel.dtype
-    geometry, shape = (
-        _geometry(keywords, *sizes, _core.get_precision(), _core.active_isa()) if plain else checked.geometry(*sizes)
-    )
+    if checked is None:
+        geometry, shape = _geometry(keywords, *sizes, _core.get_precision(), _core.active_isa())
+    else:
+        geometry, shape = checked.geometry(*sizes)
     y, returned = _args.output(out, shape, result_dtype(x), (x, kernel, bias))
     _forward(geometry, x, kernel, bias, y)
     return _args.finish(y, returned)
 
 
-def _forward(geometry, x, kernel, bias, y):
+def _forward(geometry: _core.Conv2D, x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None, y: np.ndarray) -> None:
     geometry.forward(_args.buffer(x), _args.buffer(kernel), _args.buffer(bias), _args.buffer(y))
 
 
 def plan_conv2d(
-    x_shape,
-    kernel_shape,
+    x_shape: Sequence[SupportsIndex],
+    kernel_shape: Sequence[SupportsIndex],
     *,
-    dtype="float32",
-    strides=1,
-    padding="valid",
-    dilation_rate=1,
-    groups=1,
-    data_format="channels_last",
-    activation=None,
-    algorithm="auto",
-):
+    dtype: DTypeLike = "float32",
+    strides: Ints = 1,
+    padding: PaddingLike = "valid",
+    dilation_rate: Ints = 1,
+    groups: SupportsIndex = 1,
+    data_format: str = "channels_last",
+    activation: str | None = None,
+    algorithm: str = "auto",
+) -> PlanTable:
     """What `conv2d` would run for these sizes.
 
     Parameters

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
 from .. import _args, _core
 from .activations import ACTIVATIONS
 from .convolution import Keywords
-from .layouts import batch_of, from_hwio, hwio, hwio_shape, is_image
+from .layouts import batch_of, from_hwio, hwio, hwio_shape, image_of, is_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import ArrayLike
+
+    from .._typing import Ints, PaddingLike, Shape
 
 __all__ = ["Conv2DGrads", "conv2d_bias_grad", "conv2d_grads", "conv2d_input_grad", "conv2d_kernel_grad"]
 
@@ -22,18 +29,18 @@ def has_output_gradient(activation: str, alpha: float) -> bool:
 
 
 def conv2d_input_grad(
-    dy,
-    kernel,
-    x_shape,
+    dy: Any,
+    kernel: Any,
+    x_shape: Any,
     *,
-    strides=1,
-    padding="valid",
-    dilation_rate=1,
-    groups=1,
-    data_format="channels_last",
-    kernel_format="HWIO",
-    out=None,
-):
+    strides: Any = 1,
+    padding: Any = "valid",
+    dilation_rate: Any = 1,
+    groups: Any = 1,
+    data_format: Any = "channels_last",
+    kernel_format: Any = "HWIO",
+    out: Any = None,
+) -> np.ndarray:
     """Gradient of `conv2d` with respect to its input.
 
     Parameters
@@ -74,7 +81,7 @@ def conv2d_input_grad(
         words = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate, "groups": groups}
         words |= {"data_format": data_format, "out": batch_of(out)}
         batch = conv2d_input_grad(batch_of(dy), kernel, (1, *x_shape), **words)
-        return batch[0] if out is None else out
+        return image_of(batch, out)
     keywords = Keywords(strides, padding, dilation_rate, groups, data_format)
     dy, kernel = _args.float_array(dy, "dy", 4), _args.float_array(kernel, "kernel", 4)
     _args.same_dtype({"dy": dy, "kernel": kernel})
@@ -87,19 +94,19 @@ def conv2d_input_grad(
 
 
 def conv2d_kernel_grad(
-    x,
-    dy,
-    kernel_shape,
+    x: ArrayLike,
+    dy: ArrayLike,
+    kernel_shape: Sequence[SupportsIndex],
     *,
-    strides=1,
-    padding="valid",
-    dilation_rate=1,
-    groups=1,
-    data_format="channels_last",
-    algorithm="auto",
-    kernel_format="HWIO",
-    out=None,
-):
+    strides: Ints = 1,
+    padding: PaddingLike = "valid",
+    dilation_rate: Ints = 1,
+    groups: SupportsIndex = 1,
+    data_format: str = "channels_last",
+    algorithm: str = "auto",
+    kernel_format: str = "HWIO",
+    out: np.ndarray | None = None,
+) -> np.ndarray:
     """Gradient of `conv2d` with respect to its kernel.
 
     Parameters
@@ -157,7 +164,7 @@ def conv2d_kernel_grad(
     return from_hwio(_args.finish(dkernel, returned), kernel_format, out)
 
 
-def conv2d_bias_grad(dy, *, data_format="channels_last", out=None):
+def conv2d_bias_grad(dy: ArrayLike, *, data_format: str = "channels_last", out: np.ndarray | None = None) -> np.ndarray:
     """Gradient of `conv2d` with respect to its bias: the sum of `dy` over images, rows and columns.
 
     Parameters
@@ -194,20 +201,20 @@ class Conv2DGrads(NamedTuple):
 
 
 def conv2d_grads(
-    x,
-    kernel,
-    y,
-    dy,
+    x: ArrayLike,
+    kernel: ArrayLike,
+    y: ArrayLike | None,
+    dy: ArrayLike,
     *,
-    strides=1,
-    padding="valid",
-    dilation_rate=1,
-    groups=1,
-    data_format="channels_last",
-    activation=None,
-    wanted=("dx", "dkernel", "dbias"),
-    kernel_format="HWIO",
-):
+    strides: Ints = 1,
+    padding: PaddingLike = "valid",
+    dilation_rate: Ints = 1,
+    groups: SupportsIndex = 1,
+    data_format: str = "channels_last",
+    activation: str | None = None,
+    wanted: Iterable[str] = ("dx", "dkernel", "dbias"),
+    kernel_format: str = "HWIO",
+) -> Conv2DGrads:
     """All gradients of `conv2d` at once, that of its activation taken on the way.
 
     Parameters
@@ -284,6 +291,6 @@ def conv2d_grads(
     return grads if grads.dkernel is None else grads._replace(dkernel=from_hwio(grads.dkernel, kernel_format))
 
 
-def _check_shape(array, name, shape):
+def _check_shape(array: np.ndarray, name: str, shape: Shape) -> None:
     if array.shape != shape:
         raise ValueError(f"`{name}` must have the shape of the output, {shape}; received {array.shape}")

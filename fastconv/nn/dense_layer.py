@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .. import _args, _core
 from .activations import activation_id
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["DenseGrads", "dense", "dense_grads"]
 
@@ -20,7 +23,7 @@ class DenseGrads(NamedTuple):
     dbias: np.ndarray | None
 
 
-def dense(x, kernel, bias=None, *, activation=None, out=None):
+def dense(x: Any, kernel: Any, bias: Any = None, *, activation: Any = None, out: Any = None) -> np.ndarray:
     """Matrix product of `x` and `kernel` with bias and activation, as ``keras.layers.Dense`` computes it.
 
     Parameters
@@ -64,12 +67,14 @@ def dense(x, kernel, bias=None, *, activation=None, out=None):
     _args.same_dtype(arrays)
     shape = x.shape[0], kernel.shape[1]
     y, returned = _args.output(out, shape, x.dtype, tuple(arrays.values()))
-    geometry = _core.Dense(_args.dtype_id(x.dtype), *x.shape, kernel.shape[1], number, alpha)
+    geometry = _core.Dense(_args.dtype_id(x.dtype), len(x), x.shape[1], kernel.shape[1], number, alpha)
     geometry.forward(*map(_args.buffer, (x, kernel, bias, y)))
     return _args.finish(y, returned)
 
 
-def dense_grads(x, kernel, y, dy, *, activation=None, wanted=("dx", "dkernel", "dbias")):
+def dense_grads(
+    x: Any, kernel: Any, y: Any, dy: Any, *, activation: Any = None, wanted: Any = ("dx", "dkernel", "dbias")
+) -> DenseGrads:
     """All gradients of `dense` at once, that of its activation taken on the way.
 
     Parameters
@@ -120,17 +125,17 @@ def dense_grads(x, kernel, y, dy, *, activation=None, wanted=("dx", "dkernel", "
             for name, shape in zip(DenseGrads._fields, (x.shape, kernel.shape, kernel.shape[1:]), strict=True)
         )
     )
-    geometry = _core.Dense(_args.dtype_id(x.dtype), *x.shape, kernel.shape[1], number, alpha)
+    geometry = _core.Dense(_args.dtype_id(x.dtype), len(x), x.shape[1], kernel.shape[1], number, alpha)
     geometry.grads(*map(_args.buffer, (x, kernel, arrays.get("y"), arrays["dy"], *grads)))
     return grads
 
 
-def _operands(x, kernel):
+def _operands(x: ArrayLike, kernel: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     x, kernel = _args.float_array(x, "x", 2), _args.float_array(kernel, "kernel", 2)
     _check(kernel, "kernel", (x.shape[1], kernel.shape[1]))
     return x, kernel
 
 
-def _check(array, name: str, shape: tuple[int, ...]) -> None:
+def _check(array: np.ndarray, name: str, shape: tuple[int, ...]) -> None:
     if array.shape != shape:
         raise ValueError(f"`{name}` must have shape {shape}; received {array.shape}")

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, SupportsIndex
+
 from .. import _args
 from . import pooling
 from .convolution import Keywords, float_operands
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike
+
+    from .._typing import Ints, PaddingLike
 
 __all__ = ["conv2d_pool2d"]
 
 
 def conv2d_pool2d(
-    x,
-    kernel,
-    bias=None,
+    x: ArrayLike,
+    kernel: ArrayLike,
+    bias: ArrayLike | None = None,
     *,
-    pool="max",
-    pool_size=2,
-    pool_strides=None,
-    pool_padding="valid",
-    strides=1,
-    padding="valid",
-    dilation_rate=1,
-    groups=1,
-    data_format="channels_last",
-    activation=None,
-    algorithm="auto",
-    out=None,
-):
+    pool: str = "max",
+    pool_size: Ints = 2,
+    pool_strides: Ints | None = None,
+    pool_padding: PaddingLike = "valid",
+    strides: Ints = 1,
+    padding: PaddingLike = "valid",
+    dilation_rate: Ints = 1,
+    groups: SupportsIndex = 1,
+    data_format: str = "channels_last",
+    activation: str | None = None,
+    algorithm: str = "auto",
+    out: np.ndarray | None = None,
+) -> np.ndarray:
     """`conv2d`, then `max_pool2d` or `avg_pool2d` of its result, which is never whole in memory.
 
     Parameters

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = ["PlanTable"]
 
 
-class PlanTable(dict):
+class PlanTable(dict[str, Any]):
     """A dict that a notebook shows as a table.
 
     Examples

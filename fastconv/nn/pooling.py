@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
 from .. import _args, _core
 from .pooling_ties import to_all_maxima
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+    from .._typing import Ints, PaddingLike
 
 __all__ = ["avg_pool2d", "avg_pool2d_grad", "max_pool2d", "max_pool2d_grad"]
 
@@ -16,8 +24,15 @@ class Geometry:
     """The checked arguments that pooling functions share."""
 
     def __init__(
-        self, average: bool, shape: tuple[int, ...], dtype: np.dtype | int, pool_size, strides, padding, data_format
-    ):
+        self,
+        average: bool,
+        shape: tuple[int, ...],
+        dtype: np.dtype | int,
+        pool_size: Ints,
+        strides: Ints | None,
+        padding: PaddingLike,
+        data_format: str,
+    ) -> None:
         layout = _args.LAYOUTS[_args.choice(data_format, "data_format", _args.LAYOUTS)]
         pool = _args.pair(pool_size, "pool_size")
         steps = pool if strides is None else _args.pair(strides, "strides")
@@ -43,7 +58,7 @@ class Geometry:
             raise ValueError(f"`dy` must have the shape of the pooled output, {self.output_shape}; received {dy.shape}")
 
 
-def _are_plain(pool_size, strides, padding, data_format) -> bool:
+def _are_plain(pool_size: object, strides: object, padding: object, data_format: object) -> bool:
     """Whether equal arguments are of one type, so that what was found for some holds for the others: 2 equals 2.0."""
     steps = pool_size if strides is None else strides
     return type(pool_size) is type(steps) is int and type(padding) is type(data_format) is str
@@ -51,13 +66,19 @@ def _are_plain(pool_size, strides, padding, data_format) -> bool:
 
 @functools.lru_cache(maxsize=256)
 def _call(
-    average: bool, shape: tuple[int, ...], number: int, pool_size: int, strides: int | None, padding, data_format
-):
+    average: bool,
+    shape: tuple[int, ...],
+    number: int,
+    pool_size: int,
+    strides: int | None,
+    padding: str,
+    data_format: str,
+) -> tuple[_core.Call, tuple[int, int, int, int]]:
     geometry = Geometry(average, shape, number, pool_size, strides, padding, data_format)
     return _core.pool2d_call(geometry.core), geometry.output_shape
 
 
-def _pool(average: bool, x, pool_size, strides, padding, data_format, out) -> np.ndarray:
+def _pool(average: bool, x: Any, pool_size: Any, strides: Any, padding: Any, data_format: str, out: Any) -> np.ndarray:
     number = _args.PLAIN_FLOAT_IDS.get(x.dtype) if type(x) is np.ndarray and x.ndim == 4 else None
     if number is not None and _are_plain(pool_size, strides, padding, data_format):
         call, shape = _call(average, x.shape, number, pool_size, strides, padding, data_format)
@@ -71,7 +92,15 @@ def _pool(average: bool, x, pool_size, strides, padding, data_format, out) -> np
     return _args.finish(y, returned)
 
 
-def max_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="channels_last", out=None):
+def max_pool2d(
+    x: ArrayLike,
+    pool_size: Ints = 2,
+    *,
+    strides: Ints | None = None,
+    padding: PaddingLike = "valid",
+    data_format: str = "channels_last",
+    out: np.ndarray | None = None,
+) -> np.ndarray:
     """The maximum of each window.
 
     Parameters
@@ -111,7 +140,15 @@ def max_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="ch
     return _pool(False, x, pool_size, strides, padding, data_format, out)
 
 
-def avg_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="channels_last", out=None):
+def avg_pool2d(
+    x: ArrayLike,
+    pool_size: Ints = 2,
+    *,
+    strides: Ints | None = None,
+    padding: PaddingLike = "valid",
+    data_format: str = "channels_last",
+    out: np.ndarray | None = None,
+) -> np.ndarray:
     """The mean of each window, padded cells not counted; arguments as in `max_pool2d`.
 
     Half types are summed in float32; a sum is taken row by row of the window, which keeps its error small.
@@ -128,8 +165,16 @@ def avg_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="ch
 
 
 def max_pool2d_grad(
-    x, dy, pool_size=2, *, strides=None, padding="valid", data_format="channels_last", ties="first", out=None
-):
+    x: ArrayLike,
+    dy: ArrayLike,
+    pool_size: Ints = 2,
+    *,
+    strides: Ints | None = None,
+    padding: PaddingLike = "valid",
+    data_format: str = "channels_last",
+    ties: str = "first",
+    out: np.ndarray | None = None,
+) -> np.ndarray:
     """Gradient of `max_pool2d` with respect to `x`.
 
     The first maximum of a window, row by row, takes the window's ``dy``, as in TensorFlow, or all do; where windows
@@ -182,7 +227,16 @@ def max_pool2d_grad(
     return _args.finish(dx, returned)
 
 
-def avg_pool2d_grad(dy, x_shape, pool_size=2, *, strides=None, padding="valid", data_format="channels_last", out=None):
+def avg_pool2d_grad(
+    dy: ArrayLike,
+    x_shape: Sequence[SupportsIndex],
+    pool_size: Ints = 2,
+    *,
+    strides: Ints | None = None,
+    padding: PaddingLike = "valid",
+    data_format: str = "channels_last",
+    out: np.ndarray | None = None,
+) -> np.ndarray:
     """Gradient of `avg_pool2d` with respect to its input: each window's ``dy`` shared evenly among its cells.
 
     Parameters

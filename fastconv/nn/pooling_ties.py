@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .. import _args
 
+if TYPE_CHECKING:
+    from .._typing import Ints, PaddingLike
 
-def to_all_maxima(x: np.ndarray, y: np.ndarray, dy: np.ndarray, pool_size, strides, padding, data_format: str, dx):
+
+def to_all_maxima(
+    x: np.ndarray,
+    y: np.ndarray,
+    dy: np.ndarray,
+    pool_size: Ints,
+    strides: Ints | None,
+    padding: PaddingLike,
+    data_format: str,
+    dx: np.ndarray,
+) -> None:
     """dx = for each cell the sum of dy over the windows whose maximum y it equals.
 
     Windows are gone through tap by tap: the same tap of all windows is one strided slice. Half types add in float32.

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex
+
 import numpy as np
 
 from .. import _args, _core
 from .convolution import Keywords, checked_bias, result_dtype
-from .layouts import batch_of, hwio, is_image
+from .layouts import batch_of, hwio, image_of, is_image
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from .._typing import Ints, PaddingLike
 
 __all__ = ["prepare_conv2d"]
 
@@ -14,15 +21,15 @@ __all__ = ["prepare_conv2d"]
 class PreparedConv2D:
     """What `prepare_conv2d` returns: call it with `x` (and `out`). Its weights never change: a copy is itself."""
 
-    def __init__(self, kernel, bias, words: dict, precision: int):
+    def __init__(self, kernel: np.ndarray, bias: np.ndarray | None, words: dict[str, Any], precision: int) -> None:
         self._words, self._keywords, self._precision = words, Keywords(**words), precision
         self._kernel_shape, self._kernel_dtype = kernel.shape, kernel.dtype
         # By x's dtype: the packed form of 8-bit weights depends on it too.
         dtypes = _args.BYTES if kernel.dtype in _args.BYTES else [kernel.dtype]
         self._packed = {dtype: self._pack(dtype, kernel, bias) for dtype in dtypes}
-        self._last = None, None, None, None, None  # dtype and shape of x, the call, shape and dtype of y
+        self._last: tuple[Any, ...] = None, None, None, None, None  # dtype and shape of x, call, shape and dtype of y
 
-    def _pack(self, dtype, kernel, bias):
+    def _pack(self, dtype: np.dtype, kernel: np.ndarray, bias: np.ndarray | None) -> _core.PreparedConv2D:
         # The image's size is not known yet.
         channels = kernel.shape[2] * self._keywords.groups
         if channels >= 2**63:
@@ -34,7 +41,7 @@ class PreparedConv2D:
         geometry, _ = self._keywords.geometry(dtype, x_shape, kernel.shape, kernel.dtype, self._precision)
         return _core.PreparedConv2D(geometry, _args.buffer(kernel), _args.buffer(bias))
 
-    def __call__(self, x, out=None):
+    def __call__(self, x: Any, out: Any = None) -> np.ndarray:
         dtype, x_shape, call, shape, y_dtype = self._last
         if type(x) is np.ndarray and x.dtype is dtype and x.shape == x_shape:
             y = _args.plain_output(out, shape, y_dtype)
@@ -42,12 +49,12 @@ class PreparedConv2D:
                 return y
         return self._call_with(x, out)
 
-    def _call_with(self, x, out):
+    def _call_with(self, x: Any, out: Any) -> np.ndarray:
         """A call with an `x` of another shape or dtype than the last one, or with what has to be converted."""
         x = np.asarray(x)
         if is_image(x):
             batch = self(batch_of(x), batch_of(out))
-            return batch[0] if out is None else out
+            return image_of(batch, out)
         convert = _args.contiguous if x.dtype in self._packed else _args.float_array
         x = convert(x, "x", 4)
         if x.dtype not in self._packed:
@@ -63,33 +70,32 @@ class PreparedConv2D:
             self._last = x.dtype, x.shape, _core.conv2d_call(packed, geometry, False), shape, y.dtype
         return _args.finish(y, returned)
 
-    def __copy__(self):
+    def __copy__(self) -> Self:
         return self
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: object) -> Self:
         return self
 
-    def __reduce__(self):
-        kernel, bias = next(iter(self._packed.values())).weights()
-        kernel = np.frombuffer(kernel, self._kernel_dtype).reshape(self._kernel_shape)
-        if bias is not None:
-            bias = np.frombuffer(bias, result_dtype(kernel))
+    def __reduce__(self) -> tuple[Any, ...]:
+        taps, sums = next(iter(self._packed.values())).weights()
+        kernel: np.ndarray = np.frombuffer(taps, self._kernel_dtype).reshape(self._kernel_shape)
+        bias = None if sums is None else np.frombuffer(sums, result_dtype(kernel))
         return PreparedConv2D, (kernel, bias, self._words, self._precision)
 
 
 def prepare_conv2d(
-    kernel,
-    bias=None,
+    kernel: ArrayLike,
+    bias: ArrayLike | None = None,
     *,
-    strides=1,
-    padding="valid",
-    dilation_rate=1,
-    groups=1,
-    data_format="channels_last",
-    activation=None,
-    algorithm="auto",
-    kernel_format="HWIO",
-):
+    strides: Ints = 1,
+    padding: PaddingLike = "valid",
+    dilation_rate: Ints = 1,
+    groups: SupportsIndex = 1,
+    data_format: str = "channels_last",
+    activation: str | None = None,
+    algorithm: str = "auto",
+    kernel_format: str = "HWIO",
+) -> PreparedConv2D:
     """Pack a kernel once, for many calls on images of any size.
 
     Parameters

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
 from .. import _args, _core
 from .activations import backward_pass, forward_pass, same_kind
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike
+
 __all__ = ["relu", "relu_grad"]
 
 
-def rectifier(negative_slope, max_value, threshold) -> tuple[str, float] | tuple[None, tuple[float, ...]]:
+def rectifier(negative_slope: Any, max_value: Any, threshold: Any) -> tuple[str, Any] | tuple[None, Any]:
     """(name, alpha) of the activation that Keras' `relu` with these arguments is, or None and the core's four numbers.
 
     Examples
@@ -32,7 +37,14 @@ def rectifier(negative_slope, max_value, threshold) -> tuple[str, float] | tuple
     return None, (slope, threshold, -math.inf if max_value is None else 0.0, high)
 
 
-def relu(x, negative_slope=0.0, max_value=None, threshold=0.0, *, out=None):
+def relu(
+    x: ArrayLike,
+    negative_slope: float = 0.0,
+    max_value: float | None = None,
+    threshold: float = 0.0,
+    *,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
     """max(x, 0), elementwise, or with arguments `keras.activations.relu`.
 
     These are ``min(x, max_value)`` for x > threshold, else ``negative_slope * (x - threshold)``. As in Keras nothing
@@ -78,7 +90,16 @@ def relu(x, negative_slope=0.0, max_value=None, threshold=0.0, *, out=None):
     return _args.finish(y, returned)
 
 
-def relu_grad(x, dy, negative_slope=0.0, max_value=None, threshold=0.0, *, y=None, out=None):
+def relu_grad(
+    x: ArrayLike,
+    dy: ArrayLike,
+    negative_slope: float = 0.0,
+    max_value: float | None = None,
+    threshold: float = 0.0,
+    *,
+    y: ArrayLike | None = None,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
     """Gradient of `relu`: ``dy`` times the derivative at ``x``.
 
     Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -12,16 +13,16 @@ from .activations import same_kind
 __all__ = ["softmax", "softmax_grad"]
 
 
-def _along(axis, *arrays: np.ndarray):
+def _along(axis: object, *arrays: np.ndarray) -> tuple[list[int] | None, tuple[int, int, int], tuple[np.ndarray, ...]]:
     """(order, (outer, length, inner), arrays): the axes of a softmax as one, the arrays transposed by order if any."""
     order, begin, end = _args.side_by_side(_args.axes(axis, arrays[0].ndim), arrays[0].shape)
     if order is not None:
         arrays = tuple(np.array(array.transpose(order), order="C") for array in arrays)
     shape = arrays[0].shape
-    return order, tuple(math.prod(part) for part in (shape[:begin], shape[begin:end], shape[end:])), arrays
+    return order, (math.prod(shape[:begin]), math.prod(shape[begin:end]), math.prod(shape[end:])), arrays
 
 
-def softmax(x, axis=-1, *, out=None):
+def softmax(x: Any, axis: Any = -1, *, out: Any = None) -> np.ndarray:
     """exp(x) divided by its sum along one or several axes, so computed that nothing overflows.
 
     Parameters
@@ -55,7 +56,7 @@ def softmax(x, axis=-1, *, out=None):
     """
     dtype = _args.small_float(x) if out is None and type(axis) is int and axis == -1 else None
     if dtype is not None and x.ndim and x.size:
-        y = x.copy()
+        y: np.ndarray = x.copy()
         _core.softmax(dtype, y.size // y.shape[-1], y.shape[-1], 1, y, y)
         return y
     x = _args.float_array(x, "x")
@@ -66,7 +67,7 @@ def softmax(x, axis=-1, *, out=None):
     return _finish_along(order, target, y, returned)
 
 
-def softmax_grad(y, dy, axis=-1, *, out=None):
+def softmax_grad(y: Any, dy: Any, axis: Any = -1, *, out: Any = None) -> np.ndarray:
     """Gradient of `softmax` from its output: ``y * (dy - sum(y * dy))`` along `axis`; arguments as in `softmax`.
 
     Examples
@@ -85,7 +86,7 @@ def softmax_grad(y, dy, axis=-1, *, out=None):
     return _finish_along(order, target, dx, returned)
 
 
-def _finish_along(order, target: np.ndarray, y: np.ndarray, returned: np.ndarray) -> np.ndarray:
+def _finish_along(order: list[int] | None, target: np.ndarray, y: np.ndarray, returned: np.ndarray) -> np.ndarray:
     if order is not None:
         y.transpose(order)[...] = target
     return _args.finish(y, returned)

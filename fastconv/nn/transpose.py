@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from .. import _args, _core
 from .convolution import Keywords, checked_bias
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from .._typing import Ints, PaddingLike
+
 __all__ = ["conv2d_transpose"]
 
 
 def conv2d_transpose(
-    x,
-    kernel,
-    bias=None,
+    x: ArrayLike,
+    kernel: ArrayLike,
+    bias: ArrayLike | None = None,
     *,
-    strides=1,
-    padding="valid",
-    output_padding=None,
-    dilation_rate=1,
-    data_format="channels_last",
-    activation=None,
-    out=None,
-):
+    strides: Ints = 1,
+    padding: PaddingLike = "valid",
+    output_padding: Ints | None = None,
+    dilation_rate: Ints = 1,
+    data_format: str = "channels_last",
+    activation: str | None = None,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
     """Transposed 2-D convolution, as ``keras.ops.conv_transpose`` and ``Conv2DTranspose`` compute it.
 
     Parameters
@@ -85,29 +92,31 @@ def conv2d_transpose(
     return _args.finish(y, returned)
 
 
-def output_shape(x_shape, kernel_shape, keywords: Keywords, output_padding) -> tuple[int, int, int, int]:
+def output_shape(x_shape: Any, kernel_shape: Any, keywords: Keywords, output_padding: Any) -> tuple[int, int, int, int]:
     """Shape of a transposed convolution's result, by Keras' rule."""
-    n, *size, c_in = _args.sizes(x_shape, keywords.data_format)
+    n, h, w, c_in = _args.sizes(x_shape, keywords.data_format)
     if kernel_shape[3] != c_in:
         raise ValueError(
             f"`kernel` must have {c_in} input channels, in its last axis, for `x` of shape {x_shape}; "
             f"{_args.kernel_order(kernel_shape, 2, c_in)}"
         )
-    result = transposed_size(
-        size, kernel_shape[:2], keywords.strides, keywords.padding, output_padding, keywords.dilation
+    out_h, out_w = transposed_size(
+        (h, w), kernel_shape[:2], keywords.strides, keywords.padding, output_padding, keywords.dilation
     )
-    if max(result) >= 2**63:
+    if max(out_h, out_w) >= 2**63:
         raise ValueError(
             f"`strides` and `dilation_rate` must leave the result sizes of 64 bits; received "
             f"{keywords.strides} and {keywords.dilation} for `x` of shape {x_shape}"
         )
-    return _args.shape_of(n, *result, kernel_shape[2], keywords.data_format)
+    return _args.shape_of(n, out_h, out_w, kernel_shape[2], keywords.data_format)
 
 
-def transposed_size(size, window, strides, padding, output_padding, dilation_rate) -> list[int | None]:
+def transposed_size(
+    size: Any, window: Any, strides: Any, padding: Any, output_padding: Any, dilation_rate: Any
+) -> list[Any]:
     """Height and width of the result, by Keras' rule; None where that of x is None."""
     extra = (None, None) if output_padding is None else _args.pair(output_padding, "output_padding", 0)
-    result = []
+    result: list[int | None] = []
     for axis, (cells, taps, stride, dilation, more) in enumerate(
         zip(size, window, strides, dilation_rate, extra, strict=True)
     ):
@@ -126,7 +135,7 @@ def transposed_size(size, window, strides, padding, output_padding, dilation_rat
     return result
 
 
-def _finish(y, bias, keywords: Keywords) -> None:
+def _finish(y: np.ndarray, bias: np.ndarray | None, keywords: Keywords) -> None:
     if bias is not None:
         y += bias if keywords.data_format == "channels_last" else bias[:, np.newaxis, np.newaxis]
     if keywords.activation:

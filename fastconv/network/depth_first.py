@@ -25,7 +25,7 @@ class DepthFirst:
     chunks : int
     """
 
-    def __init__(self, whole: Plan, chunk: Plan, chunks: int, rest: Plan | None):
+    def __init__(self, whole: Plan, chunk: Plan, chunks: int, rest: Plan | None) -> None:
         self.chunk, self.chunks = chunk, chunks
         self.plans = [chunk] if rest is None else [chunk, rest]
         self._program, self._rest = chunk.parts[0], None if rest is None else rest.parts[0]

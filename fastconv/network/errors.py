@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = ["FileError", "UnsupportedError"]
 
 
@@ -25,11 +27,11 @@ class UnsupportedError(ValueError):
     a.onnx: not supported: 'loop_1' (Loop), QLinearConv
     """
 
-    def __init__(self, source: str, items: list[tuple[str, str]]):
+    def __init__(self, source: str, items: list[tuple[str, str]]) -> None:
         self.items = list(dict.fromkeys(items))
         listed = ", ".join(f"{name!r} ({kind})" if name else kind for name, kind in self.items)
         super().__init__(f"{source}: not supported: {listed}")
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         source, _, _ = str(self).partition(": not supported: ")
         return UnsupportedError, (source, self.items)

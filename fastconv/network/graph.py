@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -24,8 +25,8 @@ class Value:
     """
 
     name: str
-    shape: tuple[int | None, ...] | None = None
-    dtype: np.dtype | None = None
+    shape: Any = None
+    dtype: Any = None
 
 
 class Released(np.ndarray):
@@ -64,15 +65,15 @@ class Node:
     op: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    attributes: dict = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
     name: str = ""
     kind: str = ""
-    prepared: dict = field(default_factory=dict, repr=False, compare=False)
+    prepared: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.name or self.outputs[0]!r} ({self.kind or self.op})"
 
-    def __getstate__(self):
+    def __getstate__(self) -> Any:
         return self.__dict__ | {"prepared": {}}
 
 
@@ -137,7 +138,7 @@ class Graph:
 
     def readers(self) -> dict[str, list[Node]]:
         """The nodes that read each value, once for each reading; None stands for the caller, who reads outputs."""
-        found: dict[str, list] = {name: [] for name in self.names()}
+        found: dict[str, list[Any]] = {name: [] for name in self.names()}
         for node in self.nodes:
             for name in filter(None, node.inputs):
                 found[name].append(node)
@@ -175,7 +176,7 @@ class Graph:
                 raise ValueError(f"the network's output {value.name!r} is given by no node")
 
 
-def _define(name: str, known: set[str], origin) -> None:
+def _define(name: str, known: set[str], origin: Any) -> None:
     if name in known:
         raise ValueError(f"{origin} gives {name!r}, which has another origin already")
     known.add(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .graph import Value
@@ -9,7 +11,7 @@ from .graph import Value
 __all__ = ["arrays_of"]
 
 
-def arrays_of(values: list[Value], inputs) -> list[np.ndarray]:
+def arrays_of(values: list[Value], inputs: Any) -> list[np.ndarray]:
     """The arrays of one call, in the order of these inputs and of their dtypes, C-contiguous.
 
     Parameters
@@ -34,7 +36,7 @@ def arrays_of(values: list[Value], inputs) -> list[np.ndarray]:
     return [_converted(array, value) for array, value in zip(inputs, values, strict=True)]
 
 
-def _named(values: list[Value], inputs) -> list:
+def _named(values: list[Value], inputs: Any) -> list[Any]:
     """Inputs that were given as one dict or list."""
     names = [value.name for value in values]
     if isinstance(inputs, dict):
@@ -45,7 +47,7 @@ def _named(values: list[Value], inputs) -> list:
     return list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
 
 
-def _converted(array, value: Value) -> np.ndarray:
+def _converted(array: Any, value: Value) -> np.ndarray:
     """An input as a C-contiguous array of its dtype."""
     if type(array) is not np.ndarray:
         array = np.asarray(array)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from .. import _core
 from .graph import Graph, Node, Released
@@ -12,7 +13,7 @@ __all__ = ["pack_kernels"]
 _MUCH = 1 << 23  # bytes
 
 
-def pack_kernels(graph: Graph, plans: Iterable) -> None:
+def pack_kernels(graph: Graph, plans: Iterable[Any]) -> None:
     """Pack the kernels of convolutions as plans of a graph run on them, and release those that no run reads.
 
     Raises
@@ -39,15 +40,15 @@ def pack_kernels(graph: Graph, plans: Iterable) -> None:
         _core.trim_memory()
 
 
-def _calls_of(plans: Iterable) -> Iterable[tuple[Node, list]]:
+def _calls_of(plans: Iterable[Any]) -> Iterable[tuple[Node, list[Any]]]:
     """The nodes that plans run with the calls of the core that they make."""
-    found: dict[int, tuple[Node, list]] = {}
+    found: dict[int, tuple[Node, list[Any]]] = {}
     for plan in plans:
         for planned in plan.steps:
             found.setdefault(id(planned.node), (planned.node, []))[1].extend(planned.step.calls)
     return found.values()
 
 
-def _is_packed_alone(node: Node, readers: dict[str, list]) -> bool:
+def _is_packed_alone(node: Node, readers: dict[str, list[Any]]) -> bool:
     """Whether nothing reads a node's kernel but the node."""
     return node.op == "Conv" and [id(reader) for reader in readers.get(node.inputs[1], ())] == [id(node)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from typing import Any
 
 from . import fcn
 from .errors import FileError
@@ -17,7 +18,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 _IR_VERSION = b"\x08"  # the tag of the first field of an ONNX model, which has no signature
 
 
-def load(file, *, limits: Limits | None = None, allow_h5py: bool = False) -> Net:
+def load(file: Any, *, limits: Limits | None = None, allow_h5py: bool = False) -> Net:
     """A trained network from a file, ready to run on NumPy arrays.
 
     Parameters
@@ -69,7 +70,7 @@ def load(file, *, limits: Limits | None = None, allow_h5py: bool = False) -> Net
         return _load(_read(opened, name, limits), name, path, limits, allow_h5py)
 
 
-def _read(file, name: str, limits: Limits) -> bytes:
+def _read(file: Any, name: str, limits: Limits) -> bytes:
     """All bytes of a file, if they are within the limit."""
     data = file.read(limits.file_bytes + 1)
     if not isinstance(data, bytes):
@@ -79,7 +80,7 @@ def _read(file, name: str, limits: Limits) -> bytes:
     return data
 
 
-def _load(data: bytes, name: str, path, limits: Limits, allow_h5py: bool) -> Net:
+def _load(data: bytes, name: str, path: Any, limits: Limits, allow_h5py: bool) -> Net:
     if data.startswith(_IR_VERSION):
         from pathlib import Path
 
@@ -101,7 +102,7 @@ def _load(data: bytes, name: str, path, limits: Limits, allow_h5py: bool) -> Net
     return _of_keras(data, name, limits, lambda data, name: open_by_h5py(data, name, limits.tensor_bytes))
 
 
-def _of_keras(data: bytes, name: str, limits: Limits, open_file) -> Net:
+def _of_keras(data: bytes, name: str, limits: Limits, open_file: Any) -> Net:
     from . import keras
 
     if data.startswith(_HDF5):
@@ -111,7 +112,7 @@ def _of_keras(data: bytes, name: str, limits: Limits, open_file) -> Net:
     return Net(keras.model_graph(source, limits), limits)
 
 
-def from_keras(model, *, limits: Limits | None = None) -> Net:
+def from_keras(model: Any, *, limits: Limits | None = None) -> Net:
     """The network of a live Keras 3 model of any backend, with copies of its weights.
 
     Parameters
@@ -137,7 +138,7 @@ def from_keras(model, *, limits: Limits | None = None) -> Net:
     return Net(keras.model_graph(keras.read_live(model), limits), limits)
 
 
-def from_onnx(model, *, limits: Limits | None = None) -> Net:
+def from_onnx(model: Any, *, limits: Limits | None = None) -> Net:
     """The network of an ONNX model in memory, of operator sets 6 to 28.
 
     Parameters

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .. import _args
@@ -38,19 +40,19 @@ class Net(Shown):
     ((None, 2), (None, 2))
     """
 
-    def __init__(self, graph: Graph, limits: Limits | None = None):
+    def __init__(self, graph: Graph, limits: Limits | None = None) -> None:
         graph.check()
         self._graph, self._limits = graph, limits or Limits()
         self._begin()
 
     def _begin(self) -> None:
         self._outputs = tuple(value.name for value in self._graph.outputs)
-        self._plans = plans_of(self._graph, self._limits)
+        self._plans: Any = plans_of(self._graph, self._limits)
 
-    def __getstate__(self):
+    def __getstate__(self) -> Any:
         return {"graph": self._graph, "limits": self._limits}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: Any) -> None:
         self._graph, self._limits = state["graph"], state["limits"]
         self._begin()
 
@@ -69,7 +71,7 @@ class Net(Shown):
         """The names that ``net(x, layers=[...])`` knows, in the file's order."""
         return list(self._graph.layers)
 
-    def __call__(self, *inputs, layers=None):
+    def __call__(self, *inputs: Any, layers: Any = None) -> Any:
         """The outputs for inputs of any batch size.
 
         Parameters
@@ -98,7 +100,7 @@ class Net(Shown):
         outputs = results[0] if count == 1 else results[:count]
         return outputs, dict(zip(wanted, results[count:], strict=True))
 
-    def _wanted(self, layers) -> dict[str, str]:
+    def _wanted(self, layers: Any) -> dict[str, str]:
         if isinstance(layers, str):
             raise TypeError(f"`layers` must be a list of names; received {layers!r}")
         unknown = [name for name in layers if name not in self._graph.layers]
@@ -114,9 +116,10 @@ class Net(Shown):
         """
         if all(value.shape is not None and value.dtype is not None for value in self._graph.outputs):
             return list(self._graph.outputs)
-        return self._plans.shaped(self._graph.outputs)
+        result: list[Value] = self._plans.shaped(self._graph.outputs)
+        return result
 
-    def save(self, path) -> None:
+    def save(self, path: Any) -> None:
         """Write the network, as it was before anything was rewritten for running, into an ``.fcn`` file.
 
         The file holds weights and graph, and no code. `fastconv.load` maps it into memory.
@@ -154,7 +157,8 @@ class Net(Shown):
 
         Kernels count in the packed forms that runs have asked for. Weights that lie in a mapped file count too.
         """
-        return self._plans.nbytes
+        result: int = self._plans.nbytes
+        return result
 
     def with_precision(self, precision: str | None) -> Net:
         """The network with a float32 precision of its own; weights are shared with this one.
@@ -190,21 +194,21 @@ class Net(Shown):
 
     def fit(
         self,
-        x,
-        y,
+        x: Any,
+        y: Any,
         *,
-        loss,
-        optimizer="adam",
-        metrics=(),
+        loss: Any,
+        optimizer: str = "adam",
+        metrics: Any = (),
         epochs: int = 1,
         batch_size: int = 32,
-        validation_data=None,
-        sample_weight=None,
+        validation_data: Any = None,
+        sample_weight: Any = None,
         class_weight: dict[int, float] | None = None,
         shuffle: bool = True,
         seed: int | None = None,
         progress: bool | None = None,
-    ):
+    ) -> Any:
         """Train the network's weights on arrays, by the formulas of Keras.
 
         All weights of layers are trained. Normalization uses the statistics of batches and moves those of inference.
@@ -269,7 +273,7 @@ class Net(Shown):
             self._graph = fitting.trainer.parameters.in_graph(self._graph)
             self._begin()
 
-    def predict(self, x, batch_size: int = 32, progress: bool | None = None):
+    def predict(self, x: Any, batch_size: int = 32, progress: bool | None = None) -> Any:
         """The outputs for many images, a batch at a time.
 
         Parameters

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -71,7 +72,7 @@ class Plan:
     [array([[2., 3.]], dtype=float32)]
     """
 
-    def __init__(self, graph: Graph, shapes: list[tuple[int, ...]], limits: Limits = Limits()):  # noqa: B008
+    def __init__(self, graph: Graph, shapes: list[tuple[int, ...]], limits: Limits = Limits()) -> None:  # noqa: B008
         self.inputs = [value.name for value in graph.inputs]
         self.outputs = [value.name for value in graph.outputs]
         self.tensors: dict[str, Tensor] = {name: Tensor.of(value) for name, value in graph.constants.items()}
@@ -105,7 +106,7 @@ class Plan:
         if any(node.outputs[len(outputs) :]):
             raise ValueError(f"{node} gives {len(outputs)} values; received names for {len(node.outputs)}")
         reads = range(len(inputs)) if step.reads is None else step.reads
-        read = [inputs[i] for i in reads if inputs[i] is not None]
+        read = [tensor for tensor in (inputs[i] for i in reads) if tensor is not None]
         if all(x.value is not None for x in read):
             self._count_constants(node, outputs)
             outputs = fold(step, inputs) if any(tensor.value is None for tensor in outputs) else outputs
@@ -124,7 +125,8 @@ class Plan:
         condition = self.tensors[node.inputs[0]].value
         if condition is None or condition.size != 1:
             raise ValueError(f"{node}: the condition must be constant")
-        return node.attributes["branches"][0 if condition.item() else 1]
+        result: Branch = node.attributes["branches"][0 if condition.item() else 1]
+        return result
 
     def _drop_unread(self) -> None:
         read, kept = set(self.outputs), []
@@ -192,8 +194,8 @@ class Plan:
         fresh = [root for root in written if root not in self.inputs and self.tensors[root].value is None]
         return {name: slot for slot, name in enumerate([*self.inputs, *fresh])}
 
-    def _join(self) -> list:
-        parts: list = []
+    def _join(self) -> list[Any]:
+        parts: list[Any] = []
         steps = [planned for planned in self.steps if not planned.step.view]
         for joined, group in itertools.groupby(steps, lambda planned: is_call(planned.step)):
             together = list(group)
@@ -224,7 +226,7 @@ def _gives(node: Node, step: Step) -> tuple[str, ...]:
 class Workspace:
     """The parts of a plan bound to buffers. Only one thread may be in it at a time."""
 
-    def __init__(self, plan: Plan, joined: bool = True):
+    def __init__(self, plan: Plan, joined: bool = True) -> None:
         self._plan = plan
         arena = np.empty(plan.arena_bytes + 63, np.uint8)
         begin = -arena.ctypes.data % 64
@@ -232,7 +234,7 @@ class Workspace:
         self._fresh = [
             (plan.tensors[root].shape, plan.tensors[root].dtype) for root in list(plan.slots)[len(plan.inputs) :]
         ]
-        self._late: list[tuple] = []  # (arguments, position, slot, shape) of what lies in slots
+        self._late: list[tuple[Any, ...]] = []  # (arguments, position, slot, shape) of what lies in slots
         parts = plan.parts if joined else [planned for planned in plan.steps if not planned.step.view]
         self._calls = [
             (part.step.run, self._arguments(part)) if isinstance(part, PlannedStep) else (part.run, None)
@@ -240,8 +242,8 @@ class Workspace:
         ]
         self._results = self._described_results()
 
-    def _arguments(self, planned: PlannedStep) -> list:
-        arguments: list = []
+    def _arguments(self, planned: PlannedStep) -> list[Any]:
+        arguments: list[Any] = []
         for name in (*planned.takes, *planned.gives):
             array = self._array(name) if name else None
             if name and array is None:
@@ -260,7 +262,7 @@ class Workspace:
             return None
         return np.ndarray(tensor.shape, tensor.dtype, self._arena.data, span.begin)
 
-    def _described_results(self) -> list[tuple]:
+    def _described_results(self) -> list[tuple[Any, ...]]:
         """(constant or None, slot, shape, whether it is copied) of each output.
 
         What would be one of the caller's arrays, a constant or another result is copied.
@@ -286,7 +288,7 @@ class Workspace:
                 self.release()
         return self.outputs(slots)
 
-    def _run(self, run, arguments: list | None, slots: list[np.ndarray]) -> None:
+    def _run(self, run: Any, arguments: list[Any] | None, slots: list[np.ndarray]) -> None:
         if arguments is None:
             run([self._arena, *slots])
         else:

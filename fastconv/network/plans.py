@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -77,14 +78,14 @@ class Plans:
     [array([-1., -1.], dtype=float32)]
     """
 
-    def __init__(self, graph: Graph, limits: Limits):
+    def __init__(self, graph: Graph, limits: Limits) -> None:
         self._graph, self._limits = graph, limits
         self._lock = threading.Lock()
         self._optimized: dict[tuple[str, ...], Graph] = {}
-        self._plans: dict[tuple, Kept] = {}
+        self._plans: dict[tuple[Any, ...], Kept] = {}
         self._releases = True  # what kernels were packed from
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._plans)
 
     def run(self, arrays: list[np.ndarray], outputs: tuple[str, ...]) -> list[np.ndarray]:
@@ -113,7 +114,7 @@ class Plans:
         for shape, value in zip(shapes, self._graph.inputs, strict=True):
             check_shape(shape, value)
 
-    def _found(self, key: tuple) -> Kept:
+    def _found(self, key: tuple[Any, ...]) -> Kept:
         shapes, outputs, _ = key
         if outputs not in self._optimized:
             self._optimized[outputs] = optimize(self._graph.with_outputs(list(outputs)))
@@ -138,11 +139,11 @@ class Plans:
             del self._plans[oldest]
             total -= freed
 
-    def _planned(self, shapes: tuple, outputs: tuple[str, ...]) -> Kept:
+    def _planned(self, shapes: tuple[Any, ...], outputs: tuple[str, ...]) -> Kept:
         graph = self._optimized[outputs]
-        plan = Plan(graph, shapes, self._limits)
+        plan = Plan(graph, list(shapes), self._limits)
 
-        def plan_for(images):
+        def plan_for(images: Any) -> Any:
             return Plan(graph, [(images, *shape[1:]) for shape in shapes], self._limits)
 
         return Kept(plan, depth_first(plan, plan_for))
@@ -154,7 +155,7 @@ class Plans:
             node.prepared = before.prepared
         self._optimized[outputs] = graph
 
-    def _packed(self, key: tuple) -> Kept:
+    def _packed(self, key: tuple[Any, ...]) -> Kept:
         """The same as `find`, with packed kernels."""
         shapes, outputs, _ = key
         self._check(shapes)
@@ -198,7 +199,8 @@ class Plans:
         tensors = [tensor for kept in plans for plan in kept.plans for tensor in plan.tensors.values()]
         arrays += [tensor.value for tensor in tensors if tensor.value is not None]
         packed = sum(prepared.nbytes for graph in graphs for node in graph.nodes for prepared in node.prepared.values())
-        return distinct_bytes(arrays) + packed + sum(kept.plan.arena_bytes * len(kept.idle) for kept in plans)
+        result: int = distinct_bytes(arrays) + packed + sum(kept.plan.arena_bytes * len(kept.idle) for kept in plans)
+        return result
 
     def shaped(self, values: list[Value]) -> list[Value]:
         """Values with shapes; sizes in which plans for different inputs disagree are free.
@@ -209,7 +211,9 @@ class Plans:
         names = list(dict.fromkeys(value.name for value in values))
         graph = self._graph.with_outputs(names)
         free = any(None in value.shape for value in graph.inputs)
-        found, emptied, reason = [], [], None
+        found: list[Any] = []
+        emptied: list[Any] = []
+        reason: Any = None
         for sizes in _TRIED if free else _TRIED[:1]:
             try:
                 plan = Plan(graph, [_filled(value.shape, *sizes) for value in graph.inputs], self._limits)

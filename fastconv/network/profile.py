@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ _SECONDS, _RUNS, _FEWEST = 0.5, 30, 3
 class Profile(Table):
     """A table of the steps of a plan; `seconds` has the least time of each."""
 
-    def __init__(self, plan: Plan, seconds: list[float]):
+    def __init__(self, plan: Plan, seconds: list[float]) -> None:
         self.seconds = seconds
         planned = [step for step in plan.steps if not step.step.view]
         total = sum(seconds) or 1.0
@@ -43,7 +44,7 @@ class Profile(Table):
             [f"{total * 1e3:.4g} ms in {len(rows)} steps; buffers of {plan.arena_bytes:,} bytes"],
         )
 
-    def plot(self, path) -> None:
+    def plot(self, path: Any) -> None:
         """Draw the steps' times as bars into a PNG file.
 
         Raises

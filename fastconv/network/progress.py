@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import Any
 
 __all__ = ["Progress"]
 
@@ -28,17 +29,17 @@ class Progress:
     ...     progress.advance(2)
     """
 
-    def __init__(self, total: int, wanted: bool | None, title: str = "predict"):
+    def __init__(self, total: int, wanted: bool | None, title: str = "predict") -> None:
         self._total, self._done, self._title = total, 0, title
         self._wanted = sys.stderr.isatty() if wanted is None else bool(wanted)
         self._begin = time.perf_counter()
-        self._show = None
-        self._stop = lambda: None
+        self._show: Any = None
+        self._stop: Any = lambda: None
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: Any) -> None:
         self._stop()
 
     def advance(self, images: int) -> None:
@@ -50,7 +51,7 @@ class Progress:
             self._show = self._start()
         self._show(self._done)
 
-    def _start(self):
+    def _start(self) -> Any:
         """Begin to show; the function that shows how many images are done."""
         try:
             from rich.console import Console

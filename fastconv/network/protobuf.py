@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,10 +37,10 @@ class Message:
 
     __slots__ = ("_defaults", "_found")
 
-    def __init__(self, defaults: dict, found: dict):
+    def __init__(self, defaults: dict[Any, Any], found: dict[Any, Any]) -> None:
         self._defaults, self._found = defaults, found
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         if name in self._found:
             return self._found[name]
         try:
@@ -52,12 +53,12 @@ class Message:
         """Whether the field was there."""
         return name in self._found
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Message({self._found})"
 
 
 def decode(
-    data,
+    data: Any,
     schema: dict[str, dict[int, Field]],
     kind: str,
     source: str = "message",
@@ -101,7 +102,7 @@ def decode(
 
 
 class _Decoder:
-    def __init__(self, view: memoryview, schema: dict, source: str, max_depth: int, max_items: int):
+    def __init__(self, view: memoryview, schema: dict[Any, Any], source: str, max_depth: int, max_items: int) -> None:
         self._view, self._schema, self._source = view, schema, source
         self._max_depth, self._left = max_depth, max_items
         self._defaults = {
@@ -151,7 +152,8 @@ class _Decoder:
     def message(self, begin: int, end: int, kind: str, depth: int) -> Message:
         if depth > self._max_depth:
             raise self._error(f"messages lie more than {self._max_depth} deep", begin)
-        fields, found = self._schema[kind], {}
+        fields = self._schema[kind]
+        found: dict[str, Any] = {}
         for number, wire, start, stop in self._fields(begin, end):
             field = fields.get(number)
             if field is not None:
@@ -165,7 +167,7 @@ class _Decoder:
                 found[field.name] = np.concatenate(found[field.name])
         return Message(self._defaults[kind], found)
 
-    def _value(self, field: Field, wire: int, begin: int, end: int, depth: int):
+    def _value(self, field: Field, wire: int, begin: int, end: int, depth: int) -> Any:
         if field.kind in _NUMBERS:
             return self._number(field, wire, begin, end)
         if wire != _BYTES:
@@ -179,7 +181,7 @@ class _Decoder:
                 raise self._error(f"`{field.name}` is not UTF-8", begin) from None
         return self.message(begin, end, field.kind, depth + 1)
 
-    def _number(self, field: Field, wire: int, begin: int, end: int):
+    def _number(self, field: Field, wire: int, begin: int, end: int) -> Any:
         single, dtype = _NUMBERS[field.kind]
         if wire != single and not (field.repeated and wire == _BYTES):
             raise self._error(f"`{field.name}` has wire type {wire}", begin)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .graph import Graph, Value
 from .inputs import arrays_of
 from .plans import Plans
@@ -19,14 +21,14 @@ class Shown:
     _plans: Plans
     _outputs: tuple[str, ...]
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> Any:
         return self.summary()._repr_html_()
 
     def summary(self) -> Table:
         """The layers, with their outputs' shapes and numbers of parameters, as a table that shows itself."""
         return summarize(self._graph, self._plans.shaped([Value(name) for name in self._graph.layers.values()]))
 
-    def plot(self, path) -> None:
+    def plot(self, path: Any) -> None:
         """Draw the network layer by layer, with shapes and numbers of parameters, into a PNG file.
 
         Parameters
@@ -42,7 +44,7 @@ class Shown:
 
         plot_network(self._graph, self._plans.shaped, path)
 
-    def plot_features(self, x, path, layers=None) -> None:
+    def plot_features(self, x: Any, path: Any, layers: Any = None) -> None:
         """Draw each layer's feature maps as a grid, of the first image, into a PNG file.
 
         Parameters
@@ -69,11 +71,12 @@ class Shown:
         ]
         if layers is None:
             layers = [block.name for block in blocks(self._graph) if block.name in self._graph.layers]
-        _, found = self(*arrays, layers=layers)
+        network: Any = self
+        _, found = network(*arrays, layers=layers)
         shown = {value.name: array for value, array in zip(values, arrays, strict=True)}
         plot_features(self._graph, shown | found, path)
 
-    def plot_kernels(self, path) -> None:
+    def plot_kernels(self, path: Any) -> None:
         """Draw the kernels of the first convolution into a PNG file: in colours where images have three channels.
 
         Parameters
@@ -91,7 +94,7 @@ class Shown:
 
         plot_kernels(self._graph, path)
 
-    def profile(self, *inputs) -> Profile:
+    def profile(self, *inputs: Any) -> Profile:
         """The steps that run for these inputs, with the time of each.
 
         Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ class Stages:
     [array([[-1, -2]])]
     """
 
-    def __init__(self, graph: Graph, limits: Limits):
+    def __init__(self, graph: Graph, limits: Limits) -> None:
         self._graph, self._limits = graph, limits
         self._first, self._between, self._late = _parts(graph)
         needed = {name for node in self._between + self._late for name in node.inputs if name}
@@ -81,11 +82,11 @@ class Stages:
             inputs = [Value(name, (None,) * values[name].ndim, values[name].dtype) for name in self._names]
             made = {name for node in self._late for name in node.outputs}
             outputs = [value for value in self._graph.outputs if value.name in made]
-            parts = {"inputs": inputs, "outputs": outputs, "nodes": self._late, "layers": {}}
+            parts: dict[str, Any] = {"inputs": inputs, "outputs": outputs, "nodes": self._late, "layers": {}}
             self._after = plans_of(replace(self._graph.copy(), **parts), self._limits)
         return self._after
 
-    def apart(self, shapes, outputs):
+    def apart(self, shapes: Any, outputs: Any) -> None:
         """A plan for all of it, which there is not."""
         raise ValueError("sizes in this network follow from data, so that its steps are not known before it runs")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from .graph import Graph, Node, Value
 from .table import Table
@@ -53,5 +54,5 @@ def _parameters(graph: Graph, nodes: list[Node]) -> int:
     return sum(math.prod(graph.constants[name].shape) for name in names if graph.constants[name].dtype.kind in "fV")
 
 
-def _spelled(shape) -> str:
+def _spelled(shape: Any) -> str:
     return "" if shape is None else str(tuple(shape))

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 __all__ = ["Table"]
 
 
@@ -17,10 +22,10 @@ class Table:
     2 layers
     """
 
-    def __init__(self, headings: list[str], rows: list[list], notes: list[str] = ()):
+    def __init__(self, headings: list[str], rows: list[list[Any]], notes: Sequence[str] = ()) -> None:
         self.headings, self.rows, self.notes = list(headings), [list(row) for row in rows], list(notes)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         cells = [self.headings, *([str(cell) for cell in row] for row in self.rows)]
         widths = [max(len(row[i]) for row in cells) for i in range(len(self.headings))]
         right = [
@@ -35,10 +40,10 @@ class Table:
         )
         return "\n".join([*lines, *self.notes])
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> Any:
         import html
 
-        def row(cells, tag):
+        def row(cells: Any, tag: Any) -> Any:
             return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
 
         body = "".join(row(cells, "td") for cells in self.rows)

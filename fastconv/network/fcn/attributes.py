@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 __all__ = ["ATTRIBUTES", "check_attribute"]
 
 
-def _flag(value) -> bool:
+def _flag(value: Any) -> bool:
     return type(value) is bool
 
 
-def _word(value) -> bool:
+def _word(value: Any) -> bool:
     return type(value) is str
 
 
-def _number(value) -> bool:
+def _number(value: Any) -> bool:
     return type(value) is float or _integer(value)
 
 
-def _integer(value) -> bool:
+def _integer(value: Any) -> bool:
     return type(value) is int and -(2**63) <= value < 2**63
 
 
-def _integers(value) -> bool:
+def _integers(value: Any) -> bool:
     return all(map(_integer, value)) if type(value) is tuple else _integer(value)
 
 
-def _pads(value) -> bool:
+def _pads(value: Any) -> bool:
     return _word(value) or (
         type(value) is tuple and all(type(pair) is tuple and len(pair) == 2 and _integers(pair) for pair in value)
     )
 
 
-def _function(value) -> bool:
+def _function(value: Any) -> bool:
     return type(value) is tuple and len(value) == 2 and _word(value[0]) and _number(value[1])
 
 
@@ -55,7 +56,7 @@ _MAY_BE_NONE = frozenset(
 )
 
 
-def check_attribute(word: str, value) -> None:
+def check_attribute(word: str, value: Any) -> None:
     """Raise a ValueError unless an attribute is one that nodes have.
 
     Examples

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import sys
 import zlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -59,7 +59,8 @@ def dtype_named(name: str) -> np.dtype:
         from ml_dtypes import bfloat16
     except ImportError:
         raise ValueError("bfloat16 needs the package ml_dtypes") from None
-    return np.dtype(bfloat16)
+    result: np.dtype = np.dtype(bfloat16)
+    return result
 
 
 class Header(NamedTuple):
@@ -89,7 +90,7 @@ class Header(NamedTuple):
         return checked + struct.pack(self.order + "I", zlib.crc32(checked))
 
     @classmethod
-    def parse(cls, data, source: str) -> Header:
+    def parse(cls, data: Any, source: str) -> Header:
         """The header of a file's bytes, held against their number; a `FileError` if it does not fit."""
         head = bytes(data[:HEADER_BYTES])
         if len(head) < HEADER_BYTES or not head.startswith(MAGIC):

@@ -8,6 +8,7 @@ import math
 import mmap
 import os
 import zlib
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ _ROW_BYTES, _SOME_BYTES = 512, 1 << 20
 _CONDITION = "If"  # the one name that plans take apart themselves
 
 
-def map_fcn(file, source: str, limits: Limits) -> Graph:
+def map_fcn(file: Any, source: str, limits: Limits) -> Graph:
     """The graph in an open file; its constants are read-only views of the mapped file.
 
     Parameters
@@ -55,13 +56,13 @@ def read_fcn(data: bytes, source: str, limits: Limits) -> Graph:
     copy = room[begin : begin + len(data)]
     copy[:] = np.frombuffer(data, np.uint8)
     copy.flags.writeable = False
-    return _Reader(memoryview(copy), source, limits).graph()
+    return _Reader(copy.data, source, limits).graph()
 
 
 class _Reader:
     """The bytes of a file while its graph is made."""
 
-    def __init__(self, data: memoryview, source: str, limits: Limits):
+    def __init__(self, data: memoryview, source: str, limits: Limits) -> None:
         self._data, self._source, self._limits = data, source, limits
         self._header = Header.parse(data, source)
         self._end = HEADER_BYTES  # of the arrays read so far
@@ -86,10 +87,10 @@ class _Reader:
             raise self._error("layers", f"no value of the name {name!r}")
         return graph
 
-    def _error(self, place: str, problem) -> FileError:
+    def _error(self, place: str, problem: Any) -> FileError:
         return FileError(f"{self._source}: {place}: {problem}")
 
-    def _table(self) -> dict:
+    def _table(self) -> dict[Any, Any]:
         data = self._data[self._header.table_begin :]
         most = self._limits.nodes * _ROW_BYTES + _SOME_BYTES
         if len(data) > most:
@@ -102,36 +103,36 @@ class _Reader:
             raise self._error("table", f"not JSON: {error}") from None
         return self._row(table, "table")
 
-    def _row(self, value, place: str) -> dict:
+    def _row(self, value: Any, place: str) -> dict[Any, Any]:
         if not isinstance(value, dict):
             raise self._error(place, "not an object")
         return value
 
-    def _list(self, row: dict, word: str, place: str) -> list:
+    def _list(self, row: dict[Any, Any], word: str, place: str) -> list[Any]:
         found = row.get(word)
         if not isinstance(found, list):
             raise self._error(place, f"`{word}` must be a list")
         return found
 
-    def _text(self, row: dict, word: str, place: str) -> str:
+    def _text(self, row: dict[Any, Any], word: str, place: str) -> str:
         found = row.get(word, "")
         if not isinstance(found, str):
             raise self._error(place, f"`{word}` must be a string")
         return found
 
-    def _names(self, row: dict, word: str, place: str) -> tuple[str, ...]:
+    def _names(self, row: dict[Any, Any], word: str, place: str) -> tuple[str, ...]:
         found = self._list(row, word, place)
         if not all(isinstance(name, str) for name in found):
             raise self._error(place, f"`{word}` must be strings")
         return tuple(found)
 
-    def _layers(self, table: dict) -> dict[str, str]:
+    def _layers(self, table: dict[Any, Any]) -> dict[str, str]:
         layers = self._row(table.get("layers"), "layers")
         if not all(isinstance(value, str) for value in layers.values()):
             raise self._error("layers", "not names of values")
         return layers
 
-    def _value(self, row, place: str, may_be_open: bool = False) -> Value:
+    def _value(self, row: Any, place: str, may_be_open: bool = False) -> Value:
         """An input, or an output, whose shape and dtype may be open."""
         row = self._row(row, place)
         shape, dtype = row.get("shape"), row.get("dtype")
@@ -141,7 +142,7 @@ class _Reader:
             self._text(row, "name", place), shape, None if may_be_open and dtype is None else self._dtype(row, place)
         )
 
-    def _shape(self, row: dict, place: str, may_be_free: bool = False) -> tuple:
+    def _shape(self, row: dict[Any, Any], place: str, may_be_free: bool = False) -> tuple[Any, ...]:
         shape = self._list(row, "shape", place)
         if len(shape) > _MAX_AXES or not all(
             (may_be_free and size is None) or (type(size) is int and size >= 0) for size in shape
@@ -149,13 +150,13 @@ class _Reader:
             raise self._error(place, "`shape` must be sizes of few axes")
         return tuple(shape)
 
-    def _dtype(self, row: dict, place: str) -> np.dtype:
+    def _dtype(self, row: dict[Any, Any], place: str) -> np.dtype:
         try:
             return dtype_named(self._text(row, "dtype", place))
         except ValueError as error:
             raise self._error(place, error) from None
 
-    def _node(self, row, place: str, depth: int) -> Node:
+    def _node(self, row: Any, place: str, depth: int) -> Node:
         row = self._row(row, place)
         self._nodes += 1
         if self._nodes > self._limits.nodes:
@@ -188,7 +189,7 @@ class _Reader:
         except TypeError:
             raise self._error(place, f"{op} does not take {len(inputs)} inputs") from None
 
-    def _attribute(self, word: str, value, place: str):
+    def _attribute(self, word: str, value: Any, place: str) -> Any:
         value = _as_tuples(value)
         try:
             check_attribute(word, value)
@@ -196,7 +197,7 @@ class _Reader:
             raise self._error(place, error) from None
         return value
 
-    def _branch(self, row, place: str, counts: tuple[int, int], depth: int) -> Branch:
+    def _branch(self, row: Any, place: str, counts: tuple[int, int], depth: int) -> Branch:
         """A branch of as many inputs and results, whose nodes read what there is."""
         row = self._row(row, place)
         if depth > self._limits.depth:
@@ -213,7 +214,7 @@ class _Reader:
             raise self._error(place, error) from None
         return Branch(nodes, inputs, results)
 
-    def _constants(self, rows: list) -> dict[str, np.ndarray]:
+    def _constants(self, rows: list[Any]) -> dict[str, np.ndarray]:
         constants: dict[str, np.ndarray] = {}
         for i, row in enumerate(rows):
             place = f"constants[{i}]"
@@ -224,7 +225,7 @@ class _Reader:
             constants[name] = self._array(row, f"{place} {name!r}")
         return constants
 
-    def _array(self, row: dict, place: str) -> np.ndarray:
+    def _array(self, row: dict[Any, Any], place: str) -> np.ndarray:
         dtype, shape, offset = self._dtype(row, place), self._shape(row, place), row.get("offset")
         most = self._limits.tensor_bytes
         if math.prod(max(size, 1) for size in shape) * dtype.itemsize > most:
@@ -245,7 +246,7 @@ class _Reader:
             raise self._error(place, "not only 0 and 1")
         return words.view(dtype).reshape(shape)
 
-    def _verify(self, offset: int, nbytes: int, checksum, place: str) -> None:
+    def _verify(self, offset: int, nbytes: int, checksum: Any, place: str) -> None:
         """Hold an array's bytes against their checksum; an array may be that of another name, and otherwise lies
         behind all before it, so that no byte is read twice."""
         if self._spans.get(offset) == (nbytes, checksum):
@@ -258,7 +259,7 @@ class _Reader:
         self._end = offset + nbytes
 
 
-def _as_tuples(value):
+def _as_tuples(value: Any) -> Any:
     """Lists of JSON, in two levels at most, as attributes have them."""
     if not isinstance(value, list):
         return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from .layout import ALIGNMENT, DTYPES, HEADER_BYTES, Header
 __all__ = ["save_fcn"]
 
 
-def save_fcn(graph: Graph, path) -> None:
+def save_fcn(graph: Graph, path: Any) -> None:
     """Write a graph into a file, which is there whole or, after an error, as it was.
 
     Parameters
@@ -35,7 +36,7 @@ def save_fcn(graph: Graph, path) -> None:
     _files.write_whole(path, ".fcn", lambda file: _write(graph, file))
 
 
-def _write(graph: Graph, file) -> None:
+def _write(graph: Graph, file: Any) -> None:
     file.write(bytes(HEADER_BYTES))
     constants = _write_constants(graph.constants, file)
     table = json.dumps(
@@ -54,9 +55,9 @@ def _write(graph: Graph, file) -> None:
     file.write(Header(begin + len(table), begin, zlib.crc32(table)).packed())
 
 
-def _write_constants(constants: dict[str, np.ndarray], file) -> list[dict]:
+def _write_constants(constants: dict[str, np.ndarray], file: Any) -> list[dict[str, Any]]:
     """The table's rows of arrays, each of which is written once, under however many names it goes."""
-    written: dict[tuple, tuple[int, int]] = {}  # offset and checksum
+    written: dict[tuple[Any, ...], tuple[int, int]] = {}  # offset and checksum
     rows = []
     for name, array in constants.items():
         if array.dtype.name not in DTYPES:
@@ -71,7 +72,7 @@ def _write_constants(constants: dict[str, np.ndarray], file) -> list[dict]:
     return rows
 
 
-def _write_array(array: np.ndarray, file) -> tuple[int, int]:
+def _write_array(array: np.ndarray, file: Any) -> tuple[int, int]:
     """Where an array lies, and its checksum."""
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
@@ -79,14 +80,14 @@ def _write_array(array: np.ndarray, file) -> tuple[int, int]:
     file.write(bytes(-file.tell() % ALIGNMENT))
     offset = file.tell()
     file.write(words)
-    return offset, zlib.crc32(words)
+    return offset, zlib.crc32(words.data)
 
 
-def _value(value: Value) -> dict:
+def _value(value: Value) -> dict[Any, Any]:
     return {"name": value.name, "shape": value.shape, "dtype": None if value.dtype is None else value.dtype.name}
 
 
-def _node(node: Node) -> dict:
+def _node(node: Node) -> dict[Any, Any]:
     row = {
         "op": node.op,
         "inputs": node.inputs,
@@ -98,7 +99,7 @@ def _node(node: Node) -> dict:
     return {word: entry for word, entry in row.items() if entry or word in ("op", "inputs", "outputs")}
 
 
-def _attributes(node: Node) -> dict:
+def _attributes(node: Node) -> dict[str, Any]:
     if node.op == "If":
         return {"branches": [_branch(branch) for branch in node.attributes["branches"]]}
     for word, value in node.attributes.items():
@@ -109,5 +110,5 @@ def _attributes(node: Node) -> dict:
     return node.attributes
 
 
-def _branch(branch: Branch) -> dict:
+def _branch(branch: Branch) -> dict[Any, Any]:
     return {"nodes": [_node(inner) for inner in branch.nodes], "inputs": branch.inputs, "results": branch.results}

@@ -32,7 +32,7 @@ def symbol_nodes(source: Source, address: int | None, place: str, level: int | N
 class _Tree:
     """The header of a B-tree of version 2, and the widths of its fields at each depth."""
 
-    def __init__(self, source: Source, address: int | None, kind: int, place: str):
+    def __init__(self, source: Source, address: int | None, kind: int, place: str) -> None:
         cursor = source.cursor(address, None, place)
         cursor.expect(b"BTHD")
         cursor.version((0,))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ __all__ = ["open_by_h5py"]
 _FILTERS = {1, 2, 3, 4, 5, 6, 32000}  # deflate, shuffle, fletcher32, szip, nbit, scaleoffset, lzf
 
 
-def open_by_h5py(data, name: str, most: int) -> Mapping:
+def open_by_h5py(data: Any, name: str, most: int) -> Mapping[str, Any]:
     """The root group of a file, as `open_hdf5` gives it.
 
     Parameters
@@ -45,7 +46,7 @@ def open_by_h5py(data, name: str, most: int) -> Mapping:
 
 
 @contextmanager
-def _named(place: str):
+def _named(place: str) -> Iterator[Any]:
     """h5py's errors as those of a file."""
     try:
         yield
@@ -56,26 +57,26 @@ def _named(place: str):
 
 
 class _Object:
-    def __init__(self, found, place: str, most: int, depth: int):
+    def __init__(self, found: Any, place: str, most: int, depth: int) -> None:
         self._found, self._place, self._most, self._depth = found, place, most, depth
         self.name = found.name
 
     @property
-    def attrs(self) -> dict:
+    def attrs(self) -> dict[str, Any]:
         with _named(f"{self._place}: {self.name!r}"):
             return dict(self._found.attrs)
 
 
-class _Group(_Object, Mapping):
+class _Group(_Object, Mapping[str, Any]):
     """A group of h5py, with the interface of `Group`."""
 
-    def __getitem__(self, path: str):
+    def __getitem__(self, path: str) -> Any:
         found = self
         for part in path.strip("/").split("/"):
             found = found._member(part)
         return found
 
-    def _member(self, name: str):
+    def _member(self, name: str) -> Any:
         import h5py
 
         place = f"{self._place}: {self.name!r}"
@@ -113,4 +114,5 @@ class _Dataset(_Object):
                 raise FileError(f"{place} is stored in other files, or by a filter that is not HDF5's own")
             if self._found.nbytes > self._most:
                 raise FileError(f"{place} has {self._found.nbytes} bytes, more than the limit of {self._most}")
-            return self._found[()]
+            result: np.ndarray = self._found[()]
+            return result

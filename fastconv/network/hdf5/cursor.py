@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..errors import FileError
 
 UNDEFINED = 2**64 - 1
@@ -12,7 +14,7 @@ class Source:
 
     __slots__ = ("left", "name", "view")
 
-    def __init__(self, data, name: str):
+    def __init__(self, data: Any, name: str) -> None:
         self.view = memoryview(data).cast("B").toreadonly()
         self.name = name
         self.left = 8 * len(self.view) + 65536
@@ -34,7 +36,7 @@ class Cursor:
 
     __slots__ = ("end", "place", "position", "source")
 
-    def __init__(self, source: Source, position: int, end: int, place: str):
+    def __init__(self, source: Source, position: int, end: int, place: str) -> None:
         self.source, self.position, self.end, self.place = source, position, end, place
 
     def error(self, text: str) -> FileError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -118,7 +119,7 @@ def read_shape(cursor: Cursor) -> tuple[int, ...] | None:
     return shape
 
 
-def read_values(cursor: Cursor, datatype: Datatype, shape: tuple[int, ...] | None, heaps: GlobalHeaps):
+def read_values(cursor: Cursor, datatype: Datatype, shape: tuple[int, ...] | None, heaps: GlobalHeaps) -> Any:
     """The values that begin at the cursor: an array that views the file where it can, str, or a list of them.
 
     Numbers without axes come as NumPy scalars, a null dataspace as None.
@@ -141,12 +142,12 @@ def read_values(cursor: Cursor, datatype: Datatype, shape: tuple[int, ...] | Non
     return raw if shape else raw[()]
 
 
-def _strings(cursor: Cursor, datatype: Datatype, raw: np.ndarray, heaps: GlobalHeaps):
+def _strings(cursor: Cursor, datatype: Datatype, raw: np.ndarray, heaps: GlobalHeaps) -> Any:
     """str, or nested lists of str."""
     if datatype.kind == "text":
         total = int(raw["length"].sum(dtype=np.uint64))
         cursor.source.spend(total)  # before the strings take memory
-        data = [heaps.read(*map(int, reference), cursor.place) for reference in raw.ravel().tolist()]
+        data = [heaps.read(int(n), int(at), int(i), cursor.place) for n, at, i in raw.ravel().tolist()]
     else:
         cursor.source.spend(raw.nbytes + raw.size)
         data = [_cut(item, datatype.padding) for item in raw.ravel().tolist()]

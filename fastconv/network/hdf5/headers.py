@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..errors import FileError
 from .cursor import Cursor, Source
 
@@ -38,14 +40,14 @@ def messages(source: Source, address: int | None, place: str) -> list[tuple[int,
     cursor = source.cursor(address, None, place)
     first = source.view[cursor.position : cursor.position + 4]
     found: list[tuple[int, int, Cursor]] = []
-    if first == b"OHDR":
+    if bytes(first) == b"OHDR":
         _version_2(cursor, found)
     else:
         _version_1(cursor, found)
     return found
 
 
-def _version_1(cursor: Cursor, found: list) -> None:
+def _version_1(cursor: Cursor, found: list[Any]) -> None:
     cursor.version((1,))
     cursor.skip(1)
     count = cursor.number(2)
@@ -65,7 +67,7 @@ def _version_1(cursor: Cursor, found: list) -> None:
         raise cursor.error(f"has {len(found)} of {count} messages")
 
 
-def _version_2(cursor: Cursor, found: list) -> None:
+def _version_2(cursor: Cursor, found: list[Any]) -> None:
     cursor.expect(b"OHDR")
     cursor.version((2,))
     flags = cursor.number(1)

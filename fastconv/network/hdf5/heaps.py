@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from ..errors import FileError
 from .btrees import records
 from .cursor import Cursor, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HUGE_RECORDS = 1  # the type of a B-tree of huge objects by their number
 
@@ -12,7 +17,7 @@ HUGE_RECORDS = 1  # the type of a B-tree of huge objects by their number
 class LocalHeap:
     """The names of a symbol table."""
 
-    def __init__(self, source: Source, address: int | None, place: str):
+    def __init__(self, source: Source, address: int | None, place: str) -> None:
         cursor = source.cursor(address, None, place)
         cursor.expect(b"HEAP")
         cursor.version((0,))
@@ -33,7 +38,7 @@ class LocalHeap:
 class GlobalHeaps:
     """Strings of any length: the objects of the file's heap collections, each read once."""
 
-    def __init__(self, source: Source):
+    def __init__(self, source: Source) -> None:
         self._source = source
         self._collections: dict[int, dict[int, tuple[int, int]]] = {}
 
@@ -47,7 +52,7 @@ class GlobalHeaps:
             raise FileError(f"{self._source.name}: {place} names a string that its heap does not have")
         return bytes(self._source.view[start : start + length]).split(b"\0", 1)[0]
 
-    def _objects(self, address: int, place: str):
+    def _objects(self, address: int, place: str) -> Iterator[Any]:
         head = self._source.cursor(address, 16, place)
         head.expect(b"GCOL")
         head.version((1,))
@@ -67,7 +72,7 @@ class GlobalHeaps:
 class FractalHeap:
     """Messages of groups with many links and of objects with many or large attributes."""
 
-    def __init__(self, source: Source, address: int | None, place: str):
+    def __init__(self, source: Source, address: int | None, place: str) -> None:
         cursor = source.cursor(address, None, place)
         cursor.expect(b"FRHP")
         cursor.version((0,))
@@ -107,8 +112,9 @@ class FractalHeap:
         raise FileError(f"{self._source.name}: {self._place} names an object that its heap does not have")
 
     def _managed(self, offset: int, length: int) -> Cursor:
-        address, rows, start = self._root, self._root_rows, 0
-        size = self._start if not rows else None
+        address: Any = self._root
+        rows, start = self._root_rows, 0
+        size = self._start
         while rows:  # an indirect block; rows get fewer at each level
             address, rows, begin, size = self._child(address, rows, offset - start)
             start += begin

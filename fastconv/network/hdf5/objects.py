@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ NAMES, ATTRIBUTE_NAMES = 5, 8  # types of B-trees
 LAYOUTS = {0: "compact", 1: "contiguous", 2: "chunked", 3: "virtual"}
 
 
-def open_hdf5(data, name: str = "file") -> Group:
+def open_hdf5(data: Any, name: str = "file") -> Group:
     """The root group of an HDF5 file.
 
     Parameters
@@ -56,7 +57,7 @@ def open_hdf5(data, name: str = "file") -> Group:
 class _File:
     """What the objects of a file share. An object opened by two names is refused, so that no walk goes in circles."""
 
-    def __init__(self, data, name: str):
+    def __init__(self, data: Any, name: str) -> None:
         self.source = Source(data, name)
         self.heaps = GlobalHeaps(self.source)
         self._opened: dict[int | None, Group | Dataset] = {}
@@ -78,10 +79,10 @@ class _File:
 
 
 class _Object:
-    def __init__(self, file: _File, name: str, depth: int, messages: list):
+    def __init__(self, file: _File, name: str, depth: int, messages: list[Any]) -> None:
         self.name = name
         self._file, self._depth, self._messages = file, depth, messages
-        self._attributes: dict | None = None
+        self._attributes: dict[str, Any] | None = None
 
     def _found(self, wanted: int) -> list[Cursor]:
         """The bodies of the messages of a type, at their beginnings."""
@@ -92,7 +93,7 @@ class _Object:
         return [body for _, body in found]
 
     @property
-    def attrs(self) -> dict:
+    def attrs(self) -> dict[str, Any]:
         """Attributes by name: NumPy scalars and arrays, str, lists of str."""
         if self._attributes is None:
             attributes = {}
@@ -120,7 +121,7 @@ def _dense(body: Cursor, kind: int, before: int) -> Iterator[Cursor]:
         yield heap.object(record.part(heap.id_length))
 
 
-def _attribute(body: Cursor, heaps: GlobalHeaps, owner: str):
+def _attribute(body: Cursor, heaps: GlobalHeaps, owner: str) -> Any:
     """(name, value) of an attribute message."""
     version, flags = body.version((1, 2, 3)), body.number(1)
     sizes = [body.number(2) for _ in range(3)]
@@ -137,10 +138,10 @@ def _attribute(body: Cursor, heaps: GlobalHeaps, owner: str):
     return name, value.copy() if isinstance(value, np.ndarray) else value
 
 
-class Group(_Object, Mapping):
+class Group(_Object, Mapping[str, Any]):
     """A mapping of names to groups and datasets; paths with slashes go through groups."""
 
-    def __init__(self, file: _File, name: str, depth: int, messages: list):
+    def __init__(self, file: _File, name: str, depth: int, messages: list[Any]) -> None:
         super().__init__(file, name, depth, messages)
         self._members: dict[str, int | str | None] | None = None
 
@@ -218,7 +219,7 @@ def _link(body: Cursor) -> tuple[str, int, int | str | None]:
 class Dataset(_Object):
     """An array in the file: `shape`, `dtype` (of strings: object), `attrs`, and `read`."""
 
-    def __init__(self, file: _File, name: str, depth: int, messages: list):
+    def __init__(self, file: _File, name: str, depth: int, messages: list[Any]) -> None:
         super().__init__(file, name, depth, messages)
         self._datatype: Datatype = read_datatype(self._only(headers.DATATYPE, "datatype"))
         self.shape: tuple[int, ...] | None = read_shape(self._only(headers.DATASPACE, "dataspace"))
@@ -237,7 +238,7 @@ class Dataset(_Object):
         kinds = {"bool": np.dtype(bool), "string": np.dtype(object), "text": np.dtype(object)}
         return kinds.get(self._datatype.kind, self._datatype.dtype)
 
-    def read(self):
+    def read(self) -> Any:
         """The values, as `read_values` has them: an array is a read-only view of the file where it can be.
 
         Raises

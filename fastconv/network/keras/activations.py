@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...nn.activations import ACTIVATIONS
@@ -34,7 +36,7 @@ _SAME = {
 _AS_LAYERS = {"ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax", "Activation"}
 
 
-def spelled(spec):
+def spelled(spec: Any) -> Any:
     """An activation's name, or the (class, configuration) of a layer that is one."""
     if spec is None or isinstance(spec, str):
         return spec or "linear"
@@ -49,7 +51,7 @@ def spelled(spec):
     raise Unsupported(f"activation {spec!r:.80}")
 
 
-def fused_activation(layer: Layer):
+def fused_activation(layer: Layer) -> Any:
     """(activation to compute with the node or None, function of the result for what is left)."""
     spec = spelled(layer.config.get("activation"))
     if isinstance(spec, str) and spec in _SAME and not (spec == "hard_sigmoid" and layer.version < 3):
@@ -62,14 +64,15 @@ def _core_name(name: str) -> str:
     return numbers[ACTIVATIONS[name]]
 
 
-def activate(layer: Layer, x: Symbol, spec) -> Symbol:
+def activate(layer: Layer, x: Symbol, spec: Any) -> Symbol:
     """The value of an activation given by name, as Keras' configurations have it."""
     if not isinstance(spec, (str, tuple)):
         spec = spelled(spec)
     if isinstance(spec, tuple):
         from .layer import LAYERS
 
-        return LAYERS[spec[0]](layer.part(spec[0], spec[1], layer.weights), x)
+        result: Symbol = LAYERS[spec[0]](layer.part(spec[0], spec[1], layer.weights), x)
+        return result
     if spec == "linear":
         return x
     if spec == "hard_sigmoid" and layer.version < 3:
@@ -83,46 +86,47 @@ def activate(layer: Layer, x: Symbol, spec) -> Symbol:
         return layer.emit("Activation", x, activation=(_core_name(spec), _ALPHA.get(spec, 0.0)))
     if spec not in _COMPOSED:
         raise Unsupported(f"activation {spec!r}")
-    return _COMPOSED[spec](layer, x)
+    result = _COMPOSED[spec](layer, x)
+    return result
 
 
-def _log_sigmoid(layer, x):
+def _log_sigmoid(layer: Any, x: Any) -> Any:
     inner = layer.emit("Activation", layer.emit("Neg", x), activation=("softplus", 0.0))
     return layer.emit("Neg", inner)
 
 
-def _squareplus(layer, x):
+def _squareplus(layer: Any, x: Any) -> Any:
     root = layer.emit("Sqrt", layer.emit("Add", layer.emit("Mul", x, x), layer.number(4)))
     return layer.emit("Mul", layer.emit("Add", x, root), layer.number(0.5))
 
 
-def _tanh_shrink(layer, x):
+def _tanh_shrink(layer: Any, x: Any) -> Any:
     return layer.emit("Sub", x, layer.emit("Activation", x, activation=("tanh", 0.0)))
 
 
-def _soft_shrink(layer, x):
+def _soft_shrink(layer: Any, x: Any) -> Any:
     """x less what a clip at 0.5 leaves of it."""
     return layer.emit("Sub", x, _clip(layer, x, -0.5, 0.5))
 
 
-def _clip(layer, x, low, high):
+def _clip(layer: Any, x: Any, low: Any, high: Any) -> Any:
     return layer.emit("Clip", x, layer.number(low), layer.number(high))
 
 
-def _glu(layer, x):
+def _glu(layer: Any, x: Any) -> Any:
     """The first half times the sigmoid of the second."""
     first, second = layer.emit_several("Split", x, outputs=2, axis=-1, parts=2)
     return layer.emit("Mul", first, layer.emit("Activation", second, activation=("sigmoid", 0.0)))
 
 
-def _sparse_plus(layer, x):
+def _sparse_plus(layer: Any, x: Any) -> Any:
     """0 up to -1, x from 1 on, and ``(x + 1)^2 / 4`` between."""
     square = layer.emit("Square", layer.emit("Mul", layer.emit("Add", x, layer.number(1)), layer.number(0.5)))
     upper = layer.emit("Where", layer.emit("Less", x, layer.number(1)), square, x)
     return layer.emit("Where", layer.emit("LessOrEqual", x, layer.number(-1)), layer.number(0), upper)
 
 
-def _sparse_sigmoid(layer, x):
+def _sparse_sigmoid(layer: Any, x: Any) -> Any:
     return _clip(layer, layer.emit("Mul", layer.emit("Add", x, layer.number(1)), layer.number(0.5)), 0, 1)
 
 
@@ -144,18 +148,18 @@ _COMPOSED = {
 
 
 @keras_layer("Activation")
-def activation_layer(layer, x):
+def activation_layer(layer: Any, x: Any) -> Any:
     return activate(layer, x, layer.config["activation"])
 
 
 @keras_layer("ReLU")
-def relu(layer, x):
+def relu(layer: Any, x: Any) -> Any:
     slope = layer.config.get("negative_slope", 0.0) or 0.0
     threshold, most = layer.config.get("threshold", 0.0) or 0.0, layer.config.get("max_value")
     return rectify(layer, x, _scalar(slope), None if most is None else _scalar(most), _scalar(threshold))
 
 
-def rectify(layer, x, slope: float, most: float | None, threshold: float):
+def rectify(layer: Any, x: Any, slope: float, most: float | None, threshold: float) -> Any:
     """relu with Keras' arguments, by the plain activation where it is one."""
     if threshold == 0 and most is None:
         return layer.emit("Activation", x, activation=("leaky_relu", slope) if slope else ("relu", 0.0))
@@ -164,7 +168,7 @@ def rectify(layer, x, slope: float, most: float | None, threshold: float):
     return layer.emit("Rectifier", x, negative_slope=slope, max_value=most, threshold=threshold)
 
 
-def _scalar(value) -> float:
+def _scalar(value: Any) -> float:
     """A number, which Keras 2 may have written as an array."""
     if isinstance(value, dict):
         value = value["config"]["value"] if "config" in value else value["value"]
@@ -172,30 +176,30 @@ def _scalar(value) -> float:
 
 
 @keras_layer("LeakyReLU")
-def leaky_relu(layer, x):
+def leaky_relu(layer: Any, x: Any) -> Any:
     # Keras 2 calls the slope alpha.
     slope = layer.config.get("negative_slope", layer.config.get("alpha", 0.3))
     return layer.emit("Activation", x, activation=("leaky_relu", _scalar(slope)))
 
 
 @keras_layer("ELU")
-def elu(layer, x):
+def elu(layer: Any, x: Any) -> Any:
     return layer.emit("Activation", x, activation=("elu", _scalar(layer.config.get("alpha", 1.0))))
 
 
 @keras_layer("PReLU")
-def prelu(layer, x):
+def prelu(layer: Any, x: Any) -> Any:
     (slope,) = layer.arrays(1)
     return layer.emit("PRelu", x, slope)
 
 
 @keras_layer("Softmax")
-def softmax(layer, x):
+def softmax(layer: Any, x: Any) -> Any:
     axis = layer.config.get("axis", -1)
     return layer.emit("Softmax", x, axis=tuple(axis) if isinstance(axis, list) else axis)
 
 
 @keras_layer("ThresholdedReLU")
-def thresholded_relu(layer, x):
+def thresholded_relu(layer: Any, x: Any) -> Any:
     theta = layer.number(_scalar(layer.config.get("theta", 1.0)))
     return layer.emit("Where", layer.emit("Greater", x, theta), x, layer.number(0))

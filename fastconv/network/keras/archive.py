@@ -6,6 +6,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 from ..errors import FileError
 from ..hdf5 import open_hdf5
@@ -18,7 +19,7 @@ __all__ = ["parse_json", "read_archive"]
 _JSON_BYTES = 256 << 20
 
 
-def read_archive(file, name: str, limits: Limits, open_file: Callable = open_hdf5) -> Source:
+def read_archive(file: Any, name: str, limits: Limits, open_file: Callable[..., Any] = open_hdf5) -> Source:
     """The model in a ``.keras`` file, of which members of three names are read, in memory.
 
     Parameters
@@ -56,7 +57,7 @@ def read_archive(file, name: str, limits: Limits, open_file: Callable = open_hdf
     )
 
 
-def major_version(text) -> int:
+def major_version(text: Any) -> int:
     """The first number of a version, 3 if there is none."""
     first = str(text or "3").partition(".")[0]
     return int(first) if first.isdecimal() and len(first) < 4 else 3
@@ -76,7 +77,7 @@ def _member(archive: zipfile.ZipFile, member: str, name: str, most: int) -> byte
     return data
 
 
-def parse_json(data: bytes | str, place: str) -> dict:
+def parse_json(data: bytes | str, place: str) -> dict[str, Any]:
     """An object of JSON."""
     try:
         value = json.loads(data)

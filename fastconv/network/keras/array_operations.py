@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .activations import activate
@@ -12,14 +14,16 @@ __all__ = ["concatenate", "matmul", "reshape"]
 
 
 @keras_operation("Sparsemax", "Glu")
-def along_axis(layer, x):
+def along_axis(layer: Any, x: Any) -> Any:
     if layer.config.get("axis", -1) != -1:
         raise Unsupported(f"axis {layer.config['axis']}")
     return activate(layer, x, layer.kind.lower())
 
 
 @keras_operation("Reshape", "reshape", "Ravel")
-def reshape(layer, x=None, newshape=None, shape=None, name=None, tensor=None):
+def reshape(
+    layer: Any, x: Any = None, newshape: Any = None, shape: Any = None, name: Any = None, tensor: Any = None
+) -> Any:
     sizes = given(layer, newshape, shape, layer.config.get("shape"), word="newshape", default=[-1])
     x = tensor if x is None else x
     if isinstance(sizes, Symbol):
@@ -32,7 +36,15 @@ def reshape(layer, x=None, newshape=None, shape=None, name=None, tensor=None):
 
 
 @keras_operation("Transpose", "transpose", "compat.v1.transpose")
-def transpose(layer, x=None, axes=None, perm=None, name=None, a=None, conjugate=False):
+def transpose(
+    layer: Any,
+    x: Any = None,
+    axes: Any = None,
+    perm: Any = None,
+    name: Any = None,
+    a: Any = None,
+    conjugate: bool = False,
+) -> Any:
     order = given(layer, axes, perm, word="axes")
     return layer.emit(
         "Transpose", a if x is None else x, perm=None if order is None else tuple(int(axis) for axis in order)
@@ -40,7 +52,7 @@ def transpose(layer, x=None, axes=None, perm=None, name=None, a=None, conjugate=
 
 
 @keras_operation("Moveaxis")
-def move_axis(layer, x):
+def move_axis(layer: Any, x: Any) -> Any:
     source, destination = layer.config["source"], layer.config["destination"]
     if np.size(source) != 1 or np.size(destination) != 1:
         raise Unsupported("several axes")
@@ -49,54 +61,64 @@ def move_axis(layer, x):
 
 
 @keras_operation("Swapaxes")
-def swap_axes(layer, x):
+def swap_axes(layer: Any, x: Any) -> Any:
     return layer.emit("SwapAxes", x, axes=(int(layer.config["axis1"]), int(layer.config["axis2"])))
 
 
 @keras_operation("ExpandDims", "expand_dims", "Squeeze", "squeeze", "compat.v1.squeeze")
-def axes(layer, x=None, axis=None, name=None, input=None, squeeze_dims=None):
+def axes(
+    layer: Any, x: Any = None, axis: Any = None, name: Any = None, input: Any = None, squeeze_dims: Any = None
+) -> Any:
     op = "Squeeze" if layer.kind.lower().endswith("squeeze") else "Unsqueeze"
     return layer.emit(op, input if x is None else x, as_axes(given(layer, axis, word="axis")))
 
 
 @keras_operation("Concatenate", "concat")
-def concatenate(layer, xs=None, axis=None, values=None, name=None):
+def concatenate(layer: Any, xs: Any = None, axis: Any = None, values: Any = None, name: Any = None) -> Any:
     xs = values if xs is None else xs
     axis = given(layer, axis, word="axis", default=-1)
     return layer.emit("Concat", *(operand(layer, x) for x in xs), axis=int(axis))
 
 
 @keras_operation("compat.v1.shape", "shape")
-def shape(layer, input, out_type=None, name=None):
+def shape(layer: Any, input: Any, out_type: Any = None, name: Any = None) -> Any:
     if out_type not in (None, "int32", "int64"):
         raise Unsupported(f"sizes of {out_type}")
     return layer.emit("Shape", input)
 
 
 @keras_operation("math.add_n")
-def sum_of_several(layer, inputs, name=None):
+def sum_of_several(layer: Any, inputs: Any, name: Any = None) -> Any:
     return layer.emit("Sum", *(operand(layer, x) for x in inputs))
 
 
 @keras_operation("Stack", "stack")
-def stack(layer, x=None, axis=None, values=None, name=None):
+def stack(layer: Any, x: Any = None, axis: Any = None, values: Any = None, name: Any = None) -> Any:
     axis = int(given(layer, axis, word="axis", default=0))
     parts = [layer.emit("Unsqueeze", operand(layer, part), [axis]) for part in (values if x is None else x)]
     return layer.emit("Concat", *parts, axis=axis)
 
 
 @keras_operation("Vstack", "Hstack")
-def stacked_rows(layer, xs):
+def stacked_rows(layer: Any, xs: Any) -> Any:
     return layer.emit("Concat", *(operand(layer, x) for x in xs), axis=0 if layer.kind == "Vstack" else 1)
 
 
 @keras_operation("Tril", "Triu")
-def triangle(layer, x):
+def triangle(layer: Any, x: Any) -> Any:
     return layer.emit("Trilu", x, np.asarray(int(layer.config.get("k", 0))), upper=layer.kind == "Triu")
 
 
 @keras_operation("Split", "split", "Unstack", "unstack")
-def split(layer, x=None, num_or_size_splits=None, axis=None, num=None, name=None, value=None):
+def split(
+    layer: Any,
+    x: Any = None,
+    num_or_size_splits: Any = None,
+    axis: Any = None,
+    num: Any = None,
+    name: Any = None,
+    value: Any = None,
+) -> Any:
     x, axis = value if x is None else x, int(given(layer, axis, word="axis", default=0))
     unstacked = layer.kind.lower() == "unstack"
     parts = given(layer, num_or_size_splits, num, layer.config.get("num"), word="indices_or_sections")
@@ -115,7 +137,17 @@ def split(layer, x=None, num_or_size_splits=None, axis=None, num=None, name=None
 
 
 @keras_operation("Matmul", "linalg.matmul")
-def matmul(layer, x1=None, x2=None, a=None, b=None, transpose_a=False, transpose_b=False, name=None, **words):
+def matmul(
+    layer: Any,
+    x1: Any = None,
+    x2: Any = None,
+    a: Any = None,
+    b: Any = None,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    name: Any = None,
+    **words: Any,
+) -> Any:
     left, right = operand(layer, a if x1 is None else x1), operand(layer, b if x2 is None else x2)
     if any(words.values()):
         raise Unsupported("a product of other matrices")
@@ -127,10 +159,10 @@ def matmul(layer, x1=None, x2=None, a=None, b=None, transpose_a=False, transpose
 
 
 @keras_operation("Einsum", "einsum")
-def einsum(layer, *operands, name=None):
+def einsum(layer: Any, *operands: Any, name: Any = None) -> Any:
     equation = layer.config.get("subscripts")
     if equation is None:
-        equation, *operands = operands
+        equation, operands = operands[0], operands[1:]
     if len(operands) == 1 and isinstance(operands[0], list):
         (operands,) = operands
     if not operands:  # Keras 2 does not write them
@@ -139,7 +171,15 @@ def einsum(layer, *operands, name=None):
 
 
 @keras_operation("Pad", "compat.v1.pad", "pad")
-def pad(layer, x=None, constant_values=None, paddings=None, mode=None, tensor=None, name=None):
+def pad(
+    layer: Any,
+    x: Any = None,
+    constant_values: Any = None,
+    paddings: Any = None,
+    mode: Any = None,
+    tensor: Any = None,
+    name: Any = None,
+) -> Any:
     if isinstance(constant_values, (list, tuple)):  # TensorFlow's second argument
         paddings, constant_values = constant_values, None
     pairs = given(layer, paddings, word="pad_width")
@@ -152,7 +192,9 @@ def pad(layer, x=None, constant_values=None, paddings=None, mode=None, tensor=No
 
 
 @keras_operation("Repeat", "repeat")
-def repeat(layer, x=None, repeats=None, axis=None, name=None, input=None):
+def repeat(
+    layer: Any, x: Any = None, repeats: Any = None, axis: Any = None, name: Any = None, input: Any = None
+) -> Any:
     count, axis = given(layer, repeats, word="repeats"), given(layer, axis, word="axis")
     if not isinstance(count, int) or axis is None:
         raise Unsupported("counts for each, or no axis")
@@ -160,13 +202,13 @@ def repeat(layer, x=None, repeats=None, axis=None, name=None, input=None):
 
 
 @keras_operation("Tile", "tile")
-def tile(layer, x=None, multiples=None, name=None, input=None):
+def tile(layer: Any, x: Any = None, multiples: Any = None, name: Any = None, input: Any = None) -> Any:
     counts = given(layer, multiples, word="repeats")
     return layer.emit("Tile", input if x is None else x, as_axes(counts))
 
 
 @keras_operation("Flip", "reverse")
-def flip(layer, x=None, axis=None, name=None, tensor=None):
+def flip(layer: Any, x: Any = None, axis: Any = None, name: Any = None, tensor: Any = None) -> Any:
     axis = given(layer, axis, word="axis")
     if axis is None:
         raise Unsupported("all axes")
@@ -174,13 +216,15 @@ def flip(layer, x=None, axis=None, name=None, tensor=None):
 
 
 @keras_operation("BroadcastTo", "broadcast_to")
-def broadcast_to(layer, x=None, shape=None, name=None, input=None):
+def broadcast_to(layer: Any, x: Any = None, shape: Any = None, name: Any = None, input: Any = None) -> Any:
     sizes = [1 if size is None or size == -1 else int(size) for size in given(layer, shape, word="shape")]
     return layer.emit("Expand", input if x is None else x, sizes)
 
 
 @keras_operation("Take", "gather", "compat.v1.gather")
-def take(layer, x=None, indices=None, axis=None, params=None, name=None, **words):
+def take(
+    layer: Any, x: Any = None, indices: Any = None, axis: Any = None, params: Any = None, name: Any = None, **words: Any
+) -> Any:
     axis = given(layer, axis, word="axis")
     if any(words.values()) or (axis is None and layer.kind == "Take"):
         raise Unsupported("indices of a flat array, or of batches")
@@ -189,7 +233,7 @@ def take(layer, x=None, indices=None, axis=None, params=None, name=None, **words
 
 
 @keras_operation("TakeAlongAxis")
-def take_along_axis(layer, x, indices):
+def take_along_axis(layer: Any, x: Any, indices: Any) -> Any:
     if layer.config.get("axis") is None:
         raise Unsupported("indices of a flat array")
     indices = layer.emit("Cast", operand(layer, indices), dtype="int64")
@@ -197,7 +241,9 @@ def take_along_axis(layer, x, indices):
 
 
 @keras_operation("OneHot", "one_hot")
-def one_hot(layer, x=None, depth=None, indices=None, axis=None, name=None, **words):
+def one_hot(
+    layer: Any, x: Any = None, depth: Any = None, indices: Any = None, axis: Any = None, name: Any = None, **words: Any
+) -> Any:
     if any(value is not None for value in words.values()) or layer.config.get("sparse"):
         raise Unsupported("values or a dtype of their own")
     indices, count = indices if x is None else x, int(given(layer, depth, word="num_classes"))
@@ -207,7 +253,7 @@ def one_hot(layer, x=None, depth=None, indices=None, axis=None, name=None, **wor
 
 
 @keras_operation("ZerosLike", "OnesLike", "zeros_like", "ones_like", "FullLike")
-def like(layer, x=None, fill_value=None, input=None, **words):
+def like(layer: Any, x: Any = None, fill_value: Any = None, input: Any = None, **words: Any) -> Any:
     value = fill_value if layer.kind == "FullLike" else float(layer.kind.lower().startswith("ones"))
     dtype = layer.config.get("dtype") or words.get("dtype")
     if dtype == "bool":
@@ -219,7 +265,9 @@ def like(layer, x=None, fill_value=None, input=None, **words):
 
 
 @keras_operation("Cumsum", "math.cumsum")
-def cumulative_sum(layer, x, axis=None, exclusive=False, reverse=False, name=None):
+def cumulative_sum(
+    layer: Any, x: Any, axis: Any = None, exclusive: bool = False, reverse: bool = False, name: Any = None
+) -> Any:
     axis = given(layer, axis, word="axis", default=0)
     if axis is None:
         raise Unsupported("no axis")
@@ -227,7 +275,7 @@ def cumulative_sum(layer, x, axis=None, exclusive=False, reverse=False, name=Non
 
 
 @keras_operation("TopK", "math.top_k")
-def top_k(layer, x=None, k=None, sorted=True, name=None, input=None):
+def top_k(layer: Any, x: Any = None, k: Any = None, sorted: bool = True, name: Any = None, input: Any = None) -> Any:
     count = int(given(layer, k, word="k"))
     values, places = layer.emit_several(
         "TopK", input if x is None else x, np.asarray([count]), outputs=2, axis=-1, largest=True

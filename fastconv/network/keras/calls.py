@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from ..errors import FileError
 from .layer import Placeholder, Symbol
 from .nodes import MODELS, Reference, call_of, references, resolve, structure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Calls", "listed"]
 
@@ -12,17 +17,19 @@ __all__ = ["Calls", "listed"]
 class Calls:
     """The calls of a Functional model, in an order in which each has its inputs."""
 
-    def __init__(self, layers: list[dict], config: dict, inputs: list[Symbol], version: int):
+    def __init__(
+        self, layers: list[dict[Any, Any]], config: dict[str, Any], inputs: list[Symbol], version: int
+    ) -> None:
         self._layers = layers
         self._pending = {layer["name"]: [call_of(node) for node in layer["inbound_nodes"]] for layer in layers}
-        self._results: dict[str, list] = {layer["name"]: [] for layer in layers}
+        self._results: dict[str, list[Any]] = {layer["name"]: [] for layer in layers}
         self._first = {layer["name"]: 0 for layer in layers}
         for (_, reference), symbol in zip(structure(config["input_layers"]), inputs, strict=True):
             self._results[reference.layer] = [symbol]
             self._pending[reference.layer] = []
         self._count_from(layers, version)
 
-    def _count_from(self, layers: list[dict], version: int) -> None:
+    def _count_from(self, layers: list[dict[Any, Any]], version: int) -> None:
         """Calls of inner models count from 1 in Keras 2's files, and in some others.
 
         The call that made the model was the first.
@@ -39,7 +46,7 @@ class Calls:
         }
         self._functional = {layer["name"] for layer in layers if layer["class_name"] in ("Functional", "Model")}
 
-    def find(self, reference: Reference):
+    def find(self, reference: Reference) -> Any:
         """The output of a call; a LookupError if it was not made yet."""
         results = self._results[reference.layer]
         index = reference.call - self._first[reference.layer]
@@ -53,7 +60,7 @@ class Calls:
         results = self._results[reference.layer]
         return _one(results[max(index, 0)], reference.output)
 
-    def in_order(self, source: str):
+    def in_order(self, source: str) -> Iterator[Any]:
         """(layer, arguments, keywords) of each call; `done` is told the result before the next one."""
         left = list(self._layers)
         while left:
@@ -70,7 +77,7 @@ class Calls:
                 raise FileError(f"{source}: the calls of layers {names} wait for each other")
             left = waiting
 
-    def _ready(self, call) -> bool:
+    def _ready(self, call: Any) -> bool:
         try:
             resolve(call, self.find)
         except LookupError as error:
@@ -79,14 +86,14 @@ class Calls:
             return False
         return True
 
-    def done(self, layer: dict, result) -> None:
+    def done(self, layer: dict[Any, Any], result: Any) -> None:
         self._results[layer["name"]].append(result)
 
 
-def _one(result, output: int) -> Symbol:
+def _one(result: Any, output: int) -> Symbol:
     return result if isinstance(result, Placeholder) else listed(result)[output]
 
 
-def listed(value) -> list:
+def listed(value: Any) -> list[Any]:
     """One value or several as a list."""
     return list(value) if isinstance(value, (list, tuple)) else [value]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .activations import fused_activation
@@ -10,7 +12,7 @@ from .layer import Unsupported, keras_layer
 __all__ = ["conv", "conv_transpose", "depthwise", "separable"]
 
 
-def _pads(layer, window: int):
+def _pads(layer: Any, window: int) -> Any:
     """A configuration's padding as the operators have it."""
     padding = str(layer.config.get("padding", "valid")).lower()
     if padding == "causal":
@@ -20,19 +22,19 @@ def _pads(layer, window: int):
     return "valid" if padding == "valid" else "same_upper"
 
 
-def _pair(layer, name: str, rank: int) -> tuple[int, ...]:
+def _pair(layer: Any, name: str, rank: int) -> tuple[int, ...]:
     value = layer.config.get(name, 1)
     return (int(value),) * rank if isinstance(value, (int, float)) else tuple(int(number) for number in value)
 
 
-def _weights(layer, kernels: int = 1) -> list:
+def _weights(layer: Any, kernels: int = 1) -> list[Any]:
     """The kernels and the bias or None."""
     biased = layer.config.get("use_bias", True)
     found = layer.arrays(kernels + bool(biased))
     return found if biased else [*found, None]
 
 
-def _attributes(layer, kernel: np.ndarray) -> dict:
+def _attributes(layer: Any, kernel: np.ndarray) -> dict[str, Any]:
     rank = kernel.ndim - 2
     return {
         "data_format": layer.data_format,
@@ -43,7 +45,7 @@ def _attributes(layer, kernel: np.ndarray) -> dict:
 
 
 @keras_layer("Conv1D", "Conv2D", "Convolution1D", "Convolution2D")
-def conv(layer, x):
+def conv(layer: Any, x: Any) -> Any:
     kernel, bias = _weights(layer)
     fused, rest = fused_activation(layer)
     groups = int(layer.config.get("groups", 1))
@@ -51,7 +53,7 @@ def conv(layer, x):
 
 
 @keras_layer("DepthwiseConv1D", "DepthwiseConv2D")
-def depthwise(layer, x):
+def depthwise(layer: Any, x: Any) -> Any:
     kernel, bias = _weights(layer)
     fused, rest = fused_activation(layer)
     kernel, groups = as_groups(kernel)
@@ -72,7 +74,7 @@ def as_groups(kernel: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 @keras_layer("SeparableConv1D", "SeparableConv2D", "SeparableConvolution1D", "SeparableConvolution2D")
-def separable(layer, x):
+def separable(layer: Any, x: Any) -> Any:
     channel_kernel, pixel_kernel, bias = _weights(layer, 2)
     fused, rest = fused_activation(layer)
     kernel, groups = as_groups(channel_kernel)
@@ -81,7 +83,7 @@ def separable(layer, x):
 
 
 @keras_layer("Conv1DTranspose", "Conv2DTranspose", "Convolution2DTranspose")
-def conv_transpose(layer, x):
+def conv_transpose(layer: Any, x: Any) -> Any:
     kernel, bias = _weights(layer)
     fused, rest = fused_activation(layer)
     attributes = _attributes(layer, kernel)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .activations import fused_activation
 from .layer import keras_layer
 
@@ -9,14 +11,14 @@ __all__ = ["dense", "dropout", "einsum_dense", "nothing"]
 
 
 @keras_layer("Dense")
-def dense(layer, x):
+def dense(layer: Any, x: Any) -> Any:
     kernel, bias = [*layer.arrays(1 + bool(layer.config.get("use_bias", True))), None][:2]
     fused, rest = fused_activation(layer)
     return rest(layer.emit("Dense", x, kernel, bias, activation=fused))
 
 
 @keras_layer("EinsumDense")
-def einsum_dense(layer, x):
+def einsum_dense(layer: Any, x: Any) -> Any:
     """A product with a kernel, by a dense layer where it is one."""
     equation = str(layer.config.get("equation", "")).replace(" ", "")
     biased = layer.config.get("bias_axes") is not None
@@ -48,9 +50,10 @@ def _is_dense(equation: str) -> bool:
 
 
 @keras_layer("Dropout", "SpatialDropout1D", "SpatialDropout2D")
-def dropout(layer, x):
+def dropout(layer: Any, x: Any) -> Any:
     """What it drops in training only; axes along which ``noise_shape`` is 1, and those of space, are dropped whole."""
-    shape, axes = layer.config.get("noise_shape"), ()
+    shape = layer.config.get("noise_shape")
+    axes: tuple[int, ...] = ()
     if layer.kind != "Dropout":
         rank = 1 if layer.kind.endswith("1D") else 2
         first = 2 if layer.config.get("data_format") == "channels_first" else 1
@@ -93,6 +96,6 @@ def dropout(layer, x):
     "RandAugment",
     "AugMix",
 )
-def nothing(layer, x):
+def nothing(layer: Any, x: Any) -> Any:
     """What only training has."""
     return layer.emit("Identity", x)

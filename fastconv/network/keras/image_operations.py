@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .layer import Symbol, Unsupported, keras_operation
@@ -12,23 +14,31 @@ __all__ = ["convolution", "pool", "rearranged", "resize", "tensorflow_pool", "te
 
 
 @keras_operation("Resize")
-def resize(layer, images):
+def resize(layer: Any, images: Any) -> Any:
     return resized(layer, images, layer.config["size"])
 
 
 @keras_operation("image.resize")
-def tensorflow_resize(layer, images, size, method="bilinear", antialias=False, name=None, **words):
+def tensorflow_resize(
+    layer: Any,
+    images: Any,
+    size: Any,
+    method: str = "bilinear",
+    antialias: bool = False,
+    name: Any = None,
+    **words: Any,
+) -> Any:
     if any(words.values()):
         raise Unsupported(f"{sorted(words)}")
     sizes = tuple(int(number) for number in size)
     return layer.emit("ResizeImages", images, sizes=sizes, mode=interpolation(method), antialias=bool(antialias))
 
 
-def _numbers(value, rank: int) -> tuple[int, ...]:
+def _numbers(value: Any, rank: int) -> tuple[int, ...]:
     return (int(value),) * rank if isinstance(value, (int, float)) else tuple(int(number) for number in value)
 
 
-def _pads(padding) -> str:
+def _pads(padding: Any) -> str:
     padding = str(padding).lower()
     if padding not in ("valid", "same"):
         raise Unsupported(f"padding {padding!r}")
@@ -36,7 +46,7 @@ def _pads(padding) -> str:
 
 
 @keras_operation("MaxPool", "AveragePool")
-def pool(layer, inputs):
+def pool(layer: Any, inputs: Any) -> Any:
     size, strides = layer.config["pool_size"], layer.config.get("strides")
     if not isinstance(size, (list, tuple)):
         raise Unsupported("one number for all axes")
@@ -51,7 +61,9 @@ def pool(layer, inputs):
 
 
 @keras_operation("nn.max_pool2d", "nn.avg_pool2d", "nn.max_pool", "nn.avg_pool")
-def tensorflow_pool(layer, input, ksize, strides, padding, data_format="NHWC", name=None):
+def tensorflow_pool(
+    layer: Any, input: Any, ksize: Any, strides: Any, padding: Any, data_format: str = "NHWC", name: Any = None
+) -> Any:
     window, strides = (_of_rows_and_columns(value) for value in (ksize, strides))
     if data_format != "NHWC":
         raise Unsupported(f"data_format {data_format!r}")
@@ -59,7 +71,7 @@ def tensorflow_pool(layer, input, ksize, strides, padding, data_format="NHWC", n
     return layer.emit(op, input, window=window, strides=strides, pads=_pads(padding))
 
 
-def _of_rows_and_columns(value) -> tuple[int, int]:
+def _of_rows_and_columns(value: Any) -> tuple[int, int]:
     numbers = _numbers(value, 2)
     numbers = numbers * 2 if len(numbers) == 1 else numbers
     if len(numbers) == 4 and numbers[0] == numbers[3] == 1:
@@ -70,7 +82,7 @@ def _of_rows_and_columns(value) -> tuple[int, int]:
 
 
 @keras_operation("Conv")
-def convolution(layer, inputs, kernel):
+def convolution(layer: Any, inputs: Any, kernel: Any) -> Any:
     if isinstance(kernel, Symbol):
         raise Unsupported("a kernel that is computed")
     kernel = np.asarray(kernel)
@@ -87,7 +99,9 @@ def convolution(layer, inputs, kernel):
 
 
 @keras_operation("DepthToSpace", "SpaceToDepth", "nn.depth_to_space", "nn.space_to_depth")
-def rearranged(layer, x=None, block_size=None, data_format="NHWC", name=None, input=None):
+def rearranged(
+    layer: Any, x: Any = None, block_size: Any = None, data_format: str = "NHWC", name: Any = None, input: Any = None
+) -> Any:
     x, block = input if x is None else x, int(given(layer, block_size, word="block_size"))
     op = "DepthToSpace" if layer.kind.lower().replace("_", "").endswith("depthtospace") else "SpaceToDepth"
     if data_format != "NHWC":

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from ..errors import FileError
 from ..graph import Graph, Node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["LAYERS", "OPERATIONS", "Layer", "Placeholder", "Symbol", "Unsupported", "keras_layer", "keras_operation"]
 
@@ -54,18 +58,26 @@ class Layer:
     """
 
     def __init__(
-        self, graph: Graph, dtype: np.dtype, name: str, kind: str, config: dict, weights, version: int, builder=None
-    ):
+        self,
+        graph: Graph,
+        dtype: np.dtype,
+        name: str,
+        kind: str,
+        config: dict[str, Any],
+        weights: Any,
+        version: int,
+        builder: Any = None,
+    ) -> None:
         self.graph, self.dtype, self.name, self.kind = graph, dtype, name, kind
         self.config, self.weights, self.version, self.builder = config, weights, version, builder
-        self.words: dict = {}
+        self.words: dict[str, Any] = {}
         self.mask: Symbol | None = None
 
-    def inner(self, entry: dict, attribute: str, x: Symbol, **words):
+    def inner(self, entry: dict[Any, Any], attribute: str, x: Symbol, **words: Any) -> Any:
         """What the layer or model that this one wraps gives for x; its weights are those of that attribute."""
         return self.builder.wrapped(self, entry, attribute, x, words | {"mask": self.mask})
 
-    def part(self, kind: str, config: dict, weights) -> Layer:
+    def part(self, kind: str, config: dict[str, Any], weights: Any) -> Layer:
         """A part of this layer with a configuration of its own, such as its activation."""
         part = Layer(self.graph, self.dtype, self.name, kind, config, weights, self.version, self.builder)
         part.words, part.mask = self.words, self.mask
@@ -76,11 +88,11 @@ class Layer:
         if mask is not None:
             self.builder.masks[value.name] = mask
 
-    def emit(self, op: str, *inputs, **attributes) -> Symbol:
+    def emit(self, op: str, *inputs: Any, **attributes: Any) -> Symbol:
         """A node of these inputs: symbols, arrays, numbers, or None for absent ones."""
         return self.emit_several(op, *inputs, outputs=1, **attributes)[0]
 
-    def emit_several(self, op: str, *inputs, outputs: int, **attributes) -> list[Symbol]:
+    def emit_several(self, op: str, *inputs: Any, outputs: int, **attributes: Any) -> list[Symbol]:
         """The same for a node with several outputs."""
         while inputs and inputs[-1] is None:
             inputs = inputs[:-1]
@@ -90,7 +102,7 @@ class Layer:
         self.graph.nodes.append(Node(op, operands, names, attributes, self.name, self.kind))
         return [Symbol(name) for name in names]
 
-    def constant(self, value) -> Symbol:
+    def constant(self, value: Any) -> Symbol:
         """A number or array as a value of the graph, floats in what the network computes in; symbols as they are."""
         if isinstance(value, Symbol):
             return value
@@ -103,7 +115,7 @@ class Layer:
         self.graph.constants[name] = array
         return Symbol(name)
 
-    def number(self, value) -> Symbol:
+    def number(self, value: Any) -> Symbol:
         """A number in what the network computes in."""
         return value if isinstance(value, Symbol) else self.constant(np.asarray(value, self.dtype))
 
@@ -115,7 +127,8 @@ class Layer:
                 f"layer {self.name!r} ({self.kind}) has {len(found)} weights where it needs "
                 f"{' or '.join(map(str, counts))}"
             )
-        return found
+        result: list[np.ndarray] = found
+        return result
 
     @property
     def data_format(self) -> str:
@@ -123,11 +136,12 @@ class Layer:
         return self.config.get("data_format") or "channels_last"
 
 
-LAYERS: dict = {}
-OPERATIONS: dict = {}
+_F = TypeVar("_F", bound="Callable[..., Any]")
+LAYERS: dict[Any, Any] = {}
+OPERATIONS: dict[Any, Any] = {}
 
 
-def keras_layer(*kinds: str):
+def keras_layer(*kinds: str) -> Callable[[_F], _F]:
     """Register a function as what turns layers of these classes into nodes.
 
     It is called as ``f(layer, inputs)`` with what the layer is called with, a `Symbol` or a list of them, and returns
@@ -136,13 +150,13 @@ def keras_layer(*kinds: str):
     return _register(LAYERS, kinds)
 
 
-def keras_operation(*kinds: str):
+def keras_operation(*kinds: str) -> Callable[[_F], _F]:
     """The same for an operation of ``keras.ops``; it is called as ``f(layer, *arguments, **keywords)``."""
     return _register(OPERATIONS, kinds)
 
 
-def _register(table: dict, kinds):
-    def register(function):
+def _register(table: dict[Any, Any], kinds: tuple[str, ...]) -> Callable[[_F], _F]:
+    def register(function: _F) -> _F:
         for kind in kinds:
             if kind in table:
                 raise ValueError(f"there are two functions for {kind}")

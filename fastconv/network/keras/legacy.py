@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from ..errors import FileError
 from ..hdf5 import open_hdf5
@@ -13,7 +14,7 @@ from .weights import LegacyWeights
 __all__ = ["read_legacy"]
 
 
-def read_legacy(data, name: str, open_file: Callable = open_hdf5) -> Source:
+def read_legacy(data: Any, name: str, open_file: Callable[..., Any] = open_hdf5) -> Source:
     """The model in a ``.h5`` file.
 
     Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from ..errors import UnsupportedError
 from .model import Source
@@ -12,7 +13,7 @@ from .weights import LiveWeights
 __all__ = ["read_live"]
 
 
-def read_live(model, taken: list | None = None) -> Source:
+def read_live(model: Any, taken: list[Any] | None = None) -> Source:
     """The configuration and the weights, copied, of a live model.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,10 +30,10 @@ class Source(NamedTuple):
 
     name: str  # what errors call it
     kind: str  # the model's class
-    config: dict
+    config: dict[str, Any]
     weights: object
     version: int  # Keras' major version
-    build: dict | None = None
+    build: dict[Any, Any] | None = None
 
 
 def model_graph(source: Source, limits: Limits) -> Graph:
@@ -72,7 +72,7 @@ def _graph(source: Source, limits: Limits) -> Graph:
 class _Builder:
     """Turns one model after the other, an inner one where it is called, into nodes of one graph."""
 
-    def __init__(self, source: Source, limits: Limits):
+    def __init__(self, source: Source, limits: Limits) -> None:
         self._source, self._limits = source.name, limits
         self._version = source.version
         self._dtype = np.dtype("float64" if _computes_float64(source.config) else "float32")
@@ -89,7 +89,7 @@ class _Builder:
 
     # ------------------------------------------------------------ inputs and outputs
 
-    def inputs(self, kind: str, config: dict, build: dict | None) -> list[Value]:
+    def inputs(self, kind: str, config: dict[str, Any], build: dict[Any, Any] | None) -> list[Value]:
         try:
             if kind == "Sequential":
                 return [self._sequential_input(config, build)]
@@ -101,7 +101,7 @@ class _Builder:
         except _MALFORMED as error:
             raise FileError(f"{self._source}: the model's inputs are malformed: {error!r}") from None
 
-    def _sequential_input(self, config: dict, build: dict | None) -> Value:
+    def _sequential_input(self, config: dict[str, Any], build: dict[Any, Any] | None) -> Value:
         first = config["layers"][0]
         while first["class_name"] in MODELS and not _batch_shape(first["config"]):
             first = first["config"]["layers"][0]
@@ -111,14 +111,14 @@ class _Builder:
         named, config = first["class_name"] == "InputLayer", first["config"]
         return self._input(str(config["name"]) if named else f"{config['name']}_input", shape, config if named else {})
 
-    def _input(self, name: str, shape, config: dict) -> Value:
+    def _input(self, name: str, shape: Any, config: dict[str, Any]) -> Value:
         """An input, of integers or bool where its layer says so."""
         dtype = config.get("dtype")
         return Value(name, _shape(shape), np.dtype(dtype) if dtype in _WHOLE else self._dtype)
 
-    def outputs(self, kind: str, config: dict, symbols: list[Symbol]) -> list[Value]:
+    def outputs(self, kind: str, config: dict[str, Any], symbols: list[Symbol]) -> list[Value]:
         """The outputs, by the names of layers or of a dict."""
-        names = [None] * len(symbols)
+        names: list[Any] = [None] * len(symbols)
         if kind == "Sequential":
             names = [str(config["layers"][-1]["config"]["name"])]
         elif "output_layers" in config:
@@ -134,7 +134,9 @@ class _Builder:
 
     # ------------------------------------------------------------ models
 
-    def model(self, kind, config, weights, inputs: list[Symbol], prefix: str, depth: int) -> list[Symbol]:
+    def model(
+        self, kind: Any, config: Any, weights: Any, inputs: list[Symbol], prefix: str, depth: int
+    ) -> list[Symbol]:
         """The outputs of a model for inputs."""
         if depth > self._limits.depth:
             raise FileError(f"{self._source}: models are nested deeper than the limit of {self._limits.depth}")
@@ -157,7 +159,7 @@ class _Builder:
                 current = self._call(layer, by_name.get(layer["name"]), [current], {}, prefix, depth)
         return listed(current)
 
-    def _functional(self, config, layers, weights, inputs, prefix, depth) -> list[Symbol]:
+    def _functional(self, config: Any, layers: Any, weights: Any, inputs: Any, prefix: Any, depth: Any) -> list[Symbol]:
         try:
             calls = Calls(layers, config, inputs, self._version)
             for layer, arguments, words in calls.in_order(self._source):
@@ -165,29 +167,32 @@ class _Builder:
             return [calls.output(reference) for _, reference in structure(config["output_layers"])]
         except Unsupported as reason:
             self.unsupported.append((prefix, str(reason)))
-            return inputs[:1]
+            result: list[Symbol] = inputs[:1]
+            return result
         except FileError:
             raise
         except _MALFORMED as error:
             where = prefix or config.get("name")
             raise FileError(f"{self._source}: the calls in model {where!r} are malformed: {error!r}") from None
 
-    def _call(self, entry: dict, weights, arguments: list, words: dict, prefix: str, depth: int):
+    def _call(
+        self, entry: dict[Any, Any], weights: Any, arguments: list[Any], words: dict[str, Any], prefix: str, depth: int
+    ) -> Any:
         """What a call of a layer or inner model gives."""
         kind, name, config = entry["class_name"], prefix + entry["name"], entry["config"]
         self._layers += 1
         if self._layers > self._limits.nodes:
             raise FileError(f"{self._source}: more layers than the limit of {self._limits.nodes}")
         if kind in MODELS and not _is_operation(entry):
-            result = self.model(kind, config, weights, _flat(arguments), f"{name}/", depth + 1)
-            result = result[0] if len(result) == 1 else result
+            outputs = self.model(kind, config, weights, _flat(arguments), f"{name}/", depth + 1)
+            result = outputs[0] if len(outputs) == 1 else outputs
         else:
             result = self._layer(entry, name, weights, arguments, words)
         if isinstance(result, Symbol):
             self.graph.layers[name] = result.name
         return result
 
-    def wrapped(self, layer: Layer, entry: dict, attribute: str, x: Symbol, words: dict):
+    def wrapped(self, layer: Layer, entry: dict[Any, Any], attribute: str, x: Symbol, words: dict[str, Any]) -> Any:
         """What the layer inside a layer gives for x."""
         entry = _entry(entry)
         weights = layer.weights.child(attribute, entry["config"].get("name", entry["name"]))
@@ -197,7 +202,9 @@ class _Builder:
         finally:
             self._depth -= 1
 
-    def _layer(self, entry: dict, name: str, weights, arguments: list, words: dict):
+    def _layer(
+        self, entry: dict[Any, Any], name: str, weights: Any, arguments: list[Any], words: dict[str, Any]
+    ) -> Any:
         kind = entry["class_name"]
         layer = Layer(self.graph, self._dtype, name, kind, entry["config"], weights, self._version, self)
         try:
@@ -216,7 +223,7 @@ class _Builder:
         except _MALFORMED as error:
             raise FileError(f"{self._source}: layer {name!r} ({kind}) is malformed: {error!r}") from None
 
-    def _served(self, layer: Layer, x, words: dict):
+    def _served(self, layer: Layer, x: Any, words: dict[str, Any]) -> Any:
         """What a layer that is served gives, with its mask."""
         masks = [self.masks.get(symbol.name) for symbol in _flat(x)]
         if any(True for _ in _flat(words.get("mask"))):
@@ -229,7 +236,7 @@ class _Builder:
             layer.give_mask(result, inherited_mask(layer, masks))
         return result
 
-    def _as_floats(self, layer: Layer, value):
+    def _as_floats(self, layer: Layer, value: Any) -> Any:
         """Arguments with the network's inputs of integers in what it computes in."""
         if isinstance(value, Symbol):
             whole = any(given.name == value.name and given.dtype.name in _WHOLE for given in self.graph.inputs)
@@ -241,7 +248,7 @@ class _Builder:
         )
 
 
-def _operation(layer: Layer, arguments: list, words: dict):
+def _operation(layer: Layer, arguments: list[Any], words: dict[str, Any]) -> Any:
     """A function of ``keras.ops``, of Keras 3 or as Keras 2 wraps one of TensorFlow's."""
     kind = layer.kind
     if kind in _OF_TENSORFLOW:
@@ -253,23 +260,24 @@ def _operation(layer: Layer, arguments: list, words: dict):
     return OPERATIONS[kind](layer, *arguments, **words)
 
 
-def _is_operation(entry: dict) -> bool:
+def _is_operation(entry: dict[Any, Any]) -> bool:
     kind, module = entry["class_name"], entry.get("module")
     if kind in _OF_TENSORFLOW:
         return True
     if module is None:  # a legacy file names no module, but every layer's configuration says whether it is trained
         return kind in OPERATIONS and "trainable" not in entry["config"]
-    return module.startswith(("keras.src.ops", "keras.ops"))
+    result: bool = module.startswith(("keras.src.ops", "keras.ops"))
+    return result
 
 
-def _is_custom(entry: dict) -> bool:
+def _is_custom(entry: dict[Any, Any]) -> bool:
     """Whether a file says that the class is neither Keras' own nor one of fastconv.keras that stands for it."""
     module, registered = entry.get("module") or "keras", entry.get("registered_name") or ""
     package, _, _ = registered.rpartition(">")
     return module.partition(".")[0] not in _LIBRARIES or package not in _PACKAGES
 
 
-def _entry(layer: dict) -> dict:
+def _entry(layer: dict[Any, Any]) -> dict[Any, Any]:
     """A layer's entry, checked as far as all have it."""
     if not isinstance(layer, dict) or not isinstance(layer["config"], dict):
         raise TypeError("a layer is no object")
@@ -277,11 +285,11 @@ def _entry(layer: dict) -> dict:
     return layer | {"name": str(layer.get("name", name)), "class_name": str(layer["class_name"])}
 
 
-def _batch_shape(config: dict):
+def _batch_shape(config: dict[str, Any]) -> Any:
     return config.get("batch_shape") or config.get("batch_input_shape")
 
 
-def _shape(shape) -> tuple[int | None, ...]:
+def _shape(shape: Any) -> tuple[int | None, ...]:
     if isinstance(shape, dict):
         shape = shape.get("items", shape.get("config"))
     sizes = tuple(None if size is None else int(size) for size in shape)
@@ -290,7 +298,7 @@ def _shape(shape) -> tuple[int | None, ...]:
     return sizes
 
 
-def _flat(value) -> list[Symbol]:
+def _flat(value: Any) -> list[Symbol]:
     """The symbols in arguments."""
     if isinstance(value, Symbol):
         return [value]
@@ -298,12 +306,12 @@ def _flat(value) -> list[Symbol]:
     return [symbol for item in items for symbol in _flat(item)]
 
 
-def _placeholder(arguments: list) -> Placeholder:
+def _placeholder(arguments: list[Any]) -> Placeholder:
     """What stands for the result of a layer that is not served, so that the rest is looked at too."""
     return Placeholder(next(iter(_flat(arguments)), Symbol("")).name)
 
 
-def _computes_float64(config) -> bool:
+def _computes_float64(config: Any) -> bool:
     """Whether any layer's dtype is float64."""
     if isinstance(config, list):
         return any(_computes_float64(item) for item in config)

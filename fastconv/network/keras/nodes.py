@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class Reference(NamedTuple):
     output: int
 
 
-def _is_reference(value) -> bool:
+def _is_reference(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) in (3, 4)
@@ -32,13 +32,14 @@ def _is_reference(value) -> bool:
     )
 
 
-def call_of(node) -> tuple[list, dict]:
+def call_of(node: Any) -> tuple[list[Any], dict[Any, Any]]:
     """(arguments, keywords) of a call, with a `Reference` for each tensor."""
     if isinstance(node, dict):
         return list(_decoded(node["args"])), dict(_decoded(node["kwargs"]))
     if node and isinstance(node[0], str):  # one input, not in a list
         node = [node]
-    inputs, keywords = [], {}
+    inputs: list[Any] = []
+    keywords: dict[str, Any] = {}
     for item in node:
         name, call, output, *rest = item
         keywords |= rest[0] if rest else {}
@@ -47,7 +48,7 @@ def call_of(node) -> tuple[list, dict]:
     return [inputs[0] if len(inputs) == 1 else inputs], words
 
 
-def _references_in(value):
+def _references_in(value: Any) -> Any:
     """A keyword of a legacy file with a `Reference` for each tensor."""
     if _is_reference(value):
         return Reference(*value[:3])
@@ -58,13 +59,14 @@ def _references_in(value):
     return value
 
 
-def _decoded(value):
+def _decoded(value: Any) -> Any:
     """Arguments as Keras 3 serializes them."""
     if isinstance(value, list):
         return [_decoded(item) for item in value]
     if not isinstance(value, dict):
         return value
-    kind, config = value.get("class_name"), value.get("config")
+    kind = value.get("class_name")
+    config: Any = value.get("config")
     if kind == "__keras_tensor__":
         name, call, output = config["keras_history"]
         return Reference(str(name), int(call), int(output))
@@ -81,7 +83,7 @@ def _decoded(value):
     return {name: _decoded(item) for name, item in value.items()}
 
 
-def structure(value) -> list[tuple[str | None, Reference]]:
+def structure(value: Any) -> list[tuple[str | None, Reference]]:
     """``input_layers`` or ``output_layers`` as a list; the names of those that are in a dict."""
     if _is_reference(value):
         return [(None, Reference(*value[:3]))]
@@ -90,7 +92,7 @@ def structure(value) -> list[tuple[str | None, Reference]]:
     return [pair for item in value for pair in structure(item)]
 
 
-def references(value) -> Iterator[Reference]:
+def references(value: Any) -> Iterator[Reference]:
     """Every reference in arguments."""
     if isinstance(value, Reference):
         yield value
@@ -102,7 +104,7 @@ def references(value) -> Iterator[Reference]:
             yield from references(item)
 
 
-def resolve(value, find: Callable[[Reference], object]):
+def resolve(value: Any, find: Callable[[Reference], object]) -> Any:
     """Arguments with what `find` gives for each reference."""
     if isinstance(value, Reference):
         return find(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .layer import Unsupported, keras_layer
@@ -17,7 +19,7 @@ __all__ = [
 ]
 
 
-def _axis(layer, default: int = -1) -> int:
+def _axis(layer: Any, default: int = -1) -> int:
     axis = layer.config.get("axis", default)
     if isinstance(axis, list):
         if len(axis) != 1:
@@ -26,7 +28,7 @@ def _axis(layer, default: int = -1) -> int:
     return int(axis)
 
 
-def _affine(layer, more: int = 0):
+def _affine(layer: Any, more: int = 0) -> Any:
     """gamma, beta, or None for what the layer has not, and the weights after them."""
     scale, center = bool(layer.config.get("scale", True)), bool(layer.config.get("center", True))
     found = iter(layer.arrays(scale + center + more))
@@ -35,7 +37,7 @@ def _affine(layer, more: int = 0):
 
 
 @keras_layer("BatchNormalization", "SyncBatchNormalization")
-def batch_normalization(layer, x):
+def batch_normalization(layer: Any, x: Any) -> Any:
     # With renorm, a layer of Keras 2 also has statistics that only training reads.
     gamma, beta, mean, variance, *_ = _affine(layer, 5 if layer.config.get("renorm") else 2)
     return layer.emit(
@@ -52,7 +54,7 @@ def batch_normalization(layer, x):
 
 
 @keras_layer("LayerNormalization")
-def layer_normalization(layer, x):
+def layer_normalization(layer: Any, x: Any) -> Any:
     axis = layer.config.get("axis", -1)
     axes = tuple(int(number) for number in axis) if isinstance(axis, list) else (int(axis),)
     epsilon = float(layer.config.get("epsilon", 1e-3))
@@ -62,7 +64,7 @@ def layer_normalization(layer, x):
     return layer.emit("LayerNormalization", x, gamma, beta, axes=axes, epsilon=epsilon)
 
 
-def _rms_scaling(layer, x, axes, epsilon):
+def _rms_scaling(layer: Any, x: Any, axes: Any, epsilon: Any) -> Any:
     """x times gamma over its standard deviation; Keras does not subtract the mean in the numerator here."""
     (gamma,) = layer.arrays(1)
     mean = layer.emit("ReduceMean", x, list(axes), keepdims=True)
@@ -73,7 +75,7 @@ def _rms_scaling(layer, x, axes, epsilon):
 
 
 @keras_layer("RMSNormalization")
-def rms_normalization(layer, x):
+def rms_normalization(layer: Any, x: Any) -> Any:
     return layer.emit(
         "LayerNormalization",
         x,
@@ -85,7 +87,7 @@ def rms_normalization(layer, x):
 
 
 @keras_layer("GroupNormalization")
-def group_normalization(layer, x):
+def group_normalization(layer: Any, x: Any) -> Any:
     gamma, beta = _affine(layer)
     return layer.emit(
         "GroupNormalization",
@@ -99,7 +101,7 @@ def group_normalization(layer, x):
 
 
 @keras_layer("UnitNormalization")
-def unit_normalization(layer, x):
+def unit_normalization(layer: Any, x: Any) -> Any:
     axis = layer.config.get("axis", -1)
     axes = [int(number) for number in axis] if isinstance(axis, list) else [int(axis)]
     total = layer.emit("ReduceSum", layer.emit("Mul", x, x), axes, keepdims=True)
@@ -108,24 +110,24 @@ def unit_normalization(layer, x):
 
 
 @keras_layer("LayerScale")
-def layer_scale(layer, x):
+def layer_scale(layer: Any, x: Any) -> Any:
     return layer.emit("Mul", x, layer.arrays(1)[0])
 
 
 @keras_layer("Rescaling")
-def rescaling(layer, x):
+def rescaling(layer: Any, x: Any) -> Any:
     x = layer.emit("Mul", x, layer.number(_numbers(layer.config["scale"])))
     return layer.emit("Add", x, layer.number(_numbers(layer.config.get("offset", 0.0))))
 
 
-def _numbers(value):
+def _numbers(value: Any) -> Any:
     if isinstance(value, dict):
         value = value["config"]["value"] if isinstance(value.get("config"), dict) else value["config"]
     return np.asarray(value, np.float64)
 
 
 @keras_layer("Normalization")
-def normalization(layer, x):
+def normalization(layer: Any, x: Any) -> Any:
     mean, variance = (
         None if layer.config.get(name) is None else _numbers(layer.config[name]) for name in ("mean", "variance")
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -83,18 +84,18 @@ def by_kind(table: dict[str, tuple[str, ...]]) -> dict[str, str]:
     return {kind: op for op, kinds in table.items() for kind in kinds}
 
 
-def operand(layer, value):
+def operand(layer: Any, value: Any) -> Any:
     """A symbol, or a constant in what the network computes in."""
     return value if isinstance(value, Symbol) else layer.number(value)
 
 
-def given(layer, *values, word: str, default=None):
+def given(layer: Any, *values: Any, word: str, default: Any = None) -> Any:
     """The first of an argument's spellings that the call has, else what the configuration has."""
     found = next((value for value in values if value is not None), None)
     return layer.config.get(word, default) if found is None else found
 
 
-def as_axes(axis) -> np.ndarray | None:
+def as_axes(axis: Any) -> np.ndarray | None:
     """An axis or several as an array; None for all."""
     return None if axis is None else np.atleast_1d(np.asarray(axis, np.int64))
 
@@ -103,28 +104,28 @@ _BINARY_OPS = by_kind(_BINARY)
 
 
 @keras_operation(*_BINARY_OPS)
-def binary(layer, x1, x2=None, y=None, name=None):
+def binary(layer: Any, x1: Any, x2: Any = None, y: Any = None, name: Any = None) -> Any:
     return layer.emit(_BINARY_OPS[layer.kind], operand(layer, x1), operand(layer, y if x2 is None else x2))
 
 
 @keras_operation("NotEqual", "math.not_equal", "__operators__.ne")
-def not_equal(layer, x1, x2=None, y=None, name=None):
+def not_equal(layer: Any, x1: Any, x2: Any = None, y: Any = None, name: Any = None) -> Any:
     return layer.emit("Not", layer.emit("Equal", operand(layer, x1), operand(layer, y if x2 is None else x2)))
 
 
 @keras_operation("FloorDivide", "math.floordiv", "__operators__.floordiv")
-def floor_divide(layer, x1, x2=None, y=None, name=None):
+def floor_divide(layer: Any, x1: Any, x2: Any = None, y: Any = None, name: Any = None) -> Any:
     return layer.emit("Floor", layer.emit("Div", operand(layer, x1), operand(layer, y if x2 is None else x2)))
 
 
 @keras_operation("DivideNoNan", "math.divide_no_nan")
-def divide_no_nan(layer, x1, x2=None, y=None, name=None):
+def divide_no_nan(layer: Any, x1: Any, x2: Any = None, y: Any = None, name: Any = None) -> Any:
     a, b, zero = operand(layer, x1), operand(layer, y if x2 is None else x2), layer.number(0)
     return layer.emit("Where", layer.emit("Equal", b, zero), zero, layer.emit("Div", a, b))
 
 
 @keras_operation("math.squared_difference")
-def squared_difference(layer, x, y, name=None):
+def squared_difference(layer: Any, x: Any, y: Any, name: Any = None) -> Any:
     return layer.emit("Square", layer.emit("Sub", operand(layer, x), operand(layer, y)))
 
 
@@ -132,7 +133,7 @@ _LOGIC_OPS = by_kind(_LOGIC)
 
 
 @keras_operation(*_LOGIC_OPS)
-def logic(layer, x1, x2=None, x=None, y=None, name=None):
+def logic(layer: Any, x1: Any, x2: Any = None, x: Any = None, y: Any = None, name: Any = None) -> Any:
     operands = [value for value in (x1, x2, x, y) if value is not None]
     return layer.emit(_LOGIC_OPS[layer.kind], *operands)
 
@@ -141,19 +142,19 @@ _UNARY_OPS = by_kind(_UNARY)
 
 
 @keras_operation(*_UNARY_OPS)
-def unary(layer, x, name=None):
+def unary(layer: Any, x: Any, name: Any = None) -> Any:
     return layer.emit(_UNARY_OPS[layer.kind], x)
 
 
 @keras_operation("Round", "math.round")
-def round_(layer, x, name=None):
+def round_(layer: Any, x: Any, name: Any = None) -> Any:
     if layer.config.get("decimals"):
         raise Unsupported("decimals")
     return layer.emit("Round", x)
 
 
 @keras_operation("Rsqrt", "math.rsqrt")
-def rsqrt(layer, x, name=None):
+def rsqrt(layer: Any, x: Any, name: Any = None) -> Any:
     return layer.emit("Reciprocal", layer.emit("Sqrt", x))
 
 
@@ -161,28 +162,30 @@ _LOGARITHMS = {"Log2": math.log(2), "Log10": math.log(10)}
 
 
 @keras_operation(*_LOGARITHMS)
-def logarithm(layer, x):
+def logarithm(layer: Any, x: Any) -> Any:
     return layer.emit("Div", layer.emit("Log", x), layer.number(_LOGARITHMS[layer.kind]))
 
 
 @keras_operation("Erfc")
-def erfc(layer, x):
+def erfc(layer: Any, x: Any) -> Any:
     return layer.emit("Sub", layer.number(1), layer.emit("Erf", x))
 
 
 @keras_operation("Isinf", "math.is_inf")
-def is_inf(layer, x, name=None):
+def is_inf(layer: Any, x: Any, name: Any = None) -> Any:
     return layer.emit("IsInf", x, negative=True, positive=True)
 
 
 @keras_operation("Isfinite", "math.is_finite")
-def is_finite(layer, x, name=None):
+def is_finite(layer: Any, x: Any, name: Any = None) -> Any:
     # What is not finite is no number when it is taken from itself.
     return layer.emit("Not", layer.emit("IsNaN", layer.emit("Sub", x, x)))
 
 
 @keras_operation("Where", "where")
-def where(layer, condition, x1=None, x2=None, x=None, y=None, name=None):
+def where(
+    layer: Any, condition: Any, x1: Any = None, x2: Any = None, x: Any = None, y: Any = None, name: Any = None
+) -> Any:
     a, b = x if x1 is None else x1, y if x2 is None else x2
     if a is None or b is None:
         raise Unsupported("places where a condition holds")
@@ -194,19 +197,21 @@ _ACTIVATION_NAMES = by_kind(_ACTIVATIONS)
 
 
 @keras_operation(*_ACTIVATION_NAMES)
-def activation(layer, x=None, name=None, features=None, beta=1.0):
+def activation(layer: Any, x: Any = None, name: Any = None, features: Any = None, beta: float = 1.0) -> Any:
     if beta != 1.0:
         raise Unsupported("beta")
     return activate(layer, features if x is None else x, _ACTIVATION_NAMES[layer.kind])
 
 
 @keras_operation("Relu", "nn.relu")
-def relu(layer, x, alpha=0.0, max_value=None, threshold=0.0, name=None):
+def relu(
+    layer: Any, x: Any, alpha: float = 0.0, max_value: Any = None, threshold: float = 0.0, name: Any = None
+) -> Any:
     return rectify(layer, x, float(alpha or 0), None if max_value is None else float(max_value), float(threshold or 0))
 
 
 @keras_operation("Gelu", "nn.gelu")
-def gelu(layer, x, approximate=None, name=None):
+def gelu(layer: Any, x: Any, approximate: Any = None, name: Any = None) -> Any:
     # Keras' default is True, TensorFlow's False.
     default = layer.kind == "Gelu"
     exact = not given(layer, approximate, word="approximate", default=default)
@@ -214,7 +219,7 @@ def gelu(layer, x, approximate=None, name=None):
 
 
 @keras_operation("LeakyRelu", "Elu", "nn.leaky_relu", "nn.elu")
-def parametric(layer, x, alpha=None, name=None):
+def parametric(layer: Any, x: Any, alpha: Any = None, name: Any = None) -> Any:
     if layer.kind.lower().endswith("leakyrelu") or layer.kind == "nn.leaky_relu":
         slope = given(layer, alpha, word="negative_slope", default=0.2)
         return layer.emit("Activation", x, activation=("leaky_relu", float(slope)))
@@ -222,29 +227,29 @@ def parametric(layer, x, alpha=None, name=None):
 
 
 @keras_operation("Celu")
-def celu(layer, x):
+def celu(layer: Any, x: Any) -> Any:
     return layer.emit("Celu", x, alpha=float(layer.config.get("alpha", 1.0)))
 
 
 @keras_operation("HardShrink")
-def hard_shrink(layer, x):
+def hard_shrink(layer: Any, x: Any) -> Any:
     return layer.emit("Shrink", x, threshold=float(layer.config.get("threshold", 0.5)), bias=0.0)
 
 
 @keras_operation("SoftShrink")
-def soft_shrink(layer, x):
+def soft_shrink(layer: Any, x: Any) -> Any:
     threshold = float(layer.config.get("threshold", 0.5))
     return layer.emit("Shrink", x, threshold=threshold, bias=threshold)
 
 
 @keras_operation("Threshold")
-def threshold(layer, x):
+def threshold(layer: Any, x: Any) -> Any:
     over = layer.emit("Greater", x, layer.number(layer.config["threshold"]))
     return layer.emit("Where", over, x, layer.number(layer.config["default_value"]))
 
 
 @keras_operation("Squareplus")
-def squareplus(layer, x):
+def squareplus(layer: Any, x: Any) -> Any:
     if layer.config.get("b", 4) == 4:
         return activate(layer, x, "squareplus")
     root = layer.emit("Sqrt", layer.emit("Add", layer.emit("Square", x), layer.number(layer.config["b"])))
@@ -252,14 +257,23 @@ def squareplus(layer, x):
 
 
 @keras_operation("Clip", "clip_by_value")
-def clip(layer, x=None, x_min=None, x_max=None, clip_value_min=None, clip_value_max=None, name=None, t=None):
+def clip(
+    layer: Any,
+    x: Any = None,
+    x_min: Any = None,
+    x_max: Any = None,
+    clip_value_min: Any = None,
+    clip_value_max: Any = None,
+    name: Any = None,
+    t: Any = None,
+) -> Any:
     low = given(layer, x_min, clip_value_min, word="x_min")
     high = given(layer, x_max, clip_value_max, word="x_max")
     return layer.emit("Clip", t if x is None else x, operand(layer, low), operand(layer, high))
 
 
 @keras_operation("Identity", "identity", "StopGradient", "stop_gradient", "Copy")
-def identity(layer, x=None, variable=None, input=None, name=None):
+def identity(layer: Any, x: Any = None, variable: Any = None, input: Any = None, name: Any = None) -> Any:
     found = next((value for value in (x, variable, input) if isinstance(value, Symbol)), None)
     if found is None:
         raise Unsupported("no tensor")
@@ -267,7 +281,7 @@ def identity(layer, x=None, variable=None, input=None, name=None):
 
 
 @keras_operation("Cast", "cast", "SaturateCast")
-def cast(layer, x, dtype=None, name=None):
+def cast(layer: Any, x: Any, dtype: Any = None, name: Any = None) -> Any:
     wanted = str(given(layer, dtype, word="dtype", default=layer.dtype))
     if wanted in ("float16", "bfloat16", "float32", "float64"):
         return layer.emit("Cast", x, dtype=layer.dtype.name)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .layer import Unsupported, keras_layer
 
 __all__ = ["global_pool", "pool"]
 
 
-def _tuple(value, rank: int) -> tuple[int, ...]:
+def _tuple(value: Any, rank: int) -> tuple[int, ...]:
     return (int(value),) * rank if isinstance(value, (int, float)) else tuple(int(number) for number in value)
 
 
@@ -21,7 +23,7 @@ def _tuple(value, rank: int) -> tuple[int, ...]:
     "AvgPool1D",
     "AvgPool2D",
 )
-def pool(layer, x):
+def pool(layer: Any, x: Any) -> Any:
     rank = 1 if layer.kind.endswith("1D") else 2
     window = _tuple(layer.config.get("pool_size", 2), rank)
     strides = layer.config.get("strides")
@@ -48,7 +50,7 @@ def pool(layer, x):
     "GlobalAvgPool1D",
     "GlobalAvgPool2D",
 )
-def global_pool(layer, x):
+def global_pool(layer: Any, x: Any) -> Any:
     first = 1 if layer.data_format == "channels_last" else 2
     if layer.mask is not None and layer.kind in ("GlobalAveragePooling1D", "GlobalAvgPool1D"):
         return _masked_mean(layer, x, first)
@@ -57,7 +59,7 @@ def global_pool(layer, x):
     return layer.emit(op, x, axes, keepdims=bool(layer.config.get("keepdims", False)))
 
 
-def _masked_mean(layer, x, time: int):
+def _masked_mean(layer: Any, x: Any, time: int) -> Any:
     """The mean over the times that count."""
     counts = layer.emit("Cast", layer.emit("Unsqueeze", layer.mask, [3 - time]), dtype=layer.dtype.name)
     keepdims = bool(layer.config.get("keepdims", False))

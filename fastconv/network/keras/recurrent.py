@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from ..errors import FileError
 from .activations import fused_activation, spelled
-from .layer import FileError, Symbol, Unsupported, keras_layer
+from .layer import Symbol, Unsupported, keras_layer
 
 __all__ = ["bidirectional", "gru", "lstm", "rnn", "simple_rnn", "time_distributed"]
 
 
-def _functions(layer, *words: tuple[str, str]) -> dict:
+def _functions(layer: Any, *words: tuple[str, str]) -> dict[Any, Any]:
     """Activations by their words and defaults; only those that the kernels know serve."""
     found = {}
     for word, default in words:
@@ -26,7 +29,9 @@ def _functions(layer, *words: tuple[str, str]) -> dict:
 _ACTIVATION, _GATE = ("activation", "tanh"), ("recurrent_activation", "sigmoid")
 
 
-def _recurrent(layer, x, op: str, outputs: int, weights: list, functions: dict, **attributes):
+def _recurrent(
+    layer: Any, x: Any, op: str, outputs: int, weights: list[Any], functions: dict[Any, Any], **attributes: Any
+) -> Any:
     """The node of a layer, its result and the states that are asked for.
 
     ``weights`` are kernels and biases, None where there are none; the states and the mask come after them.
@@ -58,7 +63,7 @@ def _recurrent(layer, x, op: str, outputs: int, weights: list, functions: dict, 
     return [first, *last] if layer.config.get("return_state") else first
 
 
-def _with_states(layer, x, count: int) -> tuple[Symbol, list[Symbol | None]]:
+def _with_states(layer: Any, x: Any, count: int) -> tuple[Symbol, list[Symbol | None]]:
     """The sequence, and the states that the layer is called with, or None for each."""
     states = layer.words.get("initial_state")
     if isinstance(x, (list, tuple)):
@@ -71,22 +76,23 @@ def _with_states(layer, x, count: int) -> tuple[Symbol, list[Symbol | None]]:
     return x, states
 
 
-def _cell_weights(layer, *counts: int) -> list[np.ndarray]:
-    return layer.part(layer.kind, layer.config, layer.weights.child("cell", "cell")).arrays(*counts)
+def _cell_weights(layer: Any, *counts: int) -> list[np.ndarray]:
+    result: list[np.ndarray] = layer.part(layer.kind, layer.config, layer.weights.child("cell", "cell")).arrays(*counts)
+    return result
 
 
 @keras_layer("LSTM", "CuDNNLSTM")
-def lstm(layer, x):
+def lstm(layer: Any, x: Any) -> Any:
     kernel, recurrent, *bias = _cell_weights(layer, 2, 3)
     if layer.kind == "CuDNNLSTM":
         kernel, recurrent, bias = _of_cudnn(kernel, recurrent, bias[0].reshape(2, -1).sum(0), 4)
     return _recurrent(
-        layer, x, "LSTM", 3, [kernel, recurrent, *(bias or [None])], _functions(layer, _ACTIVATION, _GATE)
+        layer, x, "LSTM", 3, [kernel, recurrent, bias[0] if bias else None], _functions(layer, _ACTIVATION, _GATE)
     )
 
 
 @keras_layer("GRU", "CuDNNGRU")
-def gru(layer, x):
+def gru(layer: Any, x: Any) -> Any:
     kernel, recurrent, *bias = _cell_weights(layer, 2, 3)
     after = bool(layer.config.get("reset_after", layer.version > 1))
     if layer.kind == "CuDNNGRU":
@@ -98,23 +104,25 @@ def gru(layer, x):
     return _recurrent(layer, x, "GRU", 2, [kernel, recurrent, *biases], functions, reset_after=after)
 
 
-def _of_cudnn(kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray, gates: int):
+def _of_cudnn(kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray, gates: int) -> Any:
     """Weights of a layer of cuDNN, whose gates' matrices are transposed, as the others have them."""
     kernels = [part.T.reshape(part.shape, order="F") for part in np.split(kernel, gates, axis=1)]
     return np.hstack(kernels), np.hstack([part.T for part in np.split(recurrent, gates, axis=1)]), [bias]
 
 
 @keras_layer("SimpleRNN")
-def simple_rnn(layer, x):
+def simple_rnn(layer: Any, x: Any) -> Any:
     kernel, recurrent, *bias = _cell_weights(layer, 2, 3)
-    return _recurrent(layer, x, "RNN", 2, [kernel, recurrent, *(bias or [None])], _functions(layer, _ACTIVATION))
+    return _recurrent(
+        layer, x, "RNN", 2, [kernel, recurrent, bias[0] if bias else None], _functions(layer, _ACTIVATION)
+    )
 
 
 _OF_CELLS = {"LSTMCell": lstm, "GRUCell": gru, "SimpleRNNCell": simple_rnn}
 
 
 @keras_layer("RNN")
-def rnn(layer, x):
+def rnn(layer: Any, x: Any) -> Any:
     """A layer of one cell, which is the layer of that kind."""
     cell = layer.config.get("cell")
     kind = cell.get("class_name") if isinstance(cell, dict) else None
@@ -124,7 +132,7 @@ def rnn(layer, x):
 
 
 @keras_layer("Bidirectional")
-def bidirectional(layer, x):
+def bidirectional(layer: Any, x: Any) -> Any:
     config = layer.config["layer"]
     other = layer.config.get("backward_layer") or _reversed(config)
     sequences = bool(config["config"].get("return_sequences"))
@@ -148,7 +156,7 @@ def bidirectional(layer, x):
     return merged if len(merged) > 1 else merged[0]
 
 
-def _halves(layer, x):
+def _halves(layer: Any, x: Any) -> Any:
     """The sequence, and the states of each direction, None where there are none."""
     states = layer.words.get("initial_state")
     if isinstance(x, (list, tuple)):
@@ -159,7 +167,7 @@ def _halves(layer, x):
     return x, (list(states[:half]), list(states[half:]))
 
 
-def _merged(layer, forward: Symbol, backward: Symbol) -> list[Symbol]:
+def _merged(layer: Any, forward: Symbol, backward: Symbol) -> list[Symbol]:
     mode = layer.config.get("merge_mode", "concat")
     if mode is None:
         return [forward, backward]
@@ -171,19 +179,19 @@ def _merged(layer, forward: Symbol, backward: Symbol) -> list[Symbol]:
     return [layer.emit(ops[mode], forward, backward)]
 
 
-def _reversed(entry: dict) -> dict:
+def _reversed(entry: dict[Any, Any]) -> dict[Any, Any]:
     config = entry["config"]
     return entry | {"config": config | {"go_backwards": not config.get("go_backwards", False)}}
 
 
-def _named(entry: dict, prefix: str) -> dict:
+def _named(entry: dict[Any, Any], prefix: str) -> dict[Any, Any]:
     """The entry of one direction's layer by the name that its variables have."""
     name = str(entry["config"]["name"])
     return entry | {"config": entry["config"] | {"name": name if name.startswith(prefix) else prefix + name}}
 
 
 @keras_layer("TimeDistributed")
-def time_distributed(layer, x):
+def time_distributed(layer: Any, x: Any) -> Any:
     if isinstance(x, list):
         raise FileError(f"layer {layer.name!r} (TimeDistributed) has several inputs")
     y = layer.inner(layer.config["layer"], "layer", layer.emit("FoldTime", x))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .layer import Symbol, Unsupported, keras_operation
@@ -22,16 +24,19 @@ _REDUCTIONS = by_kind(
 _OF_TRUTH = ("Any", "All")
 
 
-def _reduce(layer, op: str, x, axis, keepdims) -> Symbol:
-    return layer.emit(op, x, as_axes(axis), keepdims=bool(keepdims), noop_with_empty_axes=axis is not None)
+def _reduce(layer: Any, op: str, x: Any, axis: Any, keepdims: Any) -> Symbol:
+    result: Symbol = layer.emit(op, x, as_axes(axis), keepdims=bool(keepdims), noop_with_empty_axes=axis is not None)
+    return result
 
 
-def _axis_and_keepdims(layer, axis, keepdims):
+def _axis_and_keepdims(layer: Any, axis: Any, keepdims: Any) -> Any:
     return given(layer, axis, word="axis"), given(layer, keepdims, word="keepdims", default=False)
 
 
 @keras_operation(*_REDUCTIONS)
-def reduction(layer, x=None, axis=None, keepdims=None, name=None, input_tensor=None):
+def reduction(
+    layer: Any, x: Any = None, axis: Any = None, keepdims: Any = None, name: Any = None, input_tensor: Any = None
+) -> Any:
     x = input_tensor if x is None else x
     if layer.config.get("initial") is not None:
         raise Unsupported("initial")
@@ -41,7 +46,9 @@ def reduction(layer, x=None, axis=None, keepdims=None, name=None, input_tensor=N
 
 
 @keras_operation("Var", "Std", "math.reduce_variance", "math.reduce_std")
-def variance(layer, x=None, axis=None, keepdims=None, name=None, input_tensor=None):
+def variance(
+    layer: Any, x: Any = None, axis: Any = None, keepdims: Any = None, name: Any = None, input_tensor: Any = None
+) -> Any:
     x, (axis, keepdims) = input_tensor if x is None else x, _axis_and_keepdims(layer, axis, keepdims)
     centred = layer.emit("Sub", x, _reduce(layer, "ReduceMean", x, axis, True))
     found = _reduce(layer, "ReduceMean", layer.emit("Square", centred), axis, keepdims)
@@ -49,7 +56,7 @@ def variance(layer, x=None, axis=None, keepdims=None, name=None, input_tensor=No
 
 
 @keras_operation("Norm")
-def norm(layer, x):
+def norm(layer: Any, x: Any) -> Any:
     axis, keepdims = _axis_and_keepdims(layer, None, None)
     if layer.config.get("ord") not in (None, 2) or np.size(axis) > 1 or (axis is None and layer.config.get("ord")):
         raise Unsupported("a norm that is not of squares along an axis")
@@ -57,7 +64,7 @@ def norm(layer, x):
 
 
 @keras_operation("Normalize", "math.l2_normalize")
-def normalize(layer, x, axis=None, epsilon=None, name=None):
+def normalize(layer: Any, x: Any, axis: Any = None, epsilon: Any = None, name: Any = None) -> Any:
     if layer.config.get("order", 2) != 2:
         raise Unsupported("an order other than 2")
     axis, epsilon = given(layer, axis, word="axis", default=-1), given(layer, epsilon, word="epsilon")
@@ -70,7 +77,9 @@ def normalize(layer, x, axis=None, epsilon=None, name=None):
 
 
 @keras_operation("Argmax", "Argmin", "math.argmax", "math.argmin")
-def arg_max(layer, x=None, axis=None, output_type=None, name=None, input=None):
+def arg_max(
+    layer: Any, x: Any = None, axis: Any = None, output_type: Any = None, name: Any = None, input: Any = None
+) -> Any:
     x = input if x is None else x
     axis, keepdims = _axis_and_keepdims(layer, axis, None)
     if axis is None:
@@ -81,14 +90,14 @@ def arg_max(layer, x=None, axis=None, output_type=None, name=None, input=None):
 
 
 @keras_operation("Softmax", "LogSoftmax", "nn.softmax", "nn.log_softmax")
-def softmax(layer, x=None, axis=None, name=None, logits=None):
+def softmax(layer: Any, x: Any = None, axis: Any = None, name: Any = None, logits: Any = None) -> Any:
     x, axis = logits if x is None else x, given(layer, axis, word="axis", default=-1)
     y = layer.emit("Softmax", x, axis=tuple(axis) if isinstance(axis, (list, tuple)) else int(axis))
     return layer.emit("Log", y) if layer.kind.lower().replace("_", "").endswith("logsoftmax") else y
 
 
 @keras_operation("Moments", "nn.moments")
-def moments(layer, x, axes=None, keepdims=None, name=None, shift=None):
+def moments(layer: Any, x: Any, axes: Any = None, keepdims: Any = None, name: Any = None, shift: Any = None) -> Any:
     axis, keepdims = given(layer, axes, word="axes"), given(layer, keepdims, word="keepdims", default=False)
     mean = _reduce(layer, "ReduceMean", x, axis, True)
     square = layer.emit("Square", layer.emit("Sub", x, mean))
@@ -97,7 +106,7 @@ def moments(layer, x, axes=None, keepdims=None, name=None, shift=None):
 
 
 @keras_operation("LayerNorm")
-def layer_norm(layer, x, gamma=None, beta=None):
+def layer_norm(layer: Any, x: Any, gamma: Any = None, beta: Any = None) -> Any:
     axis, epsilon = layer.config.get("axis", -1), layer.config.get("epsilon")
     if layer.config.get("rms_scaling"):
         raise Unsupported("rms_scaling")
@@ -112,7 +121,7 @@ def layer_norm(layer, x, gamma=None, beta=None):
 
 
 @keras_operation("BatchNorm")
-def batch_norm(layer, x, mean, variance, offset=None, scale=None):
+def batch_norm(layer: Any, x: Any, mean: Any, variance: Any, offset: Any = None, scale: Any = None) -> Any:
     parameters = [None if value is None else operand(layer, value) for value in (scale, offset, mean, variance)]
     return layer.emit(
         "BatchNormalization",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .layer import Unsupported, keras_layer
 
 __all__ = [
@@ -17,13 +19,13 @@ __all__ = [
 ]
 
 
-def _spatial(layer, rank: int) -> list[int]:
+def _spatial(layer: Any, rank: int) -> list[int]:
     """The spatial axes."""
     first = 1 if layer.data_format == "channels_last" else 2
     return list(range(first, first + rank))
 
 
-def _pairs(value, rank: int) -> list[tuple[int, int]]:
+def _pairs(value: Any, rank: int) -> list[tuple[int, int]]:
     """Numbers before and after each axis, of a number, a number for each axis, or a pair for each.
 
     Examples
@@ -40,7 +42,7 @@ def _pairs(value, rank: int) -> list[tuple[int, int]]:
 
 
 @keras_layer("Flatten")
-def flatten(layer, x):
+def flatten(layer: Any, x: Any) -> Any:
     """Keras flattens with channels last, whatever the data format."""
     if layer.data_format == "channels_first":
         x = layer.emit("MoveAxis", x, source=1, destination=-1)
@@ -48,29 +50,29 @@ def flatten(layer, x):
 
 
 @keras_layer("Reshape")
-def reshape(layer, x):
+def reshape(layer: Any, x: Any) -> Any:
     return layer.emit("Reshape", x, [0, *(int(size) for size in layer.config["target_shape"])])
 
 
 @keras_layer("Permute")
-def permute(layer, x):
+def permute(layer: Any, x: Any) -> Any:
     return layer.emit("Transpose", x, perm=(0, *(int(axis) for axis in layer.config["dims"])))
 
 
 @keras_layer("RepeatVector")
-def repeat_vector(layer, x):
+def repeat_vector(layer: Any, x: Any) -> Any:
     return layer.emit("Repeat", layer.emit("Unsqueeze", x, [1]), axes=(1,), counts=(int(layer.config["n"]),))
 
 
 @keras_layer("ZeroPadding1D", "ZeroPadding2D")
-def zero_padding(layer, x):
+def zero_padding(layer: Any, x: Any) -> Any:
     rank = 1 if layer.kind.endswith("1D") else 2
     pairs = _pairs(layer.config.get("padding", 1), rank)
     return layer.emit("Pad", x, [pair[0] for pair in pairs] + [pair[1] for pair in pairs], None, _spatial(layer, rank))
 
 
 @keras_layer("Cropping1D", "Cropping2D")
-def crop(layer, x):
+def crop(layer: Any, x: Any) -> Any:
     rank = 1 if layer.kind.endswith("1D") else 2
     pairs = _pairs(layer.config.get("cropping", 0), rank)
     pads = [-pair[0] for pair in pairs] + [-pair[1] for pair in pairs]
@@ -78,13 +80,13 @@ def crop(layer, x):
 
 
 @keras_layer("CenterCrop")
-def center_crop(layer, x):
+def center_crop(layer: Any, x: Any) -> Any:
     sizes = int(layer.config["height"]), int(layer.config["width"])
     return layer.emit("CenterCrop", x, sizes=sizes, data_format=layer.data_format)
 
 
 @keras_layer("UpSampling1D", "UpSampling2D")
-def up_sampling(layer, x):
+def up_sampling(layer: Any, x: Any) -> Any:
     rank = 1 if layer.kind.endswith("1D") else 2
     counts = layer.config.get("size", 2)
     counts = (int(counts),) * rank if isinstance(counts, int) else tuple(int(count) for count in counts)
@@ -94,20 +96,21 @@ def up_sampling(layer, x):
     return layer.emit("ResizeImages", x, scales=counts, mode=interpolation(mode), data_format=layer.data_format)
 
 
-def interpolation(mode) -> str:
+def interpolation(mode: Any) -> str:
     """A way to interpolate that is known."""
     mode = str(mode).lower()
     if mode not in ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"):
         raise Unsupported(f"interpolation {mode!r}")
-    return mode
+    result: str = mode
+    return result
 
 
 @keras_layer("Resizing")
-def resizing(layer, x):
+def resizing(layer: Any, x: Any) -> Any:
     return resized(layer, x, (layer.config["height"], layer.config["width"]))
 
 
-def resized(layer, x, sizes):
+def resized(layer: Any, x: Any, sizes: Any) -> Any:
     """x of these sizes, by the other words of the configuration."""
     config = layer.config
     fit = "crop" if config.get("crop_to_aspect_ratio") else "pad" if config.get("pad_to_aspect_ratio") else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .layer import Symbol, Unsupported, keras_operation
 from .operations import as_axes
 
@@ -9,7 +11,7 @@ __all__ = ["get_item"]
 
 
 @keras_operation("GetItem", "__operators__.getitem")
-def get_item(layer, x=None, key=None, slice_spec=None, tensor=None):
+def get_item(layer: Any, x: Any = None, key: Any = None, slice_spec: Any = None, tensor: Any = None) -> Any:
     """``x[key]`` for numbers, slices, new axes and one ellipsis."""
     key = slice_spec if key is None else key
     x = tensor if x is None else x
@@ -20,7 +22,7 @@ def get_item(layer, x=None, key=None, slice_spec=None, tensor=None):
     return _cut(layer, x, parts)
 
 
-def _part(part):
+def _part(part: Any) -> Any:
     """A part of a key, as Keras 2 writes it too."""
     if isinstance(part, dict) and set(part) <= {"start", "stop", "step"}:
         part = slice(part.get("start"), part.get("stop"), part.get("step"))
@@ -29,7 +31,7 @@ def _part(part):
     return int(part)
 
 
-def _cut(layer, x, parts: list):
+def _cut(layer: Any, x: Any, parts: list[Any]) -> Any:
     ahead = parts.index(Ellipsis) if Ellipsis in parts else len(parts)
     before, behind = parts[:ahead], parts[ahead + 1 :]
     places = [*_places(before), *(place - _width(behind) for place in _places(behind))]
@@ -47,21 +49,21 @@ def _cut(layer, x, parts: list):
     return layer.emit("Unsqueeze", x, as_axes(new)) if new else x
 
 
-def _kept(parts: list) -> list:
+def _kept(parts: list[Any]) -> list[Any]:
     """The parts that leave an axis."""
     return [part for part in parts if not isinstance(part, int)]
 
 
-def _places(parts: list) -> list[int]:
+def _places(parts: list[Any]) -> list[int]:
     """The axes of the parts that are no new axis."""
     return list(range(len([part for part in parts if part is not None])))
 
 
-def _width(parts: list) -> int:
+def _width(parts: list[Any]) -> int:
     return len(_places(parts))
 
 
-def _bounds(part) -> tuple[int, int, int]:
+def _bounds(part: Any) -> tuple[int, int, int]:
     """Begin, end and step of a slice, or of one place."""
     far = 2**62
     if isinstance(part, int):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -32,11 +33,12 @@ def snake_case(name: str) -> str:
 class StoredWeights:
     """Of a ``model.weights.h5``: groups by attribute, and by class with a number, each with ``vars/0``, ``vars/1``."""
 
-    def __init__(self, group, path: str = "", root: StoredWeights | None = None):
+    def __init__(self, group: Any, path: str = "", root: StoredWeights | None = None) -> None:
         self._group, self._path, self._root = group, path, root or self
-        self._named: dict[str, list] | None = None
+        self._named: dict[str, list[Any]] = {}
+        self._is_collected = False
 
-    def _member(self, name: str):
+    def _member(self, name: str) -> Any:
         return self._group[name] if self._group is not None and name in self._group else None
 
     def arrays(self) -> list[np.ndarray]:
@@ -64,13 +66,13 @@ class StoredWeights:
 
     def _shared(self, name: str) -> StoredWeights:
         """The weights of a layer that several models share: they lie where Keras met it first."""
-        if self._named is None:
-            self._named = {}
+        if not self._is_collected:
+            self._is_collected = True
             self._collect(self._group)
         groups = self._named.get(name, [])
         return StoredWeights(groups[0] if len(groups) == 1 else None, name, self)
 
-    def _collect(self, group) -> None:
+    def _collect(self, group: Any) -> None:
         for member in group.values():
             if isinstance(member, Mapping):
                 if "vars" in member and "name" in member["vars"].attrs:
@@ -81,11 +83,11 @@ class StoredWeights:
 class LegacyWeights:
     """Of a whole model in one ``.h5``: for each layer of the outermost model all weights, by their variables' paths."""
 
-    def __init__(self, arrays: list[tuple[list[str], np.ndarray]], groups=None):
+    def __init__(self, arrays: list[tuple[list[str], np.ndarray]], groups: Any = None) -> None:
         self._arrays, self._groups = arrays, groups
 
     @classmethod
-    def of_model(cls, group) -> LegacyWeights:
+    def of_model(cls, group: Any) -> LegacyWeights:
         """Of the group ``model_weights``."""
         return cls([], group)
 
@@ -109,14 +111,14 @@ class LegacyWeights:
         return [LegacyWeights(_legacy_arrays(self._groups, name)) for name, _ in names]
 
 
-def _legacy_arrays(groups, name: str) -> list[tuple[list[str], np.ndarray]]:
+def _legacy_arrays(groups: Any, name: str) -> list[tuple[list[str], np.ndarray]]:
     if name not in groups:
         return []
     group = groups[name]
     return [(path.partition(":")[0].split("/"), group[path].read()) for path in attribute_list(group, "weight_names")]
 
 
-def attribute_list(group, name: str) -> list[str]:
+def attribute_list(group: Any, name: str) -> list[str]:
     """A list of strings among the attributes; a long one is cut into numbered parts."""
     parts = [group.attrs[name]] if name in group.attrs else []
     while f"{name}{len(parts)}" in group.attrs:
@@ -138,7 +140,7 @@ class LiveWeights:
         Gets (variable, its copy) of every weight that is asked for.
     """
 
-    def __init__(self, layer, taken: list | None = None):
+    def __init__(self, layer: Any, taken: list[Any] | None = None) -> None:
         self._layer, self._taken = layer, [] if taken is None else taken
 
     def arrays(self) -> list[np.ndarray]:

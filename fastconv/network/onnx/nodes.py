@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -34,7 +35,7 @@ class OnnxNode:
     version: int
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    attributes: dict = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
 
     def input(self, index: int) -> str:
         """The name of an input, empty where it is absent."""
@@ -44,7 +45,7 @@ class OnnxNode:
         """The name of an output, empty where nobody wants it."""
         return self.outputs[index] if index < len(self.outputs) else ""
 
-    def get(self, name: str, default):
+    def get(self, name: str, default: Any) -> Any:
         """An attribute of the default's type; a tuple holds what the default does, or integers."""
         value = self.attributes.get(name, default)
         wanted = type(default)
@@ -63,7 +64,8 @@ class OnnxNode:
         value = self.get(name, default)
         if value not in known:
             raise Refused(f"{name} {value!r}")
-        return value
+        result: str = value
+        return result
 
     def only_first_output(self) -> None:
         """Refuse further outputs."""
@@ -77,11 +79,11 @@ class Emitter:
     `subgraph` gives the branch that a GraphProto is.
     """
 
-    def __init__(self, graph: Graph, subgraph: Callable[[object], Branch]):
+    def __init__(self, graph: Graph, subgraph: Callable[[object], Branch]) -> None:
         self.graph, self.subgraph = graph, subgraph
         self._ranks = {value.name: len(value.shape) for value in graph.inputs}
         self._of_data = set(self._ranks)
-        self.node: OnnxNode | None = None
+        self.node: Any = None  # the OnnxNode that is mapped
         self._count = 0
 
     def new_name(self) -> str:
@@ -93,7 +95,7 @@ class Emitter:
         """Whether a value follows from more than constants and the sizes of inputs."""
         return name in self._of_data
 
-    def constant(self, values, dtype=np.int64) -> str:
+    def constant(self, values: Any, dtype: Any = np.int64) -> str:
         """The name of a new constant."""
         name = self.new_name()
         self.graph.constants[name] = np.asarray(values, dtype)
@@ -113,7 +115,7 @@ class Emitter:
         """The array of a constant, None for other values."""
         return self.graph.constants.get(name)
 
-    def add(self, op: str, *inputs: str, to: str | tuple[str, ...] = "", **attributes) -> str:
+    def add(self, op: str, *inputs: str, to: str | tuple[str, ...] = "", **attributes: Any) -> str:
         """Add a node that gives `to`, by default a new value; returns the name of its first output."""
         outputs = to if isinstance(to, tuple) else (to or self.new_name(),)
         while inputs and not inputs[-1]:
@@ -134,7 +136,7 @@ class Emitter:
         self.graph.constants[view] = array.transpose(perm)
         return view
 
-    def chain(self, name: str, *steps: tuple[str, dict], to: str) -> None:
+    def chain(self, name: str, *steps: tuple[str, dict[Any, Any]], to: str) -> None:
         """Add nodes of one input, each on the result of the one before; the last gives `to`."""
         for index, (op, attributes) in enumerate(steps):
             name = self.add(op, name, to=to if index == len(steps) - 1 else "", **attributes)
@@ -155,13 +157,14 @@ class Mapping:
         self.function(node, emit)
 
 
+_F = TypeVar("_F", bound="Callable[..., Any]")
 MAPPING: dict[str, Mapping] = {}
 
 
-def maps(*kinds: str, least: int = 1, most: int = 1):
+def maps(*kinds: str, least: int = 1, most: int = 1) -> Callable[[_F], _F]:
     """Register a function as what maps the operators of these names; it raises `Refused` for what it does not."""
 
-    def register(function):
+    def register(function: _F) -> _F:
         for kind in kinds:
             if kind in MAPPING:
                 raise ValueError(f"there are two mappings of {kind}")
@@ -171,7 +174,7 @@ def maps(*kinds: str, least: int = 1, most: int = 1):
     return register
 
 
-def attribute_value(attribute: Message, array_of: Callable[[Message], np.ndarray]):
+def attribute_value(attribute: Message, array_of: Callable[[Message], np.ndarray]) -> Any:
     """The value of an AttributeProto; tensors by `array_of`."""
     if attribute.ref_attr_name:
         raise Refused("an attribute of a function")
@@ -187,12 +190,12 @@ def attribute_value(attribute: Message, array_of: Callable[[Message], np.ndarray
     return convert(value)
 
 
-def _text(data) -> str:
+def _text(data: Any) -> str:
     return bytes(data).decode(errors="replace")
 
 
 # AttributeProto.AttributeType -> (field, conversion)
-_VALUES: dict[int, tuple[str, Callable]] = {
+_VALUES: dict[int, tuple[str, Any]] = {
     1: ("f", float),
     2: ("i", int),
     3: ("s", _text),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ _DOMAINS = ("", "ai.onnx")
 _ITEMS_PER_NODE = 20  # of a file's messages and texts
 
 
-def read_onnx(data, source: str = "model", folder: Path | None = None, limits: Limits | None = None) -> Graph:
+def read_onnx(data: Any, source: str = "model", folder: Path | None = None, limits: Limits | None = None) -> Graph:
     """The graph of an ONNX model.
 
     Parameters
@@ -67,7 +68,7 @@ def _version(model: Message, source: str) -> int:
 
 
 class _Reader:
-    def __init__(self, files: Files, version: int):
+    def __init__(self, files: Files, version: int) -> None:
         self._files, self._version = files, version
         self._graph = Graph([], [])
         self._unsupported: list[tuple[str, str]] = []
@@ -122,7 +123,7 @@ class _Reader:
     def _tensor(self, tensor: Message) -> np.ndarray:
         return array_of(tensor, self._files, f"a tensor of node {self._emit.node.name!r}")
 
-    def _branch(self, proto) -> Branch:
+    def _branch(self, proto: Any) -> Branch:
         """The branch that a GraphProto is; its constants become the network's."""
         if not isinstance(proto, Message):
             raise Refused("no branch")

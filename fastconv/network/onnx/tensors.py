@@ -132,7 +132,8 @@ def _of_bytes(data: memoryview, dtype: np.dtype) -> np.ndarray | None:
     if len(data) % dtype.itemsize:
         return None
     if dtype.kind == "b":
-        return np.frombuffer(data, np.uint8) != 0
+        result: np.ndarray | None = np.frombuffer(data, np.uint8) != 0
+        return result
     return np.frombuffer(data, dtype.newbyteorder("<")).astype(dtype, copy=False)
 
 
@@ -151,5 +152,7 @@ def _typed(tensor: Message, dtype: np.dtype) -> np.ndarray:
         return np.empty(0, dtype)
     stored = getattr(tensor, name)
     if dtype == np.float16:  # its bits
-        return stored.astype(np.uint16).view(np.float16)
-    return stored.astype(dtype)
+        result: np.ndarray = stored.astype(np.uint16).view(np.float16)
+        return result
+    result = stored.astype(dtype)
+    return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from .registry import Step, Tensor, operator
 __all__ = ["activation", "activation_number", "prelu", "rectifier", "softmax"]
 
 
-def activation_number(attributes: dict) -> tuple[int, float]:
+def activation_number(attributes: dict[str, Any]) -> tuple[int, float]:
     """The core's number and parameter of the ``activation`` that a node ends with.
 
     Examples
@@ -28,7 +29,7 @@ def activation_number(attributes: dict) -> tuple[int, float]:
 
 
 @operator("Activation")
-def activation(node, x):
+def activation(node: Any, x: Any) -> Any:
     """``activation(x)``, elementwise."""
     _require_float(x)
     number, alpha = activation_number(node.attributes)
@@ -37,7 +38,7 @@ def activation(node, x):
 
 
 @operator("Rectifier")
-def rectifier(node, x):
+def rectifier(node: Any, x: Any) -> Any:
     """`fastconv.relu` with the attributes ``negative_slope``, ``max_value`` and ``threshold``."""
     _require_float(x)
     name, parameters = rectifier_parameters(
@@ -50,24 +51,22 @@ def rectifier(node, x):
 
 
 @operator("Softmax")
-def softmax(node, x):
+def softmax(node: Any, x: Any) -> Any:
     """Softmax along the attribute ``axis``, an axis or several."""
     _require_float(x)
     axis, y = node.attributes.get("axis", -1), Tensor(x.shape, x.dtype)
     order, begin, end = _args.side_by_side(_args.axes(axis, x.ndim), x.shape)
     if order is None:
-        sizes = (math.prod(part) for part in (x.shape[:begin], x.shape[begin:end], x.shape[end:]))
-        run = _core.softmax_call(_args.dtype_id(x.dtype), *sizes)
+        outer, length, inner = (math.prod(part) for part in (x.shape[:begin], x.shape[begin:end], x.shape[end:]))
+        run: Any = _core.softmax_call(_args.dtype_id(x.dtype), outer, length, inner)
     else:
-
-        def run(x, y):
-            nn.softmax(x, axis, out=y)
+        run = lambda x, y: nn.softmax(x, axis, out=y)  # noqa: E731
 
     return Step((y,), run, in_place=True, algorithm="softmax")
 
 
 @operator("PRelu")
-def prelu(node, x, slope):
+def prelu(node: Any, x: Any, slope: Any) -> Any:
     """x where it is not below 0, else ``slope * x``; slope is broadcast to x."""
     _require_float(x)
     if np.broadcast_shapes(x.shape, slope.shape) != x.shape:
@@ -77,14 +76,14 @@ def prelu(node, x, slope):
     if known is not None and ((known > 0) & (known <= 1)).all():
         return Step((y,), _sloped)
 
-    def run(x, slope, y):
+    def run(x: Any, slope: Any, y: Any) -> None:
         with np.errstate(all="ignore"):
             np.copyto(y, np.where(np.less(x, 0), x * slope, x))
 
     return Step((y,), run, in_place=True)
 
 
-def _sloped(x, slope, y):
+def _sloped(x: Any, slope: Any, y: Any) -> None:
     """The larger of x and ``slope * x``, which is the same for slopes in (0, 1] and faster than a choice."""
     np.multiply(x, slope, out=y)
     np.maximum(x, y, out=y)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ __all__ = ["conv", "conv_geometry", "conv_transpose", "transposed_geometry"]
 
 
 @operator("Conv")
-def conv(node, x, kernel, bias=None, added=None):
+def conv(node: Any, x: Any, kernel: Any, bias: Any = None, added: Any = None) -> Any:
     """Cross-correlation of x with a kernel of shape (spatial..., c_in // groups, c_out), plus bias, plus `added`.
 
     `added` is broadcast to the result, or the result to it; the activation comes last.
@@ -37,7 +38,7 @@ def conv(node, x, kernel, bias=None, added=None):
     if added is not None and not (in_core and added.dtype == x.dtype):
         return _adding(node, x, kernel, bias, added)
     plan = geometry.plan() if y.size else {"algorithm": "", "flops": 0.0}
-    words = {"algorithm": plan["algorithm"], "flops": plan["flops"]}
+    words: dict[str, Any] = {"algorithm": plan["algorithm"], "flops": plan["flops"]}
     if constant:
         kept = node.prepared if x.value is None else {}
         shapes = as_image(x.shape, layout), _kernel_image(kernel.shape, rank)
@@ -48,14 +49,14 @@ def conv(node, x, kernel, bias=None, added=None):
 
     _require_numbers(kernel)
 
-    def run(x, kernel, *bias_and_y):
+    def run(x: Any, kernel: Any, *bias_and_y: Any) -> None:
         bias, y = bias_and_y if len(bias_and_y) == 2 else (None, *bias_and_y)
         geometry.forward(x, kernel, bias, y)
 
     return Step((y,), run, **words)
 
 
-def conv_geometry(node, x, kernel) -> tuple:
+def conv_geometry(node: Any, x: Any, kernel: Any) -> tuple[Any, ...]:
     """The keywords and the core's geometry of a convolution of tensors, and its result's shape as images."""
     layout, rank = data_format(node.attributes), x.ndim - 2
     x_shape, k_shape = as_image(x.shape, layout), _kernel_image(kernel.shape, rank)
@@ -63,7 +64,7 @@ def conv_geometry(node, x, kernel) -> tuple:
     return keywords, *keywords.geometry(x.dtype, x_shape, k_shape, precision=_precision(node), may_be_empty=True)
 
 
-def _adding(node, x, kernel, bias, added) -> Step:
+def _adding(node: Any, x: Any, kernel: Any, bias: Any, added: Any) -> Step:
     """A convolution, then the sum and the activation, where the core does not compute them in one."""
     linear = replace(node, attributes=node.attributes | {"activation": None}, prepared=node.prepared)
     first = conv(linear, x, kernel, bias)
@@ -73,7 +74,7 @@ def _adding(node, x, kernel, bias, added) -> Step:
     y = Tensor(np.broadcast_shapes(z.shape, added.shape), z.dtype)
     reads = first.reads or (0, 1, 2)
 
-    def run(*arrays):
+    def run(*arrays: Any) -> None:
         *inputs, y = arrays
         target = y if y.shape == z.shape else np.empty(z.shape, z.dtype)
         first.run(*(inputs[i] for i in reads), target)
@@ -84,7 +85,7 @@ def _adding(node, x, kernel, bias, added) -> Step:
 
 
 @operator("ConvTranspose")
-def conv_transpose(node, x, kernel, bias=None):
+def conv_transpose(node: Any, x: Any, kernel: Any, bias: Any = None) -> Any:
     """The transpose of a convolution, whose kernel is (spatial..., c_out // groups, c_in), plus bias.
 
     Attributes: as of Conv, those of the convolution this is the transpose of, and ``output_padding``, cells of the
@@ -99,7 +100,7 @@ def conv_transpose(node, x, kernel, bias=None):
     number, alpha = activation_number(attributes)
     shape = (-1,) if layout == "channels_last" else (-1, *(1,) * rank)
 
-    def run(x, kernel, *bias_and_y):
+    def run(x: Any, kernel: Any, *bias_and_y: Any) -> None:
         y = bias_and_y[-1]
         geometry.input_grad(x, kernel, y)
         if len(bias_and_y) == 2 and bias_and_y[0] is not None:
@@ -110,7 +111,7 @@ def conv_transpose(node, x, kernel, bias=None):
     return Step((y,), run, algorithm="transposed", flops=geometry.plan()["flops"] if x.size and y.size else 0.0)
 
 
-def transposed_geometry(node, x, kernel) -> tuple:
+def transposed_geometry(node: Any, x: Any, kernel: Any) -> tuple[Any, ...]:
     """The core's geometry of the convolution whose input's gradient a transposed one is, and its result's shape as
     images."""
     layout, rank, attributes = data_format(node.attributes), x.ndim - 2, node.attributes
@@ -120,14 +121,16 @@ def transposed_geometry(node, x, kernel) -> tuple:
         raise ValueError(f"the kernel must have {c_in} input channels, in its last axis; received {kernel.shape}")
     keywords = _keywords(attributes | {"pads": "valid"}, x, kernel, layout, rank)
     size = _transposed_size(attributes, x_shape, k_shape, keywords, layout, rank)
-    y_shape = _args.shape_of(x.shape[0], *size, k_shape[2] * groups, layout)
+    y_shape = _args.shape_of(x.shape[0], size[0], size[1], k_shape[2] * groups, layout)
     geometry, small = keywords.geometry(x.dtype, y_shape, k_shape, precision=_precision(node), may_be_empty=True)
     if small != x_shape:
         raise ValueError(f"no convolution takes shape {y_shape} to {x_shape}: the `output_padding` is too large")
     return geometry, y_shape
 
 
-def _transposed_size(attributes, x_shape, k_shape, keywords: Keywords, layout: str, rank: int) -> list[int]:
+def _transposed_size(
+    attributes: Any, x_shape: Any, k_shape: Any, keywords: Keywords, layout: str, rank: int
+) -> list[int]:
     """Height and width of a transposed convolution's result; the keywords get its pads."""
     size, pads = spatial(x_shape, layout), attributes.get("pads", "valid")
     extra, ones = attributes.get("output_padding"), (0,) * (2 - rank)
@@ -150,7 +153,7 @@ def _transposed_size(attributes, x_shape, k_shape, keywords: Keywords, layout: s
     return transposed_size(size, k_shape[:2], keywords.strides, keywords.padding, extra or (0, 0), keywords.dilation)
 
 
-def _pads_of_size(upper: bool, wanted: int, size: int, taps: int, stride: int, dilation: int, extra: int):
+def _pads_of_size(upper: bool, wanted: int, size: int, taps: int, stride: int, dilation: int, extra: int) -> Any:
     """The pads of an axis for which a transposed convolution's result has that size."""
     total = max((size - 1) * stride + extra + (taps - 1) * dilation + 1 - wanted, 0)
     return (total // 2, total - total // 2) if upper else (total - total // 2, total // 2)
@@ -163,7 +166,7 @@ def _kernel_image(shape: tuple[int, ...], rank: int) -> tuple[int, ...]:
     return (1,) * (2 - rank) + shape
 
 
-def _keywords(attributes: dict, x: Tensor, kernel: Tensor, layout: str, rank: int) -> Keywords:
+def _keywords(attributes: dict[str, Any], x: Tensor, kernel: Tensor, layout: str, rank: int) -> Keywords:
     if kernel.dtype != x.dtype or _args.dtype_id(x.dtype) not in _args.FLOAT_IDS:
         raise TypeError(f"input and kernel must be floats of one dtype; received {x.dtype} and {kernel.dtype}")
     strides = per_axis(attributes, "strides", rank)
@@ -179,7 +182,7 @@ def _keywords(attributes: dict, x: Tensor, kernel: Tensor, layout: str, rank: in
     return keywords
 
 
-def _precision(node) -> int:
+def _precision(node: Any) -> int:
     """The core's number of the precision that a node asks for, or of the setting that holds."""
     word = node.attributes.get("precision")
     return (
@@ -195,7 +198,9 @@ def _require_numbers(kernel: Tensor) -> None:
         raise _core.NotPacked("fastconv: the kernel has been released")
 
 
-def _prepared(node, kept: dict, keywords, x_shape, k_shape, dtype, kernel, bias):
+def _prepared(
+    node: Any, kept: dict[Any, Any], keywords: Any, x_shape: Any, k_shape: Any, dtype: Any, kernel: Any, bias: Any
+) -> Any:
     """The kernel packed for any sizes of images, kept once for a node, dtype and precision."""
     key = dtype, _precision(node)
     if key in kept:
@@ -207,6 +212,7 @@ def _prepared(node, kept: dict, keywords, x_shape, k_shape, dtype, kernel, bias)
         general, _ = keywords.geometry(
             dtype, _args.shape_of(1, 0, 0, c_in, keywords.data_format), k_shape, precision=key[1], may_be_empty=True
         )
-        values = [None if array is None else np.ascontiguousarray(array.value, dtype) for array in (kernel, bias)]
-        kept[key] = _core.PreparedConv2D(general, *values, keep=True)
+        weights = np.ascontiguousarray(kernel.value, dtype)
+        sums = None if bias is None else np.ascontiguousarray(bias.value, dtype)
+        kept[key] = _core.PreparedConv2D(general, weights, sums, keep=True)
     return kept[key]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ __all__ = ["dense", "matmul"]
 
 
 @operator("Dense")
-def dense(node, x, kernel, bias=None):
+def dense(node: Any, x: Any, kernel: Any, bias: Any = None) -> Any:
     """``activation(x @ kernel + bias)``: x (..., inputs), kernel (inputs, outputs), bias (outputs,)."""
     if kernel.ndim != 2 or not x.ndim or x.shape[-1] != kernel.shape[0]:
         raise ValueError(f"an input of shape {x.shape} has no product with a kernel of shape {kernel.shape}")
@@ -23,14 +24,16 @@ def dense(node, x, kernel, bias=None):
     _require_floats(x, kernel, *([] if bias is None else [bias]))
     y = Tensor((*x.shape[:-1], kernel.shape[1]), x.dtype)
     rows = y.size // kernel.shape[1] if kernel.shape[1] else 0
-    core = _core.Dense(_args.dtype_id(x.dtype), rows, *kernel.shape, *activation_number(node.attributes))
+    core = _core.Dense(
+        _args.dtype_id(x.dtype), rows, kernel.shape[0], kernel.shape[1], *activation_number(node.attributes)
+    )
     words = {"algorithm": "dense", "flops": 2.0 * rows * kernel.size}
     reads = (0, 1) if bias is None else (0, 1, 2)
     return Step((y,), _core.dense_call(core, bias is not None), reads=reads, **words)
 
 
 @operator("MatMul")
-def matmul(node, a, b):
+def matmul(node: Any, a: Any, b: Any) -> Any:
     """``numpy.matmul(a, b)``."""
     if a.ndim >= 1 and b.ndim == 2 and _args.dtype_id(a.dtype) in _args.FLOAT_IDS:
         return dense(node, a, b)
@@ -45,7 +48,7 @@ _EQUATION = re.compile(f"{_TERM}(,{_TERM})*(->{_TERM})?")
 
 
 @operator("Einsum")
-def einsum(node, *inputs):
+def einsum(node: Any, *inputs: Any) -> Any:
     """``numpy.einsum`` with the attribute ``equation``."""
     equation = node.attributes["equation"]
     if len(equation) > 200 or not _EQUATION.fullmatch(equation):
@@ -61,7 +64,7 @@ def einsum(node, *inputs):
     )
 
 
-def _einsum_shape(equation: str, inputs) -> tuple[int, ...]:
+def _einsum_shape(equation: str, inputs: Any) -> tuple[int, ...]:
     """The result's shape."""
     terms, arrow, result = equation.replace(" ", "").partition("->")
     sizes: dict[str, int] = {}

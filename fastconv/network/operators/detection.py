@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .registry import Step, Tensor, operator
@@ -11,7 +13,9 @@ __all__ = ["non_max_suppression", "non_zero"]
 
 
 @operator("NonMaxSuppression")
-def non_max_suppression(node, boxes, scores, most=None, overlap=None, least=None):
+def non_max_suppression(
+    node: Any, boxes: Any, scores: Any, most: Any = None, overlap: Any = None, least: Any = None
+) -> Any:
     """(image, class, box) of the boxes that are kept, of each image and class the highest score first; all constant.
 
     boxes (images, boxes, 4), scores (images, classes, boxes). A box is kept whose score is above `least`, unless it
@@ -63,7 +67,7 @@ def _kept(corners: np.ndarray, scores: np.ndarray, count: int, bound: float, flo
 
 
 @operator("NonZero")
-def non_zero(node, x):
+def non_zero(node: Any, x: Any) -> Any:
     """The places (axes, count) of the elements of a constant that are not 0, in order."""
     places = np.nonzero(np.atleast_1d(constant(x, "x")))
     return Step((Tensor.of(np.array(places, np.int64).reshape(len(places), -1)),))

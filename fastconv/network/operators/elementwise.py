@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from .registry import Step, Tensor, operator
 __all__ = ["activated", "binary", "clip", "comparison", "unary", "variadic", "where"]
 
 
-def _divide(a, b, out):
+def _divide(a: Any, b: Any, out: Any) -> Any:
     """Quotients, of integers rounded towards 0."""
     if out.dtype.kind == "f":
         return np.divide(a, b, out=out)
@@ -43,10 +44,10 @@ _UNARY = {
 _VARIADIC = {"Sum": np.add, "Max": np.maximum, "Min": np.minimum, "Mean": np.add}
 
 
-def quiet(function):
+def quiet(function: Any) -> Any:
     """function without NumPy's warnings: infinities and NaN are results like others."""
 
-    def run(*arrays):
+    def run(*arrays: Any) -> None:
         with np.errstate(all="ignore"):
             function(*arrays)
 
@@ -54,23 +55,23 @@ def quiet(function):
 
 
 @operator(*_BINARY)
-def binary(node, a, b):
+def binary(node: Any, a: Any, b: Any) -> Any:
     """``activation(a op b)`` of arrays of one dtype."""
     _require_one_dtype(a, b)
     y = Tensor(np.broadcast_shapes(a.shape, b.shape), a.dtype)
-    function = _BINARY[node.op]
+    function: Any = _BINARY[node.op]
     run = quiet(lambda a, b, y: function(a, b, out=y))
     return Step((y,), activated(run, node.attributes, y), in_place=a.shape == y.shape)
 
 
-def activated(run, attributes: dict, y: Tensor):
+def activated(run: Any, attributes: dict[str, Any], y: Tensor) -> Any:
     """run, then the activation of a node, if any, of its result in place."""
     number, alpha = activation_number(attributes)
     if not number:
         return run
     activate = functools.partial(_core.activate, _args.dtype_id(y.dtype), number, alpha, y.size)
 
-    def both(*arrays):
+    def both(*arrays: Any) -> None:
         run(*arrays)
         activate(arrays[-1], arrays[-1])
 
@@ -78,7 +79,7 @@ def activated(run, attributes: dict, y: Tensor):
 
 
 @operator(*_COMPARISONS)
-def comparison(node, a, b):
+def comparison(node: Any, a: Any, b: Any) -> Any:
     """``a op b`` of arrays of one dtype, as bool."""
     _require_one_dtype(a, b)
     function = _COMPARISONS[node.op]
@@ -87,11 +88,11 @@ def comparison(node, a, b):
 
 
 @operator("Where")
-def where(node, condition, a, b):
+def where(node: Any, condition: Any, a: Any, b: Any) -> Any:
     """a where the condition holds, else b."""
     _require_one_dtype(a, b)
 
-    def run(condition, a, b, y):
+    def run(condition: Any, a: Any, b: Any, y: Any) -> None:
         np.copyto(y, b)
         np.copyto(y, a, where=condition)
 
@@ -99,20 +100,20 @@ def where(node, condition, a, b):
 
 
 @operator(*_UNARY)
-def unary(node, x):
+def unary(node: Any, x: Any) -> Any:
     """``op(x)``, elementwise."""
     function = _UNARY[node.op]
     return Step((Tensor(x.shape, x.dtype),), quiet(lambda x, y: function(x, out=y)), in_place=True)
 
 
 @operator(*_VARIADIC)
-def variadic(node, *inputs):
+def variadic(node: Any, *inputs: Any) -> Any:
     """Sum, mean, maximum or minimum of one or more arrays, elementwise."""
     _require_one_dtype(*inputs)
     y = Tensor(np.broadcast_shapes(*(x.shape for x in inputs)), inputs[0].dtype)
     function, mean = _VARIADIC[node.op], node.op == "Mean"
 
-    def run(first, *rest):
+    def run(first: Any, *rest: Any) -> None:
         *others, y = rest
         np.copyto(y, first)
         for other in others:
@@ -124,10 +125,10 @@ def variadic(node, *inputs):
 
 
 @operator("Clip")
-def clip(node, x, low=None, high=None):
+def clip(node: Any, x: Any, low: Any = None, high: Any = None) -> Any:
     """x held between two numbers; None for no bound. NaN stays NaN."""
 
-    def run(x, *bounds_and_y):
+    def run(x: Any, *bounds_and_y: Any) -> None:
         *bounds, y = bounds_and_y
         bounds += [None] * (2 - len(bounds))
         if bounds == [None, None]:

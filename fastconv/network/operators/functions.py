@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -36,14 +37,14 @@ _REMAINDERS = {"Mod": np.mod, "Fmod": np.fmod}
 
 
 @operator(*_FUNCTIONS)
-def function(node, x):
+def function(node: Any, x: Any) -> Any:
     """``op(x)``, elementwise; round() to even."""
     run = _FUNCTIONS[node.op]
     return Step((Tensor(x.shape, x.dtype),), quiet(lambda x, y: run(x, out=y, casting="same_kind")), in_place=True)
 
 
 @operator(*_LOGIC)
-def logic(node, a, b):
+def logic(node: Any, a: Any, b: Any) -> Any:
     """``a op b`` with broadcasting, of bool."""
     run = _LOGIC[node.op]
     y = Tensor(np.broadcast_shapes(a.shape, b.shape), _BOOL)
@@ -51,18 +52,18 @@ def logic(node, a, b):
 
 
 @operator(*_TESTS)
-def test(node, x):
+def test(node: Any, x: Any) -> Any:
     """``op(x)`` of bool, elementwise."""
     run = _TESTS[node.op]
     return Step((Tensor(x.shape, _BOOL),), lambda x, y: run(x, out=y))
 
 
 @operator("IsInf")
-def is_inf(node, x):
+def is_inf(node: Any, x: Any) -> Any:
     """Whether x is an infinity of one of the signs that the attributes ``negative`` and ``positive`` ask for."""
     negative, positive = node.attributes["negative"], node.attributes["positive"]
 
-    def run(x, y):
+    def run(x: Any, y: Any) -> None:
         np.isinf(x, out=y)
         if not negative:
             y &= x > 0
@@ -73,7 +74,7 @@ def is_inf(node, x):
 
 
 @operator(*_REMAINDERS)
-def mod(node, a, b):
+def mod(node: Any, a: Any, b: Any) -> Any:
     """The remainder with the sign of b, or for ``Fmod`` of a."""
     if a.dtype != b.dtype:
         raise TypeError(f"both must have one dtype; received {a.dtype} and {b.dtype}")
@@ -83,25 +84,25 @@ def mod(node, a, b):
 
 
 @operator("Pow")
-def power(node, a, b):
+def power(node: Any, a: Any, b: Any) -> Any:
     """``a ** b`` of a's dtype; the exponent may have another one."""
     work = a.dtype if b.dtype.kind != "f" or a.dtype.kind == "f" else np.dtype(np.float64)
     y = Tensor(np.broadcast_shapes(a.shape, b.shape), a.dtype)
 
-    def run(a, b, y):
+    def run(a: Any, b: Any, y: Any) -> None:
         np.copyto(y, np.power(a.astype(work, copy=False), b.astype(work, copy=False)), casting="unsafe")
 
     return Step((y,), quiet(run))
 
 
 @operator("Cast")
-def cast(node, x):
+def cast(node: Any, x: Any) -> Any:
     """x in the dtype that the attribute ``dtype`` names."""
     return _cast(x, np.dtype(node.attributes["dtype"]))
 
 
 @operator("CastLike")
-def cast_like(node, x, like):
+def cast_like(node: Any, x: Any, like: Any) -> Any:
     """x in the dtype of another value."""
     return _cast(x, like.dtype)
 
@@ -115,11 +116,11 @@ def _cast(x: Tensor, dtype: np.dtype) -> Step:
 
 
 @operator("ScaleShift")
-def scale_shift(node, x):
+def scale_shift(node: Any, x: Any) -> Any:
     """``x * scale + shift``, both attributes."""
     scale, shift = x.dtype.type(node.attributes["scale"]), x.dtype.type(node.attributes["shift"])
 
-    def run(x, y):
+    def run(x: Any, y: Any) -> None:
         np.multiply(x, scale, out=y)
         if shift:
             np.add(y, shift, out=y)
@@ -128,47 +129,47 @@ def scale_shift(node, x):
 
 
 @operator("Bounded")
-def bounded(node, x):
+def bounded(node: Any, x: Any) -> Any:
     """x held between the attributes ``low`` and ``high``."""
     low, high = x.dtype.type(node.attributes["low"]), x.dtype.type(node.attributes["high"])
     return Step((Tensor(x.shape, x.dtype),), lambda x, y: np.clip(x, low, high, out=y), in_place=True)
 
 
 @operator("Celu")
-def celu(node, x):
+def celu(node: Any, x: Any) -> Any:
     """``max(0, x) + min(0, alpha (exp(x / alpha) - 1))``."""
     alpha = x.dtype.type(node.attributes["alpha"])
 
-    def run(x, y):
+    def run(x: Any, y: Any) -> None:
         np.copyto(y, np.maximum(x, 0) + np.minimum(alpha * np.expm1(x / alpha), 0), casting="same_kind")
 
     return Step((Tensor(x.shape, x.dtype),), quiet(run))
 
 
 @operator("ThresholdedRelu")
-def thresholded_relu(node, x):
+def thresholded_relu(node: Any, x: Any) -> Any:
     """x where it is above the attribute ``alpha`` or NaN, else 0."""
     alpha = x.dtype.type(node.attributes["alpha"])
 
-    def run(x, y):
+    def run(x: Any, y: Any) -> None:
         np.copyto(y, np.where(x <= alpha, x.dtype.type(0), x))
 
     return Step((Tensor(x.shape, x.dtype),), run)
 
 
 @operator("Shrink")
-def shrink(node, x):
+def shrink(node: Any, x: Any) -> Any:
     """``x + bias`` below ``-threshold``, ``x - bias`` above it, else 0."""
     threshold, bias = node.attributes["threshold"], x.dtype.type(node.attributes["bias"])
 
-    def run(x, y):
+    def run(x: Any, y: Any) -> None:
         np.copyto(y, np.where(x < -threshold, x + bias, np.where(x > threshold, x - bias, x.dtype.type(0))))
 
     return Step((Tensor(x.shape, x.dtype),), quiet(run))
 
 
 @operator("Sparsemax")
-def sparsemax(node, x):
+def sparsemax(node: Any, x: Any) -> Any:
     """Keras' function of that name along the last axis.
 
     Its threshold has the sum of all cumulative sums of the support where A. Martins, R. Astudillo, "From softmax to
@@ -178,7 +179,7 @@ def sparsemax(node, x):
         raise TypeError(f"the input must be floats with an axis; received {x.dtype} of shape {x.shape}")
     counts = np.arange(1, x.shape[-1] + 1, dtype=x.dtype)
 
-    def run(x, y):
+    def run(x: Any, y: Any) -> None:
         falling = -np.sort(-x, axis=-1)
         sums = np.cumsum(falling, axis=-1)
         support = falling - (sums - 1) / counts > 0
@@ -220,12 +221,12 @@ _LOG_ERFC = [
 
 
 @operator("Erf")
-def erf(node, x):
+def erf(node: Any, x: Any) -> Any:
     """The error function, computed in double."""
     if x.dtype.kind != "f":
         raise TypeError(f"the input must be a float; received {x.dtype}")
 
-    def run(x, y):
+    def run(x: Any, y: Any) -> None:
         wide = x.astype(np.float64)
         small = np.abs(wide)
         near = wide * np.polynomial.polynomial.polyval(np.minimum(small, 0.5) ** 2, _SERIES)
@@ -238,7 +239,7 @@ def erf(node, x):
 
 
 @operator("AlignAxis")
-def align_axis(node, x, other):
+def align_axis(node: Any, x: Any, other: Any) -> Any:
     """x with as many axes of length 1 behind as its first axis stands at the attribute ``axis`` of another value."""
     axis = node.attributes["axis"] % other.ndim if other.ndim else 0
     behind = other.ndim - axis - x.ndim

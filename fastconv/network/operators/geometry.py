@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 from ... import _args
 
 __all__ = ["FORMATS", "as_image", "channels", "explicit_pads", "from_image", "per_axis", "spatial", "with_sizes"]
 
 FORMATS = ("channels_last", "channels_first")
 
+_T = TypeVar("_T")
 
-def data_format(attributes: dict) -> str:
+
+def data_format(attributes: dict[str, Any]) -> str:
     """The data format of a node."""
     return _args.choice(attributes.get("data_format", "channels_last"), "data_format", FORMATS)
 
@@ -30,7 +34,7 @@ def channels(shape: tuple[int, ...], layout: str) -> int:
     return shape[-1] if layout == "channels_last" else shape[1]
 
 
-def with_sizes(n: int, sizes: tuple[int, ...], c: int, layout: str) -> tuple[int, ...]:
+def with_sizes(n: _T, sizes: tuple[_T, ...], c: _T, layout: str) -> tuple[_T, ...]:
     """The shape of a batch of images.
 
     Examples
@@ -41,7 +45,7 @@ def with_sizes(n: int, sizes: tuple[int, ...], c: int, layout: str) -> tuple[int
     return (n, *sizes, c) if layout == "channels_last" else (n, c, *sizes)
 
 
-def per_axis(attributes: dict, name: str, rank: int, default: int = 1) -> tuple[int, ...]:
+def per_axis(attributes: dict[str, Any], name: str, rank: int, default: int = 1) -> tuple[int, ...]:
     """An attribute with a number for each spatial axis."""
     numbers = tuple(attributes.get(name) or (default,) * rank)
     if len(numbers) != rank:
@@ -49,7 +53,7 @@ def per_axis(attributes: dict, name: str, rank: int, default: int = 1) -> tuple[
     return numbers
 
 
-def explicit_pads(pads, sizes, window, strides, dilations) -> tuple[tuple[int, int], ...]:
+def explicit_pads(pads: Any, sizes: Any, window: Any, strides: Any, dilations: Any) -> tuple[tuple[int, int], ...]:
     """`pads` as a pair for each axis.
 
     Examples

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ _MODES = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
 
 @operator("CenterCrop")
-def center_crop(node, x):
+def center_crop(node: Any, x: Any) -> Any:
     """The middle of images, of the attribute ``sizes``; ``data_format``.
 
     Smaller images are resized, after what does not have the sizes' ratio is cut off.
@@ -34,7 +35,7 @@ def center_crop(node, x):
 
 
 @operator("ResizeImages")
-def resize_images(node, x):
+def resize_images(node: Any, x: Any) -> Any:
     """Images of other sizes, cells at their centres.
 
     Attributes: ``sizes``, or ``scales`` as whole numbers; ``mode``, 'nearest', 'bilinear', 'bicubic', 'lanczos3' or
@@ -60,7 +61,7 @@ def resize_images(node, x):
     ]
     kept = [_samples(a, b, mode, bool(words.get("antialias"))) for a, b in zip(grown, sizes, strict=True)]
 
-    def run(x, y):
+    def run(x: Any, y: Any) -> None:
         x = x[cut]
         if fit == "pad":
             x = np.pad(x, pads, constant_values=words.get("fill", 0))
@@ -75,7 +76,7 @@ def resize_images(node, x):
     )
 
 
-def _middle(old, new, layout: str) -> tuple[slice, ...]:
+def _middle(old: Any, new: Any, layout: str) -> tuple[slice, ...]:
     """The slices of the middle of images, all of an axis that is not longer."""
     cuts = []
     for size, wanted in zip(old, new, strict=True):
@@ -84,7 +85,7 @@ def _middle(old, new, layout: str) -> tuple[slice, ...]:
     return with_sizes(slice(None), tuple(cuts), slice(None), layout)
 
 
-def _fitted(old, sizes, fit: str) -> tuple[int, ...]:
+def _fitted(old: Any, sizes: Any, fit: str) -> tuple[int, ...]:
     """The sizes that images are cut or filled up to before they are resized.
 
     Examples
@@ -102,7 +103,7 @@ def _fitted(old, sizes, fit: str) -> tuple[int, ...]:
 
 
 @functools.lru_cache(32)
-def _samples(old: int, new: int, mode: str, antialias: bool):
+def _samples(old: int, new: int, mode: str, antialias: bool) -> Any:
     """Indices and weights (new, taps) of the old cells that each new one is a sum of; None for the cells themselves."""
     if old == new and not (antialias and mode != "nearest") and mode in ("nearest", "bilinear"):
         return None, None
@@ -124,7 +125,7 @@ def _samples(old: int, new: int, mode: str, antialias: bool):
     return _inside(indices, weights, old)
 
 
-def _of_kernel(places, old: int, new: int, mode: str, antialias: bool):
+def _of_kernel(places: Any, old: int, new: int, mode: str, antialias: bool) -> Any:
     """By the kernels of TensorFlow's ScaleAndTranslate."""
     radius = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}[mode]
     widening = max(old / new, 1.0) if antialias else 1.0
@@ -141,7 +142,7 @@ def _of_kernel(places, old: int, new: int, mode: str, antialias: bool):
     return _inside(indices, weights, old)
 
 
-def _inside(indices, weights, old: int):
+def _inside(indices: Any, weights: Any, old: int) -> Any:
     """Weights of cells beyond the image are 0, and the others make up 1."""
     weights = np.where((indices >= 0) & (indices < old), weights, 0)
     total = weights.sum(1, keepdims=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .registry import Step, Tensor, operator
@@ -11,7 +13,7 @@ __all__ = ["batch_dot", "fold_time", "move_axis", "repeat", "reverse", "swap_axe
 
 
 @operator("MoveAxis")
-def move_axis(node, x):
+def move_axis(node: Any, x: Any) -> Any:
     """``numpy.moveaxis`` by the attributes ``source`` and ``destination``."""
     source, destination = (axis_in(node.attributes[word], x.ndim) for word in ("source", "destination"))
     order = [axis for axis in range(x.ndim) if axis != source]
@@ -21,7 +23,7 @@ def move_axis(node, x):
 
 
 @operator("SwapAxes")
-def swap_axes(node, x):
+def swap_axes(node: Any, x: Any) -> Any:
     """x with the two attribute ``axes`` in each other's place."""
     first, second = (axis_in(axis, x.ndim) for axis in node.attributes["axes"])
     shape = list(x.shape)
@@ -30,7 +32,7 @@ def swap_axes(node, x):
 
 
 @operator("Repeat")
-def repeat(node, x):
+def repeat(node: Any, x: Any) -> Any:
     """Each cell along the attribute ``axes`` as often in a row as ``counts`` says."""
     counts = [1] * x.ndim
     for axis, count in zip(node.attributes["axes"], node.attributes["counts"], strict=True):
@@ -44,27 +46,27 @@ def repeat(node, x):
 
 
 @operator("Reverse")
-def reverse(node, x):
+def reverse(node: Any, x: Any) -> Any:
     """x with the attribute ``axes`` read from the end."""
     axes = tuple(axis_in(axis, x.ndim) for axis in node.attributes["axes"])
     return Step((Tensor(x.shape, x.dtype),), lambda x, y: np.copyto(y, np.flip(x, axes)))
 
 
 @operator("FoldTime")
-def fold_time(node, x):
+def fold_time(node: Any, x: Any) -> Any:
     """(batch, time, ...) as (batch * time, ...)."""
     return view(x, (x.shape[0] * x.shape[1], *x.shape[2:]))
 
 
 @operator("UnfoldTime")
-def unfold_time(node, x, like):
+def unfold_time(node: Any, x: Any, like: Any) -> Any:
     """The inverse for what FoldTime made of `like`."""
     step = view(x, (*like.shape[:2], *x.shape[1:]))
     return Step(step.outputs, view=True, reads=(0,))
 
 
 @operator("BatchDot")
-def batch_dot(node, a, b):
+def batch_dot(node: Any, a: Any, b: Any) -> Any:
     """Sums of products along the two attribute ``axes`` for each cell of the first axis, as ``keras.layers.Dot``.
 
     Attribute ``normalize``: both are first divided by their norms along the axis.
@@ -77,7 +79,7 @@ def batch_dot(node, a, b):
     shape = (a.shape[0], *left, *right) if left or right else (a.shape[0], 1)
     normalize, length = node.attributes.get("normalize", False), a.shape[first]
 
-    def run(a, b, y):
+    def run(a: Any, b: Any, y: Any) -> None:
         rows = np.moveaxis(a, first, -1).reshape(len(a), -1, length)
         columns = np.moveaxis(b, second, -1).reshape(len(b), -1, length)
         if normalize:
@@ -88,4 +90,5 @@ def batch_dot(node, a, b):
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.sqrt(np.maximum(np.square(rows).sum(-1, keepdims=True), 1e-12)).astype(rows.dtype)
+    result: np.ndarray = rows / np.sqrt(np.maximum(np.square(rows).sum(-1, keepdims=True), 1e-12)).astype(rows.dtype)
+    return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def _require_integers(x: Tensor, name: str) -> None:
 
 
 @operator("Gather")
-def gather(node, x, indices):
+def gather(node: Any, x: Any, indices: Any) -> Any:
     """The parts of x at indices along the attribute ``axis``."""
     _require_integers(indices, "indices")
     axis = axis_in(node.attributes.get("axis", 0), x.ndim)
@@ -53,7 +54,7 @@ def gather(node, x, indices):
 
 
 @operator("GatherElements")
-def gather_elements(node, x, indices):
+def gather_elements(node: Any, x: Any, indices: Any) -> Any:
     """For each index the element of x at that place of the attribute ``axis`` and at the index's own other places."""
     _require_integers(indices, "indices")
     axis = axis_in(node.attributes.get("axis", 0), x.ndim)
@@ -63,14 +64,14 @@ def gather_elements(node, x, indices):
         raise ValueError(f"indices of shape {indices.shape} do not fit {x.shape}")
     part = tuple(slice(None) if i == axis else slice(given) for i, given in enumerate(indices.shape))
 
-    def run(x, indices, y):
+    def run(x: Any, indices: Any, y: Any) -> None:
         np.copyto(y, np.take_along_axis(x[part], _indices(indices, x.shape[axis]), axis))
 
     return Step((Tensor(indices.shape, x.dtype),), run)
 
 
 @operator("GatherND")
-def gather_nd(node, x, indices):
+def gather_nd(node: Any, x: Any, indices: Any) -> Any:
     """The parts of x at the places that the last axis of indices names, after ``batch_dims`` axes that both share."""
     _require_integers(indices, "indices")
     batch = node.attributes.get("batch_dims", 0)
@@ -83,7 +84,7 @@ def gather_nd(node, x, indices):
     depth = indices.shape[-1]
     shape = indices.shape[:-1] + x.shape[batch + depth :]
 
-    def run(x, indices, y):
+    def run(x: Any, indices: Any, y: Any) -> None:
         own = np.ogrid[tuple(slice(size) for size in indices.shape[:batch])] if batch else []
         own = [np.reshape(axis, axis.shape + (1,) * (indices.ndim - 1 - batch)) for axis in own]
         named = [_indices(indices[..., i], x.shape[batch + i]) for i in range(depth)]
@@ -93,7 +94,7 @@ def gather_nd(node, x, indices):
 
 
 @operator("Split")
-def split(node, x, sizes=None):
+def split(node: Any, x: Any, sizes: Any = None) -> Any:
     """Parts of x along the attribute ``axis``, of constant sizes or as many as ``parts``, the last one smaller."""
     axis, parts = axis_in(node.attributes.get("axis", 0), x.ndim), node.attributes["parts"]
     each = -(-x.shape[axis] // parts)
@@ -108,7 +109,7 @@ def split(node, x, sizes=None):
     cuts = [(*[slice(None)] * axis, slice(low, high)) for low, high in itertools.pairwise(bounds)]
     outputs = tuple(Tensor((*x.shape[:axis], size, *x.shape[axis + 1 :]), x.dtype) for size in given)
 
-    def run(x, *arrays):
+    def run(x: Any, *arrays: Any) -> None:
         for cut, y in zip(cuts, arrays[-len(cuts) :], strict=True):
             np.copyto(y, x[cut])
 
@@ -116,7 +117,7 @@ def split(node, x, sizes=None):
 
 
 @operator("Expand")
-def expand(node, x, shape):
+def expand(node: Any, x: Any, shape: Any) -> Any:
     """x broadcast with a constant shape; with the attribute ``exact`` to it."""
     sizes = tuple(integers(shape, "shape"))
     if any(size < 0 for size in sizes):
@@ -126,7 +127,7 @@ def expand(node, x, shape):
 
 
 @operator("Tile")
-def tile(node, x, repeats):
+def tile(node: Any, x: Any, repeats: Any) -> Any:
     """x repeated along each axis a constant number of times."""
     counts = integers(repeats, "repeats")
     if len(counts) != x.ndim or min(counts, default=0) < 0:
@@ -135,20 +136,20 @@ def tile(node, x, repeats):
     whole = tuple(n for size, count in zip(x.shape, counts, strict=True) for n in (count, size))
     single = tuple(n for size in x.shape for n in (1, size))
 
-    def run(x, y):
+    def run(x: Any, y: Any) -> None:
         np.copyto(y.reshape(whole), x.reshape(single))
 
     return Step((Tensor(shape, x.dtype),), run, reads=(0,))
 
 
 @operator("Size")
-def size(node, x):
+def size(node: Any, x: Any) -> Any:
     """The number of elements."""
     return Step((Tensor.of(np.array(x.size, np.int64)),))
 
 
 @operator("Range")
-def range_(node, start, limit, delta):
+def range_(node: Any, start: Any, limit: Any, delta: Any) -> Any:
     """Numbers from start on below limit; all three constant."""
     begin, end, step = (constant(x, name).item() for x, name in ((start, "start"), (limit, "limit"), (delta, "delta")))
     if not step or not all(map(np.isfinite, (begin, end, step))):
@@ -160,14 +161,14 @@ def range_(node, start, limit, delta):
 
 
 @operator("ArgMax", "ArgMin")
-def arg_max(node, x):
+def arg_max(node: Any, x: Any) -> Any:
     """The place of the extreme element along the attribute ``axis``; of equal ones the first, or ``last``."""
     axis, keepdims = axis_in(node.attributes["axis"], x.ndim), node.attributes["keepdims"]
     last = node.attributes["last"]
     find = np.argmax if node.op == "ArgMax" else np.argmin
     shape = tuple(1 if i == axis else n for i, n in enumerate(x.shape) if keepdims or i != axis)
 
-    def run(x, y):
+    def run(x: Any, y: Any) -> None:
         found = find(np.flip(x, axis) if last else x, axis)
         np.copyto(y, (x.shape[axis] - 1 - found if last else found).reshape(y.shape))
 
@@ -175,7 +176,7 @@ def arg_max(node, x):
 
 
 @operator("TopK")
-def top_k(node, x, k):
+def top_k(node: Any, x: Any, k: Any) -> Any:
     """The k largest elements along the attribute ``axis`` in order, and their places; smallest without ``largest``."""
     axis, (count,) = axis_in(node.attributes["axis"], x.ndim), integers(k, "k")
     if not 0 <= count <= x.shape[axis]:
@@ -184,7 +185,7 @@ def top_k(node, x, k):
     part = (*[slice(None)] * axis, slice(count))
     largest = node.attributes["largest"]
 
-    def run(x, *results):
+    def run(x: Any, *results: Any) -> None:
         values, places = results[-2:]
         if largest:  # from the end, so that the first of equal elements comes first
             order = x.shape[axis] - 1 - np.flip(np.argsort(np.flip(x, axis), axis, kind="stable"), axis)
@@ -197,7 +198,7 @@ def top_k(node, x, k):
 
 
 @operator("OneHot")
-def one_hot(node, indices, depth, values):
+def one_hot(node: Any, indices: Any, depth: Any, values: Any) -> Any:
     """``values[1]`` at the places that indices name along a new axis of constant depth, else ``values[0]``."""
     (count,) = integers(depth, "depth")
     if count < 0 or values.shape != (2,):
@@ -206,7 +207,7 @@ def one_hot(node, indices, depth, values):
     shape = (*indices.shape[:axis], count, *indices.shape[axis:])
     places = np.arange(count).reshape(count, *(1,) * (indices.ndim - axis))
 
-    def run(indices, values, y):
+    def run(indices: Any, values: Any, y: Any) -> None:
         wrapped = np.where(indices < 0, indices + count, indices)
         np.copyto(y, np.where(np.expand_dims(wrapped, axis) == places, values[1], values[0]))
 
@@ -214,12 +215,12 @@ def one_hot(node, indices, depth, values):
 
 
 @operator("CumSum")
-def cum_sum(node, x, axis):
+def cum_sum(node: Any, x: Any, axis: Any) -> Any:
     """Sums of what comes before each element along a constant axis, itself included but for ``exclusive``."""
     along = axis_in(integers(axis, "axis")[0], x.ndim)
     exclusive, reverse = node.attributes["exclusive"], node.attributes["reverse"]
 
-    def run(x, y):
+    def run(x: Any, y: Any) -> None:
         source, sums = (np.flip(x, along), np.flip(y, along)) if reverse else (x, y)
         np.cumsum(source, along, out=sums)
         if exclusive:
@@ -229,7 +230,7 @@ def cum_sum(node, x, axis):
 
 
 @operator("Trilu")
-def trilu(node, x, k=None):
+def trilu(node: Any, x: Any, k: Any = None) -> Any:
     """The upper triangle of matrices, or without ``upper`` the lower one, from the constant diagonal k on."""
     diagonal = 0 if k is None else integers(k, "k")[0]
     if x.ndim < 2:
@@ -238,15 +239,16 @@ def trilu(node, x, k=None):
     return Step((Tensor(x.shape, x.dtype),), lambda x, y: np.copyto(y, cut(x, diagonal)), reads=(0,))
 
 
-def _blocks(node, x: Tensor) -> int:
+def _blocks(node: Any, x: Tensor) -> int:
     block = node.attributes["block"]
     if x.ndim != 4 or block < 1:
         raise ValueError(f"images of 4 axes and a block of 1 or more are needed; received {x.shape} and {block}")
-    return block
+    result: int = block
+    return result
 
 
 @operator("DepthToSpace")
-def depth_to_space(node, x):
+def depth_to_space(node: Any, x: Any) -> Any:
     """Channels moved into blocks of pixels. ``mode``: 'DCR', the block's places vary slower, or 'CRD', the channels."""
     b, (n, c, h, w) = _blocks(node, x), x.shape
     if c % (b * b):
@@ -260,7 +262,7 @@ def depth_to_space(node, x):
 
 
 @operator("SpaceToDepth")
-def space_to_depth(node, x):
+def space_to_depth(node: Any, x: Any) -> Any:
     """Blocks of pixels moved into channels: the inverse of DepthToSpace with the same ``mode``."""
     b, (n, c, h, w) = _blocks(node, x), x.shape
     if h % b or w % b:
@@ -273,7 +275,7 @@ def _rearranged(x: Tensor, deep: tuple[int, ...], order: tuple[int, ...], shape:
     """x in one shape, its axes in an order, then in another shape."""
     between = tuple(deep[axis] for axis in order)
 
-    def run(x, y):
+    def run(x: Any, y: Any) -> None:
         np.copyto(y.reshape(between), x.reshape(deep).transpose(order))
 
     return Step((Tensor(shape, x.dtype),), run) if between != deep else view(x, shape)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ... import _args
@@ -33,7 +35,7 @@ class Windows:
         Of 8-bit integers.
     """
 
-    def __init__(self, node, x: Tensor, kernel: Tensor):
+    def __init__(self, node: Any, x: Tensor, kernel: Tensor) -> None:
         require_bytes(x, kernel)
         self.layout, rank, words = data_format(node.attributes), x.ndim - 2, node.attributes
         if rank not in (1, 2) or kernel.ndim != x.ndim:
@@ -50,11 +52,11 @@ class Windows:
         self.geometry, y_shape = self._geometry(x.dtype, self._k_shape, kernel.dtype)
         self.y = Tensor(from_image(y_shape, self.layout, rank), _INT32)
 
-    def _geometry(self, dtype: np.dtype, k_shape: tuple[int, ...], kernel_dtype: np.dtype) -> tuple:
+    def _geometry(self, dtype: np.dtype, k_shape: tuple[int, ...], kernel_dtype: np.dtype) -> tuple[Any, ...]:
         shape = as_image(self.grown, self.layout)
         return self._keywords.geometry(dtype, shape, k_shape, kernel_dtype, may_be_empty=True)
 
-    def sums(self, x, kernel, x_zero, w_zero, y) -> None:
+    def sums(self, x: Any, kernel: Any, x_zero: Any, w_zero: Any, y: Any) -> None:
         """y: the sums of ``(x - x_zero) * (kernel - w_zero)``; w_zero is one number or one for each output channel."""
         x_zero = np.int32(0 if x_zero is None else x_zero.reshape(()))
         if any(map(any, self.pads)):
@@ -92,7 +94,7 @@ def _require_numbers(parameters: dict[str, Tensor | None], most: int) -> None:
 
 
 @operator("ConvInteger")
-def conv_integer(node, x, kernel, x_zero=None, w_zero=None):
+def conv_integer(node: Any, x: Any, kernel: Any, x_zero: Any = None, w_zero: Any = None) -> Any:
     """The convolution of ``x - x_zero`` with ``kernel - w_zero``, of 8-bit integers, in int32 modulo 2^32.
 
     The attributes and the kernel's order are those of Conv; padded cells hold x_zero. `w_zero` is one number, or one
@@ -102,15 +104,27 @@ def conv_integer(node, x, kernel, x_zero=None, w_zero=None):
     _require_numbers({"zero point of x": x_zero}, 1)
     _require_numbers({"zero points of the kernel": w_zero}, kernel.shape[-1])
 
-    def run(x, kernel, *zeros_and_y):
+    def run(x: Any, kernel: Any, *zeros_and_y: Any) -> None:
         *zeros, y = zeros_and_y
-        windows.sums(x, kernel, *zeros, *[None] * (2 - len(zeros)), y)
+        x_zero, w_zero = [*zeros, None, None][:2]
+        windows.sums(x, kernel, x_zero, w_zero, y)
 
     return Step((windows.y,), run, algorithm="integer", flops=2.0 * windows.y.size * kernel.size / kernel.shape[-1])
 
 
 @operator("QLinearConv")
-def qlinear_conv(node, x, x_scale, x_zero, kernel, w_scale, w_zero, y_scale, y_zero, bias=None):
+def qlinear_conv(
+    node: Any,
+    x: Any,
+    x_scale: Any,
+    x_zero: Any,
+    kernel: Any,
+    w_scale: Any,
+    w_zero: Any,
+    y_scale: Any,
+    y_zero: Any,
+    bias: Any = None,
+) -> Any:
     """A convolution of 8-bit integers whose exact sums plus bias, times ``x_scale * w_scale / y_scale``, are rounded
     once.
 
@@ -124,7 +138,17 @@ def qlinear_conv(node, x, x_scale, x_zero, kernel, w_scale, w_zero, y_scale, y_z
     if bias is not None and (bias.dtype, bias.shape) != (_INT32, (outputs,)):
         raise ValueError(f"the bias must be int32 of shape {(outputs,)}; received {bias.dtype} of {bias.shape}")
 
-    def run(x, x_scale, x_zero, kernel, w_scale, w_zero, y_scale, y_zero, *bias_and_y):
+    def run(
+        x: Any,
+        x_scale: Any,
+        x_zero: Any,
+        kernel: Any,
+        w_scale: Any,
+        w_zero: Any,
+        y_scale: Any,
+        y_zero: Any,
+        *bias_and_y: Any,
+    ) -> None:
         y = bias_and_y[-1]
         sums = np.empty(y.shape, np.int32)
         windows.sums(x, kernel, x_zero, w_zero, sums)
@@ -137,7 +161,7 @@ def qlinear_conv(node, x, x_scale, x_zero, kernel, w_scale, w_zero, y_scale, y_z
     return Step((Tensor(windows.y.shape, y_zero.dtype),), quiet(run), algorithm="integer", flops=flops)
 
 
-def requantize(sums: np.ndarray, factor, zero, y: np.ndarray) -> None:
+def requantize(sums: np.ndarray, factor: Any, zero: Any, y: np.ndarray) -> None:
     """y: the sums times a factor in float32, rounded with ties to even, plus a zero point, and saturated."""
     quantize(sums.astype(np.float32) * np.asarray(factor, np.float32), np.float32(1), zero, y)
 
@@ -147,7 +171,7 @@ def _of_rows(numbers: np.ndarray, rows: int) -> np.ndarray:
     return numbers.reshape(-1, 1) if numbers.ndim == 1 and numbers.size == rows else numbers
 
 
-def matrix_sums(a, b, a_zero, b_zero) -> np.ndarray:
+def matrix_sums(a: Any, b: Any, a_zero: Any, b_zero: Any) -> np.ndarray:
     """The products of ``a - a_zero`` and ``b - b_zero`` as `numpy.matmul` has them, of 8-bit integers, in int32.
 
     Examples
@@ -162,9 +186,9 @@ def matrix_sums(a, b, a_zero, b_zero) -> np.ndarray:
     if b.ndim <= 2:
         _product(np.ascontiguousarray(wide[0]), wide[1], sums)
     else:
-        pairs = [np.broadcast_to(x, (*stack, *x.shape[-2:])) for x in wide]
+        first, second = (np.broadcast_to(x, (*stack, *x.shape[-2:])) for x in wide)
         for place in np.ndindex(stack):
-            _product(*(np.ascontiguousarray(x[place]) for x in pairs), sums[place])
+            _product(np.ascontiguousarray(first[place]), np.ascontiguousarray(second[place]), sums[place])
     if a_zero is not None and np.any(a_zero):
         a_zero = _of_rows(np.asarray(a_zero).astype(np.int32), rows)
         sums -= a_zero * wide[1].sum(-2, dtype=np.int32, keepdims=True)
@@ -190,18 +214,19 @@ def _product(a: np.ndarray, b: np.ndarray, y: np.ndarray) -> None:
 
 def _matrix_shape(a: Tensor, b: Tensor) -> tuple[int, ...]:
     require_bytes(a, b)
-    return np.matmul(np.broadcast_to(np.int8(0), a.shape), np.broadcast_to(np.int8(0), b.shape)).shape
+    shape: tuple[int, ...] = np.matmul(np.broadcast_to(np.int8(0), a.shape), np.broadcast_to(np.int8(0), b.shape)).shape
+    return shape
 
 
 @operator("MatMulInteger")
-def matmul_integer(node, a, b, a_zero=None, b_zero=None):
+def matmul_integer(node: Any, a: Any, b: Any, a_zero: Any = None, b_zero: Any = None) -> Any:
     """``numpy.matmul(a - a_zero, b - b_zero)`` of 8-bit integers, in int32 modulo 2^32.
 
     Zero points are one number, or one for each row of a, and for each column of b.
     """
     y = Tensor(_matrix_shape(a, b), _INT32)
 
-    def run(a, b, *zeros_and_y):
+    def run(a: Any, b: Any, *zeros_and_y: Any) -> None:
         *zeros, y = zeros_and_y
         np.copyto(y, matrix_sums(a, b, *zeros, *[None] * (2 - len(zeros))))
 
@@ -209,7 +234,18 @@ def matmul_integer(node, a, b, a_zero=None, b_zero=None):
 
 
 @operator("QLinearMatMul")
-def qlinear_matmul(node, a, a_scale, a_zero, b, b_scale, b_zero, y_scale=None, y_zero=None, bias=None):
+def qlinear_matmul(
+    node: Any,
+    a: Any,
+    a_scale: Any,
+    a_zero: Any,
+    b: Any,
+    b_scale: Any,
+    b_zero: Any,
+    y_scale: Any = None,
+    y_zero: Any = None,
+    bias: Any = None,
+) -> Any:
     """A product of matrices of 8-bit integers, plus an int32 bias of the columns on the scale of the sums.
 
     Its exact sums are multiplied by ``alpha * a_scale * b_scale / y_scale`` and rounded once; without `y_scale` they
@@ -219,9 +255,9 @@ def qlinear_matmul(node, a, a_scale, a_zero, b, b_scale, b_zero, y_scale=None, y
     if y_scale is not None:
         require_bytes(y_zero)
 
-    def run(a, a_scale, a_zero, b, b_scale, b_zero, *rest):
-        *rest, y = rest
-        y_scale, y_zero, bias = (*rest, None, None, None)[:3]
+    def run(a: Any, a_scale: Any, a_zero: Any, b: Any, b_scale: Any, b_zero: Any, *others: Any) -> None:
+        *given, y = others
+        y_scale, y_zero, bias = (*given, None, None, None)[:3]
         sums = matrix_sums(a, b, a_zero, b_zero)
         if bias is not None:
             sums = sums + bias

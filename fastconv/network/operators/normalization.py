@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ __all__ = ["batch_normalization", "group_normalization", "layer_normalization"]
 
 
 @operator("BatchNormalization")
-def batch_normalization(node, x, scale, offset, mean, variance):
+def batch_normalization(node: Any, x: Any, scale: Any, offset: Any, mean: Any, variance: Any) -> Any:
     """``(x - mean) / sqrt(variance + epsilon) * scale + offset`` with a number for each cell of the attribute ``axis``.
 
     Scale and offset may be absent. Attributes: ``axis``, ``epsilon``, ``activation``.
@@ -28,9 +29,10 @@ def batch_normalization(node, x, scale, offset, mean, variance):
     if any(p is not None and p.shape != (x.shape[axis],) for p in parameters):
         raise ValueError(f"all parameters must have shape {(x.shape[axis],)}")
     if x.ndim in (3, 4) and axis in (1, x.ndim - 1) and all(p is None or p.value is not None for p in parameters):
-        return _as_convolution(node, x, axis, *_factors(*(None if p is None else p.value for p in parameters), epsilon))
+        scale, offset, mean, variance = (None if p is None else p.value for p in parameters)
+        return _as_convolution(node, x, axis, *_factors(scale, offset, mean, variance, epsilon))
 
-    def run(x, scale, offset, mean, variance, y):
+    def run(x: Any, scale: Any, offset: Any, mean: Any, variance: Any, y: Any) -> None:
         factor, shift = _factors(scale, offset, mean, variance, epsilon)
         np.multiply(x, factor.astype(x.dtype).reshape(shape), out=y)
         np.add(y, shift.astype(x.dtype).reshape(shape), out=y)
@@ -39,7 +41,7 @@ def batch_normalization(node, x, scale, offset, mean, variance):
     return Step((y,), activated(quiet(run), node.attributes, y), in_place=True)
 
 
-def _factors(scale, offset, mean, variance, epsilon):
+def _factors(scale: Any, offset: Any, mean: Any, variance: Any, epsilon: Any) -> Any:
     """What each channel is multiplied by and shifted by, in float64."""
     factor = 1 / np.sqrt(variance.astype(np.float64) + epsilon)
     if scale is not None:
@@ -47,7 +49,7 @@ def _factors(scale, offset, mean, variance, epsilon):
     return factor, -mean * factor if offset is None else offset - mean * factor
 
 
-def _as_convolution(node, x: Tensor, axis: int, factor, shift) -> Step:
+def _as_convolution(node: Any, x: Tensor, axis: int, factor: Any, shift: Any) -> Step:
     """A depthwise convolution of single cells, which runs on all threads and computes the activation too."""
     attributes = {
         "groups": x.shape[axis],
@@ -56,10 +58,11 @@ def _as_convolution(node, x: Tensor, axis: int, factor, shift) -> Step:
     }
     kernel = factor.astype(x.dtype).reshape((1,) * (x.ndim - 1) + (-1,))
     twin = replace(node, op="Conv", attributes=attributes, prepared=node.prepared)
-    return conv(twin, x, Tensor.of(kernel), Tensor.of(shift.astype(x.dtype)))
+    result: Step = conv(twin, x, Tensor.of(kernel), Tensor.of(shift.astype(x.dtype)))
+    return result
 
 
-def mean(work: np.ndarray, axes) -> np.ndarray:
+def mean(work: np.ndarray, axes: Any) -> np.ndarray:
     """The mean along axes, which stay as axes of length 1; NaN of nothing, without NumPy's warning.
 
     An axis after the other: sums of sums are more accurate than one long sum, and the first one adds long rows.
@@ -67,11 +70,12 @@ def mean(work: np.ndarray, axes) -> np.ndarray:
     count = math.prod(work.shape[axis] for axis in axes)
     for axis in sorted(axes):
         work = np.add.reduce(work, axis, keepdims=True)
-    return work / work.dtype.type(count)
+    result: np.ndarray = work / work.dtype.type(count)
+    return result
 
 
 @operator("LayerNormalization")
-def layer_normalization(node, x, scale=None, offset=None):
+def layer_normalization(node: Any, x: Any, scale: Any = None, offset: Any = None) -> Any:
     """Each part of x along ``axes`` with mean 0 and variance 1, times scale, plus offset.
 
     Scale and offset have the sizes of the axes, or are broadcast to x. Attributes: ``axes``, a tuple, or a number for
@@ -84,10 +88,10 @@ def layer_normalization(node, x, scale=None, offset=None):
     sizes = tuple(x.shape[axis] for axis in axes)
     shape = tuple(size if axis in axes else 1 for axis, size in enumerate(x.shape))
 
-    def along(factor):
+    def along(factor: Any) -> Any:
         return factor.reshape(shape) if factor.shape == sizes else factor
 
-    def run(x, *rest):
+    def run(x: Any, *rest: Any) -> None:
         *factors, y = rest
         scale, offset = [*factors, None, None][:2]
         work = x.astype(np.result_type(x.dtype, np.float32))
@@ -102,7 +106,7 @@ def layer_normalization(node, x, scale=None, offset=None):
 
 
 @operator("GroupNormalization")
-def group_normalization(node, x, scale=None, offset=None):
+def group_normalization(node: Any, x: Any, scale: Any = None, offset: Any = None) -> Any:
     """Each group of channels of each image with mean 0 and variance 1, times scale, plus offset.
 
     Scale and offset have a number for each channel, or for each group.
@@ -121,7 +125,7 @@ def group_normalization(node, x, scale=None, offset=None):
     axes = tuple(i for i in range(1, len(parted)) if i != axis)
     shape = tuple(channels if i == axis else 1 for i in range(x.ndim))
 
-    def run(x, *rest):
+    def run(x: Any, *rest: Any) -> None:
         *factors, y = rest
         scale, offset = (
             None if factor is None else factor.repeat(channels // factor.size) for factor in [*factors, None, None][:2]

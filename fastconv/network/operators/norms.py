@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .registry import Step, Tensor, operator
@@ -11,7 +13,7 @@ __all__ = ["lp_normalization", "lrn", "moments"]
 
 
 @operator("Moments")
-def moments(node, x):
+def moments(node: Any, x: Any) -> Any:
     """The mean of x along all axes from the attribute ``axis`` on, and ``1 / sqrt(variance + epsilon)``."""
     axes = tuple(range(axis_in(node.attributes["axis"], x.ndim), x.ndim))
     epsilon = node.attributes["epsilon"]
@@ -19,7 +21,7 @@ def moments(node, x):
         tuple(1 if axis in axes else size for axis, size in enumerate(x.shape)), np.result_type(x.dtype, np.float32)
     )
 
-    def run(x, mean, deviation):
+    def run(x: Any, mean: Any, deviation: Any) -> None:
         np.mean(x, axes, keepdims=True, out=mean)
         variance = np.square(x - mean).mean(axes, keepdims=True)
         np.divide(1, np.sqrt(variance + part.dtype.type(epsilon)), out=deviation)
@@ -28,14 +30,14 @@ def moments(node, x):
 
 
 @operator("LpNormalization")
-def lp_normalization(node, x):
+def lp_normalization(node: Any, x: Any) -> Any:
     """x over its norm along the attribute ``axis``, where that is not 0: the sum of absolute values, or for ``p`` of 2
     the root of that of squares."""
     axis, p = axis_in(node.attributes["axis"], x.ndim), node.attributes["p"]
     if p not in (1, 2):
         raise ValueError(f"`p` must be 1 or 2; received {p}")
 
-    def run(x, y):
+    def run(x: Any, y: Any) -> None:
         norm = np.abs(x).sum(axis, keepdims=True) if p == 1 else np.sqrt(np.square(x).sum(axis, keepdims=True))
         np.copyto(y, x / np.where(norm == 0, x.dtype.type(1), norm))
 
@@ -43,7 +45,7 @@ def lp_normalization(node, x):
 
 
 @operator("LRN")
-def lrn(node, x):
+def lrn(node: Any, x: Any) -> Any:
     """``x / (bias + alpha / size * s) ** beta``, where s sums the squares of ``size`` channels.
 
     Channels are the attribute ``axis``, 1 by default.
@@ -63,7 +65,7 @@ def lrn(node, x):
         for shift in shifts
     ]
 
-    def run(x, y):
+    def run(x: Any, y: Any) -> None:
         squares = np.square(x)
         np.copyto(y, squares)
         for target, source in cuts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ __all__ = ["global_pool", "pool", "pool_geometry"]
 
 
 @operator("MaxPool", "AveragePool")
-def pool(node, x):
+def pool(node: Any, x: Any) -> Any:
     """Maximum or mean of each window; padded cells never win and are not counted.
 
     Attributes: ``data_format``, ``window``, ``strides`` (the window by default), ``pads``, ``dilations``;
@@ -36,7 +37,7 @@ def pool(node, x):
     return step
 
 
-def _windows(node, x) -> tuple:
+def _windows(node: Any, x: Any) -> tuple[Any, ...]:
     """Sizes of the images, windows, strides, dilations, pads, and the pads that the last windows reach."""
     layout, rank, words = data_format(node.attributes), x.ndim - 2, node.attributes
     sizes = spatial(x.shape, layout)
@@ -47,7 +48,7 @@ def _windows(node, x) -> tuple:
     return sizes, window, strides, dilations, pads, reached
 
 
-def pool_geometry(node, x) -> Geometry:
+def pool_geometry(node: Any, x: Any) -> Geometry:
     """The core's geometry of windows that are not dilated; their padded cells are not counted."""
     layout, ones = data_format(node.attributes), (1,) * (4 - x.ndim)
     _, window, strides, _, _, reached = _windows(node, x)
@@ -75,7 +76,8 @@ def _rounded_up(size: int, taps: int, stride: int, dilation: int, pad: tuple[int
 def _cells(taps: int, stride: int, dilation: int, count: int, before: int, low: int, high: int) -> np.ndarray:
     """How many cells of each window lie in [low, high), where 0 is the image's first cell."""
     places = np.arange(count)[:, None] * stride - before + np.arange(taps) * dilation
-    return ((places >= low) & (places < high)).sum(1)
+    result: np.ndarray = ((places >= low) & (places < high)).sum(1)
+    return result
 
 
 def _outer(numbers: list[np.ndarray], layout: str, dtype: np.dtype) -> np.ndarray:
@@ -87,7 +89,7 @@ def _outer(numbers: list[np.ndarray], layout: str, dtype: np.dtype) -> np.ndarra
     return functools.reduce(np.multiply, map(np.reshape, numbers, shapes)).astype(dtype)
 
 
-def _counting_pads(step: Step, layout: str, sizes, window, strides, dilations, pads) -> Step:
+def _counting_pads(step: Step, layout: str, sizes: Any, window: Any, strides: Any, dilations: Any, pads: Any) -> Step:
     """The step of a mean that counts padded cells, from one that does not."""
     (y,) = step.outputs
     shares = []
@@ -98,14 +100,14 @@ def _counting_pads(step: Step, layout: str, sizes, window, strides, dilations, p
         shares.append(cells(0, size) / cells(-before, size + after))
     factor = _outer(shares, layout, y.dtype)
 
-    def run(x, y):
+    def run(x: Any, y: Any) -> None:
         step.run(x, y)
         np.multiply(y, factor, out=y)
 
     return Step(step.outputs, run, algorithm="pool")
 
 
-def _gathered(x: Tensor, layout: str, window, strides, dilations, pads, average: bool) -> Step:
+def _gathered(x: Tensor, layout: str, window: Any, strides: Any, dilations: Any, pads: Any, average: bool) -> Step:
     """The step for dilated windows, and for integers, of which only the maximum is taken."""
     if average and x.dtype.kind != "f":
         raise TypeError(f"the input must be a float; received {x.dtype}")
@@ -121,8 +123,10 @@ def _gathered(x: Tensor, layout: str, window, strides, dilations, pads, average:
     before = (pad[0] for pad in pads)
     counts = _outer(
         [
-            _cells(*axis, 0, size)
-            for size, *axis in zip(spatial(x.shape, layout), window, strides, dilations, sizes, before, strict=True)
+            _cells(taps, stride, dilation, count, begin, 0, size)
+            for size, taps, stride, dilation, count, begin in zip(
+                spatial(x.shape, layout), window, strides, dilations, sizes, before, strict=True
+            )
         ],
         layout,
         x.dtype,
@@ -136,7 +140,7 @@ def _gathered(x: Tensor, layout: str, window, strides, dilations, pads, average:
     )
     inside = tuple(range(-rank, 0))
 
-    def run(x, y):
+    def run(x: Any, y: Any) -> None:
         wide = np.pad(x, grown, constant_values=0 if average else least)
         windows = np.lib.stride_tricks.sliding_window_view(wide, reach, axes)[cut]
         np.copyto(y, windows.sum(inside) / counts if average else windows.max(inside))
@@ -145,7 +149,7 @@ def _gathered(x: Tensor, layout: str, window, strides, dilations, pads, average:
 
 
 @operator("GlobalAveragePool", "GlobalMaxPool")
-def global_pool(node, x):
+def global_pool(node: Any, x: Any) -> Any:
     """Mean or maximum of each channel of images of shape (n, c, spatial...), whose spatial axes stay with length 1."""
     if x.ndim < 3 or not x.size:
         raise ValueError(f"images are needed; received shape {x.shape}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .elementwise import quiet
@@ -30,14 +32,14 @@ def along(parameter: np.ndarray, shape: tuple[int, ...], axis: int, block: int =
     return parameter.reshape((1,) * axis + (-1,) + (1,) * (len(shape) - axis - 1))
 
 
-def quantize(x: np.ndarray, scale, zero, out: np.ndarray) -> None:
+def quantize(x: np.ndarray, scale: Any, zero: Any, out: np.ndarray) -> None:
     """``x / scale``, rounded once with ties to even, plus `zero`; cut to out's range. NaN gives its least number."""
     bounds, zero = np.iinfo(out.dtype), np.asarray(zero, np.float32)
     y = np.rint(np.asarray(x / scale, np.float32))
     np.copyto(out, np.fmin(np.fmax(y, bounds.min - zero), bounds.max - zero) + zero, casting="unsafe")
 
 
-def _axis(node, x: Tensor, scale: Tensor, zero: Tensor | None) -> tuple[int, int]:
+def _axis(node: Any, x: Tensor, scale: Tensor, zero: Tensor | None) -> tuple[int, int]:
     """The axis of a node's scales and the length of a block of numbers that share one, 0 for the whole axis."""
     block, axis = node.attributes.get("block", 0), node.attributes.get("axis", 1)
     if zero is not None and zero.shape != scale.shape and not zero.size == scale.size == 1:
@@ -55,7 +57,7 @@ def _axis(node, x: Tensor, scale: Tensor, zero: Tensor | None) -> tuple[int, int
 
 
 @operator("QuantizeLinear")
-def quantize_linear(node, x, scale, zero=None):
+def quantize_linear(node: Any, x: Any, scale: Any, zero: Any = None) -> Any:
     """x as integers: ``x / scale + zero``, rounded once with ties to even, and saturated.
 
     One scale and zero point, or one for each place along the attribute ``axis``, or for each ``block`` of places. The
@@ -66,7 +68,7 @@ def quantize_linear(node, x, scale, zero=None):
         raise TypeError(f"no integers of {dtype} are made of {x.dtype} by scales of {scale.dtype}")
     axis, block = _axis(node, x, scale, zero)
 
-    def run(x, scale, *zero_and_y):
+    def run(x: Any, scale: Any, *zero_and_y: Any) -> None:
         y = zero_and_y[-1]
         zero = along(zero_and_y[0], x.shape, axis, block) if len(zero_and_y) == 2 else 0
         quantize(x.astype(scale.dtype, copy=False), along(scale, x.shape, axis, block), zero, y)
@@ -75,7 +77,7 @@ def quantize_linear(node, x, scale, zero=None):
 
 
 @operator("DequantizeLinear")
-def dequantize_linear(node, x, scale, zero=None):
+def dequantize_linear(node: Any, x: Any, scale: Any, zero: Any = None) -> Any:
     """``(x - zero) * scale`` of integers, in the scales' dtype or that of the attribute ``dtype``.
 
     Scales and zero points as of QuantizeLinear.
@@ -87,7 +89,7 @@ def dequantize_linear(node, x, scale, zero=None):
         raise TypeError(f"the zero points must have the dtype {x.dtype}; received {zero.dtype}")
     axis, block = _axis(node, x, scale, zero)
 
-    def run(x, scale, *zero_and_y):
+    def run(x: Any, scale: Any, *zero_and_y: Any) -> None:
         y = zero_and_y[-1]
         steps = x.astype(np.int32)
         if len(zero_and_y) == 2:
@@ -99,12 +101,12 @@ def dequantize_linear(node, x, scale, zero=None):
 
 
 @operator("DynamicQuantizeLinear")
-def dynamic_quantize_linear(node, x):
+def dynamic_quantize_linear(node: Any, x: Any) -> Any:
     """x as uint8 on a scale that just holds its numbers and 0; that scale, and its zero point."""
     if x.dtype != _FLOAT:
         raise TypeError(f"the input must be float32; received {x.dtype}")
 
-    def run(x, y, scale, zero):
+    def run(x: Any, y: Any, scale: Any, zero: Any) -> None:
         low, high = np.float32(min(x.min(initial=0), 0)), np.float32(max(x.max(initial=0), 0))
         step = np.float32(1) if low == high else (high - low) / np.float32(255)
         zero[...] = np.rint(np.clip(-low / step, 0, 255))

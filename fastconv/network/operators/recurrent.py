@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,17 @@ __all__ = ["gru", "lstm", "rnn"]
 
 
 @operator("LSTM")
-def lstm(node, x, kernel, recurrent, bias=None, state=None, cell=None, mask=None, peepholes=None):
+def lstm(
+    node: Any,
+    x: Any,
+    kernel: Any,
+    recurrent: Any,
+    bias: Any = None,
+    state: Any = None,
+    cell: Any = None,
+    mask: Any = None,
+    peepholes: Any = None,
+) -> Any:
     """Long short-term memory: the sequence of states, the last state, the last cell.
 
     kernel (features, 4 units), recurrent (units, 4 units), bias (4 units,), with gates in the order input, forget,
@@ -28,14 +39,14 @@ def lstm(node, x, kernel, recurrent, bias=None, state=None, cell=None, mask=None
     _check(x, mask, {(4 * units,): (bias,), (x.shape[0], units): (state, cell), (3 * units,): (peepholes,)})
     activate, gate = _function(node, "activation", "tanh"), _function(node, "recurrent_activation", "sigmoid")
 
-    def run(*arrays):
+    def run(*arrays: Any) -> None:
         *inputs, sequence, last, last_cell = arrays
-        x, kernel, recurrent, bias, state, cell, mask, peepholes = [*inputs, *[None] * (8 - len(inputs))]
+        x, kernel, recurrent, bias, state, cell, mask, peepholes = _with_absent(inputs, 8)
         rows = _products(x, kernel, bias)
         z = np.empty((len(x), 4 * units), rows.dtype)
         peep = None if peepholes is None else peepholes.reshape(3, units)
 
-        def step(row, states):
+        def step(row: Any, states: Any) -> Any:
             h, c = states
             _multiply(h, recurrent, None, z)
             np.add(z, row, out=z)
@@ -63,7 +74,16 @@ def lstm(node, x, kernel, recurrent, bias=None, state=None, cell=None, mask=None
 
 
 @operator("GRU")
-def gru(node, x, kernel, recurrent, bias=None, recurrent_bias=None, state=None, mask=None):
+def gru(
+    node: Any,
+    x: Any,
+    kernel: Any,
+    recurrent: Any,
+    bias: Any = None,
+    recurrent_bias: Any = None,
+    state: Any = None,
+    mask: Any = None,
+) -> Any:
     """Gated recurrent unit: the sequence of states, the last state.
 
     kernel (features, 3 units), recurrent (units, 3 units), biases (3 units,), with gates in the order update, reset,
@@ -75,13 +95,13 @@ def gru(node, x, kernel, recurrent, bias=None, recurrent_bias=None, state=None, 
     activate, gate = _function(node, "activation", "tanh"), _function(node, "recurrent_activation", "sigmoid")
     candidate = _candidate_after if node.attributes.get("reset_after", True) else _candidate_before
 
-    def run(*arrays):
+    def run(*arrays: Any) -> None:
         *inputs, sequence, last = arrays
-        x, kernel, recurrent, bias, recurrent_bias, state, mask = [*inputs, *[None] * (7 - len(inputs))]
+        x, kernel, recurrent, bias, recurrent_bias, state, mask = _with_absent(inputs, 7)
         rows = _products(x, kernel, bias)
         z = np.empty((len(x), 3 * units), rows.dtype)
 
-        def step(row, states):
+        def step(row: Any, states: Any) -> Any:
             (h,) = states
             _multiply(h, recurrent, recurrent_bias, z)
             gates = row[:, : 2 * units] + z[:, : 2 * units]
@@ -99,17 +119,17 @@ def gru(node, x, kernel, recurrent, bias=None, recurrent_bias=None, state=None, 
 
 
 @operator("RNN")
-def rnn(node, x, kernel, recurrent, bias=None, state=None, mask=None):
+def rnn(node: Any, x: Any, kernel: Any, recurrent: Any, bias: Any = None, state: Any = None, mask: Any = None) -> Any:
     """``h = activation(x kernel + h recurrent + bias)``: the sequence of states, the last state."""
     units = _units(x, kernel, recurrent, 1)
     _check(x, mask, {(units,): (bias,), (x.shape[0], units): (state,)})
     activate = _function(node, "activation", "tanh")
 
-    def run(*arrays):
+    def run(*arrays: Any) -> None:
         *inputs, sequence, last = arrays
-        x, kernel, recurrent, bias, state, mask = [*inputs, *[None] * (6 - len(inputs))]
+        x, kernel, recurrent, bias, state, mask = _with_absent(inputs, 6)
 
-        def step(row, states):
+        def step(row: Any, states: Any) -> Any:
             h = np.empty_like(states[0])
             _multiply(states[0], recurrent, None, h)
             h += row
@@ -123,7 +143,9 @@ def rnn(node, x, kernel, recurrent, bias=None, state=None, mask=None):
     return Step((sequence, last), run, algorithm="rnn", flops=_flops(x, units, 1))
 
 
-def _scan(node, step: Callable, rows: np.ndarray, states: list, mask, sequence: np.ndarray) -> list:
+def _scan(
+    node: Any, step: Callable[..., Any], rows: np.ndarray, states: list[Any], mask: Any, sequence: np.ndarray
+) -> list[Any]:
     """Step through time and write the sequence of first states; the last states."""
     times = range(rows.shape[1])
     if node.attributes.get("go_backwards", False):
@@ -142,12 +164,12 @@ def _scan(node, step: Callable, rows: np.ndarray, states: list, mask, sequence: 
     return states
 
 
-def _candidate_after(x, reset, h, product, kernel, bias):
+def _candidate_after(x: Any, reset: Any, h: Any, product: Any, kernel: Any, bias: Any) -> Any:
     """What the candidate gate is the activation of: x's part, and the state's with the reset gate on its product."""
     return x + reset * product
 
 
-def _candidate_before(x, reset, h, product, kernel, bias):
+def _candidate_before(x: Any, reset: Any, h: Any, product: Any, kernel: Any, bias: Any) -> Any:
     """The same with the reset gate on the state."""
     units = len(kernel)
     y = np.empty((len(h), units), h.dtype)
@@ -156,17 +178,17 @@ def _candidate_before(x, reset, h, product, kernel, bias):
     return x + y
 
 
-def _products(x, kernel, bias) -> np.ndarray:
+def _products(x: Any, kernel: Any, bias: Any) -> np.ndarray:
     """x kernel + bias at all times."""
     rows = np.empty((*x.shape[:2], kernel.shape[1]), x.dtype)
     _multiply(x, kernel, bias, rows)
     return rows
 
 
-def _multiply(x, kernel, bias, y):
+def _multiply(x: Any, kernel: Any, bias: Any, y: Any) -> None:
     """y = x kernel + bias, x of any shape whose last axis is the kernel's first."""
     rows = x.size // kernel.shape[0] if kernel.shape[0] else 0
-    _core.Dense(_args.dtype_id(x.dtype), rows, *kernel.shape).forward(x, kernel, bias, y)
+    _core.Dense(_args.dtype_id(x.dtype), rows, kernel.shape[0], kernel.shape[1]).forward(x, kernel, bias, y)
 
 
 def _units(x: Tensor, kernel: Tensor, recurrent: Tensor, gates: int) -> int:
@@ -181,7 +203,7 @@ def _units(x: Tensor, kernel: Tensor, recurrent: Tensor, gates: int) -> int:
     return units
 
 
-def _check(x: Tensor, mask: Tensor | None, shapes: dict) -> None:
+def _check(x: Tensor, mask: Tensor | None, shapes: dict[Any, Any]) -> None:
     """Raise unless the other inputs, by the shapes that they must have, fit a sequence."""
     for shape, tensors in shapes.items():
         for tensor in tensors:
@@ -191,12 +213,12 @@ def _check(x: Tensor, mask: Tensor | None, shapes: dict) -> None:
         raise ValueError(f"a mask must be bool of shape {x.shape[:2]}; received {mask.dtype} of shape {mask.shape}")
 
 
-def _function(node, name: str, default: str):
+def _function(node: Any, name: str, default: str) -> Any:
     """An activation of a contiguous array in place."""
     word, alpha = node.attributes.get(name) or (default, 0.0)
     number = ACTIVATIONS[word]
 
-    def apply(array):
+    def apply(array: Any) -> None:
         if number:
             _core.activate(_args.dtype_id(array.dtype), number, alpha, array.size, array, array)
 
@@ -207,9 +229,14 @@ def _results(x: Tensor, units: int) -> tuple[Tensor, Tensor]:
     return Tensor((*x.shape[:2], units), x.dtype), Tensor((x.shape[0], units), x.dtype)
 
 
-def _begin(state, last):
+def _begin(state: Any, last: Any) -> Any:
     return np.zeros_like(last) if state is None else state.copy()
 
 
 def _flops(x: Tensor, units: int, gates: int) -> float:
     return 2.0 * x.shape[0] * x.shape[1] * (x.shape[2] + units) * gates * units
+
+
+def _with_absent(inputs: list[Any], count: int) -> list[Any]:
+    """As many inputs as an operator has; None for those that it was not given."""
+    return [*inputs, *[None] * (count - len(inputs))]

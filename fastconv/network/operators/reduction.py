@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ... import _core
@@ -10,10 +12,13 @@ from .elementwise import quiet
 from .registry import Step, Tensor, operator
 from .shape import axis_in
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["along_axis", "reduce"]
 
 
-def _log_sum_exp(x, axis, keepdims, out):
+def _log_sum_exp(x: Any, axis: Any, keepdims: Any, out: Any) -> None:
     """log(sum(exp(x))) that does not overflow."""
     top = np.max(x, axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, x.dtype.type(0))
@@ -21,10 +26,10 @@ def _log_sum_exp(x, axis, keepdims, out):
     np.copyto(out, sums.reshape(out.shape), casting="same_kind")
 
 
-def _extreme(function, of_integers, of_floats):
+def _extreme(function: Any, of_integers: str, of_floats: float) -> Callable[..., Any]:
     """A maximum or minimum, which nothing at all has too: the least or largest number."""
 
-    def reduce(x, axis, keepdims, out):
+    def reduce(x: Any, axis: Any, keepdims: Any, out: Any) -> None:
         first = {"f": of_floats, "b": of_integers == "max"}.get(x.dtype.kind)
         first = getattr(np.iinfo(x.dtype), of_integers) if first is None else first
         function(x, axis=axis, keepdims=keepdims, out=out, initial=first)
@@ -32,7 +37,7 @@ def _extreme(function, of_integers, of_floats):
     return reduce
 
 
-def _mean(x, axis, keepdims, out):
+def _mean(x: Any, axis: Any, keepdims: Any, out: Any) -> None:
     """NumPy's mean, without its warning where there is nothing.
 
     Where other axes lie behind, it sums along an axis after the other: that adds long rows, and sums of sums are more
@@ -67,7 +72,7 @@ _FUNCTIONS = {
 
 
 @operator(*_FUNCTIONS)
-def reduce(node, x, axes=None):
+def reduce(node: Any, x: Any, axes: Any = None) -> Any:
     """x reduced along the constant ``axes``, along all by default.
 
     Attributes: ``keepdims``, True by default; ``noop_with_empty_axes``: no axes are no reduction.
@@ -77,20 +82,20 @@ def reduce(node, x, axes=None):
     shape = tuple(1 if axis in chosen else size for axis, size in enumerate(x.shape) if keepdims or axis not in chosen)
     if node.op in ("ReduceMean", "ReduceMax") and x.ndim == 4 and chosen == (1, 2) and x.size and x.dtype.char in "fd":
         return _pooled(node.op == "ReduceMean", x, shape)
-    function = _FUNCTIONS[node.op]
+    function: Any = _FUNCTIONS[node.op]
 
-    def run(x, *axes_and_y):
+    def run(x: Any, *axes_and_y: Any) -> None:
         function(x, axis=chosen, keepdims=keepdims, out=axes_and_y[-1])
 
     return Step((Tensor(shape, x.dtype),), quiet(run))
 
 
 @operator("LogSoftmax", "Hardmax")
-def along_axis(node, x):
+def along_axis(node: Any, x: Any) -> Any:
     """The logarithm of softmax, or 1 at the first maximum and else 0, along the attribute ``axis``."""
     axis, log = axis_in(node.attributes["axis"], x.ndim), node.op == "LogSoftmax"
 
-    def run(x, y):
+    def run(x: Any, y: Any) -> None:
         if log:
             np.subtract(x, x.max(axis, keepdims=True), out=y)
             np.subtract(y, np.log(np.exp(y).sum(axis, keepdims=True)), out=y)
@@ -101,7 +106,7 @@ def along_axis(node, x):
     return Step((Tensor(x.shape, x.dtype),), quiet(run))
 
 
-def _axes(node, x: Tensor, axes: Tensor | None) -> tuple[int, ...]:
+def _axes(node: Any, x: Tensor, axes: Tensor | None) -> tuple[int, ...]:
     if axes is not None and axes.value is None:
         raise ValueError("the axes must be constant")
     given = [] if axes is None else [int(axis) for axis in axes.value.ravel()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,7 +26,7 @@ class Tensor:
 
     shape: tuple[int, ...]
     dtype: np.dtype
-    value: np.ndarray | None = None
+    value: Any = None
 
     @classmethod
     def of(cls, value: np.ndarray) -> Tensor:
@@ -71,19 +72,20 @@ class Step:
     """
 
     outputs: tuple[Tensor, ...]
-    run: Callable | None = None
+    run: Any = None
     reads: tuple[int, ...] | None = None
     view: bool = False
     in_place: bool = False
-    calls: tuple = ()
+    calls: tuple[Any, ...] = ()
     algorithm: str = ""
     flops: float = 0.0
 
 
+_F = TypeVar("_F", bound="Callable[..., Any]")
 OPERATORS: dict[str, Callable[..., Step]] = {}
 
 
-def operator(*names: str):
+def operator(*names: str) -> Callable[[_F], _F]:
     """Register a function as the operator of these names.
 
     The function is called as ``f(node, *inputs)``, each input a `Tensor` or None for an absent one, and returns a
@@ -101,7 +103,7 @@ def operator(*names: str):
     >>> del OPERATORS["Negated"]
     """
 
-    def register(function):
+    def register(function: _F) -> _F:
         for name in names:
             if name in OPERATORS:
                 raise ValueError(f"there are two operators of the name {name}")
@@ -134,7 +136,8 @@ def fold(step: Step, inputs: list[Tensor | None]) -> tuple[Tensor, ...]:
         return (Tensor.of(np.ascontiguousarray(arrays[0]).reshape(output.shape)),)
     results = [np.empty(tensor.shape, tensor.dtype) for tensor in step.outputs]
     reads = range(len(arrays)) if step.reads is None else step.reads
-    step.run(*(None if arrays[i] is None else contiguous(arrays[i]) for i in reads), *results)
+    given = [arrays[i] for i in reads]
+    step.run(*(None if array is None else contiguous(array) for array in given), *results)
     return tuple(map(Tensor.of, results))
 
 

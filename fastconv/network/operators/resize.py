@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ __all__ = ["cubic", "resize", "weighted_sums"]
 
 
 @operator("Resize")
-def resize(node, x, roi=None, scales=None, sizes=None):
+def resize(node: Any, x: Any, roi: Any = None, scales: Any = None, sizes: Any = None) -> Any:
     """x with other sizes along axes, by constant scales or to constant sizes.
 
     Attributes: ``mode`` ('nearest', 'linear', 'cubic'); ``transform``, ONNX's coordinate_transformation_mode;
@@ -38,7 +39,7 @@ def resize(node, x, roi=None, scales=None, sizes=None):
         taps.append((axis, *_taps(words, places, x.shape[axis], factors[i]), _beyond(words, places, x.shape[axis])))
     work = np.result_type(x.dtype, np.float32) if words["mode"] != "nearest" else x.dtype
 
-    def run(*arrays):
+    def run(*arrays: Any) -> None:
         y = arrays[0].astype(work, copy=False)
         for axis, indices, weights, _ in taps:
             y = weighted_sums(y, axis, indices, weights, arrays[-1])
@@ -49,7 +50,7 @@ def resize(node, x, roi=None, scales=None, sizes=None):
     return Step((Tensor(tuple(shape), x.dtype),), run, reads=(0,), algorithm=words["mode"])
 
 
-def _lengths(x: Tensor, axes, scales, sizes, policy) -> tuple[list[int], list[float]]:
+def _lengths(x: Tensor, axes: Any, scales: Any, sizes: Any, policy: Any) -> tuple[list[int], list[float]]:
     """The new size of each axis, and the factor that coordinates follow."""
     old = [x.shape[axis] for axis in axes]
     if sizes is not None:
@@ -93,10 +94,11 @@ _ROUNDINGS = {
 }
 
 
-def _taps(words: dict, places: np.ndarray, old: int, factor: float) -> tuple[np.ndarray, np.ndarray]:
+def _taps(words: dict[str, Any], places: np.ndarray, old: int, factor: float) -> tuple[np.ndarray, np.ndarray]:
     """Indices and weights of the old elements that each new one is a sum of, both of shape (new, taps)."""
     if words["mode"] == "nearest":
-        nearest = _ROUNDINGS[words["rounding"]](places)
+        round_to: Any = _ROUNDINGS[words["rounding"]]
+        nearest = round_to(places)
         return np.clip(nearest, 0, old - 1).astype(np.intp)[:, None], np.ones((len(places), 1))
     reach = 1 if words["mode"] == "linear" else 2
     shrink = min(factor, 1.0) if words["antialias"] else 1.0
@@ -138,12 +140,12 @@ def weighted_sums(x: np.ndarray, axis: int, indices: np.ndarray, weights: np.nda
     return y
 
 
-def _beyond(words: dict, places: np.ndarray, old: int) -> np.ndarray | None:
+def _beyond(words: dict[str, Any], places: np.ndarray, old: int) -> np.ndarray | None:
     """Which new elements lie beyond the image, where those get a value of their own."""
     return (places < 0) | (places > old - 1) if words["transform"] == "tf_crop_and_resize" else None
 
 
-def _with_outside(y: np.ndarray, taps: list, value: float) -> np.ndarray:
+def _with_outside(y: np.ndarray, taps: list[Any], value: float) -> np.ndarray:
     for axis, _, _, beyond in taps:
         if beyond is not None and beyond.any():
             y[(*[slice(None)] * axis, beyond)] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,8 @@ def constant(x: Tensor | None, name: str) -> np.ndarray:
     """The values of an input that must be constant when a plan is made."""
     if x is None or x.value is None:
         raise ValueError(f"`{name}` must be constant")
-    return x.value
+    result: np.ndarray = x.value
+    return result
 
 
 def integers(x: Tensor | None, name: str) -> list[int]:
@@ -51,20 +53,20 @@ def axis_in(axis: int, ndim: int) -> int:
 
 
 @operator("Identity", "Dropout")
-def identity(node, x):
+def identity(node: Any, x: Any) -> Any:
     """x itself; what training drops has the attributes ``rate``, and ``axes`` along which all or none are dropped."""
     return view(x, x.shape)
 
 
 @operator("Shape")
-def shape_of(node, x):
+def shape_of(node: Any, x: Any) -> Any:
     """The sizes of x, from the attribute ``start`` to ``end``."""
     sizes = x.shape[slice(node.attributes.get("start", 0), node.attributes.get("end"))]
     return Step((Tensor.of(np.array(sizes, np.int64)),))
 
 
 @operator("Reshape")
-def reshape(node, x, shape):
+def reshape(node: Any, x: Any, shape: Any) -> Any:
     """x in another shape, a constant: -1 is what is left, 0 is x's own size unless ``allowzero`` is set."""
     sizes = integers(shape, "shape")
     if not node.attributes.get("allowzero", False):
@@ -76,7 +78,7 @@ def reshape(node, x, shape):
 
 
 @operator("Flatten")
-def flatten(node, x):
+def flatten(node: Any, x: Any) -> Any:
     """x as a matrix: the axes before the attribute ``axis``, 1 by default, and those from it on."""
     axis = node.attributes.get("axis", 1)
     axis = axis + x.ndim if axis < 0 else axis
@@ -84,7 +86,7 @@ def flatten(node, x):
 
 
 @operator("Squeeze")
-def squeeze(node, x, axes=None):
+def squeeze(node: Any, x: Any, axes: Any = None) -> Any:
     """x without the axes of length 1 that are named, or without all of them."""
     chosen = (
         {axis_in(axis, x.ndim) for axis in integers(axes, "axes")}
@@ -95,7 +97,7 @@ def squeeze(node, x, axes=None):
 
 
 @operator("Unsqueeze")
-def unsqueeze(node, x, axes):
+def unsqueeze(node: Any, x: Any, axes: Any) -> Any:
     """x with axes of length 1 at these places of the result."""
     given = integers(axes, "axes")
     ndim = x.ndim + len(given)
@@ -104,7 +106,7 @@ def unsqueeze(node, x, axes):
 
 
 @operator("AlongAxes")
-def along_axes(node, values, x):
+def along_axes(node: Any, values: Any, x: Any) -> Any:
     """A constant that has the sizes of x along the attribute ``axes``, with axes of length 1 for the others."""
     axes = sorted(axis_in(axis, x.ndim) for axis in node.attributes["axes"])
     sizes = tuple(x.shape[axis] for axis in axes)
@@ -115,7 +117,7 @@ def along_axes(node, values, x):
 
 
 @operator("Transpose")
-def transpose(node, x):
+def transpose(node: Any, x: Any) -> Any:
     """The axes of x in the order of the attribute ``perm``, by default reversed."""
     perm = node.attributes.get("perm") or tuple(range(x.ndim))[::-1]
     if sorted(perm) != list(range(x.ndim)):
@@ -140,7 +142,7 @@ def _interleave(x: np.ndarray, y: np.ndarray) -> None:
 
 
 @operator("Concat")
-def concat(node, *inputs):
+def concat(node: Any, *inputs: Any) -> Any:
     """The inputs one after the other along the attribute ``axis``."""
     axis = axis_in(node.attributes["axis"], inputs[0].ndim)
     first = inputs[0]
@@ -155,7 +157,7 @@ def concat(node, *inputs):
 
 
 @operator("Slice")
-def slice_(node, x, starts, ends, axes=None, steps=None):
+def slice_(node: Any, x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Any:
     """A part of x along axes; everything else is constant and as in ONNX."""
     begins, stops = integers(starts, "starts"), integers(ends, "ends")
     chosen = list(range(len(begins))) if axes is None else integers(axes, "axes")
@@ -165,16 +167,15 @@ def slice_(node, x, starts, ends, axes=None, steps=None):
         axis = axis_in(axis, x.ndim)
         if stride == 0:
             raise ValueError("a step must not be 0")
-        if stride < 0 and stop < -x.shape[axis]:
-            stop = None
-        index[axis] = slice(begin, stop, stride)
+        to_first = stride < 0 and stop < -x.shape[axis]
+        index[axis] = slice(begin, None if to_first else stop, stride)
     part = tuple(index)
     shape = tuple(len(range(*cut.indices(size))) for cut, size in zip(part, x.shape, strict=True))
     return Step((Tensor(shape, x.dtype),), lambda *arrays: np.copyto(arrays[-1], arrays[0][part]))
 
 
 @operator("Pad")
-def pad(node, x, pads, value=None, axes=None):
+def pad(node: Any, x: Any, pads: Any, value: Any = None, axes: Any = None) -> Any:
     """x with cells before and after, negative ones cut off: ``pads`` is all befores, then all afters, of ``axes``.
 
     Attribute ``mode``: 'constant' (of ``value``, 0 by default), 'edge', 'reflect' or 'wrap'.
@@ -198,7 +199,7 @@ def pad(node, x, pads, value=None, axes=None):
     )
     grown = [(max(before, 0), max(after, 0)) for before, after in pairs]
 
-    def run(x, *others):
+    def run(x: Any, *others: Any) -> None:
         np.copyto(others[-1], np.pad(x[cut], grown, **words))
 
     return Step((Tensor(shape, x.dtype),), run)

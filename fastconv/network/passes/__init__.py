@@ -6,6 +6,8 @@ files, nor of the sizes of inputs. `PASSES` is the order in which they run.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..graph import Graph
 from .activations import fuse_activations
 from .channels import fold_channel_factors
@@ -44,7 +46,7 @@ PASSES = (
 )
 
 
-def optimize(graph: Graph, passes=PASSES) -> Graph:
+def optimize(graph: Graph, passes: Any = PASSES) -> Graph:
     """A copy of a graph that all passes have been over.
 
     Raises

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..graph import Graph, Node
@@ -67,7 +69,7 @@ def _fold_next(rewriter: Rewriter, node: Node) -> bool:
 
 def _fold_into_normalization(rewriter: Rewriter, node: Node) -> bool:
     reader = rewriter.only_reader(node)
-    parameters = [rewriter.constant(name) for name in node.inputs[1:3]]
+    parameters: list[Any] = [rewriter.constant(name) for name in node.inputs[1:3]]
     mean = rewriter.constant(node.inputs[3])
     if (
         node.attributes["axis"] != -1
@@ -91,7 +93,7 @@ def _fold_into_normalization(rewriter: Rewriter, node: Node) -> bool:
     return True
 
 
-def _factors(rewriter: Rewriter, node: Node, reader: Node, ndim: int, channels: int):
+def _factors(rewriter: Rewriter, node: Node, reader: Node, ndim: int, channels: int) -> Any:
     """(scale, shift) of each channel that the reader applies, in float64, or None."""
     last = node.op == "Dense" or node.attributes.get("data_format", "channels_last") == "channels_last"
     if reader.op == "BatchNormalization":
@@ -99,7 +101,7 @@ def _factors(rewriter: Rewriter, node: Node, reader: Node, ndim: int, channels: 
     return _arithmetic(rewriter, node, reader, 1 if node.op == "Dense" else ndim, channels, last)
 
 
-def _arithmetic(rewriter: Rewriter, node: Node, reader: Node, ndim: int, channels: int, last: bool):
+def _arithmetic(rewriter: Rewriter, node: Node, reader: Node, ndim: int, channels: int, last: bool) -> Any:
     """The same of Add, Sub, Mul or Div, on a result of so many axes."""
     if reader.op not in ("Add", "Sub", "Mul", "Div") or reader.inputs[0] == reader.inputs[1]:
         return None
@@ -114,10 +116,10 @@ def _arithmetic(rewriter: Rewriter, node: Node, reader: Node, ndim: int, channel
     return {"Add": (one, values), "Sub": (one, -values), "Mul": (values, zero), "Div": (1 / values, zero)}[reader.op]
 
 
-def _normalization(rewriter, node, reader, ndim, channels, last):
+def _normalization(rewriter: Any, node: Any, reader: Any, ndim: Any, channels: Any, last: Any) -> Any:
     axis = reader.attributes["axis"]
     wanted = (-1, ndim - 1) if last else (1, 1 - ndim)
-    parameters = [rewriter.constant(name) if name else None for name in reader.inputs[1:]]
+    parameters: list[Any] = [rewriter.constant(name) if name else None for name in reader.inputs[1:]]
     absent = [not name for name in reader.inputs[1:]]
     if (
         axis not in (wanted[:1] if node.op == "Dense" else wanted)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..graph import Graph
 from ..operators import Tensor, fold, plan_node
 
@@ -40,7 +42,7 @@ def fold_constants(graph: Graph) -> None:
     graph.constants = {name: array for name, array in graph.constants.items() if name in read}
 
 
-def _fold(graph: Graph, node, room: int) -> int | None:
+def _fold(graph: Graph, node: Any, room: int) -> int | None:
     """Make a node's outputs constants; the bytes they take, or None where those are too many."""
     inputs = [Tensor.of(graph.constants[name]) if name else None for name in node.inputs]
     step = plan_node(node, inputs)

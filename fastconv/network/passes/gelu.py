@@ -31,7 +31,7 @@ def recognize_gelu(graph: Graph) -> None:
         before = rewriter.source(node.inputs[0]) if node.op == "Erf" else None
         x = _scaled(rewriter, before, math.sqrt(0.5))
         last = None if x is None else _last(rewriter, node, x)
-        if last is not None:
+        if x is not None and last is not None:
             rewriter.set_inputs(last, (x,))
             last.op, last.attributes = "Activation", {"activation": ("gelu", 0.0)}
     rewriter.finish()
@@ -70,4 +70,5 @@ def _number(rewriter: Rewriter, node: Node) -> float | None:
     arrays = [array for array in map(rewriter.constant, node.inputs) if array is not None]
     if len(arrays) != 1 or len(node.inputs) != 2 or arrays[0].ndim or arrays[0].dtype.kind != "f":
         return None
-    return arrays[0].item()
+    result: float | None = arrays[0].item()
+    return result

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..graph import Graph
 from .identities import drop_identities
 from .layout_rules import RULES, SAME_RANK
@@ -46,7 +48,7 @@ def put_channels_last(graph: Graph) -> None:
     drop_unread(graph)
 
 
-def _rank(layout: Relayout, node) -> int | None:
+def _rank(layout: Relayout, node: Any) -> int | None:
     """How many axes a node's output has that is written as the file orders it, if that is plain to see."""
     if node.op == "Flatten":
         return 2
@@ -56,6 +58,6 @@ def _rank(layout: Relayout, node) -> int | None:
         shape = layout.constant(node.inputs[1])
         return None if shape is None else shape.size
     if node.op in SAME_RANK:
-        ranks = [layout.rank(name) for name in node.inputs if name]
+        ranks: list[Any] = [layout.rank(name) for name in node.inputs if name]
         return None if None in ranks else max(ranks, default=None)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -59,11 +60,11 @@ def split(layout: Relayout, node: Node) -> bool:
 
 def concat(layout: Relayout, node: Node) -> bool:
     """Twins one after the other."""
-    ranks = {layout.rank(name) for name in node.inputs}
+    ranks: set[Any] = {layout.rank(name) for name in node.inputs}
     if not any(map(layout.has_twin, node.inputs)) or len(ranks) != 1 or None in ranks:
         return False
     (rank,), axis = ranks, node.attributes["axis"]
-    counts = [size_of(layout, name, rank, 1) for name in node.inputs]
+    counts: list[Any] = [size_of(layout, name, rank, 1) for name in node.inputs]
     channels = None if None in counts else sum(counts) if axis % rank == 1 else counts[0]
     batch = layout.batch(node.inputs[0]) if axis % rank else None
     layout.move(
@@ -79,7 +80,8 @@ def concat(layout: Relayout, node: Node) -> bool:
 
 def along_axes(layout: Relayout, node: Node) -> bool:
     """Slice and Pad: the input ``axes``, a constant, holds the moved axes; the other inputs stay."""
-    rank, place = layout.twin_rank(node.inputs[0]), 3
+    rank: Any = layout.twin_rank(node.inputs[0])
+    place = 3
     *others, axes = (*node.inputs, "", "", "")[: place + 1]
     chosen = None if rank is None else _axes(layout, axes, rank, others[1] if node.op == "Slice" else None)
     if chosen is None:
@@ -103,7 +105,7 @@ def _channels_of_part(layout: Relayout, node: Node, rank: int, axes: list[int]) 
     channels, place = layout.channels(node.inputs[0]), [axis % rank for axis in axes]
     if channels is None or 1 not in place:
         return channels
-    numbers = [None if array is None else array.ravel() for array in map(layout.constant, node.inputs[1:])]
+    numbers: list[Any] = [None if array is None else array.ravel() for array in map(layout.constant, node.inputs[1:])]
     at = place.index(1)
     if node.op == "Pad":
         pads = numbers[0]
@@ -115,7 +117,8 @@ def _channels_of_part(layout: Relayout, node: Node, rank: int, axes: list[int]) 
         or (steps[at] != 1)
     ):
         return None
-    return len(range(*slice(int(numbers[0][at]), int(numbers[1][at])).indices(channels)))
+    begin, end = numbers[:2]
+    return len(range(*slice(int(begin[at]), int(end[at])).indices(channels)))
 
 
 def reduction(layout: Relayout, node: Node) -> bool:
@@ -133,7 +136,7 @@ def reduction(layout: Relayout, node: Node) -> bool:
 
 def squeeze(layout: Relayout, node: Node) -> bool:
     """Axes of length 1 that go, where those that are left are in order."""
-    rank = layout.twin_rank(node.inputs[0])
+    rank: Any = layout.twin_rank(node.inputs[0])
     axes = None if rank is None or len(node.inputs) < 2 else _axes(layout, node.inputs[1], rank)
     return axes is not None and _without(layout, node, rank, axes, False, None)
 
@@ -154,7 +157,7 @@ def _without(layout: Relayout, node: Node, rank: int, axes: list[int], kept: boo
 
 def extreme_place(layout: Relayout, node: Node) -> bool:
     """Where the extreme along an axis is; that axis stays, or what is left is in order."""
-    rank = layout.twin_rank(node.inputs[0])
+    rank: Any = layout.twin_rank(node.inputs[0])
     if rank is None or node.attributes["keepdims"]:
         return along_axis(layout, node)
     axis = node.attributes["axis"]
@@ -174,7 +177,7 @@ def extreme_place(layout: Relayout, node: Node) -> bool:
 
 def resize(layout: Relayout, node: Node) -> bool:
     """The attribute ``axes`` holds the moved axes; scales and sizes stay."""
-    rank = layout.twin_rank(node.inputs[0])
+    rank: Any = layout.twin_rank(node.inputs[0])
     if rank is None:
         return False
     x, *others = node.inputs
@@ -193,7 +196,7 @@ def transpose(layout: Relayout, node: Node) -> bool:
         if len(perm) in (3, 4) and perm == to_first(len(perm)):
             return _turned(layout, node, perm)
         return False
-    rank = layout.rank(x)
+    rank: Any = layout.rank(x)
     perm = perm or tuple(range(rank))[::-1]
     if sorted(perm) != list(range(rank)):
         return False

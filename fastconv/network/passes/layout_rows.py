@@ -43,7 +43,8 @@ def flatten(layout: Relayout, node: Node) -> bool:
 def _is_flat(layout: Relayout, node: Node) -> bool:
     """Whether all axes but the first become one."""
     if node.op == "Flatten":
-        return node.attributes.get("axis", 1) == 1
+        result: bool = node.attributes.get("axis", 1) == 1
+        return result
     shape = layout.constant(node.inputs[1])
     return (
         shape is not None
@@ -53,7 +54,7 @@ def _is_flat(layout: Relayout, node: Node) -> bool:
     )
 
 
-def _rows(layout: Relayout, node: Node) -> int:
+def _rows(layout: Relayout, node: Node) -> float:
     """How many rows the constant weights of a dense layer have, infinity where they are not constant."""
     weights = layout.constant(node.inputs[1])
     return math.inf if weights is None or weights.ndim != 2 else len(weights)

@@ -7,6 +7,7 @@ for twins of the node's inputs; sizes it does not know.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -109,7 +110,8 @@ def _is_number(layout: Relayout, name: str, rank: int) -> bool:
 def broadcast(layout: Relayout, node: Node) -> bool:
     """A function of the numbers of all inputs, one of which has a twin with as many axes as the result."""
     names = [name for name in node.inputs if name]
-    rank = max((layout.rank(name) for name in names if layout.has_twin(name)), default=None)
+    ranks: list[Any] = [layout.rank(name) for name in names if layout.has_twin(name)]
+    rank = max(ranks, default=None)
     if rank is None or not all(layout.fits(name, rank) for name in names):
         return False
     sizes = [{size_of(layout, name, rank, axis) for name in names if layout.rank(name) != 0} for axis in (1, 0)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,8 @@ def channel_shuffle(layout: Relayout, node: Node) -> bool:
     Source: ShuffleNet, arXiv:1707.01083, section 3.1.
     """
     x, sizes = node.inputs[0], _sizes(layout, node)
-    exchange, join = _next(layout, node, "Transpose"), None
+    exchange: Any = _next(layout, node, "Transpose")
+    join: Any = None
     if exchange is not None and tuple(exchange.attributes.get("perm") or ()) == (0, 2, 1, 3, 4):
         join = _next(layout, exchange, "Reshape")
     joined = [] if join is None else _sizes(layout, join)

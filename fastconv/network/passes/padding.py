@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..graph import Graph, Node
 from .rewriter import Rewriter
 
@@ -41,7 +43,7 @@ def fold_padding(graph: Graph) -> None:
     rewriter.finish()
 
 
-def _zeros_never_win(rewriter: Rewriter, node: Node, reader: Node, pads) -> bool:
+def _zeros_never_win(rewriter: Rewriter, node: Node, reader: Node, pads: Any) -> bool:
     """Whether a maximum of what the node pads is that of the numbers alone."""
     before = rewriter.source(node.inputs[0])
     window = reader.attributes["window"]
@@ -64,10 +66,10 @@ def _ndim(rewriter: Rewriter, reader: Node) -> int | None:
     return None if kernel is None else kernel.ndim
 
 
-def _spatial_pads(rewriter: Rewriter, node: Node, reader: Node):
+def _spatial_pads(rewriter: Rewriter, node: Node, reader: Node) -> Any:
     """The reader's pads with those of the node, or None."""
     pads, *rest = (rewriter.constant(name) for name in node.inputs[1:])
-    ndim = _ndim(rewriter, reader)
+    ndim: Any = _ndim(rewriter, reader)
     value, axes = [*rest, None, None][:2]
     named = [bool(name) for name in (*node.inputs[2:], "", "")]
     own = reader.attributes.get("pads", "valid")

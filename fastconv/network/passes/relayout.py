@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class Relayout:
         Read only, until `finish`.
     """
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Graph) -> None:
         self.graph, self.readers = graph, graph.readers()
         self._nodes: list[Node] = []
         self._there = {value.name for value in graph.inputs} | set(graph.constants)
@@ -60,7 +61,7 @@ class Relayout:
         self._skipped: set[int] = set()
         self._of_rows: dict[str, int] = {}
 
-    def constant(self, name: str) -> np.ndarray | None:
+    def constant(self, name: str) -> Any:
         """The array of a value that is constant."""
         return self.graph.constants.get(name)
 
@@ -159,7 +160,7 @@ class Relayout:
         rank: int,
         channels: int | None = None,
         batch: int | None = None,
-        **changes,
+        **changes: Any,
     ) -> None:
         """Write a node that reads what is there, and gives twins of its outputs, of so many axes, channels and images.
 
@@ -171,7 +172,7 @@ class Relayout:
                 self.declare(name, twin, rank, channels, batch)
         self._nodes.append(replace(node, inputs=inputs, outputs=outputs, **changes))
 
-    def between(self, node: Node, inputs: tuple[str, ...], **changes) -> str:
+    def between(self, node: Node, inputs: tuple[str, ...], **changes: Any) -> str:
         """Write a node that reads what is there, and gives a new value; its name."""
         name = self.new_name(node.outputs[0])
         self._nodes.append(replace(node, inputs=inputs, outputs=(name,), **changes))
@@ -231,5 +232,6 @@ def size_of(layout: Relayout, name: str, rank: int, axis: int) -> int | None:
     """Images (axis 0) or channels (axis 1) of a value among others of so many axes."""
     array = layout.constant(name)
     if array is not None:
-        return ((1,) * (rank - array.ndim) + array.shape)[axis]
+        result: int | None = ((1,) * (rank - array.ndim) + array.shape)[axis]
+        return result
     return layout.channels(name) if axis else layout.batch(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..graph import Graph, Node
@@ -26,14 +28,14 @@ class Rewriter:
     [Node(op='Neg', inputs=('x',), outputs=('z',), attributes={}, name='', kind='')]
     """
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self._readers = graph.readers()
         self._sources = {name: node for node in graph.nodes for name in node.outputs if name}
         self._gone: set[int] = set()
         self._made = 0
 
-    def nodes(self):
+    def nodes(self) -> Any:
         """The nodes that are still there, in order."""
         return (node for node in self.graph.nodes if id(node) not in self._gone)
 
@@ -41,13 +43,13 @@ class Rewriter:
         """The node that gives a value."""
         return self._sources.get(name)
 
-    def constant(self, name: str) -> np.ndarray | None:
+    def constant(self, name: str) -> Any:
         """The array of a value that is constant."""
         return self.graph.constants.get(name)
 
     def readers(self, name: str) -> list[Node | None]:
         """Who reads a value; None stands for the network's caller."""
-        return self._readers.get(name, [])
+        return [*self._readers.get(name, [])]
 
     def only_reader(self, node: Node) -> Node | None:
         """The node that alone reads the only output of a node."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from ..graph import Graph, Value
 from .figure import new_figure
@@ -28,7 +29,7 @@ _FAMILIES = (  # parts of the names of kinds, and a colour
 )
 
 
-def plot_network(graph: Graph, shaped, path) -> None:
+def plot_network(graph: Graph, shaped: Any, path: Any) -> None:
     """Draw a graph into a PNG file.
 
     Parameters
@@ -72,7 +73,7 @@ def _title(graph: Graph, shown: list[Block]) -> str:
     return f"{len(shown) - len(graph.inputs)} layers, {weights:,} parameters"
 
 
-def _columns(ranks, places) -> list[tuple[int, int, float]]:
+def _columns(ranks: Any, places: Any) -> list[tuple[int, int, float]]:
     """(first rank, rank after the last, left edge) of columns that make a long network a picture of 4:3 or so."""
     width = max(places, default=0) + _WIDTH
     count = max(1, round(math.sqrt(0.75 * len(ranks) * _PITCH / width)) if len(ranks) > 24 else 1)
@@ -86,14 +87,14 @@ def _columns(ranks, places) -> list[tuple[int, int, float]]:
     return columns
 
 
-def _draw_line(axes, start, end, from_box: bool, to_box: bool, gap: float | None) -> None:
+def _draw_line(axes: Any, start: Any, end: Any, from_box: bool, to_box: bool, gap: float | None) -> None:
     """A line down to the next rank; where that is in the next column, by the gap between the columns."""
     from matplotlib.patches import FancyArrowPatch, PathPatch
     from matplotlib.path import Path
 
     (x0, y0), (x1, y1) = start, end
     y0, y1 = y0 + (_HEIGHT / 2 if from_box else 0), y1 - (_HEIGHT / 2 if to_box else 0)
-    style = {"color": "#7b8794", "linewidth": 1.0}
+    style: dict[str, Any] = {"color": "#7b8794", "linewidth": 1.0}
     if gap is not None:
         points = [(x0, y0), (x0, y0 + 0.13), (gap, y0 + 0.13), (gap, y1 - 0.13), (x1, y1 - 0.13), (x1, y1)]
         path = Path(points)
@@ -109,7 +110,7 @@ def _draw_line(axes, start, end, from_box: bool, to_box: bool, gap: float | None
         axes.add_patch(PathPatch(path, fill=False, **style))
 
 
-def _draw_box(axes, x: float, y: float, block: Block, value: Value) -> None:
+def _draw_box(axes: Any, x: float, y: float, block: Block, value: Value) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     left, top, pad = x - _WIDTH / 2, y - _HEIGHT / 2, 0.07

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ _WIDTH, _MAP, _CELL, _TITLE, _MARGIN = 12.0, 2.0, 0.3, 0.42, 0.2
 _PIXELS = 30_000  # of a side of the picture
 
 
-def plot_features(graph: Graph, features: dict[str, np.ndarray], path) -> None:
+def plot_features(graph: Graph, features: dict[str, np.ndarray], path: Any) -> None:
     """Draw the first image's feature maps of layers into a PNG file, a grid for each layer.
 
     Parameters

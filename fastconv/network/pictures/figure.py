@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 __all__ = ["mosaic", "new_figure"]
@@ -9,7 +11,7 @@ __all__ = ["mosaic", "new_figure"]
 _SIDE, _GAP = 32, 0.04  # cells that a small picture has at least, and space between pictures as a share of one
 
 
-def new_figure(width: float, height: float, **words):
+def new_figure(width: float, height: float, **words: Any) -> Any:
     """A figure of matplotlib of that many inches, which no window shows.
 
     Raises

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .figure import new_figure
 
 __all__ = ["plot_history"]
 
 
-def plot_history(history: dict[str, list[float]], path) -> None:
+def plot_history(history: dict[str, list[float]], path: Any) -> None:
     """Draw a chart for each loss and metric into a PNG file, with that of validation data in the same chart."""
     names = [name for name in history if not (name.startswith("val_") and name[4:] in history)]
     figure = new_figure(4.5 * max(len(names), 1), 3.4, layout="constrained")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def first_kernels(graph: Graph) -> tuple[Node, np.ndarray]:
     return node, kernel if kernel.ndim == 4 else kernel.reshape(1, *kernel.shape)
 
 
-def plot_kernels(graph: Graph, path) -> None:
+def plot_kernels(graph: Graph, path: Any) -> None:
     """Draw the first convolution's kernels into a PNG file: in colours where images have three channels, else each
     channel by itself, a row for a kernel."""
     node, kernel = first_kernels(graph)

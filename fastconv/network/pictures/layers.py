@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..graph import Graph, Node
 
@@ -102,7 +103,8 @@ def layouts(graph: Graph) -> dict[str, str]:
             found.setdefault(node.inputs[0], own)
         layout = own or next((found[name] for name in node.inputs if name in found), None)
         if node.op == "Transpose":
-            layout = {(0, 2, 3, 1): "channels_last", (0, 3, 1, 2): "channels_first"}.get(node.attributes.get("perm"))
+            orders: dict[Any, str] = {(0, 2, 3, 1): "channels_last", (0, 3, 1, 2): "channels_first"}
+            layout = orders.get(node.attributes.get("perm"))
         if layout:
             found.update(dict.fromkeys(filter(None, node.outputs), layout))
     return found

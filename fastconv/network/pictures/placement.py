@@ -6,6 +6,8 @@ that passes ranks has a place in each of them.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 __all__ = ["place_boxes"]
@@ -13,7 +15,7 @@ __all__ = ["place_boxes"]
 _SWEEPS = 8
 
 
-def place_boxes(sources: list[list[int]], width: float, narrow: float):
+def place_boxes(sources: list[list[int]], width: float, narrow: float) -> Any:
     """Ranks and horizontal places of boxes, and the lines between them.
 
     Parameters
@@ -51,9 +53,9 @@ def place_boxes(sources: list[list[int]], width: float, narrow: float):
     for sweep in range(2 * _SWEEPS):
         neighbours, order = (above, ranks) if sweep % 2 == 0 else (below, ranks[::-1])
         for rank in order:
-            wanted = {item: np.mean(places[neighbours[item]]) if neighbours[item] else places[item] for item in rank}
+            wanted = {item: float(np.mean(places[neighbours[item] or item])) for item in rank}
             if sweep < _SWEEPS:
-                rank.sort(key=wanted.get)
+                rank.sort(key=wanted.__getitem__)
             places[rank] = _apart([wanted[item] for item in rank], room[rank])
     return ranks, (places - min((places - room / 2), default=0)).tolist(), lines
 
@@ -84,10 +86,13 @@ def _apart(wanted: list[float], room: np.ndarray) -> np.ndarray:
     Neighbours that would overlap move as one, in the middle of what they want (isotonic regression).
     """
     offsets = np.concatenate([[0], np.cumsum((room[1:] + room[:-1]) / 2)])
-    groups: list[list[float]] = []  # sum of what is wanted, number of members
+    groups: list[tuple[float, int]] = []  # sum of what is wanted, number of members
     for target in np.asarray(wanted) - offsets:
-        groups.append([target, 1])
+        groups.append((target, 1))
         while len(groups) > 1 and groups[-2][0] / groups[-2][1] > groups[-1][0] / groups[-1][1]:
             total, members = groups.pop()
-            groups[-1] = [groups[-1][0] + total, groups[-1][1] + members]
-    return np.repeat([total / members for total, members in groups], [members for _, members in groups]) + offsets
+            groups[-1] = groups[-1][0] + total, groups[-1][1] + members
+    result: np.ndarray = (
+        np.repeat([total / members for total, members in groups], [members for _, members in groups]) + offsets
+    )
+    return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -34,10 +35,10 @@ class Call:
 
     target: str
     name: str
-    arguments: dict
+    arguments: dict[Any, Any]
     results: tuple[Result, ...]
 
-    def __getitem__(self, name: str):
+    def __getitem__(self, name: str) -> Any:
         return self.arguments[name]
 
     def numbers(self, name: str, count: int = 0) -> tuple[int, ...]:
@@ -48,7 +49,7 @@ class Call:
             raise Refused(f"{name} that depend on sizes")
         return numbers * count if len(numbers) == 1 < count else numbers
 
-    def require(self, name: str, *allowed) -> None:
+    def require(self, name: str, *allowed: Any) -> None:
         """Refuse any other value of an argument."""
         if self.arguments.get(name, allowed[0]) not in allowed:
             raise Refused(f"{name}={self.arguments[name]!r}")
@@ -70,7 +71,7 @@ class Reference:
 class Emitter:
     """Adds nodes to a graph for one call at a time."""
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.layer = ""
         self.kind = ""
@@ -81,7 +82,7 @@ class Emitter:
         self._count += 1
         return f"\0{self._count}"
 
-    def constant(self, values, dtype=np.int64) -> str:
+    def constant(self, values: Any, dtype: Any = np.int64) -> str:
         """A constant of these values."""
         name = self.new_name()
         self.graph.constants[name] = np.asarray(values, dtype)
@@ -91,7 +92,7 @@ class Emitter:
         """The array of a constant, None for other values."""
         return self.graph.constants.get(reference.name)
 
-    def add(self, op: str, *inputs: str, to: str | tuple[str, ...] = "", **attributes) -> str:
+    def add(self, op: str, *inputs: str, to: str | tuple[str, ...] = "", **attributes: Any) -> str:
         """Add a node that gives `to`, by default a new value; returns the name of its first output."""
         outputs = to if isinstance(to, tuple) else (to or self.new_name(),)
         while inputs and not inputs[-1]:
@@ -108,7 +109,7 @@ class Emitter:
         self.graph.constants[view] = array.transpose(perm)
         return view
 
-    def operand(self, value, dtype: np.dtype) -> str:
+    def operand(self, value: Any, dtype: np.dtype) -> str:
         """The name of an operand of arithmetic in a dtype: a value, cast if it has another one, or a number."""
         if isinstance(value, Reference):
             if value.dtype is None:
@@ -118,7 +119,7 @@ class Emitter:
             return self.constant(value, dtype)
         raise Refused(f"an operand {value!r}")
 
-    def sizes(self, items) -> str:
+    def sizes(self, items: Any) -> str:
         """The name of a vector of integers, some of which may be sizes of the program."""
         if all(type(item) is int for item in items):
             return self.constant(items)
@@ -126,16 +127,17 @@ class Emitter:
         return self.add("Concat", *parts, axis=0)
 
 
+_F = TypeVar("_F", bound="Callable[..., Any]")
 MAPPING: dict[str, Callable[[Call, Emitter, tuple[str, ...]], None]] = {}
 
 
-def maps(*targets: str):
+def maps(*targets: str) -> Callable[[_F], _F]:
     """Register a function as what maps the operators of these names; it raises `Refused` for what it does not.
 
     It takes the call, the emitter and the names of the call's results.
     """
 
-    def register(function):
+    def register(function: _F) -> _F:
         for target in targets:
             if target in MAPPING:
                 raise ValueError(f"there are two mappings of {target}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..errors import UnsupportedError
@@ -12,7 +14,7 @@ from .nodes import Call, Emitter, Reference, Refused, Result
 __all__ = ["read_exported"]
 
 
-def read_exported(program, weights: dict[str, np.ndarray], source: str = "model") -> Graph:
+def read_exported(program: Any, weights: dict[str, np.ndarray], source: str = "model") -> Graph:
     """The graph of an exported program without operations in place.
 
     Parameters
@@ -38,14 +40,14 @@ def read_exported(program, weights: dict[str, np.ndarray], source: str = "model"
 
 
 class _Reader:
-    def __init__(self, weights: dict[str, np.ndarray], source: str):
+    def __init__(self, weights: dict[str, np.ndarray], source: str) -> None:
         self._weights, self._source = weights, source
         self._graph = Graph([], [])
         self._emit = Emitter(self._graph)
-        self._values: dict = {}  # of the program's nodes: a Reference, or a tuple of them
+        self._values: dict[Any, Any] = {}  # of the program's nodes: a Reference, or a tuple of them
         self._unsupported: list[tuple[str, str]] = []
 
-    def graph(self, program) -> Graph:
+    def graph(self, program: Any) -> Graph:
         graph = self._graph
         self._given = {spec.arg.name for spec in program.graph_signature.input_specs if spec.kind.name == "USER_INPUT"}
         for node in program.graph.nodes:
@@ -64,7 +66,7 @@ class _Reader:
         graph.drop_unread_constants()
         return graph
 
-    def _placeholder(self, node) -> None:
+    def _placeholder(self, node: Any) -> None:
         if node.name in self._weights:
             array = self._weights[node.name]
             self._graph.constants[node.name] = array
@@ -79,7 +81,7 @@ class _Reader:
         self._graph.inputs.append(Value(node.name, result.shape, result.dtype))
         self._values[node] = Reference(node.name, result.shape, result.dtype)
 
-    def _output(self, program, node) -> None:
+    def _output(self, program: Any, node: Any) -> None:
         kinds = {spec.kind.name for spec in program.graph_signature.output_specs}
         if kinds != {"USER_OUTPUT"}:
             self._unsupported.append(("", f"a program that gives {', '.join(sorted(kinds - {'USER_OUTPUT'}))}"))
@@ -95,7 +97,7 @@ class _Reader:
             self._emit.add("Identity", value.name, to=name)
             self._graph.outputs.append(Value(name, value.shape, value.dtype))
 
-    def _call(self, node) -> None:
+    def _call(self, node: Any) -> None:
         target = _target(node)
         if target == "getitem":
             self._pick(node)
@@ -113,12 +115,12 @@ class _Reader:
             self._refuse(node, f"{target}: {refused}")
         self._know(node, names, results)
 
-    def _refuse(self, node, kind: str) -> None:
+    def _refuse(self, node: Any, kind: str) -> None:
         self._unsupported.append((node.name, kind))
         results = _results(node)
         self._know(node, tuple(f"{node.name}:{index}" for index in range(len(results))), results)
 
-    def _know(self, node, names, results) -> None:
+    def _know(self, node: Any, names: Any, results: Any) -> None:
         found = tuple(Reference(name, result.shape, result.dtype) for name, result in zip(names, results, strict=True))
         several = isinstance(node.meta.get("val"), list | tuple)
         if not found:  # a size
@@ -127,13 +129,13 @@ class _Reader:
         if not several and found[0].dtype is not None:
             self._graph.layers[node.name] = found[0].name
 
-    def _pick(self, node) -> None:
+    def _pick(self, node: Any) -> None:
         whole = self._values.get(node.args[0])
         self._values[node] = whole[node.args[1]] if isinstance(whole, tuple) else None
         if isinstance(self._values[node], Reference):
             self._graph.layers[node.name] = self._values[node].name
 
-    def _arguments(self, node) -> dict:
+    def _arguments(self, node: Any) -> dict[Any, Any]:
         schema = getattr(node.target, "_schema", None)
         if schema is None:
             return {str(index): self._argument(value) for index, value in enumerate(node.args)}
@@ -144,25 +146,25 @@ class _Reader:
             for argument in schema.arguments
         }
 
-    def _argument(self, value):
+    def _argument(self, value: Any) -> Any:
         if isinstance(value, list | tuple):
             return [self._argument(item) for item in value]
         return self._values.get(value, value) if hasattr(value, "op") else value
 
 
-def _target(node) -> str:
+def _target(node: Any) -> str:
     """The name of what a node calls: 'aten.relu.default', or a function of Python's operator."""
     return str(node.target) if hasattr(node.target, "_schema") else getattr(node.target, "__name__", str(node.target))
 
 
-def _results(node) -> tuple[Result, ...]:
+def _results(node: Any) -> tuple[Result, ...]:
     """What the tensors are that a node gives; none for a size."""
     value = node.meta.get("val")
     values = value if isinstance(value, list | tuple) else (value,)
     return tuple(_result(item) for item in values if hasattr(item, "dtype"))
 
 
-def _result(tensor) -> Result:
+def _result(tensor: Any) -> Result:
     shape = tuple(size if type(size) is int else None for size in tensor.shape)
     return Result(shape, _dtype(str(tensor.dtype).removeprefix("torch.")))
 
@@ -171,5 +173,6 @@ def _dtype(name: str) -> np.dtype:
     if name == "bfloat16":
         import ml_dtypes
 
-        return np.dtype(ml_dtypes.bfloat16)
+        result: np.dtype = np.dtype(ml_dtypes.bfloat16)
+        return result
     return np.dtype(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,11 +31,11 @@ class Data:
     truth: np.ndarray
     weights: np.ndarray | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.truth)
 
     @classmethod
-    def of(cls, graph: Graph, x, y, sample_weight=None, class_weight=None) -> Data:
+    def of(cls, graph: Graph, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Data:
         """Checked arguments of `fit`.
 
         Raises
@@ -55,7 +56,7 @@ class Data:
         return cls(inputs, truth, weights)
 
     @classmethod
-    def of_validation(cls, graph: Graph, given) -> Data | None:
+    def of_validation(cls, graph: Graph, given: Any) -> Data | None:
         """The checked argument `validation_data` of `fit`, None for None.
 
         Raises
@@ -74,7 +75,7 @@ class Data:
             raise type(error)(f"`validation_data`: {error}") from None
 
 
-def _sample_weights(truth: np.ndarray, given) -> np.ndarray:
+def _sample_weights(truth: np.ndarray, given: Any) -> np.ndarray:
     """The weight of each sample, or of each loss of it."""
     weights = np.asarray(given)
     if weights.dtype.kind not in "biuf":
@@ -84,7 +85,7 @@ def _sample_weights(truth: np.ndarray, given) -> np.ndarray:
     return weights.astype(np.float32)
 
 
-def _class_weights(truth: np.ndarray, class_weight: dict) -> np.ndarray:
+def _class_weights(truth: np.ndarray, class_weight: dict[Any, Any]) -> np.ndarray:
     """The weight of each sample by its class, 1 for classes without one."""
     if not isinstance(class_weight, dict) or not all(isinstance(label, (int, np.integer)) for label in class_weight):
         raise TypeError(f"`class_weight` must be a dict of integers to numbers; received {class_weight!r:.80}")
@@ -111,7 +112,7 @@ class Fitting:
     seed : int, optional
     """
 
-    def __init__(self, graph: Graph, loss, optimizer, metrics, seed: int | None):
+    def __init__(self, graph: Graph, loss: Any, optimizer: Any, metrics: Any, seed: int | None) -> None:
         loss = loss_of(loss)
         seed = None if seed is None else _args.integer(seed, "seed", 0)
         order, masks = np.random.SeedSequence(seed).spawn(2)
@@ -122,7 +123,7 @@ class Fitting:
         self._metrics = [metric_of(spec) for spec in metrics]
 
     def run(
-        self, data: Data, epochs: int, batch_size: int, validation: Data | None, shuffle: bool, progress
+        self, data: Data, epochs: int, batch_size: int, validation: Data | None, shuffle: bool, progress: Any
     ) -> History:
         """Train for so many epochs."""
         history = History()
@@ -141,9 +142,14 @@ class Fitting:
     def evaluate(self, data: Data, batch_size: int) -> dict[str, float]:
         """Loss and metrics of data."""
         with BetweenSteps() as interrupts:
-            return self._epoch(data, np.arange(len(data)), batch_size, self.trainer.test, interrupts)
+            result: dict[str, float] = self._epoch(
+                data, np.arange(len(data)), batch_size, self.trainer.test, interrupts
+            )
+            return result
 
-    def _epoch(self, data: Data, order, batch_size: int, step, interrupts, advance=lambda count: None):
+    def _epoch(
+        self, data: Data, order: Any, batch_size: int, step: Any, interrupts: Any, advance: Any = lambda count: None
+    ) -> Any:
         losses = Metric("loss", lambda loss, count: np.full(count, loss))
         for metric in self._metrics:
             metric.reset()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..table import Table
 
 __all__ = ["History"]
@@ -24,7 +26,7 @@ class History:
         1  0.5000    0.7500     2.00
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}
         self.seconds: list[float] = []
 
@@ -36,17 +38,17 @@ class History:
 
     def table(self) -> Table:
         """A row for each epoch."""
-        columns = [[f"{value:.4f}" for value in values] for values in self.history.values()]
-        columns = [range(1, len(self.seconds) + 1), *columns, [f"{seconds:.2f}" for seconds in self.seconds]]
+        values = [[f"{value:.4f}" for value in values] for values in self.history.values()]
+        columns: list[Any] = [range(1, len(self.seconds) + 1), *values, [f"{s:.2f}" for s in self.seconds]]
         return Table(["epoch", *self.history, "seconds"], list(map(list, zip(*columns, strict=True))))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return repr(self.table())
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> Any:
         return self.table()._repr_html_()
 
-    def plot(self, path) -> None:
+    def plot(self, path: Any) -> None:
         """Draw losses and metrics by epoch into a PNG file.
 
         Parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from typing import Any
 
 __all__ = ["BetweenSteps"]
 
@@ -19,17 +20,17 @@ class BetweenSteps:
     ...     interrupts.check()
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._came = False
-        self._before = None
+        self._before: Any = None
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         is_main = threading.current_thread() is threading.main_thread()
         if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             self._before = signal.signal(signal.SIGINT, self._note)
         return self
 
-    def _note(self, number, frame) -> None:
+    def _note(self, number: Any, frame: Any) -> None:
         self._came = True
 
     def check(self) -> None:
@@ -38,7 +39,7 @@ class BetweenSteps:
             self._came = False
             raise KeyboardInterrupt
 
-    def __exit__(self, kind, *exception):
+    def __exit__(self, kind: Any, *exception: Any) -> None:
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
         if kind is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ class Loss:
     """
 
     name: str
-    words: dict = field(default_factory=dict)
+    words: dict[str, Any] = field(default_factory=dict)
 
     @property
     def fuses(self) -> str:
@@ -53,7 +54,8 @@ class Loss:
         ValueError
             If `truth` does not fit the output.
         """
-        return LOSSES[self.name](truth, output, **self.words)
+        result: tuple[np.ndarray, np.ndarray] = LOSSES[self.name](truth, output, **self.words)
+        return result
 
 
 def _targets(truth: np.ndarray, output: np.ndarray) -> np.ndarray:
@@ -88,7 +90,7 @@ def _clipped(output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.clip(output, low, high), (output >= low) & (output <= high)
 
 
-def categorical_crossentropy(truth, output, from_logits=False, label_smoothing=0.0):
+def categorical_crossentropy(truth: Any, output: Any, from_logits: bool = False, label_smoothing: float = 0.0) -> Any:
     """-sum(truth * log(output)) along the last axis."""
     truth = _targets(truth, output)
     if label_smoothing:
@@ -102,7 +104,7 @@ def categorical_crossentropy(truth, output, from_logits=False, label_smoothing=0
     return -(truth * np.log(found)).sum(-1), (inner - (inner * output).sum(-1, keepdims=True) / sums) / sums
 
 
-def sparse_categorical_crossentropy(truth, output, from_logits=False):
+def sparse_categorical_crossentropy(truth: Any, output: Any, from_logits: bool = False) -> Any:
     """-log of the output at the true class, with classes as integers."""
     labels = np.asarray(truth)
     if labels.ndim == output.ndim and labels.shape[-1] == 1:
@@ -132,7 +134,7 @@ def sparse_categorical_crossentropy(truth, output, from_logits=False):
     return values.reshape(output.shape[:-1]), slopes.reshape(output.shape)
 
 
-def binary_crossentropy(truth, output, from_logits=False, label_smoothing=0.0):
+def binary_crossentropy(truth: Any, output: Any, from_logits: bool = False, label_smoothing: float = 0.0) -> Any:
     """The mean of -(truth * log(output) + (1 - truth) * log(1 - output)) along the last axis."""
     truth, kind = _targets(truth, output), output.dtype.type
     if label_smoothing:
@@ -148,19 +150,19 @@ def binary_crossentropy(truth, output, from_logits=False, label_smoothing=0.0):
     return values.mean(-1), np.where(inside, (found - truth) / (found * (1 - found)), 0) * share
 
 
-def mean_squared_error(truth, output):
+def mean_squared_error(truth: Any, output: Any) -> Any:
     """The mean of the squares of differences along the last axis."""
     errors = output - _targets(truth, output)
     return np.square(errors).mean(-1), errors * output.dtype.type(2 / output.shape[-1])
 
 
-def mean_absolute_error(truth, output):
+def mean_absolute_error(truth: Any, output: Any) -> Any:
     """The mean of absolute differences along the last axis."""
     errors = output - _targets(truth, output)
     return np.abs(errors).mean(-1), np.sign(errors) * output.dtype.type(1 / output.shape[-1])
 
 
-def huber(truth, output, delta=1.0):
+def huber(truth: Any, output: Any, delta: float = 1.0) -> Any:
     """Half the square of differences up to `delta`, and linear beyond; the mean along the last axis."""
     errors, kind = output - _targets(truth, output), output.dtype.type
     sizes, bound, half = np.abs(errors), kind(delta), kind(0.5)
@@ -173,21 +175,21 @@ def _signs(truth: np.ndarray) -> np.ndarray:
     return 2 * truth - 1 if np.isin(truth, (0, 1)).all() else truth
 
 
-def hinge(truth, output):
+def hinge(truth: Any, output: Any) -> Any:
     """The mean of max(1 - truth * output, 0) along the last axis; of classes 0 and 1 with -1 for 0."""
     truth = _signs(_targets(truth, output))
     margins = np.maximum(1 - truth * output, 0)
     return margins.mean(-1), np.where(margins > 0, -truth, 0) * output.dtype.type(1 / output.shape[-1])
 
 
-def squared_hinge(truth, output):
+def squared_hinge(truth: Any, output: Any) -> Any:
     """The mean of the squares of `hinge`'s terms."""
     truth = _signs(_targets(truth, output))
     margins = np.maximum(1 - truth * output, 0)
     return np.square(margins).mean(-1), -truth * margins * output.dtype.type(2 / output.shape[-1])
 
 
-def categorical_hinge(truth, output):
+def categorical_hinge(truth: Any, output: Any) -> Any:
     """max(the largest output of a false class - the output of the true one + 1, 0)."""
     truth = _targets(truth, output)
     false = (1 - truth) * output
@@ -199,7 +201,7 @@ def categorical_hinge(truth, output):
     return values, slopes * (values > 0)[..., None]
 
 
-def log_cosh(truth, output):
+def log_cosh(truth: Any, output: Any) -> Any:
     """The mean of the logarithms of the hyperbolic cosines of differences along the last axis."""
     errors, kind = output - _targets(truth, output), output.dtype.type
     sizes = np.abs(errors)
@@ -207,14 +209,14 @@ def log_cosh(truth, output):
     return values.mean(-1), np.tanh(errors) * kind(1 / output.shape[-1])
 
 
-def kl_divergence(truth, output):
+def kl_divergence(truth: Any, output: Any) -> Any:
     """The sum of truth * log(truth / output) along the last axis, of numbers from 1e-7 to 1."""
     low, high = output.dtype.type(_EPSILON), output.dtype.type(1)
     truth, found = np.clip(_targets(truth, output), low, high), np.clip(output, low, high)
     return (truth * np.log(truth / found)).sum(-1), np.where(found == output, -truth / found, 0)
 
 
-def poisson(truth, output):
+def poisson(truth: Any, output: Any) -> Any:
     """The mean of output - truth * log(output) along the last axis."""
     truth, raised = _targets(truth, output), output + output.dtype.type(_EPSILON)
     values = output - truth * np.log(raised)
@@ -222,8 +224,14 @@ def poisson(truth, output):
 
 
 def binary_focal_crossentropy(
-    truth, output, apply_class_balancing=False, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0
-):
+    truth: Any,
+    output: Any,
+    apply_class_balancing: bool = False,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+) -> Any:
     """Binary crossentropy times (1 - the probability of what is true) ** gamma, Lin et al., 2017."""
     truth, kind = _targets(truth, output), output.dtype.type
     if label_smoothing:
@@ -244,16 +252,23 @@ def binary_focal_crossentropy(
     return values.mean(-1), slopes * kind(1 / output.shape[-1])
 
 
-def categorical_focal_crossentropy(truth, output, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0):
+def categorical_focal_crossentropy(
+    truth: Any,
+    output: Any,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+) -> Any:
     """Categorical crossentropy times alpha * (1 - probability) ** gamma, Lin et al., 2017."""
-    truth, alpha = _targets(truth, output), np.asarray(alpha, output.dtype)
+    truth, scale = _targets(truth, output), np.asarray(alpha, output.dtype)
     if label_smoothing:
         truth = truth * (1 - label_smoothing) + label_smoothing / output.shape[-1]
     given = _softmax(output)[0] if from_logits else output
     sums = given.sum(-1, keepdims=True)
     found, inside = _clipped(given / sums)
-    factor, logarithms = alpha * (1 - found) ** gamma, np.log(found)
-    inner = alpha * gamma * (1 - found) ** (gamma - 1) * truth * logarithms - factor * truth / found
+    factor, logarithms = scale * (1 - found) ** gamma, np.log(found)
+    inner = scale * gamma * (1 - found) ** (gamma - 1) * truth * logarithms - factor * truth / found
     inner = np.where(inside, inner, 0)
     slopes = (inner - (inner * given).sum(-1, keepdims=True) / sums) / sums
     if from_logits:
@@ -288,7 +303,7 @@ _FUSES = {
 _SHORT = {"mse": "mean_squared_error", "mae": "mean_absolute_error"}
 
 
-def loss_of(spec) -> Loss:
+def loss_of(spec: Any) -> Loss:
     """The loss of a name, or a `Loss` as it is.
 
     Raises

@@ -17,7 +17,7 @@ class Masks:
     generator : numpy.random.Generator
     """
 
-    def __init__(self, generator: np.random.Generator):
+    def __init__(self, generator: np.random.Generator) -> None:
         self._generator = generator
 
     def draw(self, node: Node, dropped: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Metric:
     0.5
     """
 
-    def __init__(self, name: str, function: Callable):
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
         self.name, self._function = name, function
         self.reset()
 
@@ -37,7 +38,7 @@ class Metric:
         """Forget the batches so far."""
         self._total, self._count = 0.0, 0.0
 
-    def update(self, truth, outputs) -> None:
+    def update(self, truth: Any, outputs: Any) -> None:
         """Count a batch."""
         values = np.asarray(self._function(truth, outputs))
         self._total += float(values.sum(dtype=np.float64))
@@ -48,21 +49,21 @@ class Metric:
         return self._total / self._count if self._count else 0.0
 
 
-def _sparse(truth, outputs):
+def _sparse(truth: Any, outputs: Any) -> Any:
     labels = np.asarray(truth)
     labels = labels[..., 0] if labels.ndim == outputs.ndim else labels
     return outputs.argmax(-1) == labels
 
 
-def _categorical(truth, outputs):
+def _categorical(truth: Any, outputs: Any) -> Any:
     return outputs.argmax(-1) == np.asarray(truth).argmax(-1)
 
 
-def _binary(truth, outputs):
+def _binary(truth: Any, outputs: Any) -> Any:
     return ((outputs > 0.5) == np.asarray(truth).reshape(outputs.shape)).mean(-1)
 
 
-def _accuracy(truth, outputs):
+def _accuracy(truth: Any, outputs: Any) -> Any:
     """The one that shapes ask for, as Keras has it."""
     shape = np.shape(truth)
     if outputs.shape[-1] == 1:
@@ -73,7 +74,7 @@ def _accuracy(truth, outputs):
 _ACCURACIES = {"sparse_categorical_accuracy": _sparse, "categorical_accuracy": _categorical, "binary_accuracy": _binary}
 
 
-def metric_of(spec) -> Metric:
+def metric_of(spec: Any) -> Metric:
     """The metric of a name, which for 'accuracy' goes with the shapes, or of a function of ``(truth, outputs)``.
 
     Raises

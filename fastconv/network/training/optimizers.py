@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ... import _args
 from .errors import UntrainableError
+from .optimizer import Optimizer
 from .parameters import Parameters
 
 __all__ = [
@@ -24,97 +27,6 @@ __all__ = [
     "optimizer_of",
 ]
 
-_CHUNK = 1 << 14  # numbers whose temporary arrays stay in L2
-
-
-class Optimizer:
-    """How weights follow from their gradients.
-
-    Parameters
-    ----------
-    learning_rate : float
-    weight_decay : float, optional
-        The share of each weight, times the learning rate, that every step takes off.
-    clipnorm, clipvalue, global_clipnorm : float, optional
-        Bounds on the norm of each weight's gradient, on each number of it, and on the norm of all together.
-
-    Attributes
-    ----------
-    steps : int
-        Updates so far.
-    slots : list of numpy.ndarray
-        What it keeps beside the weights, each in the order of `Parameters.values`; empty before the first step.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is no number, or less than 0.
-    """
-
-    slot_count = 0
-    first = 0.0  # what slots begin with
-
-    def __init__(self, learning_rate=0.001, *, weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None):
-        self.learning_rate = _args.real(learning_rate, "learning_rate", 0)
-        self.weight_decay = None if weight_decay is None else _args.real(weight_decay, "weight_decay", 0)
-        bounds = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
-        if sum(bound is not None for bound in bounds.values()) > 1:
-            raise ValueError(f"only one of {list(bounds)} may be set; received {bounds}")
-        for name, bound in bounds.items():
-            setattr(self, name, None if bound is None else _args.real(bound, name, 0))
-        self.steps, self.slots = 0, []
-
-    def begin(self, parameters: Parameters) -> None:
-        """Make the slots for these parameters, unless they are there.
-
-        Raises
-        ------
-        ValueError
-            If it has updated others.
-        """
-        if any(slot.shape != parameters.values.shape for slot in self.slots):
-            raise ValueError("`optimizer` has updated another network's weights")
-        if not self.slots and self.slot_count:
-            self.slots = [np.full_like(parameters.values, self.first) for _ in range(self.slot_count)]
-
-    def apply(self, parameters: Parameters) -> None:
-        """Change the weights by one step."""
-        kind = parameters.values.dtype.type
-        self._clip(parameters, kind)
-        rate, number = kind(self.learning_rate), self.steps + 1
-        if self.weight_decay is not None:
-            decay = kind(self.weight_decay)
-            parameters.values -= parameters.values * decay * rate
-        factors = self._factors(rate, kind, number)
-        for begin in range(0, parameters.values.size, _CHUNK):
-            part = slice(begin, begin + _CHUNK)
-            slots = [slot[part] for slot in self.slots]
-            self._update(parameters.values[part], parameters.gradients[part], slots, *factors)
-        self.steps = number
-
-    def _clip(self, parameters: Parameters, kind) -> None:
-        if self.clipvalue:
-            np.clip(parameters.gradients, -self.clipvalue, self.clipvalue, out=parameters.gradients)
-        elif self.global_clipnorm:
-            _shorten(parameters.gradients, kind(self.global_clipnorm))
-        elif self.clipnorm:
-            for slope in parameters.slopes.values():
-                _shorten(slope, kind(self.clipnorm))
-
-    def _factors(self, rate, kind, number: int) -> tuple:
-        """The numbers of a step that all weights share."""
-        return (rate,)
-
-    def _update(self, weight, slope, slots, *factors) -> None:
-        """Change a part of the weights and of the slots in place."""
-        raise NotImplementedError
-
-
-def _shorten(slope: np.ndarray, bound) -> None:
-    norm = np.sqrt(np.square(slope).sum())
-    if norm > bound:
-        slope *= bound / norm
-
 
 class SGD(Optimizer):
     """Gradient descent, with a momentum of Sutskever et al., 2013, where it is given.
@@ -128,12 +40,14 @@ class SGD(Optimizer):
     array([0.5, 0. ])
     """
 
-    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, **words):
+    def __init__(
+        self, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False, **words: Any
+    ) -> None:
         super().__init__(learning_rate, **words)
         self.momentum, self.nesterov = _args.real(momentum, "momentum", 0), bool(nesterov)
         self.slot_count = 1 if self.momentum else 0
 
-    def _update(self, weight, slope, slots, rate):
+    def _update(self, weight: Any, slope: Any, slots: Any, rate: Any, *factors: Any) -> None:
         step = slope * rate
         if not slots:
             weight -= step
@@ -146,17 +60,25 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """Kingma and Ba, 2014; `amsgrad` of Reddi et al., 2018."""
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, **words):
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **words: Any,
+    ) -> None:
         super().__init__(learning_rate, **words)
         self.beta_1, self.beta_2 = _args.real(beta_1, "beta_1", 0), _args.real(beta_2, "beta_2", 0)
         self.epsilon, self.amsgrad = _args.real(epsilon, "epsilon", 0), bool(amsgrad)
         self.slot_count = 3 if self.amsgrad else 2
 
-    def _factors(self, rate, kind, number):
+    def _factors(self, rate: Any, kind: Any, number: Any) -> Any:
         first, second = (kind(beta) ** kind(number) for beta in (self.beta_1, self.beta_2))
         return (rate * np.sqrt(kind(1) - second) / (kind(1) - first),)
 
-    def _update(self, weight, slope, slots, alpha):
+    def _update(self, weight: Any, slope: Any, slots: Any, rate: Any, *factors: Any) -> None:
         mean, square = slots[:2]
         mean += (slope - mean) * (1 - self.beta_1)
         square += (slope * slope - square) * (1 - self.beta_2)
@@ -164,13 +86,13 @@ class Adam(Optimizer):
             square = np.maximum(slots[2], square, out=slots[2])
         roots = np.sqrt(square)
         roots += self.epsilon
-        weight -= mean * alpha / roots
+        weight -= mean * rate / roots
 
 
 class AdamW(Adam):
     """Adam with the weight decay of Loshchilov and Hutter, 2019."""
 
-    def __init__(self, learning_rate=0.001, weight_decay=0.004, **words):
+    def __init__(self, learning_rate: float = 0.001, weight_decay: float = 0.004, **words: Any) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay, **words)
 
 
@@ -179,15 +101,23 @@ class Adamax(Optimizer):
 
     slot_count = 2
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **words):
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **words: Any,
+    ) -> None:
         super().__init__(learning_rate, **words)
         self.beta_1, self.beta_2 = _args.real(beta_1, "beta_1", 0), _args.real(beta_2, "beta_2", 0)
         self.epsilon = _args.real(epsilon, "epsilon", 0)
 
-    def _factors(self, rate, kind, number):
+    def _factors(self, rate: Any, kind: Any, number: Any) -> Any:
         return rate, kind(1) - kind(self.beta_1) ** kind(number)
 
-    def _update(self, weight, slope, slots, rate, left):
+    def _update(self, weight: Any, slope: Any, slots: Any, rate: Any, *factors: Any) -> None:
+        (left,) = factors
         mean, largest = slots
         mean += (slope - mean) * (1 - self.beta_1)
         np.maximum(largest * self.beta_2, np.abs(slope), out=largest)
@@ -203,11 +133,18 @@ class Nadam(Adam):
         Of the momenta of all steps so far.
     """
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **words):
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **words: Any,
+    ) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **words)
         self.product = 1.0
 
-    def _factors(self, rate, kind, number):
+    def _factors(self, rate: Any, kind: Any, number: Any) -> Any:
         first = kind(self.beta_1)
         here, next_ = (first * (1 - kind(0.5) * kind(0.96) ** kind(i)) for i in (number, number + 1))
         product = kind(self.product) * here
@@ -215,7 +152,8 @@ class Nadam(Adam):
         after = product * next_
         return rate, next_ / (1 - after), (1 - here) / (1 - product), 1 - kind(self.beta_2) ** kind(number)
 
-    def _update(self, weight, slope, slots, rate, of_mean, of_slope, left):
+    def _update(self, weight: Any, slope: Any, slots: Any, rate: Any, *factors: Any) -> None:
+        of_mean, of_slope, left = factors
         mean, square = slots
         mean += (slope - mean) * (1 - self.beta_1)
         square += (slope * slope - square) * (1 - self.beta_2)
@@ -225,13 +163,21 @@ class Nadam(Adam):
 class RMSprop(Optimizer):
     """Tieleman and Hinton, 2012."""
 
-    def __init__(self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, **words):
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        **words: Any,
+    ) -> None:
         super().__init__(learning_rate, **words)
         self.rho, self.momentum = _args.real(rho, "rho", 0), _args.real(momentum, "momentum", 0)
         self.epsilon, self.centered = _args.real(epsilon, "epsilon", 0), bool(centered)
         self.slot_count = 1 + (self.momentum > 0) + self.centered
 
-    def _update(self, weight, slope, slots, rate):
+    def _update(self, weight: Any, slope: Any, slots: Any, rate: Any, *factors: Any) -> None:
         square, *others = slots
         square *= self.rho
         square += (1 - self.rho) * (slope * slope)
@@ -254,12 +200,14 @@ class Adagrad(Optimizer):
 
     slot_count = 1
 
-    def __init__(self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, **words):
+    def __init__(
+        self, learning_rate: float = 0.001, initial_accumulator_value: float = 0.1, epsilon: float = 1e-7, **words: Any
+    ) -> None:
         super().__init__(learning_rate, **words)
         self.first = _args.real(initial_accumulator_value, "initial_accumulator_value", 0)
         self.epsilon = _args.real(epsilon, "epsilon", 0)
 
-    def _update(self, weight, slope, slots, rate):
+    def _update(self, weight: Any, slope: Any, slots: Any, rate: Any, *factors: Any) -> None:
         slots[0] += slope * slope
         weight -= rate * slope / np.sqrt(slots[0] + self.epsilon)
 
@@ -269,11 +217,11 @@ class Adadelta(Optimizer):
 
     slot_count = 2
 
-    def __init__(self, learning_rate=0.001, rho=0.95, epsilon=1e-7, **words):
+    def __init__(self, learning_rate: float = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **words: Any) -> None:
         super().__init__(learning_rate, **words)
         self.rho, self.epsilon = _args.real(rho, "rho", 0), _args.real(epsilon, "epsilon", 0)
 
-    def _update(self, weight, slope, slots, rate):
+    def _update(self, weight: Any, slope: Any, slots: Any, rate: Any, *factors: Any) -> None:
         square, changes = slots
         square *= self.rho
         square += (1 - self.rho) * (slope * slope)
@@ -288,11 +236,11 @@ class Lion(Optimizer):
 
     slot_count = 1
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.99, **words):
+    def __init__(self, learning_rate: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **words: Any) -> None:
         super().__init__(learning_rate, **words)
         self.beta_1, self.beta_2 = _args.real(beta_1, "beta_1", 0), _args.real(beta_2, "beta_2", 0)
 
-    def _update(self, weight, slope, slots, rate):
+    def _update(self, weight: Any, slope: Any, slots: Any, rate: Any, *factors: Any) -> None:
         (mean,) = slots
         weight -= rate * np.sign(mean * self.beta_1 + slope * (1 - self.beta_1))
         mean *= self.beta_2
@@ -306,15 +254,15 @@ class Ftrl(Optimizer):
 
     def __init__(
         self,
-        learning_rate=0.001,
-        learning_rate_power=-0.5,
-        initial_accumulator_value=0.1,
-        l1_regularization_strength=0.0,
-        l2_regularization_strength=0.0,
-        l2_shrinkage_regularization_strength=0.0,
-        beta=0.0,
-        **words,
-    ):
+        learning_rate: float = 0.001,
+        learning_rate_power: Any = -0.5,
+        initial_accumulator_value: float = 0.1,
+        l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0,
+        l2_shrinkage_regularization_strength: float = 0.0,
+        beta: float = 0.0,
+        **words: Any,
+    ) -> None:
         super().__init__(learning_rate, **words)
         self.power = _args.real(-_args.real(learning_rate_power, "learning_rate_power"), "-learning_rate_power", 0)
         self.first = _args.real(initial_accumulator_value, "initial_accumulator_value", 0)
@@ -330,10 +278,10 @@ class Ftrl(Optimizer):
         if is_new:
             self.slots[1][...] = 0
 
-    def _factors(self, rate, kind, number):
+    def _factors(self, rate: Any, kind: Any, number: Any) -> Any:
         return rate, kind(self.l2) + kind(self.beta) / (2 * rate)
 
-    def _update(self, weight, slope, slots, rate, l2):
+    def _update(self, weight: Any, slope: Any, slots: Any, rate: Any, l2: Any) -> None:
         sums, linear = slots
         before = sums**self.power
         sums += slope * slope
@@ -347,7 +295,7 @@ OPTIMIZERS = {
 }
 
 
-def optimizer_of(spec) -> Optimizer:
+def optimizer_of(spec: Any) -> Optimizer:
     """The optimizer of a name, in any case of letters, with Keras' defaults, or an `Optimizer` as it is.
 
     Raises

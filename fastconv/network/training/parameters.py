@@ -37,7 +37,7 @@ class Parameters:
     array([1., 1., 1., 1., 1., 1., 0., 0.], dtype=float32)
     """
 
-    def __init__(self, weights: dict[str, np.ndarray], state: dict[str, np.ndarray]):
+    def __init__(self, weights: dict[str, np.ndarray], state: dict[str, np.ndarray]) -> None:
         dtypes = {array.dtype for array in weights.values()}
         if len(dtypes) != 1 or dtypes - {np.dtype(np.float32), np.dtype(np.float64)}:
             names = sorted(dtype.name for dtype in dtypes)
@@ -78,7 +78,8 @@ def trainable(graph: Graph) -> tuple[list[str], list[str]]:
     UntrainableError
         If there are no weights.
     """
-    weights, state = {}, {}
+    weights: dict[str, None] = {}
+    state: dict[str, None] = {}
     for node in graph.nodes:
         if not any(name in graph.constants for name in node.inputs):
             continue

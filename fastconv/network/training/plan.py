@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class _Planned(NamedTuple):
 class _Call(NamedTuple):
     """A function and the names of the arrays that it is called with."""
 
-    run: Callable
+    run: Callable[..., Any]
     arrays: tuple[str, ...]
 
 
@@ -56,7 +56,9 @@ class TrainingPlan:
         Those of `heads`; the latter are filled before `backward`.
     """
 
-    def __init__(self, graph: Graph, parameters: Parameters, shapes, masks=None, heads: tuple[str, ...] = ()):
+    def __init__(
+        self, graph: Graph, parameters: Parameters, shapes: Any, masks: Any = None, heads: tuple[str, ...] = ()
+    ) -> None:
         self._parameters, self._masks = parameters, masks
         self._tensors = {name: Tensor.of(array) for name, array in graph.constants.items()}
         self._tensors |= {name: Tensor(array.shape, array.dtype) for name, array in parameters.arrays().items()}
@@ -80,7 +82,7 @@ class TrainingPlan:
         training = training_step_of(node) if self._masks is not None else None
         step = training(node, self._masks, *inputs) if training and self._moves(node) else plan_node(node, inputs)
         reads = range(len(inputs)) if step.reads is None else step.reads
-        read = [inputs[i] for i in reads if inputs[i] is not None]
+        read = [tensor for tensor in (inputs[i] for i in reads) if tensor is not None]
         outputs = step.outputs
         if all(x.value is not None for x in read) and any(tensor.value is None for tensor in outputs):
             outputs = fold(step, inputs)
@@ -181,7 +183,7 @@ class TrainingPlan:
             tensor = self._tensors[root]
             arrays[root] = np.ndarray(tensor.shape, tensor.dtype, arena.data, spans[root].begin)
 
-        def array(name: str):
+        def array(name: str) -> Any:
             if not name:
                 return None
             tensor, root = self._tensors[name], self._root(name)
@@ -194,7 +196,7 @@ class TrainingPlan:
         bound = [(run, [array(name) for name in names]) for run, names in self._calls]
         self._forward, self._backward = bound[: self._forward_count], bound[self._forward_count :]
 
-    def _lives(self, inputs, outputs, heads) -> tuple[dict[str, int], dict[str, int]]:
+    def _lives(self, inputs: Any, outputs: Any, heads: Any) -> tuple[dict[str, int], dict[str, int]]:
         """The first and the last call at which each root's memory is in use."""
         begins: dict[str, int] = {}
         ends: dict[str, int] = {}

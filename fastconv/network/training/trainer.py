@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ... import _core
@@ -62,10 +64,10 @@ class Trainer:
         loss: Loss,
         optimizer: Optimizer,
         masks: Masks | None = None,
-        weights=None,
-        state=None,
-        penalties=None,
-    ):
+        weights: Any = None,
+        state: Any = None,
+        penalties: Any = None,
+    ) -> None:
         if len(graph.outputs) != 1:
             raise UntrainableError(f"networks of one output are trained; this has {len(graph.outputs)}")
         self._graph = prepared(graph, (loss.fuses,))
@@ -81,9 +83,11 @@ class Trainer:
         self._head, fused = _head(self._graph, loss.fuses)
         self._loss = loss.fused() if fused else loss
         self._masks = Masks(np.random.default_rng()) if masks is None else masks
-        self._plans: dict[tuple, TrainingPlan] = {}
+        self._plans: dict[tuple[Any, ...], TrainingPlan] = {}
 
-    def step(self, inputs: list[np.ndarray], truth, weights=None, places=None) -> tuple[float, np.ndarray]:
+    def step(
+        self, inputs: list[np.ndarray], truth: Any, weights: Any = None, places: Any = None
+    ) -> tuple[float, np.ndarray]:
         """Train on a batch.
 
         Parameters
@@ -111,12 +115,14 @@ class Trainer:
             self.optimizer.apply(self.parameters)
         return loss, plan.outputs[0]
 
-    def test(self, inputs: list[np.ndarray], truth, weights=None, places=None) -> tuple[float, np.ndarray]:
+    def test(
+        self, inputs: list[np.ndarray], truth: Any, weights: Any = None, places: Any = None
+    ) -> tuple[float, np.ndarray]:
         """As `step` as in inference, which changes nothing."""
         plan = self._run(inputs, places, training=False)
         return self._compare(plan, truth, weights, None), plan.outputs[0]
 
-    def gradients(self, inputs: list[np.ndarray], truth, weights=None) -> dict[str, np.ndarray]:
+    def gradients(self, inputs: list[np.ndarray], truth: Any, weights: Any = None) -> dict[str, np.ndarray]:
         """The gradients of the weights for a batch, by name; valid until the next call."""
         plan = self._run(inputs, None, training=True)
         self._compare(plan, truth, weights, plan.head_gradients[0])
@@ -137,7 +143,7 @@ class Trainer:
                 slope += weight.dtype.type(2 * square) * weight
         return total
 
-    def _run(self, inputs, places, training: bool) -> TrainingPlan:
+    def _run(self, inputs: Any, places: Any, training: bool) -> TrainingPlan:
         """The plan that has run forwards for a batch."""
         count = _count(inputs, places)
         shapes = [(count, *array.shape[1:]) for array in inputs]
@@ -150,7 +156,7 @@ class Trainer:
         plan.forward()
         return plan
 
-    def _plan(self, shapes: tuple, training: bool) -> TrainingPlan:
+    def _plan(self, shapes: tuple[Any, ...], training: bool) -> TrainingPlan:
         key = shapes, training
         if key not in self._plans:
             while len(self._plans) >= _PLANS:
@@ -159,7 +165,7 @@ class Trainer:
             self._plans[key] = TrainingPlan(self._graph, self.parameters, shapes, masks, (self._head,))
         return self._plans[key]
 
-    def _compare(self, plan: TrainingPlan, truth, weights, slopes: np.ndarray | None) -> float:
+    def _compare(self, plan: TrainingPlan, truth: Any, weights: Any, slopes: np.ndarray | None) -> float:
         """The loss of what a plan gave; its derivative goes into `slopes`."""
         values, derivative = self._loss.of(truth, plan.head_values[0])
         share = values.dtype.type(1 / max(values.size, 1))
@@ -173,7 +179,7 @@ class Trainer:
         return float((values * factors).sum())
 
 
-def _count(inputs: list[np.ndarray], places) -> int:
+def _count(inputs: list[np.ndarray], places: Any) -> int:
     """How many samples a batch has."""
     if places is None:
         return len(inputs[0])
@@ -185,7 +191,7 @@ def _count(inputs: list[np.ndarray], places) -> int:
 def _head(graph: Graph, fuses: str) -> tuple[str, bool]:
     """The value whose gradient the loss gives, and whether it is what the activation that the loss fuses takes."""
     sources = {name: node for node in graph.nodes for name in node.outputs}
-    node = sources.get(graph.outputs[0].name)
+    node: Any = sources.get(graph.outputs[0].name)
     while node is not None and node.op == "Identity":
         node = sources.get(node.inputs[0])
     is_softmax = node is not None and node.op == "Softmax" and node.attributes.get("axis", -1) == -1

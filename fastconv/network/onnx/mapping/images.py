@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..nodes import Emitter, OnnxNode, Refused, maps
 
 _AUTO_PADS = {"NOTSET": None, "VALID": "valid", "SAME_UPPER": "same_upper", "SAME_LOWER": "same_lower"}
 
 
-def window_attributes(node: OnnxNode, rank: int) -> dict:
+def window_attributes(node: OnnxNode, rank: int) -> dict[Any, Any]:
     """Strides, dilations and pads of a node with so many spatial axes."""
     if rank not in (1, 2):
         raise Refused(f"{rank} spatial axes")
-    words: dict = {"data_format": "channels_first"}
+    words: dict[str, Any] = {"data_format": "channels_first"}
     for name in ("strides", "dilations"):
         words[name] = node.numbers(name) or (1,) * rank
         if len(words[name]) != rank or min(words[name]) < 1:
             raise Refused(f"{name} {words[name]}")
-    pads = _AUTO_PADS[node.choice("auto_pad", "NOTSET", tuple(_AUTO_PADS))]
+    pads: Any = _AUTO_PADS[node.choice("auto_pad", "NOTSET", tuple(_AUTO_PADS))]
     if pads is None:
         numbers = node.numbers("pads") or (0,) * (2 * rank)
         if len(numbers) != 2 * rank or min(numbers) < 0:
@@ -63,7 +65,7 @@ def conv_transpose(node: OnnxNode, emit: Emitter) -> None:
     )
 
 
-def pool_attributes(node: OnnxNode) -> dict:
+def pool_attributes(node: OnnxNode) -> dict[str, Any]:
     """The attributes of a pool."""
     window = node.numbers("kernel_shape")
     if not window or min(window) < 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..nodes import Emitter, OnnxNode, maps
 
 
@@ -28,7 +30,7 @@ def gemm(node: OnnxNode, emit: Emitter) -> None:
     ):
         emit.add("Dense", a, b, c, to=node.output(0))
         return
-    steps = [("MatMul", (a, b), {})]
+    steps: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [("MatMul", (a, b), {})]
     if alpha != 1.0:
         steps.append(("ScaleShift", (), {"scale": alpha, "shift": 0.0}))
     if c and beta:

@@ -3,6 +3,8 @@ DequantizeLinear before, and a QuantizeLinear after, an operator on floats."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..nodes import Emitter, OnnxNode, Refused, maps
 from ..tensors import DTYPES
 from .images import pool_attributes, spatial_axes, window_attributes
@@ -10,7 +12,7 @@ from .images import pool_attributes, spatial_axes, window_attributes
 _RUNTIME = "com.microsoft."
 
 
-def _dtype(node: OnnxNode) -> dict:
+def _dtype(node: OnnxNode) -> dict[Any, Any]:
     """The attribute for the result's element type, if that is given."""
     number = node.get("output_dtype", 0)
     if number and number not in DTYPES:
@@ -31,7 +33,7 @@ def dynamic_quantize_linear(node: OnnxNode, emit: Emitter) -> None:
     emit.add(node.kind, node.input(0), to=node.outputs)
 
 
-def _kernel(node: OnnxNode, emit: Emitter, place: int) -> tuple[str, dict]:
+def _kernel(node: OnnxNode, emit: Emitter, place: int) -> tuple[str, dict[Any, Any]]:
     """The kernel of a convolution, which is that input, in the network's order, and the attributes."""
     rank = spatial_axes(node, emit, place)
     words = window_attributes(node, rank) | {"groups": node.get("group", 1)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..nodes import Emitter, OnnxNode, Refused, maps
 
 # By kind: the gates' functions, and the place in the network's order of gates of each in ONNX's.
@@ -14,7 +16,7 @@ _GATES = {
 _FUNCTIONS = {"sigmoid": "sigmoid", "tanh": "tanh", "relu": "relu", "softplus": "softplus", "softsign": "softsign"}
 
 
-def _functions(node: OnnxNode, directions: int) -> dict:
+def _functions(node: OnnxNode, directions: int) -> dict[Any, Any]:
     """The attributes of the gates' functions, which all directions share."""
     defaults, _ = _GATES[node.kind]
     given = [name.lower() for name in node.get("activations", defaults * directions)]
@@ -62,7 +64,9 @@ def _stacked(emit: Emitter, parts: list[str], axis: int, output: str) -> None:
         emit.add("Concat", *(emit.add("Unsqueeze", part, at) for part in parts), to=output, axis=axis)
 
 
-def _direction(node: OnnxNode, emit: Emitter, source: tuple[str, str], index: int, words: dict) -> tuple[str, ...]:
+def _direction(
+    node: OnnxNode, emit: Emitter, source: tuple[str, str], index: int, words: dict[str, Any]
+) -> tuple[str, ...]:
     """The sequence, last state and last cell of a direction, of x and its mask."""
     (x, mask), gates, first = source, len(_GATES[node.kind][1]), bool(node.get("layout", 0))
     kernel, recurrent_kernel = (_gates(emit, node.kind, _part(emit, node.input(i), index, 0)) for i in (1, 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ _ACTIVATIONS = {
 
 
 @maps(*(f"aten.{name}.{form}" for name in _BINARY for form in ("Tensor", "Scalar")), *_EXTREMES)
-def binary(call: Call, emit: Emitter, to) -> None:
+def binary(call: Call, emit: Emitter, to: Any) -> None:
     (result,) = call.results
     first, second = call["self"], call["other"]
     a, b = emit.operand(first, result.dtype), emit.operand(second, result.dtype)
@@ -52,7 +53,7 @@ def binary(call: Call, emit: Emitter, to) -> None:
 
 
 @maps(*_INTEGERS)
-def of_sizes(call: Call, emit: Emitter, to) -> None:
+def of_sizes(call: Call, emit: Emitter, to: Any) -> None:
     """Python's arithmetic of sizes, on vectors of one number."""
     a, b = (
         value.name if isinstance(value, Reference) else emit.constant([value])
@@ -62,7 +63,7 @@ def of_sizes(call: Call, emit: Emitter, to) -> None:
 
 
 @maps(*(f"aten.{name}.default" for name in _UNARY))
-def unary(call: Call, emit: Emitter, to) -> None:
+def unary(call: Call, emit: Emitter, to: Any) -> None:
     emit.add(_UNARY[call.target.split(".")[1]], _float(call, emit), to=to[0])
 
 
@@ -71,12 +72,12 @@ def _float(call: Call, emit: Emitter) -> str:
 
 
 @maps("aten.rsqrt.default")
-def rsqrt(call: Call, emit: Emitter, to) -> None:
+def rsqrt(call: Call, emit: Emitter, to: Any) -> None:
     emit.add("Reciprocal", emit.add("Sqrt", _float(call, emit)), to=to[0])
 
 
 @maps("aten.pow.Tensor_Scalar")
-def power(call: Call, emit: Emitter, to) -> None:
+def power(call: Call, emit: Emitter, to: Any) -> None:
     x, exponent = _float(call, emit), call["exponent"]
     if exponent == 2:
         emit.add("Mul", x, x, to=to[0])
@@ -85,40 +86,40 @@ def power(call: Call, emit: Emitter, to) -> None:
 
 
 @maps(*(f"aten.{name}.default" for name in _ACTIVATIONS))
-def activation(call: Call, emit: Emitter, to) -> None:
+def activation(call: Call, emit: Emitter, to: Any) -> None:
     _activate(call, emit, to, _ACTIVATIONS[call.target.split(".")[1]])
 
 
-def _activate(call: Call, emit: Emitter, to, name: str, alpha: float = 0.0) -> None:
+def _activate(call: Call, emit: Emitter, to: Any, name: str, alpha: float = 0.0) -> None:
     if call["self"].dtype.kind != "f":
         raise Refused(f"an input of {call['self'].dtype}")
     emit.add("Activation", call["self"].name, to=to[0], activation=(name, float(alpha)))
 
 
 @maps("aten.leaky_relu.default")
-def leaky_relu(call: Call, emit: Emitter, to) -> None:
+def leaky_relu(call: Call, emit: Emitter, to: Any) -> None:
     _activate(call, emit, to, "leaky_relu", call["negative_slope"])
 
 
 @maps("aten.elu.default")
-def elu(call: Call, emit: Emitter, to) -> None:
+def elu(call: Call, emit: Emitter, to: Any) -> None:
     call.require("scale", 1)
     call.require("input_scale", 1)
     _activate(call, emit, to, "elu", call["alpha"])
 
 
 @maps("aten.celu.default")
-def celu(call: Call, emit: Emitter, to) -> None:
+def celu(call: Call, emit: Emitter, to: Any) -> None:
     emit.add("Celu", call["self"].name, to=to[0], alpha=float(call["alpha"]))
 
 
 @maps("aten.gelu.default")
-def gelu(call: Call, emit: Emitter, to) -> None:
+def gelu(call: Call, emit: Emitter, to: Any) -> None:
     _activate(call, emit, to, "gelu" if call["approximate"] == "none" else "gelu_tanh")
 
 
 @maps("aten.softplus.default")
-def softplus(call: Call, emit: Emitter, to) -> None:
+def softplus(call: Call, emit: Emitter, to: Any) -> None:
     call.require("beta", 1)
     if call["threshold"] < 20:
         raise Refused(f"threshold={call['threshold']}")
@@ -126,7 +127,7 @@ def softplus(call: Call, emit: Emitter, to) -> None:
 
 
 @maps("aten.hardtanh.default", "aten.clamp.default", "aten.clamp_min.default", "aten.clamp_max.default")
-def clamp(call: Call, emit: Emitter, to) -> None:
+def clamp(call: Call, emit: Emitter, to: Any) -> None:
     low, high = (
         call.arguments.get(short, call.arguments.get(long)) for short, long in (("min", "min_val"), ("max", "max_val"))
     )
@@ -140,7 +141,7 @@ def clamp(call: Call, emit: Emitter, to) -> None:
 
 
 @maps("aten.prelu.default", "aten._prelu_kernel.default")
-def prelu(call: Call, emit: Emitter, to) -> None:
+def prelu(call: Call, emit: Emitter, to: Any) -> None:
     x, slope = call["self"], call["weight"]
     if slope.ndim == 1 and x.ndim > 1 and slope.shape != (1,):
         shape = (slope.shape[0], *(1,) * (x.ndim - 2))
@@ -150,5 +151,5 @@ def prelu(call: Call, emit: Emitter, to) -> None:
 
 
 @maps("aten._to_copy.default", "aten.to.dtype")
-def cast(call: Call, emit: Emitter, to) -> None:
+def cast(call: Call, emit: Emitter, to: Any) -> None:
     emit.add("Cast", call["self"].name, to=to[0], dtype=np.dtype(call.results[0].dtype).name)

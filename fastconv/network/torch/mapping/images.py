@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..nodes import Call, Emitter, Refused, maps
 
 _FIRST = {"data_format": "channels_first"}
 
 
-def _batch(call: Call, emit: Emitter, to, rank: int, name: str = "input", channels: bool = True) -> tuple[str, str]:
+def _batch(
+    call: Call, emit: Emitter, to: Any, rank: int, name: str = "input", channels: bool = True
+) -> tuple[str, str]:
     """The names of an input with an axis for the batch, and of the result with it; unbatched ones get one."""
     x = call[name]
     if x.ndim == rank + 2 or not channels:
@@ -26,7 +30,7 @@ def _pairs(padding: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
 
 
 @maps("aten.conv1d.default", "aten.conv2d.default", "aten.conv1d.padding", "aten.conv2d.padding")
-def conv(call: Call, emit: Emitter, to) -> None:
+def conv(call: Call, emit: Emitter, to: Any) -> None:
     weight = call["weight"]
     rank = weight.ndim - 2
     padding, dilation = call["padding"], call.numbers("dilation", rank)
@@ -41,7 +45,7 @@ def conv(call: Call, emit: Emitter, to) -> None:
     _conv(call, emit, to[0], rank, pads, dilation)
 
 
-def _conv(call: Call, emit: Emitter, to: str, rank: int, pads, dilation) -> None:
+def _conv(call: Call, emit: Emitter, to: str, rank: int, pads: Any, dilation: Any) -> None:
     x, result = _batch(call, emit, to, rank)
     kernel = emit.transposed(call["weight"], (*range(2, rank + 2), 1, 0))
     bias = call["bias"]
@@ -61,7 +65,7 @@ def _conv(call: Call, emit: Emitter, to: str, rank: int, pads, dilation) -> None
 
 
 @maps("aten.conv_transpose1d.default", "aten.conv_transpose2d.input")
-def conv_transpose(call: Call, emit: Emitter, to) -> None:
+def conv_transpose(call: Call, emit: Emitter, to: Any) -> None:
     _conv_transpose(call, emit, to[0], call["weight"].ndim - 2)
 
 
@@ -86,7 +90,7 @@ def _conv_transpose(call: Call, emit: Emitter, to: str, rank: int) -> None:
 
 
 @maps("aten.convolution.default")
-def convolution(call: Call, emit: Emitter, to) -> None:
+def convolution(call: Call, emit: Emitter, to: Any) -> None:
     rank = call["weight"].ndim - 2
     if rank not in (1, 2):
         raise Refused(f"{rank} spatial axes")
@@ -106,7 +110,7 @@ _POOLS = {
 
 
 @maps(*(f"aten.{name}.default" for name in _POOLS))
-def pool(call: Call, emit: Emitter, to) -> None:
+def pool(call: Call, emit: Emitter, to: Any) -> None:
     op, rank = _POOLS[call.target.split(".")[1]]
     if call.arguments.get("divisor_override") is not None:
         raise Refused("divisor_override")
@@ -136,7 +140,7 @@ _ADAPTIVE = {
 
 
 @maps(*(f"aten.{name}.default" for name in _ADAPTIVE))
-def adaptive_pool(call: Call, emit: Emitter, to) -> None:
+def adaptive_pool(call: Call, emit: Emitter, to: Any) -> None:
     """Windows of one size, which there are where the input's size is a multiple of the result's."""
     op, rank = _ADAPTIVE[call.target.split(".")[1]]
     wanted, sizes = call.numbers("output_size", rank), call["self"].shape[-rank:]
@@ -153,7 +157,7 @@ def adaptive_pool(call: Call, emit: Emitter, to) -> None:
 
 
 @maps("aten.upsample_nearest2d.vec", "aten.upsample_bilinear2d.vec", "aten.upsample_nearest1d.vec")
-def upsample(call: Call, emit: Emitter, to) -> None:
+def upsample(call: Call, emit: Emitter, to: Any) -> None:
     scales, corners = call["scale_factors"], call.arguments.get("align_corners", False)
     rank = call["input"].ndim - 2
     words = {
@@ -173,7 +177,7 @@ def upsample(call: Call, emit: Emitter, to) -> None:
 
 
 @maps("aten.pixel_shuffle.default")
-def pixel_shuffle(call: Call, emit: Emitter, to) -> None:
+def pixel_shuffle(call: Call, emit: Emitter, to: Any) -> None:
     emit.add("DepthToSpace", call["self"].name, to=to[0], block=call["upscale_factor"], mode="CRD")
 
 
@@ -181,7 +185,7 @@ _MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "ci
 
 
 @maps("aten.constant_pad_nd.default", "aten.pad.default")
-def pad(call: Call, emit: Emitter, to) -> None:
+def pad(call: Call, emit: Emitter, to: Any) -> None:
     """torch's pads begin with those of the last axis."""
     pads, mode, x = call.numbers("pad"), call.arguments.get("mode", "constant"), call["self"]
     count = len(pads) // 2

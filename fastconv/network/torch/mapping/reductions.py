@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..nodes import Call, Emitter, maps
 
 _REDUCTIONS = {
@@ -15,7 +17,7 @@ _REDUCTIONS = {
 
 
 @maps(*_REDUCTIONS)
-def reduce(call: Call, emit: Emitter, to) -> None:
+def reduce(call: Call, emit: Emitter, to: Any) -> None:
     x = emit.operand(call["self"], call.results[0].dtype)
     axes = call.numbers("dim") if call.arguments.get("dim") else range(call["self"].ndim)
     keepdims = bool(call.arguments.get("keepdim", False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ __all__ = ["activation", "prelu", "rectifier", "softmax"]
 
 
 @gradient("Activation")
-def activation(node, inputs, outputs, wanted):
+def activation(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """From the result where that tells the derivative, else from the input."""
     (x,) = inputs
     number, alpha = activation_number(node.attributes)
@@ -29,14 +30,14 @@ def activation(node, inputs, outputs, wanted):
 
 
 @gradient("Rectifier")
-def rectifier(node, inputs, outputs, wanted):
+def rectifier(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """`fastconv.relu_grad` with the node's arguments."""
     words = {name: node.attributes[name] for name in ("negative_slope", "max_value", "threshold")}
     return Reverse(lambda x, dy, dx: nn.relu_grad(x, dy, **words, out=dx), (0,))
 
 
 @gradient("Softmax")
-def softmax(node, inputs, outputs, wanted):
+def softmax(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """``y * (dy - sum(y * dy))`` along the axes."""
     (x,), axis = inputs, node.attributes.get("axis", -1)
     order, begin, end = _args.side_by_side(_args.axes(axis, x.ndim), x.shape)
@@ -47,11 +48,11 @@ def softmax(node, inputs, outputs, wanted):
 
 
 @gradient("PRelu", weights=(1,))
-def prelu(node, inputs, outputs, wanted):
+def prelu(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """Below 0, dy times the slope, and the slope's gradient is dy times x."""
     slope = inputs[1]
 
-    def run(x, slope_, dy, *gradients):
+    def run(x: Any, slope_: Any, dy: Any, *gradients: Any) -> None:
         grads, below = iter(gradients), x < 0
         if wanted[0]:
             np.multiply(dy, np.where(below, slope_, slope_.dtype.type(1)), out=next(grads))

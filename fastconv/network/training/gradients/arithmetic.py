@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .registry import Reverse, gradient
@@ -24,11 +26,11 @@ def summed_to(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return array.sum(axes, keepdims=True) if axes else array
 
 
-def _writes(shapes, wanted, parts):
+def _writes(shapes: Any, wanted: Any, parts: Any) -> Any:
     """What writes the wanted ones of the gradients that `parts`, functions of arrays, give."""
     chosen = [(part, shape) for part, shape, is_wanted in zip(parts, shapes, wanted, strict=True) if is_wanted]
 
-    def run(*arrays):
+    def run(*arrays: Any) -> None:
         for (part, shape), out in zip(chosen, arrays[len(arrays) - len(chosen) :], strict=True):
             np.copyto(out, summed_to(part(*arrays), shape))
 
@@ -36,7 +38,7 @@ def _writes(shapes, wanted, parts):
 
 
 @gradient("Add", "Sub")
-def add(node, inputs, outputs, wanted):
+def add(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """dy, summed where an input was repeated; with the other sign for what is subtracted."""
     shapes = [x.shape for x in inputs]
     if node.op == "Add" and all(shape == outputs[0].shape for shape in shapes):
@@ -46,21 +48,21 @@ def add(node, inputs, outputs, wanted):
 
 
 @gradient("Mul")
-def multiply(node, inputs, outputs, wanted):
+def multiply(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """dy times the other factor."""
     parts = [lambda a, b, dy, *_: dy * b, lambda a, b, dy, *_: dy * a]
     return Reverse(_writes([x.shape for x in inputs], wanted, parts), (0, 1))
 
 
 @gradient("Sum", "Mean")
-def mean(node, inputs, outputs, wanted):
+def mean(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """dy over the number of arrays, or dy."""
     factor = outputs[0].dtype.type(1 if node.op == "Sum" else 1 / len(inputs))
     return Reverse(_writes([x.shape for x in inputs], wanted, [lambda dy, *_: dy * factor] * len(inputs)))
 
 
 @gradient("Neg", "Square")
-def unary(node, inputs, outputs, wanted):
+def unary(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """-dy, and 2 x dy."""
     if node.op == "Neg":
         return Reverse(lambda dy, dx: np.negative(dy, out=dx))

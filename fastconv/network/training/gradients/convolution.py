@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .... import _args, _core
 from ...operators.convolution import conv_geometry, transposed_geometry
 from ...operators.geometry import as_image, data_format
@@ -11,14 +13,14 @@ __all__ = ["conv", "conv_transpose"]
 
 
 @gradient("Conv", weights=(1, 2))
-def conv(node, inputs, outputs, wanted):
+def conv(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """One call for all gradients; an activation's derivative is taken from the result on the way."""
     x, kernel = inputs[:2]
     keywords, geometry, _ = conv_geometry(node, x, kernel)
     fused = bool(keywords.activation)
     dx, dkernel, dbias = (*wanted, False)[:3]
 
-    def run(x, kernel, *rest):
+    def run(x: Any, kernel: Any, *rest: Any) -> None:
         y, dy, grads = (rest[0] if fused else None), rest[fused], iter(rest[fused + 1 :])
         geometry.grads(x, kernel, y, dy, *(next(grads) if is_wanted else None for is_wanted in (dx, dkernel, dbias)))
 
@@ -26,7 +28,7 @@ def conv(node, inputs, outputs, wanted):
 
 
 @gradient("ConvTranspose", weights=(1, 2))
-def conv_transpose(node, inputs, outputs, wanted):
+def conv_transpose(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """The input's gradient is a convolution of dy, the kernel's that of a convolution from dy to x."""
     x, kernel = inputs[:2]
     geometry, y_shape = transposed_geometry(node, x, kernel)
@@ -34,7 +36,7 @@ def conv_transpose(node, inputs, outputs, wanted):
     sizes = _args.sizes(as_image(y_shape, layout), layout)
     dx, dkernel, dbias = (*wanted, False)[:3]
 
-    def run(x, kernel, dy, *gradients):
+    def run(x: Any, kernel: Any, dy: Any, *gradients: Any) -> None:
         grads = iter(gradients)
         if dx:
             geometry.forward(dy, kernel, None, next(grads))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .... import _args, _core
@@ -12,15 +14,15 @@ __all__ = ["dense", "embedding"]
 
 
 @gradient("Dense", weights=(1, 2))
-def dense(node, inputs, outputs, wanted):
+def dense(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """One call for all gradients; an activation's derivative is taken from the result on the way."""
     kernel, (y,) = inputs[1], outputs
     number, alpha = activation_number(node.attributes)
     rows = y.size // kernel.shape[1] if kernel.shape[1] else 0
-    core = _core.Dense(_args.dtype_id(y.dtype), rows, *kernel.shape, number, alpha)
+    core = _core.Dense(_args.dtype_id(y.dtype), rows, kernel.shape[0], kernel.shape[1], number, alpha)
     fused, flags = bool(number), (*wanted, False)[:3]
 
-    def run(x, kernel, *rest):
+    def run(x: Any, kernel: Any, *rest: Any) -> None:
         y, dy, grads = (rest[0] if fused else None), rest[fused], iter(rest[fused + 1 :])
         core.grads(x, kernel, y, dy, *(next(grads) if is_wanted else None for is_wanted in flags))
 
@@ -28,12 +30,12 @@ def dense(node, inputs, outputs, wanted):
 
 
 @gradient("Gather", weights=(0,))
-def embedding(node, inputs, outputs, wanted):
+def embedding(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """Rows of a table: each row's gradient is the sum over its places."""
     axis = node.attributes.get("axis", 0) % inputs[0].ndim
     before = (slice(None),) * axis
 
-    def run(places, dy, dtable):
+    def run(places: Any, dy: Any, dtable: Any) -> None:
         dtable[...] = 0
         np.add.at(dtable, (*before, places), dy)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...operators import Step, Tensor
@@ -11,7 +13,7 @@ __all__ = ["dropout", "dropout_step"]
 
 
 @training_step("Dropout")
-def dropout_step(node, masks, x):
+def dropout_step(node: Any, masks: Any, x: Any) -> Any:
     """x over the share that stays, and 0 where numbers are dropped; along the attribute ``axes`` all or none are."""
     if not node.attributes["rate"]:  # Keras draws nothing then
         return Step((Tensor(x.shape, x.dtype),), view=True)
@@ -19,7 +21,7 @@ def dropout_step(node, masks, x):
     shared = {axis % x.ndim for axis in node.attributes.get("axes") or ()}
     shape = tuple(1 if axis in shared else size for axis, size in enumerate(x.shape))
 
-    def run(x, y, dropped):
+    def run(x: Any, y: Any, dropped: Any) -> None:
         masks.draw(node, dropped)
         np.divide(x, keep, out=y)
         np.copyto(y, 0, where=dropped)
@@ -28,13 +30,13 @@ def dropout_step(node, masks, x):
 
 
 @gradient("Dropout")
-def dropout(node, inputs, outputs, wanted):
+def dropout(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """The same with dy."""
     if len(outputs) == 1:
         return Reverse(view=True)
     keep = inputs[0].dtype.type(1 - node.attributes["rate"])
 
-    def run(dropped, dy, dx):
+    def run(dropped: Any, dy: Any, dx: Any) -> None:
         np.divide(dy, keep, out=dx)
         np.copyto(dx, 0, where=dropped)
 

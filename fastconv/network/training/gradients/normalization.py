@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,8 @@ __all__ = ["batch_normalization", "batch_normalization_step", "layer_normalizati
 
 def _mean(array: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     """The mean along axes, which stay as axes of length 1, summed in float64."""
-    return array.mean(axes, dtype=np.float64, keepdims=True)
+    result: np.ndarray = array.mean(axes, dtype=np.float64, keepdims=True)
+    return result
 
 
 class _Channels:
@@ -30,7 +32,7 @@ class _Channels:
         Of the channels.
     """
 
-    def __init__(self, x: Tensor, axis: int):
+    def __init__(self, x: Tensor, axis: int) -> None:
         outer, self.count, inner = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
         self.cells = x.size // self.count if self.count else 0
         layout, shape = "channels_last", (1, 1, outer, self.count)
@@ -60,7 +62,7 @@ class _Channels:
 
 
 @training_step("BatchNormalization")
-def batch_normalization_step(node, masks, x, scale, offset, mean, variance):
+def batch_normalization_step(node: Any, masks: Any, x: Any, scale: Any, offset: Any, mean: Any, variance: Any) -> Any:
     """As in inference with the mean and the variance of the batch, which move the inputs of these names.
 
     The attribute ``momentum`` is how much of them stays. The variance is that of x less its mean, in a second pass, so
@@ -72,7 +74,7 @@ def batch_normalization_step(node, masks, x, scale, offset, mean, variance):
         raise ValueError("there are no statistics of an empty batch")
     ones = np.ones(channels.count)
 
-    def run(x, *rest):
+    def run(x: Any, *rest: Any) -> None:
         *factors, moving_mean, moving_variance, y, centered, inverse = rest
         center = channels.mean(x)
         channels.scaled(x, ones, -center, centered)
@@ -93,7 +95,7 @@ def batch_normalization_step(node, masks, x, scale, offset, mean, variance):
 
 
 @gradient("BatchNormalization", weights=(1, 2), state=(3, 4))
-def batch_normalization(node, inputs, outputs, wanted):
+def batch_normalization(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """Ioffe and Szegedy, "Batch normalization", 2015, section 3: through the mean and the variance too."""
     x, scale = inputs[:2]
     axis = axis_in(node.attributes["axis"], x.ndim)
@@ -102,7 +104,7 @@ def batch_normalization(node, inputs, outputs, wanted):
         return _fixed_statistics(node, inputs, shape, wanted)
     channels, has_scale = _Channels(x, axis), scale is not None
 
-    def run(*arrays):
+    def run(*arrays: Any) -> None:
         (centered, inverse, dy), gradients = arrays[has_scale : has_scale + 3], iter(arrays[has_scale + 3 :])
         mean, product = channels.means(centered, dy)
         if wanted[0]:
@@ -119,13 +121,13 @@ def batch_normalization(node, inputs, outputs, wanted):
     return Reverse(run, (1,) if has_scale else (), (1, 2))
 
 
-def _fixed_statistics(node, inputs, shape, wanted) -> Reverse:
+def _fixed_statistics(node: Any, inputs: Any, shape: Any, wanted: Any) -> Reverse:
     """Of a layer that runs as in inference: dy times what each channel is multiplied by."""
     if any(wanted[1:]):
         raise UntrainableError(f"{node}: scale and offset are trained with the statistics of batches")
     epsilon, scaled = node.attributes["epsilon"], inputs[1] is not None
 
-    def run(*arrays):
+    def run(*arrays: Any) -> None:
         variance, dy, dx = arrays[-3:]
         factor = (arrays[0] if scaled else 1) / np.sqrt(variance.astype(np.float64) + epsilon)
         np.multiply(dy, factor.reshape(shape), out=dx, casting="same_kind")
@@ -134,7 +136,7 @@ def _fixed_statistics(node, inputs, shape, wanted) -> Reverse:
 
 
 @gradient("LayerNormalization", weights=(1, 2))
-def layer_normalization(node, inputs, outputs, wanted):
+def layer_normalization(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """Ba, Kiros and Hinton, "Layer normalization", 2016: through the mean and the variance of each part."""
     x, scale = (*inputs, None)[:2]
     axes = node.attributes["axes"]
@@ -144,7 +146,7 @@ def layer_normalization(node, inputs, outputs, wanted):
     shape = tuple(size if i in axes else 1 for i, size in enumerate(x.shape))
     epsilon, center = node.attributes["epsilon"], node.attributes.get("center", True)
 
-    def run(x, *rest):
+    def run(x: Any, *rest: Any) -> None:
         (scale_, dy), gradients = (
             rest[:2] if scale is not None else (None, rest[0]),
             iter(rest[1 + (scale is not None) :]),

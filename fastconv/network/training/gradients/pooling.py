@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...operators.geometry import per_axis
 from ...operators.pooling import pool_geometry
 from ..errors import UntrainableError
@@ -11,7 +13,7 @@ __all__ = ["pool"]
 
 
 @gradient("MaxPool", "AveragePool")
-def pool(node, inputs, outputs, wanted):
+def pool(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """The first maximum of a window takes its gradient, as in TensorFlow; the cells of a mean share it."""
     (x,) = inputs
     padded = node.attributes.get("pads", "valid") != "valid"

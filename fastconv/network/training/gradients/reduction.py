@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ __all__ = ["reduce"]
 
 
 @gradient("ReduceMean", "ReduceSum", "ReduceMax")
-def reduce(node, inputs, outputs, wanted):
+def reduce(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """dy repeated along the axes; largest numbers that are alike share it, as in TensorFlow."""
     x, axes = (*inputs, None)[:2]
     if axes is None or axes.value is None or not axes.value.size:
@@ -23,7 +24,7 @@ def reduce(node, inputs, outputs, wanted):
     along = tuple(sorted(chosen))
     if node.op == "ReduceMax":
 
-        def run(x, y, dy, dx):
+        def run(x: Any, y: Any, dy: Any, dx: Any) -> None:
             largest = x == y.reshape(shape)
             np.multiply(largest, dy.reshape(shape) / largest.sum(along, keepdims=True, dtype=dy.dtype), out=dx)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ...graph import Node
 from ...operators import Step
@@ -28,7 +29,7 @@ class Reverse:
         Every wanted gradient is the memory of dy, in the input's shape.
     """
 
-    run: Callable | None = None
+    run: Callable[..., Any] | None = None
     reads: tuple[int, ...] = ()
     reads_outputs: tuple[int, ...] = ()
     view: bool = False
@@ -58,7 +59,7 @@ _GRADIENTS: dict[str, Gradient] = {}
 _TRAINING_STEPS: dict[str, Callable[..., Step]] = {}
 
 
-def gradient(*names: str, weights: tuple[int, ...] = (), state: tuple[int, ...] = ()):
+def gradient(*names: str, weights: tuple[int, ...] = (), state: tuple[int, ...] = ()) -> Callable[..., Any]:
     """Register a function as the gradient of the operators of these names.
 
     Examples
@@ -71,7 +72,7 @@ def gradient(*names: str, weights: tuple[int, ...] = (), state: tuple[int, ...] 
     ()
     """
 
-    def register(function):
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
         _GRADIENTS.update((name, Gradient(function, weights, state)) for name in names)
         return function
 
@@ -91,14 +92,14 @@ def gradient_of(node: Node) -> Gradient:
     return _GRADIENTS[node.op]
 
 
-def training_step(*names: str):
+def training_step(*names: str) -> Callable[..., Any]:
     """Register a function as what plans nodes of these operators while training.
 
     It is called as ``f(node, generator, *inputs)`` with the `numpy.random.Generator` of the run, and returns a `Step`,
     whose outputs after the node's own are for the reverse.
     """
 
-    def register(function):
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
         _TRAINING_STEPS.update((name, function) for name in names)
         return function
 

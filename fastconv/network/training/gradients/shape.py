@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..errors import UntrainableError
@@ -14,13 +16,13 @@ _PLAIN = ("", "Identity", "output", "Activation", "StopGradient")
 
 
 @gradient("Reshape", "Flatten", "Squeeze", "Unsqueeze")
-def view(node, inputs, outputs, wanted):
+def view(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """dy in the input's shape."""
     return Reverse(view=True)
 
 
 @gradient("Identity")
-def identity(node, inputs, outputs, wanted):
+def identity(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """dy itself."""
     if node.kind not in _PLAIN:
         raise UntrainableError(f"{node}: what this layer does in training is not served")
@@ -28,7 +30,7 @@ def identity(node, inputs, outputs, wanted):
 
 
 @gradient("Transpose", "MoveAxis")
-def transpose(node, inputs, outputs, wanted):
+def transpose(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """The axes of dy in the order that they had."""
     (x,) = inputs
     if node.op == "MoveAxis":
@@ -40,7 +42,7 @@ def transpose(node, inputs, outputs, wanted):
 
 
 @gradient("Concat")
-def concat(node, inputs, outputs, wanted):
+def concat(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """The parts of dy."""
     axis = node.attributes["axis"] % inputs[0].ndim
     ends = np.cumsum([x.shape[axis] for x in inputs]).tolist()
@@ -50,7 +52,7 @@ def concat(node, inputs, outputs, wanted):
         if is_wanted
     ]
 
-    def run(dy, *gradients):
+    def run(dy: Any, *gradients: Any) -> None:
         for cut, dx in zip(cuts, gradients, strict=True):
             np.copyto(dx, dy[cut])
 
@@ -58,7 +60,7 @@ def concat(node, inputs, outputs, wanted):
 
 
 @gradient("Pad")
-def pad(node, inputs, outputs, wanted):
+def pad(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """The cells of dy that were there before; 0 for those that were cut off."""
     if node.attributes.get("mode", "constant") != "constant":
         raise UntrainableError(f"{node}: padding is trained with a constant")
@@ -73,7 +75,7 @@ def pad(node, inputs, outputs, wanted):
         outer[axis] = slice(max(before, 0), outputs[0].shape[axis] - max(after, 0))
     inside, outside = tuple(inner), tuple(outer)
 
-    def run(dy, dx):
+    def run(dy: Any, dx: Any) -> None:
         dx[...] = 0
         np.copyto(dx[inside], dy[outside])
 
@@ -81,7 +83,7 @@ def pad(node, inputs, outputs, wanted):
 
 
 @gradient("Repeat")
-def repeat(node, inputs, outputs, wanted):
+def repeat(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """The sums over the cells that one cell became."""
     (x,), counts = inputs, [1] * inputs[0].ndim
     for axis, count in zip(node.attributes["axes"], node.attributes["counts"], strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,16 +11,17 @@ import jax.numpy as jnp
 from .. import _args
 
 
-def array(value, name: str, rank: int | None = None) -> jax.Array:
+def array(value: Any, name: str, rank: int | None = None) -> jax.Array:
     value = value if isinstance(value, jax.Array) else jnp.asarray(value)
     if _args.dtype_id(value.dtype) not in _args.FLOAT_IDS:
         raise TypeError(f"`{name}` must be float16, bfloat16, float32 or float64; received dtype {value.dtype}")
     if rank is not None and value.ndim != rank:
         raise ValueError(f"`{name}` must have {rank} dimensions; received shape {value.shape}")
-    return value
+    result: jax.Array = value
+    return result
 
 
-def operands(x: jax.Array, kernel: jax.Array, bias, axis: int):
+def operands(x: jax.Array, kernel: jax.Array, bias: Any, axis: int) -> Any:
     """x, kernel and bias of one dtype, the bias with a number for each cell of that axis of the kernel, its outputs."""
     bias = None if bias is None else array(bias, "bias", 1)
     _args.same_dtype({"x": x, "kernel": kernel} | ({} if bias is None else {"bias": bias}))
@@ -28,24 +30,25 @@ def operands(x: jax.Array, kernel: jax.Array, bias, axis: int):
     return x, kernel, bias
 
 
-def frozen(value):
+def frozen(value: Any) -> Any:
     """Lists as tuples, to any depth."""
     return tuple(frozen(v) for v in value) if isinstance(value, (list, tuple)) else value
 
 
 def bits(number: float) -> int:
     """A double as the integer that carries it."""
-    return struct.unpack("<q", struct.pack("<d", number))[0]
+    result: int = struct.unpack("<q", struct.pack("<d", number))[0]
+    return result
 
 
-def concrete(shape: tuple, window, data_format: str) -> tuple[int, ...]:
+def concrete(shape: tuple[Any, ...], window: Any, data_format: str) -> tuple[int, ...]:
     """shape with numbers for what is symbolic, in which a window fits."""
     n, h, w, c = _args.sizes(shape, data_format)
     h, w = (size if isinstance(size, int) else least for size, least in zip((h, w), window, strict=True))
     return _args.shape_of(n if isinstance(n, int) else 1, h, w, c, data_format)
 
 
-def windows(size, window, strides, padding, dilation=(1, 1)) -> list:
+def windows(size: Any, window: Any, strides: Any, padding: Any, dilation: Any = (1, 1)) -> list[Any]:
     """How many windows fit in each direction."""
     if padding == "same":
         return [-(-cells // step) for cells, step in zip(size, strides, strict=True)]
@@ -56,7 +59,7 @@ def windows(size, window, strides, padding, dilation=(1, 1)) -> list:
     ]
 
 
-def refusal(x) -> str | None:
+def refusal(x: Any) -> str | None:
     """Why the functions cannot take x, in words; None if they can.
 
     Examples

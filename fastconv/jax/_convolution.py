@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
@@ -14,11 +14,11 @@ from ._primitives import kernel, linear_in, map_in_one_call
 class Conv2D(NamedTuple):
     """One convolution. Sizes of x may be symbolic while shapes are inferred."""
 
-    x_shape: tuple
-    kernel_shape: tuple
+    x_shape: tuple[Any, ...]
+    kernel_shape: tuple[Any, ...]
     strides: tuple[int, int]
     dilation: tuple[int, int]
-    padding: str | tuple
+    padding: str | tuple[Any, ...]
     groups: int
     data_format: str
     activation: int = 0
@@ -26,10 +26,10 @@ class Conv2D(NamedTuple):
     wanted: int = 0
 
     @property
-    def y_shape(self) -> tuple:
+    def y_shape(self) -> tuple[Any, ...]:
         n, h, w, _ = _args.sizes(self.x_shape, self.data_format)
-        out = _checks.windows((h, w), self.kernel_shape[:2], self.strides, self.padding, self.dilation)
-        return _args.shape_of(n, *out, self.kernel_shape[3], self.data_format)
+        out_h, out_w = _checks.windows((h, w), self.kernel_shape[:2], self.strides, self.padding, self.dilation)
+        return _args.shape_of(n, out_h, out_w, self.kernel_shape[3], self.data_format)
 
     def numbers(self) -> tuple[int, ...]:
         """What csrc/jax/conv2d.c reads."""
@@ -64,7 +64,7 @@ class Conv2D(NamedTuple):
     def widened(self, count: int) -> Conv2D:
         return self._replace(x_shape=(count * self.x_shape[0], *self.x_shape[1:]))
 
-    def part(self, sizes) -> Conv2D:
+    def part(self, sizes: Any) -> Conv2D:
         return self._replace(x_shape=(sizes["n"], *self.x_shape[1:]))
 
     @property
@@ -88,17 +88,17 @@ _kernel_grad = kernel(
 )
 
 
-def forward(x, kernel, bias, spec: Conv2D):
+def forward(x: Any, kernel: Any, bias: Any, spec: Conv2D) -> Any:
     """With the activation, one whose output tells its derivative."""
     return _conv2d.bind(x, kernel, *([] if bias is None else [bias]), spec=spec)[0]
 
 
-def to_input(dy, kernel, spec: Conv2D):
+def to_input(dy: Any, kernel: Any, spec: Conv2D) -> Any:
     """The input's gradient for dy; bias and activation have no part in it."""
     return _input_grad.bind(dy, kernel, spec=spec)[0]
 
 
-def _to_kernel(x, dy, spec):
+def _to_kernel(x: Any, dy: Any, spec: Any) -> Any:
     return _kernel_grad.bind(x, dy, spec=spec)[0]
 
 
@@ -119,12 +119,12 @@ map_in_one_call(_input_grad, Conv2D.widened, (0,))
 map_in_one_call(_kernel_grad, Conv2D.widened, ())
 
 
-def _spread(bias, spec):
+def _spread(bias: Any, spec: Any) -> Any:
     shape = (-1,) if spec.data_format == "channels_last" else (-1, 1, 1)
     return jnp.broadcast_to(bias.reshape(shape), spec.y_shape)
 
 
-def _total(dy, spec):
+def _total(dy: Any, spec: Any) -> Any:
     return jnp.sum(dy, (0, 1, 2) if spec.data_format == "channels_last" else (0, 2, 3))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -19,21 +19,21 @@ class Convolution(NamedTuple):
     data_format: str
     strides: tuple[int, ...]
     padding: tuple[tuple[int, int], ...]
-    image_dilation: tuple[int, ...]
-    kernel_dilation: tuple[int, ...]
+    image_dilation: Any  # a tuple of two ints, as the next one
+    kernel_dilation: Any
     groups: int
 
     @property
     def row(self) -> int:
         return 1 if self.data_format == "channels_last" else 2
 
-    def arrays(self, lhs, rhs):
+    def arrays(self, lhs: Any, rhs: Any) -> Any:
         """Images, and kernels as HWIO."""
         outputs, inputs, *spatial = self.kernel_order
         kernel = jnp.transpose(rhs, (*spatial, inputs, outputs))
         return (lhs, kernel) if lhs.ndim == 4 else (jnp.expand_dims(lhs, self.row), jnp.expand_dims(kernel, 0))
 
-    def strided(self, x, kernel):
+    def strided(self, x: Any, kernel: Any) -> Any:
         return convolution.conv2d(
             x,
             kernel,
@@ -44,7 +44,7 @@ class Convolution(NamedTuple):
             data_format=self.data_format,
         )
 
-    def dilated(self, x, kernel):
+    def dilated(self, x: Any, kernel: Any) -> Any:
         """The input's gradient of the convolution with these strides that takes the result's size to that of x."""
         taps, per_group, outputs = kernel.shape[:2], kernel.shape[2], kernel.shape[3]
         kernel = jnp.flip(kernel, (0, 1)).reshape(*taps, per_group, self.groups, outputs // self.groups)
@@ -69,13 +69,13 @@ class Convolution(NamedTuple):
         )
         return _convolution.to_input(x, kernel, spec)
 
-    def _turned_padding(self, taps) -> tuple[tuple[int, int], ...]:
+    def _turned_padding(self, taps: Any) -> tuple[tuple[int, int], ...]:
         return tuple(
             ((k - 1) * dilation - low, (k - 1) * dilation - high)
             for k, dilation, (low, high) in zip(taps, self.kernel_dilation, self.padding, strict=True)
         )
 
-    def is_served(self, lhs, rhs) -> bool:
+    def is_served(self, lhs: Any, rhs: Any) -> bool:
         """Whether a kernel computes it; sizes that do not fit are left for JAX to tell of."""
         outputs, inputs, *spatial = self.kernel_order
         taps = (1,) * (4 - rhs.ndim) + tuple(rhs.shape[axis] for axis in spatial)
@@ -88,7 +88,7 @@ class Convolution(NamedTuple):
         alone = max(self.image_dilation) == 1 or max(self.strides) == 1
         return fits and alone and min(map(min, pads)) >= 0 and min(self._sizes(lhs, taps)) > 0
 
-    def _sizes(self, lhs, taps) -> list[int]:
+    def _sizes(self, lhs: Any, taps: Any) -> list[int]:
         """The result's height and width, with strides of 1."""
         spatial = lhs.shape[1:-1] if self.data_format == "channels_last" else lhs.shape[2:]
         return [
@@ -104,7 +104,9 @@ class Convolution(NamedTuple):
         ]
 
 
-def served(lhs, rhs, strides, padding, lhs_dilation, rhs_dilation, numbers, groups) -> Convolution | None:
+def served(
+    lhs: Any, rhs: Any, strides: Any, padding: Any, lhs_dilation: Any, rhs_dilation: Any, numbers: Any, groups: Any
+) -> Convolution | None:
     """The convolution that `jax.lax.conv_general_dilated` describes, if a kernel computes it."""
     if lhs.ndim != rhs.ndim:
         return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jax.extend.core import Primitive
 from jax.interpreters import ad
@@ -42,50 +42,52 @@ class Names(NamedTuple):
 class Parts(NamedTuple):
     """The functions a layer consists of, each linear in each argument but `spec`, its last."""
 
-    product: Callable  # of x and kernel: the sums before bias and activation
-    to_x: Callable  # of their gradient and kernel
-    to_kernel: Callable  # of x and their gradient
-    spread: Callable  # of the bias, to the shape of the sums
-    total: Callable  # of their gradient, to that of the bias
+    product: Callable[..., Any]  # of x and kernel: the sums before bias and activation
+    to_x: Callable[..., Any]  # of their gradient and kernel
+    to_kernel: Callable[..., Any]  # of x and their gradient
+    spread: Callable[..., Any]  # of the bias, to the shape of the sums
+    total: Callable[..., Any]  # of their gradient, to that of the bias
 
 
-def _needed(spec, x, kernel, y) -> list:
+def _needed(spec: Any, x: Any, kernel: Any, y: Any) -> list[Any]:
     return [
         value for value, need in ((x, spec.wanted & _KERNEL), (kernel, spec.wanted & _X), (y, spec.activation)) if need
     ]
 
 
-def forward_axes(spec, count: int) -> Axes:
-    return spec.names.axes(*("x", "kernel", "bias")[:count], to="y")
+def forward_axes(spec: Any, count: int) -> Axes:
+    result: Axes = spec.names.axes(*("x", "kernel", "bias")[:count], to="y")
+    return result
 
 
-def _wanted(spec) -> list[str]:
+def _wanted(spec: Any) -> list[str]:
     return [name for name, bit in (("x", _X), ("kernel", _KERNEL), ("bias", _BIAS)) if spec.wanted & bit]
 
 
-def _change_axes(spec, count: int) -> Axes:
-    return spec.names.axes(*_needed(spec, "x", "kernel", "y"), *_wanted(spec), to="y")
+def _change_axes(spec: Any, count: int) -> Axes:
+    result: Axes = spec.names.axes(*_needed(spec, "x", "kernel", "y"), *_wanted(spec), to="y")
+    return result
 
 
-def _grads_axes(spec, count: int) -> Axes:
+def _grads_axes(spec: Any, count: int) -> Axes:
     names = spec.names
     given = names.axes(*_needed(spec, "x", "kernel", "y"), "y", to="x").args
     return Axes(given, [getattr(names, name) for name in _wanted(spec)], names.cut)
 
 
-def _given(args, spec):
+def _given(args: Any, spec: Any) -> Any:
     """The inverse: x, kernel, y (None for what is not needed) and the rest of the arguments."""
     values = iter(args)
     known = [next(values) if need else None for need in (spec.wanted & _KERNEL, spec.wanted & _X, spec.activation)]
     return *known, list(values)
 
 
-def _through_activation(y, dy, spec):
+def _through_activation(y: Any, dy: Any, spec: Any) -> Any:
     """The gradient of the sums before the activation."""
     return dy if y is None else activations.activation_grad(y, dy, spec.activation, spec.alpha, from_output=True)
 
 
-def _change_body(parts: Parts, *args, spec):
+def _change_body(parts: Parts, *args: Any, spec: Any) -> Any:
     x, kernel, y, rest = _given(args, spec)
     changes, plain, sums = iter(rest), spec.plain(), []
     if spec.wanted & _X:
@@ -97,7 +99,7 @@ def _change_body(parts: Parts, *args, spec):
     return [_through_activation(y, functools.reduce(operator.add, sums), spec)]
 
 
-def _grads_body(parts: Parts, *args, spec):
+def _grads_body(parts: Parts, *args: Any, spec: Any) -> Any:
     x, kernel, y, (dy,) = _given(args, spec)
     dz, plain, results = _through_activation(y, dy, spec), spec.plain(), []
     if spec.wanted & _X:
@@ -109,7 +111,7 @@ def _grads_body(parts: Parts, *args, spec):
     return results
 
 
-def _grad_shapes(spec) -> list:
+def _grad_shapes(spec: Any) -> list[Any]:
     return [
         shape
         for bit, shape in ((_X, spec.x_shape), (_KERNEL, spec.kernel_shape), (_BIAS, spec.kernel_shape[-1:]))
@@ -117,15 +119,16 @@ def _grad_shapes(spec) -> list:
     ]
 
 
-def _jvp(layer: Primitive, change: Primitive, primals, tangents, *, spec):
+def _jvp(layer: Primitive, change: Primitive, primals: Any, tangents: Any, *, spec: Any) -> Any:
     (y,) = layer.bind(*primals, spec=spec)
     moving = [tangent for tangent in tangents if type(tangent) is not Zero]
     wanted = sum(1 << i for i, tangent in enumerate(tangents) if type(tangent) is not Zero)
     spec = spec._replace(wanted=wanted)
-    return [y], change.bind(*_needed(spec, *primals[:2], y), *moving, spec=spec)
+    x, kernel = primals[:2]
+    return [y], change.bind(*_needed(spec, x, kernel, y), *moving, spec=spec)
 
 
-def _transpose(parts: Parts, cts, x, kernel, *, spec):
+def _transpose(parts: Parts, cts: Any, x: Any, kernel: Any, *, spec: Any) -> Any:
     """Of a layer without bias and activation, by itself a linear function."""
     asked, (ct,) = [ad.is_undefined_primal(x), ad.is_undefined_primal(kernel)], cts
     if type(ct) is Zero:
@@ -133,7 +136,7 @@ def _transpose(parts: Parts, cts, x, kernel, *, spec):
     return [parts.to_x(ct, kernel, spec), None] if asked[0] else [None, parts.to_kernel(x, ct, spec)]
 
 
-def _transpose_change(grads: Primitive, cts, *args, spec):
+def _transpose_change(grads: Primitive, cts: Any, *args: Any, spec: Any) -> Any:
     (ct,) = cts
     x, kernel, y, changes = _given(args, spec)
     known = [None] * (len(args) - len(changes))

@@ -5,6 +5,8 @@ Every primitive has one parameter, `spec`, a hashable description of the operati
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,35 +19,35 @@ from . import (
     _sharding,
 )
 
-Zero = ad.Zero
+Zero: Any = ad.Zero
 
 
 class _Primitive(Primitive):
     """One whose arguments, wherever it is applied, are on the devices that compute."""
 
-    def __init__(self, name: str, axes):
+    def __init__(self, name: str, axes: Any) -> None:
         super().__init__(f"fastconv_{name}")
         self.multiple_results = True
         self._axes = axes
 
-    def bind(self, *args, spec):
-        return super().bind(*_sharding.same_devices(args, self._axes(spec, len(args))), spec=spec)
+    def bind(self, *args: Any, spec: Any) -> Any:
+        return super().bind(*_sharding.same_devices(args, self._axes(spec, len(args))), spec=spec)  # type: ignore[no-untyped-call]
 
 
-def kernel(name: str, shapes, axes, portable, handler: str | None = None) -> Primitive:
+def kernel(name: str, shapes: Any, axes: Any, portable: Any, handler: str | None = None) -> Primitive:
     """A primitive that a handler, of its name by default, computes by spec.numbers(); `portable` does so elsewhere.
 
     Where there are several devices, each computes its part of spec.part(sizes), which has the part's sizes by letters.
     """
 
-    def body(*args, spec):
+    def body(*args: Any, spec: Any) -> Any:
         types = _sharding.result_types([jax.typeof(arg) for arg in args], shapes(spec), axes(spec, len(args)))
         numbers = np.array(spec.numbers(), np.int64)
         return jax.ffi.ffi_call(f"fastconv_{handler or name}", types)(*args, numbers=numbers)
 
     split = _sharding.partitioned(body, axes)
 
-    def distributed(*args, spec):
+    def distributed(*args: Any, spec: Any) -> Any:
         return split(spec, *args) if axes(spec, len(args)).cut else body(*args, spec=spec)
 
     prim = primitive(name, shapes, axes, portable)
@@ -53,7 +55,7 @@ def kernel(name: str, shapes, axes, portable, handler: str | None = None) -> Pri
         mlir.lower_fun(function, multiple_results=True) for function in (body, distributed, portable)
     )
 
-    def lower(context, *args, spec):
+    def lower(context: Any, *args: Any, spec: Any) -> Any:
         exported = context.module_context.lowering_parameters.for_export
         here = alone if jax.device_count("cpu") == 1 else among
         return (anywhere if exported else here)(context, *args, spec=spec)
@@ -62,19 +64,19 @@ def kernel(name: str, shapes, axes, portable, handler: str | None = None) -> Pri
     return prim
 
 
-def primitive(name: str, shapes, axes, body) -> Primitive:
+def primitive(name: str, shapes: Any, axes: Any, body: Any) -> Primitive:
     """A primitive with results of shapes(spec), a list, and of its arguments' dtype: what body(*args, spec) returns.
 
     axes(spec, number of arguments) are the `_sharding.Axes`.
     """
     result = _Primitive(name, axes)
 
-    def abstract(*types, spec):
+    def abstract(*types: Any, spec: Any) -> Any:
         return _sharding.result_types(types, shapes(spec), axes(spec, len(types)))
 
     compiled = jax.jit(result.bind, static_argnames="spec")
 
-    def evaluate(*args, spec):
+    def evaluate(*args: Any, spec: Any) -> Any:
         with jax.disable_jit(False):  # or compiling would come back here
             return compiled(*args, spec=spec)
 
@@ -86,7 +88,7 @@ def primitive(name: str, shapes, axes, body) -> Primitive:
     return result
 
 
-def linear_in(prim: Primitive, transposes, derivative=None) -> None:
+def linear_in(prim: Primitive, transposes: Any, derivative: Any = None) -> None:
     """Rules for the one result of a primitive that is linear in each of some arguments.
 
     transposes : {position: function(ct, *args, spec)}
@@ -95,7 +97,7 @@ def linear_in(prim: Primitive, transposes, derivative=None) -> None:
         The result's change with the first argument, if that is another; without it there is none.
     """
 
-    def jvp(primals, tangents, *, spec):
+    def jvp(primals: Any, tangents: Any, *, spec: Any) -> Any:
         (y,) = prim.bind(*primals, spec=spec)
         parts = []
         for i, tangent in enumerate(tangents):
@@ -107,7 +109,7 @@ def linear_in(prim: Primitive, transposes, derivative=None) -> None:
                 parts.append(derivative(tangent, y, *primals, spec=spec))
         return [y], [sum(parts[1:], parts[0]) if parts else Zero.from_primal_value(y)]
 
-    def transpose(cts, *args, spec):
+    def transpose(cts: Any, *args: Any, spec: Any) -> Any:
         (ct,) = cts
         asked = [ad.is_undefined_primal(a) for a in args]
         if type(ct) is Zero:
@@ -118,13 +120,13 @@ def linear_in(prim: Primitive, transposes, derivative=None) -> None:
     ad.primitive_transposes[prim] = transpose
 
 
-def derived_from(prim: Primitive, body) -> None:
+def derived_from(prim: Primitive, body: Any) -> None:
     """Differentiates and maps a primitive as `body`, which computes the same by primitives that have rules."""
 
-    def jvp(primals, tangents, *, spec):
+    def jvp(primals: Any, tangents: Any, *, spec: Any) -> Any:
         moving = [i for i, tangent in enumerate(tangents) if type(tangent) is not Zero]
 
-        def moved(*values):
+        def moved(*values: Any) -> Any:
             args = list(primals)
             for i, value in zip(moving, values, strict=True):
                 args[i] = value
@@ -132,7 +134,7 @@ def derived_from(prim: Primitive, body) -> None:
 
         return jax.jvp(moved, [primals[i] for i in moving], [tangents[i] for i in moving])
 
-    def batch(args, dims, *, spec):
+    def batch(args: Any, dims: Any, *, spec: Any) -> Any:
         results = jax.vmap(lambda *values: body(*values, spec=spec), dims)(*args)
         return results, [0] * len(results)
 
@@ -140,7 +142,7 @@ def derived_from(prim: Primitive, body) -> None:
     batching.primitive_batchers[prim] = batch
 
 
-def map_in_one_call(prim: Primitive, widened, carriers=None, fold: bool = True) -> None:
+def map_in_one_call(prim: Primitive, widened: Any, carriers: Any = None, fold: bool = True) -> None:
     """vmap by one call for all, where only arguments whose first axis counts images are mapped; else by a call each.
 
     widened : function(spec, count)
@@ -150,7 +152,7 @@ def map_in_one_call(prim: Primitive, widened, carriers=None, fold: bool = True) 
         Whether the mapped axis joins the first one; else it stands before it.
     """
 
-    def batch(args, dims, *, spec):
+    def batch(args: Any, dims: Any, *, spec: Any) -> Any:
         mapped = [i for i, dim in enumerate(dims) if dim is not None]
         count = args[mapped[0]].shape[dims[mapped[0]]]
         args = [jnp.moveaxis(arg, dims[i], 0) if i in mapped else arg for i, arg in enumerate(args)]
@@ -169,8 +171,8 @@ def map_in_one_call(prim: Primitive, widened, carriers=None, fold: bool = True) 
     batching.primitive_batchers[prim] = batch
 
 
-def _one_by_one(prim: Primitive, args, mapped, spec):
-    def one(values):
+def _one_by_one(prim: Primitive, args: Any, mapped: Any, spec: Any) -> Any:
+    def one(values: Any) -> Any:
         given = iter(values)
         return prim.bind(*(next(given) if i in mapped else arg for i, arg in enumerate(args)), spec=spec)
 

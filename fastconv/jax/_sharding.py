@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 from jax.experimental.custom_partitioning import custom_partitioning
@@ -24,7 +24,7 @@ class Axes(NamedTuple):
     results: Sequence[Sequence[str]]
     cut: Sequence[str]
 
-    def sizes(self, arrays) -> dict[str, int]:
+    def sizes(self, arrays: Any) -> dict[str, int]:
         """The length of each axis of the arguments."""
         return {
             name: size
@@ -39,7 +39,7 @@ def elementwise(rank: int, arguments: int, whole: int | None = None) -> Axes:
     return Axes([names] * arguments, [names], [name for i, name in enumerate(names) if i != whole])
 
 
-def same_devices(args, axes: Axes) -> list:
+def same_devices(args: Any, axes: Axes) -> list[Any]:
     """The arguments as JAX's own operations make them alike, so that gradients are summed where copies were made.
 
     Within `jax.shard_map` all vary over the same axes of the mesh. On a mesh with explicit axes the same parts of all
@@ -65,7 +65,7 @@ def same_devices(args, axes: Axes) -> list:
     ]
 
 
-def uncut(array, axis: int):
+def uncut(array: Any, axis: int) -> Any:
     """The array with that axis whole on every device, where a mesh's explicit axes cut it."""
     sharding = jax.typeof(array).sharding
     spec = [None if i == axis else entry for i, entry in enumerate(sharding.spec)]
@@ -74,7 +74,7 @@ def uncut(array, axis: int):
     return jax.sharding.reshard(array, NamedSharding(sharding.mesh, P(*spec)))
 
 
-def result_types(types, shapes, axes: Axes) -> list:
+def result_types(types: Any, shapes: Any, axes: Axes) -> list[Any]:
     """The abstract values of the results of arguments that `same_devices` returned."""
     mesh = _mesh(types)
     places = {} if mesh.empty else _places(axes.args, types, axes, mesh)
@@ -84,22 +84,22 @@ def result_types(types, shapes, axes: Axes) -> list:
     ]
 
 
-def partitioned(body: Callable, axes_of: Callable) -> Callable:
+def partitioned(body: Callable[..., Any], axes_of: Callable[..., Any]) -> Callable[..., Any]:
     """body(*args, spec=...), which computes one device's part, as a function of spec and args for all devices."""
 
-    def whole(spec, *args):
+    def whole(spec: Any, *args: Any) -> Any:
         return body(*args, spec=spec)
 
-    def places(spec, mesh, args, results):
+    def places(spec: Any, mesh: Any, args: Any, results: Any) -> Any:
         axes = axes_of(spec, len(args))
         return axes, _places([*axes.args, *axes.results], [*args, *results], axes, mesh)
 
-    def partition(spec, mesh, args, results):
+    def partition(spec: Any, mesh: Any, args: Any, results: Any) -> Any:
         axes, found = places(spec, mesh, args, results)
         sizes = {name: size // _count(mesh, found.get(name, ())) for name, size in axes.sizes(args).items()}
         part = spec.part(sizes)
 
-        def compute(*parts):
+        def compute(*parts: Any) -> Any:
             return [_total(y, names, found) for y, names in zip(body(*parts, spec=part), axes.results, strict=True)]
 
         given, made = (
@@ -107,11 +107,11 @@ def partitioned(body: Callable, axes_of: Callable) -> Callable:
         )
         return mesh, compute, made, tuple(given)
 
-    def infer(spec, mesh, args, results):
+    def infer(spec: Any, mesh: Any, args: Any, results: Any) -> Any:
         axes, found = places(spec, mesh, args, results)
         return [NamedSharding(mesh, _spec(names, found)) for names in axes.results]
 
-    def rule(spec, mesh, args, results):
+    def rule(spec: Any, mesh: Any, args: Any, results: Any) -> Any:
         axes = axes_of(spec, len(args))
         sides = [", ".join(map(" ".join, side)) for side in (axes.args, axes.results)]
         here, there = (list(dict.fromkeys(itertools.chain(*side))) for side in (axes.args, axes.results))
@@ -125,13 +125,14 @@ def partitioned(body: Callable, axes_of: Callable) -> Callable:
     return function
 
 
-def _mesh(types):
+def _mesh(types: Any) -> Any:
     return next((t.sharding.mesh for t in types if not t.sharding.mesh.empty), jax.sharding.get_abstract_mesh())
 
 
-def _places(axes_of_arrays, arrays, axes: Axes, mesh) -> dict[str, tuple[str, ...]]:
+def _places(axes_of_arrays: Any, arrays: Any, axes: Axes, mesh: Any) -> dict[str, tuple[str, ...]]:
     """The axes of the mesh over which each axis of the operation is cut, as the first array says that has it."""
-    found, used = {}, set()
+    found: dict[str, tuple[str, ...]] = {}
+    used: set[str] = set()
     for names, array in zip(axes_of_arrays, arrays, strict=True):
         for name, size, over in zip(names, array.shape, _cuts(array), strict=False):
             is_free = name in axes.cut and name not in found and not used & set(over)
@@ -141,20 +142,20 @@ def _places(axes_of_arrays, arrays, axes: Axes, mesh) -> dict[str, tuple[str, ..
     return found
 
 
-def _cuts(array) -> list[tuple[str, ...]]:
+def _cuts(array: Any) -> list[tuple[str, ...]]:
     """For each axis of an array those of the mesh that it is cut over; nothing where these have no names."""
     entries = getattr(array.sharding, "spec", ())
     return [entry if isinstance(entry, tuple) else () if entry is None else (entry,) for entry in entries]
 
 
-def _count(mesh, names) -> int:
+def _count(mesh: Any, names: Any) -> int:
     return math.prod(mesh.shape[name] for name in names)
 
 
-def _spec(names: Sequence[str], places) -> P:
+def _spec(names: Sequence[str], places: Any) -> P:
     return P(*(places.get(name) or None for name in names))
 
 
-def _total(y, names: Sequence[str], places):
+def _total(y: Any, names: Sequence[str], places: Any) -> Any:
     missing = tuple(over for name, cut in places.items() if name not in names for over in cut)
     return jax.lax.psum(y, missing) if missing else y

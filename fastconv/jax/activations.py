@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ from ._sharding import Axes, elementwise
 class Activation(NamedTuple):
     """One activation of an array of that shape; from_output: whether its gradient is given the output."""
 
-    shape: tuple
+    shape: tuple[Any, ...]
     activation: int
     alpha: float
     from_output: bool = False
@@ -31,7 +31,7 @@ class Activation(NamedTuple):
     def widened(self, count: int) -> Activation:
         return self._replace(shape=(count, *self.shape))
 
-    def part(self, sizes) -> Activation:
+    def part(self, sizes: Any) -> Activation:
         return self._replace(shape=tuple(sizes.values()))
 
     def axes(self, arguments: int) -> Axes:
@@ -41,7 +41,7 @@ class Activation(NamedTuple):
 class Relu(NamedTuple):
     """The rectifier with arguments, of an array of that shape."""
 
-    shape: tuple
+    shape: tuple[Any, ...]
     negative_slope: float
     threshold: float
     low: float
@@ -54,7 +54,7 @@ class Relu(NamedTuple):
     def widened(self, count: int) -> Relu:
         return self._replace(shape=(count, *self.shape))
 
-    def part(self, sizes) -> Relu:
+    def part(self, sizes: Any) -> Relu:
         return self._replace(shape=tuple(sizes.values()))
 
     def axes(self, arguments: int) -> Axes:
@@ -64,7 +64,7 @@ class Relu(NamedTuple):
 class Softmax(NamedTuple):
     """The softmax of an array of that shape along one axis."""
 
-    shape: tuple
+    shape: tuple[Any, ...]
     axis: int
 
     def numbers(self) -> tuple[int, ...]:
@@ -75,14 +75,14 @@ class Softmax(NamedTuple):
     def widened(self, count: int) -> Softmax:
         return Softmax((count, *self.shape), self.axis + 1)
 
-    def part(self, sizes) -> Softmax:
+    def part(self, sizes: Any) -> Softmax:
         return self._replace(shape=tuple(sizes.values()))
 
     def axes(self, arguments: int) -> Axes:
         return elementwise(len(self.shape), arguments, whole=self.axis)
 
 
-def _kernel(portable, kind: type):
+def _kernel(portable: Any, kind: Any) -> Any:
     prim = kernel(portable.__name__, lambda spec: [spec.shape], kind.axes, portable)
     map_in_one_call(prim, kind.widened, fold=False)
     return prim
@@ -103,21 +103,21 @@ def has_output_gradient(number: int, alpha: float) -> bool:
     return _core.activation_from_output(number, alpha)
 
 
-def activation_of(x, number: int, alpha: float):
+def activation_of(x: Any, number: int, alpha: float) -> Any:
     return _activation.bind(x, spec=Activation(x.shape, number, alpha))[0] if number else x
 
 
-def activation_grad(known, dy, number: int, alpha: float, from_output: bool):
+def activation_grad(known: Any, dy: Any, number: int, alpha: float, from_output: bool) -> Any:
     """dy f'(x), for known = f(x) or x."""
     return _activation_grad.bind(known, dy, spec=Activation(known.shape, number, alpha, from_output))[0]
 
 
-def _activation_change(dx, y, x, spec):
+def _activation_change(dx: Any, y: Any, x: Any, spec: Any) -> Any:
     from_output = has_output_gradient(spec.activation, spec.alpha)
     return activation_grad(y if from_output else x, dx, spec.activation, spec.alpha, from_output)
 
 
-def _slope_change(change, dx, known, dy, spec):
+def _slope_change(change: Any, dx: Any, known: Any, dy: Any, spec: Any) -> Any:
     return dy * jax.jvp(lambda t: _portable.slope(t, spec), [known], [change])[1]
 
 
@@ -132,10 +132,10 @@ linear_in(_relu, {}, lambda dx, y, x, spec: _relu_grad.bind(x, dx, spec=spec)[0]
 linear_in(_relu_grad, {1: lambda ct, x, dy, spec: _relu_grad.bind(x, ct, spec=spec)[0]})
 
 
-def _softmax_slope_change(change, dx, y, dy, spec):
+def _softmax_slope_change(change: Any, dx: Any, y: Any, dy: Any, spec: Any) -> Any:
     """dx = y (dy - sum(y dy)), linear in dy, quadratic in y."""
 
-    def total(values):
+    def total(values: Any) -> Any:
         return jnp.sum(values, spec.axis, keepdims=True)
 
     return change * (dy - total(y * dy)) - y * total(change * dy)
@@ -146,7 +146,7 @@ linear_in(_softmax, {}, lambda dx, y, x, spec: _softmax_grad.bind(y, dx, spec=sp
 linear_in(_softmax_grad, {1: lambda ct, y, dy, spec: _softmax_grad.bind(y, ct, spec=spec)[0]}, _softmax_slope_change)
 
 
-def activation(x, activation, alpha=0.0):
+def activation(x: Any, activation: Any, alpha: float = 0.0) -> Any:
     """An elementwise activation.
 
     Parameters
@@ -178,7 +178,7 @@ def activation(x, activation, alpha=0.0):
     return activation_of(_checks.array(x, "x"), *named(activation, alpha))
 
 
-def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
+def relu(x: Any, negative_slope: float = 0.0, max_value: Any = None, threshold: float = 0.0) -> Any:
     """`keras.activations.relu`, as `fastconv.relu`.
 
     Examples
@@ -195,7 +195,7 @@ def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
     return _relu.bind(x, spec=Relu(x.shape, *parameters))[0]
 
 
-def softmax(x, axis=-1):
+def softmax(x: Any, axis: Any = -1) -> Any:
     """exp(x) over its sum along `axis`, an axis or several, as `jax.nn.softmax`.
 
     Examples

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from .. import _args
 from ..nn.convolution import Keywords
@@ -12,18 +13,18 @@ from ._convolution import Conv2D
 
 
 def conv2d(
-    x,
-    kernel,
-    bias=None,
+    x: Any,
+    kernel: Any,
+    bias: Any = None,
     *,
-    strides=1,
-    padding="valid",
-    dilation_rate=1,
-    groups=1,
-    data_format="channels_last",
-    activation=None,
-    alpha=0.0,
-):
+    strides: Any = 1,
+    padding: Any = "valid",
+    dilation_rate: Any = 1,
+    groups: Any = 1,
+    data_format: str = "channels_last",
+    activation: Any = None,
+    alpha: float = 0.0,
+) -> Any:
     """2-D convolution with optional bias and activation, as `fastconv.conv2d`.
 
     Parameters
@@ -96,18 +97,18 @@ def conv2d(
 
 
 def conv2d_transpose(
-    x,
-    kernel,
-    bias=None,
+    x: Any,
+    kernel: Any,
+    bias: Any = None,
     *,
-    strides=1,
-    padding="valid",
-    output_padding=None,
-    dilation_rate=1,
-    data_format="channels_last",
-    activation=None,
-    alpha=0.0,
-):
+    strides: Any = 1,
+    padding: Any = "valid",
+    output_padding: Any = None,
+    dilation_rate: Any = 1,
+    data_format: str = "channels_last",
+    activation: Any = None,
+    alpha: float = 0.0,
+) -> Any:
     """Transposed 2-D convolution, as `fastconv.conv2d_transpose`.
 
     Parameters
@@ -158,7 +159,16 @@ def conv2d_transpose(
 
 
 @functools.lru_cache(4096)
-def _spec(x_shape, kernel_shape, dtype, strides, padding, dilation, groups, data_format) -> Conv2D:
+def _spec(
+    x_shape: Any,
+    kernel_shape: Any,
+    dtype: Any,
+    strides: Any,
+    padding: Any,
+    dilation: Any,
+    groups: Any,
+    data_format: Any,
+) -> Conv2D:
     keywords = Keywords(strides, padding, dilation, groups, data_format)
     window = [(k - 1) * d + 1 for k, d in zip(kernel_shape[:2], keywords.dilation, strict=True)]
     keywords.geometry(dtype, _checks.concrete(x_shape, window, data_format), kernel_shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
@@ -14,14 +14,14 @@ from ._primitives import kernel, map_in_one_call
 class Dense(NamedTuple):
     """One dense layer, of an x of any rank. Sizes of x may be symbolic while shapes are inferred."""
 
-    x_shape: tuple
-    kernel_shape: tuple
+    x_shape: tuple[Any, ...]
+    kernel_shape: tuple[Any, ...]
     activation: int = 0
     alpha: float = 0.0
     wanted: int = 0
 
     @property
-    def y_shape(self) -> tuple:
+    def y_shape(self) -> tuple[Any, ...]:
         return (*self.x_shape[:-1], self.kernel_shape[1])
 
     def numbers(self) -> tuple[int, ...]:
@@ -34,7 +34,7 @@ class Dense(NamedTuple):
     def widened(self, count: int) -> Dense:
         return self._replace(x_shape=(count, *self.x_shape))
 
-    def part(self, sizes) -> Dense:
+    def part(self, sizes: Any) -> Dense:
         return self._replace(x_shape=tuple(sizes[name] for name in self.names.x))
 
     @property
@@ -47,7 +47,7 @@ _dense = kernel("dense", lambda spec: [spec.y_shape], _layer.forward_axes, _port
 map_in_one_call(_dense, Dense.widened, (0,), fold=False)
 
 
-def _rows(x):
+def _rows(x: Any) -> Any:
     return x.reshape(-1, x.shape[-1])
 
 
@@ -64,7 +64,7 @@ _layer.differentiate(
 )
 
 
-def dense(x, kernel, bias=None, *, activation=None, alpha=0.0):
+def dense(x: Any, kernel: Any, bias: Any = None, *, activation: Any = None, alpha: float = 0.0) -> Any:
     """Matrix product with optional bias and activation, as `fastconv.dense`.
 
     Parameters

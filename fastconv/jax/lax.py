@@ -5,6 +5,8 @@ What no kernel serves is left to JAX, so that a program may call these in the pl
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,19 +20,19 @@ _PRECISIONS = (None, lax.Precision.DEFAULT, lax.Precision.HIGH, lax.Precision.HI
 
 
 def conv_general_dilated(
-    lhs,
-    rhs,
-    window_strides,
-    padding,
-    lhs_dilation=None,
-    rhs_dilation=None,
-    dimension_numbers=None,
-    feature_group_count=1,
-    batch_group_count=1,
-    precision=None,
-    preferred_element_type=None,
-    out_sharding=None,
-):
+    lhs: Any,
+    rhs: Any,
+    window_strides: Any,
+    padding: Any,
+    lhs_dilation: Any = None,
+    rhs_dilation: Any = None,
+    dimension_numbers: Any = None,
+    feature_group_count: Any = 1,
+    batch_group_count: Any = 1,
+    precision: Any = None,
+    preferred_element_type: Any = None,
+    out_sharding: Any = None,
+) -> Any:
     """`jax.lax.conv_general_dilated`: any convolution with strides and dilations of both arguments.
 
     Parameters
@@ -104,15 +106,15 @@ precision, preferred_element_type, out_sharding
 
 
 def reduce_window(
-    operand,
-    init_value,
-    computation,
-    window_dimensions,
-    window_strides=None,
-    padding="VALID",
-    base_dilation=None,
-    window_dilation=None,
-):
+    operand: Any,
+    init_value: Any,
+    computation: Any,
+    window_dimensions: Any,
+    window_strides: Any = None,
+    padding: str = "VALID",
+    base_dilation: Any = None,
+    window_dilation: Any = None,
+) -> Any:
     """`jax.lax.reduce_window`: what `computation` makes of each window's elements, beginning with `init_value`.
 
     Parameters
@@ -159,7 +161,7 @@ def reduce_window(
     return served()
 
 
-def _served_window(x, start, computation, window, strides, padding):
+def _served_window(x: Any, start: Any, computation: Any, window: Any, strides: Any, padding: Any) -> Any:
     """A function without arguments that computes it, if a kernel does."""
     data_format = "channels_last" if window[-1] == 1 else "channels_first"
     strides = (1,) * 4 if strides is None else strides

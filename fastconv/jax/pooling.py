@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .. import _args
 from ..nn.pooling import Geometry
@@ -15,18 +15,18 @@ from ._sharding import Axes
 class Pool2D(NamedTuple):
     """One pooling. Sizes of x may be symbolic while shapes are inferred."""
 
-    x_shape: tuple
+    x_shape: tuple[Any, ...]
     pool: tuple[int, int]
     strides: tuple[int, int]
-    padding: str | tuple
+    padding: str | tuple[Any, ...]
     data_format: str
     average: bool
 
     @property
-    def y_shape(self) -> tuple:
+    def y_shape(self) -> tuple[Any, ...]:
         n, h, w, c = _args.sizes(self.x_shape, self.data_format)
-        out = _checks.windows((h, w), self.pool, self.strides, self.padding)
-        return _args.shape_of(n, *out, c, self.data_format)
+        out_h, out_w = _checks.windows((h, w), self.pool, self.strides, self.padding)
+        return _args.shape_of(n, out_h, out_w, c, self.data_format)
 
     def numbers(self) -> tuple[int, ...]:
         """What csrc/jax/pool2d.c reads."""
@@ -51,15 +51,15 @@ class Pool2D(NamedTuple):
     def widened(self, count: int) -> Pool2D:
         return self._replace(x_shape=(count * self.x_shape[0], *self.x_shape[1:]))
 
-    def part(self, sizes) -> Pool2D:
+    def part(self, sizes: Any) -> Pool2D:
         _, h, w, _ = _args.sizes(self.x_shape, self.data_format)
         return self._replace(x_shape=_args.shape_of(sizes["n"], h, w, sizes["c"], self.data_format))
 
 
-def _kernel(portable, handler: str, args: str, result: str):
+def _kernel(portable: Any, handler: str, args: str, result: str) -> Any:
     """Of arrays of the size of the input, x, or of the pooled one, y."""
 
-    def axes(spec, _):
+    def axes(spec: Any, _: Any) -> Any:
         names = dict(
             zip("xy", ("nhwc", "npqc") if spec.data_format == "channels_last" else ("nchw", "ncpq"), strict=True)
         )
@@ -85,7 +85,9 @@ linear_in(_max_grad, {1: lambda ct, x, dy, spec: _pick.bind(x, ct, spec=spec)[0]
 linear_in(_pick, {1: lambda ct, x, ddx, spec: _max_grad.bind(x, ct, spec=spec)[0]})
 
 
-def max_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="channels_last"):
+def max_pool2d(
+    x: Any, pool_size: Any = 2, *, strides: Any = None, padding: str = "valid", data_format: str = "channels_last"
+) -> Any:
     """Maxima of windows, as `fastconv.max_pool2d`: padded cells never win, NaN does.
 
     Parameters
@@ -119,7 +121,9 @@ def max_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="ch
     return _pool(_max, x, pool_size, strides, padding, data_format, False)
 
 
-def avg_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="channels_last"):
+def avg_pool2d(
+    x: Any, pool_size: Any = 2, *, strides: Any = None, padding: str = "valid", data_format: str = "channels_last"
+) -> Any:
     """Means of windows, as `fastconv.avg_pool2d`: padded cells are not counted. Arguments as in `max_pool2d`.
 
     Examples
@@ -132,14 +136,16 @@ def avg_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="ch
     return _pool(_avg, x, pool_size, strides, padding, data_format, True)
 
 
-def _pool(prim, x, pool_size, strides, padding, data_format, average):
+def _pool(prim: Any, x: Any, pool_size: Any, strides: Any, padding: Any, data_format: Any, average: Any) -> Any:
     x = _checks.array(x, "x", 4)
     spec = _spec(x.shape, x.dtype, *map(_checks.frozen, (pool_size, strides, padding)), data_format, average)
     return prim.bind(x, spec=spec)[0]
 
 
 @functools.lru_cache(4096)
-def _spec(x_shape, dtype, pool_size, strides, padding, data_format, average) -> Pool2D:
+def _spec(
+    x_shape: Any, dtype: Any, pool_size: Any, strides: Any, padding: Any, data_format: Any, average: Any
+) -> Pool2D:
     pool = _args.pair(pool_size, "pool_size")
     strides = pool if strides is None else _args.pair(strides, "strides")
     _args.choice(data_format, "data_format", _args.LAYOUTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import keras
 from keras.src.trainers.trainer import model_supports_jit
@@ -18,7 +19,7 @@ __all__ = ["accelerate", "restore"]
 _log = logging.getLogger("fastconv")
 
 
-def accelerate(model):
+def accelerate(model: Any) -> Any:
     """Move a model to fastconv's layers, where it is.
 
     Every stock layer of the model, also inside other models and wrappers, becomes fastconv's layer of the same name.
@@ -61,7 +62,7 @@ def accelerate(model):
     return model
 
 
-def restore(model):
+def restore(model: Any) -> Any:
     """Move a model back to Keras' own layers, where it is: `accelerate` undone, or `patch_keras` for this model.
 
     Parameters
@@ -89,7 +90,7 @@ def restore(model):
     return model
 
 
-def _change(model, classes: dict[type, type]) -> None:
+def _change(model: Any, classes: dict[type, type]) -> None:
     layers = model._flatten_layers()
     for layer in layers:
         target = classes.get(type(layer))
@@ -101,11 +102,11 @@ def _change(model, classes: dict[type, type]) -> None:
             _forget_traces(trainer)
 
 
-def _is_ours_alone(layer) -> bool:
+def _is_ours_alone(layer: Any) -> bool:
     return isinstance(layer, convolution.DilatedStrides) and max(layer.strides) > 1 and max(layer.dilation_rate) > 1
 
 
-def _forget_traces(model) -> None:
+def _forget_traces(model: Any) -> None:
     """What was compiled from the layers as they were before."""
     forget_plan(model)
     model.train_function = model.test_function = model.predict_function = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 from ..nn.rectifiers import rectifier
@@ -13,10 +15,10 @@ __all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 class _Elementwise(base.Fast):
     """The call of the layers that know a (name, alpha), before Keras' in the order of classes."""
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         return self._computed(inputs) if self._serves(inputs) else super().call(inputs)
 
-    def _computed(self, inputs):
+    def _computed(self, inputs: Any) -> Any:
         return base.activate(inputs, *self.known())
 
 
@@ -32,11 +34,11 @@ class Activation(_Elementwise, keras.layers.Activation):
     array([0., 2.], dtype=float32)
     """
 
-    def known(self):
+    def known(self) -> Any:
         """(name, alpha) of what the layer computes, None where the ops have no name for it."""
         return base.known_activation(self.activation)
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         arguments = base.relu_arguments(self.activation)
         if (self.activation is keras.activations.softmax or arguments) and self._serves(inputs):
             return base.relu(inputs, *arguments) if arguments else base.softmax(inputs)
@@ -56,12 +58,12 @@ class ReLU(_Elementwise, keras.layers.ReLU):
     array([-0.5,  2. ], dtype=float32)
     """
 
-    def known(self):
+    def known(self) -> Any:
         """(name, alpha) of what the layer computes, None where the arguments make it none that has a name."""
         name, alpha = rectifier(self.negative_slope, self.max_value, self.threshold)
         return (name, alpha) if name else None
 
-    def _computed(self, inputs):
+    def _computed(self, inputs: Any) -> Any:
         return base.relu(inputs, self.negative_slope, self.max_value, self.threshold)
 
 
@@ -77,7 +79,7 @@ class LeakyReLU(_Elementwise, keras.layers.LeakyReLU):
     array([-0.5,  2. ], dtype=float32)
     """
 
-    def known(self):
+    def known(self) -> Any:
         return "leaky_relu", float(self.negative_slope)
 
 
@@ -94,7 +96,7 @@ class PReLU(base.Fast, keras.layers.PReLU):
     array([[-1.,  2.]], dtype=float32)
     """
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         if not self._serves(inputs):
             return super().call(inputs)
         positive, negative = (base.activate(x, "relu", 0.0) for x in (inputs, -inputs))
@@ -113,7 +115,7 @@ class ELU(_Elementwise, keras.layers.ELU):
     array([0., 2.], dtype=float32)
     """
 
-    def known(self):
+    def known(self) -> Any:
         return "elu", float(self.alpha)
 
 
@@ -129,7 +131,7 @@ class Softmax(base.Fast, keras.layers.Softmax):
     array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
     """
 
-    def call(self, inputs, mask=None):
+    def call(self, inputs: Any, mask: Any = None) -> Any:
         axis = tuple(self.axis) if isinstance(self.axis, (list, tuple)) else self.axis
         if mask is not None:
             base.fall_back(self, "no kernel for masks")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 
 __all__ = ["array_batches"]
 
 
-def array_batches(adapter):
+def array_batches(adapter: Any) -> Any:
     """`ArrayBatches` of an adapter of dense arrays; ``None`` for any other, or one that shuffles within batches."""
     from keras.src.trainers.data_adapters import array_slicing
     from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -39,18 +40,24 @@ _ACTIVATIONS = {
 }
 
 
-class Fast:
+if TYPE_CHECKING:
+    from keras import Layer as Stock
+else:
+    Stock = object
+
+
+class Fast(Stock):
     """What stands before a stock layer in the order of classes."""
 
     @property
-    def supports_jit(self):
+    def supports_jit(self) -> Any:
         return _ops.COMPILES and self.__dict__.get("supports_jit", True)
 
     @supports_jit.setter
-    def supports_jit(self, value):
+    def supports_jit(self, value: Any) -> None:
         self.__dict__["supports_jit"] = value
 
-    def _serves(self, x, rank: int | None = None, *kernels) -> bool:
+    def _serves(self, x: Any, rank: int | None = None, *kernels: Any) -> bool:
         """Whether the ops can take x and kernels; the log says once for a kind of layer what runs."""
         reason = _ops.refusal(x) or _misfit(x, rank, kernels)
         if reason:
@@ -61,7 +68,7 @@ class Fast:
         return not reason
 
 
-def _misfit(x, rank, kernels) -> str | None:
+def _misfit(x: Any, rank: Any, kernels: Any) -> str | None:
     if rank is not None and rank_of(x) != rank:
         return f"the input has {rank_of(x)} dimensions, not {rank}"
     for kernel in kernels:
@@ -70,25 +77,26 @@ def _misfit(x, rank, kernels) -> str | None:
     return None
 
 
-def rank_of(x) -> int | None:
+def rank_of(x: Any) -> int | None:
     try:
         return len(x.shape)
     except ValueError:  # TensorFlow's shape of unknown rank
         return None
 
 
-def _dtype(x) -> str:
-    return keras.backend.standardize_dtype(x.dtype)
+def _dtype(x: Any) -> str:
+    result: str = keras.backend.standardize_dtype(x.dtype)
+    return result
 
 
-def weight(variable, x):
+def weight(variable: Any, x: Any) -> Any:
     """The tensor of a variable in a call on x."""
     tensor = keras.ops.convert_to_tensor(variable)
     # torch's shape inference on its device "meta" leaves the dtype policy out.
     return keras.ops.cast(tensor, x.dtype) if getattr(tensor, "is_meta", False) else tensor
 
 
-def fall_back(layer, reason: str) -> None:
+def fall_back(layer: Any, reason: str) -> None:
     """Log, once for a kind of layer and reason, that Keras' own computation runs."""
     _fallen.add(type(layer).__name__)
     _tell_once(logging.WARNING, f"{type(layer).__name__}: {reason}; Keras' own computation is used")
@@ -117,7 +125,7 @@ def _tell_once(level: int, message: str) -> None:
         _log.log(level, message)
 
 
-def known_activation(function) -> tuple[str, float] | None:
+def known_activation(function: Any) -> tuple[str, float] | None:
     """(name, alpha) of one of Keras' activation functions, None for any other callable."""
     arguments = relu_arguments(function)
     if arguments is not None:
@@ -129,7 +137,7 @@ def known_activation(function) -> tuple[str, float] | None:
         return None
 
 
-def relu_arguments(function) -> tuple | None:
+def relu_arguments(function: Any) -> tuple[Any, ...] | None:
     """(negative_slope, max_value, threshold) of a `functools.partial` of Keras' relu, None for anything else."""
     if not isinstance(function, functools.partial) or function.func is not _functions.relu or function.args:
         return None
@@ -137,7 +145,7 @@ def relu_arguments(function) -> tuple | None:
     return tuple((given | function.keywords).values()) if function.keywords.keys() <= given.keys() else None
 
 
-def split_activation(function):
+def split_activation(function: Any) -> Any:
     """((name, alpha) to compute with a convolution, function to apply after it or None)."""
     known = known_activation(function)
     if function is None or known == ("linear", 0.0):
@@ -149,7 +157,7 @@ def split_activation(function):
     return ("linear", 0.0), lambda y: activate(y, *known)
 
 
-def _own(function):
+def _own(function: Any) -> Any:
     """fastconv's function for one of Keras' that is no activation by name; else the function itself."""
     if function is _functions.softmax:
         return softmax
@@ -162,7 +170,7 @@ def is_fusable(name: str, alpha: float) -> bool:
     return name != "sigmoid" and has_output_gradient(name, alpha)
 
 
-def activate(x, name: str, alpha: float):
+def activate(x: Any, name: str, alpha: float) -> Any:
     """The op of an activation; nothing for 'linear'."""
     if name == "linear":
         return x
@@ -170,17 +178,17 @@ def activate(x, name: str, alpha: float):
     return with_logits(y, x) if name == "sigmoid" else y
 
 
-def relu(x, negative_slope, max_value, threshold):
+def relu(x: Any, negative_slope: Any, max_value: Any, threshold: Any) -> Any:
     return _ops.relu(x, negative_slope, max_value, threshold)
 
 
-def softmax(x, axis=-1):
+def softmax(x: Any, axis: Any = -1) -> Any:
     """Along several axes these are no logits that a loss knows what to do with."""
     y = _ops.softmax(x, axis)
     return y if isinstance(axis, tuple) else with_logits(y, x)
 
 
-def with_logits(y, x):
+def with_logits(y: Any, x: Any) -> Any:
     """Mark y as computed from logits x, as Keras does, so that its losses may use the logits."""
     if _ops.BACKEND == "tensorflow":
         y._keras_logits = x

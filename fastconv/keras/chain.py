@@ -8,7 +8,7 @@ the layer at the head of a chain may take the work of the layers after it; those
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 
@@ -29,14 +29,14 @@ class Chain(NamedTuple):
     padding: keras.layers.Layer | None = None  # before the head
 
     @property
-    def followers(self):
+    def followers(self) -> Any:
         return self[:4]
 
 
 class Run:
     """One pass through a graph: what the heads of chains have computed beyond themselves."""
 
-    def __init__(self, chains: dict[int, Chain]):
+    def __init__(self, chains: dict[int, Chain]) -> None:
         self._chains = chains  # by the id of the head
         self._paddings = {id(chain.padding) for chain in chains.values() if chain.padding}
         self._postponed: set[int] = set()  # those of them whose zeros the head has to put in
@@ -44,10 +44,10 @@ class Run:
         self._wanted = {id(chain.other) for chain in chains.values() if chain.addition}
         self._results: dict[int, object] = {}  # of those, by the id of the operation
 
-    def substitute(self, operation, function):
+    def substitute(self, operation: Any, function: Any) -> Any:
         """What the graph calls in the place of `function`, which is the call of an operation or stands for it."""
 
-        def call(*args, **kwargs):
+        def call(*args: Any, **kwargs: Any) -> Any:
             if id(operation) in self._done:
                 place, given = self._done[id(operation)], _input_of(args, kwargs)
                 result = given if place is None else given[place]
@@ -58,7 +58,7 @@ class Run:
 
         return call
 
-    def _call(self, operation, function, args, kwargs):
+    def _call(self, operation: Any, function: Any, args: Any, kwargs: Any) -> Any:
         if id(operation) in self._paddings and _is_plain(_input_of(args, kwargs)):
             self._postponed.add(id(operation))
             return _input_of(args, kwargs)
@@ -74,16 +74,16 @@ class Run:
                 self._keep(follower, result)
         return result
 
-    def _keep(self, operation, result) -> None:
+    def _keep(self, operation: Any, result: Any) -> None:
         if id(operation) in self._wanted:
             self._results[id(operation)] = result
 
-    def take_padding(self, head):
+    def take_padding(self, head: Any) -> Any:
         """The layer before head whose zeros head now has to put around its input, if there is one."""
         padding = self._chains[id(head)].padding
         return padding if id(padding) in self._postponed else None
 
-    def take_normalization(self, head, x) -> dict[str, object]:
+    def take_normalization(self, head: Any, x: Any) -> dict[str, object]:
         """The keywords of the normalization after head, which head now has to compute.
 
         In training there are none, but with a frozen layer: the moments are those of the result, which nobody knows
@@ -110,7 +110,7 @@ class Run:
         }
         return keywords | {"epsilon": layer.epsilon}
 
-    def take_addition(self, head, x) -> dict[str, object]:
+    def take_addition(self, head: Any, x: Any) -> dict[str, object]:
         """The keyword of the addition after head, which head now has to compute."""
         chain = self._chains[id(head)]
         if (
@@ -124,22 +124,23 @@ class Run:
         self._done[id(chain.addition)] = chain.place
         return {"added": self._results[id(chain.other)]}
 
-    def _done_before(self, head, kind: str) -> bool:
+    def _done_before(self, head: Any, kind: str) -> bool:
         """Whether head computes all layers between it and the one of this kind."""
         chain = self._chains[id(head)]
         between = chain[: chain._fields.index(kind)]
         return all(layer is None or id(layer) in self._done for layer in between)
 
-    def take_activation(self, head) -> tuple[str, float] | None:
+    def take_activation(self, head: Any) -> tuple[str, float] | None:
         """(name, alpha) of the activation layer after head, which now has to compute it."""
         layer = self._chains[id(head)].activation
         known = None if layer is None else layer.known()
         if known is None or not base.is_fusable(*known) or not self._done_before(head, "activation"):
             return None
         self._done[id(layer)] = None
-        return known
+        result: tuple[str, float] | None = known
+        return result
 
-    def take_pool(self, head) -> dict[str, object]:
+    def take_pool(self, head: Any) -> dict[str, object]:
         """The keywords of the pooling layer after head, which now has to compute it.
 
         None in training or under a tape: the gradients would compute the convolution again.
@@ -166,22 +167,22 @@ class Run:
         }
 
 
-def _input_of(args, kwargs):
+def _input_of(args: Any, kwargs: Any) -> Any:
     """What a layer is called on."""
     return args[0] if args else kwargs["inputs"]
 
 
-def _is_full_float(x) -> bool:
+def _is_full_float(x: Any) -> bool:
     """Whether the ops that do more than convolve take x."""
     return keras.backend.standardize_dtype(x.dtype) in ("float32", "float64")
 
 
-def _is_plain(x) -> bool:
+def _is_plain(x: Any) -> bool:
     """Whether x is a tensor of numbers that no mask goes with."""
     return not isinstance(x, keras.KerasTensor) and getattr(x, "_keras_mask", None) is None
 
 
-def current_run(layer) -> Run | None:
+def current_run(layer: Any) -> Run | None:
     """The run that calls this layer as the head of a chain."""
     run = _current.get()
     # What is done again for a gradient is done outside of the run.

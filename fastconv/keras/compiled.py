@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 from ..network.training import UntrainableError
@@ -45,7 +47,7 @@ _LEFT_OUT = ("name", "learning_rate", "ema_momentum", "is_legacy_optimizer")
 _UNSERVED = ("use_ema", "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps")
 
 
-def compiled_loss(model) -> Loss:
+def compiled_loss(model: Any) -> Loss:
     """The loss that a model was compiled with.
 
     Raises
@@ -69,12 +71,13 @@ def compiled_loss(model) -> Loss:
         unusual = [word for word, value in standard.items() if config.get(word, value) not in (value, None)]
         if given.reduction in _REDUCTIONS and not unusual:
             return Loss(_LOSSES[type(given)], {word: config[word] for word in _WORDS if config.get(word) is not None})
-    if getattr(given, "__name__", None) in LOSSES and given is getattr(keras.losses, given.__name__, None):
-        return loss_of(given.__name__)
+    word = getattr(given, "__name__", None)
+    if word in LOSSES and given is getattr(keras.losses, word, None):
+        return loss_of(word)
     raise UntrainableError(f"the loss {given!r:.80}")
 
 
-def compiled_optimizer(optimizer) -> Optimizer:
+def compiled_optimizer(optimizer: Any) -> Optimizer:
     """An optimizer of Keras in its first step.
 
     Raises
@@ -93,13 +96,13 @@ def compiled_optimizer(optimizer) -> Optimizer:
     return OPTIMIZERS[kind](**words)
 
 
-def slots_of(optimizer, ours: Optimizer) -> list[list]:
+def slots_of(optimizer: Any, ours: Optimizer) -> list[list[Any]]:
     """The variables of each of our slots, one for each trained variable, in the order in which those were given."""
     held = [getattr(optimizer, name, None) for name in _SLOTS[_KINDS[type(optimizer)]]]
     return [slot for slot in held if slot][: len(ours.slots)]
 
 
-def penalty_of(variable) -> tuple[float, float]:
+def penalty_of(variable: Any) -> tuple[float, float]:
     """What a variable's regularizer adds to the loss: factors of absolute values and of squares.
 
     Raises

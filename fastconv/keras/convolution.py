@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import inspect
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras.src.utils.argument_validation import standardize_tuple
 
 from . import _ops, base, chain
+
+if TYPE_CHECKING:
+    from keras import Layer as Stock
+else:
+    Stock = object
 
 __all__ = ["Conv1D", "Conv2D"]
 
@@ -18,7 +24,7 @@ class Convolution(base.Fast):
     One dimension is computed as an image of one row.
     """
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         kernels = [base.weight(kernel, inputs) for kernel in self._kernels()]
         run = chain.current_run(self)
         padding = run.take_padding(self) if run else None
@@ -36,10 +42,12 @@ class Convolution(base.Fast):
         y = self._compute(inputs, kernels, bias, *fused, **more)
         return y if unfused is None else unfused(y)
 
-    def _kernels(self):
+    def _kernels(self) -> Any:
         return (self.kernel,)
 
-    def _compute(self, inputs, kernels, bias=None, activation="linear", alpha=0.0, **more):
+    def _compute(
+        self, inputs: Any, kernels: Any, bias: Any = None, activation: Any = "linear", alpha: Any = 0.0, **more: Any
+    ) -> Any:
         x = self._image(inputs)
         if "added" in more:
             more["added"] = self._image(more["added"])
@@ -56,15 +64,15 @@ class Convolution(base.Fast):
             )
         return self._row(y)
 
-    def _image(self, inputs):
+    def _image(self, inputs: Any) -> Any:
         """A row of pixels as an image of one row."""
         return keras.ops.expand_dims(inputs, self._row_axis) if self.rank == 1 else inputs
 
-    def _row(self, y):
+    def _row(self, y: Any) -> Any:
         return keras.ops.squeeze(y, self._row_axis) if self.rank == 1 else y
 
     @property
-    def _row_axis(self):
+    def _row_axis(self) -> Any:
         return 1 if self.data_format == "channels_last" else 2
 
     def _window(self) -> dict[str, object]:
@@ -73,17 +81,17 @@ class Convolution(base.Fast):
         return {"strides": ones + self.strides, "dilation_rate": ones + self.dilation_rate, "padding": self.padding}
 
 
-def compute(x, kernel, **keywords):
+def compute(x: Any, kernel: Any, **keywords: Any) -> Any:
     """The convolution, by the op that also does what else is asked for."""
-    kinds = {"mean": _ops.conv2d_normalized, "added": _ops.conv2d_added, "pool": _ops.conv2d_pool2d}
-    function = next((kinds[word] for word in kinds if word in keywords), _ops.conv2d)
+    kinds: dict[str, Any] = {"mean": _ops.conv2d_normalized, "added": _ops.conv2d_added, "pool": _ops.conv2d_pool2d}
+    function: Any = next((kinds[word] for word in kinds if word in keywords), _ops.conv2d)
     return function(x, kernel, **keywords)
 
 
-class DilatedStrides:
+class DilatedStrides(Stock):
     """Lets strides and dilation be combined, which Keras' constructors refuse as TensorFlow cannot compute it."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         given = inspect.signature(super().__init__).bind(*args, **kwargs)
         strides, dilation = (given.arguments.get(name, 1) for name in ("strides", "dilation_rate"))
         combined = _exceeds_one(strides) and _exceeds_one(dilation)
@@ -94,16 +102,17 @@ class DilatedStrides:
             self.dilation_rate = standardize_tuple(dilation, self.rank, "dilation_rate")
 
 
-def _exceeds_one(amount) -> bool:
+def _exceeds_one(amount: Any) -> bool:
     """False for what is no amount at all: Keras' constructor says why."""
     try:
-        return max(amount if isinstance(amount, (list, tuple)) else [amount]) > 1
+        result: bool = max(amount if isinstance(amount, (list, tuple)) else [amount]) > 1
+        return result
     except (TypeError, ValueError):
         return False
 
 
 class _Conv(DilatedStrides, Convolution):
-    def _convolve(self, x, kernel, **keywords):
+    def _convolve(self, x: Any, kernel: Any, **keywords: Any) -> Any:
         return compute(x, kernel, groups=self.groups, **self._window() | keywords)
 
 
@@ -123,12 +132,12 @@ class Conv2D(_Conv, keras.layers.Conv2D):
     (1, 6, 6, 4)
     """
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         # A subclass may compute the convolution in its own way, between Keras' steps.
         own = type(self).convolution_op is not Conv2D.convolution_op
         return super(base.Fast, self).call(inputs) if own else super().call(inputs)
 
-    def convolution_op(self, inputs, kernel):
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         kernel = base.weight(kernel, inputs)
         if not self._serves(inputs, 4, kernel):
             return super().convolution_op(inputs, kernel)
@@ -148,7 +157,7 @@ class Conv1D(_Conv, keras.layers.Conv1D):
     (1, 8, 4)
     """
 
-    def _window(self):
+    def _window(self) -> Any:
         window = super()._window()
         if self.padding == "causal":
             window["padding"] = (0, 0), ((self.kernel_size[0] - 1) * self.dilation_rate[0], 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 from . import _ops, base
@@ -24,7 +26,7 @@ class Dense(base.Fast, keras.layers.Dense):
     (1, 4)
     """
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Any, training: Any = None) -> Any:
         if _ops.dense is None:
             return super().call(inputs, training=training)
         kernel = base.weight(self.kernel, inputs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 from . import _ops
@@ -11,7 +13,7 @@ __all__ = ["DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableCo
 
 
 class _Depthwise(Convolution):
-    def _convolve(self, x, kernel, **keywords):
+    def _convolve(self, x: Any, kernel: Any, *kernels: Any, **keywords: Any) -> Any:
         """One group a channel; Keras' kernel (k_h, k_w, channels, multiplier) holds the groups' filters in order."""
         k_h, k_w, channels, multiplier = kernel.shape
         kernel = keras.ops.reshape(kernel, (k_h, k_w, 1, channels * multiplier))
@@ -19,11 +21,12 @@ class _Depthwise(Convolution):
 
 
 class _Separable(_Depthwise):
-    def _kernels(self):
+    def _kernels(self) -> Any:
         return self.depthwise_kernel, self.pointwise_kernel
 
-    def _convolve(self, x, depthwise, pointwise, **keywords):
-        x = super()._convolve(x, depthwise, data_format=self.data_format)
+    def _convolve(self, x: Any, kernel: Any, *kernels: Any, **keywords: Any) -> Any:
+        (pointwise,) = kernels
+        x = super()._convolve(x, kernel, data_format=self.data_format)
         return _ops.conv2d(x, pointwise, **keywords)
 
 

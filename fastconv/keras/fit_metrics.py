@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 
 __all__ = ["FitMetrics"]
 
 
-def _sparse(truth, outputs):
+def _sparse(truth: Any, outputs: Any) -> Any:
     labels = truth[..., 0] if truth.ndim == outputs.ndim else truth
     return outputs.argmax(-1) == labels
 
 
-def _categorical(truth, outputs):
+def _categorical(truth: Any, outputs: Any) -> Any:
     return outputs.argmax(-1) == truth.argmax(-1)
 
 
@@ -30,28 +32,24 @@ class FitMetrics:
     model : keras.Model
     """
 
-    def __init__(self, model):
+    def __init__(self, model: Any) -> None:
         self._model = model
-        self._counts: dict | None = None  # [total, count] of each tracker, by its name
-        self._functions: dict = {}
+        self._counts: dict[Any, Any] | None = None  # [total, count] of each tracker, by its name
+        self._functions: dict[Any, Any] = {}
 
-    def update(self, x, truth, outputs, weights, loss: float, count: int) -> dict:
+    def update(self, x: Any, truth: Any, outputs: Any, weights: Any, loss: float, count: int) -> dict[Any, Any]:
         """Count a batch; the logs of all batches since the metrics were reset."""
         if self._counts is None:
             self._model._loss_tracker.update_state(loss, sample_weight=count)
             logs = self._model.compute_metrics(x, truth, outputs.copy(), sample_weight=weights)
             self.pull()
-            return logs
-        self._count("loss", loss * count, count)
+            result: dict[Any, Any] = logs
+            return result
+        _count(self._counts["loss"], loss * count, count)
         for name, function in self._functions.items():
             values = function(truth, outputs)
-            self._count(name, float(values.sum()), values.size)
+            _count(self._counts[name], float(values.sum()), values.size)
         return {name: total / count if count else 0.0 for name, (total, count) in self._counts.items()}
-
-    def _count(self, name: str, total: float, count: float) -> None:
-        held = self._counts[name]
-        held[0] += total
-        held[1] += count
 
     def pull(self) -> None:
         """Go on with what the metrics hold, where all of them are known."""
@@ -62,7 +60,7 @@ class FitMetrics:
         self._trackers = [self._model._loss_tracker, *known]
         self._counts = {metric.name: [float(metric.total), float(metric.count)] for metric in self._trackers}
 
-    def _known(self) -> list | None:
+    def _known(self) -> list[Any] | None:
         compiled = self._model._compile_metrics
         if compiled is None:
             return []
@@ -81,3 +79,8 @@ class FitMetrics:
             for variable, number in zip((metric.total, metric.count), self._counts[metric.name], strict=True):
                 variable.assign(np.asarray(number, "float32"))
         self._counts = None
+
+
+def _count(held: list[float], total: float, count: float) -> None:
+    held[0] += total
+    held[1] += count

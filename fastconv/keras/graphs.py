@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import keras
 from keras.src.models.functional import Functional
@@ -23,7 +24,7 @@ _ELEMENTWISE = numpy.Add, numpy.Subtract, numpy.Multiply, numpy.Divide, numpy.Tr
 _STOCK_WALK = Functional._run_through_graph
 
 
-def graphs_of(model) -> list[Functional]:
+def graphs_of(model: Any) -> list[Functional]:
     """The functional models in a model, itself and those that `Sequential` models are inside."""
     models = model._flatten_layers()
     inner = [getattr(layer, "_functional", None) for layer in models if isinstance(layer, keras.Sequential)]
@@ -51,7 +52,7 @@ def unfuse_graphs() -> None:
         del Functional._run_through_graph
 
 
-def _walk(graph, inputs, operation_fn=lambda operation: operation, call_fn=None):
+def _walk(graph: Any, inputs: Any, operation_fn: Any = lambda operation: operation, call_fn: Any = None) -> Any:
     """Keras' walk through a graph, with what is called for each layer exchanged; call_fn stands for those calls."""
     if call_fn is not None:
         return _STOCK_WALK(graph, inputs, operation_fn, call_fn)
@@ -82,12 +83,12 @@ def chains_of(graph: Functional) -> dict[int, chain.Chain]:
 class _Uses:
     """Which nodes of a graph use what."""
 
-    def __init__(self, graph: Functional):
+    def __init__(self, graph: Functional) -> None:
         by_depth = sorted(graph._nodes_by_depth.items(), reverse=True)
         self.nodes = [node for _, nodes in by_depth for node in nodes if not node.is_input]
         self._counts = Counter(id(node.operation) for node in self.nodes)
         self._ends = {id(tensor) for tensor in graph.outputs}
-        self._readers: dict[int, list] = {}
+        self._readers: dict[int, list[Any]] = {}
         for node in self.nodes:
             for tensor in node.input_tensors:
                 self._readers.setdefault(id(tensor), []).append(node)
@@ -101,14 +102,14 @@ class _Uses:
                 whole.update(map(id, node.outputs))
         return whole
 
-    def of_one_batch(self, *tensors) -> bool:
+    def of_one_batch(self, *tensors: Any) -> bool:
         """Whether the tensors are known to hold the same number of images, whatever goes into the graph."""
         return all(id(tensor) in self._whole for tensor in tensors)
 
-    def once(self, operation) -> bool:
+    def once(self, operation: Any) -> bool:
         return self._counts[id(operation)] == 1
 
-    def after(self, node, kinds):
+    def after(self, node: Any, kinds: Any) -> Any:
         """The next node, if it is the only one and its layer one of these kinds."""
         following = self._readers.get(id(node.outputs[0]), ())
         if id(node.outputs[0]) in self._ends or len(following) != 1:
@@ -118,7 +119,7 @@ class _Uses:
         return following[0] if plain and layer.compute_dtype == node.operation.compute_dtype else None
 
 
-def _chain(uses: _Uses, node) -> chain.Chain:
+def _chain(uses: _Uses, node: Any) -> chain.Chain:
     """The chain that a node begins, without the padding before it."""
     is_convolution = type(node.operation) in _CONVOLUTIONS
     normalized = uses.after(node, _NORMALIZATIONS) if is_convolution else None
@@ -130,18 +131,19 @@ def _chain(uses: _Uses, node) -> chain.Chain:
     addition = addition if other else None
     activation = uses.after(addition or last, _ACTIVATIONS)
     pool = uses.after(activation or addition or last, _POOLS)
-    followers = (follower and follower.operation for follower in (normalized, addition, activation, pool))
-    return chain.Chain(*followers, place, other)
+    followers: Any = (follower and follower.operation for follower in (normalized, addition, activation, pool))
+    normalization, sums, function, window = followers
+    return chain.Chain(normalization, sums, function, window, place, other)
 
 
-def _takes_zeros(head, padding) -> bool:
+def _takes_zeros(head: Any, padding: Any) -> bool:
     """Whether a convolution may put in the zeros of the layer before it; one that is done again for a gradient is done
     without what comes before."""
     alike = head.data_format == padding.data_format and head.padding == "valid"
     return alike and not padding.activity_regularizer and getattr(head, "_remat_mode", None) is None
 
 
-def _other_input(addition, node, uses: _Uses) -> tuple[int, object]:
+def _other_input(addition: Any, node: Any, uses: _Uses) -> tuple[int, object]:
     """The place of the node's result among the two inputs of an addition, and the operation that the other comes from.
 
     That is None where the other's result is not one tensor of the same shape that is computed once.
@@ -158,18 +160,19 @@ def _other_input(addition, node, uses: _Uses) -> tuple[int, object]:
     return place, operation if single and alike else None
 
 
-def _keeps_batch(operation) -> bool:
+def _keeps_batch(operation: Any) -> bool:
     """Whether an operation is known to give as many images as it takes."""
     kind = type(operation)
     if kind in (Functional, keras.Sequential):
         return all(map(_keeps_batch, getattr(operation, "operations", operation.layers)))
     if kind is keras.layers.Concatenate:
-        return operation.axis != 0
+        result: bool = operation.axis != 0
+        return result
     is_layer = kind.__module__.startswith(("keras.src.layers.", "fastconv.keras."))
     return kind in _ELEMENTWISE or (is_layer and kind is not keras.layers.Lambda)
 
 
-def _normalizes(node, head) -> bool:
+def _normalizes(node: Any, head: Any) -> bool:
     """Whether the node's batch normalization is of the channels of head, and of the mode that the graph runs in."""
     axis = node.operation.axis % len(node.outputs[0].shape)
     last = len(node.outputs[0].shape) - 1

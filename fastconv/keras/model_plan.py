@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras.src.models.functional import Functional
@@ -91,7 +93,7 @@ class ModelPlan:
     (array([[2.]], dtype=float32), True)
     """
 
-    def __init__(self, model):
+    def __init__(self, model: Any) -> None:
         self._layers = [(vars(layer), _parts(layer)) for layer in model._flatten_layers()]
         self._weights = Weights(model.weights)
         self.net = from_keras(model)
@@ -101,17 +103,18 @@ class ModelPlan:
         same = all(scope.get(name, _MISSING) is value for scope, parts in self._layers for name, value in parts.items())
         return same and not _has_hooks(self._layers) and self._weights.are_unchanged()
 
-    def takes(self, x) -> bool:
+    def takes(self, x: Any) -> bool:
         """Whether the network computes from x what the model does, without an error that Keras would word."""
         if type(x) is not np.ndarray or x.dtype.name not in _INPUTS or not len(x):
             return False
         (value,) = self.net.inputs
-        return len(x.shape) == len(value.shape) and all(
-            size in (None, given) for size, given in zip(value.shape, x.shape, strict=True)
+        sizes = value.shape or ()
+        return len(x.shape) == len(sizes) and all(
+            size in (None, given) for size, given in zip(sizes, x.shape, strict=True)
         )
 
 
-def suits(model) -> bool:
+def suits(model: Any) -> bool:
     """Whether a prediction of a model leaves no trace but its result, which a plan may give as well."""
     if type(model) not in _MODELS or not model.built or keras.config.floatx() != "float32":
         return False
@@ -128,7 +131,7 @@ def suits(model) -> bool:
     )
 
 
-def _is_plain(layer) -> bool:
+def _is_plain(layer: Any) -> bool:
     if type(layer) in _MODELS:
         return True
     return (
@@ -140,12 +143,12 @@ def _is_plain(layer) -> bool:
     )
 
 
-def _is_known(activation) -> bool:
+def _is_known(activation: Any) -> bool:
     """Whether it is one of Keras' functions, which a configuration names."""
     return activation in (None, keras.activations.softmax) or base.known_activation(activation) is not None
 
 
-def _parts(layer) -> dict[str, object]:
+def _parts(layer: Any) -> dict[str, object]:
     """The attributes that make a layer what it is, by name."""
     scope = vars(layer)
     names = {"call", "_functional", "_dtype_policy", *({} if isinstance(layer, _MODELS) else layer.get_config())}
@@ -154,7 +157,7 @@ def _parts(layer) -> dict[str, object]:
     return {name: scope.get(name, _MISSING) for name in names}
 
 
-def _has_hooks(layers) -> bool:
+def _has_hooks(layers: Any) -> bool:
     """Whether torch tells somebody of calls of a layer."""
     if _ops.BACKEND != "torch":
         return False

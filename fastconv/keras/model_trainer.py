@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras.src import tree
@@ -45,7 +47,7 @@ class ModelTrainer:
     (1.0, array([[1.02]], dtype=float32))
     """
 
-    def __init__(self, model):
+    def __init__(self, model: Any) -> None:
         _require_plain(model)
         self._optimizer = model.optimizer
         loss, ours = compiled_loss(model), compiled_optimizer(self._optimizer)
@@ -65,14 +67,14 @@ class ModelTrainer:
             name: penalty_of(variable) for name, variable in zip(trained, model.trainable_variables, strict=True)
         }
         penalties = {name: penalty for name, penalty in penalties.items() if any(penalty)}
-        masks = _LayersMasks({layer.name: layer for layer in model._flatten_layers()})
+        masks: Any = _LayersMasks({layer.name: layer for layer in model._flatten_layers()})
         self._trainer = Trainer(graph, loss, ours, masks, trained, list(moved), penalties)
         self._inputs = graph.inputs
         self._hold(model, trained, moved)
         self._is_ahead = False  # of the variables
         self.pull()
 
-    def _hold(self, model, trained: list[str], moved: dict) -> None:
+    def _hold(self, model: Any, trained: list[str], moved: dict[Any, Any]) -> None:
         """Note which array stands for which variable."""
         if not self._optimizer.built:
             self._optimizer.build(model.trainable_variables)
@@ -99,7 +101,7 @@ class ModelTrainer:
         for held in self._held:
             held.push()
 
-    def step(self, x, truth, weights) -> tuple[float, np.ndarray]:
+    def step(self, x: Any, truth: Any, weights: Any) -> tuple[float, np.ndarray]:
         """Train on a batch: its loss, and the outputs, which are valid until the next call."""
         ours = self._trainer.optimizer
         ours.learning_rate = float(self._optimizer.learning_rate)
@@ -114,7 +116,7 @@ class ModelTrainer:
 class _Held:
     """A variable, and the array that stands for it; `assign` gives a variable of NumPy or JAX another array."""
 
-    def __init__(self, variable, array: np.ndarray):
+    def __init__(self, variable: Any, array: np.ndarray) -> None:
         self._variable, self._array, self._seen = variable, array, None
 
     def pull(self) -> None:
@@ -130,7 +132,7 @@ class _Held:
 class _LayersMasks:
     """Masks as Keras' NumPy backend draws them, from the seeds of its layers."""
 
-    def __init__(self, layers: dict):
+    def __init__(self, layers: dict[Any, Any]) -> None:
         self._layers = layers
 
     def draw(self, node: Node, dropped: np.ndarray) -> None:
@@ -140,7 +142,7 @@ class _LayersMasks:
         np.logical_not(generator.uniform(size=dropped.shape) < 1 - layer.rate, out=dropped)
 
 
-def _require_plain(model) -> None:
+def _require_plain(model: Any) -> None:
     """Raise an UntrainableError for what nobody but Keras knows how to train."""
     if type(model) not in _MODELS:
         raise UntrainableError(f"a model of class {type(model).__name__}")
@@ -156,9 +158,9 @@ def _require_plain(model) -> None:
             raise UntrainableError(f"the dtype policy {layer.dtype_policy.name} of {layer.name}")
 
 
-def _graph_of(model) -> tuple[Graph, dict[int, str]]:
+def _graph_of(model: Any) -> tuple[Graph, dict[int, str]]:
     """The network of a model, and by the ids of its variables the constants that hold them."""
-    taken: list = []
+    taken: list[Any] = []
     try:
         graph = model_graph(read_live(model, taken), Limits())
     except UnsupportedError as error:
@@ -175,4 +177,5 @@ def _graph_of(model) -> tuple[Graph, dict[int, str]]:
 
 
 def _address(array: np.ndarray) -> int:
-    return array.__array_interface__["data"][0]
+    result: int = array.__array_interface__["data"][0]
+    return result

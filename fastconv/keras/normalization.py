@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 from . import _ops, base, chain
@@ -25,7 +27,7 @@ class BatchNormalization(base.Fast, keras.layers.BatchNormalization):
     array([[[[3., 3.]]]], dtype=float32)
     """
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         in_training = training and self.trainable
         if in_training or mask is not None or not self._takes(inputs) or not self._serves(inputs, 4):
             return super().call(inputs, training=training, mask=mask)
@@ -42,7 +44,7 @@ class BatchNormalization(base.Fast, keras.layers.BatchNormalization):
             alpha=alpha,
         )
 
-    def _takes(self, x) -> bool:
+    def _takes(self, x: Any) -> bool:
         """Whether x is an image of what the layer computes in, with the channels on either side of the pixels."""
         return (
             _ops.conv2d_normalized is not None
@@ -53,7 +55,7 @@ class BatchNormalization(base.Fast, keras.layers.BatchNormalization):
             and self.compute_dtype in ("float32", "float64")
         )
 
-    def _scale_and_shift(self, x):
+    def _scale_and_shift(self, x: Any) -> Any:
         """Of each channel, so that the result is ``x * scale + shift``."""
         mean, variance = (keras.ops.cast(moment, x.dtype) for moment in (self.moving_mean, self.moving_variance))
         scale = keras.ops.rsqrt(variance + self.epsilon)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -28,22 +29,34 @@ relu = nn.relu
 softmax = nn.softmax
 
 # Those whose parameter is not always the default's.
-_WITH_PARAMETER = {"leaky_relu": nn.leaky_relu, "elu": nn.elu}
+_WITH_PARAMETER: dict[str, Any] = {"leaky_relu": nn.leaky_relu, "elu": nn.elu}
 
 
-def conv2d(x, kernel, bias=None, *, activation=None, alpha=0.0, **window):
+def conv2d(x: Any, kernel: Any, bias: Any = None, *, activation: Any = None, alpha: float = 0.0, **window: Any) -> Any:
     """`fastconv.conv2d`, with the parameter of the activation."""
     return _activated(nn.conv2d, x, kernel, bias, activation, alpha, window)
 
 
-def conv2d_transpose(x, kernel, bias=None, *, activation=None, alpha=0.0, **window):
+def conv2d_transpose(
+    x: Any, kernel: Any, bias: Any = None, *, activation: Any = None, alpha: float = 0.0, **window: Any
+) -> Any:
     """`fastconv.conv2d_transpose`, with the parameter of the activation."""
     return _activated(nn.conv2d_transpose, x, kernel, bias, activation, alpha, window)
 
 
 def conv2d_pool2d(
-    x, kernel, bias=None, *, pool, pool_size, pool_strides, pool_padding, activation=None, alpha=0.0, **window
-):
+    x: Any,
+    kernel: Any,
+    bias: Any = None,
+    *,
+    pool: Any,
+    pool_size: Any,
+    pool_strides: Any,
+    pool_padding: Any,
+    activation: Any = None,
+    alpha: float = 0.0,
+    **window: Any,
+) -> Any:
     """`fastconv.conv2d_pool2d`, with the parameter of the activation."""
     if _is_default(activation, alpha):
         return nn.conv2d_pool2d(
@@ -64,24 +77,24 @@ def conv2d_pool2d(
     )
 
 
-def dense(x, kernel, bias=None, *, activation=None, alpha=0.0):
+def dense(x: Any, kernel: Any, bias: Any = None, *, activation: Any = None, alpha: float = 0.0) -> Any:
     """`fastconv.dense` along the last axis, with the parameter of the activation."""
     rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
     return _activated(nn.dense, rows, kernel, bias, activation, alpha, {}).reshape(*x.shape[:-1], kernel.shape[1])
 
 
-def _is_default(name, alpha) -> bool:
+def _is_default(name: Any, alpha: Any) -> bool:
     return name not in _WITH_PARAMETER or activation_id(name)[1] == alpha
 
 
-def _activated(convolve, x, kernel, bias, name, alpha, window):
+def _activated(convolve: Any, x: Any, kernel: Any, bias: Any, name: Any, alpha: Any, window: Any) -> Any:
     if _is_default(name, alpha):
         return convolve(x, kernel, bias, activation=name, **window)
     y = convolve(x, kernel, bias, **window)
     return _WITH_PARAMETER[name](y, alpha, out=y)
 
 
-def activation(x, activation, alpha=0.0):
+def activation(x: Any, activation: Any, alpha: Any = 0.0) -> Any:
     """An elementwise activation by name; `alpha` is the slope of 'leaky_relu', the scale of 'elu'."""
     if activation in _WITH_PARAMETER:
         return _WITH_PARAMETER[activation](x, alpha)
@@ -98,7 +111,7 @@ _BY_NUMBER = {
 }
 
 
-def refusal(x) -> str | None:
+def refusal(x: Any) -> str | None:
     """Why these functions cannot take `x`, in words; None if they can."""
     if not isinstance(x, np.ndarray):
         return f"the input is a {type(x).__name__}, not an array"

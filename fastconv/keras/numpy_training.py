@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import types
+from typing import Any
 
 import keras
 import numpy as np
@@ -37,20 +38,20 @@ def untrain_models() -> None:
             delattr(keras.Model, name)
 
 
-def train_models_of(model) -> None:
+def train_models_of(model: Any) -> None:
     """Let one model train on a plan, on Keras' NumPy backend."""
     if _ops.BACKEND == "numpy":
         for function in (fit, train_on_batch):
             vars(model)[function.__name__] = types.MethodType(function, model)
 
 
-def untrain_models_of(model) -> None:
+def untrain_models_of(model: Any) -> None:
     """Undo `train_models_of`."""
     for name in ("fit", "train_on_batch", _TRAINER):
         vars(model).pop(name, None)
 
 
-def _trainer_of(model) -> ModelTrainer:
+def _trainer_of(model: Any) -> ModelTrainer:
     try:
         return ModelTrainer(model)
     except UntrainableError as reason:
@@ -61,24 +62,24 @@ def _trainer_of(model) -> ModelTrainer:
 
 @functools.wraps(keras.Model.fit)
 def fit(
-    self,
-    x=None,
-    y=None,
-    batch_size=None,
-    epochs=1,
-    verbose="auto",
-    callbacks=None,
-    validation_split=0.0,
-    validation_data=None,
-    shuffle=True,
-    class_weight=None,
-    sample_weight=None,
-    initial_epoch=0,
-    steps_per_epoch=None,
-    validation_steps=None,
-    validation_batch_size=None,
-    validation_freq=1,
-):
+    self: Any,
+    x: Any = None,
+    y: Any = None,
+    batch_size: Any = None,
+    epochs: Any = 1,
+    verbose: Any = "auto",
+    callbacks: Any = None,
+    validation_split: Any = 0.0,
+    validation_data: Any = None,
+    shuffle: Any = True,
+    class_weight: Any = None,
+    sample_weight: Any = None,
+    initial_epoch: Any = 0,
+    steps_per_epoch: Any = None,
+    validation_steps: Any = None,
+    validation_batch_size: Any = None,
+    validation_freq: Any = 1,
+) -> Any:
     self._assert_compile_called("fit")
     self._eval_epoch_iterator = None
     if validation_split and validation_data is None:
@@ -120,13 +121,15 @@ def fit(
 class _Fit:
     """One call of `fit`."""
 
-    def __init__(self, model, batches, callbacks, validation: dict | None, interrupts):
+    def __init__(
+        self, model: Any, batches: Any, callbacks: Any, validation: dict[Any, Any] | None, interrupts: Any
+    ) -> None:
         self._model, self._batches, self._callbacks = model, batches, callbacks
         self._validation, self._interrupts = validation, interrupts
         self._trainer, self._metrics = _trainer_of(model), FitMetrics(model)
         self._is_seen = any(map(sees_batches, callbacks.callbacks))
 
-    def run(self, initial_epoch: int, epochs: int):
+    def run(self, initial_epoch: int, epochs: int) -> Any:
         """Train; the History."""
         model, callbacks = self._model, self._callbacks
         epochs = min(epochs, keras.config.max_epochs() or epochs)
@@ -171,7 +174,7 @@ class _Fit:
                     break
         self._push()
 
-    def _step(self, batch) -> dict:
+    def _step(self, batch: Any) -> dict[Any, Any]:
         x, y, weights = data_adapter_utils.unpack_x_y_sample_weight(batch)
         truth = np.asarray(y)
         loss, outputs = self._trainer.step(x, truth, weights)
@@ -181,7 +184,7 @@ class _Fit:
         self._trainer.push()
         self._metrics.push()
 
-    def _validate(self, epoch: int) -> dict:
+    def _validate(self, epoch: int) -> dict[Any, Any]:
         """Loss and metrics of validation data, where they are due."""
         model, words = self._model, self._validation
         if words is None or not model._should_eval(epoch, words["freq"]):
@@ -212,7 +215,9 @@ class _Fit:
 
 
 @functools.wraps(keras.Model.train_on_batch)
-def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+def train_on_batch(
+    self: Any, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+) -> Any:
     self._assert_compile_called("train_on_batch")
     if class_weight is not None:
         if sample_weight is not None:
@@ -235,7 +240,7 @@ def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, retur
     return logs if return_dict else self._flatten_metrics_in_order(logs)
 
 
-def _facts(model) -> list:
+def _facts(model: Any) -> list[Any]:
     """What a kept trainer was made of."""
     variables = model.trainable_variables
     trained = {id(variable) for variable in variables}
@@ -245,6 +250,6 @@ def _facts(model) -> list:
     return [model.optimizer, model.loss, *variables, *frozen]
 
 
-def _is_moved(variable) -> bool:
+def _is_moved(variable: Any) -> bool:
     """Whether it is what layers move while they train: statistics, and states of random numbers."""
     return variable.name.startswith("moving_") or "seed" in variable.name

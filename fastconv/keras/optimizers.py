@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 
@@ -57,13 +57,13 @@ def unfuse_optimizers() -> None:
     _stock.clear()
 
 
-def _replace(kind: type, name: str, method) -> None:
+def _replace(kind: type, name: str, method: Any) -> None:
     _stock[kind, name] = vars(kind).get(name)
     setattr(kind, name, method)
 
 
-def _fused(stock, step):
-    def update_step(self, gradient, variable, learning_rate):
+def _fused(stock: Any, step: Any) -> Any:
+    def update_step(self: Any, gradient: Any, variable: Any, learning_rate: Any) -> Any:
         import tensorflow as tf
 
         plain = isinstance(gradient, tf.Tensor) and type(variable).__name__ == "ResourceVariable"
@@ -75,10 +75,10 @@ def _fused(stock, step):
     return update_step
 
 
-def _after_gradients(kind, rule):
+def _after_gradients(kind: Any, rule: Any) -> Any:
     stock, step = kind._backend_update_step, kind.update_step
 
-    def _backend_update_step(self, grads, variables, learning_rate):
+    def _backend_update_step(self: Any, grads: Any, variables: Any, learning_rate: Any) -> None:
         import tensorflow as tf
 
         _step.powers = {}
@@ -100,13 +100,13 @@ def _after_gradients(kind, rule):
     return _backend_update_step
 
 
-def _update_together(optimizer, tf, pairs, learning_rate, rule):
+def _update_together(optimizer: Any, tf: Any, pairs: Any, learning_rate: Any, rule: Any) -> Any:
     """Update the small variables by one op; the pairs of gradients and variables that are left."""
     pairs = [
         (gradient, variable.value if isinstance(variable, keras.Variable) else variable) for gradient, variable in pairs
     ]
 
-    def is_small(gradient, variable):
+    def is_small(gradient: Any, variable: Any) -> Any:
         return (
             isinstance(gradient, tf.Tensor)
             and gradient.dtype == variable.dtype == tf.float32
@@ -130,17 +130,17 @@ class _Rule(NamedTuple):
     """An optimizer's step as `fastconv.tensorflow.updates` knows it; numbers: those after the learning rate."""
 
     name: str
-    slots: list
-    numbers: list
+    slots: list[Any]
+    numbers: list[Any]
 
 
-def _sgd_rule(optimizer) -> _Rule:
+def _sgd_rule(optimizer: Any) -> _Rule:
     if not optimizer.momentum:
         return _Rule("sgd", [], [])
     return _Rule("nesterov" if optimizer.nesterov else "momentum", [optimizer.momentums], [optimizer.momentum])
 
 
-def _adam_rule(optimizer) -> _Rule | None:
+def _adam_rule(optimizer: Any) -> _Rule | None:
     if optimizer.amsgrad:
         return None
     return _Rule(
@@ -150,7 +150,7 @@ def _adam_rule(optimizer) -> _Rule | None:
     )
 
 
-def _rmsprop_rule(optimizer) -> _Rule | None:
+def _rmsprop_rule(optimizer: Any) -> _Rule | None:
     if optimizer.centered:
         return None
     numbers = [optimizer.rho, optimizer.epsilon]
@@ -159,7 +159,7 @@ def _rmsprop_rule(optimizer) -> _Rule | None:
     return _Rule("rmsprop_momentum", [optimizer._velocities, optimizer._momentums], [*numbers, optimizer.momentum])
 
 
-def _adadelta_rule(optimizer) -> _Rule:
+def _adadelta_rule(optimizer: Any) -> _Rule:
     return _Rule(
         "adadelta",
         [optimizer._accumulated_grads, optimizer._accumulated_delta_vars],
@@ -167,15 +167,15 @@ def _adadelta_rule(optimizer) -> _Rule:
     )
 
 
-def _slot(optimizer, slots, variable):
+def _slot(optimizer: Any, slots: Any, variable: Any) -> Any:
     return slots[optimizer._get_variable_index(variable)].value.handle
 
 
-def _constant(tf, value, variable):
+def _constant(tf: Any, value: Any, variable: Any) -> Any:
     return tf.constant(value, variable.dtype)
 
 
-def _sgd(optimizer, tf, gradient, variable, learning_rate) -> bool:
+def _sgd(optimizer: Any, tf: Any, gradient: Any, variable: Any, learning_rate: Any) -> bool:
     if not optimizer.momentum:
         tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=learning_rate, delta=gradient)
         return True
@@ -190,7 +190,7 @@ def _sgd(optimizer, tf, gradient, variable, learning_rate) -> bool:
     return True
 
 
-def _adam(optimizer, tf, gradient, variable, learning_rate) -> bool:
+def _adam(optimizer: Any, tf: Any, gradient: Any, variable: Any, learning_rate: Any) -> bool:
     if optimizer.amsgrad:
         return False
     betas = [_constant(tf, beta, variable) for beta in (optimizer.beta_1, optimizer.beta_2)]
@@ -215,7 +215,7 @@ def _adam(optimizer, tf, gradient, variable, learning_rate) -> bool:
     return True
 
 
-def _adadelta(optimizer, tf, gradient, variable, learning_rate) -> bool:
+def _adadelta(optimizer: Any, tf: Any, gradient: Any, variable: Any, learning_rate: Any) -> bool:
     tf.raw_ops.ResourceApplyAdadelta(
         var=variable.handle,
         accum=_slot(optimizer, optimizer._accumulated_grads, variable),
@@ -228,7 +228,7 @@ def _adadelta(optimizer, tf, gradient, variable, learning_rate) -> bool:
     return True
 
 
-def _rmsprop(optimizer, tf, gradient, variable, learning_rate) -> bool:
+def _rmsprop(optimizer: Any, tf: Any, gradient: Any, variable: Any, learning_rate: Any) -> bool:
     if optimizer.centered or not optimizer.momentum:  # the kernel wants a momentum, which Keras has not without one
         return False
     tf.raw_ops.ResourceApplyRMSProp(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 from . import _ops, base
@@ -21,7 +23,7 @@ __all__ = [
 class _Pooling(base.Fast):
     """The call of the layers with windows, before Keras' in the order of classes."""
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         rank = len(self.pool_size)
         if not self._serves(inputs, rank + 2):
             return super().call(inputs)
@@ -47,7 +49,7 @@ class _Pooling(base.Fast):
 class _GlobalPooling(base.Fast):
     """The call of the layers whose window is the whole image."""
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         ndim = self.input_spec.ndim
         if not self._serves(inputs, ndim):
             return super().call(inputs)
@@ -174,5 +176,5 @@ class GlobalAveragePooling1D(_GlobalPooling, keras.layers.GlobalAveragePooling1D
     (1, 3)
     """
 
-    def call(self, inputs, mask=None):
+    def call(self, inputs: Any, mask: Any = None) -> Any:
         return super().call(inputs) if mask is None else super(base.Fast, self).call(inputs, mask)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import types
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -16,6 +17,9 @@ from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from . import _ops
 from .steps import are_grouped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["forget_plan", "plan_predictions", "plan_predictions_of", "unplan_predictions", "unplan_predictions_of"]
 
@@ -35,25 +39,27 @@ def unplan_predictions() -> None:
             delattr(keras.Model, name)
 
 
-def plan_predictions_of(model) -> None:
+def plan_predictions_of(model: Any) -> None:
     """Let one model predict on a plan, where it may."""
     for function in (predict, predict_on_batch):
         vars(model)[function.__name__] = types.MethodType(function, model)
 
 
-def unplan_predictions_of(model) -> None:
+def unplan_predictions_of(model: Any) -> None:
     """Undo `plan_predictions_of`."""
     for name in ("predict", "predict_on_batch", _CHOICE):
         vars(model).pop(name, None)
 
 
-def forget_plan(model) -> None:
+def forget_plan(model: Any) -> None:
     """Let go of what was made of a model before its layers changed."""
     vars(model).pop(_CHOICE, None)
 
 
 @functools.wraps(keras.Model.predict)
-def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+def predict(
+    self: Any, x: Any, batch_size: Any = None, verbose: Any = "auto", steps: Any = None, callbacks: Any = None
+) -> Any:
     net, size = None, 32 if batch_size is None else batch_size
     if steps is None and not callbacks and type(size) is int and size > 0 and type(x) is np.ndarray:
         net = _net_for(self, x, -(-len(x) // size) if x.ndim else 0)
@@ -69,7 +75,7 @@ def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None
     return np.concatenate(list(_shown(self, net, batches, verbose)))
 
 
-def _shown(model, net, batches, verbose):
+def _shown(model: Any, net: Any, batches: Any, verbose: Any) -> Iterator[Any]:
     """The results of batches, under Keras' progress bar."""
     bar = keras_callbacks.CallbackList(add_progbar=True, verbose=verbose, epochs=1, steps=len(batches), model=model)
     bar.on_predict_begin()
@@ -82,13 +88,13 @@ def _shown(model, net, batches, verbose):
 
 
 @functools.wraps(keras.Model.predict_on_batch)
-def predict_on_batch(self, x):
+def predict_on_batch(self: Any, x: Any) -> Any:
     # TensorFlow's variables take longer to look at than its trace of a model takes to be called.
     net = _net_for(self, x, 1) if type(x) is np.ndarray and not are_grouped() else None
     return super(keras.Model, self).predict_on_batch(x) if net is None else net(x)
 
 
-def _net_for(model, x: np.ndarray, batches: int):
+def _net_for(model: Any, x: np.ndarray, batches: int) -> Any:
     """The network that gives what the model would for x, or None."""
     if not batches or not _is_plain_call(model):
         return None
@@ -99,7 +105,7 @@ def _net_for(model, x: np.ndarray, batches: int):
     return plan.net if plan and plan.takes(x) else None
 
 
-def _is_plain_call(model) -> bool:
+def _is_plain_call(model: Any) -> bool:
     """Whether nothing is set that predictions of Keras heed."""
     if model.run_eagerly or model.steps_per_execution != 1 or in_stateless_scope():
         return False
@@ -112,7 +118,7 @@ def _is_plain_call(model) -> bool:
     return _ops.BACKEND != "tensorflow" or _is_plain_tensorflow(model)
 
 
-def _is_plain_tensorflow(model) -> bool:
+def _is_plain_tensorflow(model: Any) -> bool:
     import tensorflow as tf
     from tensorflow.python.eager import context
 
@@ -132,12 +138,12 @@ class _Choice:
     of the weights some batches go Keras' way before there is another: the more, the fewer batches plans have lasted.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._plan = None
         self._is_refused = False
         self._waited = self._wait = self._served = 0
 
-    def plan(self, model, batches: int):
+    def plan(self, model: Any, batches: int) -> Any:
         if self._is_refused:
             return None
         if self._plan is not None and not self._plan.is_current():
@@ -153,7 +159,7 @@ class _Choice:
         self._served += batches
         return self._plan
 
-    def _made(self, model):
+    def _made(self, model: Any) -> Any:
         from .model_plan import ModelPlan, suits
 
         try:

@@ -80,23 +80,23 @@ def are_grouped() -> bool:
     return bool(_stock)
 
 
-def _replace(owner, name: str, value) -> None:
+def _replace(owner: Any, name: str, value: Any) -> None:
     _stock[owner, name] = getattr(owner, name)
     setattr(owner, name, value)
 
 
-def _deciding(method: Callable, kind: type, functions: Iterable[str]) -> Callable:
+def _deciding(method: Callable[..., Any], kind: type, functions: Iterable[str]) -> Callable[..., Any]:
     """`fit`, `evaluate` or `predict`, which lets its epoch iterators group steps if nobody would see it."""
     signature = inspect.signature(method)
 
     @functools.wraps(method)
-    def decide(self, *args, **kwargs):
+    def decide(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             callbacks = signature.bind(self, *args, **kwargs).arguments.get("callbacks")
         except TypeError:  # Keras' own method says what is wrong
             return method(self, *args, **kwargs)
 
-        def may_group():
+        def may_group() -> Any:
             return not any(map(sees_batches, _listed(callbacks))) and _has_plain_steps(self, kind, functions)
 
         token = _may_group.set(may_group if may_group() else None)
@@ -108,7 +108,7 @@ def _deciding(method: Callable, kind: type, functions: Iterable[str]) -> Callabl
     return decide
 
 
-def _has_plain_steps(model, kind: type, functions: Iterable[str]) -> bool:
+def _has_plain_steps(model: Any, kind: type, functions: Iterable[str]) -> bool:
     import tensorflow as tf
 
     makers = "_make_function", "make_train_function", "make_test_function", "make_predict_function"
@@ -124,11 +124,12 @@ def _has_plain_steps(model, kind: type, functions: Iterable[str]) -> bool:
     )
 
 
-def _listed(callbacks) -> list:
-    return getattr(callbacks, "callbacks", None) or keras.tree.flatten(callbacks or [])
+def _listed(callbacks: Any) -> list[Any]:
+    result: list[Any] = getattr(callbacks, "callbacks", None) or keras.tree.flatten(callbacks or [])
+    return result
 
 
-def sees_batches(callback) -> bool:
+def sees_batches(callback: Any) -> bool:
     """Whether a callback looks at single batches."""
     if isinstance(callback, keras.callbacks.ProgbarLogger):
         return False
@@ -141,7 +142,7 @@ def sees_batches(callback) -> bool:
 class _Pace:
     """How many steps a group has: more while groups are short."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count, self.most = 1, _MOST
         self._is_first = True  # TensorFlow traces and compiles meanwhile
 
@@ -154,10 +155,10 @@ class _Pace:
 
 
 class _Group(NamedTuple):
-    """What an epoch iterator gives in the place of TensorFlow's iterator: up to `count` batches of it."""
+    """What an epoch iterator gives in the place of TensorFlow's iterator: up to `most` batches of it."""
 
     iterator: Any
-    count: int
+    most: int
     pace: _Pace
 
     def __next__(self) -> _Group:  # `predict` fetches its data here
@@ -168,7 +169,7 @@ def _epoch_iterator(stock: type) -> type:
     from keras.src.trainers.epoch_iterator import EpochIterator
 
     class GroupingEpochIterator(stock):
-        def __init__(self, distribute_strategy=None, *args, **kwargs):
+        def __init__(self, distribute_strategy: Any = None, *args: Any, **kwargs: Any) -> None:
             self._may_group, self._pace = _may_group.get(), _Pace()
             if self._may_group is None:
                 super().__init__(distribute_strategy, *args, **kwargs)
@@ -178,7 +179,7 @@ def _epoch_iterator(stock: type) -> type:
             self._distribute_strategy = distribute_strategy
             self._distributed_dataset = array_batches(self.data_adapter) or self.data_adapter.get_tf_dataset()
 
-        def _enumerate_iterator(self) -> Iterator:
+        def _enumerate_iterator(self) -> Iterator[Any]:
             steps = super()._enumerate_iterator()
             # Of data whose length only the first epoch told, Keras tries one batch more than there are.
             if self._may_group is None or not self.data_adapter.num_batches:
@@ -200,17 +201,17 @@ def _epoch_iterator(stock: type) -> type:
     return GroupingEpochIterator
 
 
-def _grouping_function(stock: Callable) -> Callable:
+def _grouping_function(stock: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(stock)
-    def _make_function(self, step_function):
+    def _make_function(self: Any, step_function: Any) -> Any:
         return _taking_groups(stock(self, step_function), lambda: step_function, self.jit_compile, join=False)
 
     return _make_function
 
 
-def _grouping_predict_function(stock: Callable) -> Callable:
+def _grouping_predict_function(stock: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(stock)
-    def make_predict_function(self, force=False):
+    def make_predict_function(self: Any, force: bool = False) -> Any:
         if self.predict_function is not None and not force:
             return self.predict_function
         stock(self, force)
@@ -219,7 +220,7 @@ def _grouping_predict_function(stock: Callable) -> Callable:
             lambda iterator: single([next(iterator)]), lambda: self.predict_step, self.jit_compile, join=True
         )
 
-        def function(data):
+        def function(data: Any) -> Any:
             return grouped(data[0]) if isinstance(data[0], _Group) else single(data)
 
         setattr(function, _MARK, True)
@@ -229,11 +230,13 @@ def _grouping_predict_function(stock: Callable) -> Callable:
     return make_predict_function
 
 
-def _taking_groups(single: Callable, step: Callable, jit_compile: bool, join: bool) -> Callable:
+def _taking_groups(
+    single: Callable[..., Any], step: Callable[..., Any], jit_compile: bool, join: bool
+) -> Callable[..., Any]:
     """A function of TensorFlow's iterators, `single`, that takes groups too."""
     loop = None
 
-    def function(data):
+    def function(data: Any) -> Any:
         nonlocal loop
         if not isinstance(data, _Group):
             return single(data)

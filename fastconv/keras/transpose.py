@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 from . import _ops
@@ -11,7 +13,7 @@ __all__ = ["Conv1DTranspose", "Conv2DTranspose"]
 
 
 class _Transpose(DilatedStrides, Convolution):
-    def _convolve(self, x, kernel, **keywords):
+    def _convolve(self, x: Any, kernel: Any, **keywords: Any) -> Any:
         more = self.output_padding
         if more is not None:
             more = (0,) * (2 - self.rank) + tuple(more)

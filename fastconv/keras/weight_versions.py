@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,7 @@ class Weights:
     False
     """
 
-    def __init__(self, variables):
+    def __init__(self, variables: Any) -> None:
         self._held = [_HELD(variable) for variable in variables]
 
     def are_unchanged(self) -> bool:
@@ -49,7 +50,7 @@ class Weights:
 class _Bytes:
     """A variable whose array others may write to."""
 
-    def __init__(self, variable):
+    def __init__(self, variable: Any) -> None:
         self._variable = variable
         self._copy = self._bits().copy()
 
@@ -66,7 +67,7 @@ class _Bytes:
 class _Array:
     """A variable of JAX, whose arrays never change. A prediction may put a copy in an array's place."""
 
-    def __init__(self, variable):
+    def __init__(self, variable: Any) -> None:
         self._variable, self._value = variable, variable._value
 
     def is_unchanged(self) -> bool:
@@ -83,16 +84,16 @@ class _Array:
 class _Buffer:
     """A variable of TensorFlow, which writes to its buffer only while nobody else holds it."""
 
-    def __init__(self, variable):
+    def __init__(self, variable: Any) -> None:
         self._handle, self._dtype = variable._value.handle, variable._value.dtype
         self._hold(self._read())
 
-    def _read(self):
+    def _read(self) -> Any:
         from tensorflow.python.ops.gen_resource_variable_ops import read_variable_op
 
         return read_variable_op(self._handle, self._dtype)
 
-    def _hold(self, tensor) -> None:
+    def _hold(self, tensor: Any) -> None:
         self._tensor, self._address = tensor, _address(tensor)
 
     def is_unchanged(self) -> bool:
@@ -105,11 +106,12 @@ class _Buffer:
         return True
 
 
-def _address(tensor) -> int:
-    return np.asarray(memoryview(tensor)).__array_interface__["data"][0]
+def _address(tensor: Any) -> int:
+    result: int = np.asarray(memoryview(tensor)).__array_interface__["data"][0]
+    return result
 
 
-def _bits(value) -> np.ndarray:
+def _bits(value: Any) -> np.ndarray:
     array = np.asarray(value)
     return array.reshape(-1).view(f"u{array.itemsize}")
 
@@ -120,7 +122,7 @@ def _are_equal(a: np.ndarray, b: np.ndarray) -> bool:
     )
 
 
-def are_cheap(variables) -> bool:
+def are_cheap(variables: Any) -> bool:
     """Whether variables are on a CPU, and a look at them costs little beside a prediction."""
     values = [variable._value for variable in variables]
     if any(value is None for value in values):  # an error in a step of JAX leaves none
@@ -133,4 +135,4 @@ def are_cheap(variables) -> bool:
     return on_cpu and sum(value.nbytes for value in values) <= _COMPARED
 
 
-_HELD: Callable = {"tensorflow": _Buffer, "jax": _Array}.get(_ops.BACKEND, _Bytes)
+_HELD: Callable[..., Any] = {"tensorflow": _Buffer, "jax": _Array}.get(_ops.BACKEND, _Bytes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import tensorflow as tf
 
@@ -15,15 +16,17 @@ _FORMATS = {"channels_last": "NHWC", "channels_first": "NCHW"}
 
 def alpha_bits(alpha: float) -> int:
     """A double as the integer attribute that carries it: TensorFlow's float attributes hold only float32."""
-    return struct.unpack("<q", struct.pack("<d", alpha))[0]
+    result: int = struct.unpack("<q", struct.pack("<d", alpha))[0]
+    return result
 
 
 def alpha_of(bits: int) -> float:
     """The inverse of `alpha_bits`."""
-    return struct.unpack("<d", struct.pack("<q", bits))[0]
+    result: float = struct.unpack("<d", struct.pack("<q", bits))[0]
+    return result
 
 
-def tensor(value, name: str, rank: int | None = None) -> tf.Tensor:
+def tensor(value: Any, name: str, rank: int | None = None) -> tf.Tensor:
     take_over_intra_op_setting()
     value = tf.convert_to_tensor(value)
     if value.dtype not in DTYPES:
@@ -45,9 +48,9 @@ def full_float(x: tf.Tensor) -> None:
         raise TypeError(f"`x` must be float32 or float64; received dtype {x.dtype.name}")
 
 
-def window_attrs(padding, strides, data_format) -> dict[str, object]:
+def window_attrs(padding: Any, strides: Any, data_format: Any) -> dict[str, object]:
     """The attributes every windowed op has."""
-    attrs = {
+    attrs: dict[str, object] = {
         "strides": _args.pair(strides, "strides"),
         "data_format": _FORMATS[_args.choice(data_format, "data_format", _FORMATS)],
     }
@@ -58,7 +61,7 @@ def window_attrs(padding, strides, data_format) -> dict[str, object]:
     return attrs | {"padding": "EXPLICIT", "explicit_paddings": [amount for pair in pairs for amount in pair]}
 
 
-def windowed_shape(shape, window, attrs, dilations, channels) -> list[int | None]:
+def windowed_shape(shape: Any, window: Any, attrs: Any, dilations: Any, channels: Any) -> list[int | None]:
     """The output's static shape; TensorFlow's C API shows shape functions no attributes, so it is found here."""
     last = attrs["data_format"] == "NHWC"
     sizes = [None] * 2 if shape.rank is None else (shape[1:3] if last else shape[2:4])

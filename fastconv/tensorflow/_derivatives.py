@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import tensorflow as tf
 
@@ -10,12 +11,12 @@ _SELU_SCALE = 1.0507009873554805
 _SELU_ALPHA_SCALE = 1.7580993408473766
 
 
-def _constant(value: float, like):
+def _constant(value: float, like: Any) -> Any:
     """In full precision: tf.cast would go through float32."""
     return tf.constant(value, like.dtype)
 
 
-def _step(y, below, above: float):
+def _step(y: Any, below: Any, above: float) -> Any:
     return tf.where(y > 0, _constant(above, y), below)
 
 
@@ -49,15 +50,15 @@ _FROM_INPUT = {
 }
 
 
-def from_output(name: str):
+def from_output(name: str) -> Any:
     """f'(x) as a function of y = f(x)."""
     return _FROM_OUTPUT[name]
 
 
-def from_input(name: str):
+def from_input(name: str) -> Any:
     """f'(x) as a function of x."""
 
-    def derivative(x, alpha):
+    def derivative(x: Any, alpha: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(x)
             y = _FROM_INPUT[name](x, alpha)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import ctypes
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .. import _core
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 try:
     import tensorflow as tf
@@ -22,7 +26,7 @@ def _library_path() -> Path:
     raise ImportError(f"fastconv was built without its TensorFlow ops: no _ops library in {Path(__file__).parent}")
 
 
-def _load():
+def _load() -> tuple[ModuleType, Any]:
     path = str(_library_path())
     ops = tf.load_op_library(path)
     library = ctypes.CDLL(path)

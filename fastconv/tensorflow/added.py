@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 from . import gradients, ops
@@ -12,20 +14,20 @@ __all__ = ["conv2d_added"]
 
 
 def conv2d_added(
-    x,
-    kernel,
-    added,
-    bias=None,
+    x: Any,
+    kernel: Any,
+    added: Any,
+    bias: Any = None,
     *,
-    strides=1,
-    padding="valid",
-    dilation_rate=1,
-    groups=1,
-    data_format="channels_last",
-    activation=None,
-    alpha=0.0,
-    name=None,
-):
+    strides: Any = 1,
+    padding: str = "valid",
+    dilation_rate: Any = 1,
+    groups: Any = 1,
+    data_format: str = "channels_last",
+    activation: Any = None,
+    alpha: float = 0.0,
+    name: Any = None,
+) -> Any:
     """`conv2d`, the sum with another tensor, and an activation: ``activation(conv2d(x, kernel, bias) + added)``.
 
     Parameters
@@ -65,7 +67,7 @@ def conv2d_added(
     return y
 
 
-def addend(inputs, added, shape):
+def addend(inputs: Any, added: Any, shape: Any) -> Any:
     """What is added to the result, of this shape, of a convolution; checked."""
     added = tensor(added, "added", 4)
     same_dtype(inputs["x"], added=added)
@@ -75,7 +77,7 @@ def addend(inputs, added, shape):
 
 
 @tf.RegisterGradient("FastconvConv2DAdded")
-def _conv2d_added(op, dy):
+def _conv2d_added(op: Any, dy: Any) -> Any:
     """Those of the convolution without its activation, and what they are made of: the gradient of the sums."""
     attrs = gradients.attrs_of(op, (*gradients.CONV_ATTRS, *gradients.ACTIVATION_ATTRS))
     x, kernel, _, *bias = op.inputs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -34,11 +34,11 @@ class ArrayBatches:
     [2, 2, 1]
     """
 
-    def __init__(self, arrays: Any, size: int, shuffled: bool, make_dataset: Callable | None):
+    def __init__(self, arrays: Any, size: int, shuffled: bool, make_dataset: Callable[..., Any] | None) -> None:
         with tf.device("CPU"):
             self.arrays = tf.nest.map_structure(tf.convert_to_tensor, arrays)
         self.size = size
-        self.make_dataset = make_dataset
+        self.make_dataset: Any = make_dataset
         rows = int(tf.nest.flatten(self.arrays)[0].shape[0])
         self.count = -(-rows // size)
         self._orders = _orders(rows) if shuffled else None
@@ -48,7 +48,7 @@ class ArrayBatches:
     def __iter__(self) -> ArrayPass:
         return ArrayPass(self)
 
-    def draw(self) -> tuple:
+    def draw(self) -> tuple[Any, ...]:
         """The arrays, and a new order of their rows where there is one."""
         return (self.arrays,) if self._orders is None else (self.arrays, next(iter(self._orders)))
 
@@ -56,12 +56,13 @@ class ArrayBatches:
 class ArrayPass:
     """One pass over `ArrayBatches`; its rows' order is drawn when it is first needed."""
 
-    def __init__(self, batches: ArrayBatches):
+    def __init__(self, batches: ArrayBatches) -> None:
         self.size, self.element_spec = batches.size, batches.element_spec
-        self._batches, self._taken, self._iterator = batches, 0, None
+        self._batches, self._taken = batches, 0
+        self._iterator: Any = None
 
     @functools.cached_property
-    def sources(self) -> tuple:
+    def sources(self) -> tuple[Any, ...]:
         return self._batches.draw()
 
     def __iter__(self) -> ArrayPass:
@@ -79,21 +80,21 @@ class ArrayPass:
         self._taken = min(first + count, self._batches.count)
         return first, self._taken - first
 
-    def of_dataset(self) -> Iterator:
+    def of_dataset(self) -> Any:
         """TensorFlow's iterator of the same batches, always the same one."""
         if self._iterator is None:
             self._iterator = iter(self._batches.make_dataset())
         return self._iterator
 
 
-def cut_batch(sources: tuple, size: int | tf.Tensor, number: int | tf.Tensor, spec: Any) -> Any:
+def cut_batch(sources: tuple[Any, ...], size: int | tf.Tensor, number: int | tf.Tensor, spec: Any) -> Any:
     """Batch `number`, as `spec` says, of arrays or of ``(arrays, order)``."""
     arrays, *order = sources
     rows = tf.shape(tf.nest.flatten(arrays)[0], tf.int64)[0]
     start = tf.cast(number, tf.int64) * tf.cast(size, tf.int64)
     end = tf.minimum(start + tf.cast(size, tf.int64), rows)
 
-    def cut(x, spec):
+    def cut(x: Any, spec: Any) -> Any:
         batch = tf.gather(x, order[0][start:end]) if order else x[start:end]
         return tf.ensure_shape(batch, spec.shape)
 
@@ -102,7 +103,7 @@ def cut_batch(sources: tuple, size: int | tf.Tensor, number: int | tf.Tensor, sp
 
 def _orders(rows: int) -> tf.data.Dataset:
     # Drawn as Keras draws it, in a data set's function: the same seed then gives the same order.
-    def permutation(_):
+    def permutation(_: Any) -> Any:
         return tf.random.shuffle(tf.range(rows, dtype=tf.int64))
 
     return tf.data.Dataset.range(1).map(permutation)

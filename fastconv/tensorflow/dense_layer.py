@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 from .. import _args
 from ..nn import activations
-from . import gradients, ops
+from . import gradients
+from ._attrs import alpha_bits, same_dtype, tensor
 from ._load import raw
 
 __all__ = ["dense"]
 
 
-def dense(x, kernel, bias=None, *, activation=None, alpha=0.0, name=None):
+def dense(x: Any, kernel: Any, bias: Any = None, *, activation: Any = None, alpha: Any = 0.0, name: Any = None) -> Any:
     """Matrix product with optional bias and activation, as `fastconv.dense`.
 
     Parameters
@@ -43,12 +46,12 @@ def dense(x, kernel, bias=None, *, activation=None, alpha=0.0, name=None):
     >>> ft.dense(tf.ones([1, 3]), tf.ones([3, 2]), activation="relu").numpy()
     array([[3., 3.]], dtype=float32)
     """
-    x, kernel = ops.tensor(x, "x"), ops.tensor(kernel, "kernel", 2)
-    biases = [] if bias is None else [ops.tensor(bias, "bias", 1)]
-    ops.same_dtype(x, kernel=kernel, **({"bias": biases[0]} if biases else {}))
+    x, kernel = tensor(x, "x"), tensor(kernel, "kernel", 2)
+    biases = [] if bias is None else [tensor(bias, "bias", 1)]
+    same_dtype(x, kernel=kernel, **({"bias": biases[0]} if biases else {}))
     activation = _args.choice("linear" if activation is None else activation, "activation", activations.NAMES)
     y = raw.fastconv_dense(
-        x=x, kernel=kernel, bias=biases, activation=activation, alpha_bits=ops.alpha_bits(alpha), name=name
+        x=x, kernel=kernel, bias=biases, activation=activation, alpha_bits=alpha_bits(alpha), name=name
     )
     if not tf.executing_eagerly() and x.shape.rank is not None:
         y.set_shape([*x.shape[:-1], kernel.shape[1]])
@@ -56,7 +59,7 @@ def dense(x, kernel, bias=None, *, activation=None, alpha=0.0, name=None):
 
 
 @tf.RegisterGradient("FastconvDense")
-def _dense(op, dy):
+def _dense(op: Any, dy: Any) -> Any:
     """From the output: the fused activation is one whose derivative it tells.
 
     In a graph, which is pruned an op at a time, that of x is an op of its own.
@@ -68,7 +71,7 @@ def _dense(op, dy):
     return _dense_grads_op(op, dy, alone)[0], *_dense_grads_op(op, dy, [False, *asked[1:]])[1:]
 
 
-def _dense_grads_op(op, dy, asked):
+def _dense_grads_op(op: Any, dy: Any, asked: Any) -> Any:
     """The gradients of x, kernel and bias, None for those not asked for."""
     counts = dict(zip(("dxs", "dkernels", "dbiases"), map(int, (*asked, False)), strict=False))
     fused = gradients.attrs_of(op, gradients.ACTIVATION_ATTRS)
@@ -83,11 +86,12 @@ def _dense_grads_op(op, dy, asked):
 
 
 @tf.RegisterGradient("FastconvDenseGrads")
-def _dense_grads(op, *seconds):
+def _dense_grads(op: Any, *seconds: Any) -> Any:
     """dx, dkernel and dbias are linear in dz = dy f'(y), dx also in kernel, dkernel in x."""
-    x, kernel, dy, *known = op.inputs
+    x, kernel, dy, *outputs = op.inputs
+    y = outputs[0] if outputs else None
     fused = gradients.attrs_of(op, gradients.ACTIVATION_ATTRS)
-    dz = gradients.through_activation(*known, dy, fused) if known else dy
+    dz = dy if y is None else gradients.through_activation(y, dy, fused)
     given = iter(seconds)
     ddx, ddkernel, ddbias = (next(given) if op.get_attr(count) else None for count in ("dxs", "dkernels", "dbiases"))
     parts, dx, dkernel = [], None, None
@@ -100,11 +104,11 @@ def _dense_grads(op, *seconds):
     if ddbias is not None:
         parts.append(tf.broadcast_to(ddbias, tf.shape(dy)))
     ddz = tf.add_n(parts)
-    if not known:
+    if y is None:
         return dx, dkernel, ddz
-    dy_known = gradients.activation_grads(*known, dy, ddz, fused | {"from_output": True}, gradients.wanted(op, 3))
+    dy_known = gradients.activation_grads(y, dy, ddz, fused | {"from_output": True}, gradients.wanted(op, 3))
     return dx, dkernel, *reversed(dy_known)
 
 
-def _rows(x):
+def _rows(x: Any) -> Any:
     return tf.reshape(x, [-1, tf.shape(x)[-1]])

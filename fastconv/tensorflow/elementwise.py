@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 from .. import _args
@@ -11,7 +13,7 @@ from ._attrs import alpha_bits, tensor
 from ._load import raw
 
 
-def activation(x, activation, alpha=0.0, name=None):
+def activation(x: Any, activation: Any, alpha: float = 0.0, name: Any = None) -> Any:
     """An elementwise activation of `fastconv.nn.activations.NAMES`, computed in x's memory where nothing else needs it.
 
     Parameters
@@ -42,7 +44,7 @@ def activation(x, activation, alpha=0.0, name=None):
     return activated(tensor(x, "x"), activation, alpha, name)
 
 
-def relu(x, negative_slope=0.0, max_value=None, threshold=0.0, name=None):
+def relu(x: Any, negative_slope: float = 0.0, max_value: Any = None, threshold: float = 0.0, name: Any = None) -> Any:
     """`keras.activations.relu`, as `fastconv.relu`.
 
     Examples
@@ -60,7 +62,7 @@ def relu(x, negative_slope=0.0, max_value=None, threshold=0.0, name=None):
     return raw.fastconv_relu(x=x, name=name, **dict(zip(words, map(alpha_bits, parameters), strict=True)))
 
 
-def softmax(x, axis=-1, name=None):
+def softmax(x: Any, axis: Any = -1, name: Any = None) -> Any:
     """exp(x) over its sum along `axis`, as `tf.nn.softmax`, or along several axes, as `keras.ops.softmax`.
 
     Examples
@@ -84,7 +86,7 @@ def softmax(x, axis=-1, name=None):
     return raw.fastconv_softmax(x=x, axis=_args.axes(axis, rank)[0], name=name)
 
 
-def _softmax_together(x, axes, name):
+def _softmax_together(x: Any, axes: Any, name: Any) -> Any:
     if len(axes) == 1:
         return raw.fastconv_softmax(x=x, axis=axes[0], name=name)
     order, begin, end = _args.side_by_side(axes, x.shape)
@@ -96,6 +98,6 @@ def _softmax_together(x, axes, name):
     return y if order is None else tf.transpose(y, [order.index(axis) for axis in range(len(order))])
 
 
-def activated(x, activation, alpha, name=None):
+def activated(x: Any, activation: Any, alpha: Any, name: Any = None) -> Any:
     _args.choice(activation, "activation", activations.NAMES)
     return raw.fastconv_activation(x=x, activation=activation, alpha_bits=alpha_bits(alpha), name=name)

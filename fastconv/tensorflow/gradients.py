@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import tensorflow as tf
 
@@ -16,27 +17,27 @@ CONV_ATTRS = (*_WINDOW_ATTRS, "dilations", "groups")
 ACTIVATION_ATTRS = ("activation", "alpha_bits")
 
 
-def attrs_of(op, names) -> dict[str, object]:
+def attrs_of(op: Any, names: Any) -> dict[str, object]:
     return {name: _text(op.get_attr(name)) for name in names}
 
 
-def _text(value):
+def _text(value: Any) -> Any:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def wanted(op, index: int) -> bool:
+def wanted(op: Any, index: int) -> bool:
     """Whether anybody asks for the gradient of this input; only a tape knows, a graph prunes what is not used."""
     return index not in (getattr(op, "skip_input_indices", None) or ())
 
 
 @tf.RegisterGradient("FastconvConv2D")
-def _conv2d(op, dy):
+def _conv2d(op: Any, dy: Any) -> Any:
     """From the output: the fused activation is one whose derivative it tells."""
     asked = [wanted(op, i) for i in range(len(op.inputs))]
     return convolution_grads(op, op.inputs, op.outputs[0], dy, attrs_of(op, (*CONV_ATTRS, *ACTIVATION_ATTRS)), asked)
 
 
-def convolution_grads(op, inputs, y, dy, attrs, asked, scale=None):
+def convolution_grads(op: Any, inputs: Any, y: Any, dy: Any, attrs: Any, asked: Any, scale: Any = None) -> Any:
     """The gradients of x, kernel and bias of the convolution that gave y; those not asked for may be None.
 
     With `scale`, a number an output channel, it was one by kernel * scale, and so is what has the kernel's gradient.
@@ -61,7 +62,7 @@ def convolution_grads(op, inputs, y, dy, attrs, asked, scale=None):
     return dx, dkernel, *(_bias_grad_op(dz, attrs["data_format"], b) for b in bias)
 
 
-def _scaled(kernel, dz, scale, data_format):
+def _scaled(kernel: Any, dz: Any, scale: Any, data_format: Any) -> Any:
     """The inputs of the input's gradient, the smaller of them times the scale."""
     if scale is None:
         return {"kernel": kernel, "dy": dz}
@@ -70,7 +71,7 @@ def _scaled(kernel, dz, scale, data_format):
     return {"kernel": kernel, "dy": dz * (scale if data_format == "NHWC" else scale[:, None, None])}
 
 
-def _conv2d_grads_op(inputs, y, dy, attrs, asked):
+def _conv2d_grads_op(inputs: Any, y: Any, dy: Any, attrs: Any, asked: Any) -> Any:
     """The gradients of x, kernel and bias, None for those not asked for."""
     counts = dict(zip(("dxs", "dkernels", "dbiases"), map(int, (*asked, False)), strict=False))
     given = [] if attrs["activation"] == "linear" else [y]
@@ -83,7 +84,7 @@ def _conv2d_grads_op(inputs, y, dy, attrs, asked):
     return grads
 
 
-def through_activation(y, dy, fused):
+def through_activation(y: Any, dy: Any, fused: Any) -> Any:
     """The gradient of the sums before the activation."""
     if fused["activation"] == "linear":
         return dy
@@ -91,11 +92,12 @@ def through_activation(y, dy, fused):
 
 
 @tf.RegisterGradient("FastconvConv2DGrads")
-def _conv2d_grads(op, *seconds):
+def _conv2d_grads(op: Any, *seconds: Any) -> Any:
     """dx, dkernel and dbias are linear in dz = dy f'(y), dx also in kernel, dkernel in x."""
-    x, kernel, dy, *known = op.inputs
+    x, kernel, dy, *outputs = op.inputs
+    y = outputs[0] if outputs else None
     attrs, fused = attrs_of(op, CONV_ATTRS), attrs_of(op, ACTIVATION_ATTRS)
-    dz = through_activation(*known, dy, fused) if known else dy
+    dz = dy if y is None else through_activation(y, dy, fused)
     given = iter(seconds)
     ddx, ddkernel, ddbias = (next(given) if op.get_attr(count) else None for count in ("dxs", "dkernels", "dbiases"))
     parts, dx, dkernel = [], None, None
@@ -108,19 +110,19 @@ def _conv2d_grads(op, *seconds):
     if ddbias is not None:
         parts.append(_spread_bias(ddbias, dy, attrs["data_format"]))
     ddz = tf.add_n(parts)
-    if not known:
+    if y is None:
         return dx, dkernel, ddz
-    return dx, dkernel, *reversed(activation_grads(*known, dy, ddz, fused | {"from_output": True}, wanted(op, 3)))
+    return dx, dkernel, *reversed(activation_grads(y, dy, ddz, fused | {"from_output": True}, wanted(op, 3)))
 
 
-def _bias_grad_op(dy, data_format, bias):
+def _bias_grad_op(dy: Any, data_format: Any, bias: Any) -> Any:
     dbias = raw.fastconv_bias_grad(dy=dy, data_format=data_format)
     if not tf.executing_eagerly():
         dbias.set_shape(bias.shape)
     return dbias
 
 
-def _conv2d_op(x, kernel, attrs, like):
+def _conv2d_op(x: Any, kernel: Any, attrs: Any, like: Any) -> Any:
     """A plain convolution of the shape of `like`."""
     y = raw.fastconv_conv2d(x=x, kernel=kernel, bias=[], **attrs)
     if not tf.executing_eagerly():
@@ -129,7 +131,7 @@ def _conv2d_op(x, kernel, attrs, like):
 
 
 @tf.RegisterGradient("FastconvConv2DInputGrad")
-def _conv2d_input_grad(op, ddx):
+def _conv2d_input_grad(op: Any, ddx: Any) -> Any:
     """dx is linear in kernel and dy; x gives nothing but its shape."""
     _, kernel, dy = op.inputs
     attrs = attrs_of(op, CONV_ATTRS)
@@ -138,7 +140,7 @@ def _conv2d_input_grad(op, ddx):
 
 
 @tf.RegisterGradient("FastconvConv2DKernelGrad")
-def _conv2d_kernel_grad(op, ddkernel):
+def _conv2d_kernel_grad(op: Any, ddkernel: Any) -> Any:
     """dkernel is linear in x and dy; kernel gives nothing but its shape."""
     _, x, dy = op.inputs
     attrs = attrs_of(op, CONV_ATTRS)
@@ -147,7 +149,7 @@ def _conv2d_kernel_grad(op, ddkernel):
 
 
 @tf.RegisterGradient("FastconvConv2DPool2D")
-def _conv2d_pool2d(op, dy):
+def _conv2d_pool2d(op: Any, dy: Any) -> Any:
     """Through the convolution, computed again, and its pooling by itself."""
     attrs = attrs_of(op, (*CONV_ATTRS, *ACTIVATION_ATTRS))
     pooling = {
@@ -163,7 +165,7 @@ def _conv2d_pool2d(op, dy):
 
 
 @tf.RegisterGradient("FastconvConv2DTranspose")
-def _conv2d_transpose(op, dy):
+def _conv2d_transpose(op: Any, dy: Any) -> Any:
     """A convolution of dy; with x in the place of its output's gradient, the kernel's."""
     x, kernel = op.inputs
     attrs = attrs_of(op, CONV_ATTRS)
@@ -172,23 +174,23 @@ def _conv2d_transpose(op, dy):
 
 
 @tf.RegisterGradient("FastconvBiasGrad")
-def _bias_grad(op, ddbias):
+def _bias_grad(op: Any, ddbias: Any) -> Any:
     return _spread_bias(ddbias, op.inputs[0], _text(op.get_attr("data_format")))
 
 
-def _spread_bias(bias, like, data_format):
+def _spread_bias(bias: Any, like: Any, data_format: Any) -> Any:
     bias = tf.reshape(bias, [1, 1, 1, -1] if data_format == "NHWC" else [1, -1, 1, 1])
     return tf.broadcast_to(bias, tf.shape(like))
 
 
 @tf.RegisterGradient("FastconvPool2D")
-def _pool2d(op, dy):
+def _pool2d(op: Any, dy: Any) -> Any:
     attrs = attrs_of(op, (*_WINDOW_ATTRS, "window", "average"))
     return raw.fastconv_pool2d_grad(x=op.inputs[0], dy=dy, **attrs)
 
 
 @tf.RegisterGradient("FastconvPool2DGrad")
-def _pool2d_grad(op, ddx):
+def _pool2d_grad(op: Any, ddx: Any) -> Any:
     """Average pooling's is the pooling again; max pooling's picks where x had its maxima, which do not move."""
     x, dy = op.inputs
     attrs = attrs_of(op, (*_WINDOW_ATTRS, "window"))
@@ -202,7 +204,7 @@ def _pool2d_grad(op, ddx):
 
 
 @tf.RegisterGradient("FastconvMaxPool2DGradGrad")
-def _max_pool2d_grad_grad(op, dddy):
+def _max_pool2d_grad_grad(op: Any, dddy: Any) -> Any:
     x, _ = op.inputs
     attrs = attrs_of(op, (*_WINDOW_ATTRS, "window"))
     dddx = raw.fastconv_pool2d_grad(x=x, dy=dddy, average=False, **attrs)
@@ -210,7 +212,7 @@ def _max_pool2d_grad_grad(op, dddy):
 
 
 @tf.RegisterGradient("FastconvActivation")
-def _activation(op, dy):
+def _activation(op: Any, dy: Any) -> Any:
     name, bits = _text(op.get_attr("activation")), op.get_attr("alpha_bits")
     if name == "linear":
         return dy
@@ -220,14 +222,14 @@ def _activation(op, dy):
 
 
 @tf.RegisterGradient("FastconvActivationGrad")
-def _activation_grad(op, ddx):
+def _activation_grad(op: Any, ddx: Any) -> Any:
     known, dy = op.inputs
     attrs = attrs_of(op, (*ACTIVATION_ATTRS, "from_output"))
     dknown, ddy = activation_grads(known, dy, ddx, attrs, wanted(op, 0))
     return dknown, ddy if wanted(op, 1) else None
 
 
-def activation_grads(known, dy, ddx, attrs, known_wanted):
+def activation_grads(known: Any, dy: Any, ddx: Any, attrs: Any, known_wanted: Any) -> Any:
     """dx = dy f'(x) is linear in dy; in the other input it is differentiated as TensorFlow's own operations."""
     dknown = None
     if known_wanted:
@@ -245,24 +247,24 @@ _RELU_ATTRS = ("negative_slope_bits", "threshold_bits", "low_bits", "high_bits")
 
 
 @tf.RegisterGradient("FastconvRelu")
-def _relu(op, dy):
+def _relu(op: Any, dy: Any) -> Any:
     return raw.fastconv_relu_grad(x=op.inputs[0], dy=dy, **attrs_of(op, _RELU_ATTRS))
 
 
 @tf.RegisterGradient("FastconvReluGrad")
-def _relu_grad(op, ddx):
+def _relu_grad(op: Any, ddx: Any) -> Any:
     """dx = dy f'(x), where f' is constant on both sides of its steps."""
     x = op.inputs[0]
     return tf.zeros_like(x) if wanted(op, 0) else None, raw.fastconv_relu_grad(x=x, dy=ddx, **attrs_of(op, _RELU_ATTRS))
 
 
 @tf.RegisterGradient("FastconvSoftmax")
-def _softmax(op, dy):
+def _softmax(op: Any, dy: Any) -> Any:
     return raw.fastconv_softmax_grad(y=op.outputs[0], dy=dy, axis=op.get_attr("axis"))
 
 
 @tf.RegisterGradient("FastconvSoftmaxGrad")
-def _softmax_grad(op, ddx):
+def _softmax_grad(op: Any, ddx: Any) -> Any:
     """dx = y (dy - sum(y dy)), linear in dy, quadratic in y."""
     y, dy = op.inputs
     axis = op.get_attr("axis")

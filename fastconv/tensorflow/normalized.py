@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -15,25 +15,25 @@ __all__ = ["conv2d_normalized"]
 
 
 def conv2d_normalized(
-    x,
-    kernel,
-    bias=None,
+    x: Any,
+    kernel: Any,
+    bias: Any = None,
     *,
-    mean,
-    variance,
-    gamma=None,
-    beta=None,
-    epsilon=1e-3,
-    added=None,
-    strides=1,
-    padding="valid",
-    dilation_rate=1,
-    groups=1,
-    data_format="channels_last",
-    activation=None,
-    alpha=0.0,
-    name=None,
-):
+    mean: Any,
+    variance: Any,
+    gamma: Any = None,
+    beta: Any = None,
+    epsilon: float = 1e-3,
+    added: Any = None,
+    strides: Any = 1,
+    padding: str = "valid",
+    dilation_rate: Any = 1,
+    groups: Any = 1,
+    data_format: str = "channels_last",
+    activation: Any = None,
+    alpha: float = 0.0,
+    name: Any = None,
+) -> Any:
     """`conv2d`, its batch normalization with given moments, the sum with another tensor, and an activation.
 
     ``activation((conv2d(x, kernel, bias) - mean) * gamma / sqrt(variance + epsilon) + beta + added)``: the end of a
@@ -94,7 +94,7 @@ def conv2d_normalized(
 
 
 @tf.RegisterGradient("FastconvConv2DNormalized")
-def _conv2d_normalized(op, dy):
+def _conv2d_normalized(op: Any, dy: Any) -> Any:
     """Those of ``activation(conv2d(x, kernel * scale) + shift + added)``, from the output: nothing is convolved again.
 
     scale = gamma / sqrt(variance + epsilon) and shift = (bias - mean) * scale + beta. A convolution is linear in its
@@ -120,7 +120,7 @@ def _conv2d_normalized(op, dy):
         [asked.x, asked.kernel or scales, asked.mean or asked.beta or asked.bias or scales],
         scale,
     )
-    dscale = tf.reduce_sum(dscaled * inputs.kernel, (0, 1, 2)) + dshift * offset if scales else None
+    dscale: Any = tf.reduce_sum(dscaled * inputs.kernel, (0, 1, 2)) + dshift * offset if scales else None
     return _Inputs(
         x=dx,
         kernel=dscaled * scale if asked.kernel else None,
@@ -149,14 +149,14 @@ class _Inputs(NamedTuple):
     added: object
 
     @classmethod
-    def of(cls, op, values):
+    def of(cls, op: Any, values: Any) -> Any:
         rest = iter(values[4:])
         return cls(*values[:4], *(next(rest) if op.get_attr(count) else None for count in _OPTIONAL.values()))
 
-    def given(self, op):
+    def given(self, op: Any) -> Any:
         """Of the inputs that are there, in order."""
         return [*self[:4], *(getattr(self, name) for name, count in _OPTIONAL.items() if op.get_attr(count))]
 
 
-def _epsilon(op, inputs):
+def _epsilon(op: Any, inputs: Any) -> Any:
     return tf.constant(alpha_of(op.get_attr("epsilon_bits")), inputs.variance.dtype)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
@@ -13,7 +15,7 @@ from ._load import raw
 from .elementwise import activated
 
 
-def refusal(x) -> str | None:
+def refusal(x: Any) -> str | None:
     """Why these functions cannot take x, in words; None if they can.
 
     Examples
@@ -33,19 +35,19 @@ def refusal(x) -> str | None:
 
 
 def conv2d(
-    x,
-    kernel,
-    bias=None,
+    x: Any,
+    kernel: Any,
+    bias: Any = None,
     *,
-    strides=1,
-    padding="valid",
-    dilation_rate=1,
-    groups=1,
-    data_format="channels_last",
-    activation=None,
-    alpha=0.0,
-    name=None,
-):
+    strides: Any = 1,
+    padding: str = "valid",
+    dilation_rate: Any = 1,
+    groups: Any = 1,
+    data_format: str = "channels_last",
+    activation: Any = None,
+    alpha: float = 0.0,
+    name: Any = None,
+) -> Any:
     """2-D convolution with optional bias and activation, as `fastconv.conv2d`.
 
     Parameters
@@ -98,23 +100,23 @@ def conv2d(
 
 
 def conv2d_pool2d(
-    x,
-    kernel,
-    bias=None,
+    x: Any,
+    kernel: Any,
+    bias: Any = None,
     *,
-    pool="max",
-    pool_size=2,
-    pool_strides=None,
-    pool_padding="valid",
-    strides=1,
-    padding="valid",
-    dilation_rate=1,
-    groups=1,
-    data_format="channels_last",
-    activation=None,
-    alpha=0.0,
-    name=None,
-):
+    pool: str = "max",
+    pool_size: Any = 2,
+    pool_strides: Any = None,
+    pool_padding: str = "valid",
+    strides: Any = 1,
+    padding: str = "valid",
+    dilation_rate: Any = 1,
+    groups: Any = 1,
+    data_format: str = "channels_last",
+    activation: Any = None,
+    alpha: float = 0.0,
+    name: Any = None,
+) -> Any:
     """`conv2d`, then `max_pool2d` or `avg_pool2d` of its result, which is never whole in memory.
 
     For inference: gradients compute the convolution again.
@@ -162,7 +164,18 @@ def conv2d_pool2d(
     return y
 
 
-def convolution(x, kernel, bias, strides, padding, dilation_rate, groups, data_format, activation, alpha):
+def convolution(
+    x: Any,
+    kernel: Any,
+    bias: Any,
+    strides: Any,
+    padding: Any,
+    dilation_rate: Any,
+    groups: Any,
+    data_format: Any,
+    activation: Any,
+    alpha: Any,
+) -> Any:
     """The inputs and attributes of a convolution op, checked."""
     x, kernel = tensor(x, "x", 4), tensor(kernel, "kernel", 4)
     biases = [] if bias is None else [tensor(bias, "bias", 1)]
@@ -177,25 +190,25 @@ def convolution(x, kernel, bias, strides, padding, dilation_rate, groups, data_f
     }
 
 
-def convolved_shape(inputs, attrs):
+def convolved_shape(inputs: Any, attrs: Any) -> Any:
     kernel = inputs["kernel"].shape
     return windowed_shape(inputs["x"].shape, kernel[:2], attrs, attrs["dilations"], kernel[3])
 
 
 def conv2d_transpose(
-    x,
-    kernel,
-    bias=None,
+    x: Any,
+    kernel: Any,
+    bias: Any = None,
     *,
-    strides=1,
-    padding="valid",
-    output_padding=None,
-    dilation_rate=1,
-    data_format="channels_last",
-    activation=None,
-    alpha=0.0,
-    name=None,
-):
+    strides: Any = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    dilation_rate: Any = 1,
+    data_format: str = "channels_last",
+    activation: Any = None,
+    alpha: float = 0.0,
+    name: Any = None,
+) -> Any:
     """Transposed 2-D convolution with optional bias and activation, as `fastconv.conv2d_transpose`.
 
     Parameters
@@ -254,7 +267,15 @@ def conv2d_transpose(
     return y if activation is None else activated(y, activation, alpha)
 
 
-def max_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="channels_last", name=None):
+def max_pool2d(
+    x: Any,
+    pool_size: Any = 2,
+    *,
+    strides: Any = None,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    name: Any = None,
+) -> Any:
     """Maxima of windows, as `fastconv.max_pool2d`: padded cells never win, NaN does.
 
     Parameters
@@ -288,7 +309,15 @@ def max_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="ch
     return _pool(x, pool_size, strides, padding, data_format, False, name)
 
 
-def avg_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="channels_last", name=None):
+def avg_pool2d(
+    x: Any,
+    pool_size: Any = 2,
+    *,
+    strides: Any = None,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    name: Any = None,
+) -> Any:
     """Means of windows, as `fastconv.avg_pool2d`: padded cells are not counted. Arguments as in `max_pool2d`.
 
     Examples
@@ -301,7 +330,7 @@ def avg_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="ch
     return _pool(x, pool_size, strides, padding, data_format, True, name)
 
 
-def set_pooled_shape(y, x, window, attrs):
+def set_pooled_shape(y: Any, x: Any, window: Any, attrs: Any) -> Any:
     """Give a pooled y of x its static shape."""
     if not tf.executing_eagerly():
         channels = x.shape[3 if attrs["data_format"] == "NHWC" else 1] if x.shape.rank else None
@@ -309,7 +338,7 @@ def set_pooled_shape(y, x, window, attrs):
     return y
 
 
-def _pool(x, pool_size, strides, padding, data_format, average, name):
+def _pool(x: Any, pool_size: Any, strides: Any, padding: Any, data_format: Any, average: Any, name: Any) -> Any:
     x = tensor(x, "x", 4)
     window = _args.pair(pool_size, "pool_size")
     attrs = window_attrs(padding, pool_size if strides is None else strides, data_format)

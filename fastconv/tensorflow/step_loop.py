@@ -43,16 +43,16 @@ class StepLoop:
     array([10, 11, 12, 13, 14, 15])
     """
 
-    def __init__(self, step: Callable, jit_compile: bool, join: bool):
+    def __init__(self, step: Callable[..., Any], jit_compile: bool, join: bool) -> None:
         # Keras has steps traced as they stand, without autograph.
         plain = tf.autograph.experimental.do_not_convert(lambda batch: step(batch))
         self._step = tf.function(plain, reduce_retracing=True, jit_compile=jit_compile)
         self._run = tf.function(self._steps, reduce_retracing=True, autograph=False)
         self._collector = _Joined if join else _Last
         self._known: dict[str, bool] = {}
-        self._on_arrays: dict[str, list[tuple[Any, Callable]]] = {}
+        self._on_arrays: dict[str, list[tuple[Any, Callable[..., Any]]]] = {}
 
-    def can_run(self, iterator) -> bool:
+    def can_run(self, iterator: Any) -> bool:
         """Whether the step takes and gives what a loop can hold."""
         spec = iterator.element_spec
         key = str(spec)
@@ -63,28 +63,28 @@ class StepLoop:
             )
         return self._known[key]
 
-    def __call__(self, iterator, count: int):
+    def __call__(self, iterator: Any, count: int) -> Any:
         if isinstance(iterator, ArrayPass):
             return self._run_on_arrays(iterator, count)
         return self._run(iterator, tf.constant(count))
 
-    def _run_on_arrays(self, batches: ArrayPass, count: int):
+    def _run_on_arrays(self, batches: ArrayPass, count: int) -> Any:
         first, count = batches.take(count)
         if not count:
             raise StopIteration
         return self._loop_for(batches)(*map(tf.constant, (first, count, batches.size)), *batches.sources)
 
-    def _outputs(self, spec) -> Any:
+    def _outputs(self, spec: Any) -> Any:
         return self._step.get_concrete_function(spec).structured_outputs
 
-    def _steps(self, iterator, count):
+    def _steps(self, iterator: Any, count: Any) -> Any:
         return self._looped(count, lambda done: iterator.get_next(), iterator.element_spec)
 
-    def _looped(self, count, batch: Callable, spec):
+    def _looped(self, count: Any, batch: Callable[..., Any], spec: Any) -> Any:
         """What `count` steps give, each on ``batch(number)``."""
         collector = self._collector(self._outputs(spec))
 
-        def run(done, collected):
+        def run(done: Any, collected: Any) -> Any:
             return done + 1, collector.add(collected, done, self._step(batch(done)))
 
         _, collected = tf.while_loop(
@@ -92,7 +92,7 @@ class StepLoop:
         )
         return collector.result(collected)
 
-    def _loop_for(self, batches: ArrayPass) -> Callable:
+    def _loop_for(self, batches: ArrayPass) -> Callable[..., Any]:
         """A loop that is there already, or one for these batches and those of the last new shape."""
         spec, has_order = batches.element_spec, len(batches.sources) > 1
         kind = tf.nest.map_structure(lambda leaf: (leaf.dtype.name, leaf.shape.rank), spec)
@@ -107,55 +107,59 @@ class StepLoop:
         known.append((spec, self._loop_on_arrays(spec, has_order)))
         return known[-1][1]
 
-    def _loop_on_arrays(self, spec, has_order: bool) -> Callable:
+    def _loop_on_arrays(self, spec: Any, has_order: bool) -> Callable[..., Any]:
         """The loop for arrays of any length."""
 
-        def steps(first, count, size, *sources):
+        def steps(first: Any, count: Any, size: Any, *sources: Any) -> Any:
             return self._looped(count, lambda done: cut_batch(sources, size, first + done, spec), spec)
 
         arrays = tf.nest.map_structure(lambda leaf: tf.TensorSpec([None, *leaf.shape[1:]], leaf.dtype), spec)
         order = [tf.TensorSpec([None], tf.int64)] if has_order else []
-        return tf.function(steps, input_signature=[*[tf.TensorSpec([], tf.int32)] * 3, arrays, *order], autograph=False)
+        result: Callable[..., Any] = tf.function(
+            steps, input_signature=[*[tf.TensorSpec([], tf.int32)] * 3, arrays, *order], autograph=False
+        )
+        return result
 
 
 class _Last:
     """What the last step gives."""
 
-    def __init__(self, outputs):
+    def __init__(self, outputs: Any) -> None:
         self._outputs = outputs
 
     @staticmethod
-    def takes(shape) -> bool:
-        return shape.is_fully_defined()
+    def takes(shape: Any) -> bool:
+        result: bool = shape.is_fully_defined()
+        return result
 
-    def start(self):
+    def start(self) -> Any:
         return tf.nest.map_structure(lambda leaf: tf.zeros(leaf.shape, leaf.dtype), self._outputs)
 
-    def add(self, collected, index, outputs):
+    def add(self, collected: Any, index: Any, outputs: Any) -> Any:
         return outputs
 
-    def result(self, collected):
+    def result(self, collected: Any) -> Any:
         return collected
 
 
 class _Joined:
     """What all steps give, one after the other along the first axis."""
 
-    def __init__(self, outputs):
+    def __init__(self, outputs: Any) -> None:
         self._outputs = outputs
 
     @staticmethod
-    def takes(shape) -> bool:
+    def takes(shape: Any) -> bool:
         return bool(shape.rank) and shape[1:].is_fully_defined()
 
-    def start(self):
+    def start(self) -> Any:
         return [
             tf.TensorArray(leaf.dtype, size=0, dynamic_size=True, infer_shape=False, element_shape=leaf.shape)
             for leaf in tf.nest.flatten(self._outputs)
         ]
 
-    def add(self, collected, index, outputs):
+    def add(self, collected: Any, index: Any, outputs: Any) -> Any:
         return [array.write(index, leaf) for array, leaf in zip(collected, tf.nest.flatten(outputs), strict=True)]
 
-    def result(self, collected):
+    def result(self, collected: Any) -> Any:
         return tf.nest.pack_sequence_as(self._outputs, [array.concat() for array in collected])

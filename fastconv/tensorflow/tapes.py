@@ -18,4 +18,5 @@ def is_recorded() -> bool:
     ...     is_recorded()
     True
     """
-    return record.could_possibly_record()
+    result: bool = record.could_possibly_record()
+    return result

@@ -21,7 +21,7 @@ def run_one_op_at_a_time() -> None:
     Each op of fastconv's uses all CPUs; another of TensorFlow's threads beside it, which spins while it looks for
     work, takes one of them away. Measured on two CPUs: up to 20 % of a training step.
     """
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if "TF_NUM_INTEROP_THREADS" in os.environ or cpus > _FEW_CPUS:
         return
     if context.context()._initialized or tf.config.threading.get_inter_op_parallelism_threads():

@@ -24,7 +24,7 @@ class _Trace(NamedTuple):
     is_single: bool  # it gives one tensor, in no structure
     keeps_nothing: bool  # of what it is given
 
-    def __call__(self, x):
+    def __call__(self, x: Any) -> Any:
         here = context.context()
         if type(x) is np.ndarray:
             x = ops.EagerTensor(x, here.device_name, None) if self.keeps_nothing else tf.constant(x)
@@ -57,11 +57,11 @@ class TracedCalls:
     [array([2, 3]), array([2, 3])]
     """
 
-    def __init__(self, function: Callable, arguments: Callable[[Any], tuple]):
+    def __init__(self, function: Callable[..., Any], arguments: Callable[[Any], tuple[Any, ...]]) -> None:
         self._function, self._arguments = function, arguments
-        self._traces: dict[tuple, _Trace | None] = {}
+        self._traces: dict[tuple[Any, ...], _Trace | None] = {}
 
-    def __call__(self, x):
+    def __call__(self, x: Any) -> Any:
         signature = _signature(x)
         if signature is None or not _is_plain():
             return self._function(*self._arguments(x))
@@ -77,7 +77,7 @@ class TracedCalls:
             return self._function(*self._arguments(x))  # says in which layer it went wrong
 
 
-def _signature(x) -> tuple | None:
+def _signature(x: Any) -> tuple[Any, ...] | None:
     return (type(x), x.shape, x.dtype) if type(x) is np.ndarray or isinstance(x, tf.Tensor) else None
 
 
@@ -90,7 +90,7 @@ def _is_plain() -> bool:
     )
 
 
-def _trace(function: Callable, arguments: tuple, x) -> _Trace | None:
+def _trace(function: Any, arguments: tuple[Any, ...], x: Any) -> _Trace | None:
     """What is called for these arguments; ``None`` if it takes anything but one tensor or gives what is no number."""
     concrete = function.get_concrete_function(*arguments)
     captured = list(concrete.captured_inputs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 from ._load import raw
@@ -9,7 +11,7 @@ from ._load import raw
 __all__ = ["update"]
 
 
-def update(rule, variables, gradients, slots, numbers) -> None:
+def update(rule: Any, variables: Any, gradients: Any, slots: Any, numbers: Any) -> None:
     """Change variables and their slots as Keras' optimizers do.
 
     Reading and assigning are ops without work, so all that many small variables cost is one op.
@@ -50,5 +52,5 @@ def update(rule, variables, gradients, slots, numbers) -> None:
         tf.raw_ops.AssignVariableOp(resource=variable.handle, value=value)
 
 
-def _read(variables):
+def _read(variables: Any) -> Any:
     return [tf.raw_ops.ReadVariableOp(resource=variable.handle, dtype=tf.float32) for variable in variables]

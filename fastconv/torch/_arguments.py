@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache, wraps
+from typing import Any
 
 import torch
 
@@ -30,7 +31,7 @@ _FUSED = {
 }
 
 
-def refusal(x) -> str | None:
+def refusal(x: Any) -> str | None:
     """Why these functions cannot take `x`, in words; None if they can.
 
     Examples
@@ -50,7 +51,7 @@ def refusal(x) -> str | None:
     return None if x.dtype in DTYPES else f"no kernel for {str(x.dtype).removeprefix('torch.')}"
 
 
-def check(x, name: str, rank: int | None = None) -> None:
+def check(x: Any, name: str, rank: int | None = None) -> None:
     """Raise unless x is a tensor that the operations take."""
     usual = type(x) in (torch.Tensor, torch.nn.Parameter) and x.is_cpu and x.layout is torch.strided
     if not usual or x.dtype not in DTYPES:
@@ -63,7 +64,7 @@ def check(x, name: str, rank: int | None = None) -> None:
         raise ValueError(f"`{name}` must have {rank} dimensions; received shape {tuple(x.shape)}")
 
 
-def operands(x, kernel, bias, axis: int, rank: int | None = 4):
+def operands(x: Any, kernel: Any, bias: Any, axis: int, rank: int | None = 4) -> Any:
     """The tensors of a layer, of autocast's dtype; the bias has to be as long as that axis of the kernel."""
     check(x, "x", rank)
     check(kernel, "kernel", rank or 2)
@@ -79,12 +80,12 @@ def operands(x, kernel, bias, axis: int, rank: int | None = 4):
     return x, kernel, bias
 
 
-def _remembered(checked):
+def _remembered(checked: Any) -> Any:
     """Remember what arguments come to: checking them takes longer than a small operation."""
     known = lru_cache(1024, typed=True)(checked)
 
     @wraps(checked)
-    def options(*given):
+    def options(*given: Any) -> Any:
         if torch.compiler.is_compiling():
             return checked(*given)
         try:
@@ -95,32 +96,34 @@ def _remembered(checked):
     return options
 
 
-def _paddings(padding) -> tuple[int, ...]:
+def _paddings(padding: Any) -> tuple[int, ...]:
     """(top, bottom, left, right), or () for 'same'."""
     if isinstance(padding, str):
         return () if _args.choice(padding.lower(), "padding", ("valid", "same")) == "same" else (0, 0, 0, 0)
     return tuple(amount for pair in _args.padding_pairs(padding, (1, 1), (1, 1), (1, 1)) for amount in pair)
 
 
-def _is_first(data_format) -> bool:
+def _is_first(data_format: Any) -> bool:
     return _args.choice(data_format, "data_format", _args.LAYOUTS) == "channels_first"
 
 
 @_remembered
-def activation_of(activation, alpha) -> tuple[int, float]:
+def activation_of(activation: Any, alpha: Any) -> tuple[int, float]:
     """(number, alpha), which is 0 where there is no such parameter."""
     number, default = activation_id(activation)
     return number, _args.real(alpha, "alpha") if default else 0.0
 
 
-def split_activation(activation, alpha):
+def split_activation(activation: Any, alpha: Any) -> Any:
     """The (number, alpha) to compute with a layer, and that of an operation after it, or None."""
     fused = activation_of(activation, alpha)
     return (fused, None) if fused[0] in _FUSED[(fused[1] > 0) - (fused[1] < 0)] else ((0, 0.0), fused)
 
 
 @_remembered
-def window_of(strides, padding, dilation_rate, groups, data_format, activation, alpha):
+def window_of(
+    strides: Any, padding: Any, dilation_rate: Any, groups: Any, data_format: Any, activation: Any, alpha: Any
+) -> Any:
     """The arguments that the convolutions share, and the activation that has to be an operation of its own, or None."""
     fused, after = split_activation(activation, alpha)
     return (
@@ -134,14 +137,22 @@ def window_of(strides, padding, dilation_rate, groups, data_format, activation, 
 
 
 @_remembered
-def pool_window(pool_size, strides, padding, data_format):
+def pool_window(pool_size: Any, strides: Any, padding: Any, data_format: Any) -> Any:
     """The arguments that the poolings share."""
     window = _args.pair(pool_size, "pool_size")
     steps = window if strides is None else _args.pair(strides, "strides")
     return window, steps, _paddings(padding), _is_first(data_format)
 
 
-def large_size(x_shape, kernel_shape, strides, padding, output_padding, dilation_rate, data_format):
+def large_size(
+    x_shape: Any,
+    kernel_shape: Any,
+    strides: Any,
+    padding: Any,
+    output_padding: Any,
+    dilation_rate: Any,
+    data_format: Any,
+) -> Any:
     """Height and width of a transposed convolution's result."""
     keywords = Keywords(strides, padding, dilation_rate, 1, data_format)
     return _args.sizes(output_shape(x_shape, kernel_shape, keywords, output_padding), data_format)[1:3]

@@ -7,12 +7,13 @@ groups, channels_first, activation and alpha.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 from .. import _args, _core
 from ..nn.convolution import Keywords
 from ._elementwise import activation_grad, spread
 from ._library import Op, added, keep, primals
-from ._memory import DTYPES, address, data_format, dense, empty, sizes, stored, windows
+from ._memory import DTYPES, address, data_format, dense, empty, reordered, sizes, stored, windows
 
 __all__ = ["conv2d", "conv2d_grads", "conv2d_transpose", "geometry"]
 
@@ -22,29 +23,32 @@ _WINDOW_ARGUMENTS = 7
 
 @lru_cache(1024)
 def _geometry(
-    dtype,
-    planes,
-    x_shape,
-    kernel_shape,
-    precision,
-    strides,
-    padding,
-    dilation,
-    groups,
-    channels_first,
-    activation,
-    alpha,
-):
+    dtype: Any,
+    planes: Any,
+    x_shape: Any,
+    kernel_shape: Any,
+    precision: Any,
+    strides: Any,
+    padding: Any,
+    dilation: Any,
+    groups: Any,
+    channels_first: Any,
+    activation: Any,
+    alpha: Any,
+) -> Any:
     """(C geometry, output shape); it keeps the precision it was made under."""
     pairs = (padding[:2], padding[2:]) if padding else "same"
     keywords = Keywords(strides, pairs, dilation, groups, data_format(planes))
     keywords.activation, keywords.alpha = activation, alpha
-    x_shape = _args.shape_of(*sizes(x_shape, channels_first), data_format(planes))
-    core, shape = keywords.geometry(DTYPES[dtype], x_shape, kernel_shape)
-    return core, _args.shape_of(*sizes(shape, planes), data_format(channels_first))
+    x_shape = reordered(x_shape, channels_first, planes)
+    number: Any = DTYPES[dtype]
+    core, shape = keywords.geometry(number, x_shape, kernel_shape)
+    return core, reordered(shape, planes, channels_first)
 
 
-def geometry(x, planes, kernel, strides, padding, dilation, *rest, x_shape=None):
+def geometry(
+    x: Any, planes: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, *rest: Any, x_shape: Any = None
+) -> Any:
     """The same for tensors, x's memory having its channels first (`planes`) or last."""
     return _geometry(
         x.dtype,
@@ -59,15 +63,16 @@ def geometry(x, planes, kernel, strides, padding, dilation, *rest, x_shape=None)
     )
 
 
-def _shape(x, kernel, window) -> tuple:
+def _shape(x: Any, kernel: Any, window: Any) -> tuple[Any, ...]:
     """The output's shape, checked if sizes are numbers."""
     if all(type(size) is int for size in (*x.shape, *kernel.shape)):
-        return geometry(x, window[4], kernel, *window)[1]
+        result: tuple[Any, ...] = geometry(x, window[4], kernel, *window)[1]
+        return result
     strides, padding, dilation, _, channels_first, *_ = window
     return windows(x.shape, channels_first, kernel.shape[:2], strides, padding, dilation, kernel.shape[3])
 
 
-def _conv2d(x, kernel, bias, *window):
+def _conv2d(x: Any, kernel: Any, bias: Any, *window: Any) -> Any:
     channels_first = window[4]
     x, planes = dense(x, channels_first, kernel)
     core, shape = geometry(x, planes, kernel, *window)
@@ -78,29 +83,29 @@ def _conv2d(x, kernel, bias, *window):
     return y
 
 
-def _conv2d_fake(x, kernel, bias, *window):
+def _conv2d_fake(x: Any, kernel: Any, bias: Any, *window: Any) -> Any:
     x, planes = dense(x, window[4], kernel)
     return empty(x, _shape(x, kernel, window), window[4], planes)
 
 
-def _setup_conv2d(ctx, inputs, output):
+def _setup_conv2d(ctx: Any, inputs: Any, output: Any) -> None:
     x, kernel, _, *ctx.window = inputs
     keep(ctx, x, kernel, output if ctx.window[5] else None)
 
 
-def _conv2d_backward(ctx, dy):
+def _conv2d_backward(ctx: Any, dy: Any) -> Any:
     x, kernel, y = ctx.saved_tensors
     wanted = ctx.needs_input_grad[:3]
     grads = conv2d_grads(x, kernel, dy, y, *wanted, *ctx.window)
     return *(grad if given else None for grad, given in zip(grads, wanted, strict=True)), *(None,) * _WINDOW_ARGUMENTS
 
 
-def _spread_bias(bias, ctx):
+def _spread_bias(bias: Any, ctx: Any) -> Any:
     """The bias in the shape of the output; None without one."""
     return None if bias is None else (bias[:, None, None] if ctx.window[4] else bias).expand(ctx.shapes[0])
 
 
-def _conv2d_jvp(ctx, dx, dkernel, dbias):
+def _conv2d_jvp(ctx: Any, dx: Any, dkernel: Any, dbias: Any) -> Any:
     x, kernel, y = primals(ctx)
     *plain, number, alpha = ctx.window
     plain = *plain, 0, 0.0
@@ -124,7 +129,7 @@ conv2d = Op(
 )
 
 
-def _grads_like(x, kernel, wanted, channels_first, planes):
+def _grads_like(x: Any, kernel: Any, wanted: Any, channels_first: Any, planes: Any) -> Any:
     """Memory for the gradients of x, kernel and bias; without elements for those that are not wanted."""
     return (
         empty(x, x.shape, channels_first, planes) if wanted[0] else x.new_empty(0),
@@ -133,7 +138,9 @@ def _grads_like(x, kernel, wanted, channels_first, planes):
     )
 
 
-def _conv2d_grads(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted, *window):
+def _conv2d_grads(
+    x: Any, kernel: Any, dy: Any, y: Any, dx_wanted: Any, dkernel_wanted: Any, dbias_wanted: Any, *window: Any
+) -> Any:
     channels_first, wanted = window[4], (dx_wanted, dkernel_wanted, dbias_wanted)
     x, planes = dense(x, channels_first, kernel)
     core, shape = geometry(x, planes, kernel, *window)
@@ -149,17 +156,19 @@ def _conv2d_grads(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted, *wi
     return grads
 
 
-def _conv2d_grads_fake(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted, *window):
+def _conv2d_grads_fake(
+    x: Any, kernel: Any, dy: Any, y: Any, dx_wanted: Any, dkernel_wanted: Any, dbias_wanted: Any, *window: Any
+) -> Any:
     x, planes = dense(x, window[4], kernel)
     return _grads_like(x, kernel, (dx_wanted, dkernel_wanted, dbias_wanted), window[4], planes)
 
 
-def _setup_conv2d_grads(ctx, inputs, output):
+def _setup_conv2d_grads(ctx: Any, inputs: Any, output: Any) -> None:
     ctx.wanted, ctx.window = inputs[4:7], inputs[7:]
     keep(ctx, *inputs[:4])
 
 
-def _conv2d_grads_backward(ctx, *seconds):
+def _conv2d_grads_backward(ctx: Any, *seconds: Any) -> Any:
     """dx, dkernel and dbias are linear in dz = dy f'(y), dx also in kernel, dkernel in x."""
     x, kernel, dy, y = ctx.saved_tensors
     for_x, for_kernel, for_dy, for_y, *_ = ctx.needs_input_grad
@@ -187,12 +196,12 @@ def _conv2d_grads_backward(ctx, *seconds):
     return dx, dkernel, ddy, dy_of_y, *(None,) * (3 + _WINDOW_ARGUMENTS)
 
 
-def _conv2d_grads_jvp(ctx, dx, dkernel, ddy, dy_of_y):
+def _conv2d_grads_jvp(ctx: Any, dx: Any, dkernel: Any, ddy: Any, dy_of_y: Any) -> Any:
     """The changes of the gradients with x, kernel, dy and y."""
     x, kernel, dy, y = primals(ctx)
     *plain, number, alpha = ctx.window
 
-    def grads(x, kernel, dz, *wanted):
+    def grads(x: Any, kernel: Any, dz: Any, *wanted: Any) -> Any:
         return conv2d_grads(x, kernel, dz, None, *wanted, *plain, 0, 0.0)
 
     dz, ddz = dy, ddy
@@ -223,7 +232,7 @@ conv2d_grads = Op(
 )
 
 
-def _conv2d_transpose(x, kernel, bias, size, *window):
+def _conv2d_transpose(x: Any, kernel: Any, bias: Any, size: Any, *window: Any) -> Any:
     *plain, number, alpha = window
     channels_first = window[4]
     x, planes = dense(x, channels_first, kernel)
@@ -243,21 +252,22 @@ def _conv2d_transpose(x, kernel, bias, size, *window):
     return y
 
 
-def _large_shape(x, kernel, size, channels_first):
-    return _args.shape_of(x.shape[0], *size, kernel.shape[2], data_format(channels_first))
+def _large_shape(x: Any, kernel: Any, size: Any, channels_first: Any) -> Any:
+    h, w = size
+    return _args.shape_of(x.shape[0], h, w, kernel.shape[2], data_format(channels_first))
 
 
-def _conv2d_transpose_fake(x, kernel, bias, size, *window):
+def _conv2d_transpose_fake(x: Any, kernel: Any, bias: Any, size: Any, *window: Any) -> Any:
     x, planes = dense(x, window[4], kernel)
     return empty(x, _large_shape(x, kernel, size, window[4]), window[4], planes)
 
 
-def _setup_conv2d_transpose(ctx, inputs, output):
+def _setup_conv2d_transpose(ctx: Any, inputs: Any, output: Any) -> None:
     x, kernel, _, _, *ctx.window = inputs
     keep(ctx, x, kernel, output if ctx.window[5] else None)
 
 
-def _conv2d_transpose_backward(ctx, dy):
+def _conv2d_transpose_backward(ctx: Any, dy: Any) -> Any:
     """y is linear in kernel and x: conv2d of dy, and its kernel's gradient with the roles of x and dy exchanged."""
     x, kernel, y = ctx.saved_tensors
     *plain, number, alpha = ctx.window
@@ -273,7 +283,7 @@ def _conv2d_transpose_backward(ctx, dy):
     return dx, dkernel, dbias, None, *(None,) * _WINDOW_ARGUMENTS
 
 
-def _conv2d_transpose_jvp(ctx, dx, dkernel, dbias):
+def _conv2d_transpose_jvp(ctx: Any, dx: Any, dkernel: Any, dbias: Any) -> Any:
     x, kernel, y = primals(ctx)
     *plain, number, alpha = ctx.window
     size = sizes(ctx.shapes[0], plain[4])[1:3]

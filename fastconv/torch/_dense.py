@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .. import _core
 from ._elementwise import activation_grad, spread
 from ._library import Op, added, keep, primals
@@ -10,34 +12,34 @@ from ._memory import DTYPES, address
 __all__ = ["dense"]
 
 
-def _geometry(x, kernel, number, alpha):
-    return _core.Dense(DTYPES[x.dtype], *x.shape, kernel.shape[1], number, alpha)
+def _geometry(x: Any, kernel: Any, number: Any, alpha: Any) -> Any:
+    return _core.Dense(DTYPES[x.dtype], x.shape[0], x.shape[1], kernel.shape[1], number, alpha)
 
 
-def _dense(x, kernel, bias, *how):
+def _dense(x: Any, kernel: Any, bias: Any, *how: Any) -> Any:
     x, kernel = x.contiguous(), kernel.contiguous()
     bias, y = None if bias is None else bias.contiguous(), _dense_fake(x, kernel)
     _geometry(x, kernel, *how).forward(*map(address, (x, kernel, bias, y)))
     return y
 
 
-def _dense_fake(x, kernel, *_):
+def _dense_fake(x: Any, kernel: Any, *_: Any) -> Any:
     return x.new_empty(x.shape[0], kernel.shape[1])
 
 
-def _setup_dense(ctx, inputs, output):
+def _setup_dense(ctx: Any, inputs: Any, output: Any) -> None:
     x, kernel, _, *ctx.how = inputs
     keep(ctx, x, kernel, output if ctx.how[0] else None)
 
 
-def _dense_backward(ctx, dy):
+def _dense_backward(ctx: Any, dy: Any) -> Any:
     x, kernel, y = ctx.saved_tensors
     wanted = ctx.needs_input_grad[:3]
     grads = _dense_grads_op(x, kernel, dy, y, *wanted, *ctx.how)
     return *(grad if given else None for grad, given in zip(grads, wanted, strict=True)), None, None
 
 
-def _dense_jvp(ctx, dx, dkernel, dbias):
+def _dense_jvp(ctx: Any, dx: Any, dkernel: Any, dbias: Any) -> Any:
     x, kernel, y = primals(ctx)
     dz = added(
         None if dx is None else dx @ kernel,
@@ -59,7 +61,9 @@ dense = Op(
 )
 
 
-def _dense_grads(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted, *how):
+def _dense_grads(
+    x: Any, kernel: Any, dy: Any, y: Any, dx_wanted: Any, dkernel_wanted: Any, dbias_wanted: Any, *how: Any
+) -> Any:
     x, kernel, dy = x.contiguous(), kernel.contiguous(), dy.contiguous()
     y = None if y is None else y.contiguous()
     wanted = dx_wanted, dkernel_wanted, dbias_wanted
@@ -71,7 +75,9 @@ def _dense_grads(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted, *how
     return grads
 
 
-def _dense_grads_fake(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted, *_):
+def _dense_grads_fake(
+    x: Any, kernel: Any, dy: Any, y: Any, dx_wanted: Any, dkernel_wanted: Any, dbias_wanted: Any, *_: Any
+) -> Any:
     return (
         x.new_empty(x.shape if dx_wanted else 0),
         kernel.new_empty(kernel.shape if dkernel_wanted else 0),
@@ -79,12 +85,12 @@ def _dense_grads_fake(x, kernel, dy, y, dx_wanted, dkernel_wanted, dbias_wanted,
     )
 
 
-def _setup_dense_grads(ctx, inputs, output):
+def _setup_dense_grads(ctx: Any, inputs: Any, output: Any) -> None:
     ctx.wanted, ctx.how = inputs[4:7], inputs[7:]
     keep(ctx, *inputs[:4])
 
 
-def _dense_grads_backward(ctx, *seconds):
+def _dense_grads_backward(ctx: Any, *seconds: Any) -> Any:
     """dx, dkernel and dbias are linear in dz = dy f'(y), dx also in kernel, dkernel in x."""
     x, kernel, dy, y = ctx.saved_tensors
     for_x, for_kernel, for_dy, for_y, *_ = ctx.needs_input_grad
@@ -108,15 +114,18 @@ def _dense_grads_backward(ctx, *seconds):
     return dx, dkernel, ddy, dy_of_y, *(None,) * 5
 
 
-def _dense_grads_jvp(ctx, dx, dkernel, ddy, dy_of_y):
+def _dense_grads_jvp(ctx: Any, dx: Any, dkernel: Any, ddy: Any, dy_of_y: Any) -> Any:
     """The changes of the gradients with x, kernel, dy and y."""
-    x, kernel, dy, y = primals(ctx)
-    dz, ddz = dy, ddy
+    given: Any = primals(ctx)
+    x, kernel, dy, y = given
+    dz: Any = dy
+    ddz: Any = ddy
     if y is not None:
-        dz = activation_grad(y, dy, *ctx.how, True)
+        number, alpha = ctx.how
+        dz = activation_grad(y, dy, number, alpha, True)
         ddz = added(
-            None if ddy is None else activation_grad(y, ddy, *ctx.how, True),
-            None if dy_of_y is None else spread(y, dy * dy_of_y, *ctx.how, True),
+            None if ddy is None else activation_grad(y, ddy, number, alpha, True),
+            None if dy_of_y is None else spread(y, dy * dy_of_y, number, alpha, True),
         )
     parts = (
         (None if ddz is None else ddz @ kernel.mT, None if dkernel is None else dz @ dkernel.mT),

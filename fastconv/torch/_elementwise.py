@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 
@@ -13,7 +14,7 @@ from ._memory import DTYPES, address
 
 __all__ = ["activation", "activation_grad", "relu", "softmax", "spread"]
 
-_NAMES = {number: name for name, number in reversed(ACTIVATIONS.items())}
+_NAMES: dict[int, Any] = {number: name for name, number in reversed(ACTIVATIONS.items())}
 _SELU_ALPHA_SCALE = 1.7580993408473766
 
 
@@ -39,54 +40,54 @@ def _along(x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     return x if x.stride() == like.stride() else torch.empty_like(like).copy_(x)
 
 
-def _activate(x, number, alpha):
+def _activate(x: Any, number: Any, alpha: Any) -> Any:
     x = _dense(x)
     y = _fresh(x)
     _core.activate(DTYPES[x.dtype], number, alpha, x.numel(), address(x), address(y))
     return y
 
 
-def _activate_grad(known, dy, number, alpha, from_output):
+def _activate_grad(known: Any, dy: Any, number: Any, alpha: Any, from_output: Any) -> Any:
     known = _dense(known)
     dy, dx = _along(dy, known), _fresh(known)
-    pair = (None, address(known)) if from_output else (address(known), None)
-    _core.activate_grad(DTYPES[known.dtype], number, alpha, known.numel(), *pair, address(dy), address(dx))
+    of_x, of_y = (None, address(known)) if from_output else (address(known), None)
+    _core.activate_grad(DTYPES[known.dtype], number, alpha, known.numel(), of_x, of_y, address(dy), address(dx))
     return dx
 
 
-def _empty(x, *_):
+def _empty(x: Any, *_: Any) -> Any:
     return _fresh(_dense(x))
 
 
-def _setup_activation(ctx, inputs, output):
+def _setup_activation(ctx: Any, inputs: Any, output: Any) -> None:
     x, *ctx.how = inputs
     ctx.from_output = _core.activation_from_output(*ctx.how)
     keep(ctx, output if ctx.from_output else x)
 
 
-def _activation_backward(ctx, dy):
+def _activation_backward(ctx: Any, dy: Any) -> Any:
     (known,) = ctx.saved_tensors
     return activation_grad(known, dy, *ctx.how, ctx.from_output), None, None
 
 
-def _setup_activation_grad(ctx, inputs, output):
+def _setup_activation_grad(ctx: Any, inputs: Any, output: Any) -> None:
     known, dy, *ctx.how = inputs
     keep(ctx, known, dy)
 
 
-def _activation_grad_backward(ctx, ddx):
+def _activation_grad_backward(ctx: Any, ddx: Any) -> Any:
     """dx = dy f'(x) is linear in dy."""
     known, dy = ctx.saved_tensors
     dknown = spread(known, dy * ddx, *ctx.how) if ctx.needs_input_grad[0] else None
     return dknown, activation_grad(known, ddx, *ctx.how) if ctx.needs_input_grad[1] else None, None, None, None
 
 
-def _activation_jvp(ctx, dx):
+def _activation_jvp(ctx: Any, dx: Any) -> Any:
     (known,) = primals(ctx)
     return activation_grad(known, dx, *ctx.how, ctx.from_output)
 
 
-def _activation_grad_jvp(ctx, dknown, ddy):
+def _activation_grad_jvp(ctx: Any, dknown: Any, ddy: Any) -> Any:
     known, dy = primals(ctx)
     return added(
         None if dknown is None else spread(known, dy * dknown, *ctx.how),
@@ -116,28 +117,28 @@ activation_grad = Op(
 )
 
 
-def spread(known, product, number, alpha, from_output):
+def spread(known: Any, product: Any, number: Any, alpha: Any, from_output: Any) -> Any:
     """`product` times the change of f'(x) with `known`, which is x or f(x)."""
     table = _BY_OUTPUT if from_output else _BY_INPUT
     change = table.get(_NAMES[number])
     return torch.zeros_like(known) if change is None else product * change(known, alpha)
 
 
-def _gelu_tanh(x, alpha):
+def _gelu_tanh(x: Any, alpha: Any) -> Any:
     scale, cubic = math.sqrt(2 / math.pi), 0.044715
     t = torch.tanh(scale * (x + cubic * x**3))
     slope, bend = scale * (1 + 3 * cubic * x * x), 6 * scale * cubic * x
     return (1 - t * t) * (slope + 0.5 * x * bend - x * t * slope * slope)
 
 
-def _mish(x, alpha):
+def _mish(x: Any, alpha: Any) -> Any:
     w, s = torch.tanh(torch.nn.functional.softplus(x)), torch.sigmoid(x)
     slope = (1 - w * w) * s
     return 2 * slope + x * (slope * (1 - s) - 2 * w * slope * s)
 
 
 # The derivative of f'(x) as a function of y = f(x), where it is not 0.
-_BY_OUTPUT = {
+_BY_OUTPUT: dict[str, Any] = {
     "elu": lambda y, alpha: (y <= 0).to(y.dtype),
     "selu": lambda y, alpha: (y <= 0).to(y.dtype),
     "sigmoid": lambda y, alpha: 1 - 2 * y,
@@ -148,7 +149,7 @@ _BY_OUTPUT = {
 }
 
 # f''(x), where the output does not tell f'(x).
-_BY_INPUT = {
+_BY_INPUT: dict[str, Any] = {
     "elu": lambda x, alpha: torch.where(x > 0, torch.zeros_like(x), alpha * torch.exp(x.clamp(max=0))),
     "silu": lambda x, alpha: torch.sigmoid(x) * torch.sigmoid(-x) * (2 + x * (1 - 2 * torch.sigmoid(x))),
     "gelu": lambda x, alpha: (2 - x * x) * torch.exp(-0.5 * x * x) / math.sqrt(2 * math.pi),
@@ -158,36 +159,36 @@ _BY_INPUT = {
 }
 
 
-def _relu(x, *parameters):
+def _relu(x: Any, *parameters: Any) -> Any:
     x = _dense(x)
     y = _fresh(x)
     _core.relu(DTYPES[x.dtype], parameters, x.numel(), address(x), address(y))
     return y
 
 
-def _relu_grad(x, dy, *parameters):
+def _relu_grad(x: Any, dy: Any, *parameters: Any) -> Any:
     x = _dense(x)
     dy, dx = _along(dy, x), _fresh(x)
     _core.relu_grad(DTYPES[x.dtype], parameters, x.numel(), address(x), address(dy), address(dx))
     return dx
 
 
-def _setup_relu(ctx, inputs, output):
+def _setup_relu(ctx: Any, inputs: Any, output: Any) -> None:
     x, *ctx.parameters = inputs
     keep(ctx, x)
 
 
-def _relu_backward(ctx, dy):
+def _relu_backward(ctx: Any, dy: Any) -> Any:
     (x,) = ctx.saved_tensors
     return relu_grad(x, dy, *ctx.parameters), None, None, None, None
 
 
-def _setup_relu_grad(ctx, inputs, output):
+def _setup_relu_grad(ctx: Any, inputs: Any, output: Any) -> None:
     x, _, *ctx.parameters = inputs
     keep(ctx, x)
 
 
-def _relu_grad_backward(ctx, ddx):
+def _relu_grad_backward(ctx: Any, ddx: Any) -> Any:
     """dx = dy f'(x), where f' is constant on both sides of its steps."""
     (x,) = ctx.saved_tensors
     return (
@@ -200,12 +201,12 @@ def _relu_grad_backward(ctx, ddx):
     )
 
 
-def _relu_jvp(ctx, dx):
+def _relu_jvp(ctx: Any, dx: Any) -> Any:
     (x,) = primals(ctx)
     return relu_grad(x, dx, *ctx.parameters)
 
 
-def _relu_grad_jvp(ctx, _, ddy):
+def _relu_grad_jvp(ctx: Any, _: Any, ddy: Any) -> Any:
     (x,) = primals(ctx)
     return None if ddy is None else relu_grad(x, ddy, *ctx.parameters)
 
@@ -236,43 +237,43 @@ relu_grad = Op(
 def _rows(x: torch.Tensor, axis: int) -> tuple[torch.Tensor, tuple[int, int, int]]:
     """x without gaps, and its elements in memory as (outer, axis, inner)."""
     x = _dense(x)
-    shape = x.shape
+    shape: Any = x.shape
     if not x.is_contiguous():
         axes = _axes(x)
         shape, axis = [shape[a] for a in axes], axes.index(axis)
     return x, (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
 
 
-def _softmax(x, axis):
+def _softmax(x: Any, axis: Any) -> Any:
     x, lengths = _rows(x, axis)
     y = _fresh(x)
     _core.softmax(DTYPES[x.dtype], *lengths, address(x), address(y))
     return y
 
 
-def _softmax_grad(y, dy, axis):
+def _softmax_grad(y: Any, dy: Any, axis: Any) -> Any:
     y, lengths = _rows(y, axis)
     dy, dx = _along(dy, y), _fresh(y)
     _core.softmax_grad(DTYPES[y.dtype], *lengths, address(y), address(dy), address(dx))
     return dx
 
 
-def _setup_softmax(ctx, inputs, output):
+def _setup_softmax(ctx: Any, inputs: Any, output: Any) -> None:
     ctx.axis = inputs[1]
     keep(ctx, output)
 
 
-def _softmax_backward(ctx, dy):
+def _softmax_backward(ctx: Any, dy: Any) -> Any:
     (y,) = ctx.saved_tensors
     return softmax_grad(y, dy, ctx.axis), None
 
 
-def _setup_softmax_grad(ctx, inputs, output):
+def _setup_softmax_grad(ctx: Any, inputs: Any, output: Any) -> None:
     y, dy, ctx.axis = inputs
     keep(ctx, y, dy)
 
 
-def _softmax_grad_backward(ctx, ddx):
+def _softmax_grad_backward(ctx: Any, ddx: Any) -> Any:
     """dx = y (dy - sum(y dy)), linear in dy, quadratic in y."""
     y, dy = ctx.saved_tensors
     mean = (y * dy).sum(ctx.axis, keepdim=True)
@@ -283,19 +284,23 @@ def _softmax_grad_backward(ctx, ddx):
     )
 
 
-def _softmax_jvp(ctx, dx):
+def _softmax_jvp(ctx: Any, dx: Any) -> Any:
     """The matrix of softmax's derivatives is symmetric."""
     (y,) = primals(ctx)
     return softmax_grad(y, dx, ctx.axis)
 
 
-def _softmax_grad_jvp(ctx, change, ddy):
+def _softmax_grad_jvp(ctx: Any, change: Any, ddy: Any) -> Any:
+    y: Any
+    dy: Any
     y, dy = primals(ctx)
 
-    def total(values):
+    def total(values: Any) -> Any:
         return values.sum(ctx.axis, keepdim=True)
 
-    of_y = None if change is None else change * (dy - total(y * dy)) - y * total(change * dy)
+    of_y = None
+    if change is not None:
+        of_y = change * (dy - total(y * dy)) - y * total(change * dy)
     return added(of_y, None if ddy is None else softmax_grad(y, ddy, ctx.axis))
 
 

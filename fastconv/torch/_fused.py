@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from . import _convolution, _pooling
 from ._library import is_unobserved
 from ._memory import address, dense, empty
@@ -9,7 +11,7 @@ from ._memory import address, dense, empty
 __all__ = ["conv2d_pool2d"]
 
 
-def conv2d_pool2d(x, kernel, bias, window, how):
+def conv2d_pool2d(x: Any, kernel: Any, bias: Any, window: Any, how: Any) -> Any:
     """`window` is what conv2d has, `how` what pool2d has; two operations where anybody has to see them."""
     if not is_unobserved(x, kernel, bias):
         return _pooling.pool2d(_convolution.conv2d(x, kernel, bias, *window), *how)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import torch
+from torch import _disable_dynamo  # type: ignore[attr-defined]
 from torch.autograd import forward_ad
+from torch.jit._trace import is_tracing
 
 __all__ = ["Op", "added", "is_unobserved", "keep", "primals"]
 
@@ -28,17 +31,17 @@ def _is_plain(tensor: torch.Tensor | None) -> bool:
     )
 
 
-def _is_seen(tensors) -> bool:
+def _is_seen(tensors: Any) -> bool:
     """Whether the dispatcher has to know of an operation on these."""
     return (
         not all(map(_is_plain, tensors))
         or torch._C._len_torch_dispatch_stack() > 0
-        or bool(torch.jit.is_tracing())
+        or bool(is_tracing())
         or torch._C._dispatch_tls_is_dispatch_key_included(_VMAP)
     )
 
 
-def _wants_gradient(tensors) -> bool:
+def _wants_gradient(tensors: Any) -> bool:
     return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
 
 
@@ -47,31 +50,31 @@ def _may_have_tangents() -> bool:
     return forward_ad._current_level >= 0 and torch._C._is_fwd_grad_enabled()
 
 
-@torch._disable_dynamo
-def _hidden(function: Callable, *args):
+@_disable_dynamo
+def _hidden(function: Callable[..., Any], *args: Any) -> Any:
     return function(*args)
 
 
-def _uncompiled(function: Callable, *args):
+def _uncompiled(function: Callable[..., Any], *args: Any) -> Any:
     """What torch.compile does not look into. Its machinery is imported by `_hidden`, and not where nobody uses it."""
     if torch.compiler.is_compiling() or "torch._dynamo" in sys.modules:
         return _hidden(function, *args)
     return function(*args)
 
 
-def keep(ctx, *tensors: torch.Tensor | None) -> None:
+def keep(ctx: Any, *tensors: torch.Tensor | None) -> None:
     """For backward and jvp, which get None for a gradient or tangent that there is not."""
     ctx.save_for_backward(*tensors)
     ctx.save_for_forward(*tensors)
     ctx.set_materialize_grads(False)
 
 
-def primals(ctx) -> tuple[torch.Tensor | None, ...]:
+def primals(ctx: Any) -> tuple[torch.Tensor | None, ...]:
     """What `keep` kept, for jvp, without the tangents of its own level."""
     return _primals(ctx.saved_tensors)
 
 
-def _primals(tensors) -> tuple[torch.Tensor | None, ...]:
+def _primals(tensors: Any) -> tuple[torch.Tensor | None, ...]:
     """Levels within levels exist in torch.func alone."""
     if not torch._C._are_functorch_transforms_active():
         return tuple(tensors)
@@ -96,7 +99,12 @@ def is_unobserved(*tensors: torch.Tensor | None) -> bool:
 
 
 def _register(
-    name: str, schema: str, run: Callable, fake: Callable, setup: Callable, backward: Callable
+    name: str,
+    schema: str,
+    run: Callable[..., Any],
+    fake: Callable[..., Any],
+    setup: Callable[..., Any],
+    backward: Callable[..., Any],
 ) -> torch._ops.OpOverload:
     """torch.ops.fastconv.<name>.
 
@@ -107,11 +115,12 @@ def _register(
     _library.impl(name, run, "CPU")
     torch.library.register_fake(f"fastconv::{name}", fake, lib=_library)
     torch.library.register_autograd(f"fastconv::{name}", backward, setup_context=setup, lib=_library)
-    return getattr(torch.ops.fastconv, name).default
+    result: torch._ops.OpOverload = getattr(torch.ops.fastconv, name).default
+    return result
 
 
-def _only_of_something(backward: Callable) -> Callable:
-    def of_something(ctx, *grads):
+def _only_of_something(backward: Callable[..., Any]) -> Callable[..., Any]:
+    def of_something(ctx: Any, *grads: Any) -> Any:
         if all(grad is None for grad in grads):
             return (None,) * len(ctx.needs_input_grad)
         return backward(ctx, *grads)
@@ -119,21 +128,21 @@ def _only_of_something(backward: Callable) -> Callable:
     return of_something
 
 
-def _with_shapes(setup: Callable) -> Callable:
-    def with_shapes(ctx, inputs, output):
+def _with_shapes(setup: Callable[..., Any]) -> Callable[..., Any]:
+    def with_shapes(ctx: Any, inputs: Any, output: Any) -> None:
         setup(ctx, inputs, output)
         ctx.shapes = [y.shape for y in (output if isinstance(output, tuple) else (output,))]
 
     return with_shapes
 
 
-def _in_every_level(jvp: Callable) -> Callable:
+def _in_every_level(jvp: Callable[..., Any]) -> Callable[..., Any]:
     """A jvp whose own operations have tangents in the outer levels of torch.func, where torch would leave them out.
 
     Its zeros are tensors: torch takes no None.
     """
 
-    def of_every_level(ctx, *tangents):
+    def of_every_level(ctx: Any, *tangents: Any) -> Any:
         with forward_ad._set_fwd_grad_enabled(torch._C._are_functorch_transforms_active()):
             tangents = _primals(tangents)
             changes = jvp(ctx, *tangents)
@@ -178,24 +187,24 @@ class Op:
         schema: str,
         tensors: int,
         *,
-        run: Callable,
-        fake: Callable,
-        setup: Callable,
-        backward: Callable,
-        jvp: Callable,
-    ):
+        run: Callable[..., Any],
+        fake: Callable[..., Any],
+        setup: Callable[..., Any],
+        backward: Callable[..., Any],
+        jvp: Callable[..., Any],
+    ) -> None:
         self._run, self._tensors = run, tensors
         backward = _only_of_something(backward)
         self._op = _register(name, schema, run, fake, setup, backward)
 
         # One argument for all that are no tensors: autograd looks at each.
-        def forward(ctx, *given):
+        def forward(ctx: Any, *given: Any) -> Any:
             args = *given[:-1], *given[-1]
             output = run(*args)
             setup(ctx, args, output)
             return output
 
-        def function(**methods):
+        def function(**methods: Any) -> Any:
             methods = {key: staticmethod(method) for key, method in methods.items()}
             return type(name, (torch.autograd.Function,), methods)
 
@@ -211,7 +220,7 @@ class Op:
             jvp=_in_every_level(lambda ctx, *tangents: jvp(ctx, *tangents[:tensors])),
         )
 
-    def __call__(self, *args):
+    def __call__(self, *args: Any) -> Any:
         tensors = args[: self._tensors]
         if _may_have_tangents() or torch._C._are_functorch_transforms_active():
             return _uncompiled(self._transformed.apply, *args)
@@ -223,7 +232,7 @@ class Op:
             return self._function.apply(*tensors, args[self._tensors :])
         return self._run(*args)
 
-    def _over_batch(self, info, in_dims, *args):
+    def _over_batch(self, info: Any, in_dims: Any, *args: Any) -> Any:
         """torch.vmap: one call for each member of the batch."""
         results = []
         for member in range(info.batch_size):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from .. import _args
@@ -22,9 +24,15 @@ def data_format(channels_first: bool) -> str:
     return "channels_first" if channels_first else "channels_last"
 
 
-def sizes(shape, channels_first: bool):
+def sizes(shape: Any, channels_first: bool) -> Any:
     """A shape as (n, h, w, c)."""
     return _args.sizes(shape, data_format(channels_first))
+
+
+def reordered(shape: Any, channels_first: bool, to_first: bool) -> tuple[int, int, int, int]:
+    """A shape in one order of axes in another."""
+    n, h, w, c = sizes(shape, channels_first)
+    return _args.shape_of(n, h, w, c, data_format(to_first))
 
 
 def is_channels_last(image: torch.Tensor) -> bool:
@@ -79,7 +87,7 @@ def stored(x: torch.Tensor, channels_first: bool, planes: bool) -> torch.Tensor:
     return x.permute(0, 3, 1, 2).contiguous()
 
 
-def empty(like: torch.Tensor, shape, channels_first: bool, planes: bool) -> torch.Tensor:
+def empty(like: torch.Tensor, shape: Any, channels_first: bool, planes: bool) -> torch.Tensor:
     """A new tensor of that shape, its channels first in memory (`planes`) or last."""
     if planes == channels_first:
         return like.new_empty(shape)
@@ -88,7 +96,9 @@ def empty(like: torch.Tensor, shape, channels_first: bool, planes: bool) -> torc
     return like.new_empty_strided((n, c, h, w) if channels_first else (n, h, w, c), strides)
 
 
-def windows(shape, channels_first: bool, window, strides, padding, dilation, channels) -> tuple:
+def windows(
+    shape: Any, channels_first: bool, window: Any, strides: Any, padding: Any, dilation: Any, channels: Any
+) -> tuple[Any, ...]:
     """The shape of what windows over an image give, for sizes that may be symbols; no padding means 'same'."""
     n, *size, _ = sizes(shape, channels_first)
     out = []
@@ -96,4 +106,5 @@ def windows(shape, channels_first: bool, window, strides, padding, dilation, cha
         if padding:
             cells = cells + sum(padding[2 * axis : 2 * axis + 2]) - (taps - 1) * reach
         out.append((cells + stride - 1) // stride)
-    return _args.shape_of(n, *out, channels, data_format(channels_first))
+    out_h, out_w = out
+    return _args.shape_of(n, out_h, out_w, channels, data_format(channels_first))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -19,27 +20,34 @@ _FAST = {stock: module for module, stock in STOCK.items()}
 _WRAPPERS = nn.parallel.DistributedDataParallel, nn.DataParallel
 
 
-class Planned:
+if TYPE_CHECKING:
+    Stock = nn.Module
+else:
+    Stock = object
+
+
+class Planned(Stock):
     """What stands before the class of a model whose inference may run on a plan."""
 
-    def forward(self, *args, **kwargs):
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         if not kwargs and not fast.is_traced():
             plan = planning.plan_for(self, args)
             if plan is not None:
                 return plan.run(args)
         return super().forward(*args, **kwargs)
 
-    def forward_by_modules(self, *args):
+    def forward_by_modules(self, *args: Any) -> Any:
         """A call on no plan."""
         return super().forward(*args)
 
-    def __reduce_ex__(self, protocol):
+    def __reduce_ex__(self, protocol: Any) -> Any:
         """Without the class that is made here, which no module holds."""
-        made, (kind, *rest), *state = super().__reduce_ex__(protocol)
+        reduced: Any = super().__reduce_ex__(protocol)
+        made, (kind, *rest), *state = reduced
         return _made_again, (made, base_of(kind), *rest), *state
 
 
-def _made_again(made, kind, *rest):
+def _made_again(made: Any, kind: Any, *rest: Any) -> Any:
     return made(planned_class(kind), *rest)
 
 
@@ -55,7 +63,7 @@ def base_of(kind: type) -> type:
     return kind.__bases__[1] if kind.__bases__[:1] == (Planned,) else kind
 
 
-def accelerate(model, example_inputs=None):
+def accelerate(model: Any, example_inputs: Any = None) -> Any:
     """Move a model to fastconv's kernels, where it is.
 
     Every module of a class of `torch.nn` that `fastconv.torch.nn` has becomes that one. It stays the same object with
@@ -124,7 +132,8 @@ def accelerate(model, example_inputs=None):
             module.__class__ = _FAST[kind]
     root = _root(model)
     if type(root) not in STOCK and not isinstance(root, Planned):
-        root.__class__ = planned_class(type(root))
+        stock: Any = type(root)
+        root.__class__ = planned_class(stock)
     if example_inputs is not None:
         from .measuring import measure
 
@@ -132,7 +141,7 @@ def accelerate(model, example_inputs=None):
     return model
 
 
-def restore(model):
+def restore(model: Any) -> Any:
     """Move a model back to torch's own modules, where it is: `accelerate` undone.
 
     Parameters
@@ -162,7 +171,7 @@ def restore(model):
     return model
 
 
-def refresh(model) -> None:
+def refresh(model: Any) -> None:
     """Forget what was made of a model's weights, after writes to them that nothing counts.
 
     Parameters
@@ -183,14 +192,14 @@ def refresh(model) -> None:
         planning.forget_plans(module)
 
 
-def _root(model):
+def _root(model: Any) -> Any:
     """What is inside of wrappers that call one module."""
     while isinstance(model, _WRAPPERS):
         model = model.module
     return model
 
 
-def _check(model) -> None:
+def _check(model: Any) -> None:
     if not isinstance(model, nn.Module):
         raise TypeError(f"`model` must be a torch.nn.Module; received {type(model).__name__}")
     for module in model.modules():
@@ -200,7 +209,7 @@ def _check(model) -> None:
             raise TypeError("`model` must not be sharded by FSDP, whose parameters are not whole")
 
 
-def report(model) -> str:
+def report(model: Any) -> str:
     """What of an accelerated model runs where, and why.
 
     Parameters
@@ -232,11 +241,12 @@ def report(model) -> str:
     return "\n".join(lines)
 
 
-def _place(module) -> str:
+def _place(module: Any) -> str:
     if type(module) not in STOCK:
         return "torch; as part of a plan, fastconv's kernels"
     choice = fast.measured.get(module)
     if choice is None:
-        return module.estimate()
+        result: str = module.estimate()
+        return result
     words = ["fastconv's kernels" if faster else "torch" for faster in choice]
     return words[0] if words[0] == words[1] else f"{words[0]} in inference, {words[1]} in training"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .. import _args
 from ..nn.activations import ACTIVATIONS
 from ..nn.rectifiers import rectifier
@@ -11,7 +13,7 @@ from ._arguments import activation_of, check
 __all__ = ["activation", "relu", "softmax"]
 
 
-def activation(x, activation, alpha=0.0):
+def activation(x: Any, activation: Any, alpha: float = 0.0) -> Any:
     """An elementwise activation.
 
     Parameters
@@ -45,7 +47,7 @@ def activation(x, activation, alpha=0.0):
     return _elementwise.activation(x, number, alpha) if number else x
 
 
-def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
+def relu(x: Any, negative_slope: float = 0.0, max_value: Any = None, threshold: float = 0.0) -> Any:
     """`keras.activations.relu`, as `fastconv.relu`.
 
     Examples
@@ -62,7 +64,7 @@ def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
     return _elementwise.relu(x, *parameters)
 
 
-def softmax(x, axis=-1):
+def softmax(x: Any, axis: Any = -1) -> Any:
     """exp(x) over its sum along `axis`, as `torch.softmax`, or along several axes, as `keras.ops.softmax`.
 
     Examples

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -13,17 +15,19 @@ from .nn.modules import is_expected_to_gain, is_traced
 __all__ = ["compile_graph"]
 
 
-def _unless_traced(stock, function):
+def _unless_traced(stock: Any, function: Any) -> Any:
     """A function of fastconv's, and torch's own where somebody looks for that, as a plan's export does."""
 
-    def either(*args, **kwargs):
+    def either(*args: Any, **kwargs: Any) -> Any:
         return (stock if is_traced() else function)(*args, **kwargs)
 
     either.__name__ = stock.__name__
     return either
 
 
-def _conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+def _conv2d(
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1
+) -> Any:
     function = ours.conv2d if is_expected_to_gain(weight, stride, groups) else F.conv2d
     return function(input, weight, bias, stride, padding, dilation, groups)
 
@@ -38,7 +42,7 @@ _REPLACEMENTS = {F.conv2d: _unless_traced(F.conv2d, _conv2d)} | {
 }
 
 
-def compile_graph(graph_module, example_inputs):
+def compile_graph(graph_module: Any, example_inputs: Any) -> Any:
     """What runs in the place of a graph that torch.compile has found.
 
     Without gradients the graph runs on a plan, as models do after `fastconv.torch.accelerate`; else convolutions and
@@ -69,7 +73,7 @@ def compile_graph(graph_module, example_inputs):
     return _Compiled(graph_module, [_is_weight(given) for given in example_inputs])
 
 
-def _is_weight(given) -> bool:
+def _is_weight(given: Any) -> bool:
     """Whether torch.compile takes an input for a parameter or buffer of the model."""
     return isinstance(given, nn.Parameter) or hasattr(given, "_dynamo_static_input_type")
 
@@ -77,7 +81,7 @@ def _is_weight(given) -> bool:
 class _Bound(nn.Module):
     """A graph with those of its inputs that are weights."""
 
-    def __init__(self, graph, is_weight: list[bool], args):
+    def __init__(self, graph: Any, is_weight: list[bool], args: Any) -> None:
         super().__init__()
         self._graph, self._is_weight = graph, is_weight
         for index, (arg, weight) in enumerate(zip(args, is_weight, strict=True)):
@@ -86,12 +90,12 @@ class _Bound(nn.Module):
             elif weight:
                 self.register_buffer(f"weight_{index}", arg)
 
-    def holds(self, args) -> bool:
+    def holds(self, args: Any) -> bool:
         """Whether the weights among arguments are the ones that this has."""
         weights = iter([*self._parameters.items(), *self._buffers.items()])
         return all(args[int(name.rpartition("_")[2])] is weight for name, weight in weights)
 
-    def forward(self, *others):
+    def forward(self, *others: Any) -> Any:
         rest = iter(others)
         weights = self._parameters | self._buffers
         return self._graph(
@@ -102,11 +106,11 @@ class _Bound(nn.Module):
 class _Compiled:
     """Runs a graph on a plan where one serves the call, else as it is."""
 
-    def __init__(self, graph, is_weight: list[bool]):
+    def __init__(self, graph: Any, is_weight: list[bool]) -> None:
         self._graph, self._is_weight = graph, is_weight
-        self._bound = None
+        self._bound: Any = None
 
-    def __call__(self, *args):
+    def __call__(self, *args: Any) -> Any:
         if self._bound is None:
             self._bound = planned_class(_Bound)(self._graph, self._is_weight, args).eval()
         if self._bound.holds(args):

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ..network import Limits, Net
 from ..network.torch import read_exported
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 __all__ = ["Exported", "from_torch"]
 
 
-def from_torch(model, example, *, limits: Limits | None = None) -> Net:
+def from_torch(model: Any, example: Any, *, limits: Limits | None = None) -> Net:
     """The network of a module in inference, with copies of its weights, to run on NumPy arrays.
 
     Parameters
@@ -59,7 +63,7 @@ def from_torch(model, example, *, limits: Limits | None = None) -> Net:
 
 
 @contextmanager
-def _in_eval(model):
+def _in_eval(model: Any) -> Iterator[Any]:
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -88,7 +92,7 @@ class Exported:
         How its results make up what a call returns, for `torch.utils._pytree`.
     """
 
-    def __init__(self, model, example: tuple, free_batch: bool = False):
+    def __init__(self, model: Any, example: tuple[Any, ...], free_batch: bool = False) -> None:
         self._source = type(model).__name__
         with torch.no_grad():
             program = torch.export.export(model, example, dynamic_shapes=_free(model, example) if free_batch else None)
@@ -105,17 +109,17 @@ class Exported:
         own.update(model.named_buffers(remove_duplicate=False))
         self.tensors = {name: own[target] if target in own else constants[target] for name, target in targets.items()}
 
-    def graph(self, tensors: dict[str, torch.Tensor]):
+    def graph(self, tensors: dict[str, torch.Tensor]) -> Any:
         """The program as a graph whose constants are the memory of these tensors."""
         arrays = {name: _array(tensor) for name, tensor in tensors.items()}
         return read_exported(self._program, arrays, self._source)
 
 
-def _array(tensor: torch.Tensor):
+def _array(tensor: torch.Tensor) -> Any:
     return tensor.detach().numpy()
 
 
-def _free(model, example: tuple):
+def _free(model: Any, example: tuple[Any, ...]) -> Any:
     """The first axes of all tensors as sizes that may become free, in the form that torch.export takes."""
     shapes = torch.export.ShapesCollection()
     for item in example:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch.utils._pytree import tree_leaves
@@ -16,7 +17,7 @@ __all__ = ["measure"]
 _TURNS, _LEAST, _REST = 3, 0.002, 0.002  # seconds of a turn, and between them, in which threads come to rest
 
 
-def measure(root, args) -> None:
+def measure(root: Any, args: Any) -> None:
     """Find for each module of a model, and for the model as a whole, what is faster on these arguments.
 
     What is faster alone need not be among others, whose threads take turns: so all modules stay on torch's kernels, in
@@ -37,11 +38,11 @@ def measure(root, args) -> None:
             module.training = mode
 
 
-def _inputs(root, args) -> dict:
+def _inputs(root: Any, args: Any) -> dict[Any, Any]:
     """What each of fastconv's modules is first called with."""
-    found: dict = {}
+    found: dict[Any, Any] = {}
 
-    def look(module, given):
+    def look(module: Any, given: Any) -> None:
         if module not in found and len(given) == 1 and isinstance(given[0], torch.Tensor):
             found[module] = given[0].detach().clone(memory_format=torch.preserve_format)
 
@@ -58,19 +59,19 @@ def _inputs(root, args) -> dict:
     return found
 
 
-def _is_faster(module, given, with_gradients: bool) -> bool:
+def _is_faster(module: Any, given: Any, with_gradients: bool) -> bool:
     """Whether fastconv's kernels are, of a module for an input."""
     x = given.requires_grad_(with_gradients and given.is_floating_point())
     inputs = [x, *(parameter for parameter in module.parameters() if parameter.requires_grad)]
 
-    def run():
+    def run() -> None:
         # A module that writes in place gets something to write to.
         y = module.forward(x * 1 if getattr(module, "inplace", False) else x)
         if with_gradients:
             torch.autograd.grad(y, inputs, torch.ones_like(y), allow_unused=True)
 
-    def by(ours: bool):
-        def choose_and_run():
+    def by(ours: bool) -> Any:
+        def choose_and_run() -> None:
             fast.measured[module] = ours, ours
             run()
 
@@ -81,7 +82,7 @@ def _is_faster(module, given, with_gradients: bool) -> bool:
     return ours < stock
 
 
-def _confirm(root, args, with_gradients: bool) -> None:
+def _confirm(root: Any, args: Any, with_gradients: bool) -> None:
     """Undo the choices of modules if the model is not faster with them."""
     modules = [module for module in root.modules() if module in fast.measured]
     choices = [fast.measured[module] for module in modules]
@@ -91,8 +92,8 @@ def _confirm(root, args, with_gradients: bool) -> None:
     stock = [(False, choice[1]) if not with_gradients else (choice[0], False) for choice in choices]
     forward = getattr(root, "forward_by_modules", root.forward)
 
-    def by(chosen):
-        def choose_and_run():
+    def by(chosen: Any) -> Any:
+        def choose_and_run() -> None:
             fast.measured.update(zip(modules, chosen, strict=True))
             tensors = [y for y in tree_leaves(forward(*args)) if isinstance(y, torch.Tensor) and y.requires_grad]
             if tensors:
@@ -105,7 +106,7 @@ def _confirm(root, args, with_gradients: bool) -> None:
     fast.measured.update(zip(modules, choices if ours < theirs else stock, strict=True))
 
 
-def _times(*functions: Callable) -> list[float]:
+def _times(*functions: Callable[..., Any]) -> list[float]:
     """The least time of each, in turns."""
     least = [float("inf")] * len(functions)
     for function in functions:
@@ -122,7 +123,7 @@ def _times(*functions: Callable) -> list[float]:
     return least
 
 
-def _measure_plan(root, args) -> None:
+def _measure_plan(root: Any, args: Any) -> None:
     choice = planning.choice_of(root)
     plan = planning.plan_for(root, args)
     if plan is None:

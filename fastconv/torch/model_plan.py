@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from typing import Any
 
 import torch
 from torch.nn.modules.module import _has_any_global_hook
@@ -26,7 +27,7 @@ class Refused(ValueError):
     """A module that runs on no plan; the text says why."""
 
 
-def signature(args) -> tuple:
+def signature(args: Any) -> tuple[Any, ...]:
     """What an exported program depends on of its arguments."""
     return tuple((arg.shape, arg.dtype, _is_channels_last(arg)) for arg in args)
 
@@ -41,7 +42,7 @@ class _Structure:
     Attributes are compared, and not what is inside of lists or objects among them.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: Any) -> None:
         modules = list(model.modules())
         self._live = [
             scope
@@ -81,7 +82,7 @@ class ModelPlan:
         If no plan can run it.
     """
 
-    def __init__(self, model, args):
+    def __init__(self, model: Any, args: Any) -> None:
         structure = _Structure(model)
         if not structure.is_unchanged():
             raise Refused("modules have hooks")
@@ -99,7 +100,7 @@ class ModelPlan:
         if self.compares != self._weights.is_compared:
             self._watch()
 
-    def _hold_against(self, model, args) -> None:
+    def _hold_against(self, model: Any, args: Any) -> None:
         """Raise Refused unless the network gives what the module does, and this does nothing else."""
         expected = _pytree.tree_leaves(model.forward_by_modules(*args))
         if not self._structure.is_unchanged():
@@ -110,7 +111,7 @@ class ModelPlan:
             raise Refused("what torch.export makes of it gives other results")
 
     @staticmethod
-    def _export(model, args) -> Exported:
+    def _export(model: Any, args: Any) -> Exported:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -118,7 +119,7 @@ class ModelPlan:
         except Exception as error:  # torch.export raises what the module does, and errors of its own of many classes
             raise Refused(f"torch.export: {type(error).__name__}: {_first_line(error)}") from error
 
-    def _graph(self):
+    def _graph(self) -> Any:
         try:
             return self._exported.graph(self._exported.tensors)
         except (ValueError, TypeError) as error:
@@ -138,7 +139,7 @@ class ModelPlan:
         if not self._weights.is_compared and any(tensor.is_inference() for tensor in self._tensors):
             raise Refused("torch counts no writes to tensors of inference mode")
 
-    def _is_cheap(self, args) -> bool:
+    def _is_cheap(self, args: Any) -> bool:
         """Whether comparing the bytes of all weights takes little time beside the network."""
         self.run(args)
         if self._weights.nbytes > _MOST_COPIED:
@@ -164,7 +165,7 @@ class ModelPlan:
         """How writes to weights are noticed."""
         return "bytes" if self._weights.is_compared else "version counters and addresses"
 
-    def run(self, args):
+    def run(self, args: Any) -> Any:
         """The module's result."""
         arrays = [
             arg.detach().permute(0, 2, 3, 1).numpy() if is_last else arg.detach().contiguous().numpy()
@@ -175,7 +176,7 @@ class ModelPlan:
         return _pytree.tree_unflatten(list(map(torch.from_numpy, results)), self._exported.output_form)
 
 
-def _take_channels_last(graph, index: int) -> None:
+def _take_channels_last(graph: Any, index: int) -> None:
     """Let an input come with its channels last, in the memory that it has."""
     value = graph.inputs[index]
     n, c, h, w = value.shape

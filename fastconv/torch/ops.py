@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .. import _args
 from . import _convolution, _dense, _elementwise, _fused, _pooling
 from ._arguments import check, large_size, operands, pool_window, split_activation, window_of
@@ -10,18 +12,18 @@ __all__ = ["avg_pool2d", "conv2d", "conv2d_pool2d", "conv2d_transpose", "dense",
 
 
 def conv2d(
-    x,
-    kernel,
-    bias=None,
+    x: Any,
+    kernel: Any,
+    bias: Any = None,
     *,
-    strides=1,
-    padding="valid",
-    dilation_rate=1,
-    groups=1,
-    data_format="channels_last",
-    activation=None,
-    alpha=0.0,
-):
+    strides: Any = 1,
+    padding: str = "valid",
+    dilation_rate: Any = 1,
+    groups: Any = 1,
+    data_format: str = "channels_last",
+    activation: Any = None,
+    alpha: float = 0.0,
+) -> Any:
     """2-D convolution with optional bias and activation, as `fastconv.conv2d`.
 
     Parameters
@@ -82,22 +84,22 @@ def conv2d(
 
 
 def conv2d_pool2d(
-    x,
-    kernel,
-    bias=None,
+    x: Any,
+    kernel: Any,
+    bias: Any = None,
     *,
-    pool="max",
-    pool_size=2,
-    pool_strides=None,
-    pool_padding="valid",
-    strides=1,
-    padding="valid",
-    dilation_rate=1,
-    groups=1,
-    data_format="channels_last",
-    activation=None,
-    alpha=0.0,
-):
+    pool: str = "max",
+    pool_size: Any = 2,
+    pool_strides: Any = None,
+    pool_padding: str = "valid",
+    strides: Any = 1,
+    padding: str = "valid",
+    dilation_rate: Any = 1,
+    groups: Any = 1,
+    data_format: str = "channels_last",
+    activation: Any = None,
+    alpha: float = 0.0,
+) -> Any:
     """`conv2d`, then `max_pool2d` or `avg_pool2d`, as `fastconv.conv2d_pool2d`.
 
     Where no gradient is wanted, both are computed in one pass, and what is pooled is never whole in memory.
@@ -140,18 +142,18 @@ def conv2d_pool2d(
 
 
 def conv2d_transpose(
-    x,
-    kernel,
-    bias=None,
+    x: Any,
+    kernel: Any,
+    bias: Any = None,
     *,
-    strides=1,
-    padding="valid",
-    output_padding=None,
-    dilation_rate=1,
-    data_format="channels_last",
-    activation=None,
-    alpha=0.0,
-):
+    strides: Any = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    dilation_rate: Any = 1,
+    data_format: str = "channels_last",
+    activation: Any = None,
+    alpha: float = 0.0,
+) -> Any:
     """Transposed 2-D convolution with optional bias and activation, as `fastconv.conv2d_transpose`.
 
     Parameters
@@ -193,7 +195,7 @@ def conv2d_transpose(
     return _elementwise.activation(y, *after) if after else y
 
 
-def dense(x, kernel, bias=None, *, activation=None, alpha=0.0):
+def dense(x: Any, kernel: Any, bias: Any = None, *, activation: Any = None, alpha: float = 0.0) -> Any:
     """Matrix product with optional bias and activation, as `fastconv.dense`.
 
     Parameters
@@ -236,7 +238,9 @@ def dense(x, kernel, bias=None, *, activation=None, alpha=0.0):
     return _elementwise.activation(y, *after) if after else y
 
 
-def max_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="channels_last"):
+def max_pool2d(
+    x: Any, pool_size: Any = 2, *, strides: Any = None, padding: str = "valid", data_format: str = "channels_last"
+) -> Any:
     """Maxima of windows, as `fastconv.max_pool2d`: padded cells never win, NaN does.
 
     Parameters
@@ -270,7 +274,9 @@ def max_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="ch
     return _pool(x, False, pool_size, strides, padding, data_format)
 
 
-def avg_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="channels_last"):
+def avg_pool2d(
+    x: Any, pool_size: Any = 2, *, strides: Any = None, padding: str = "valid", data_format: str = "channels_last"
+) -> Any:
     """Means of windows, as `fastconv.avg_pool2d`: padded cells are not counted. Arguments as in `max_pool2d`.
 
     Examples
@@ -283,6 +289,6 @@ def avg_pool2d(x, pool_size=2, *, strides=None, padding="valid", data_format="ch
     return _pool(x, True, pool_size, strides, padding, data_format)
 
 
-def _pool(x, average, pool_size, strides, padding, data_format):
+def _pool(x: Any, average: Any, pool_size: Any, strides: Any, padding: Any, data_format: Any) -> Any:
     check(x, "x", 4)
     return _pooling.pool2d(x, average, *pool_window(pool_size, strides, padding, data_format))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -22,27 +23,28 @@ _UNKNOWN = object()
 class Choice:
     """A model's plans, by the signatures of arguments; or why there is none for one."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._plans: dict[tuple, ModelPlan | str] = {}
+        self._plans: dict[tuple[Any, ...], ModelPlan | str] = {}
         self._waited = self._wait = self._served = 0
         self.slower = ""  # what was measured, where that decided against plans
 
-    def plan(self, model, args) -> ModelPlan | None:
+    def plan(self, model: Any, args: Any) -> ModelPlan | None:
         if self.slower:
             return None
         key = signature(args)
-        plan = self._plans.get(key, _UNKNOWN)
+        plan: Any = self._plans.get(key, _UNKNOWN)
         if plan is _UNKNOWN or (isinstance(plan, ModelPlan) and not plan.is_of_the_model()):
             plan = self._made(model, args, key)
         if isinstance(plan, str):
             return None
         if plan.is_current() or self._renewed(plan, key):
             self._served += 1
-            return plan
+            found: ModelPlan = plan
+            return found
         return None
 
-    def _made(self, model, args, key) -> ModelPlan | str:
+    def _made(self, model: Any, args: Any, key: Any) -> ModelPlan | str:
         with self._lock:
             if key not in self._plans and len(self._plans) >= _MOST:
                 return f"there are plans for {_MOST} other shapes"
@@ -52,7 +54,7 @@ class Choice:
                 self._plans[key] = str(refused)
             return self._plans[key]
 
-    def _renewed(self, plan, key) -> bool:
+    def _renewed(self, plan: Any, key: Any) -> bool:
         """Whether a plan of former weights has been made again, for which some calls have to come first."""
         with self._lock:
             if self._served:
@@ -77,11 +79,11 @@ class Choice:
         return "; ".join(f"for {_shapes(key)} {_words(plan)}" for key, plan in self._plans.items())
 
 
-def _shapes(key) -> str:
+def _shapes(key: Any) -> str:
     return ", ".join("x".join(map(str, shape)) for shape, *_ in key)
 
 
-def _words(plan) -> str:
+def _words(plan: Any) -> str:
     if isinstance(plan, str):
         return f"on its modules: {plan}"
     return f"on a plan; writes to its weights are noticed by {plan.watches}"
@@ -90,21 +92,21 @@ def _words(plan) -> str:
 _choices: WeakKeyDictionary[nn.Module, Choice] = WeakKeyDictionary()
 
 
-def choice_of(model) -> Choice:
+def choice_of(model: Any) -> Choice:
     choice = _choices.get(model)
     if choice is None:
         choice = _choices.setdefault(model, Choice())
     return choice
 
 
-def plan_for(model, args) -> ModelPlan | None:
+def plan_for(model: Any, args: Any) -> ModelPlan | None:
     """The plan that gives what a model would for these arguments, or None."""
     if model.training or not _is_plain_call(model, args):
         return None
     return choice_of(model).plan(model, args)
 
 
-def _is_plain_call(model, args) -> bool:
+def _is_plain_call(model: Any, args: Any) -> bool:
     """Whether the result of a call is all that anybody wants of it."""
     if not args or torch.is_autocast_enabled("cpu") or torch._C._len_torch_function_stack():
         return False
@@ -116,11 +118,11 @@ def _is_plain_call(model, args) -> bool:
     return is_unobserved(*args)
 
 
-def forget_plans(model) -> None:
+def forget_plans(model: Any) -> None:
     """Let go of the plans of a model."""
     _choices.pop(model, None)
 
 
-def described(model) -> str:
+def described(model: Any) -> str:
     """A line of `report`."""
     return f"inference as a whole: {choice_of(model).described()}"

@@ -36,7 +36,7 @@ class Weights:
     False
     """
 
-    def __init__(self, tensors: list[torch.Tensor], compare: bool = False):
+    def __init__(self, tensors: list[torch.Tensor], compare: bool = False) -> None:
         self._tensors = tensors
         self.nbytes = sum(tensor.nbytes for tensor in tensors)
         uncounted = any(tensor.is_inference() or tensor.is_shared() for tensor in tensors)

@@ -5,13 +5,16 @@ They are subclasses of torch's, and torch's own where anybody traces, exports or
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
+from torch.jit._trace import is_tracing
 
 from .._library import is_unobserved
 from . import functional as F
+from ._windows import conv_window, hwio
 from .prepared import prepared_conv2d
 
 __all__ = [
@@ -47,10 +50,10 @@ measured: WeakKeyDictionary[nn.Module, tuple[bool, bool]] = WeakKeyDictionary()
 
 def is_traced() -> bool:
     """Whether somebody looks for torch's own operations."""
-    return torch.compiler.is_compiling() or bool(torch.jit.is_tracing())
+    return torch.compiler.is_compiling() or bool(is_tracing())
 
 
-def is_expected_to_gain(weight, stride, groups: int) -> bool:
+def is_expected_to_gain(weight: Any, stride: Any, groups: int) -> bool:
     """Whether a convolution is expected to be faster on fastconv's kernels.
 
     Those of one group, strides of 1 and kernels of several rows and columns take fewer products here.
@@ -59,19 +62,26 @@ def is_expected_to_gain(weight, stride, groups: int) -> bool:
     return groups == 1 and max(steps) == 1 and weight.ndim == 4 and min(weight.shape[2:]) > 1
 
 
-class FastconvMixin:
+if TYPE_CHECKING:
+    Stock: Any = torch.nn.Module
+else:
+    Stock = object
+
+
+class FastconvMixin(Stock):  # type: ignore[misc]
     """What stands before a stock module in the order of classes."""
 
-    def _runs(self, x) -> bool:
+    def _runs(self, x: Any) -> bool:
         """Whether a call on x is for the kernels."""
         if is_traced() or not isinstance(x, torch.Tensor):
             return False
         choice = measured.get(self)
         if choice is None:
             return self._expects_gain(x)
-        return choice[torch.is_grad_enabled()]
+        result: bool = choice[torch.is_grad_enabled()]
+        return result
 
-    def _expects_gain(self, x) -> bool:
+    def _expects_gain(self, x: Any) -> bool:
         return True
 
     def estimate(self) -> str:
@@ -80,7 +90,7 @@ class FastconvMixin:
 
 
 class _Conv(FastconvMixin):
-    def _conv_forward(self, input, weight, bias):
+    def _conv_forward(self, input: Any, weight: Any, bias: Any) -> Any:
         if not self._runs(input):
             return super()._conv_forward(input, weight, bias)
         padding = self.padding
@@ -95,13 +105,13 @@ class _Conv(FastconvMixin):
         function = F.conv2d if weight.ndim == 4 else F.conv1d
         return function(input, weight, bias, self.stride, padding, self.dilation, self.groups)
 
-    def _prepared(self, input, weight, bias, padding):
+    def _prepared(self, input: Any, weight: Any, bias: Any, padding: Any) -> Any:
         rank = weight.ndim - 2
-        window = F.conv_window(weight, self.stride, padding, self.dilation, self.groups)
-        y = prepared_conv2d(self, F.as_images(input, rank), weight, bias, F.hwio(weight), window)
+        window = conv_window(weight, self.stride, padding, self.dilation, self.groups)
+        y = prepared_conv2d(self, F.as_images(input, rank), weight, bias, hwio(weight), window)
         return F.as_given(y, input, rank)
 
-    def _expects_gain(self, x) -> bool:
+    def _expects_gain(self, x: Any) -> bool:
         return is_expected_to_gain(self.weight, self.stride, self.groups)
 
     def estimate(self) -> str:
@@ -117,7 +127,7 @@ class Conv2d(_Conv, nn.Conv2d):
 
 
 class _ConvTranspose(FastconvMixin):
-    def forward(self, input, output_size=None):
+    def forward(self, input: Any, output_size: Any = None) -> Any:
         if output_size is not None or self.padding_mode != "zeros" or not self._runs(input):
             return super().forward(input, output_size)
         function = F.conv_transpose2d if self.weight.ndim == 4 else F.conv_transpose1d
@@ -125,7 +135,7 @@ class _ConvTranspose(FastconvMixin):
             input, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation
         )
 
-    def _expects_gain(self, x) -> bool:
+    def _expects_gain(self, x: Any) -> bool:
         return False
 
     def estimate(self) -> str:
@@ -143,7 +153,7 @@ class ConvTranspose2d(_ConvTranspose, nn.ConvTranspose2d):
 class MaxPool2d(FastconvMixin, nn.MaxPool2d):
     """`torch.nn.MaxPool2d`, without `return_indices` and dilation."""
 
-    def forward(self, input):
+    def forward(self, input: Any) -> Any:
         if not self._runs(input):
             return super().forward(input)
         return F.max_pool2d(
@@ -154,7 +164,7 @@ class MaxPool2d(FastconvMixin, nn.MaxPool2d):
 class AvgPool2d(FastconvMixin, nn.AvgPool2d):
     """`torch.nn.AvgPool2d`, where no padded cells are counted."""
 
-    def forward(self, input):
+    def forward(self, input: Any) -> Any:
         if not self._runs(input):
             return super().forward(input)
         words = self.ceil_mode, self.count_include_pad, self.divisor_override
@@ -164,14 +174,14 @@ class AvgPool2d(FastconvMixin, nn.AvgPool2d):
 class AdaptiveAvgPool2d(FastconvMixin, nn.AdaptiveAvgPool2d):
     """`torch.nn.AdaptiveAvgPool2d`, where the input's sizes are multiples of the result's."""
 
-    def forward(self, input):
+    def forward(self, input: Any) -> Any:
         return F.adaptive_avg_pool2d(input, self.output_size) if self._runs(input) else super().forward(input)
 
 
 class AdaptiveMaxPool2d(FastconvMixin, nn.AdaptiveMaxPool2d):
     """`torch.nn.AdaptiveMaxPool2d`, where the input's sizes are multiples of the result's."""
 
-    def forward(self, input):
+    def forward(self, input: Any) -> Any:
         if not self._runs(input):
             return super().forward(input)
         return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)
@@ -180,12 +190,13 @@ class AdaptiveMaxPool2d(FastconvMixin, nn.AdaptiveMaxPool2d):
 class _Activation(FastconvMixin):
     """An elementwise activation, and softmax."""
 
-    def forward(self, input):
+    def forward(self, input: Any) -> Any:
         in_place = getattr(self, "inplace", False)
         return super().forward(input) if in_place or not self._runs(input) else self._fast(input)
 
-    def _expects_gain(self, x) -> bool:
-        return x.numel() >= _SMALL
+    def _expects_gain(self, x: Any) -> bool:
+        result: bool = x.numel() >= _SMALL
+        return result
 
     def estimate(self) -> str:
         if getattr(self, "inplace", False):
@@ -193,10 +204,10 @@ class _Activation(FastconvMixin):
         return f"fastconv's kernels, for {_SMALL} numbers and more"
 
 
-def _activation(name: str, function, *arguments: str):
+def _activation(name: str, function: Any, *arguments: str) -> Any:
     """The class of an activation, whose function takes these attributes of the module."""
 
-    def fast(self, input):
+    def fast(self: Any, input: Any) -> Any:
         return function(input, *(getattr(self, argument) for argument in arguments))
 
     words = {"_fast": fast, "__module__": __name__, "__doc__": f"`torch.nn.{name}`, where it does not write in place."}

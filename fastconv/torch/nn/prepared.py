@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -21,15 +22,15 @@ _lock = threading.Lock()
 class _Kept:
     """What was packed of a weight and a bias."""
 
-    def __init__(self, weight, bias):
+    def __init__(self, weight: Any, bias: Any) -> None:
         self._tensors = weight, bias
         self._weights = Weights([weight] if bias is None else [weight, bias])
-        self._packed: dict = {}
+        self._packed: dict[Any, Any] = {}
 
-    def is_of(self, weight, bias) -> bool:
+    def is_of(self, weight: Any, bias: Any) -> bool:
         return self._tensors[0] is weight and self._tensors[1] is bias and self._weights.are_unchanged()
 
-    def run(self, x, kernel, bias, window):
+    def run(self, x: Any, kernel: Any, bias: Any, window: Any) -> Any:
         """The convolution of an image; kernel is the weight in the order of axes of the core."""
         x, planes = dense(x, True)
         core, shape = _convolution.geometry(x, planes, kernel, *window)
@@ -43,13 +44,13 @@ class _Kept:
         return y
 
 
-def _packed(x, planes: bool, kernel, bias, window):
+def _packed(x: Any, planes: bool, kernel: Any, bias: Any, window: Any) -> Any:
     general, _ = _convolution.geometry(x, planes, kernel, *window, x_shape=x.shape)
     kernel, bias = kernel.contiguous(), None if bias is None else bias.contiguous()
     return _core.PreparedConv2D(general, address(kernel), address(bias))
 
 
-def prepared_conv2d(module, x, weight, bias, kernel, window):
+def prepared_conv2d(module: Any, x: Any, weight: Any, bias: Any, kernel: Any, window: Any) -> Any:
     """The convolution of x with a module's weight, of which nobody wants a gradient."""
     kept = _kept.get(module)
     if kept is None or not kept.is_of(weight, bias):
@@ -59,6 +60,6 @@ def prepared_conv2d(module, x, weight, bias, kernel, window):
     return kept.run(x, kernel, bias, window)
 
 
-def forget(module) -> None:
+def forget(module: Any) -> None:
     """Let go of what was packed of a module's weights."""
     _kept.pop(module, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -24,7 +24,7 @@ class Answers(Protocol):
 class _Classes:
     """The most probable classes of a picture."""
 
-    def __init__(self, classifier: Classifier, labels: list[str] | None, top: int):
+    def __init__(self, classifier: Classifier, labels: list[str] | None, top: int) -> None:
         self._classifier, self._labels = classifier, labels
         self._top = min(top, classifier.classes)
 
@@ -60,7 +60,7 @@ class JsonLines(_Classes):
 class CsvFile(_Classes):
     """Writes a row a picture."""
 
-    def __init__(self, classifier: Classifier, labels: list[str] | None, top: int, file):
+    def __init__(self, classifier: Classifier, labels: list[str] | None, top: int, file: Any) -> None:
         super().__init__(classifier, labels, top)
         self._writer = csv.writer(file)
         columns = [f"{word}_{i + 1}" for i in range(self._top) for word in ("class", "label", "probability")]
@@ -77,7 +77,7 @@ class ArrayFiles:
     A file is named after its picture, and after its output where there are several. No file is written twice.
     """
 
-    def __init__(self, net, folder: Path, as_json: bool):
+    def __init__(self, net: Any, folder: Path, as_json: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._as_json = folder, as_json
         self._names = [value.name for value in net.outputs]

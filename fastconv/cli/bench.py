@@ -6,6 +6,7 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -65,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"\nsteps of a call with {batches[0]} images:\n{profile}")
 
 
-def _batches(net, wanted: list[int] | None) -> list[int]:
+def _batches(net: Any, wanted: list[int] | None) -> list[int]:
     """Sizes of batches that the network takes."""
     fixed = next((value.shape[0] for value in net.inputs if value.shape and value.shape[0] is not None), None)
     if fixed is None:
@@ -75,7 +76,7 @@ def _batches(net, wanted: list[int] | None) -> list[int]:
     return [fixed]
 
 
-def _inputs(net, batch: int, size: int) -> list[np.ndarray]:
+def _inputs(net: Any, batch: int, size: int) -> list[np.ndarray]:
     """Random inputs of the network's shapes: floats in 0..1, integers of 0 and 1."""
     rng, arrays = np.random.default_rng(0), []
     for value in net.inputs:
@@ -87,7 +88,7 @@ def _inputs(net, batch: int, size: int) -> list[np.ndarray]:
     return arrays
 
 
-def _timed(net, batch: int, arguments: argparse.Namespace) -> dict[str, float]:
+def _timed(net: Any, batch: int, arguments: argparse.Namespace) -> dict[str, float]:
     """Seconds of calls with one batch."""
     arrays = _inputs(net, batch, arguments.size)
     net(*arrays)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import Any
 
 from .. import config, cpu
 
@@ -15,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    build = config.configuration()
+    build: dict[str, Any] = config.configuration()
     needs = {name: list(cpu.required_features(name)) for name in build["isas_compiled"]}
     if arguments.json:
         print(json.dumps(build | {"isa_requirements": needs}, indent=1))
@@ -27,7 +28,7 @@ def run(arguments: argparse.Namespace) -> None:
     print("FASTCONV_ISA=<name> caps the choice.")
 
 
-def _state(name: str, build: dict) -> str:
+def _state(name: str, build: dict[Any, Any]) -> str:
     if name == build["isa"]:
         return "in use"
     return "available" if name in build["isas_available"] else "missing"

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _answers(net, arguments: argparse.Namespace, stack: ExitStack) -> list[Answers]:
+def _answers(net: Any, arguments: argparse.Namespace, stack: ExitStack) -> list[Answers]:
     """What takes the outputs; files are closed with the stack."""
     try:
         classifier = None if arguments.raw else Classifier(net)
@@ -104,7 +105,7 @@ def _files(names: list[str]) -> list[Path]:
     return found
 
 
-def _batch_size(net) -> int:
+def _batch_size(net: Any) -> int:
     return net.inputs[0].shape[0] or _BATCH
 
 
@@ -127,7 +128,7 @@ def _batches(files: list[Path], fitter: Fitter, size: int) -> Iterator[list[tupl
     yield batch
 
 
-def _answer(net, batch: list, answers: list[Answers]) -> None:
+def _answer(net: Any, batch: list[Any], answers: list[Answers]) -> None:
     if not batch:
         return
     inputs = np.concatenate([fitted.array for _, fitted in batch])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import dask.array as da
 import numpy as np
@@ -11,7 +12,15 @@ from .. import config
 from .. import image as numpy_level
 
 
-def over_blocks(name: str, image, reach: tuple[int, int], axes: tuple[int, int], wraps: bool, args: tuple, words: dict):
+def over_blocks(
+    name: str,
+    image: Any,
+    reach: tuple[int, int],
+    axes: tuple[int, int],
+    wraps: bool,
+    args: tuple[Any, ...],
+    words: dict[str, Any],
+) -> Any:
     """fastconv's function of that name on each block of an array.
 
     Blocks overlap by `reach` cells along each of `axes`, which the function makes wrong at a block's sides and which
@@ -35,7 +44,8 @@ def over_blocks(name: str, image, reach: tuple[int, int], axes: tuple[int, int],
     )
 
 
-def _of_block(name: str, args: tuple, words: dict, block: np.ndarray) -> np.ndarray:
+def _of_block(name: str, args: tuple[Any, ...], words: dict[str, Any], block: np.ndarray) -> np.ndarray:
     """On one thread: the scheduler has as many tasks as there are cores."""
     with config.threads(1):
-        return getattr(numpy_level, name)(block, *args, **words)
+        result: np.ndarray = getattr(numpy_level, name)(block, *args, **words)
+        return result

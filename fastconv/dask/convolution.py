@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dask.array as da
 import numpy as np
 
@@ -13,7 +15,7 @@ from .blocks import over_blocks
 _PAD = {"fill": "constant", "wrap": "wrap", "symm": "symmetric"}
 
 
-def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
+def convolve2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: int = 0) -> Any:
     """`fastconv.convolve2d` of a dask array with a NumPy kernel, lazily.
 
     Parameters
@@ -45,7 +47,7 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
     return _run("convolve2d", in1, np.asarray(in2), mode, boundary, fillvalue)
 
 
-def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
+def correlate2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: int = 0) -> Any:
     """`fastconv.correlate2d` of a dask array with a NumPy kernel, lazily.
 
     Parameters
@@ -66,7 +68,7 @@ def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
     return _run("correlate2d", in1, np.asarray(in2), mode, boundary, fillvalue)
 
 
-def _run(name: str, in1, kernel: np.ndarray, mode, boundary, fillvalue):
+def _run(name: str, in1: Any, kernel: np.ndarray, mode: Any, boundary: Any, fillvalue: Any) -> Any:
     image = da.asarray(in1)
     _args.choice(mode, "mode", MODES)
     word = border_word(boundary, "boundary", BOUNDARIES)

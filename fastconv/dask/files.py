@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import dask.array as da
 import numpy as np
@@ -13,7 +14,7 @@ __all__ = ["open_file"]
 class _File:
     """What `dask.array.from_array` takes blocks of: only a NumPy array would be copied whole into the graph."""
 
-    def __init__(self, path: str, dtype: np.dtype | None, shape: tuple[int, ...] | None, offset: int):
+    def __init__(self, path: str, dtype: np.dtype | None, shape: tuple[int, ...] | None, offset: int) -> None:
         self._place = path, dtype, shape, offset
         array = self._map()
         self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
@@ -22,11 +23,11 @@ class _File:
         path, dtype, shape, offset = self._place
         return np.load(path, mmap_mode="r") if dtype is None else np.memmap(path, dtype, "r", offset, shape)
 
-    def __getitem__(self, index) -> np.ndarray:
+    def __getitem__(self, index: Any) -> np.ndarray:
         return np.array(self._map()[index])
 
 
-def open_file(path, dtype=None, shape=None, *, offset: int = 0, chunks="auto") -> da.Array:
+def open_file(path: Any, dtype: Any = None, shape: Any = None, *, offset: int = 0, chunks: Any = "auto") -> da.Array:
     """A dask array of the numbers in a file, of which each block is read when it is computed.
 
     Parameters
@@ -66,5 +67,6 @@ def open_file(path, dtype=None, shape=None, *, offset: int = 0, chunks="auto") -
         raise ValueError(
             f"`dtype`, `shape` and `offset` tell of files of plain numbers, which {path} is{' not' * is_npy}"
         )
-    file = _File(str(Path(path)), None if dtype is None else np.dtype(dtype), shape, offset)
-    return da.from_array(file, chunks=chunks, name=False)
+    lazy = _File(str(Path(path)), None if dtype is None else np.dtype(dtype), shape, offset)
+    result: da.Array = da.from_array(lazy, chunks=chunks, name=False)
+    return result

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dask.callbacks import Callback
 
 
@@ -21,21 +23,22 @@ class progress(Callback):
     ...     da.store(blurred, out)
     """
 
-    def __init__(self, description: str = "fastconv"):
+    def __init__(self, description: str = "fastconv") -> None:
         from rich.progress import Progress
 
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._description, self._bar_of = description, Progress
-        self._bar = self._task = None
+        self._bar: Any = None
+        self._task: Any = None
 
-    def _start_state(self, dsk, state) -> None:
+    def _start_state(self, dsk: Any, state: Any) -> None:
         total = sum(len(state[kind]) for kind in ("ready", "waiting", "running"))
         self._bar = self._bar_of()
         self._task = self._bar.add_task(self._description, total=total)
         self._bar.start()
 
-    def _posttask(self, key, result, dsk, state, worker_id) -> None:
+    def _posttask(self, key: Any, result: Any, dsk: Any, state: Any, worker_id: Any) -> None:
         self._bar.advance(self._task)
 
-    def _finish(self, dsk, state, errored) -> None:
+    def _finish(self, dsk: Any, state: Any, errored: Any) -> None:
         self._bar.stop()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from typing import Any
 
-import dask
 from dask.array.core import slices_from_chunks
+from dask.base import compute
+from dask.delayed import delayed
 
 from .progress import progress as progress_bar
 
 
-def store(array, out, *, progress=False, num_workers=None):
+def store(array: Any, out: Any, *, progress: bool = False, num_workers: Any = None) -> Any:
     """Compute an array block by block into `out`; no more blocks are held than are worked on.
 
     Parameters
@@ -44,12 +46,12 @@ def store(array, out, *, progress=False, num_workers=None):
     if tuple(out.shape) != array.shape:
         raise ValueError(f"`out` must have shape {array.shape}; received {tuple(out.shape)}")
 
-    def write(block, region) -> None:
+    def write(block: Any, region: Any) -> None:
         out[region] = block
 
-    write = dask.delayed(write, pure=False)
+    later = delayed(write, pure=False)
     blocks = array.to_delayed().ravel()
-    tasks = [write(block, region) for block, region in zip(blocks, slices_from_chunks(array.chunks), strict=True)]
+    tasks = [later(block, region) for block, region in zip(blocks, slices_from_chunks(array.chunks), strict=True)]
     with progress_bar() if progress else nullcontext():
-        dask.compute(*tasks, scheduler="threads", num_workers=num_workers)
+        compute(*tasks, scheduler="threads", num_workers=num_workers)
     return out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..image.derivatives import LAPLACIAN, derivative_taps
@@ -28,7 +30,15 @@ _SCHARR = np.array([3.0, 10, 3])
 _LARGEST_SOBEL = 31
 
 
-def filter2D(src, ddepth, kernel, dst=None, anchor=(-1, -1), delta=0, borderType=_DEFAULT):
+def filter2D(
+    src: Any,
+    ddepth: Any,
+    kernel: Any,
+    dst: Any = None,
+    anchor: Any = (-1, -1),
+    delta: Any = 0,
+    borderType: Any = _DEFAULT,
+) -> Any:
     """`cv2.filter2D`."""
     options = _options(src, ddepth, dst, borderType, anchor, delta)
     if options is None or type(kernel) is not np.ndarray or kernel.ndim != 2:
@@ -36,16 +46,27 @@ def filter2D(src, ddepth, kernel, dst=None, anchor=(-1, -1), delta=0, borderType
     return filter_image(src, kernel, options)
 
 
-def sepFilter2D(src, ddepth, kernelX, kernelY, dst=None, anchor=(-1, -1), delta=0, borderType=_DEFAULT):
+def sepFilter2D(
+    src: Any,
+    ddepth: Any,
+    kernelX: Any,
+    kernelY: Any,
+    dst: Any = None,
+    anchor: Any = (-1, -1),
+    delta: Any = 0,
+    borderType: Any = _DEFAULT,
+) -> Any:
     """`cv2.sepFilter2D`."""
     options = _options(src, ddepth, dst, borderType, anchor, delta)
-    kernels = [np.asarray(kernel, np.float64) for kernel in (kernelY, kernelX)]
-    if options is None or any(k.size != max(k.shape, default=0) for k in kernels):
+    column, row = np.asarray(kernelY, np.float64), np.asarray(kernelX, np.float64)
+    if options is None or any(k.size != max(k.shape, default=0) for k in (column, row)):
         return NotImplemented
-    return separable(src, *(kernel.reshape(-1) for kernel in kernels), options)
+    return separable(src, column.reshape(-1), row.reshape(-1), options)
 
 
-def GaussianBlur(src, ksize, sigmaX, dst=None, sigmaY=0, borderType=_DEFAULT, hint=0):
+def GaussianBlur(
+    src: Any, ksize: Any, sigmaX: Any, dst: Any = None, sigmaY: Any = 0, borderType: Any = _DEFAULT, hint: Any = 0
+) -> Any:
     """`cv2.GaussianBlur`."""
     options = _options(src, -1, dst, borderType)
     if options is None or hint:
@@ -60,12 +81,20 @@ def GaussianBlur(src, ksize, sigmaX, dst=None, sigmaY=0, borderType=_DEFAULT, hi
     return separable(src, *factors, options)
 
 
-def blur(src, ksize, dst=None, anchor=(-1, -1), borderType=_DEFAULT):
+def blur(src: Any, ksize: Any, dst: Any = None, anchor: Any = (-1, -1), borderType: Any = _DEFAULT) -> Any:
     """`cv2.blur`."""
     return boxFilter(src, -1, ksize, dst, anchor, True, borderType)
 
 
-def boxFilter(src, ddepth, ksize, dst=None, anchor=(-1, -1), normalize=True, borderType=_DEFAULT):
+def boxFilter(
+    src: Any,
+    ddepth: Any,
+    ksize: Any,
+    dst: Any = None,
+    anchor: Any = (-1, -1),
+    normalize: bool = True,
+    borderType: Any = _DEFAULT,
+) -> Any:
     """`cv2.boxFilter`."""
     options = _options(src, ddepth, dst, borderType, anchor)
     if options is None:
@@ -74,7 +103,17 @@ def boxFilter(src, ddepth, ksize, dst=None, anchor=(-1, -1), normalize=True, bor
     return separable(src, column, row, options)
 
 
-def Sobel(src, ddepth, dx, dy, dst=None, ksize=3, scale=1, delta=0, borderType=_DEFAULT):
+def Sobel(
+    src: Any,
+    ddepth: Any,
+    dx: Any,
+    dy: Any,
+    dst: Any = None,
+    ksize: Any = 3,
+    scale: Any = 1,
+    delta: Any = 0,
+    borderType: Any = _DEFAULT,
+) -> Any:
     """`cv2.Sobel`."""
     if ksize == -1:
         return Scharr(src, ddepth, dx, dy, dst, scale, delta, borderType)
@@ -87,7 +126,9 @@ def Sobel(src, ddepth, dx, dy, dst=None, ksize=3, scale=1, delta=0, borderType=_
     )
 
 
-def Scharr(src, ddepth, dx, dy, dst=None, scale=1, delta=0, borderType=_DEFAULT):
+def Scharr(
+    src: Any, ddepth: Any, dx: Any, dy: Any, dst: Any = None, scale: Any = 1, delta: Any = 0, borderType: Any = _DEFAULT
+) -> Any:
     """`cv2.Scharr`."""
     if (dx, dy) not in ((0, 1), (1, 0)):
         return NotImplemented
@@ -95,7 +136,9 @@ def Scharr(src, ddepth, dx, dy, dst=None, scale=1, delta=0, borderType=_DEFAULT)
     return _derivative(src, ddepth, column, row, dst, scale, delta, borderType)
 
 
-def Laplacian(src, ddepth, dst=None, ksize=1, scale=1, delta=0, borderType=_DEFAULT):
+def Laplacian(
+    src: Any, ddepth: Any, dst: Any = None, ksize: Any = 1, scale: Any = 1, delta: Any = 0, borderType: Any = _DEFAULT
+) -> Any:
     """`cv2.Laplacian`."""
     options = _options(src, ddepth, dst, borderType, delta=delta)
     if options is None or not (ksize % 2 and 0 < ksize <= _LARGEST_SOBEL):
@@ -104,12 +147,12 @@ def Laplacian(src, ddepth, dst=None, ksize=1, scale=1, delta=0, borderType=_DEFA
     return filter_image(src, (LAPLACIAN if ksize == 1 else kernel + kernel.T) * scale, options)
 
 
-def _derivative(src, ddepth, column, row, dst, scale, delta, border):
+def _derivative(src: Any, ddepth: Any, column: Any, row: Any, dst: Any, scale: Any, delta: Any, border: Any) -> Any:
     options = _options(src, ddepth, dst, border, delta=delta)
     return NotImplemented if options is None else filter_image(src, column[:, None] * row * scale, options)
 
 
-def _options(src, ddepth, dst, border, anchor=(-1, -1), delta=0) -> Options | None:
+def _options(src: Any, ddepth: Any, dst: Any, border: Any, anchor: Any = (-1, -1), delta: Any = 0) -> Options | None:
     """What the arguments ask of a filter, None where it is not served."""
     if type(src) is not np.ndarray or not src.size or src.ndim not in (2, 3) or src.dtype.name not in _RESULTS:
         return None

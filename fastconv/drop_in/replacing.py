@@ -6,11 +6,12 @@ import functools
 import importlib
 import threading
 from collections.abc import Callable
+from typing import Any
 
 _SCIPY = ("scipy.signal", "scipy.ndimage")
 # Where the functions are, by the module whose functions they stand for.
 _OURS = {"scipy.signal": "scipy_signal", "scipy.ndimage": "scipy_ndimage", "cv2": "opencv"}
-_originals: dict[str, dict[str, Callable]] = {}
+_originals: dict[str, dict[str, Callable[..., Any]]] = {}
 _counts: dict[str, list[int]] = {}
 _lock = threading.Lock()
 
@@ -103,13 +104,13 @@ def _restore(name: str) -> None:
             _counts.pop(f"{name}.{word}", None)
 
 
-def _counted(module: str, original: Callable, ours: Callable) -> Callable:
+def _counted(module: str, original: Callable[..., Any], ours: Callable[..., Any]) -> Callable[..., Any]:
     """A function that calls ours, or the original where ours answers NotImplemented or refuses an argument."""
     name = f"{module}.{original.__name__}"
     _counts[name] = [0, 0]
 
     @functools.wraps(original)
-    def replacement(*args, **kwargs):
+    def replacement(*args: Any, **kwargs: Any) -> Any:
         try:
             result = ours(*args, **kwargs)
         except (TypeError, ValueError, OverflowError):  # the original says what is wrong in its own words

@@ -7,7 +7,7 @@ sum is a whole number that float64 holds, and results of floats as they are.
 from __future__ import annotations
 
 import numbers
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -43,10 +43,19 @@ class _Frame(NamedTuple):
     dtype: np.dtype
     output: np.ndarray | None
     mode: str
-    cval: complex
+    cval: Any
 
 
-def convolve(input, weights, output=None, mode="reflect", cval=0.0, origin=0, *, axes=None):
+def convolve(
+    input: Any,
+    weights: Any,
+    output: Any = None,
+    mode: str = "reflect",
+    cval: float = 0.0,
+    origin: Any = 0,
+    *,
+    axes: Any = None,
+) -> Any:
     """`scipy.ndimage.convolve`."""
     weights, frame = np.asarray(weights), _frame(input, output, mode, cval, axes)
     if frame is None or weights.ndim != 2:
@@ -55,7 +64,16 @@ def convolve(input, weights, output=None, mode="reflect", cval=0.0, origin=0, *,
     return _correlate(frame, weights[::-1, ::-1], origins, skips=True)
 
 
-def correlate(input, weights, output=None, mode="reflect", cval=0.0, origin=0, *, axes=None):
+def correlate(
+    input: Any,
+    weights: Any,
+    output: Any = None,
+    mode: str = "reflect",
+    cval: float = 0.0,
+    origin: Any = 0,
+    *,
+    axes: Any = None,
+) -> Any:
     """`scipy.ndimage.correlate`."""
     weights, frame = np.asarray(weights), _frame(input, output, mode, cval, axes)
     if frame is None or weights.ndim != 2:
@@ -63,20 +81,45 @@ def correlate(input, weights, output=None, mode="reflect", cval=0.0, origin=0, *
     return _correlate(frame, weights.conj(), _pair(origin), skips=True)
 
 
-def convolve1d(input, weights, axis=-1, output=None, mode="reflect", cval=0.0, origin=0):
+def convolve1d(
+    input: Any,
+    weights: Any,
+    axis: Any = -1,
+    output: Any = None,
+    mode: str = "reflect",
+    cval: float = 0.0,
+    origin: Any = 0,
+) -> Any:
     """`scipy.ndimage.convolve1d`."""
     weights = np.asarray(weights)
     return _one_axis(input, weights[::-1], axis, output, mode, cval, -origin - (len(weights) % 2 == 0))
 
 
-def correlate1d(input, weights, axis=-1, output=None, mode="reflect", cval=0.0, origin=0):
+def correlate1d(
+    input: Any,
+    weights: Any,
+    axis: Any = -1,
+    output: Any = None,
+    mode: str = "reflect",
+    cval: float = 0.0,
+    origin: Any = 0,
+) -> Any:
     """`scipy.ndimage.correlate1d`."""
     return _one_axis(input, np.conj(weights), axis, output, mode, cval, origin)
 
 
 def gaussian_filter(
-    input, sigma, order=0, output=None, mode="reflect", cval=0.0, truncate=4.0, *, radius=None, axes=None
-):
+    input: Any,
+    sigma: Any,
+    order: Any = 0,
+    output: Any = None,
+    mode: str = "reflect",
+    cval: float = 0.0,
+    truncate: float = 4.0,
+    *,
+    radius: Any = None,
+    axes: Any = None,
+) -> Any:
     """`scipy.ndimage.gaussian_filter`, of floats."""
     frame = _frame(input, output, mode, cval, axes)
     if frame is None or not _floats(frame) or (np.any(order) and _fills(frame)):
@@ -88,7 +131,16 @@ def gaussian_filter(
     )
 
 
-def uniform_filter(input, size=3, output=None, mode="reflect", cval=0.0, origin=0, *, axes=None):
+def uniform_filter(
+    input: Any,
+    size: Any = 3,
+    output: Any = None,
+    mode: str = "reflect",
+    cval: float = 0.0,
+    origin: Any = 0,
+    *,
+    axes: Any = None,
+) -> Any:
     """`scipy.ndimage.uniform_filter`, of floats."""
     frame = _frame(input, output, mode, cval, axes)
     if frame is None or not _floats(frame) or np.any(origin):
@@ -97,23 +149,33 @@ def uniform_filter(input, size=3, output=None, mode="reflect", cval=0.0, origin=
     return _stored(frame, separable(frame.image, column, row, _options(frame)))
 
 
-def sobel(input, axis=-1, output=None, mode="reflect", cval=0.0):
+def sobel(input: Any, axis: Any = -1, output: Any = None, mode: str = "reflect", cval: float = 0.0) -> Any:
     """`scipy.ndimage.sobel`."""
     return _derivative(input, np.array([1.0, 2, 1]), axis, output, mode, cval)
 
 
-def prewitt(input, axis=-1, output=None, mode="reflect", cval=0.0):
+def prewitt(input: Any, axis: Any = -1, output: Any = None, mode: str = "reflect", cval: float = 0.0) -> Any:
     """`scipy.ndimage.prewitt`."""
     return _derivative(input, np.ones(3), axis, output, mode, cval)
 
 
-def laplace(input, output=None, mode="reflect", cval=0.0, *, axes=None):
+def laplace(input: Any, output: Any = None, mode: str = "reflect", cval: float = 0.0, *, axes: Any = None) -> Any:
     """`scipy.ndimage.laplace`."""
     frame = _frame(input, output, mode, cval, axes)
     return NotImplemented if frame is None else _correlate(frame, LAPLACIAN, (0, 0), skips=True)
 
 
-def gaussian_laplace(input, sigma, output=None, mode="reflect", cval=0.0, *, axes=None, truncate=4.0, radius=None):
+def gaussian_laplace(
+    input: Any,
+    sigma: Any,
+    output: Any = None,
+    mode: str = "reflect",
+    cval: float = 0.0,
+    *,
+    axes: Any = None,
+    truncate: float = 4.0,
+    radius: Any = None,
+) -> Any:
     """`scipy.ndimage.gaussian_laplace`, of floats."""
     frame = _frame(input, output, mode, cval, axes)
     if frame is None or not _floats(frame) or _fills(frame):
@@ -123,7 +185,7 @@ def gaussian_laplace(input, sigma, output=None, mode="reflect", cval=0.0, *, axe
     return _stored(frame, down + right)
 
 
-def _frame(input, output, mode, cval, axes=None) -> _Frame | None:
+def _frame(input: Any, output: Any, mode: Any, cval: Any, axes: Any = None) -> _Frame | None:
     """What the arguments say, None where they ask for what is not served."""
     if type(input) is not np.ndarray or input.ndim != 2 or not input.size:
         return None
@@ -137,8 +199,8 @@ def _frame(input, output, mode, cval, axes=None) -> _Frame | None:
         dtype = output.dtype if output.shape == input.shape else None
     else:
         dtype, output = (input.dtype if output is None else np.dtype(output)), None
-    served = dtype is not None and input.dtype.isnative and (input.dtype in _FLOATS or input.dtype.kind in "iu")
-    if not served or (dtype not in _FLOATS and dtype.kind != input.dtype.kind):
+    served = input.dtype.isnative and (input.dtype in _FLOATS or input.dtype.kind in "iu")
+    if dtype is None or not served or (dtype not in _FLOATS and dtype.kind != input.dtype.kind):
         return None
     if (input.dtype.kind == "c" and dtype.kind != "c") or (input.dtype.kind != "c" and isinstance(cval, complex)):
         return None
@@ -156,18 +218,18 @@ def _fills(frame: _Frame) -> bool:
     return frame.mode.endswith("constant") and frame.cval != 0
 
 
-def _pair(value) -> tuple:
+def _pair(value: Any) -> tuple[Any, ...]:
     first, second = (value, value) if np.ndim(value) == 0 else value
     return first, second
 
 
-def _options(frame: _Frame, anchor=None) -> Options:
+def _options(frame: _Frame, anchor: Any = None) -> Options:
     """Sums as exact as SciPy's: in float32 only where image and result are."""
     dtype = frame.dtype if frame.dtype in _FLOATS else np.dtype(np.float64)
     return Options(frame.mode, frame.cval, anchor=anchor, dtype=dtype)
 
 
-def _correlate(frame: _Frame, kernel: np.ndarray, origins, skips: bool = False):
+def _correlate(frame: _Frame, kernel: np.ndarray, origins: Any, skips: bool = False) -> Any:
     """A correlation; `skips` says that SciPy does not look at cells below weights of 0, be they NaN."""
     anchor = [size // 2 + origin for size, origin in zip(kernel.shape, origins, strict=True)]
     if not all(0 <= place < size for place, size in zip(anchor, kernel.shape, strict=True)):
@@ -188,7 +250,7 @@ def _correlate(frame: _Frame, kernel: np.ndarray, origins, skips: bool = False):
     return _stored(frame, filter_image(image, kernel, _options(frame, anchor)))
 
 
-def _one_axis(input, weights, axis, output, mode, cval, origin):
+def _one_axis(input: Any, weights: Any, axis: Any, output: Any, mode: Any, cval: Any, origin: Any) -> Any:
     frame = _frame(input, output, mode, cval)
     if frame is None or weights.ndim != 1 or not -2 <= axis < 2:
         return NotImplemented
@@ -196,7 +258,7 @@ def _one_axis(input, weights, axis, output, mode, cval, origin):
     return _correlate(frame, weights[:, None] if down else weights[None], (origin, 0) if down else (0, origin))
 
 
-def _derivative(input, smooth, axis, output, mode, cval):
+def _derivative(input: Any, smooth: Any, axis: Any, output: Any, mode: Any, cval: Any) -> Any:
     frame = _frame(input, output, mode, cval)
     if frame is None or not -2 <= axis < 2 or _fills(frame):
         return NotImplemented

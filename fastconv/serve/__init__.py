@@ -5,13 +5,15 @@ The extra ``serve`` installs what it needs. Nothing of that is imported before i
 
 from __future__ import annotations
 
+from typing import Any
+
 from .errors import RequestError
 from .settings import Settings
 
 __all__ = ["RequestError", "Settings", "app", "run", "wsgi"]
 
 
-def app(net, name: str = "model", settings: Settings | None = None):
+def app(net: Any, name: str = "model", settings: Settings | None = None) -> Any:
     """An ASGI app that serves a network.
 
     Parameters
@@ -50,7 +52,7 @@ def app(net, name: str = "model", settings: Settings | None = None):
     return Application(Service(net, name, settings))
 
 
-def wsgi(net, name: str = "model", settings: Settings | None = None):
+def wsgi(net: Any, name: str = "model", settings: Settings | None = None) -> Any:
     """A WSGI app that serves a network; requests of several threads share batches.
 
     Parameters
@@ -73,7 +75,17 @@ def wsgi(net, name: str = "model", settings: Settings | None = None):
     return WSGIAdapter(app(net, name, settings))
 
 
-def run(model, name=None, *, host="127.0.0.1", port=8501, settings=None, workers=1, watch=False, ready=None) -> None:
+def run(
+    model: Any,
+    name: Any = None,
+    *,
+    host: str = "127.0.0.1",
+    port: Any = 8501,
+    settings: Any = None,
+    workers: Any = 1,
+    watch: bool = False,
+    ready: Any = None,
+) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are answered before it returns.
 
     Parameters

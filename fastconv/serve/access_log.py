@@ -8,6 +8,7 @@ import sys
 import threading
 from datetime import UTC, datetime
 from queue import SimpleQueue
+from typing import Any
 
 import orjson
 
@@ -21,7 +22,7 @@ _END = 1.0  # seconds that the end of the server waits for it
 class AccessLog:
     """Collects lines; a thread writes them a few times a second. Whoever reads the stream may be slow, or stop."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._lines: list[bytes] = []
         self._dropped = 0
         self._idle = threading.Event()
@@ -29,7 +30,7 @@ class AccessLog:
         self._texts: SimpleQueue[bytes] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def request(self, scope, status: int, received: int, sent: int, seconds: float) -> None:
+    def request(self, scope: Any, status: int, received: int, sent: int, seconds: float) -> None:
         """Add a line."""
         client = scope.get("client")
         if not self._lines:
@@ -47,7 +48,7 @@ class AccessLog:
             ms=round(seconds * 1000, 3),
         )
 
-    def _add(self, **words) -> None:
+    def _add(self, **words: Any) -> None:
         line = {"time": datetime.now(UTC), **words, "process": os.getpid()}
         self._lines.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
@@ -25,7 +27,7 @@ class Application:
         Routes of Starlette that come first.
     """
 
-    def __init__(self, service: Service, routes=()):
+    def __init__(self, service: Service, routes: Any = ()) -> None:
         self.service = service
         routes = [
             *routes,
@@ -37,7 +39,7 @@ class Application:
         ]
         self._app = Guard(_Paths(routes, service), service)
 
-    async def __call__(self, scope, receive, send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self._app(scope, receive, send)
 
 
@@ -49,19 +51,19 @@ async def _metrics(service: Service, request: Request) -> Response:
 class _Paths:
     """Starlette's router, and before it a table of the paths without parameters, which need no search."""
 
-    def __init__(self, routes: list, service: Service):
+    def __init__(self, routes: list[Any], service: Service) -> None:
         self._router = Router(routes, redirect_slashes=False, default=self._unknown)
         self._table = {
             (route.path, method): route.app
             for route in reversed(routes)  # the first one wins
             if isinstance(route, Route) and "{" not in route.path
-            for method in route.methods
+            for method in route.methods or ()
         }
         self._name = service.name
 
-    async def __call__(self, scope, receive, send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         app = self._table.get((own_path(scope), scope["method"])) if scope["type"] == "http" else None
         await (app or self._router)(scope, receive, send)
 
-    async def _unknown(self, scope, receive, send) -> None:
+    async def _unknown(self, scope: Any, receive: Any, send: Any) -> None:
         raise RequestError(404, f"nothing is served at {scope['path']}; the model's name is {self._name}")

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from queue import SimpleQueue
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,9 @@ class _Request:
 
     __slots__ = ("arrays", "begin", "future", "key", "model", "rows")
 
-    def __init__(self, model: Model, arrays: list[np.ndarray], future: asyncio.Future, begin: float):
+    def __init__(
+        self, model: Model, arrays: list[np.ndarray], future: asyncio.Future[list[np.ndarray]], begin: float
+    ) -> None:
         self.model, self.arrays, self.future, self.begin = model, arrays, future, begin
         shapes = [array.shape for array in arrays]
         self.rows = shapes[0][0] if shapes[0] else 1
@@ -47,16 +50,16 @@ class Batcher:
     metrics : Metrics
     """
 
-    def __init__(self, settings: Settings, metrics):
+    def __init__(self, settings: Settings, metrics: Any) -> None:
         self._settings, self._metrics = settings, metrics
         self._waiting: deque[_Request] = deque()
         self._batch: list[_Request] = []  # which is computed
         self._scheduled: asyncio.Handle | None = None
         self._is_patient = False  # whether what is scheduled waits for more requests
         self._alarm: asyncio.TimerHandle | None = None
-        self._key: tuple = ()  # of the last batch's requests
+        self._key: tuple[Any, ...] = ()  # of the last batch's requests
         self._seconds = 0.0, math.inf  # of a row, in the last batch and in the one before it
-        self._tasks: SimpleQueue = SimpleQueue()
+        self._tasks: SimpleQueue[Any] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def __call__(self, model: Model, arrays: list[np.ndarray]) -> asyncio.Future[list[np.ndarray]]:
@@ -72,7 +75,7 @@ class Batcher:
             self._alarm = loop.call_later(self._settings.timeout, self._expire, loop)
         return request.future
 
-    def _expire(self, loop) -> None:
+    def _expire(self, loop: Any) -> None:
         """Give up on the requests that have waited too long; one alarm for all costs less than one for each."""
         pending = [request for request in (*self._batch, *self._waiting) if not request.future.done()]
         latest = loop.time() - self._settings.timeout
@@ -80,15 +83,16 @@ class Batcher:
             pending.pop(0).future.set_exception(busy(f"not computed within {self._settings.timeout:g} s"))
         self._alarm = loop.call_at(pending[0].begin + self._settings.timeout, self._expire, loop) if pending else None
 
-    def _schedule(self, loop) -> None:
+    def _schedule(self, loop: Any) -> None:
         """Begin the next batch once the requests that have arrived by now are read."""
         if self._is_patient and not self._patience(loop.time()):
-            self._scheduled.cancel()
+            if self._scheduled is not None:
+                self._scheduled.cancel()
             self._scheduled, self._is_patient = None, False
         if self._scheduled is None:
             self._scheduled = loop.call_soon(self._dispatch, loop)
 
-    def _dispatch(self, loop) -> None:
+    def _dispatch(self, loop: Any) -> None:
         self._scheduled, self._is_patient = None, False
         while self._waiting and self._waiting[0].future.done():  # its client has been answered, or is gone
             self._waiting.popleft()
@@ -134,11 +138,11 @@ class Batcher:
                 batch.append(request)
         return batch
 
-    def _finish(self, loop, *computed) -> None:
+    def _finish(self, loop: Any, *computed: Any) -> None:
         self._deliver(*computed)
         self._dispatch(loop)
 
-    def _deliver(self, batch: list[_Request], results: list, seconds: float) -> None:
+    def _deliver(self, batch: list[_Request], results: list[Any], seconds: float) -> None:
         """Give a batch's requests their outputs."""
         self._batch, rows = [], _rows(batch)
         self._metrics.batch(rows, seconds, len(self._waiting))
@@ -158,7 +162,7 @@ def _rows(batch: list[_Request]) -> int:
     return sum(request.rows for request in batch)
 
 
-def _compute(tasks: SimpleQueue) -> None:
+def _compute(tasks: SimpleQueue[Any]) -> None:
     """The thread that computes batches."""
     while True:
         batch, loop, finish = tasks.get()
@@ -170,14 +174,14 @@ def _compute(tasks: SimpleQueue) -> None:
         del batch, found  # not kept until the next batch
 
 
-def _computed(batch: list[_Request], at_once: bool = False) -> tuple[list[_Request], list, float]:
+def _computed(batch: list[_Request], at_once: bool = False) -> tuple[list[_Request], list[Any], float]:
     """A batch, the outputs of its requests, and the seconds that passed."""
     begin = perf_counter()
     results = _results(batch, at_once)
     return batch, results, perf_counter() - begin
 
 
-def _results(batch: list[_Request], at_once: bool = False) -> list:
+def _results(batch: list[_Request], at_once: bool = False) -> list[Any]:
     """The outputs of each request, or what was raised for it."""
     if len(batch) == 1:
         try:

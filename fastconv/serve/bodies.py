@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import math
+from typing import Any
 
 import numpy as np
 from starlette.requests import Request
@@ -23,7 +24,7 @@ _HEADER_BYTES = 4096
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM")
 
 
-def routes(service: Service) -> list:
+def routes(service: Service) -> list[Any]:
     """The path for bodies that are files."""
     return [endpoint("/predict", "predict", _predict, service, ["POST"])]
 
@@ -67,7 +68,7 @@ def _header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
     return np.lib.format.read_array_header_2_0(stream, max_header_size=_HEADER_BYTES)
 
 
-def _with_rows(array: np.ndarray, model) -> np.ndarray:
+def _with_rows(array: np.ndarray, model: Any) -> np.ndarray:
     """The array, one of a single example with an axis for it in front."""
     shape = model.inputs[0].shape
     return array[np.newaxis] if model.batched and array.ndim == len(shape) - 1 else array
@@ -80,7 +81,7 @@ def read_picture(body: bytes, settings: Settings) -> np.ndarray:
     return vision.read_picture(io.BytesIO(body), settings.max_pixels, _FORMATS)
 
 
-def _fitted(body: bytes, net, settings: Settings) -> np.ndarray:
+def _fitted(body: bytes, net: Any, settings: Settings) -> np.ndarray:
     """A picture as the network's input."""
     from .. import vision
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import numpy as np
 import orjson
@@ -37,10 +38,10 @@ def endpoint(path: str, name: str, function: Function, service: Service, methods
 class _Endpoint:
     """An ASGI app. Starlette takes it as it is, which spares the half of a short request's time."""
 
-    def __init__(self, name: str, function: Function, service: Service):
+    def __init__(self, name: str, function: Function, service: Service) -> None:
         self._name, self._function, self._service = name, function, service
 
-    async def __call__(self, scope, receive, send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         scope["fastconv.endpoint"] = self._name
         response = await self._function(self._service, Request(scope, receive, send))
         await response(scope, receive, send)
@@ -52,12 +53,13 @@ def header(request: Request, name: bytes) -> str | None:
     return None if found is None else found.decode("latin-1")
 
 
-def own_path(scope) -> str:
+def own_path(scope: Any) -> str:
     """The path below the place where the app is mounted."""
-    return scope["path"].removeprefix(scope.get("root_path", ""))
+    result: str = scope["path"].removeprefix(scope.get("root_path", ""))
+    return result
 
 
-def parse_json(body: bytes) -> dict:
+def parse_json(body: bytes) -> dict[str, Any]:
     """The object in a body; RequestError 400 if there is none. As in TensorFlow Serving, NaN is a number."""
     try:
         found = orjson.loads(body)
@@ -68,7 +70,7 @@ def parse_json(body: bytes) -> dict:
     return found
 
 
-def _parse_with_nan(body: bytes, error: ValueError):
+def _parse_with_nan(body: bytes, error: ValueError) -> Any:
     if b"NaN" not in body and b"Infinity" not in body:
         raise RequestError(400, f"the body is not JSON: {error}") from None
     try:
@@ -77,14 +79,14 @@ def _parse_with_nan(body: bytes, error: ValueError):
         raise RequestError(400, f"the body is not JSON: {error}") from None
 
 
-def json_bytes(value, arrays=()) -> bytes:
+def json_bytes(value: Any, arrays: Any = ()) -> bytes:
     """JSON of a value with these arrays in it, NaN and Infinity as TensorFlow Serving writes them."""
     if all(array.dtype.kind in "biu" or np.isfinite(array).all() for array in arrays):
         return orjson.dumps(value, default=_lists, option=orjson.OPT_SERIALIZE_NUMPY)
     return json.dumps(value, default=_lists).encode()
 
 
-def _lists(value):
+def _lists(value: Any) -> Any:
     """What an array that the encoder has no words for holds."""
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
@@ -103,15 +105,15 @@ class BytesResponse:
 
     __slots__ = ("_body", "_headers")
 
-    def __init__(self, body: bytes, headers: list[tuple[bytes, bytes]]):
+    def __init__(self, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
         self._body, self._headers = body, headers
 
-    async def __call__(self, scope, receive, send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self._headers})
         await send({"type": "http.response.body", "body": self._body})
 
 
-def json_response(value, status: int = 200, arrays=()) -> Response:
+def json_response(value: Any, status: int = 200, arrays: Any = ()) -> Response:
     """A response of a value with these arrays in it."""
     return Response(json_bytes(value, arrays), status, headers={"content-type": "application/json"})
 
@@ -127,7 +129,8 @@ async def read_body(request: Request) -> bytes:
     """The body; most come in one message, for which Starlette's loop takes longer than the rest of a request."""
     message = await request.receive()
     if message["type"] == "http.request" and not message.get("more_body", False):
-        return message.get("body", b"")
+        result: bytes = message.get("body", b"")
+        return result
     parts = [message]
     while message["type"] == "http.request" and message.get("more_body", False):
         message = await request.receive()

@@ -9,6 +9,7 @@ import logging
 import re
 import socket
 from time import perf_counter
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
@@ -18,6 +19,10 @@ from .access_log import AccessLog
 from .endpoints import error_response, own_path
 from .errors import RequestError, busy
 from .service import Service
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
 
 __all__ = ["Guard"]
 
@@ -36,14 +41,14 @@ class Guard:
     service : Service
     """
 
-    def __init__(self, app, service: Service):
+    def __init__(self, app: Any, service: Service) -> None:
         self._app, self._metrics, self.settings = app, service.metrics, service.settings
         self._keys = [key.encode() for key in self.settings.api_keys]
         self._hosts = {"localhost", socket.gethostname().lower(), *map(str.lower, self.settings.allowed_hosts)}
         self._access_log = AccessLog() if self.settings.access_log else None
         self.bytes_under_way = 0
 
-    async def __call__(self, scope, receive, send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             await self._pass_on(scope, receive, send)
             return
@@ -61,7 +66,7 @@ class Guard:
             if self._access_log:
                 self._access_log.request(scope, exchange.status, exchange.received, exchange.sent, seconds)
 
-    async def _pass_on(self, scope, receive, send) -> None:
+    async def _pass_on(self, scope: Any, receive: Any, send: Any) -> None:
         """The beginning and the end of the app; there are no websockets."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
@@ -70,7 +75,7 @@ class Guard:
         else:
             await send({"type": "websocket.close", "code": 1003})
 
-    def _admit(self, scope, exchange: _Exchange) -> None:
+    def _admit(self, scope: Any, exchange: _Exchange) -> None:
         """Raise the RequestError of a request that may not pass."""
         scope["fastconv.headers"] = headers = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1").lower()
@@ -114,16 +119,17 @@ class _Exchange:
 
     __slots__ = ("_deadline", "_guard", "_receive", "_scope", "_send", "complete", "received", "sent", "status")
 
-    def __init__(self, guard: Guard, scope, receive, send):
+    def __init__(self, guard: Guard, scope: Any, receive: Any, send: Any) -> None:
         self._guard, self._scope, self._receive, self._send = guard, scope, receive, send
         self._deadline = asyncio.get_running_loop().time() + guard.settings.timeout
         self.received = self.sent = self.status = 0
         self.complete = False
 
-    async def receive(self) -> dict:
+    async def receive(self) -> dict[Any, Any]:
         """The next part of the body, within bounds."""
         if self.complete:
-            return await self._receive()
+            result: dict[Any, Any] = await self._receive()
+            return result
         try:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
@@ -139,9 +145,10 @@ class _Exchange:
             raise self._guard.too_large()
         if self._guard.bytes_under_way > _UNDER_WAY * self._guard.settings.max_body:
             raise busy("the bodies of all requests take too much memory")
-        return message
+        result = message
+        return result
 
-    async def send(self, message: dict) -> None:
+    async def send(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
         else:

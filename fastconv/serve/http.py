@@ -8,6 +8,7 @@ import math
 import signal
 from collections.abc import Callable
 from itertools import chain
+from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -32,11 +33,11 @@ class _Protocol(HttpToolsProtocol):
     _answered: RequestResponseCycle | None = None  # the request that is answered at the moment
     _header_bytes = 0
 
-    def connection_made(self, transport) -> None:
+    def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._start_timer()
 
-    def connection_lost(self, exc) -> None:
+    def connection_lost(self, exc: Any) -> None:
         self._stop_timer()
         self._stop_reader_timer()
         # uvicorn tells the request that came last; others of a pipeline would write to what is closed.
@@ -46,7 +47,7 @@ class _Protocol(HttpToolsProtocol):
             self._answered.message_event.set()
         super().connection_lost(exc)
 
-    def eof_received(self) -> bool:
+    def eof_received(self) -> Any:
         """Keep the connection of a client that has ended its side until what it has sent is answered."""
         waits = self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
         if waits:
@@ -90,18 +91,18 @@ class _Protocol(HttpToolsProtocol):
         self.app = self._refusal() or self.config.loaded_app
         self._header_bytes = 0
         super().on_headers_complete()
-        if self.server_state.draining:
+        if getattr(self.server_state, "draining", False):
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         self._stop_timer()
         super().on_message_complete()
 
-    def _start_asgi_task(self, cycle, app) -> None:
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._answered = cycle
         super()._start_asgi_task(cycle, app)
 
-    def _refusal(self):
+    def _refusal(self) -> Any:
         """The app that refuses this request for what comes before its body, or None."""
         if len(self.connections) > self.most:
             return _TOO_MANY
@@ -148,7 +149,7 @@ class Server(uvicorn.Server):
         Called without arguments once it listens.
     """
 
-    def __init__(self, app: Application, ready: Callable[[], None] | None = None):
+    def __init__(self, app: Application, ready: Callable[[], None] | None = None) -> None:
         settings = app.service.settings
         config = uvicorn.Config(
             app,
@@ -166,26 +167,26 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=int(settings.timeout) + 1,
         )
         super().__init__(config)
-        self.server_state.draining = False
         self._ready = ready
 
-    def handle_exit(self, sig, frame) -> None:
+    def handle_exit(self, sig: Any, frame: Any) -> None:
         """End, at once when asked twice. uvicorn would raise the signal again in the end, and lose the exit code."""
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
 
-    async def startup(self, sockets=None) -> None:
+    async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
         if self._ready is not None:
             self._ready()
 
-    async def shutdown(self, sockets=None) -> None:
+    async def shutdown(self, sockets: Any = None) -> None:
         """Answer what has been sent on open connections, and end."""
-        self.server_state.draining = True
-        for connection in list(self.server_state.connections):
+        state: Any = self.server_state
+        state.draining = True
+        for connection in list(state.connections):
             if connection.cycle is not None and not connection.cycle.response_complete:
                 connection.cycle.keep_alive = False
         end = asyncio.get_running_loop().time() + _DRAIN
-        while self.server_state.connections and asyncio.get_running_loop().time() < end:
+        while state.connections and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(0.01)
         await super().shutdown(sockets)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from starlette.requests import Request
@@ -27,7 +27,7 @@ _HEADER_BYTES = _HEADER.encode()
 _REPEATED = 2048  # bytes of a text that is kept to be recognized
 
 
-def routes(service: Service) -> list:
+def routes(service: Service) -> list[Any]:
     """The paths of this protocol."""
     path = f"/v2/models/{service.name}"
     found = []
@@ -72,7 +72,7 @@ async def _metadata(service: Service, request: Request) -> Response:
     )
 
 
-def _described(value) -> dict:
+def _described(value: Any) -> dict[Any, Any]:
     shape = [-1 if size is None else size for size in value.shape]
     return {"name": value.name, "datatype": kind_name(value.dtype), "shape": shape}
 
@@ -111,17 +111,18 @@ class _Message:
         Whether all of them are.
     """
 
-    def __init__(self, model: Model, text: bytes):
+    def __init__(self, model: Model, text: bytes) -> None:
         message = parse_json(text)
         self.id = message["id"] if isinstance(message.get("id"), str) else None
         self.wanted = _wanted(message, model.output_names)
         self.is_binary = all(self.wanted.values())
-        self._model, self._inputs, self._size = model, {}, 0
+        self._model, self._size = model, 0
+        self._inputs: dict[str, np.ndarray | _Binary] = {}
         for index, tensor in enumerate(_objects(message, "inputs")):
             self._add(tensor, f"inputs[{index}]")
         self._fitting = self._all_fit()
 
-    def _add(self, tensor: dict, field: str) -> None:
+    def _add(self, tensor: dict[Any, Any], field: str) -> None:
         """Take an input."""
         name = tensor.get("name")
         if not isinstance(name, str) or name in self._inputs:
@@ -140,7 +141,8 @@ class _Message:
     def _all_fit(self) -> list[_Binary] | None:
         """The inputs in the network's order if they are binary and need no conversion; raises if they do not fit."""
         values = self._model.inputs
-        fitting = [found for value in values if type(found := self._inputs.get(value.name)) is _Binary]
+        given = [self._inputs.get(value.name) for value in values]
+        fitting = [found for found in given if isinstance(found, _Binary)]
         if self._inputs.keys() != {value.name for value in values} or len(fitting) < len(values):
             return None
         self._model.check([found.shape for found in fitting])
@@ -157,7 +159,7 @@ class _Message:
         if self._fitting is not None:
             return [np.ndarray(shape, dtype, binary, offset) for shape, dtype, offset in self._fitting]
         arrays = {
-            name: np.ndarray(*found[:2], binary, found.offset) if type(found) is _Binary else found
+            name: np.ndarray(found.shape, found.dtype, binary, found.offset) if isinstance(found, _Binary) else found
             for name, found in self._inputs.items()
         }
         return self._model.arrays(arrays)
@@ -177,27 +179,27 @@ def _with_shape(array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype, fiel
     return array.reshape(shape).astype(dtype)
 
 
-def _shape(shape, field: str) -> tuple[int, ...]:
+def _shape(shape: Any, field: str) -> tuple[int, ...]:
     if not isinstance(shape, list) or len(shape) > 32 or not all(type(n) is int and 0 <= n < 2**40 for n in shape):
         raise RequestError(400, f"{field}.shape: must be a list of sizes")
     return tuple(shape)
 
 
-def _objects(message: dict, field: str) -> list[dict]:
+def _objects(message: dict[Any, Any], field: str) -> list[dict[Any, Any]]:
     found = message.get(field)
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
         raise RequestError(400, f"{field}: must be a list of objects")
     return found
 
 
-def _parameters(owner: dict, field: str) -> dict:
+def _parameters(owner: dict[Any, Any], field: str) -> dict[Any, Any]:
     found = owner.get("parameters", {})
     if not isinstance(found, dict):
         raise RequestError(400, f"{field}.parameters: must be an object")
     return found
 
 
-def _wanted(message: dict, names: tuple[str, ...]) -> dict[str, bool]:
+def _wanted(message: dict[Any, Any], names: tuple[str, ...]) -> dict[str, bool]:
     """The outputs that are asked for, and whether each is to be binary."""
     everywhere = bool(_parameters(message, "the body").get("binary_data_output", False))
     if not message.get("outputs"):
@@ -232,7 +234,7 @@ def _answer(service: Service, model: Model, message: _Message, outputs: list[np.
     return BytesResponse(body, _binary_headers(len(text), len(body)))
 
 
-def _before_binary(model: Model, name: str, identity: str | None, outputs: tuple) -> tuple[bytes, list]:
+def _before_binary(model: Model, name: str, identity: str | None, outputs: tuple[Any, ...]) -> tuple[bytes, list[Any]]:
     """The JSON and the headers of an answer whose outputs are all binary."""
     answer, total = _head(model, name, identity), 0
     for output, dtype, shape in outputs:
@@ -257,10 +259,10 @@ def _little_endian(array: np.ndarray) -> bytes:
     return array.tobytes() if sys.byteorder == "little" else array.astype(array.dtype.newbyteorder("<")).tobytes()
 
 
-def _head(model: Model, name: str, identity: str | None) -> dict:
+def _head(model: Model, name: str, identity: str | None) -> dict[Any, Any]:
     answer = {"model_name": name, "model_version": str(model.version)}
     return answer | ({} if identity is None else {"id": identity}) | {"outputs": []}
 
 
-def _output(name: str, dtype: np.dtype, shape: tuple[int, ...]) -> dict:
+def _output(name: str, dtype: np.dtype, shape: tuple[int, ...]) -> dict[Any, Any]:
     return {"name": name, "datatype": kind_name(dtype), "shape": list(shape)}

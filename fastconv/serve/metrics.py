@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -16,7 +17,7 @@ _ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 class Metrics:
     """Counters of one service. With several processes prometheus_client sums them up."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         self._requests = Counter("fastconv_requests", "Requests answered.", ("endpoint", "code"), registry=registry)
         self._seconds = Histogram(
@@ -33,7 +34,7 @@ class Metrics:
         self._version = Gauge(
             "fastconv_model_version", "Version that is served.", registry=registry, multiprocess_mode="livemax"
         )
-        self._children: dict[tuple[str, int], tuple] = {}
+        self._children: dict[tuple[str, int], tuple[Any, ...]] = {}
 
     def request(self, endpoint: str, status: int, seconds: float) -> None:
         """Count a request that has been answered."""

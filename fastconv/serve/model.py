@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class Model:
         ``recall(function, *arguments)`` is ``function(model, *arguments)``, or what that was one of the last times.
     """
 
-    def __init__(self, net, version: int, max_batch: int):
+    def __init__(self, net: Any, version: int, max_batch: int) -> None:
         self.net, self.version = net, version
         self.inputs, self.outputs = net.inputs, net.outputs
         self.output_names = tuple(value.name for value in self.outputs)
@@ -41,7 +42,7 @@ class Model:
         self.recall = functools.lru_cache(_RECALLED)(functools.partial(_made, self))
         self.batched = self._rows_are_independent()
 
-    def arrays(self, x) -> list[np.ndarray]:
+    def arrays(self, x: Any) -> list[np.ndarray]:
         """The inputs as the network takes them; raises ValueError or TypeError."""
         arrays = arrays_of(self.inputs, [x])
         self.check([array.shape for array in arrays])
@@ -62,7 +63,8 @@ class Model:
         """
         if not self.batched or (at_once and 0 < len(arrays[0]) <= self._max_batch):
             return _listed(self.net(*arrays))
-        count, parts, begin = len(arrays[0]), [], 0
+        count, begin = len(arrays[0]), 0
+        parts: list[list[np.ndarray]] = []
         while begin < count or not parts:
             end = begin + _part(count - begin, self._max_batch)
             parts.append(_listed(self.net(*(array[begin:end] for array in arrays))))
@@ -87,11 +89,11 @@ class Model:
         )
 
 
-def _made(model: Model, function, *arguments):
+def _made(model: Model, function: Any, *arguments: Any) -> Any:
     return function(model, *arguments)
 
 
-def _listed(outputs) -> list[np.ndarray]:
+def _listed(outputs: Any) -> list[np.ndarray]:
     return outputs if isinstance(outputs, list) else [outputs]
 
 
@@ -100,13 +102,15 @@ def _part(rows: int, most: int) -> int:
     return most if rows >= most else 1 << max(rows.bit_length() - 1, 0) if rows else 0
 
 
-def _drawn(rng, value) -> np.ndarray:
+def _drawn(rng: Any, value: Any) -> np.ndarray:
     """Two different rows of an input."""
     shape = [2, *(_SIZE if size is None else size for size in value.shape[1:])]
     if value.dtype.kind == "f":
-        return rng.standard_normal(shape).astype(value.dtype)
-    return rng.integers(0, 2, shape).astype(value.dtype)
+        result: np.ndarray = rng.standard_normal(shape).astype(value.dtype)
+        return result
+    result = rng.integers(0, 2, shape).astype(value.dtype)
+    return result
 
 
-def _close(a, b) -> bool:
+def _close(a: Any, b: Any) -> bool:
     return a.shape == b.shape and np.allclose(a, b, rtol=1e-3, atol=1e-3 * max(np.abs(b).max(initial=0), 1e-30))

@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ..network import load
 from .settings import Settings
@@ -22,7 +23,9 @@ _SWITCH = 0.0005  # seconds until the event loop lets the computing thread run; 
 _ALLOCATIONS = 50_000  # before Python looks for cycles; one JSON body makes more than the 700 it has by itself
 
 
-def serve(model, name, host, port, settings: Settings, workers: int, watch: bool, ready) -> None:
+def serve(
+    model: Any, name: Any, host: Any, port: Any, settings: Settings, workers: int, watch: bool, ready: Any
+) -> None:
     """As `fastconv.serve.run`."""
     is_path = isinstance(model, (str, os.PathLike))
     if workers < 1:
@@ -43,7 +46,7 @@ def serve(model, name, host, port, settings: Settings, workers: int, watch: bool
             serve_here(load(model) if is_path else model, name, listener, settings, tell)
 
 
-def model_name(path) -> str:
+def model_name(path: Any) -> str:
     """The name of a file's model: what is before the suffix, as far as a name may have it."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", Path(os.fsdecode(path)).stem).lstrip("._-")[:100] or "model"
 
@@ -53,7 +56,7 @@ def listen(host: str, port: int) -> socket.socket:
     if not 0 <= port < 1 << 16:  # the system would take the rest by 65536
         raise ValueError(f"`port` must be from 0 to 65535; received {port}")
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    if not (address[0].startswith("127.") or address[0] == "::1"):
+    if not str(address[0]).startswith("127.") and address[0] != "::1":
         _log.warning("%s can be reached from other machines: use a key, and a proxy that speaks TLS", host)
     return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
 
@@ -71,7 +74,7 @@ def prepare_interpreter() -> None:
     gc.set_threshold(_ALLOCATIONS)
 
 
-def load_copy(path):
+def load_copy(path: Any) -> Any:
     """The network of a file that may be written to: an .fcn file is read, not mapped."""
     if os.fsdecode(path).endswith(".fcn"):
         with open(path, "rb") as file:
@@ -79,7 +82,9 @@ def load_copy(path):
     return load(path)
 
 
-def serve_here(net, name, listener, settings: Settings, ready: Callable[[], None] | None, watched=None) -> None:
+def serve_here(
+    net: Any, name: Any, listener: Any, settings: Settings, ready: Callable[[], None] | None, watched: Any = None
+) -> None:
     """Serve in this process; a file that is watched takes the network's place when it changes."""
     from .application import Application
     from .http import Server

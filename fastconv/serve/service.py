@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from .batching import Batcher
 from .errors import RequestError, busy
@@ -34,7 +35,7 @@ class Service:
         If `name` is not of letters, digits, ``.``, ``_`` and ``-``, or there is not a label for each class.
     """
 
-    def __init__(self, net, name: str, settings: Settings | None = None):
+    def __init__(self, net: Any, name: str, settings: Settings | None = None) -> None:
         if not _NAME.fullmatch(name):
             raise ValueError(f"`name` must be of letters, digits, '.', '_' and '-'; received {name!r}")
         self.name, self.settings = name, settings or Settings()
@@ -46,11 +47,11 @@ class Service:
         self._running = 0
 
     @property
-    def net(self):
+    def net(self) -> Any:
         """The network that is served at the moment."""
         return self.model.net
 
-    async def predict(self, x):
+    async def predict(self, x: Any) -> Any:
         """The outputs as a call of the network gives them, computed in a batch with other requests.
 
         Parameters
@@ -67,15 +68,15 @@ class Service:
         outputs = await self.infer(self.model, x)
         return outputs[0] if len(outputs) == 1 else outputs
 
-    async def infer(self, model: Model, x) -> list:
+    async def infer(self, model: Model, x: Any) -> list[Any]:
         """The list of outputs of that model, one that has been served since the request began."""
         return await self.compute(model, model.arrays(x))
 
-    def compute(self, model: Model, arrays: list) -> asyncio.Future[list]:
+    def compute(self, model: Model, arrays: list[Any]) -> asyncio.Future[list[Any]]:
         """As `infer`, of arrays as `Model.arrays` gives them; to be awaited."""
         return self._batcher(model, arrays)
 
-    async def run(self, function: Callable, *args):
+    async def run(self, function: Callable[..., Any], *args: Any) -> Any:
         """What the function returns, outside of the event loop.
 
         Raises
@@ -94,12 +95,12 @@ class Service:
         finally:
             self._running -= 1
 
-    def exchange(self, net) -> None:
+    def exchange(self, net: Any) -> None:
         """Serve another network from the next request on."""
         self.model = self._model(net, self.model.version + 1)
         self.metrics.loaded(self.model.version)
 
-    def _model(self, net, version: int) -> Model:
+    def _model(self, net: Any, version: int) -> Model:
         labels = self.settings.labels
         if labels:
             from ..vision import Classifier

@@ -69,7 +69,7 @@ class Settings:
     access_log: bool = False
     labels: tuple[str, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in fields(self):
             least, value = _LEAST.get(field.name), getattr(self, field.name)
             if least is not None and not value >= least:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from .. import config
 from ..network import load
@@ -45,13 +46,15 @@ class Supervisor:
     watch : bool
     """
 
-    def __init__(self, model, name: str, listener: socket.socket, settings: Settings, workers: int, watch: bool):
+    def __init__(
+        self, model: Any, name: str, listener: socket.socket, settings: Settings, workers: int, watch: bool
+    ) -> None:
         self._model, self._name, self._listener, self._settings = model, name, listener, settings
         self._count, self._watch = workers, watch
         self._workers: list[_Worker] = []
         self._end = False
 
-    def run(self, ready) -> None:
+    def run(self, ready: Any) -> None:
         """Serve; `ready` is called once a worker does."""
         before = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
@@ -65,7 +68,7 @@ class Supervisor:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _stop(self, number, frame) -> None:
+    def _stop(self, number: Any, frame: Any) -> None:
         self._end = True
 
     def _prepare(self, folder: Path) -> None:
@@ -78,7 +81,7 @@ class Supervisor:
 
         self._watcher = Watcher(self._model, lambda: load(self._model).save(self._copy), Metrics().load_failed)
 
-    def _supervise(self, ready) -> None:
+    def _supervise(self, ready: Any) -> None:
         self._workers = [self._start() for _ in range(self._count)]
         self._workers[0].wait_until_ready()
         if ready:
@@ -138,7 +141,7 @@ class _Worker:
     tells the worker that the supervisor is gone.
     """
 
-    def __init__(self, task: dict, environment: dict[str, str], pause: float):
+    def __init__(self, task: dict[Any, Any], environment: dict[str, str], pause: float) -> None:
         self.pause, self.begin, self.reported = pause, time.monotonic(), False
         self.process = subprocess.Popen(
             [sys.executable, "-m", "fastconv.serve.worker"],
@@ -147,11 +150,14 @@ class _Worker:
             env=environment,
             pass_fds=[task["socket"]],
         )
+        assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(task).encode() + b"\n")
         self.process.stdin.flush()
 
     def wait_until_ready(self) -> None:
         """Wait for the word that it serves; raises OSError if it does not."""
-        found, _, _ = select.select([self.process.stdout], [], [], _START)
-        if not found or not self.process.stdout.readline():
+        output = self.process.stdout
+        assert output is not None
+        found, _, _ = select.select([output], [], [], _START)
+        if not found or not output.readline():
             raise OSError("the first worker has not begun to serve")

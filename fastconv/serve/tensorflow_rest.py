@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,7 +26,7 @@ _KINDS = {
 _SIGNATURE = "serving_default"
 
 
-def routes(service: Service) -> list:
+def routes(service: Service) -> list[Any]:
     """The paths of this protocol."""
     path = f"/v1/models/{service.name}"
     found = []
@@ -63,7 +65,7 @@ async def _metadata(service: Service, request: Request) -> Response:
     )
 
 
-def _tensor_info(value) -> dict:
+def _tensor_info(value: Any) -> dict[Any, Any]:
     dims = [{"size": str(-1 if size is None else size), "name": ""} for size in value.shape]
     kind = _KINDS.get(value.dtype.name, "DT_" + value.dtype.name.upper())
     return {"dtype": kind, "tensor_shape": {"dim": dims, "unknown_rank": False}, "name": value.name}
@@ -87,7 +89,7 @@ async def _predict(service: Service, request: Request) -> Response:
     return json_response({"outputs": named}, arrays=outputs)
 
 
-def _instances(instances, model: Model) -> dict[str, np.ndarray]:
+def _instances(instances: Any, model: Model) -> dict[str, np.ndarray]:
     """Arrays of the row format: a list of what each row has."""
     if not isinstance(instances, list) or not instances:
         raise RequestError(400, "instances: must be a list that is not empty")
@@ -101,7 +103,7 @@ def _instances(instances, model: Model) -> dict[str, np.ndarray]:
     return {name: from_json([row[name] for row in instances], f"instances.{name}") for name in names}
 
 
-def _inputs(inputs, model: Model) -> dict[str, np.ndarray]:
+def _inputs(inputs: Any, model: Model) -> dict[str, np.ndarray]:
     """Arrays of the column format: one for each input."""
     names = [value.name for value in model.inputs]
     if not isinstance(inputs, dict):
@@ -113,7 +115,7 @@ def _inputs(inputs, model: Model) -> dict[str, np.ndarray]:
     return {name: from_json(value, f"inputs.{name}") for name, value in inputs.items()}
 
 
-def _rows(model: Model, outputs: list[np.ndarray]):
+def _rows(model: Model, outputs: list[np.ndarray]) -> Any:
     if len(outputs) == 1:
         return outputs[0]
     names = [value.name for value in model.outputs]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .errors import RequestError
@@ -30,14 +32,14 @@ def kind_name(dtype: np.dtype) -> str:
     return _NAMES.get(np.dtype(dtype), "BF16")
 
 
-def kind_of(name, field: str) -> np.dtype:
+def kind_of(name: Any, field: str) -> np.dtype:
     """The dtype of a name of the Open Inference Protocol."""
     if not isinstance(name, str) or name not in _KINDS:
         raise RequestError(400, f"{field}: must be one of {', '.join(_KINDS)}; received {str(name)[:40]!r}")
     return np.dtype(_KINDS[name])
 
 
-def from_json(value, field: str) -> np.ndarray:
+def from_json(value: Any, field: str) -> np.ndarray:
     """The array of nested lists of numbers."""
     try:
         array = np.asarray(value)

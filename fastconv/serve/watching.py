@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from typing import Any
 
 __all__ = ["Watcher"]
 
@@ -25,7 +26,7 @@ class Watcher:
         Called without arguments after that.
     """
 
-    def __init__(self, path, changed: Callable[[], None], failed: Callable[[], None]):
+    def __init__(self, path: Any, changed: Callable[[], None], failed: Callable[[], None]) -> None:
         self._path, self._changed, self._failed = path, changed, failed
         self._known = self._seen = self._state()
         self._end = threading.Event()
@@ -55,7 +56,7 @@ class Watcher:
         while not self._end.wait(_SECONDS):
             self.poll()
 
-    def _state(self):
+    def _state(self) -> Any:
         """What differs between two files; None where there is none."""
         try:
             found = os.stat(self._path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from http import HTTPStatus
+from typing import Any
 
 __all__ = ["WSGIAdapter"]
 
@@ -19,12 +20,12 @@ class WSGIAdapter:
     app : Application
     """
 
-    def __init__(self, app):
+    def __init__(self, app: Any) -> None:
         self.app = app
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def __call__(self, environ: dict, start_response) -> list[bytes]:
+    def __call__(self, environ: dict[Any, Any], start_response: Any) -> list[bytes]:
         answer = _Answer(environ)
         asyncio.run_coroutine_threadsafe(
             self.app(_scope(environ), answer.receive, answer.send), self._running()
@@ -44,18 +45,20 @@ class WSGIAdapter:
 class _Answer:
     """What the ASGI app reads and writes of one request."""
 
-    def __init__(self, environ: dict):
+    def __init__(self, environ: dict[Any, Any]) -> None:
         self._body = environ["wsgi.input"]
         self._left = int(environ.get("CONTENT_LENGTH") or 0)
-        self.status, self.headers, self.parts = 500, [], []
+        self.status = 500
+        self.headers: list[tuple[str, str]] = []
+        self.parts: list[bytes] = []
 
-    async def receive(self) -> dict:
+    async def receive(self) -> dict[Any, Any]:
         loop = asyncio.get_running_loop()
         piece = await loop.run_in_executor(None, self._body.read, min(self._left, _PIECE)) if self._left else b""
         self._left = self._left - len(piece) if piece else 0
         return {"type": "http.request", "body": piece, "more_body": self._left > 0}
 
-    async def send(self, message: dict) -> None:
+    async def send(self, message: dict[Any, Any]) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self.headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message["headers"]]
@@ -63,7 +66,7 @@ class _Answer:
             self.parts.append(message.get("body", b""))
 
 
-def _scope(environ: dict) -> dict:
+def _scope(environ: dict[Any, Any]) -> dict[Any, Any]:
     """The request as ASGI has it."""
     names = {name[5:]: value for name, value in environ.items() if name.startswith("HTTP_")}
     names |= {name: environ[name] for name in ("CONTENT_TYPE", "CONTENT_LENGTH") if environ.get(name)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ class Classifier:
         If the network has not one output of a number, or of numbers, for each image.
     """
 
-    def __init__(self, net):
+    def __init__(self, net: Any) -> None:
         outputs = net.outputs
         sizes = [size for size in outputs[0].shape[1:] if size != 1]
         fits = len(outputs) == 1 and outputs[0].dtype.kind == "f" and len(outputs[0].shape) > 1
@@ -53,7 +54,8 @@ class Classifier:
         if self.scores == "softmax":
             return scores
         powers = np.exp(scores - scores.max(1, keepdims=True))
-        return powers / powers.sum(1, keepdims=True)
+        result: np.ndarray = powers / powers.sum(1, keepdims=True)
+        return result
 
 
 def _scores(graph: Graph, name: str) -> str:
@@ -73,7 +75,7 @@ def _scores(graph: Graph, name: str) -> str:
     return "softmax" if node.op == "Softmax" else "logits"
 
 
-def read_labels(path, classes: int | None = None) -> list[str]:
+def read_labels(path: Any, classes: int | None = None) -> list[str]:
     """The words for classes from a text file, one a line, or from JSON.
 
     Parameters

@@ -33,7 +33,7 @@ def labelled(mask: np.ndarray) -> tuple[np.ndarray, int]:
 
     first = np.searchsorted(rows, np.arange(len(mask) + 1))
     for row in range(1, len(mask)):
-        above, here = first[row - 1], first[row]
+        above, here = int(first[row - 1]), int(first[row])
         while above < first[row] and here < first[row + 1]:
             if begins[above] <= ends[here] and begins[here] <= ends[above]:
                 parents[root(here)] = root(above)
@@ -43,6 +43,6 @@ def labelled(mask: np.ndarray) -> tuple[np.ndarray, int]:
                 here += 1
     roots, numbers = np.unique([root(run) for run in range(len(rows))], return_inverse=True)
     labels = np.zeros(mask.shape, int)
-    for run, row in enumerate(rows):
-        labels[row, begins[run] : ends[run]] = numbers[run] + 1
+    for run, (line, number) in enumerate(zip(rows, numbers, strict=True)):
+        labels[line, begins[run] : ends[run]] = number + 1
     return labels, len(roots)

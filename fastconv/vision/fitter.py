@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +62,9 @@ class Fitter:
         If an argument is none of these, or the network takes no single picture.
     """
 
-    def __init__(self, net, *, size=None, range=None, invert=None, mnist=None, fit="crop"):
+    def __init__(
+        self, net: Any, *, size: Any = None, range: Any = None, invert: Any = None, mnist: Any = None, fit: str = "crop"
+    ) -> None:
         if range not in (None, *RANGES):
             raise ValueError(f"`range` must be one of {list(RANGES)}; received {range!r}")
         if fit not in _FITS:
@@ -124,7 +127,8 @@ class Fitter:
 
     def _is_mnist(self, pixels: np.ndarray, writing: Writing) -> bool:
         if self._mnist is not None:
-            return self._mnist
+            result: bool = self._mnist
+            return result
         return pixels.shape[:2] != (28, 28) and writing.is_likely
 
     def _laid_out(self, pixels: np.ndarray) -> np.ndarray:
@@ -142,7 +146,7 @@ class Fitter:
         return np.ascontiguousarray(pixels.reshape(shape), self.input.dtype)
 
 
-def _with_size(found: ImageInput, size) -> ImageInput:
+def _with_size(found: ImageInput, size: Any) -> ImageInput:
     fixed = (found.height, found.width)
     if any(own not in (None, given) for own, given in zip(fixed, size, strict=True)):
         raise ValueError(f"`size` must be that of the network, {fixed}; received {tuple(size)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,7 @@ class ImageInput:
     reason: str
 
 
-def find_image_input(net) -> ImageInput:
+def find_image_input(net: Any) -> ImageInput:
     """What a network takes as a picture.
 
     Raises
@@ -82,7 +83,7 @@ def find_image_input(net) -> ImageInput:
     return ImageInput(values[0].shape, height, width, channels, layout, values[0].dtype, known, reason)
 
 
-def _layout(shape) -> tuple[str, int | None, int | None, int] | None:
+def _layout(shape: Any) -> tuple[str, int | None, int | None, int] | None:
     """(layout, height, width, channels) of an input's shape; None if it is no picture's."""
     if shape is None:
         return None
@@ -99,7 +100,7 @@ def _layout(shape) -> tuple[str, int | None, int | None, int] | None:
 
 def _range(graph: Graph, value: Value, layout: str, channels: int) -> tuple[str, str]:
     """A word of `RANGES`, and where it is known from."""
-    if value.dtype.kind in "iu":
+    if value.dtype is not None and value.dtype.kind in "iu":
         return "0..255", "of its dtype"
     scale = _first_scale(graph, value.name)
     if scale is not None:

@@ -46,7 +46,7 @@ class Writing:
     5 24
     """
 
-    def __init__(self, picture: np.ndarray, inverted: bool | None = None):
+    def __init__(self, picture: np.ndarray, inverted: bool | None = None) -> None:
         picture = np.asarray(picture, np.float32)
         times = _WORKING_SIDE / max(picture.shape)
         if times < 1:
@@ -99,7 +99,8 @@ class Writing:
         """How much ink there is, from 0 to 1, of the digit alone."""
         full, low = float(np.percentile(self._above[mask], 75)), self._edge / 2
         ink = np.clip((self._above - low) / max(full - low, 1e-6), 0, 1)
-        return ink * _maximum(mask.astype(np.float32), 5)
+        result: np.ndarray = ink * _maximum(mask.astype(np.float32), 5)
+        return result
 
 
 def _maximum(image: np.ndarray, size: int) -> np.ndarray:
@@ -119,7 +120,8 @@ def _ground(picture: np.ndarray) -> np.ndarray:
         factors = np.linalg.lstsq(near.T @ near, near.T @ values[kept], rcond=None)[0]
     constant, by_x, by_y, by_xx, by_xy, by_yy = factors
     rows, columns = constant + y * (by_y + by_yy * y), x * (by_x + by_xx * x)
-    return (rows[:, None] + columns + by_xy * y[:, None] * x).astype(np.float32)
+    result: np.ndarray = (rows[:, None] + columns + by_xy * y[:, None] * x).astype(np.float32)
+    return result
 
 
 def _terms(y: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -161,7 +163,8 @@ def _missing_width(mask: np.ndarray, size: int) -> int:
     """By how many pixels a digit's lines are too thin; a line has twice its area over its outline as width."""
     padded = np.pad(mask, 1)
     outline = (padded[1:] != padded[:-1]).sum() + (padded[:, 1:] != padded[:, :-1]).sum()
-    return max(0, round(_STROKE * size - 2 * mask.sum() / (outline * np.pi / 4)))
+    result: int = max(0, round(_STROKE * size - 2 * mask.sum() / (outline * np.pi / 4)))
+    return result
 
 
 def _bounds(mask: np.ndarray) -> tuple[int, int, int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ __all__ = ["read_picture"]
 _MAGIC, _HEADER_BYTES = b"\x93NUMPY", 10_000
 
 
-def read_picture(source, max_pixels: int = 100_000_000, formats=None) -> np.ndarray:
+def read_picture(source: Any, max_pixels: int = 100_000_000, formats: Any = None) -> np.ndarray:
     """A picture as an array, upright as its EXIF orientation says.
 
     Parameters
@@ -53,7 +54,7 @@ def read_picture(source, max_pixels: int = 100_000_000, formats=None) -> np.ndar
     return _read_npy(source, max_pixels) if begin == _MAGIC else _read_by_pillow(source, max_pixels, formats)
 
 
-def _read_npy(file, most: int) -> np.ndarray:
+def _read_npy(file: Any, most: int) -> np.ndarray:
     start = file.tell()
     try:
         version = np.lib.format.read_magic(file)
@@ -69,9 +70,9 @@ def _read_npy(file, most: int) -> np.ndarray:
         raise ValueError(f"no .npy file that can be read: {error}") from None
 
 
-def _read_by_pillow(file, most: int, formats) -> np.ndarray:
+def _read_by_pillow(file: Any, most: int, formats: Any) -> np.ndarray:
     try:
-        from PIL import Image, ImageOps
+        from PIL import Image, ImageOps, UnidentifiedImageError
     except ImportError:
         raise ImportError("reading pictures needs Pillow: pip install 'fastconv[serve]'") from None
     try:
@@ -80,7 +81,7 @@ def _read_by_pillow(file, most: int, formats) -> np.ndarray:
             image.load()
             _check_size(image, most)  # of formats that hold another file, it is known only then
             return _pixels(ImageOps.exif_transpose(image))
-    except Image.UnidentifiedImageError:  # whose words name the file object
+    except UnidentifiedImageError:  # whose words name the file object
         raise ValueError("no picture that Pillow reads") from None
     except (ValueError, MemoryError):
         raise
@@ -88,12 +89,12 @@ def _read_by_pillow(file, most: int, formats) -> np.ndarray:
         raise ValueError(f"no picture that can be read: {error}") from None
 
 
-def _check_size(image, most: int) -> None:
+def _check_size(image: Any, most: int) -> None:
     if image.width * image.height > most:
         raise ValueError(f"{image.width} x {image.height} is more than the limit of {most} pixels")
 
 
-def _pixels(image) -> np.ndarray:
+def _pixels(image: Any) -> np.ndarray:
     """An image's numbers: grey levels, red, green and blue, or these with opacity."""
     if image.mode.startswith("I") or image.mode == "F":
         numbers = np.asarray(image, np.float32)

@@ -55,4 +55,5 @@ def _weights(size: int, wanted: int) -> np.ndarray:
     centres = (np.arange(wanted) + 0.5) * scale
     distances = np.abs(np.arange(size)[:, None] + 0.5 - centres) / reach
     weights = np.clip(1 - distances, 0, None)
-    return (weights / weights.sum(0)).astype(np.float32)
+    result: np.ndarray = (weights / weights.sum(0)).astype(np.float32)
+    return result

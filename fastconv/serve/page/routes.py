@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 from starlette.requests import Request
@@ -32,7 +33,7 @@ _HEADERS = {
 _DRAWING_SIDE = 1024  # of a drawing at most
 
 
-def routes(service: Service) -> list:
+def routes(service: Service) -> list[Any]:
     """The routes of the page of a service."""
     page = _Page(service)
     paths = [("/", "index.html"), *((f"/page/{name}", name) for name in _FILES)]
@@ -48,7 +49,7 @@ def routes(service: Service) -> list:
 class _File:
     """A file of this folder."""
 
-    def __init__(self, name: str):
+    def __init__(self, name: str) -> None:
         kind = _TYPES[name.rpartition(".")[2]]
         self._body = files(__package__).joinpath(name).read_bytes()
         self._headers = _HEADERS | {"content-type": f"{kind}; charset=utf-8"}
@@ -60,7 +61,7 @@ class _File:
 class _Page:
     """The endpoints of the page's script; the view is that of the network served at the moment."""
 
-    def __init__(self, service: Service):
+    def __init__(self, service: Service) -> None:
         self._service = service
         self._view: View | None = None
 

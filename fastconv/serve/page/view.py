@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class View:
         The classes' words.
     """
 
-    def __init__(self, net, labels=()):
+    def __init__(self, net: Any, labels: Any = ()) -> None:
         self.net, self._labels = net, labels
         self._fitter, self._reason = _made(Fitter, net)
         if self._fitter and None in (self._fitter.input.height, self._fitter.input.width):
@@ -43,7 +44,7 @@ class View:
         chosen = np.linspace(0, len(shown) - 1, min(len(shown), _LAYERS)).round().astype(int)
         self._layers = {shown[i]: kinds.get(shown[i], "") for i in chosen}
 
-    def described(self) -> dict:
+    def described(self) -> dict[Any, Any]:
         """What the network takes and gives."""
         if self._fitter is None:
             return {"image": None, "reason": self._reason, "classes": 0, "labels": []}
@@ -66,11 +67,12 @@ class View:
             raise ValueError(self._reason)
         if drawn:  # the margin, because what touches the edge of a photograph is no digit
             return self._of_drawings(np.pad(picture, max(picture.shape) // 8))
-        return self._fitter(picture)
+        result: Fitted = self._fitter(picture)
+        return result
 
-    def answer(self, fitted: Fitted, output) -> dict:
+    def answer(self, fitted: Fitted, output: Any) -> dict[Any, Any]:
         """The most probable classes, the best one first, and the picture that the network got."""
-        found = {"words": fitted.words, "classes": []}
+        found: dict[str, Any] = {"words": fitted.words, "classes": []}
         if fitted.pixels is not None:
             height, width, channels = fitted.pixels.shape
             found["input"] = {"width": width, "height": height, "channels": channels, "data": _text(fitted.pixels)}
@@ -84,12 +86,12 @@ class View:
             ]
         return found
 
-    def features(self, array: np.ndarray) -> list[dict]:
+    def features(self, array: np.ndarray) -> list[dict[Any, Any]]:
         """Feature maps of layers as grey levels, each layer from its least number to its largest."""
         _, found = self.net(array, layers=list(self._layers))
         return [self._maps(name, output[0]) for name, output in found.items() if output.ndim > 1 and output.size]
 
-    def _maps(self, name: str, output: np.ndarray) -> dict:
+    def _maps(self, name: str, output: np.ndarray) -> dict[Any, Any]:
         shape = output.shape
         if output.ndim < 3:
             maps = output.reshape(1, 1, -1)[..., :_NUMBERS]
@@ -115,7 +117,7 @@ class View:
         }
 
     @cached_property
-    def steps(self) -> list[dict]:
+    def steps(self) -> list[dict[Any, Any]]:
         """The steps of a call with one picture: layer, kind, algorithm, output, milliseconds, share of the whole."""
         arrays = [
             np.zeros([given or (_FREE_SIDE if axis else 1) for axis, given in enumerate(value.shape)], value.dtype)
@@ -125,7 +127,7 @@ class View:
         return [dict(zip(words, row[: len(words)], strict=True)) for row in self.net.profile(*arrays).rows]
 
 
-def _made(kind, net):
+def _made(kind: Any, net: Any) -> Any:
     """An object of a network and an empty text, or None and why there is none."""
     try:
         return kind(net), ""
@@ -134,4 +136,4 @@ def _made(kind, net):
 
 
 def _text(numbers: np.ndarray) -> str:
-    return base64.b64encode(np.ascontiguousarray(numbers)).decode()
+    return base64.b64encode(np.ascontiguousarray(numbers).data).decode()

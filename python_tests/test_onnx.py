@@ -156,7 +156,7 @@ def test_all_unknown_nodes_are_listed():
     nodes = [
         helper.make_node("Relu", ["x"], ["a"]),
         helper.make_node("Loop", ["", "", "a"], ["b"], "loop_1"),
-        helper.make_node("QLinearConv", ["b"] * 8, ["c"]),
+        helper.make_node("Bernoulli", ["b"], ["c"]),
         helper.make_node("FusedConv", ["c"], ["d"], "fused", domain="com.microsoft"),
         helper.make_node("Resize", ["d", "", "", ""], ["y"], "up"),
         helper.make_node("Conv", ["y", "k"], ["z"], "volume"),
@@ -164,7 +164,7 @@ def test_all_unknown_nodes_are_listed():
     with pytest.raises(UnsupportedError) as caught:
         from_onnx(model(nodes, {"x": [1, 2]}, ["z"], {"k": drawn(1, 1, 1, 1, 1)}))
     assert str(caught.value) == (
-        "model: not supported: 'loop_1' (Loop), 'c' (QLinearConv), 'fused' (com.microsoft.FusedConv), "
+        "model: not supported: 'loop_1' (Loop), 'c' (Bernoulli), 'fused' (com.microsoft.FusedConv), "
         "'up' (Resize: neither scales nor sizes), 'volume' (Conv: 3 spatial axes)"
     )
 

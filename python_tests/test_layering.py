@@ -121,10 +121,14 @@ def includes(path: Path) -> list[str]:
 
 
 def imports(path: Path) -> set[str]:
-    """Absolute names of all modules a Python file imports, inside functions too."""
+    """Absolute names of all modules a Python file imports, inside functions too, but for what checkers of types see."""
     package = list(path.relative_to(ROOT).parent.parts)
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -1,7 +1,7 @@
 """What a checker of types says of calls that are right and of calls that are wrong, and whether stubs are true."""
 
 import ast
-import importlib
+import importlib.util
 import inspect
 import os
 import re
@@ -15,7 +15,22 @@ import fastconv
 from fastconv.nn.activations import ACTIVATIONS
 
 CALLS = Path(__file__).parent / "typing"
+SOURCE = Path(__file__).parents[1]
 FOLDER = Path(fastconv.__file__).parents[1]
+# What modules of the package import that have types of their own.
+TYPED = (
+    "dask",
+    "jax",
+    "keras",
+    "matplotlib",
+    "orjson",
+    "PIL",
+    "prometheus_client",
+    "rich",
+    "tensorflow",
+    "torch",
+    "uvicorn",
+)
 EMPTY = inspect.Parameter.empty
 
 
@@ -49,6 +64,15 @@ def test_right_calls_pass_and_wrong_ones_are_all_reported(run):
     wrong = {number for number, line in enumerate(lines, 1) if line.endswith("# wrong")}
     said = "\n".join(run("mypy", "--strict", str(CALLS / "wrong.py")))
     assert {int(number) for number in re.findall(r"wrong\.py:(\d+): error", said)} == wrong
+
+
+def test_the_package_is_annotated(tmp_path):
+    absent = [name for name in TYPED if importlib.util.find_spec(name) is None]
+    if absent:
+        pytest.skip(f"{', '.join(absent)}: not installed")
+    command = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=SOURCE, capture_output=True, text=True, timeout=900, check=False)
+    assert done.stdout.startswith("Success"), done.stdout + done.stderr
 
 
 def test_the_stub_of_the_core_is_true(run, tmp_path):

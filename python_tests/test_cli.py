@@ -177,6 +177,22 @@ def test_convert(tmp_path, capsys):
     assert run(capsys, "convert", DEMO, tmp_path / "half.onnx")[0] == 1
 
 
+def test_quantize(tmp_path, capsys):
+    images, labels = digits()
+    x, out = images[:400, ..., None] / np.float32(255), tmp_path / "small.fcn"
+    np.savez(tmp_path / "samples.npz", x=x, y=labels[:400])
+    code, said, errors = run(capsys, "quantize", DEMO, tmp_path / "samples.npz", out, "--count", 128)
+    assert (code, errors) == (0, "") and f"{out.stat().st_size:,} bytes" in said
+    assert "float32 (first)" in said and "accuracy of 400 samples" in said
+    assert np.mean(fastconv.load(out)(x).argmax(-1) == labels[:400]) > 0.98
+    np.save(tmp_path / "samples.npy", x[:50])
+    code, said, _ = run(capsys, "quantize", DEMO, tmp_path / "samples.npy", out, "--keep", "--method", "mse")
+    assert code == 0 and "float32" not in said and "accuracy" not in said
+    np.savez(tmp_path / "wrong.npz", z=x)
+    assert run(capsys, "quantize", DEMO, tmp_path / "wrong.npz", out)[0] == 1
+    assert run(capsys, "quantize", DEMO, tmp_path / "samples.npy", tmp_path / "small.onnx")[0] == 1
+
+
 def test_bench(tmp_path, capsys):
     pytest.importorskip("matplotlib")
     picture = tmp_path / "steps.png"

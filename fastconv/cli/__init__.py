@@ -17,6 +17,7 @@ COMMANDS = {
     "predict": "what a network answers for pictures",
     "bench": "how fast a network is, and where its time goes",
     "convert": "a network as a file of fastconv's own",
+    "quantize": "a network in 8 bits, and what that loses",
     "serve": "a network over HTTP",
     "demo": "a trained LeNet, and a page to draw digits on",
     "selftest": "whether the kernels are right on this CPU",

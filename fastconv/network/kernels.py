@@ -51,4 +51,6 @@ def _calls_of(plans: Iterable[Any]) -> Iterable[tuple[Node, list[Any]]]:
 
 def _is_packed_alone(node: Node, readers: dict[str, list[Any]]) -> bool:
     """Whether nothing reads a node's kernel but the node."""
-    return node.op == "Conv" and [id(reader) for reader in readers.get(node.inputs[1], ())] == [id(node)]
+    return node.op in ("Conv", "QuantizedConv") and [id(reader) for reader in readers.get(node.inputs[1], ())] == [
+        id(node)
+    ]

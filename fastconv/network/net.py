@@ -13,6 +13,7 @@ from .inputs import arrays_of
 from .limits import Limits
 from .plans import check_shape
 from .progress import Progress
+from .quantizable import Quantizable
 from .shown import Shown
 from .stages import plans_of
 from .variants import with_precision, with_weights
@@ -20,7 +21,7 @@ from .variants import with_precision, with_weights
 __all__ = ["Net"]
 
 
-class Net(Shown):
+class Net(Shown, Quantizable):
     """A network from a file: call it with arrays.
 
     Parameters

@@ -16,7 +16,7 @@ from .elementwise import activated, quiet
 from .geometry import as_image, channels, data_format, explicit_pads, from_image, per_axis, spatial
 from .registry import Step, Tensor, operator
 
-__all__ = ["conv", "conv_geometry", "conv_transpose", "transposed_geometry"]
+__all__ = ["conv", "conv_geometry", "conv_transpose", "prepared_kernel", "transposed_geometry"]
 
 
 @operator("Conv")
@@ -42,7 +42,7 @@ def conv(node: Any, x: Any, kernel: Any, bias: Any = None, added: Any = None) ->
     if constant:
         kept = node.prepared if x.value is None else {}
         shapes = as_image(x.shape, layout), _kernel_image(kernel.shape, rank)
-        prepared = _prepared(node, kept, keywords, *shapes, x.dtype, kernel, bias)
+        prepared = prepared_kernel(node, kept, keywords, *shapes, x.dtype, kernel, bias)
         call = _core.conv2d_call(prepared, geometry, added is not None)
         words["algorithm"] = prepared.algorithm(geometry) if y.size else ""
         return Step((y,), call, reads=(0,) if added is None else (0, 3), calls=(call,), **words)
@@ -198,21 +198,27 @@ def _require_numbers(kernel: Tensor) -> None:
         raise _core.NotPacked("fastconv: the kernel has been released")
 
 
-def _prepared(
+def prepared_kernel(
     node: Any, kept: dict[Any, Any], keywords: Any, x_shape: Any, k_shape: Any, dtype: Any, kernel: Any, bias: Any
 ) -> Any:
     """The kernel packed for any sizes of images, kept once for a node, dtype and precision."""
     key = dtype, _precision(node)
     if key in kept:
         if not isinstance(kernel.value, Released):
-            kept[key].lend(np.ascontiguousarray(kernel.value, dtype))
+            kept[key].lend(np.ascontiguousarray(kernel.value, kernel.dtype))
     else:
         _require_numbers(kernel)
         c_in = channels(x_shape, keywords.data_format)
         general, _ = keywords.geometry(
-            dtype, _args.shape_of(1, 0, 0, c_in, keywords.data_format), k_shape, precision=key[1], may_be_empty=True
+            dtype,
+            _args.shape_of(1, 0, 0, c_in, keywords.data_format),
+            k_shape,
+            kernel.dtype,
+            precision=key[1],
+            may_be_empty=True,
         )
-        weights = np.ascontiguousarray(kernel.value, dtype)
-        sums = None if bias is None else np.ascontiguousarray(bias.value, dtype)
+        weights = np.ascontiguousarray(kernel.value, kernel.dtype)
+        of_sums = np.int32 if dtype in _args.BYTES else dtype
+        sums = None if bias is None else np.ascontiguousarray(bias.value, of_sums)
         kept[key] = _core.PreparedConv2D(general, weights, sums, keep=True)
     return kept[key]

@@ -17,6 +17,7 @@ from .dense import recognize_dense
 from .gates import recognize_gates
 from .gelu import recognize_gelu
 from .identities import drop_identities
+from .integers import use_integers
 from .kernels import lay_out_kernels
 from .layout import put_channels_last
 from .padding import fold_padding
@@ -25,10 +26,11 @@ from .slopes import recognize_slopes
 from .sums import recognize_sums
 from .unread import drop_unread
 
-__all__ = ["PASSES", "optimize"]
+__all__ = ["PASSES", "PREPARING", "optimize"]
 
 PASSES = (
     drop_unread,
+    use_integers,
     fold_constants,
     drop_identities,
     recognize_dense,
@@ -43,6 +45,19 @@ PASSES = (
     fuse_residuals,
     fuse_activations,
     lay_out_kernels,
+)
+
+# Those after which layers are as they compute, and every value has the meaning that it has in the file.
+PREPARING = (
+    drop_unread,
+    fold_constants,
+    drop_identities,
+    recognize_dense,
+    recognize_clips,
+    recognize_gates,
+    recognize_gelu,
+    fold_padding,
+    fold_channel_factors,
 )
 
 

@@ -12,7 +12,7 @@ from .unread import drop_unread
 
 __all__ = ["put_channels_last"]
 
-_STARTS = ("Conv", "ConvTranspose")
+_STARTS = ("Conv", "ConvTranspose", "QuantizedConv")
 
 
 def put_channels_last(graph: Graph) -> None:

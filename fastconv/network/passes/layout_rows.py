@@ -27,7 +27,7 @@ def flatten(layout: Relayout, node: Node) -> bool:
         or not _is_flat(layout, node)
         or not all(
             reader is not None
-            and reader.op == "Dense"
+            and reader.op in ("Dense", "QuantizedDense")
             and reader.inputs[0] == y
             and reader.inputs.count(y) == 1
             and _rows(layout, reader) % channels == 0

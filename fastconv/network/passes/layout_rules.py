@@ -28,7 +28,7 @@ from .layout_axes import (
 from .layout_rows import dense, flatten, reshape
 from .relayout import Relayout, size_of
 
-__all__ = ["RULES", "SAME_RANK"]
+__all__ = ["ELEMENTWISE", "RULES", "SAME_RANK"]
 
 
 def convolution(layout: Relayout, node: Node) -> bool:
@@ -43,7 +43,9 @@ def convolution(layout: Relayout, node: Node) -> bool:
         return False
     channels = None
     if weights is not None:
-        channels = weights.shape[-1] if node.op == "Conv" else weights.shape[-2] * node.attributes.get("groups", 1)
+        channels = (
+            weights.shape[-1] if node.op != "ConvTranspose" else weights.shape[-2] * node.attributes.get("groups", 1)
+        )
     layout.know_rank(x, rank)
     inputs = (layout.twin(x, rank), layout.original(kernel), layout.original(bias), layout.twin(added, rank))
     layout.move(
@@ -130,7 +132,7 @@ def _only(known: set[int | None]) -> int | None:
     return (known.pop() if known else 1) if len(known) < 2 else None
 
 
-_ELEMENTWISE = (
+ELEMENTWISE = (
     "Activation",
     "Rectifier",
     "Neg",
@@ -167,6 +169,9 @@ _ELEMENTWISE = (
     "Erf",
     "Identity",
     "Clip",
+    "QuantizeLinear",
+    "DequantizeLinear",
+    "LookupBytes",
 )
 _BROADCAST = (
     "Add",
@@ -189,18 +194,17 @@ _BROADCAST = (
     "Max",
     "Min",
     "Mean",
+    "QuantizedAdd",
 )
 
 # What gives as many axes as the largest of its inputs has.
-SAME_RANK = frozenset(
-    (*_ELEMENTWISE, *_BROADCAST, *KEEPING, "PRelu", "Resize", "DepthToSpace", "SpaceToDepth", "Split")
-)
+SAME_RANK = frozenset((*ELEMENTWISE, *_BROADCAST, *KEEPING, "PRelu", "Resize", "DepthToSpace", "SpaceToDepth", "Split"))
 
 RULES: dict[str, Callable[[Relayout, Node], bool]] = {
-    **dict.fromkeys(("Conv", "ConvTranspose"), convolution),
+    **dict.fromkeys(("Conv", "ConvTranspose", "QuantizedConv"), convolution),
     **dict.fromkeys(("MaxPool", "AveragePool", "ResizeImages", "CenterCrop"), images),
     **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool"), global_pool),
-    **dict.fromkeys(_ELEMENTWISE, elementwise),
+    **dict.fromkeys(ELEMENTWISE, elementwise),
     **dict.fromkeys(_BROADCAST, broadcast),
     **dict.fromkeys(KEEPING, along_axis),
     **dict.fromkeys(("Slice", "Pad"), along_axes),
@@ -215,5 +219,6 @@ RULES: dict[str, Callable[[Relayout, Node], bool]] = {
     "Flatten": flatten,
     "Reshape": reshape,
     "Dense": dense,
+    "QuantizedDense": dense,
     "PRelu": prelu,
 }

@@ -66,6 +66,11 @@ class Rewriter:
         self._readers[name] = []
         return name
 
+    def know(self, *names: str) -> None:
+        """Let nodes read values of these names, which the caller gives a node that stands before."""
+        for name in names:
+            self._readers.setdefault(name, [])
+
     def set_inputs(self, node: Node, inputs: tuple[str, ...]) -> None:
         """Let a node read other values."""
         for name in filter(None, node.inputs):

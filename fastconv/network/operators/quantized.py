@@ -1,0 +1,130 @@
+"""Steps of networks in 8 bits whose numbers stay integers; `passes.integers` writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ... import _args, _core
+from ...nn.convolution import Keywords
+from .convolution import prepared_kernel
+from .geometry import as_image, channels, data_format, explicit_pads, from_image, per_axis, spatial, with_sizes
+from .integer_products import of_channels
+from .registry import Step, Tensor, operator
+
+__all__ = ["lookup_bytes", "quantized_add", "quantized_conv", "quantized_dense"]
+
+
+def _finish(reals: np.ndarray, words: dict[str, Any], y: np.ndarray) -> None:
+    """y: float32 numbers, which change, rounded with ties to even, plus ``y_zero``, cut to [``low``, ``high``]."""
+    zero = words["y_zero"]
+    np.clip(reals, words["low"] - zero, words["high"] - zero, out=reals)
+    np.rint(reals, out=reals)
+    reals += zero
+    np.copyto(y, reals, casting="unsafe")
+
+
+def _layer(
+    node: Any, x: Tensor, y: Tensor, keywords: Keywords, geometry: Any, shapes: Any, weights: Any, pads: Any = ()
+) -> Step:
+    """The step of a layer, whose x and kernel have these shapes as images have them; pads of x for NumPy, if any."""
+    words, layout = node.attributes, keywords.data_format
+    kept = node.prepared if x.value is None else {}
+    (x_shape, k_shape), (kernel, bias) = shapes, weights
+    prepared = prepared_kernel(node, kept, keywords, x_shape, k_shape, x.dtype, kernel, bias)
+    call = _core.conv2d_call(prepared, geometry, False)
+    factors = np.asarray(words["factors"], np.float32)
+    if factors.size > 1:
+        factors = of_channels(factors, layout, y.ndim)
+
+    def run(x: Any, y: Any) -> None:
+        if pads:
+            x = np.pad(x, pads, constant_values=words["x_zero"])
+        sums = np.empty(y.shape, np.int32)
+        call(x, sums)
+        reals = sums.astype(np.float32)
+        reals *= factors
+        _finish(reals, words, y)
+
+    flops = 2.0 * y.size * kernel.size / max(kernel.shape[-1], 1)
+    return Step((y,), run, reads=(0,), calls=(call,), algorithm="integer", flops=flops)
+
+
+@operator("QuantizedConv")
+def quantized_conv(node: Any, x: Any, kernel: Any, bias: Any) -> Step:
+    """A convolution of 8-bit integers: exact sums plus bias, times ``factors`` of output channels, rounded once, plus
+    ``y_zero``, cut to [``low``, ``high``], in ``dtype``.
+
+    Kernel and bias are constant; the bias makes up for ``x_zero``, which padded cells hold. Other attributes: Conv's.
+    """
+    words, layout, rank = node.attributes, data_format(node.attributes), x.ndim - 2
+    strides, dilations = per_axis(words, "strides", rank), per_axis(words, "dilations", rank)
+    sizes = spatial(x.shape, layout)
+    pads = explicit_pads(words.get("pads", "valid"), sizes, kernel.shape[:rank], strides, dilations)
+    ones, none = (1,) * (2 - rank), ((0, 0),)
+    shape = x.shape
+    padded: Any = ()
+    if words["x_zero"] and any(map(any, pads)):
+        grown = tuple(size + sum(pad) for size, pad in zip(sizes, pads, strict=True))
+        shape = with_sizes(x.shape[0], grown, channels(x.shape, layout), layout)
+        padded = (*none, *pads, *none) if layout == "channels_last" else (*none * 2, *pads)
+        pads = none * rank
+    padding = none * (2 - rank) + pads
+    keywords = Keywords(ones + strides, padding, ones + dilations, words.get("groups", 1), layout)
+    shapes = as_image(shape, layout), ones + kernel.shape
+    geometry, y_shape = keywords.geometry(x.dtype, *shapes, kernel.dtype, may_be_empty=True)
+    y = Tensor(from_image(y_shape, layout, rank), np.dtype(words["dtype"]))
+    return _layer(node, x, y, keywords, geometry, shapes, (kernel, bias), padded)
+
+
+@operator("QuantizedDense")
+def quantized_dense(node: Any, x: Any, kernel: Any, bias: Any) -> Step:
+    """``x @ kernel`` of 8-bit integers, finished as of QuantizedConv."""
+    if kernel.ndim != 2 or not x.ndim or x.shape[-1] != kernel.shape[0]:
+        raise ValueError(f"an input of shape {x.shape} has no product with a kernel of shape {kernel.shape}")
+    keywords = Keywords(1, "valid", 1, 1, "channels_last")
+    y = Tensor((*x.shape[:-1], kernel.shape[1]), np.dtype(node.attributes["dtype"]))
+    rows = y.size // kernel.shape[1] if kernel.shape[1] else 0
+    shapes = (1, 1, rows, kernel.shape[0]), (1, 1, *kernel.shape)
+    geometry, _ = keywords.geometry(x.dtype, *shapes, kernel.dtype, may_be_empty=True)
+    return _layer(node, x, y, keywords, geometry, shapes, (kernel, bias))
+
+
+@operator("QuantizedAdd")
+def quantized_add(node: Any, a: Any, b: Any) -> Step:
+    """The sum of what 8-bit integers stand for, as such integers.
+
+    ``a``, ``b`` and ``y`` are (scale, zero point) of each; y has the dtype ``dtype`` and is cut to [``low``, ``high``].
+    """
+    words = node.attributes
+    y = Tensor(np.broadcast_shapes(a.shape, b.shape), np.dtype(words["dtype"]))
+    scale, zero = words["y"]
+    bounds = {"low": words["low"], "high": words["high"], "y_zero": zero}
+
+    def run(a: Any, b: Any, y: Any) -> None:
+        sums = _reals(a, words["a"]) + _reals(b, words["b"])
+        sums /= np.float32(scale)
+        _finish(sums, bounds, y)
+
+    return Step((y,), run, algorithm="add")
+
+
+def _reals(x: np.ndarray, scale: tuple[float, int]) -> np.ndarray:
+    """What 8-bit integers of this scale and zero point stand for."""
+    table = (np.arange(256, dtype=np.uint8).view(x.dtype).astype(np.int32) - scale[1]) * np.float32(scale[0])
+    return table[x.view(np.uint8)]
+
+
+@operator("LookupBytes")
+def lookup_bytes(node: Any, x: Any) -> Step:
+    """``table[x]`` of 8-bit integers: a number of ``dtype`` for each of 256, in the order of their bits."""
+    if x.dtype not in _args.BYTES:
+        raise TypeError(f"int8 or uint8 are needed; received {x.dtype}")
+    y = Tensor(x.shape, np.dtype(node.attributes["dtype"]))
+    table = np.frombuffer(node.attributes["table"], np.uint8)
+
+    def run(x: Any, y: Any) -> None:
+        np.take(table, x.view(np.uint8), out=y.view(np.uint8))
+
+    return Step((y,), run, algorithm="table")

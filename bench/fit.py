@@ -26,7 +26,14 @@ SEED, COUNT, WITHIN, STEP = 1, 150, 4.0, 0.05
 # and FAR: how far off it may be to count.
 OPEN, PULL, TRUE, FAR, PASSES = 0.1, 0.5, 0.1, 1.0, 6
 # Costs that are a factor beside something that does no less: they are not below it.
-FACTORS = ("unpacked_step", "unpacked_far", "unpacked_aliased", "planar_alone", "depthwise_multiplied")
+FACTORS = (
+    "unpacked_step",
+    "unpacked_far",
+    "unpacked_aliased",
+    "planar_alone",
+    "depthwise_multiplied",
+    "winograd_large",
+)
 LEAST = dict.fromkeys((*FACTORS, "depthwise_unfilled"), 1.0)
 TABLES = Path(__file__).parents[1] / "csrc/ops/conv2d/costs"
 Times = list[dict[str, float]]

@@ -91,47 +91,23 @@ WINOGRAD_INLINE VEC TYPED(winograd_cell)(const TYPED(winograd_cells) * from, con
     return whole ? V(load)(p) : V(load_n)(p, from->n);
 }
 
-/* The same combination of the rows first, first + 2, ... in every column. */
-WINOGRAD_INLINE void TYPED(winograd_columns)(const int whole, const int n, const int count, const double *coefficients,
-    const TYPED(winograd_cells) * from, const int first, VEC *sums) {
-    _Pragma("GCC unroll 8") for (int c = 0; c < n; c++) {
-        VEC sum = TYPED(winograd_cell)(from, whole, (first + 2 * (count - 1)) * n + c);
-        _Pragma("GCC unroll 4") for (int k = count - 2; k >= 0; k--)
-            sum = V(fma)(V(set1)((T)coefficients[k]), TYPED(winograd_cell)(from, whole, (first + 2 * k) * n + c), sum);
-        sums[c] = sum;
-    }
-}
-
-WINOGRAD_INLINE void TYPED(winograd_store_row)(
-    const int pairs, const int whole, const VEC *sums, T *v, size_t e_pitch, size_t n) {
-    VEC row[8];
-    TYPED(winograd_evaluate)(pairs, sums, row);
-    _Pragma("GCC unroll 8") for (int c = 0; c < 2 * pairs + 2; c++) if (whole)
-        V(store)(v + (size_t)c * e_pitch, row[c]);
-    else V(store_n)(v + (size_t)c * e_pitch, row[c], n);
-}
-
-/* Row by row of the result, so that what is alive at a time fits the registers. */
+/* Columns first, so that every cell is read once: rows of x often share the sets of L1, where a second reading misses.
+ */
 WINOGRAD_INLINE void TYPED(winograd_patch)(
     const int pairs, const int whole, const TYPED(winograd_cells) * from, T *v, size_t e_pitch) {
-    const winograd_points *w = &winograd_of[pairs];
+    enum { LARGEST = 8 };
     const int n = 2 * pairs + 2;
-    VEC even[8], odd[8];
-    TYPED(winograd_columns)(whole, n, pairs + 1, w->all, from, 0, even);
-    TYPED(winograd_store_row)(pairs, whole, even, v, e_pitch, from->n);
-    _Pragma("GCC unroll 3") for (int j = 0; j < pairs; j++) {
-        TYPED(winograd_columns)(whole, n, pairs, w->others[j], from, 2, even);
-        TYPED(winograd_columns)(whole, n, pairs, w->others[j], from, 1, odd);
-        _Pragma("GCC unroll 8") for (int c = 0; c < n; c++) {
-            const VEC e = even[c], o = odd[c];
-            even[c] = V(fma)(V(set1)((T)w->point[j]), o, e);
-            odd[c] = V(fma)(V(set1)((T)-w->point[j]), o, e);
-        }
-        TYPED(winograd_store_row)(pairs, whole, even, v + (size_t)((1 + 2 * j) * n) * e_pitch, e_pitch, from->n);
-        TYPED(winograd_store_row)(pairs, whole, odd, v + (size_t)((2 + 2 * j) * n) * e_pitch, e_pitch, from->n);
+    VEC columns[LARGEST][LARGEST], d[LARGEST], row[LARGEST];
+    for (int c = 0; c < n; c++) {
+        _Pragma("GCC unroll 8") for (int r = 0; r < n; r++) d[r] = TYPED(winograd_cell)(from, whole, r * n + c);
+        TYPED(winograd_evaluate)(pairs, d, row);
+        _Pragma("GCC unroll 8") for (int r = 0; r < n; r++) columns[r][c] = row[r];
     }
-    TYPED(winograd_columns)(whole, n, pairs + 1, w->all, from, 1, even);
-    TYPED(winograd_store_row)(pairs, whole, even, v + (size_t)((n - 1) * n) * e_pitch, e_pitch, from->n);
+    for (int r = 0; r < n; r++, v += (size_t)n * e_pitch) {
+        TYPED(winograd_evaluate)(pairs, columns[r], row);
+        _Pragma("GCC unroll 8") for (int c = 0; c < n; c++) if (whole) V(store)(v + (size_t)c * e_pitch, row[c]);
+        else V(store_n)(v + (size_t)c * e_pitch, row[c], from->n);
+    }
 }
 
 WINOGRAD_INLINE void TYPED(winograd_input)(
@@ -170,16 +146,14 @@ WINOGRAD_INLINE void TYPED(winograd_values)(
     const T *from = (const T *)tile->values + at;
     const size_t left = tile->channels - at;
     const VEC zero = V(set1)(0), bias = tile->bias ? V(load)((const T *)tile->bias + at) : zero;
-    VEC columns[6][8];
-    _Pragma("GCC unroll 8") for (int c = 0; c < n; c++) {
-        VEC v[8], s[6];
+    VEC columns[6][8], v[8], s[6];
+    for (int c = 0; c < n; c++) {
         _Pragma("GCC unroll 8") for (int r = 0; r < n; r++) v[r] = V(load)(from + (size_t)(r * n + c) * tile->e_pitch);
         TYPED(winograd_interpolate)(pairs, m, v, s);
         _Pragma("GCC unroll 6") for (int i = 0; i < m; i++) columns[i][c] = s[i];
     }
-    _Pragma("GCC unroll 6") for (int i = 0; i < m; i++) {
-        VEC s[6];
-        T *to = (T *)tile->y + (size_t)i * tile->row_pitch + at;
+    T *to = (T *)tile->y + at;
+    for (int i = 0; i < m; i++, to += tile->row_pitch) {
         TYPED(winograd_interpolate)(pairs, m, columns[i], s);
         _Pragma("GCC unroll 6") for (int j = 0; j < m; j++) {
             *bad = V(fma)(s[j], zero, *bad);
@@ -227,23 +201,16 @@ WINOGRAD_INLINE void TYPED(winograd_spread)(const int pairs, const int r, const 
 WINOGRAD_INLINE void TYPED(winograd_taps)(
     const int pairs, const int r, const int whole, const TYPED(winograd_cells) * from, T *u, size_t e_pitch) {
     const int n = 2 * pairs + 2;
-    VEC columns[8][5];
-    _Pragma("GCC unroll 5") for (int c = 0; c < r; c++) {
-        VEC g[5], s[8];
+    VEC columns[8][5], g[5], s[8];
+    for (int c = 0; c < r; c++) {
         _Pragma("GCC unroll 5") for (int t = 0; t < r; t++) g[t] = TYPED(winograd_cell)(from, whole, t * r + c);
         TYPED(winograd_spread)(pairs, r, g, s);
         _Pragma("GCC unroll 8") for (int i = 0; i < n; i++) columns[i][c] = s[i];
     }
-    _Pragma("GCC unroll 8") for (int i = 0; i < n; i++) {
-        VEC s[8];
+    for (int i = 0; i < n; i++, u += (size_t)n * e_pitch) {
         TYPED(winograd_spread)(pairs, r, columns[i], s);
-        _Pragma("GCC unroll 8") for (int c = 0; c < n; c++) {
-            T *to = u + (size_t)(i * n + c) * e_pitch;
-            if (whole)
-                V(store)(to, s[c]);
-            else
-                V(store_n)(to, s[c], from->n);
-        }
+        _Pragma("GCC unroll 8") for (int c = 0; c < n; c++) if (whole) V(store)(u + (size_t)c * e_pitch, s[c]);
+        else V(store_n)(u + (size_t)c * e_pitch, s[c], from->n);
     }
 }
 

@@ -158,10 +158,18 @@ static size_t run_pixels(const fc_conv_view *v, const fc_direct_plan *d) {
     return (size_t)(rows_join ? d->rows * d->cols : d->cols);
 }
 
-/* A step of k under the tiles of a run of pixels, in FMAs of a vector: few rows do not hide an FMA's latency. */
-static double run_cycles(const fc_direct_plan *d, size_t pixels, size_t vectors) {
+/* A step of k under a tile, in FMAs of a vector: the busier of the FMA and the load ports. Few rows do not hide an
+ * FMA's latency. */
+static double step_cycles(const fc_costs *costs, size_t rows, size_t vectors) {
+    const size_t fmas = rows * vectors, loads = rows + vectors;
+    const double most = (double)(fmas > loads ? fmas : loads);
+    return most > costs->direct_latency ? most : costs->direct_latency;
+}
+
+/* The same under the tiles of a run of pixels. */
+static double run_cycles(const fc_costs *costs, const fc_direct_plan *d, size_t pixels, size_t vectors) {
     const size_t whole = pixels / d->height, rest = pixels % d->height;
-    return (double)whole * fc_step_cycles(d->height, vectors) + (rest ? fc_step_cycles(rest, vectors) : 0);
+    return (double)whole * step_cycles(costs, d->height, vectors) + (rest ? step_cycles(costs, rest, vectors) : 0);
 }
 
 /* A pixel's part of all tiles, one panel of output channels after another: the arithmetic, and the calls. */
@@ -171,7 +179,7 @@ static double tiles_cycles(const fc_layer *layer, const fc_direct_plan *d) {
     const size_t lanes = d->weights.width / d->vectors, pixels = run_pixels(v, d), whole = d->weights.panels - 1,
                  rest = fc_parts((size_t)v->dst.c, lanes) - whole * d->vectors;
     const double step = d->vectors == 1 ? costs->direct_step_narrow : costs->direct_step,
-                 steps = (double)whole * run_cycles(d, pixels, d->vectors) + run_cycles(d, pixels, rest),
+                 steps = (double)whole * run_cycles(costs, d, pixels, d->vectors) + run_cycles(costs, d, pixels, rest),
                  runs = (double)v->rows.count * (double)(d->joined ? 1 : v->cols.count);
     const double calls = (double)(fc_parts(pixels, d->height) * d->weights.panels);
     return (step * steps * (double)d->weights.k + costs->direct_call * calls) / (double)pixels +

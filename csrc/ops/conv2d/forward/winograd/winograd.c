@@ -91,6 +91,9 @@ static int packs_on_demand(const fc_winograd_plan *plan, size_t tiles) {
     return u_bytes > fc_caches()->l3 / 2 || (u_bytes > fc_caches()->l2 && tiles <= MOST_TILES);
 }
 
+/* What a vector's way to memory counts beside the arithmetic, which grows with n and m; the largest n. */
+enum { MOVED_AS = 2, LARGE = 8 };
+
 /*
  * The products, on whole register tiles and no faster than the packed kernel can be read; the transforms, bound by what
  * they load and store; and moving channels next to each other and back. Late, also fetching and transforming the
@@ -110,9 +113,10 @@ static double cycles_of(const fc_layer *layer, const fc_winograd_plan *plan, int
     const double reads = on_demand ? 0 : (double)cut.blocks * u_bytes / rate;
     double gemm = costs->winograd_product * elements * tiles * c * vectors;
     gemm = gemm > reads ? gemm : reads;
-    const double in = elements * (costs->winograd_address + costs->winograd_load * n * __builtin_ceil(c / lanes)) +
+    const double load = costs->winograd_load * (n + MOVED_AS) * (plan->n == LARGE ? costs->winograd_large : 1);
+    const double in = elements * (costs->winograd_address + load * __builtin_ceil(c / lanes)) +
         (v->src.c_pitch == 1 ? 0 : costs->winograd_moved * n * m * c);
-    const double out = elements * costs->winograd_store * m * vectors +
+    const double out = elements * costs->winograd_store * (m + MOVED_AS) * vectors +
         (v->dst.c_pitch == 1 ? 0 : costs->winograd_moved * m * m * outs);
     const double own = gemm + tiles * (in + out) + costs->winograd_setup;
     if (!on_demand)

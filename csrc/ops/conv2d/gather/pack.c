@@ -3,7 +3,10 @@
 
 #include <string.h>
 
+#include "core/scratch.h"
 #include "core/size.h"
+
+enum { AHEAD = 16 }; /* rows of a kernel that are asked for before they are packed */
 
 fc_transpose_fn *fc_transpose_of(const fc_kernels *kernels, size_t element_size) {
     return element_size == 2 ? kernels->transpose_b16
@@ -68,6 +71,13 @@ void fc_pack_output_rows(const fc_gather *g, const char *y, size_t pixel, size_t
         fc_widen(g->kernels, v->dtype, raw, dst, count * pitch);
 }
 
+/* A panel's part of a row of the kernel some rows on: rows lie too far apart for the hardware to foresee them. */
+static void ask_for_row(const char *row, size_t bytes) {
+    for (size_t line = 0; line < bytes; line += FC_ALIGNMENT)
+        __builtin_prefetch(row + line);
+    __builtin_prefetch(row + bytes - 1);
+}
+
 void fc_pack_weight_panel(const fc_gather *g, const char *weights, size_t o, size_t count, size_t panel, size_t k0,
     size_t k1, void *raw, void *dst) {
     const fc_conv_view *v = g->view;
@@ -82,8 +92,10 @@ void fc_pack_weight_panel(const fc_gather *g, const char *weights, size_t o, siz
         char *to = target + (k - k0) * panel * (size_t)size;
         run = 1;
         if (v->w_out_pitch == 1) {
+            ask_for_row(from + AHEAD * v->w_c_pitch * size, count * (size_t)size);
             fc_copy_elements(to, from, count * (size_t)size);
-            memset(to + count * (size_t)size, 0, (panel - count) * (size_t)size);
+            if (count < panel)
+                memset(to + count * (size_t)size, 0, (panel - count) * (size_t)size);
             fc_tap_next(v, &at);
             continue;
         }

@@ -264,17 +264,18 @@ fc_status fc_pool2d_output_size(const fc_pool2d_params *p, ptrdiff_t *out_h, ptr
 
 /* Whether the kernel computes in double: the gradient of a cell that more than PLAIN_WINDOWS windows hold is a long
  * sum. */
-static int is_wide(const fc_pool2d_params *p, int gradient) {
+static int is_wide(const pool_job *job) {
     enum { PLAIN_WINDOWS = 32 };
-    const ptrdiff_t rows = fc_ceil_div(fc_min(p->pool_h, p->h), p->stride_h),
-                    cols = fc_ceil_div(fc_min(p->pool_w, p->w), p->stride_w);
+    const fc_pool2d_params *p = job->p;
+    const ptrdiff_t rows = fc_min(fc_ceil_div(fc_min(p->pool_h, p->h), p->stride_h), job->out_h),
+                    cols = fc_min(fc_ceil_div(fc_min(p->pool_w, p->w), p->stride_w), job->out_w);
     return p->dtype == FC_F64 ||
-        (gradient && (rows > PLAIN_WINDOWS || cols > PLAIN_WINDOWS || rows * cols > PLAIN_WINDOWS));
+        (job->gradient && (rows > PLAIN_WINDOWS || cols > PLAIN_WINDOWS || rows * cols > PLAIN_WINDOWS));
 }
 
 static void choose_conversions(pool_job *job, const fc_kernels *kernels) {
     const fc_dtype dtype = job->p->dtype;
-    const int wide = is_wide(job->p, job->gradient);
+    const int wide = is_wide(job);
     job->kernel_width = wide ? sizeof(double) : sizeof(float);
     if (wide) {
         job->widen = fc_to_double(dtype);
@@ -353,7 +354,7 @@ fc_status fc_pool2d_grad(const fc_pool2d_params *p, const void *x, const void *d
         return FC_OK;
     if (!dy && job.out_h && job.out_w)
         return FC_BAD_ARGUMENT;
-    if (is_wide(job.p, 1))
+    if (is_wide(&job))
         job.kernel = p->mode == FC_MAX_POOL ? k->pool_max_grad_f64 : k->pool_avg_grad_f64;
     else
         job.kernel = p->mode == FC_MAX_POOL ? k->pool_max_grad_f32 : k->pool_avg_grad_f32;

@@ -123,3 +123,10 @@ def test_lines_of_whole_numbers_are_exact(rng):
     image, kernel = rng.integers(-99, 99, (4000, 1)), rng.integers(-99, 99, (500, 1))
     got = fastconv.convolve2d(image.astype(float), kernel.astype(float), algorithm="line_fft")
     np.testing.assert_array_equal(got, signal.convolve(image, kernel, method="direct"))
+
+
+def test_lines_of_zeros_and_ones_keep_the_promise_under_large_whole_taps(rng):
+    image, kernel = (rng.random((1, 5000)) < 0.5) * 1.0, rng.integers(-(2**52), 2**52, (1, 700)).astype(float)
+    got = fastconv.convolve2d(image, kernel, algorithm="line_fft")
+    want, weight = (signal.convolve(image.astype("g"), k.astype("g"), method="direct") for k in (kernel, abs(kernel)))
+    assert (abs(got - want) <= 32 * 2**-53 * weight).all()

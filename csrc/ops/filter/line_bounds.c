@@ -93,8 +93,9 @@ void fc_line_know_cells(const fc_line_bounds *b, const void *cells, size_t n, fc
     const double mean = all / (double)n, square = (double)n * mean * mean;
     /* In double, transforms of float cells are exact enough as they are. */
     if (!is_float && known->finite && 4 * square >= known->squares) {
-        known->middle = known->whole ? rint(mean) : mean;
-        known->squares = fmax(known->squares - square, 0) + 4 * (double)n * DBL_EPSILON * square;
+        const double middle = known->whole ? rint(mean) : mean, taken = middle * (2 * all - (double)n * middle);
+        known->middle = middle;
+        known->squares = fmax(known->squares - taken, 0) + 4 * (double)n * DBL_EPSILON * square;
     }
 }
 #undef SUMS
@@ -169,8 +170,9 @@ static size_t look_at_plain_sums(
     return light;
 }
 
-/* The same of weights by the coarse kernel. */
-static void look_at_tiles(const fc_line_bounds *b, const double *sums, double weight, size_t n, double *bounds) {
+/* The same of weights by the coarse kernel, which it puts into `weights`, where the plain sums are not enough. */
+static void look_at_tiles(
+    const fc_line_bounds *b, const double *sums, double weight, size_t n, double *weights, double *bounds) {
     const void *row = sums + 1;
     b->f->kernels->convolve2d_f64(&(fc_convolve2d_block){.taps = b->coarse,
         .k_h = 1,
@@ -179,10 +181,10 @@ static void look_at_tiles(const fc_line_bounds *b, const double *sums, double we
         .rows = &row,
         .n_rows = 1,
         .n_cols = n,
-        .out = bounds,
+        .out = weights,
         .out_pitch = n});
     for (size_t u = 0; u < n; u++)
-        bounds[u] = bounds[u] >= ROUNDED * weight;
+        bounds[u] = bounds[u] > 0 || weights[u] >= ROUNDED * weight;
 }
 
 void fc_line_mend(
@@ -198,7 +200,7 @@ void fc_line_mend(
     if (!look_at_plain_sums(b, plain, tiles, enough, out_tiles, bounds))
         return;
     if (b->count)
-        look_at_tiles(b, sums, weight, out_tiles, bounds);
+        look_at_tiles(b, sums, weight, out_tiles, plain, bounds);
     for (size_t u = 0, end; u < out_tiles; u = end) {
         end = u + 1;
         if (bounds[u] > 0)

@@ -111,7 +111,9 @@ typedef struct fc_fft_columns {
     void *const *re, *const *im; /* the image's or the results' rows; im NULL: re are rows of complex numbers */
     size_t re_rows, im_rows;     /* of the results; all rows of the image are read */
     size_t re_cols, im_cols;     /* of rows of re and im, zeros behind them */
-    double re_shift, im_shift;   /* added to each number read, zeros as well, or written; 0 for complex numbers */
+    /* a number a column, as many as strips have, which is added to all that is read, zeros as well, or written; NULL
+       for complex numbers, or for none */
+    const void *re_shift, *im_shift;
 } fc_fft_columns;
 /* 0 where a cell that was read or written is not finite, or could not be told from one. */
 typedef int fc_fft_columns_fn(const fc_fft_columns *columns);
@@ -146,14 +148,14 @@ typedef struct fc_fft_tiles {
 } fc_fft_tiles;
 typedef void fc_fft_tiles_fn(const fc_fft_tiles *tiles);
 /*
- * windows: sums (u, v) over i < high, j < wide of min(|rows[u + i][v + j * step]|, cap), a NaN being cap, u < n_rows,
- * v < n_cols. of_lots[u * lots + v / lot]: no more than the sums of a lot, and no less than the least of its row.
- * Returns the least of all. An infinite cap says that no number is negative or NaN.
+ * windows: sums (u, v) over i < high, j < wide of min(|rows[u * row_step + i][v + j * step]|, cap), a NaN being cap,
+ * u < n_rows, v < n_cols. of_lots[u * lots + v / lot]: no more than the sums of a lot, and no less than the least of
+ * its row. Returns the least of all. An infinite cap says that no number is negative or NaN.
  */
 enum { FC_FFT_SHARED = 8, FC_FFT_PAD = 16 };
 typedef struct fc_fft_windows {
-    const void *const *rows; /* n_rows + high - 1 of n_cols + (wide - 1) * step numbers */
-    size_t n_rows, n_cols, high, wide, step;
+    const void *const *rows; /* (n_rows - 1) * row_step + high of n_cols + (wide - 1) * step numbers */
+    size_t n_rows, n_cols, high, wide, row_step, step;
     double cap;
     void *temp; /* fc_fft_windows_room numbers */
     size_t lot; /* columns, a multiple of FC_FFT_PAD */

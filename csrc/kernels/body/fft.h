@@ -91,6 +91,11 @@ static void TYPED(fft_spectrum)(const fc_fft_rows *b) {
     }
 }
 
+/* What is added to a vector of columns from `at` on. */
+FC_FFT_INLINE VEC TYPED(fft_shift)(const void *shift, size_t at) {
+    return shift ? V(load)((const T *)shift + at) : V(set1)(0);
+}
+
 /* n <= LANES complex numbers from re and im, shifted, or from re where im is NULL, zeros behind them. */
 FC_FFT_INLINE void TYPED(fft_cells)(
     const T *re, const T *im, size_t n_re, size_t n_im, VEC re_shift, VEC im_shift, T *to) {
@@ -114,13 +119,17 @@ FC_FFT_INLINE void TYPED(fft_first)(
     const int radix, const fc_fft_columns *b, size_t at, size_t strips, const T *w, T *x) {
     const T *const *re_rows = (const T *const *)b->re, *const *im_rows = (const T *const *)b->im;
     const size_t part = b->rows / (size_t)radix, step = part * TYPED(fft_ROW), length = b->rows * TYPED(fft_ROW);
-    const VEC re_shift = V(set1)((T)b->re_shift), im_shift = V(set1)((T)b->im_shift);
+    VEC re_shift[2], im_shift[2];
+    for (size_t s = 0; s < strips; s++) {
+        re_shift[s] = TYPED(fft_shift)(b->re_shift, at + s * LANES);
+        im_shift[s] = TYPED(fft_shift)(b->im_shift, at + s * LANES);
+    }
     for (size_t j = 0; j < part; j++, x += TYPED(fft_ROW))
         for (size_t s = 0; s < strips; s++) {
             VEC re[8], im[8];
             _Pragma("GCC unroll 8") for (int k = 0; k < radix; k++) {
-                re[k] = V(add)(V(load)(re_rows[j + (size_t)k * part] + at + s * LANES), re_shift);
-                im[k] = V(add)(V(load)(im_rows[j + (size_t)k * part] + at + s * LANES), im_shift);
+                re[k] = V(add)(V(load)(re_rows[j + (size_t)k * part] + at + s * LANES), re_shift[s]);
+                im[k] = V(add)(V(load)(im_rows[j + (size_t)k * part] + at + s * LANES), im_shift[s]);
             }
             TYPED(fft_dft)(radix, re, im);
             if (j)
@@ -155,7 +164,6 @@ static int TYPED(fft_forward_columns)(const fc_fft_columns *b) {
     const fft_levels levels = TYPED(fft_plan)(b->rows, b->twiddles);
     const size_t part = b->rows / levels.radix[0], length = b->rows * TYPED(fft_ROW);
     const size_t whole = b->im ? (b->re_cols < b->im_cols ? b->re_cols : b->im_cols) / LANES : 0;
-    const VEC re_shift = V(set1)((T)b->re_shift), im_shift = V(set1)((T)b->im_shift);
     int finite = 1;
     for (size_t s = 0, n; s < b->strips; s += n) {
         T *const strip = (T *)b->block + s * length;
@@ -165,6 +173,7 @@ static int TYPED(fft_forward_columns)(const fc_fft_columns *b) {
             (levels.radix[0] == 8 ? TYPED(fft_first_8) : TYPED(fft_first_4))(b, at, n, levels.twiddles[0], strip);
         else {
             const size_t n_re = TYPED(fft_left)(b->re_cols, at), n_im = TYPED(fft_left)(b->im_cols, at);
+            const VEC re_shift = TYPED(fft_shift)(b->re_shift, at), im_shift = TYPED(fft_shift)(b->im_shift, at);
             for (size_t r = 0; r < b->rows; r++)
                 TYPED(fft_cells)((const T *)b->re[r] + (b->im ? at : 2 * at), b->im ? (const T *)b->im[r] + at : NULL,
                     n_re, n_im, re_shift, im_shift, strip + r * TYPED(fft_ROW));
@@ -189,7 +198,8 @@ static int TYPED(fft_forward_columns)(const fc_fft_columns *b) {
 FC_FFT_INLINE VEC TYPED(fft_final)(const int radix, const fc_fft_columns *b, size_t at, const T *w, const T *x) {
     const size_t part = b->rows / (size_t)radix, step = part * TYPED(fft_ROW);
     T *const *re_rows = (T *const *)b->re, *const *im_rows = (T *const *)b->im;
-    const VEC zero = V(set1)(0), re_shift = V(set1)((T)b->re_shift), im_shift = V(set1)((T)b->im_shift);
+    const VEC zero = V(set1)(0), re_shift = TYPED(fft_shift)(b->re_shift, at),
+              im_shift = TYPED(fft_shift)(b->im_shift, at);
     VEC sum = zero;
     for (size_t j = 0; j < part; j++, x += TYPED(fft_ROW)) {
         VEC re[8], im[8];
@@ -225,7 +235,8 @@ __attribute__((noinline)) static VEC TYPED(fft_final_8)(const fc_fft_columns *b,
 
 /* The same from a strip that is done, with any number of columns. */
 static VEC TYPED(fft_put)(const fc_fft_columns *b, size_t at, size_t n_re, size_t n_im, const T *x) {
-    const VEC zero = V(set1)(0), re_shift = V(set1)((T)b->re_shift), im_shift = V(set1)((T)b->im_shift);
+    const VEC zero = V(set1)(0), re_shift = TYPED(fft_shift)(b->re_shift, at),
+              im_shift = TYPED(fft_shift)(b->im_shift, at);
     VEC sum = zero;
     for (size_t r = 0; r < b->re_rows || r < b->im_rows; r++, x += TYPED(fft_ROW)) {
         const VEC re = V(load)(x), im = V(load)(x + LANES);

@@ -92,7 +92,7 @@ FC_FFT_INLINE void TYPED(fft_window_columns)(const void *const *rows, size_t hig
 FC_FFT_INLINE void TYPED(fft_window_group)(
     const fc_fft_windows *w, size_t first, size_t length, const int cut, const size_t group, T *to, size_t pitch) {
     const void *const *rows = w->rows + first;
-    const size_t high = w->high, last = w->n_rows + high - 2 - first;
+    const size_t high = w->high, last = (w->n_rows - 1) * w->row_step + high - 1 - first;
     const VEC cap = V(set1)((T)w->cap);
     size_t c = 0;
     for (; c + LANES <= length; c += LANES)
@@ -129,60 +129,90 @@ FC_FFT_INLINE VEC TYPED(fft_window_sums)(const T *columns, const T *fours, size_
     return sum;
 }
 
-FC_FFT_INLINE double TYPED(fft_least)(VEC v) { return -(double)V(hmax)(V(neg)(v)); }
+/* Rows whose least sums are found together. */
+enum { TYPED(fft_LEAST) = (int)LANES < (int)FC_FFT_SHARED ? (int)LANES : (int)FC_FFT_SHARED };
+
+/* to[i] = the least of vector i, i < count, of which fft_LEAST are read. */
+FC_FFT_INLINE void TYPED(fft_least)(const VEC *from, size_t count, double *to, size_t step) {
+    VEC v[TYPED(fft_LEAST)];
+    T least[LANES];
+    _Pragma("GCC unroll 8") for (size_t i = 0; i < TYPED(fft_LEAST); i++) v[i] = from[i];
+    _Pragma("GCC unroll 3") for (size_t half = TYPED(fft_LEAST) / 2; half > 0; half /= 2)
+        _Pragma("GCC unroll 4") for (size_t i = 0; i < half; i++)
+            v[i] = V(min)(V(zip_low)(v[i], v[i + half]), V(zip_high)(v[i], v[i + half]));
+    V(store)(least, v[0]);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t at = i + TYPED(fft_LEAST); at < LANES; at += TYPED(fft_LEAST))
+            least[i] = least[at] < least[i] ? least[at] : least[i];
+        to[i * step] = (double)least[i];
+    }
+}
+
+/* The least windows of each lane, of one lot; the last vector ends with the row. */
+FC_FFT_INLINE VEC TYPED(fft_window_lot)(
+    const fc_fft_windows *w, const T *columns, const T *fours, size_t from, size_t end) {
+    VEC least = V(set1)((T)__builtin_inf());
+    for (size_t next = from; next < end; next += LANES) {
+        const size_t c = next + LANES > w->n_cols ? w->n_cols - LANES : next;
+        least = V(min)(least, TYPED(fft_window_sums)(columns + c, fours + c, w->wide, w->step));
+    }
+    return least;
+}
 
 /* Less than a vector of windows: lanes beyond them hold the first. */
-static double TYPED(fft_few_windows)(const fc_fft_windows *w, const T *columns, const T *fours) {
+static VEC TYPED(fft_few_windows)(const fc_fft_windows *w, const T *columns, const T *fours) {
     T rest[LANES];
     V(store)(rest, TYPED(fft_window_sums)(columns, fours, w->wide, w->step));
     for (size_t i = w->n_cols; i < LANES; i++)
         rest[i] = rest[0];
-    return TYPED(fft_least)(V(load)(rest));
+    return V(load)(rest);
 }
 
-/* A row of windows, the least of each lot to `of_lots`; the last vector ends with the row. Returns the least. */
-FC_FFT_INLINE double TYPED(fft_window_row)(const fc_fft_windows *w, const T *columns, const T *fours, double *of_lots) {
-    const size_t n_cols = w->n_cols;
-    double least = __builtin_inf();
-    if (n_cols < LANES)
-        return *of_lots = TYPED(fft_few_windows)(w, columns, fours);
-    for (size_t from = 0; from < n_cols; from += w->lot) {
-        const size_t end = from + w->lot < n_cols ? from + w->lot : n_cols;
-        VEC of_lot = V(set1)((T)__builtin_inf());
-        for (size_t next = from; next < end; next += LANES) {
-            const size_t c = next + LANES > n_cols ? n_cols - LANES : next;
-            of_lot = V(min)(of_lot, TYPED(fft_window_sums)(columns + c, fours + c, w->wide, w->step));
+/* Of `count` rows of windows the least of each lot; returns those of each lane. */
+FC_FFT_INLINE VEC TYPED(fft_window_rows)(
+    const fc_fft_windows *w, const T *columns, const T *fours, size_t pitch, size_t count, double *of_lots) {
+    VEC all = V(set1)((T)__builtin_inf());
+    for (size_t from = 0; from < w->n_cols; from += w->lot, of_lots++) {
+        const size_t end = from + w->lot < w->n_cols ? from + w->lot : w->n_cols;
+        for (size_t first = 0, many; first < count; first += many) {
+            VEC rows[TYPED(fft_LEAST)];
+            many = count - first < TYPED(fft_LEAST) ? count - first : TYPED(fft_LEAST);
+            for (size_t i = 0; i < TYPED(fft_LEAST); i++) {
+                const size_t at = (first + i) * pitch;
+                rows[i] = i >= many     ? rows[0]
+                    : w->n_cols < LANES ? TYPED(fft_few_windows)(w, columns + at, fours + at)
+                                        : TYPED(fft_window_lot)(w, columns + at, fours + at, from, end);
+                all = V(min)(all, rows[i]);
+            }
+            TYPED(fft_least)(rows, many, of_lots + first * w->lots, w->lots);
         }
-        *of_lots = TYPED(fft_least)(of_lot);
-        least = *of_lots < least ? *of_lots : least;
-        of_lots++;
     }
-    return least;
+    return all;
 }
 
 static double TYPED(fft_windows)(const fc_fft_windows *w) {
     const size_t length = w->n_cols + (w->wide - 1) * w->step, pitch = (length + LANES - 1) / LANES * LANES;
-    const size_t group = w->high < FC_FFT_SHARED ? 1 : FC_FFT_SHARED, beyond = 3 * w->step + FC_FFT_PAD;
+    const size_t beyond = 3 * w->step + FC_FFT_PAD;
     T *const columns = w->temp, *const fours = columns + FC_FFT_SHARED * pitch + beyond;
-    const int cut = w->cap < __builtin_inf();
-    double least = __builtin_inf();
-    memset(columns + group * pitch, 0, beyond * sizeof(T));
-    for (size_t u = 0; u < w->n_rows; u += group) {
-        if (group == 1)
-            TYPED(fft_window_group)(w, u, length, 1, 1, columns, pitch);
-        else if (cut)
+    const int cut = w->cap < __builtin_inf(), shared = w->high >= FC_FFT_SHARED && w->row_step == 1;
+    VEC least = V(set1)((T)__builtin_inf());
+    memset(columns + FC_FFT_SHARED * pitch, 0, beyond * sizeof(T));
+    for (size_t u = 0, count; u < w->n_rows; u += count) {
+        count = w->n_rows - u < FC_FFT_SHARED ? w->n_rows - u : FC_FFT_SHARED;
+        if (shared && cut)
             TYPED(fft_window_group)(w, u, length, 1, FC_FFT_SHARED, columns, pitch);
-        else
+        else if (shared)
             TYPED(fft_window_group)(w, u, length, 0, FC_FFT_SHARED, columns, pitch);
+        for (size_t i = 0; !shared && i < count; i++)
+            if (cut)
+                TYPED(fft_window_group)(w, (u + i) * w->row_step, length, 1, 1, columns + i * pitch, pitch);
+            else
+                TYPED(fft_window_group)(w, (u + i) * w->row_step, length, 0, 1, columns + i * pitch, pitch);
         if (w->wide >= FC_FFT_WIDE)
-            TYPED(fft_fours)(columns, w->step, group * pitch, fours);
-        for (size_t i = 0; i < group && u + i < w->n_rows; i++) {
-            const double found = TYPED(fft_window_row)(
-                w, columns + i * pitch, fours + i * pitch, w->of_lots + (u + i) * w->lots);
-            least = found < least ? found : least;
-        }
+            TYPED(fft_fours)(columns, w->step, count * pitch, fours);
+        least = V(min)(least, TYPED(fft_window_rows)(w, columns, fours, pitch, count, w->of_lots + u * w->lots));
     }
-    return least;
+    return -(double)V(hmax)(V(neg)(least));
 }
 
 /* Two vectors of columns from c on, of n_rows rows from r on; n_rows is a constant of each copy. */

@@ -27,12 +27,15 @@ static fc_fft_space space_of(const fc_fft_job *j, size_t worker) {
     s.backwards = s.sizes + j->sizes_bytes;
     s.taken = (fc_fft_cells *)(s.backwards + j->sizes_bytes);
     at = (unsigned char *)s.taken + fc_align_up(sizeof *s.taken);
-    const size_t side_bytes = j->pointers_bytes + j->stage_bytes + j->cells_bytes + j->bounds_bytes;
+    const size_t side_bytes = j->pointers_bytes + j->stage_bytes + j->cells_bytes + 2 * j->shift_bytes +
+        j->bounds_bytes;
     for (size_t side = 0; side < 2; side++, at += side_bytes) {
         s.rows[side] = (const void **)at;
         s.stage[side] = at + j->pointers_bytes;
         s.cells[side] = s.stage[side] + j->stage_bytes;
-        fc_fft_place_bounds(&j->tiling, s.cells[side] + j->cells_bytes, &s.bounds[side]);
+        s.shift[side] = s.cells[side] + j->cells_bytes;
+        s.bare[side] = s.shift[side] + j->shift_bytes;
+        fc_fft_place_bounds(&j->tiling, s.bare[side] + j->shift_bytes, &s.bounds[side]);
     }
     return s;
 }
@@ -60,6 +63,8 @@ fc_fft_columns fc_fft_columns_of(const fc_fft_job *j, const fc_fft_space *s, siz
         .im_cols = (size_t)cols[1],
         .re = (void *const *)s->rows[0],
         .im = j->sides == 2 ? (void *const *)s->rows[1] : NULL,
+        .re_shift = j->sides == 2 ? s->shift[0] : NULL,
+        .im_shift = j->sides == 2 ? s->shift[1] : NULL,
     };
 }
 
@@ -74,37 +79,67 @@ static void run_task(void *job_, size_t at, size_t worker) {
     fc_filter_stored(j->f);
 }
 
-/* Number i of the kernel, or its parts, as the transform has them. */
-static void put_tap(const fc_fft_job *j, size_t i, unsigned char *to) {
-    const unsigned char *tap = (const unsigned char *)j->f->kernel + i * j->f->number;
-    if (!j->wide)
-        memcpy(to, tap, j->cell);
-    else
-        for (size_t part = 0; part < j->cell / sizeof(double); part++)
-            ((double *)to)[part] = (double)((const float *)tap)[part];
+/* n taps, or their parts, from `tap` down, as the transform has them. */
+#define TURN(T, U)                         \
+    for (size_t i = 0; i < n; i++)         \
+        for (size_t k = 0; k < parts; k++) \
+            ((U *)to)[i * parts + k] = (U)((const T *)tap - i * parts)[k];
+static void turn_taps(const fc_fft_job *j, const void *tap, size_t n, void *to) {
+    const size_t parts = 1 + (size_t)fc_filter_is_complex(j->f->work);
+    if (j->wide) {
+        TURN(float, double)
+    } else if (j->part == sizeof(float)) {
+        TURN(float, float)
+    } else {
+        TURN(double, double)
+    }
+}
+#undef TURN
+
+/*
+ * Tap k of a row of the kernel lies at cell -k, counted round the block: the first one at cell 0, the others in the
+ * last cells. Whether some of cells [from, from + width) hold taps.
+ */
+static int holds_taps(const fc_fft_job *j, size_t from, size_t width) {
+    return from == 0 || from + width + (size_t)j->f->k_w > j->cut.cols + 1;
 }
 
-/* Columns [col, col + GROUP) of the kernel: tap (i, k) lies at cell (-i, -k), counted round the block. */
+/* Cells [from, from + width) of a row of the kernel. */
+static void put_taps(const fc_fft_job *j, size_t row, size_t from, size_t width, unsigned char *to) {
+    const size_t k_w = (size_t)j->f->k_w, number = j->f->number, last = j->cut.cols + 1 - k_w, end = from + width,
+                 first = fc_least(last > from ? last
+                         : from > 0           ? from
+                                              : 1,
+                     end);
+    const unsigned char *taps = (const unsigned char *)j->f->kernel + row * k_w * number;
+    memset(to, 0, width * j->cell);
+    if (from == 0)
+        turn_taps(j, taps, 1, to);
+    if (first < end)
+        turn_taps(j, taps + (j->cut.cols - first) * number, end - first, to + (first - from) * j->cell);
+}
+
+/* Strip `task` of the kernel: tap (i, k) lies at cell (-i, -k), counted round the block. */
 static void transform_taps(void *job_, size_t task, size_t worker) {
     const fc_fft_job *j = job_;
-    const fc_filter *f = j->f;
     const fc_fft_space s = space_of(j, worker), first = space_of(j, 0);
-    const size_t rows = j->cut.rows, cols = j->cut.cols, from = task * GROUP, width = fc_least(GROUP, cols - from),
-                 row_bytes = width * j->cell;
+    const size_t rows = j->cut.rows, width = j->fft->lanes, from = task * width, row_bytes = width * j->cell;
+    unsigned char *strip = first.block + 2 * from * rows * j->part;
+    if (!holds_taps(j, from, width)) {
+        memset(strip, 0, 2 * width * rows * j->part);
+        return;
+    }
     for (size_t r = 0; r < rows; r++)
         s.rows[0][r] = s.rows[1][r] = j->zeros;
-    for (size_t i = 0; i < (size_t)f->k_h; i++) {
+    for (size_t i = 0; i < (size_t)j->f->k_h; i++) {
         unsigned char *row = s.cells[0] + i * row_bytes;
         s.rows[0][(rows - i) % rows] = row;
-        memset(row, 0, row_bytes);
-        for (size_t k = 0; k < (size_t)f->k_w; k++) {
-            const size_t col = (cols - k) % cols;
-            if (col >= from && col < from + width)
-                put_tap(j, i * (size_t)f->k_w + k, row + (col - from) * j->cell);
-        }
+        put_taps(j, i, from, width, row);
     }
     fc_fft_columns columns = fc_fft_columns_of(j, &s, from, (ptrdiff_t[]){(ptrdiff_t)width, (ptrdiff_t)width});
-    columns.block = first.block + 2 * from * rows * j->part;
+    columns.block = strip;
+    columns.strips = 1;
+    columns.re_shift = columns.im_shift = NULL;
     j->fft->forward(&columns);
 }
 
@@ -139,10 +174,12 @@ static fc_status measure(fc_fft_job *j) {
     j->pointers_bytes = fc_align_up(j->pointers_bytes);
     j->stage_bytes = fc_align_up(j->stage_bytes);
     j->cells_bytes = fc_align_up(j->cells_bytes);
+    j->shift_bytes = fc_align_up(GROUP * j->part);
     j->places_bytes = fc_align_up(j->places_bytes);
     j->sizes_bytes = fc_align_up(j->sizes_bytes);
     j->space_bytes = j->block_bytes + j->scratch_bytes + FC_ALIGNMENT + j->places_bytes + 2 * j->sizes_bytes +
-        fc_align_up(sizeof(fc_fft_cells)) + 2 * (j->pointers_bytes + j->stage_bytes + j->cells_bytes + j->bounds_bytes);
+        fc_align_up(sizeof(fc_fft_cells)) +
+        2 * (j->pointers_bytes + j->stage_bytes + j->cells_bytes + 2 * j->shift_bytes + j->bounds_bytes);
     return FC_OK;
 }
 
@@ -153,7 +190,7 @@ static void prepare(fc_fft_job *j) {
     fc_filter_pack_taps(f, f->kernel, (size_t)f->k_w, (size_t)f->k_h, (size_t)f->k_w, j->taps);
     fc_fft_twiddles(j->cut.cols, j->fft->radix, j->part == sizeof(double), (double *)j->spaces, j->row_twiddles);
     fc_fft_twiddles(j->cut.rows, j->fft->radix, j->part == sizeof(double), (double *)j->spaces, j->col_twiddles);
-    fc_parallel_for(fc_parts(j->cut.cols, GROUP), j->workers, transform_taps, j);
+    fc_parallel_for(j->cut.cols / j->fft->lanes, j->workers, transform_taps, j);
     fc_parallel_for(j->cut.rows / j->fft->lanes, j->workers, transform_tap_rows, j);
 }
 
@@ -257,7 +294,7 @@ static void choose_rescue(fc_fft_job *j) {
      * their taps are weighed before: three times as long as all outputs together. To weigh all of them takes up to
      * nine tenths of their transform.
      */
-    static const double WIDE = 2.2, MENDED = 3, WEIGHED = 1.8;
+    static const double WIDE = 2.2, MENDED = 3, WEIGHED = 1.5;
     const double direct = fc_filter_direct_cycles(j->f), wide = WIDE * j->cut.cycles;
     j->sums_slow = direct < WEIGHED * j->cut.cycles;
     j->sums_left = j->part != sizeof(float) || direct < wide;
@@ -342,14 +379,10 @@ static double beside_direct(const fc_filter *f) {
     return bytes == 32 ? YMM : bytes == 64 && fc_cpu_wide_fmas() == 1 ? ZMM : 1;
 }
 
-/* Kernels that have factors are bells for the most part: their outputs weigh little for their error, so that many are
- * looked at again. */
-static const double BELL = 2;
-
-static double likely_cycles(const fc_filter *f, const fc_fft_cut *blocks, double bell) {
+static double likely_cycles(const fc_filter *f, const fc_fft_cut *blocks) {
     static const double CALL = 45000; /* memory, twiddles, the kernel's sizes */
     fc_fft_cut whole;
-    double least = fc_fft_blocks_cycles(f, blocks) * bell;
+    double least = fc_fft_blocks_cycles(f, blocks);
     if (fc_fft_plan_whole(f, &whole))
         least = fmin(least, whole.cycles);
     return CALL + least * beside_direct(f);
@@ -357,14 +390,14 @@ static double likely_cycles(const fc_filter *f, const fc_fft_cut *blocks, double
 
 double fc_filter_fft_most(const fc_filter *f) {
     fc_fft_cut cut;
-    return fc_fft_plan(f, &cut) ? likely_cycles(f, &cut, BELL) : -1;
+    return fc_fft_plan(f, &cut) ? likely_cycles(f, &cut) : -1;
 }
 
 static double cycles(const fc_filter *f, const fc_filter_taps *known) {
     fc_fft_cut cut;
     if (!known->finite || !fc_fft_plan(f, &cut))
         return -1;
-    return likely_cycles(f, &cut, known->rank ? BELL : 1) + summed_anew(f, known) * fc_filter_direct_cycles(f);
+    return likely_cycles(f, &cut) + summed_anew(f, known) * fc_filter_direct_cycles(f);
 }
 
 const fc_filter_algorithm fc_filter_by_fft = {"fft", cycles, run};

@@ -110,7 +110,9 @@ typedef struct fc_fft_tiling {
     size_t high, wide, cells; /* wide: two numbers a complex cell; cells: columns of a tile */
     size_t first_row, first_col, rows, cols;
     size_t tile_rows, pitch; /* of a block */
+    size_t together;         /* rows of windows whose sums are first found of the rows of tiles that all of them hold */
     size_t lot, lots;        /* outputs of a lot, FC_FFT_LOT numbers; lots of a row of outputs */
+    int waves;               /* the kernel shows those of the cells */
     size_t tiles_bytes, temp_bytes, light_bytes;
 } fc_fft_tiling;
 
@@ -125,8 +127,10 @@ typedef struct fc_fft_bounds {
     double middle;          /* what the transform takes off each cell; real cells only */
     double cap, least;      /* least: of the sums of all windows */
     int whole;              /* all cells are whole numbers */
-    double coherence;       /* share of the cells' size, beside the middle, that goes in waves or slopes */
+    double coherence;       /* share of the cells' size, beside the middle, that goes in waves or slopes; 0 where the
+                               kernel shows none */
     int looked;             /* cells of the image have been seen */
+    int rough;              /* sums are of rows of windows together */
 } fc_fft_bounds;
 
 fc_status fc_fft_tile(const fc_filter *f, const fc_fft_taps *taps, const fc_fft_cut *cut, fc_fft_tiling *tiling);
@@ -138,10 +142,12 @@ void fc_fft_place_bounds(const fc_fft_tiling *t, unsigned char *memory, fc_fft_b
  */
 void fc_fft_survey(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void *const *rows, size_t count,
     size_t col, size_t cols, const fc_rect *inside, int may_be_whole, double share);
-/* Once all are in: sums and least, for rows x cols outputs; tile_rows: room for as many pointers as a block has rows.
+/*
+ * Once all are in: sums and least, for rows x cols outputs, at first of rows of windows together; tile_rows: room for
+ * as many pointers as a block has rows.
  */
-void fc_fft_sum_windows(
-    const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void **tile_rows, size_t rows, size_t cols);
+void fc_fft_sum_windows(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void **tile_rows,
+    size_t rows, size_t cols, int together);
 /* Marks the lots of rows x cols outputs with a window whose plain sum is not `enough`; how many. */
 size_t fc_fft_find_light(const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols, double enough);
 /* Unmarks those of them whose outputs all weigh as much as `weight` by the coarse kernel. */
@@ -160,6 +166,8 @@ double fc_fft_error(int is_double, int is_complex, const fc_fft_taps *taps, doub
  */
 enum { FC_FFT_LAGS = 4 };
 double fc_fft_coherence(double most, double squares, size_t count);
+/* Whether so many taps are alike that waves show. */
+int fc_fft_shows_waves(const fc_fft_taps *taps);
 /* The same of the share of cells that goes in waves or slopes, where taps go in one as well. */
 double fc_fft_wave_error(int is_complex, const fc_fft_taps *taps, double share, double cells, const double *energy);
 /* What it is likely to be at least, in a block of which the first columns are known. */
@@ -174,6 +182,7 @@ double fc_fft_likely_error(const fc_fft_taps *taps, const fc_fft_bounds *bounds)
 typedef struct fc_fft_edges {
     size_t above, below, left, right;
     double *sums;
+    double most, shift; /* the largest size of all; of those inside, and of how far others are from them */
 } fc_fft_edges;
 
 /* Of a kernel of real numbers that is no larger than the image; sums is not set. */
@@ -181,7 +190,8 @@ void fc_fft_measure_edges(const fc_filter *f, fc_fft_edges *edges);
 size_t fc_fft_edges_bytes(const fc_fft_edges *edges);
 /* Fills memory of so many bytes. */
 void fc_fft_sum_edges(const fc_filter *f, unsigned char *memory, fc_fft_edges *edges);
-/* Of n outputs of a row, from column `from` on. */
+/* Of n outputs of a row, from column `from` on, or of rows whose windows reach over no edge above or below. */
+enum { FC_FFT_INSIDE = -1 };
 void fc_fft_edge_sums(const fc_filter *f, const fc_fft_edges *e, ptrdiff_t row, ptrdiff_t from, size_t n, double *to);
 
 /* ---------------------------------------------------------------- fft_coarse.c */

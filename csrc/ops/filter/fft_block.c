@@ -21,7 +21,6 @@ static const double STANDS_OUT = 8; /* times what most cells do not pass */
 static const double PEAKED = 2;     /* over the same: the root mean square of blocks where some may */
 /* The larger error of such blocks; and where one tap stands out as well, so that errors add up and are no noise. */
 static const double FLAT = 0.95; /* taps of one size, over their norm: the larger error as well */
-static const double LONG = 40;   /* taps over their norm, from which waves show */
 static const double PEAKED_ERROR = 1.25, PEAKED_TWICE = 4;
 /* every so many columns of lots tell whether a block is worth a transform in float */
 enum { SAMPLED_LOTS = 8 };
@@ -50,12 +49,10 @@ static double multiply(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_
         : is_peaked || j->sizes->sum > FLAT * j->sizes->norm * sqrt(taps) ? PEAKED_ERROR
                                                                           : 1;
     const double share = fmax(s->bounds[0].coherence, has_two(j, b) ? s->bounds[1].coherence : 0);
-    const double wave = j->sizes->sum > LONG * j->sizes->norm
-        ? fc_fft_wave_error(is_complex, j->sizes, share, cells, energy)
-        : 0;
-    const double shifts = fc_fft_at_edge(j, b, 0) || fc_fft_at_edge(j, b, 1) ? 2 : 1,
-                 shifted = shifts * fmax(fabs(fc_fft_middle(s, b, 0)), fabs(fc_fft_middle(s, b, 1))) *
-        fabs(j->sizes->total);
+    const double wave = fc_fft_wave_error(is_complex, j->sizes, share, cells, energy);
+    /* A sum that is shifted again was rounded where it lay by how far it is shifted. */
+    const double shifts = fc_fft_at_edge(j, b, 0) || fc_fft_at_edge(j, b, 1) ? j->edges.shift : fabs(j->sizes->total),
+                 shifted = shifts * fmax(fabs(fc_fft_middle(s, b, 0)), fabs(fc_fft_middle(s, b, 1)));
     return j->ratio *
         (shifted + wave + peaked * fc_fft_error(j->part == sizeof(double), is_complex, j->sizes, cells, energy));
 }
@@ -91,36 +88,56 @@ typedef struct finish {
     int whole, empty;
 } finish;
 
-/* Takes the middle times the taps that do not meet the image off n outputs of a row, the first at column `col`. */
-static void take_off(
-    const fc_fft_job *j, const fc_fft_space *s, size_t side, ptrdiff_t row, ptrdiff_t col, ptrdiff_t n, void *sums) {
-    const double middle = s->bounds[side].middle;
-    double taps[FC_FFT_GROUP];
-    if (n <= 0)
-        return;
-    fc_fft_edge_sums(j->f, &j->edges, row, col, (size_t)n, taps);
-    for (ptrdiff_t c = 0; c < n; c++)
-        if (j->part == sizeof(double))
-            ((fc_any_double *)sums)[c] -= middle * (j->sizes->total - taps[c]);
-        else
-            ((fc_any_float *)sums)[c] = (float)(((fc_any_float *)sums)[c] - middle * (j->sizes->total - taps[c]));
+/*
+ * What the middle that was taken off adds to a group of columns of sums: times all taps; at an edge, times those that
+ * meet the image where no window reaches over it above or below.
+ */
+#define TIMES(T)                   \
+    for (size_t c = 0; c < n; c++) \
+        ((T *)s->shift[side])[c] = (T)(middle * taps[c]);
+static void add_middle(
+    const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t group, ptrdiff_t cols) {
+    const double middle = fc_fft_middle(s, b, side);
+    const size_t n = fc_least(FC_FFT_GROUP, j->cut.cols - group);
+    double taps[FC_FFT_GROUP] = {0};
+    if (middle != 0 && fc_fft_at_edge(j, b, side))
+        fc_fft_edge_sums(j->f, &j->edges, FC_FFT_INSIDE, b->rect[side].col + (ptrdiff_t)group, (size_t)cols, taps);
+    else
+        for (size_t c = 0; c < n; c++)
+            taps[c] = j->sizes->total;
+    if (j->part == sizeof(double)) {
+        TIMES(double)
+    } else {
+        TIMES(float)
+    }
 }
+#undef TIMES
 
-/* The outputs of a group of a side whose windows reach over the edge, in s->rows. */
+/* Adds the middle times `taps` to n sums that were shifted by `shift`, in its place. */
+#define SHIFT_AGAIN(T, ANY)        \
+    for (size_t c = 0; c < n; c++) \
+        ((ANY *)sums)[c] = (T)((double)((const ANY *)sums)[c] + (middle * taps[c] - (double)((const T *)shift)[c]));
+static void shift_again(
+    const fc_fft_job *j, double middle, const double *taps, size_t n, const void *shift, void *sums) {
+    if (j->part == sizeof(double)) {
+        SHIFT_AGAIN(double, fc_any_double)
+    } else {
+        SHIFT_AGAIN(float, fc_any_float)
+    }
+}
+#undef SHIFT_AGAIN
+
+/* The outputs of a group of a side whose windows reach over the edge above or below, in s->rows. */
 static void correct_edges(
     const fc_fft_job *j, const fc_fft_space *s, const fc_rect *out, size_t side, size_t group, ptrdiff_t cols) {
-    const fc_fft_edges *e = &j->edges;
-    const ptrdiff_t from = out->col + (ptrdiff_t)group, end = from + cols, left = fc_min((ptrdiff_t)e->left, end),
-                    right = fc_max(fc_max(j->f->out_w - (ptrdiff_t)e->right, from), left);
+    const ptrdiff_t below = j->f->out_h - (ptrdiff_t)j->edges.below;
     for (ptrdiff_t r = 0; r < out->rows; r++) {
         const ptrdiff_t row = out->row + r;
-        unsigned char *sums = (unsigned char *)(uintptr_t)s->rows[side][r];
-        if (row < (ptrdiff_t)e->above || row >= j->f->out_h - (ptrdiff_t)e->below) {
-            take_off(j, s, side, row, from, cols, sums);
+        double taps[FC_FFT_GROUP];
+        if (row >= (ptrdiff_t)j->edges.above && row < below)
             continue;
-        }
-        take_off(j, s, side, row, from, left - from, sums);
-        take_off(j, s, side, row, right, end - right, sums + (size_t)(right - from) * j->part);
+        fc_fft_edge_sums(j->f, &j->edges, row, out->col + (ptrdiff_t)group, (size_t)cols, taps);
+        shift_again(j, s->bounds[side].middle, taps, (size_t)cols, s->shift[side], (void *)(uintptr_t)s->rows[side][r]);
     }
 }
 
@@ -161,10 +178,9 @@ static int store(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks
             placed[side] = place != NULL;
             for (ptrdiff_t r = 0; r < out->rows; r++)
                 s->rows[side][r] = (place ? place : s->cells[side]) + (size_t)r * pitch;
+            add_middle(j, s, b, side, col, cols[side]);
         }
         fc_fft_columns columns = fc_fft_columns_of(j, s, col, cols);
-        columns.re_shift = fc_fft_middle(s, b, 0) * j->sizes->total;
-        columns.im_shift = fc_fft_middle(s, b, 1) * j->sizes->total;
         columns.re_rows = (size_t)b->rect[0].rows;
         columns.im_rows = (size_t)b->rect[1].rows;
         columns.strips = fc_least(columns.strips, fc_parts((size_t)fc_max(cols[0], cols[1]), j->fft->lanes));
@@ -287,7 +303,7 @@ fc_fft_end fc_fft_look(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks
     for (size_t side = 0; side < j->sides; side++) {
         for (size_t col = 0; col < j->cut.cols; col += FC_FFT_GROUP)
             fc_fft_survey_group(j, s, b, side, col, fc_fft_source(j, s, b, side, col));
-        fc_fft_sum_side(j, s, b, side);
+        fc_fft_sum_side(j, s, b, side, 1);
     }
     const double weight = likely_weight(j, s, b);
     if (all_whole(j, s, b) || nearly_empty(j, s, b) || fc_fft_heavy(j, s, b, weight) ||

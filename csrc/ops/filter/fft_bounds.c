@@ -22,6 +22,7 @@ static const double FORTH = 8, BACK = 11;
 enum {
     NARROW_KERNEL = 20, /* numbers in a row of taps, below which tiles are narrower */
     TALLEST_TILE = 32,
+    SHARED = 3, /* windows that are looked at together share all but one of so many rows of tiles */
     MOST_TILE_ROWS = FC_FFT_MOST / 2 / TALLEST_TILE, /* of a kernel */
     AHEAD = 12,                                      /* rows that are asked for before they are looked at */
     SAMPLES = 5,
@@ -47,8 +48,10 @@ fc_status fc_fft_tile(const fc_filter *f, const fc_fft_taps *taps, const fc_fft_
     const size_t high = k_h < (parts > 1 || taps_alike(f, taps) ? 24 : 17) ? 1 : fc_least(2 + k_h / 16, TALLEST_TILE);
     const size_t wide = parts * k_w < NARROW_KERNEL ? 2 : 4, cells = wide / parts;
     *t = (fc_fft_tiling){.high = high, .wide = wide, .cells = cells, .first_row = high > 1, .first_col = cells > 1};
+    t->waves = fc_fft_shows_waves(taps);
     t->rows = k_h / high > t->first_row ? k_h / high - t->first_row : 0;
     t->cols = k_w / cells > t->first_col ? k_w / cells - t->first_col : 0;
+    t->together = t->rows / SHARED > 1 ? t->rows / SHARED : 1;
     t->tile_rows = fc_parts(cut->rows, high);
     t->pitch = fc_parts(cut->cols, cells);
     FC_TRY(fc_multiply(
@@ -79,46 +82,44 @@ static const fc_fft *kernels_of(const fc_filter *f) {
     return fc_filter_is_single(f) ? &f->kernels->fft_f32 : &f->kernels->fft_f64;
 }
 
+/* Some numbers of a row, zeros behind them, so that sums of all have a fixed length. */
+enum { CHAINS = 8 }; /* sums side by side, as one would wait for each addition */
 typedef struct sample {
+    double numbers[SAMPLED_COLS + 2 * FC_FFT_LAGS];
     double sum, sizes, squares;
     int whole;
 } sample;
 
-/*
- * Chains of sums side by side, as one would wait for each addition. Adding a number whose last digit is a unit rounds
- * to a whole one.
- */
-enum { CHAINS = 8 };
-#define SAMPLE(T)                                              \
-    for (size_t i = 0; i < n; i += CHAINS) {                   \
-        double x[CHAINS] = {0};                                \
-        for (size_t c = 0; c < fc_least(CHAINS, n - i); c++)   \
-            x[c] = (double)((const T *)row)[i + c];            \
-        for (size_t c = 0; c < CHAINS; c++) {                  \
-            sums[c] += x[c];                                   \
-            sizes[c] += fabs(x[c]);                            \
-            squares[c] += x[c] * x[c];                         \
-            fractions |= (x[c] + 0x1.8p52) - 0x1.8p52 != x[c]; \
-        }                                                      \
-    }
+#define TAKE(T)                    \
+    for (size_t i = 0; i < n; i++) \
+        s->numbers[i] = (double)((const T *)row)[i];
 
-static sample sample_row(const fc_filter *f, const void *row, size_t n) {
-    double sums[CHAINS] = {0}, sizes[CHAINS] = {0}, squares[CHAINS] = {0};
-    int fractions = 0;
+/* Adding a number whose last digit is a unit rounds to a whole one. */
+static void take_sample(const fc_filter *f, const void *row, size_t n, sample *s) {
+    double sums[CHAINS] = {0}, sizes[CHAINS] = {0}, squares[CHAINS] = {0}, fractions[CHAINS] = {0};
+    memset(s, 0, sizeof *s);
     if (fc_filter_is_single(f)) {
-        SAMPLE(fc_any_float)
+        TAKE(fc_any_float)
     } else {
-        SAMPLE(fc_any_double)
+        TAKE(fc_any_double)
     }
-    sample s = {.whole = !fractions};
+    for (size_t i = 0; i < SAMPLED_COLS; i += CHAINS)
+        for (size_t c = 0; c < CHAINS; c++) {
+            const double x = s->numbers[i + c];
+            sums[c] += x;
+            sizes[c] += fabs(x);
+            squares[c] += x * x;
+            fractions[c] += fabs((x + 0x1.8p52) - 0x1.8p52 - x);
+        }
+    s->whole = 1;
     for (size_t c = 0; c < CHAINS; c++) {
-        s.sum += sums[c];
-        s.sizes += sizes[c];
-        s.squares += squares[c];
+        s->sum += sums[c];
+        s->sizes += sizes[c];
+        s->squares += squares[c];
+        s->whole &= fractions[c] == 0;
     }
-    return s;
 }
-#undef SAMPLE
+#undef TAKE
 
 /* The root mean square of its distances to the middle. */
 static double spread_of(const sample *s, size_t n, double middle) {
@@ -173,27 +174,28 @@ static double middle_of(const fc_filter *f, const sample *samples, size_t n, dou
     return fc_filter_is_single(f) ? (double)(float)middle : middle;
 }
 
-/* Adds the squares of n numbers of a row, without the middle, and their products with those up to FC_FFT_LAGS behind.
- */
-static void add_products(
-    const fc_filter *f, const void *row, size_t n, double middle, double *squares, double products[FC_FFT_LAGS + 1]) {
-    const size_t step = 1 + (size_t)fc_filter_is_complex(f->work);
-    for (size_t i = 0; i < n; i++) {
-        const double x = fc_fft_number(f, row, i) - middle;
-        *squares += x * x;
-        for (size_t lag = 1; lag <= FC_FFT_LAGS && i + lag * step < n; lag++)
-            products[lag] += x * (fc_fft_number(f, row, i + lag * step) - middle);
-    }
+/* Products of numbers with those `lag` behind them. */
+static double sum_products(const sample *samples, size_t lag) {
+    double sums[CHAINS] = {0}, all = 0;
+    for (size_t i = 0; i < SAMPLES; i++)
+        for (size_t k = 0; k < SAMPLED_COLS; k += CHAINS)
+            for (size_t c = 0; c < CHAINS; c++)
+                sums[c] += samples[i].numbers[k + c] * samples[i].numbers[k + c + lag];
+    for (size_t c = 0; c < CHAINS; c++)
+        all += sums[c];
+    return all;
 }
 
-/* Of SAMPLES rows of n numbers. */
-static double coherence_of(const fc_filter *f, const void *const rows[SAMPLES], size_t n, double middle) {
-    double squares = 0, products[FC_FFT_LAGS + 1] = {0}, most = 0;
+/* Of samples of n numbers, from which it takes the middle off. */
+static double coherence_of(const fc_filter *f, sample *samples, size_t n, double middle) {
+    const size_t step = 1 + (size_t)fc_filter_is_complex(f->work);
+    double most = 0;
     for (size_t i = 0; i < SAMPLES; i++)
-        add_products(f, rows[i], n, middle, &squares, products);
+        for (size_t k = 0; k < n; k++)
+            samples[i].numbers[k] -= middle;
     for (size_t lag = 1; lag <= FC_FFT_LAGS; lag++)
-        most = fmax(most, fabs(products[lag]));
-    return fc_fft_coherence(most, squares, SAMPLES * n);
+        most = fmax(most, fabs(sum_products(samples, lag * step)));
+    return fc_fft_coherence(most, sum_products(samples, 0), SAMPLES * n);
 }
 
 /* Sets what some of the cells inside the image tell, cells being `share` of the block's. */
@@ -201,22 +203,21 @@ static void look_at_some(const fc_filter *f, const fc_fft_tiling *t, fc_fft_boun
     const fc_rect *inside, double share) {
     const size_t parts = 1 + (size_t)fc_filter_is_complex(f->work), cols = (size_t)inside->cols * parts,
                  first = (size_t)inside->col * parts, n = fc_least(cols, SAMPLED_COLS);
-    const void *some[SAMPLES];
     sample samples[SAMPLES];
     double spreads[SAMPLES];
     for (size_t i = 0; i < SAMPLES; i++) {
         const unsigned char *row = rows[(size_t)inside->row + (2 * i + 1) * (size_t)inside->rows / (2 * SAMPLES)];
-        some[i] = row + (first + (cols - n) * i / SAMPLES) * part_of(f);
-        samples[i] = sample_row(f, some[i], n);
+        take_sample(f, row + (first + (cols - n) * i / SAMPLES) * part_of(f), n, &samples[i]);
     }
     set_cap(f, t, b, samples, n, (double)cols);
     b->middle = middle_of(f, samples, n, share);
-    b->coherence = coherence_of(f, some, n, b->middle);
-    if (b->middle == 0)
-        return;
-    for (size_t i = 0; i < SAMPLES; i++)
-        insert(spreads, i, spread_of(&samples[i], n, b->middle));
-    b->spread = fmin(spreads[SAMPLES / 2], b->typical);
+    if (b->middle != 0) {
+        for (size_t i = 0; i < SAMPLES; i++)
+            insert(spreads, i, spread_of(&samples[i], n, b->middle));
+        b->spread = fmin(spreads[SAMPLES / 2], b->typical);
+    }
+    if (t->waves)
+        b->coherence = coherence_of(f, samples, n, b->middle);
 }
 
 #define ARE_WHOLE(T, ANY, SHIFT)                           \
@@ -267,27 +268,59 @@ void fc_fft_survey(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b,
         b->whole = are_whole(f, rows[row], numbers);
 }
 
-void fc_fft_sum_windows(
-    const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void **tile_rows, size_t rows, size_t cols) {
+/*
+ * The least sums of n rows of windows, over `high` rows of tiles each, `step` rows from one to the next, to lots from
+ * row `to` on.
+ */
+static double sum_rows(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, const void *const *rows,
+    size_t n, size_t high, size_t step, size_t cols, size_t to) {
+    return kernels_of(f)->windows(&(fc_fft_windows){.rows = rows,
+        .n_rows = n,
+        .n_cols = fc_parts(cols, t->cells),
+        .high = high,
+        .wide = t->cols,
+        .row_step = step,
+        .step = 1,
+        .cap = INFINITY,
+        .temp = b->temp,
+        .lot = t->lot / t->cells,
+        .of_lots = b->of_lots + to * t->lots,
+        .lots = t->lots});
+}
+
+/* Of n rows of windows, `many` of them together: by the rows of tiles that all of them hold. */
+static double sum_together(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, const void *const *rows,
+    size_t n, size_t many, size_t cols) {
+    const size_t whole = n / many, rest = n % many, row = t->lots * sizeof *b->of_lots;
+    double least = INFINITY;
+    if (rest) {
+        const size_t last = whole * many;
+        least = sum_rows(f, t, b, rows + last + rest - 1, 1, t->rows + 1 - rest, 1, cols, last);
+        for (size_t i = 1; i < rest; i++)
+            memcpy(b->of_lots + (last + i) * t->lots, b->of_lots + last * t->lots, row);
+    }
+    if (whole)
+        least = fmin(least, sum_rows(f, t, b, rows + many - 1, whole, t->rows + 1 - many, many, cols, 0));
+    for (size_t u = whole; u-- > 0;) /* the last first, as they make room for those before */
+        for (size_t i = many; i-- > 0;)
+            if (u || i)
+                memcpy(b->of_lots + (u * many + i) * t->lots, b->of_lots + u * t->lots, row);
+    return least;
+}
+
+void fc_fft_sum_windows(const fc_filter *f, const fc_fft_tiling *t, fc_fft_bounds *b, const void **tile_rows,
+    size_t rows, size_t cols, int together) {
+    const size_t n = fc_parts(rows, t->high);
+    b->rough = together && t->together > 1;
     b->least = 0;
     if (!t->rows || !t->cols) {
         memset(b->of_lots, 0, t->light_bytes * sizeof *b->of_lots);
         return;
     }
-    const size_t part = part_of(f), n_rows = fc_parts(rows, t->high);
-    for (size_t u = 0; u < n_rows + t->rows - 1; u++)
-        tile_rows[u] = b->tiles + ((u + t->first_row) * t->pitch + t->first_col) * part;
-    b->least = kernels_of(f)->windows(&(fc_fft_windows){.rows = tile_rows,
-        .n_rows = n_rows,
-        .n_cols = fc_parts(cols, t->cells),
-        .high = t->rows,
-        .wide = t->cols,
-        .step = 1,
-        .cap = INFINITY,
-        .temp = b->temp,
-        .lot = t->lot / t->cells,
-        .of_lots = b->of_lots,
-        .lots = t->lots});
+    for (size_t u = 0; u < n + t->rows - 1; u++)
+        tile_rows[u] = b->tiles + ((u + t->first_row) * t->pitch + t->first_col) * part_of(f);
+    b->least = b->rough ? sum_together(f, t, b, tile_rows, n, t->together, cols)
+                        : sum_rows(f, t, b, tile_rows, n, t->rows, 1, cols, 0);
 }
 
 /* The least of n numbers, none of them NaN. */
@@ -365,6 +398,11 @@ double fc_fft_error(int is_double, int is_complex, const fc_fft_taps *taps, doub
     return FORTH * taps->norm * image + BACK * products + tiny / eps * (4 * sqrt(cells) + cells * image);
 }
 
+int fc_fft_shows_waves(const fc_fft_taps *taps) {
+    static const double LONG = 30; /* taps over their norm */
+    return taps->sum > LONG * taps->norm;
+}
+
 double fc_fft_coherence(double most, double squares, size_t count) {
     static const double NOISE = 4;
     if (!(squares > 0) || !isfinite(squares))
@@ -379,7 +417,8 @@ double fc_fft_coherence(double most, double squares, size_t count) {
  */
 double fc_fft_wave_error(int is_complex, const fc_fft_taps *taps, double share, double cells, const double *energy) {
     static const double WAVE = 2;
-    return WAVE * share * (is_complex ? 1 : M_SQRT1_2) * sqrt(energy[0]) / cells * taps->sum;
+    /* Energies may have overflown. */
+    return share > 0 ? WAVE * share * (is_complex ? 1 : M_SQRT1_2) * sqrt(energy[0]) / cells * taps->sum : 0;
 }
 
 double fc_fft_likely_error(const fc_fft_taps *taps, const fc_fft_bounds *b) {

@@ -29,8 +29,8 @@ typedef struct fc_fft_job {
     int wide;     /* float32 transformed in double */
     double ratio; /* eps of the transform over that of the promise */
     unsigned char *row_twiddles, *col_twiddles, *spectrum, *taps, *zeros, *spaces;
-    size_t block_bytes, scratch_bytes, pointers_bytes, stage_bytes, cells_bytes, bounds_bytes, places_bytes,
-        sizes_bytes, space_bytes;
+    size_t block_bytes, scratch_bytes, pointers_bytes, stage_bytes, cells_bytes, shift_bytes, bounds_bytes,
+        places_bytes, sizes_bytes, space_bytes;
     unsigned char *ends;      /* of each task; NULL where none may be left */
     size_t mended_share;      /* of lots, up to one of so many is light and mended */
     int sums_slow, sums_left; /* what a transform would be slow at, or leave, is summed directly */
@@ -53,6 +53,7 @@ typedef struct fc_fft_space {
     fc_fft_cells *taken;
     const void **rows[2];
     unsigned char *stage[2], *cells[2];
+    unsigned char *shift[2], *bare[2]; /* what a group's columns are shifted by, and what is 0 then */
     fc_fft_bounds bounds[2];
 } fc_fft_space;
 
@@ -84,7 +85,7 @@ size_t fc_fft_source_rows(const fc_fft_job *j, const fc_fft_blocks *b, size_t si
 /* Takes a group of columns into a side's bounds; then the sums of its windows. */
 void fc_fft_survey_group(
     const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col, ptrdiff_t cols);
-void fc_fft_sum_side(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side);
+void fc_fft_sum_side(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side, int together);
 /*
  * The cells of both blocks, transformed along columns. A first time (taken NULL) it also surveys them; 0 where some
  * are not finite. Then those that stand out are taken; 0 where they are too many.

@@ -27,32 +27,18 @@ int fc_fft_at_edge(const fc_fft_job *j, const fc_fft_blocks *b, size_t side) {
     return row < 0 || col < 0 || row + (ptrdiff_t)j->cut.rows > f->h || col + (ptrdiff_t)j->cut.cols > f->w;
 }
 
-/* Columns of a group of a side's cells; how many. */
-static ptrdiff_t read_group(
-    const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col, const fc_filter *f) {
+/* Sets s->rows[side] to a group of columns of a side's cells; how many. */
+ptrdiff_t fc_fft_source(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col) {
     const fc_rect cells = cells_of(j, b, side);
     const ptrdiff_t cols = fc_fft_group(cells.cols, col);
     if (cols)
-        fc_filter_source(f, (fc_rect){cells.row, cells.col + (ptrdiff_t)col, cells.rows, cols}, b->channel,
+        fc_filter_source(j->f, (fc_rect){cells.row, cells.col + (ptrdiff_t)col, cells.rows, cols}, b->channel,
             s->rows[side], s->stage[side]);
     return cols;
 }
 
-ptrdiff_t fc_fft_source(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col) {
-    return read_group(j, s, b, side, col, j->f);
-}
-
 size_t fc_fft_source_rows(const fc_fft_job *j, const fc_fft_blocks *b, size_t side) {
     return (size_t)cells_of(j, b, side).rows;
-}
-
-/* The same with the middle of the image's cells around it, which nothing is left of when it is taken off. */
-static void source_middle(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col) {
-    fc_filter f = *j->f;
-    const double wide = fc_fft_middle(s, b, side);
-    const float narrow = (float)wide;
-    f.fill = fc_filter_is_single(&f) ? (const void *)&narrow : (const void *)&wide;
-    read_group(j, s, b, side, col, &f);
 }
 
 static void widen(const fc_fft_job *j, const void **rows, size_t count, size_t cols, unsigned char *copies) {
@@ -92,10 +78,46 @@ void fc_fft_survey_group(
             j->sizes->whole, share_of(j, &cells));
 }
 
-void fc_fft_sum_side(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side) {
+void fc_fft_sum_side(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side, int together) {
     const fc_rect *out = &b->rect[side];
     if (out->rows)
-        fc_fft_sum_windows(j->f, &j->tiling, &s->bounds[side], s->rows[side], (size_t)out->rows, (size_t)out->cols);
+        fc_fft_sum_windows(
+            j->f, &j->tiling, &s->bounds[side], s->rows[side], (size_t)out->rows, (size_t)out->cols, together);
+}
+
+/* n numbers of the transform := x. */
+#define FILL(T)                    \
+    for (size_t i = 0; i < n; i++) \
+        ((T *)to)[i] = (T)x;
+static void fill(const fc_fft_job *j, unsigned char *to, size_t n, double x) {
+    if (j->part == sizeof(double)) {
+        FILL(double)
+    } else {
+        FILL(float)
+    }
+}
+#undef FILL
+
+/*
+ * The middle is taken off all cells of a group of columns, or, at an edge, off the image's own: rows outside it get
+ * what comes to 0.
+ */
+static void take_middle(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side, size_t col) {
+    const double middle = fc_fft_middle(s, b, side);
+    const size_t n = fc_least(FC_FFT_GROUP, j->cut.cols - col);
+    if (!fc_fft_at_edge(j, b, side) || middle == 0) {
+        fill(j, s->shift[side], n, -middle);
+        return;
+    }
+    const fc_rect cells = cells_of(j, b, side), inside = inside_of(j, &cells, col, fc_fft_group(cells.cols, col));
+    const size_t first = inside.cols ? (size_t)inside.col * j->part : 0;
+    memset(s->shift[side], 0, n * j->part);
+    memset(s->bare[side], 0, n * j->part);
+    fill(j, s->shift[side] + first, (size_t)inside.cols, -middle);
+    fill(j, s->bare[side] + first, (size_t)inside.cols, middle);
+    for (ptrdiff_t row = 0; row < cells.rows; row++)
+        if (row < inside.row || row >= inside.row + inside.rows)
+            s->rows[side][row] = s->bare[side];
 }
 
 /* A group of columns of a side; 0 where too many of its cells stand out. */
@@ -104,8 +126,6 @@ static int load_side(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *
     const size_t count = fc_fft_source_rows(j, b, side);
     if (!taken)
         fc_fft_survey_group(j, s, b, side, col, cols);
-    if (fc_fft_at_edge(j, b, side) && s->bounds[side].middle != 0)
-        source_middle(j, s, b, side, col);
     if (taken &&
         !fc_fft_take_cells(j->f, taken, side, (ptrdiff_t)col, s->rows[side], count, (size_t)cols, s->cells[side]))
         return 0;
@@ -124,13 +144,12 @@ int fc_fft_load(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, fc
                 return 0;
             for (size_t row = cols[side] ? fc_fft_source_rows(j, b, side) : 0; row < j->cut.rows; row++)
                 s->rows[side][row] = j->zeros;
+            take_middle(j, s, b, side, col);
         }
-        fc_fft_columns columns = fc_fft_columns_of(j, s, col, cols);
-        columns.re_shift = -fc_fft_middle(s, b, 0);
-        columns.im_shift = -fc_fft_middle(s, b, 1);
+        const fc_fft_columns columns = fc_fft_columns_of(j, s, col, cols);
         finite &= j->fft->forward(&columns);
     }
     for (size_t side = 0; !taken && side < j->sides; side++)
-        fc_fft_sum_side(j, s, b, side);
+        fc_fft_sum_side(j, s, b, side, 1);
     return finite;
 }

@@ -197,6 +197,7 @@ static void sum_cells(
         .n_cols = FC_FFT_LOT,
         .high = (size_t)f->k_h,
         .wide = (size_t)f->k_w,
+        .row_step = 1,
         .step = fc_filter_is_complex(f->work) ? 2 : 1,
         .cap = bounds->cap,
         .temp = bounds->temp,
@@ -268,13 +269,25 @@ static size_t clear_column(const fc_fft_job *j, const fc_fft_space *s, const fc_
     return found;
 }
 
+/* Marks the lots of a side that the plain sums of tiles leave in doubt; how many. */
+static size_t find_light(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side, double plain) {
+    enum { FEW = 8 }; /* one of so many lots, up to which it does not pay to find the sums of each row of windows */
+    const size_t rows = (size_t)b->rect[side].rows, cols = (size_t)b->rect[side].cols,
+                 lots = fc_parts(rows, j->tiling.high) * fc_parts(cols, j->tiling.lot);
+    fc_fft_bounds *bounds = &s->bounds[side];
+    const size_t found = fc_fft_find_light(&j->tiling, bounds, rows, cols, plain);
+    if (!bounds->rough || found <= lots / FEW)
+        return found;
+    fc_fft_sum_side(j, s, b, side, 0);
+    return fc_fft_find_light(&j->tiling, bounds, rows, cols, plain);
+}
+
 /*
  * Marks the lots of a side that the plain sums of tiles leave in doubt, and of more than `few` of them those that a
  * coarse kernel does as well; the plain sum that is enough, 0 where no more than `few` are marked.
  */
 static double mark_lots(
     const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, size_t side, double weight, size_t few) {
-    const size_t rows = (size_t)b->rect[side].rows, cols = (size_t)b->rect[side].cols;
     const fc_fft_bounds *bounds = &s->bounds[side];
     memset(bounds->light, HEAVY, j->tiling.light_bytes);
     if (side_heavy(j, s, b, side, weight))
@@ -282,9 +295,10 @@ static double mark_lots(
     const double plain = plain_sum(j, bounds, weight);
     /* A complex number is at least 1 / sqrt 2 of the sum of its parts. */
     const double turn = fc_filter_is_complex(j->f->work) ? M_SQRT2 : 1;
-    if (fc_fft_find_light(&j->tiling, bounds, rows, cols, plain) <= few)
+    if (find_light(j, s, b, side, plain) <= few)
         return 0;
-    fc_fft_clear_light(j->f, &j->tiling, bounds, rows, cols, &j->coarse, ROUNDED * turn * weight);
+    fc_fft_clear_light(j->f, &j->tiling, bounds, (size_t)b->rect[side].rows, (size_t)b->rect[side].cols, &j->coarse,
+        ROUNDED * turn * weight);
     return plain;
 }
 

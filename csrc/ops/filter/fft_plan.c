@@ -58,7 +58,8 @@ enum { N_LENGTHS = sizeof LENGTHS / sizeof *LENGTHS };
  * levels of both transforms, more where a block and the spectrum leave L2. bits: the logarithm of points to base 2.
  */
 static double block_cycles(const fc_fft *fft, double points, double bits, double l2) {
-    return points / (double)fft->lanes * (7.8 * bits + 20 + 40 * fmin(fmax(bits - l2, 0), 3)) + 2500;
+    const double beyond = bits < l2 ? 0 : bits < l2 + 3 ? bits - l2 : 3;
+    return points / (double)fft->lanes * (7.8 * bits + 20 + 40 * beyond) + 2500;
 }
 
 /* The logarithm to base 2 of the numbers that L2 holds. */
@@ -80,6 +81,11 @@ static fc_fft_cut cut_into(const fc_filter *f, size_t rows, size_t cols) {
 }
 
 int fc_fft_plan(const fc_filter *f, fc_fft_cut *best) {
+    /*
+     * The bounds of a vector of complex numbers and of a block; the kernel's transform, most strips of which are 0; the
+     * last tasks, which do not end together.
+     */
+    static const double BOUNDS = 30, BLOCK = 5000, KERNEL = 0.5, LAST = 0.4;
     const fc_fft *fft = fc_fft_kernels(f);
     /* Taking channels apart and putting them together goes a number at a time. */
     const double apart = f->channels > 1 ? 4 * (double)(f->out_h * f->channels) * (double)f->out_w : 0;
@@ -94,13 +100,10 @@ int fc_fft_plan(const fc_filter *f, fc_fft_cut *best) {
             if ((ptrdiff_t)LENGTHS[c].n < f->k_w)
                 continue;
             fc_fft_cut cut = cut_into(f, LENGTHS[r].n, LENGTHS[c].n);
-            /*
-             * One more for the kernel's transform, which takes half of it, and for the last tasks, which do not end
-             * together.
-             */
-            cut.cycles = ((double)cut.tasks * (double)f->channels + 1) *
-                    block_cycles(fft, (double)cut.rows * (double)cut.cols, LENGTHS[r].bits + LENGTHS[c].bits, l2) +
-                apart;
+            const double points = (double)cut.rows * (double)cut.cols,
+                         block = block_cycles(fft, points, LENGTHS[r].bits + LENGTHS[c].bits, l2),
+                         bounds = BOUNDS * points / (double)fft->lanes + BLOCK;
+            cut.cycles = ((double)cut.tasks * (double)f->channels + LAST) * (block + bounds) + KERNEL * block + apart;
             if (best->cycles < 0 || cut.cycles < best->cycles)
                 *best = cut;
             more_cols = cut.across > 1;
@@ -143,13 +146,12 @@ static double share_at_edges(const fc_filter *f, const fc_fft_cut *blocks) {
 
 /*
  * Blocks at edges where windows hold few cells take as long as their direct sums, measured on 256 x 256 and 512 x 512
- * images, or, of float, as transforms in double. The bounds take a quarter of a transform.
+ * images, or, of float, as transforms in double.
  */
 double fc_fft_blocks_cycles(const fc_filter *f, const fc_fft_cut *blocks) {
-    static const double BOUNDS = 1.25, SUMMED = 1.2, AGAIN = 3;
+    static const double SUMMED = 1.2, AGAIN = 3;
     const double summed = SUMMED * fc_filter_direct_cycles(f), again = AGAIN * blocks->cycles;
-    return blocks->cycles * BOUNDS +
-        share_at_edges(f, blocks) * (fc_filter_is_single(f) ? fmin(summed, again) : summed);
+    return blocks->cycles + share_at_edges(f, blocks) * (fc_filter_is_single(f) ? fmin(summed, again) : summed);
 }
 
 /* The kernel's transform and what outputs weigh take as long as the image's, or half as long again. */

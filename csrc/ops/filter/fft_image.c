@@ -9,7 +9,7 @@
 
 enum {
     SAMPLED = 4,    /* one of so many rows is */
-    CHAINS = 8,     /* of sums side by side, as one would wait for each addition */
+    CHAINS = 8,     /* of sums side by side */
     MOST_TAKEN = 20 /* products added to a sum, each of which may lose half an eps of it */
 };
 static const double STANDS_OUT = 12; /* over the mean size: far larger than most cells */
@@ -22,38 +22,52 @@ typedef struct sums {
     int whole;
 } sums;
 
-/* Of n numbers; those beyond the limit, and NaN, are left out. Adding a number whose last digit is a unit rounds. */
-#define ADD_UP(T)                                               \
-    for (size_t i = 0; i < n; i += CHAINS)                      \
-        for (size_t c = 0; c < fc_least(CHAINS, n - i); c++) {  \
-            const double x = (double)((const T *)row)[i + c];   \
-            const double size = fabs(x) <= limit ? fabs(x) : 0; \
-            const double signed_size = copysign(size, x);       \
-            sum[c] += signed_size;                              \
-            sizes[c] += size;                                   \
-            squares[c] += size * size;                          \
-            most[c] = size > most[c] ? size : most[c];          \
-            fractions |= (size + 0x1.8p52) - 0x1.8p52 != size;  \
-            count += fabs(x) <= limit;                          \
-        }
+/* Sums of numbers side by side, as one would wait for each addition. */
+typedef struct chains {
+    double sum[CHAINS], size[CHAINS], square[CHAINS], most[CHAINS], count[CHAINS], fraction[CHAINS];
+} chains;
+
+/* Those beyond the limit, and NaN, are left out. Adding a number whose last digit is a unit rounds. */
+static inline void add_chains(const double *x, double limit, chains *to) {
+    for (size_t c = 0; c < CHAINS; c++) {
+        const double size = fabs(x[c]) <= limit ? fabs(x[c]) : 0, rest = size - ((size + 0x1.8p52) - 0x1.8p52);
+        to->sum[c] += x[c] < 0 ? -size : size;
+        to->size[c] += size;
+        to->square[c] += size * size;
+        to->most[c] = size > to->most[c] ? size : to->most[c];
+        to->count[c] += fabs(x[c]) <= limit ? 1 : 0;
+        to->fraction[c] += fabs(rest);
+    }
+}
+
+#define ADD_UP(T)                                                                                 \
+    for (size_t i = 0; i < n; i += CHAINS) {                                                      \
+        double x[CHAINS];                                                                         \
+        const size_t there = fc_least(CHAINS, n - i);                                             \
+        if (there == CHAINS)                                                                      \
+            for (size_t c = 0; c < CHAINS; c++)                                                   \
+                x[c] = (double)((const T *)row)[i + c];                                           \
+        else                                                                                      \
+            for (size_t c = 0; c < CHAINS; c++)                                                   \
+                x[c] = c < there ? (double)((const T *)row)[i + c] : (double)NAN; /* no number */ \
+        add_chains(x, limit, &all);                                                               \
+    }
 
 static void add_up(const fc_filter *f, const void *row, size_t n, double limit, sums *to) {
-    double sum[CHAINS] = {0}, sizes[CHAINS] = {0}, squares[CHAINS] = {0}, most[CHAINS] = {0};
-    size_t count = 0;
-    int fractions = 0;
+    chains all = {{0}, {0}, {0}, {0}, {0}, {0}};
     if (fc_filter_is_single(f)) {
         ADD_UP(fc_any_float)
     } else {
         ADD_UP(fc_any_double)
     }
     for (size_t c = 0; c < CHAINS; c++) {
-        to->sum += sum[c];
-        to->size += sizes[c];
-        to->square += squares[c];
-        to->most = fmax(to->most, most[c]);
+        to->sum += all.sum[c];
+        to->size += all.size[c];
+        to->square += all.square[c];
+        to->most = fmax(to->most, all.most[c]);
+        to->count += (size_t)all.count[c];
+        to->whole &= all.fraction[c] == 0;
     }
-    to->count += count;
-    to->whole &= !fractions;
 }
 #undef ADD_UP
 
@@ -103,30 +117,59 @@ static double rounded(double x, int whole) {
     return whole ? rint(x) : few;
 }
 
-/* Adds products of a row's cells with those up to FC_FFT_LAGS beside and below, without the middle: others that stand
- * out. */
+/* Cells without the middle, 0 for others that stand out, with room for those beside the last ones; and products of
+ * rows' cells with those so many beside them, and below the first row. */
+enum { CHUNK = 64, BESIDE = 2 * FC_FFT_LAGS };
+typedef double chunk[CHUNK + BESIDE];
 typedef struct products {
-    double square, along[FC_FFT_LAGS + 1], down[FC_FFT_LAGS + 1];
+    double along[FC_FFT_LAGS + 1][CHAINS], down[FC_FFT_LAGS + 1][CHAINS];
     size_t count;
 } products;
 
-static double cell_of(const fc_filter *f, const fc_fft_image *image, const void *row, size_t i) {
-    const double x = fc_fft_number(f, row, i);
-    return fabs(x) <= image->limit ? x - image->middle : 0;
+#define TAKE(T)                                                  \
+    for (size_t i = 0; i < n; i++) {                             \
+        const double x = (double)((const T *)row)[from + i];     \
+        to[i] = fabs(x) <= image->limit ? x - image->middle : 0; \
+    }
+
+static void take_chunk(
+    const fc_filter *f, const fc_fft_image *image, const void *row, size_t from, size_t n, double *to) {
+    if (fc_filter_is_single(f)) {
+        TAKE(fc_any_float)
+    } else {
+        TAKE(fc_any_double)
+    }
+    memset(to + n, 0, (CHUNK + BESIDE - n) * sizeof *to);
+}
+#undef TAKE
+
+static void multiply(const double *x, const double *y, double *to) {
+    for (size_t i = 0; i < CHUNK; i += CHAINS)
+        for (size_t c = 0; c < CHAINS; c++)
+            to[c] += x[i + c] * y[i + c];
 }
 
+/* The products of a row's cells with those up to FC_FFT_LAGS beside and below, of n_rows rows. */
 static void add_products(
     const fc_filter *f, const fc_fft_image *image, const void *const *rows, size_t n_rows, products *to) {
     const size_t step = 1 + (size_t)fc_filter_is_complex(f->work), n = (size_t)f->w * step;
-    for (size_t i = 0; i < n; i++) {
-        const double x = cell_of(f, image, rows[0], i);
-        to->square += x * x;
-        for (size_t lag = 1; lag <= FC_FFT_LAGS && i + lag * step < n; lag++)
-            to->along[lag] += x * cell_of(f, image, rows[0], i + lag * step);
+    for (size_t from = 0; from < n; from += CHUNK) {
+        chunk x[FC_FFT_LAGS + 1];
+        for (size_t lag = 0; lag < n_rows; lag++)
+            take_chunk(f, image, rows[lag], from, fc_least(n - from, lag ? CHUNK : CHUNK + BESIDE), x[lag]);
+        for (size_t lag = 0; lag <= FC_FFT_LAGS; lag++)
+            multiply(x[0], x[0] + lag * step, to->along[lag]);
         for (size_t lag = 1; lag < n_rows; lag++)
-            to->down[lag] += x * cell_of(f, image, rows[lag], i);
+            multiply(x[0], x[lag], to->down[lag]);
     }
     to->count += n;
+}
+
+static double total(const double *lanes) {
+    double all = 0;
+    for (size_t c = 0; c < CHAINS; c++)
+        all += lanes[c];
+    return all;
 }
 
 /* Along and down some of the rows. */
@@ -140,8 +183,8 @@ static double coherence_of(const fc_filter *f, const fc_fft_image *image, void *
         add_products(f, image, rows, (size_t)count, &all);
     }
     for (size_t lag = 1; lag <= FC_FFT_LAGS; lag++)
-        most = fmax(most, fmax(fabs(all.along[lag]), fabs(all.down[lag])));
-    return fc_fft_coherence(most, all.square, all.count);
+        most = fmax(most, fmax(fabs(total(all.along[lag])), fabs(total(all.down[lag]))));
+    return fc_fft_coherence(most, total(all.along[0]), all.count);
 }
 
 int fc_fft_know_image(const fc_filter *f, void *stage, fc_fft_image *image, fc_fft_cells *taken) {
@@ -162,6 +205,7 @@ int fc_fft_know_image(const fc_filter *f, void *stage, fc_fft_image *image, fc_f
     const double mean = all.sum / numbers, size = all.size / numbers, square = all.square / numbers;
     if (!(size > 0) || square > PEAKED * PEAKED * size * size)
         return 0;
+    image->size = size;
     image->whole = all.whole && !taken->count;
     image->one_sign = fabs(all.sum) >= ONE_SIGN * all.size;
     if (!fc_filter_is_complex(f->work) && f->k_h <= f->h && f->k_w <= f->w && 2 * mean * mean >= square)

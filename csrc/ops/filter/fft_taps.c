@@ -38,7 +38,7 @@ static double least_of(int quarter) {
 /* The lot of a tap: 0 for the largest, the last for all that are too small to count. */
 static size_t lot_of(double size, int top) {
     const int lot = top - quarter_of(size);
-    return size > 0 && lot < FC_FFT_LOTS - 1 ? (size_t)lot : FC_FFT_LOTS - 1;
+    return (size_t)(size > 0 && lot < FC_FFT_LOTS - 1 ? lot : FC_FFT_LOTS - 1);
 }
 
 /* Adding a number whose last digit is a unit rounds to a whole one. */
@@ -53,53 +53,91 @@ void fc_fft_tap_sizes(const fc_filter *f, size_t first, size_t many, double *siz
             sizes[i] = size_of(f, first + i);
 }
 
-enum { READ = 64 }; /* sizes at a time */
+enum { READ = 64, CHAINS = 8 }; /* sizes at a time; sums side by side */
+
+/* `many` sizes of taps from `first` on, and zeros behind them. */
+static void read_sizes(const fc_filter *f, size_t first, size_t many, double *sizes) {
+    fc_fft_tap_sizes(f, first, many, sizes);
+    for (size_t i = many; i < READ; i++)
+        sizes[i] = 0;
+}
 
 static double largest(const fc_filter *f, size_t count) {
-    double sizes[READ], most[4] = {0, 0, 0, 0};
-    for (size_t first = 0, many; first < count; first += many) {
-        many = fc_least(READ, count - first);
-        fc_fft_tap_sizes(f, first, many, sizes);
-        for (size_t i = 0; i < many; i++)
-            most[i % 4] = sizes[i] > most[i % 4] ? sizes[i] : most[i % 4];
+    double sizes[READ], most[CHAINS] = {0};
+    for (size_t first = 0; first < count; first += READ) {
+        read_sizes(f, first, fc_least(READ, count - first), sizes);
+        for (size_t i = 0; i < READ; i += CHAINS)
+            for (size_t c = 0; c < CHAINS; c++)
+                most[c] = sizes[i + c] > most[c] ? sizes[i + c] : most[c];
     }
-    return fmax(fmax(most[0], most[1]), fmax(most[2], most[3]));
+    for (size_t c = 1; c < CHAINS; c++)
+        most[0] = fmax(most[0], most[c]);
+    return most[0];
 }
+
+/* Adds x to a sum and what that loses to `lost`. */
+static void add(double *sum, double *lost, double x) {
+    const double all = *sum + x, rest = all - *sum;
+    *lost += (*sum - (all - rest)) + (x - rest);
+    *sum = all;
+}
+
+#define ADD_UP(T)                                                            \
+    for (; at + CHAINS <= count; at += CHAINS)                               \
+        for (size_t c = 0; c < CHAINS; c++)                                  \
+            add(&sums[c], &lost[c], (double)((const T *)f->kernel)[at + c]); \
+    for (; at < count; at++)                                                 \
+        add(&sums[0], &lost[0], (double)((const T *)f->kernel)[at]);
 
 /* The sum of all taps, with what each addition loses. */
 static double find_total(const fc_filter *f, size_t count) {
-    double total = 0, lost = 0;
-    for (size_t i = 0; i < count && !fc_filter_is_complex(f->work); i++) {
-        const double tap = f->work == FC_F32 ? (double)((const float *)f->kernel)[i] : ((const double *)f->kernel)[i];
-        const double sum = total + tap;
-        lost += fabs(total) >= fabs(tap) ? (total - sum) + tap : (tap - sum) + total;
-        total = sum;
+    double sums[CHAINS] = {0}, lost[CHAINS] = {0};
+    size_t at = 0;
+    if (f->work == FC_F32) {
+        ADD_UP(float)
+    } else if (f->work == FC_F64) {
+        ADD_UP(double)
     }
-    return isfinite(lost) ? total + lost : total;
+    for (size_t i = 1; i < CHAINS; i++) {
+        add(&sums[0], &lost[0], sums[i]);
+        lost[0] += lost[i];
+    }
+    return isfinite(lost[0]) ? sums[0] + lost[0] : sums[0];
 }
+#undef ADD_UP
 
 void fc_fft_know_taps(const fc_filter *f, fc_fft_taps *taps) {
     const size_t count = (size_t)(f->k_h * f->k_w);
-    double sizes[READ], squares[4] = {0, 0, 0, 0}, sums[4] = {0, 0, 0, 0};
+    double sizes[READ], squares[CHAINS] = {0}, sums[CHAINS] = {0};
     int other = fc_filter_is_complex(f->work);
     *taps = (fc_fft_taps){.most = largest(f, count)};
     const int top = quarter_of(taps->most);
     const double scale = taps->most > 0 ? 1 / taps->most : 0;
     for (size_t first = 0, many; first < count; first += many) {
+        size_t lots[READ];
         many = fc_least(READ, count - first);
-        fc_fft_tap_sizes(f, first, many, sizes);
+        read_sizes(f, first, many, sizes);
+        for (size_t i = 0; i < READ; i += CHAINS)
+            for (size_t c = 0; c < CHAINS; c++) {
+                const double scaled = sizes[i + c] * scale;
+                squares[c] += scaled * scaled;
+                sums[c] += sizes[i + c];
+            }
+        for (size_t i = 0; i < READ; i++)
+            lots[i] = lot_of(sizes[i], top);
         for (size_t i = 0; i < many; i++) {
-            const double scaled = sizes[i] * scale;
-            squares[i % 4] += scaled * scaled;
-            sums[i % 4] += sizes[i];
             other |= !is_whole(sizes[i]);
-            taps->count[lot_of(sizes[i], top)]++;
+            taps->count[lots[i]]++;
         }
     }
     taps->whole = !other;
     taps->total = find_total(f, count);
-    taps->norm = sqrt(squares[0] + squares[1] + squares[2] + squares[3]) * taps->most;
-    taps->sum = sums[0] + sums[1] + sums[2] + sums[3];
+    for (size_t c = 1; c < CHAINS; c++) {
+        squares[0] += squares[c];
+        sums[0] += sums[c];
+    }
+    taps->norm = sqrt(squares[0]) * taps->most;
+    taps->sum = sums[0];
     for (size_t i = 0; i + 1 < FC_FFT_LOTS; i++) {
         taps->lots = taps->count[i] ? i + 1 : taps->lots;
         taps->least[i] = top >= (int)i ? least_of(top - (int)i) : 0;

@@ -101,6 +101,11 @@ static int of_one_sign(const fc_fft_whole *j) {
     return j->image.one_sign && fabs(j->taps->total) >= ALL * j->taps->sum;
 }
 
+/* Whether all outputs are known to be heavy enough, and right. */
+static int all_done(const fc_fft_whole *j) {
+    return j->whole || of_one_sign(j) || any_failed(j) || fc_fft_light_products(j->f, j->spans, out_groups(j)) == 0;
+}
+
 /* Results by the transform, spans of those too light; 0 where numbers are not finite. */
 static int run_transforms(fc_fft_whole *j) {
     const double eps = fc_filter_is_single(j->f) ? (double)FLT_EPSILON / 2 : DBL_EPSILON / 2;
@@ -112,8 +117,12 @@ static int run_transforms(fc_fft_whole *j) {
     j->whole = j->image.whole && j->taps->whole && (error + shifted) * eps <= SURE;
     j->least = ROUNDED * error / (j->taken->count ? FC_FFT_WHOLE_PROMISE_ADDED : FC_FFT_WHOLE_PROMISE);
     fc_parallel_for(out_groups(j), j->workers, fc_fft_whole_store, j);
-    if (j->whole || of_one_sign(j) || any_failed(j) || fc_fft_light_products(j->f, j->spans, out_groups(j)) == 0)
+    if (all_done(j))
         return !any_failed(j);
+    if (!fc_filter_is_complex(j->f->work))
+        fc_fft_clear_plain(j);
+    if (all_done(j) || fc_interrupted())
+        return 1;
     j->sizes = 1;
     transform(j);
     j->least += ROUNDED * eps * error_of(j);

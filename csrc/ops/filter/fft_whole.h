@@ -27,6 +27,7 @@ fc_status fc_fft_sum_light(const fc_filter *f, const fc_fft_span *spans, size_t 
 enum { FC_FFT_IMAGE_ROWS = FC_FFT_LAGS + 1 }; /* that are looked at together */
 typedef struct fc_fft_image {
     double middle; /* taken off them, a number of few digits; 0 of complex ones */
+    double size;   /* the mean of their sizes */
     int whole, one_sign;
     double coherence; /* share of their size, without the middle, that is in waves or slopes and not in noise */
     double limit;     /* cells beyond it stand out */

@@ -3,6 +3,8 @@
 #ifndef FC_OPS_FILTER_FFT_WHOLE_JOB_H
 #define FC_OPS_FILTER_FFT_WHOLE_JOB_H
 
+#include <math.h>
+
 #include "core/size.h"
 #include "ops/filter/fft_whole.h"
 
@@ -50,7 +52,18 @@ void fc_fft_whole_load_cells(void *job, size_t task, size_t worker);
 /* Roundings that a sum of middle times taps brings: of the sum, the product and the addition. */
 #define FC_FFT_WHOLE_SHIFTED 1.5
 
+/* The weight that outputs have to have for it, beside their least, over the size of the sum of taps that meet the
+ * image. */
+static inline double fc_fft_whole_shifted(const fc_fft_whole *j) {
+    return FC_FFT_WHOLE_SHIFTED / FC_FFT_WHOLE_PROMISE_ADDED * fabs(j->image.middle);
+}
+
 /* A task of a group of columns of the results, or of what they weigh: stores them and marks those too light. */
 void fc_fft_whole_store(void *job, size_t task, size_t worker);
+
+/* ---------------------------------------------------------------- fft_plain.c */
+
+/* Unmarks those of real numbers that weigh enough by the plain sums of their windows. */
+void fc_fft_clear_plain(fc_fft_whole *j);
 
 #endif

@@ -37,7 +37,7 @@ static void sizes_of(const fc_filter *f, const void *sums, size_t cols, double *
 
 /* Those of a row of outputs that weigh less than their least: none weighs less than its own size. */
 static fc_fft_span judge(const fc_fft_whole *j, const void *sums, const double *taps, size_t cols) {
-    const double shifted = FC_FFT_WHOLE_SHIFTED / FC_FFT_WHOLE_PROMISE_ADDED * fabs(j->image.middle);
+    const double shifted = fc_fft_whole_shifted(j);
     double sizes[FC_FFT_GROUP];
     size_t light = 0, first = 0, end = cols;
     sizes_of(j->f, sums, cols, sizes);

@@ -138,6 +138,49 @@ def test_files_are_read_block_by_block(tmp_path, rng):
         fastconv.dask.open_file(tmp_path / "image.raw", "u1")
 
 
+def test_two_distributed_workers(tmp_path, rng):
+    distributed = pytest.importorskip("distributed")
+    image = rng.integers(0, 256, (300, 400), np.uint8)
+    np.save(tmp_path / "image.npy", image)
+    lazy = fastconv.dask.open_file(tmp_path / "image.npy", chunks=(100, 130))
+    settings = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**settings) as cluster, distributed.Client(cluster) as client:
+        for name, args in FILTERS.items():
+            got = getattr(fastconv.dask, name)(lazy, *args).compute()
+            want = getattr(fastconv, name)(image, *args)
+            np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-3)
+        blurred = fastconv.dask.gaussian_blur(lazy, 1.5).persist()
+        distributed.wait(blurred)
+        assert len({worker for workers in client.who_has(blurred).values() for worker in workers}) == 2
+
+
+def test_zarr_in_and_out(tmp_path, rng):
+    zarr = pytest.importorskip("zarr")
+    image = rng.integers(0, 256, (300, 400), np.uint8)
+    source, out = (
+        zarr.create_array(tmp_path / name, shape=image.shape, chunks=(64, 64), dtype="u1") for name in ("in", "out")
+    )
+    source[...] = image
+    blurred = fastconv.dask.gaussian_blur(da.from_zarr(source), 1.5)
+    fastconv.dask.store(blurred.rechunk(out.chunks), out)
+    np.testing.assert_array_equal(out[...], fastconv.gaussian_blur(image, 1.5))
+
+
+@pytest.mark.parametrize("tile", [None, (64, 64)])
+def test_tiff_in_and_out(tile, tmp_path, rng):
+    tifffile = pytest.importorskip("tifffile")
+    image = rng.integers(0, 256, (320, 384), np.uint8)
+    tifffile.imwrite(tmp_path / "in.tif", image, tile=tile)
+    with tifffile.TiffFile(tmp_path / "in.tif") as file:
+        pixels = file.aszarr(level=0)
+        lazy = da.from_zarr(pixels, chunks=(64, 384))
+        out = tifffile.memmap(tmp_path / "out.tif", shape=image.shape, dtype=image.dtype)
+        fastconv.dask.store(fastconv.dask.box_blur(lazy, 5), out)
+        pixels.close()
+    del out
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "out.tif"), fastconv.box_blur(image, 5))
+
+
 def test_no_more_blocks_are_held_than_are_worked_on():
     held, most = 0, 0
 
@@ -179,3 +222,20 @@ def test_what_dask_arrays_do_not_take_is_named(tmp_path):
     np.save(tmp_path / "image.npy", np.ones((4, 5)))
     with pytest.raises(ValueError, match="plain numbers"):
         fastconv.dask.open_file(tmp_path / "image.npy", np.uint8, (4, 5))
+
+
+def test_raw_mistakes_are_named():
+    unknown = da.ones((20, 20), chunks=10)[da.ones(20, chunks=10) > 0]
+    for call in (
+        lambda: fastconv.dask.gaussian_blur(unknown, 1.0),
+        lambda: fastconv.dask.filter2d(unknown, np.ones((3, 3))),
+        lambda: fastconv.dask.convolve2d(unknown, np.ones((3, 3))),
+        lambda: fastconv.dask.store(unknown, np.ones((20, 20))),
+    ):
+        with pytest.raises(ValueError, match="must have known chunks"):
+            call()
+    image = da.ones((20, 20), np.uint8, chunks=10)
+    with pytest.raises(ValueError, match="`fillvalue`"):
+        fastconv.dask.convolve2d(image, np.ones((3, 3), np.uint8), fillvalue=300)
+    with pytest.raises(TypeError, match="`array` must be a dask array"):
+        fastconv.dask.store(np.ones((3, 3)), np.ones((3, 3)))

@@ -44,6 +44,15 @@ def over_blocks(
     )
 
 
+def known_chunks(array: Any, name: str) -> Any:
+    """array, whose shape must be known before anything is computed."""
+    if any(size != size for size in array.shape):
+        raise ValueError(
+            f"`{name}` must have known chunks; received shape {array.shape}: call its `compute_chunk_sizes()` first"
+        )
+    return array
+
+
 def _of_block(name: str, args: tuple[Any, ...], words: dict[str, Any], block: np.ndarray) -> np.ndarray:
     """On one thread: the scheduler has as many tasks as there are cores."""
     with config.threads(1):

@@ -9,8 +9,8 @@ import numpy as np
 
 from .. import _args
 from ..image.borders import BOUNDARIES, border_word
-from ..image.convolve import MODES
-from .blocks import over_blocks
+from ..image.convolve import MODES, fill_number
+from .blocks import known_chunks, over_blocks
 
 _PAD = {"fill": "constant", "wrap": "wrap", "symm": "symmetric"}
 
@@ -69,7 +69,7 @@ def correlate2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", 
 
 
 def _run(name: str, in1: Any, kernel: np.ndarray, mode: Any, boundary: Any, fillvalue: Any) -> Any:
-    image = da.asarray(in1)
+    image = known_chunks(da.asarray(in1), "in1")
     _args.choice(mode, "mode", MODES)
     word = border_word(boundary, "boundary", BOUNDARIES)
     if image.ndim != 2 or kernel.ndim != 2 or not kernel.size:
@@ -83,7 +83,7 @@ def _run(name: str, in1: Any, kernel: np.ndarray, mode: Any, boundary: Any, fill
     if mode == "full":
         dtype = np.result_type(image.dtype, kernel.dtype)
         pads = [(k - 1, k - 1) for k in kernel.shape]
-        constant = {"constant_values": fillvalue} if word == "fill" else {}
+        constant = {"constant_values": fill_number(fillvalue, dtype).item()} if word == "fill" else {}
         image = da.pad(image.astype(dtype), pads, _PAD[word], **constant)
     reach = tuple(k // 2 for k in kernel.shape)
     inner = over_blocks("convolve2d", image, reach, (0, 1), False, (taps, "same"), {})

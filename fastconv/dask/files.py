@@ -51,6 +51,10 @@ def open_file(path: Any, dtype: Any = None, shape: Any = None, *, offset: int = 
         If one of `dtype` and `shape` is missing, they are given for a ``.npy`` file or missing for another, or the file
         is shorter than they say.
 
+    Notes
+    -----
+    `dask.array.from_zarr` takes zarr arrays, and TIFF files as ``tifffile.TiffFile(path).aszarr(level=0)`` gives them.
+
     Examples
     --------
     >>> import os, tempfile, fastconv.dask

@@ -12,7 +12,7 @@ from ..image.axes import image_axes
 from ..image.borders import border_word
 from ..image.correlation import anchor_of
 from ..image.gaussians import gaussian_factors
-from .blocks import over_blocks
+from .blocks import known_chunks, over_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ def _documented(arguments: str, call: str) -> Callable[[_F], _F]:
 
 
 def _run(name: str, image: Any, reach: Any, args: tuple[Any, ...], words: dict[str, Any]) -> Any:
-    image = da.asarray(image)
+    image = known_chunks(da.asarray(image), "image")
     axes = image_axes(image.shape, words.get("axes"), words.get("channel_axis"))
     wraps = border_word(words.get("border", "reflect101")) == "wrap"
     return over_blocks(name, image, reach, axes, wraps, args, words)

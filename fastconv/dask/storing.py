@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import Any
 
-from dask.array.core import slices_from_chunks
+from dask.array.core import Array, slices_from_chunks
 from dask.base import compute
 from dask.delayed import delayed
 
+from .blocks import known_chunks
 from .progress import progress as progress_bar
 
 
@@ -19,8 +20,9 @@ def store(array: Any, out: Any, *, progress: bool = False, num_workers: Any = No
     ----------
     array : dask.array.Array
         What the functions of this module return.
-    out : numpy.ndarray, numpy.memmap, zarr array or the like
-        Of the array's shape: what ``out[rows, columns] = block`` writes into.
+    out : numpy.ndarray, numpy.memmap, zarr array, tifffile.memmap or the like
+        Of the array's shape: what ``out[rows, columns] = block`` writes into. Blocks are written at once: of a zarr
+        array those that ``array.rechunk(out.chunks)`` makes, so that no two lie in one of its chunks.
     progress : bool, optional
         Show rich's bar.
     num_workers : int, optional
@@ -33,8 +35,10 @@ def store(array: Any, out: Any, *, progress: bool = False, num_workers: Any = No
 
     Raises
     ------
+    TypeError
+        If `array` is no dask array.
     ValueError
-        If `out` has not the array's shape.
+        If `out` has not the array's shape, or chunks of the array are unknown.
 
     Examples
     --------
@@ -43,6 +47,9 @@ def store(array: Any, out: Any, *, progress: bool = False, num_workers: Any = No
     >>> fastconv.dask.store(blurred, np.empty((100, 100))).sum().round(6)
     np.float64(10000.0)
     """
+    if not isinstance(array, Array):
+        raise TypeError(f"`array` must be a dask array; received {type(array).__name__}")
+    known_chunks(array, "array")
     if tuple(out.shape) != array.shape:
         raise ValueError(f"`out` must have shape {array.shape}; received {tuple(out.shape)}")
 

@@ -199,7 +199,7 @@ def _convolve_plane(
     if swapped := mode == 2 and must_swap(image.shape, kernel.shape):
         image, kernel = kernel, image
     dtype = image.dtype if image.dtype == kernel.dtype else common_dtype(image.dtype, kernel.dtype)
-    fill = None if boundary or (type(fillvalue) is int and fillvalue == 0) else _fill(fillvalue, dtype)
+    fill = None if boundary or (type(fillvalue) is int and fillvalue == 0) else fill_number(fillvalue, dtype)
     number, working = _args.dtype_id(dtype), dtype
     if number in HALF_PRECISION:
         working = np.dtype(np.float32)
@@ -286,7 +286,7 @@ def must_swap(first: tuple[int, int], second: tuple[int, int]) -> bool:
     )
 
 
-def _fill(fillvalue: Any, dtype: np.dtype) -> np.ndarray:
+def fill_number(fillvalue: Any, dtype: np.dtype) -> np.ndarray:
     """fillvalue as one element of dtype."""
     try:
         value = np.asarray(fillvalue)

@@ -234,8 +234,10 @@ def test_raw_mistakes_are_named():
     ):
         with pytest.raises(ValueError, match="must have known chunks"):
             call()
-    image = da.ones((20, 20), np.uint8, chunks=10)
-    with pytest.raises(ValueError, match="`fillvalue`"):
-        fastconv.dask.convolve2d(image, np.ones((3, 3), np.uint8), fillvalue=300)
+    image, kernel = da.ones((20, 20), chunks=10).astype("u1"), np.ones((3, 3), np.uint8)
+    with pytest.raises(ValueError, match="`fillvalue` must fit dtype uint8"):
+        fastconv.dask.convolve2d(image, kernel, fillvalue=300)
+    with pytest.raises(TypeError, match="`fillvalue` must be a number"):
+        fastconv.dask.convolve2d(image, kernel, fillvalue="1")
     with pytest.raises(TypeError, match="`array` must be a dask array"):
         fastconv.dask.store(np.ones((3, 3)), np.ones((3, 3)))

@@ -109,6 +109,13 @@ def test_value(value, rng):
         np.testing.assert_array_equal(got.astype("f8"), saturated(sums, dtype) if got.dtype.kind in "iu" else sums)
 
 
+def test_value_of_wide_integers_and_bool():
+    for dtype, value in (("bool", True), ("uint32", 2**32 - 1), ("int64", -5), ("uint64", 2**40)):
+        got = fastconv.filter2d(np.zeros((3, 3), dtype), [[1, 0, 0]], border="constant", value=value)
+        np.testing.assert_array_equal(got[:, 0], value)
+        np.testing.assert_array_equal(got[:, 1:], 0)
+
+
 def test_values_that_are_not_finite():
     got = fastconv.filter2d(np.ones((5, 5)), np.ones((3, 3)), border="constant", value=np.nan)
     assert np.isnan(got[0]).all() and np.isnan(got[:, 4]).all()
@@ -125,6 +132,11 @@ def test_values_that_are_not_finite():
         ("int16", np.nan, ValueError),
         ("int32", 2**31, ValueError),
         ("int32", np.inf, ValueError),
+        ("bool", 2, ValueError),
+        ("uint32", -1, ValueError),
+        ("uint32", 0.5, ValueError),
+        ("int64", 2**63, ValueError),
+        ("uint64", 2.0**64, ValueError),
         ("float32", 1e39, ValueError),
         ("float64", "3", TypeError),
         ("float64", None, TypeError),

@@ -138,6 +138,39 @@ def test_match_template_of_bright_and_flat_images(rng):
     assert fastconv.match_template(image, template, out=out) is out
 
 
+@pytest.mark.parametrize("scale", [1e160, 1e-165, 1e300, 5e-320])
+def test_match_template_at_any_scale(scale, rng):
+    image = rng.integers(0, 200, (30, 40)).astype("f8")
+    template = image[3:10, 5:15]
+    want = fastconv.match_template(image, template)
+    np.testing.assert_allclose(fastconv.match_template(image * scale, template), want, atol=1e-12)
+    np.testing.assert_allclose(fastconv.match_template(image, template * scale), want, atol=1e-12)
+
+
+def test_bad_kernels_where_cells_are_left_out():
+    image = np.array([[1.0, np.nan, 3]])
+    with pytest.raises(ValueError, match="`kernel` must be numbers of shape"):
+        fastconv.filter2d(image, [[1, 2], [1]], nan="ignore")
+    for kernel in ([["a"]], [[1j]], [[None]]):
+        with pytest.raises(TypeError, match="`kernel` must hold real numbers"):
+            fastconv.filter2d(image, kernel, nan="ignore")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "float32"])
+def test_float64_results_are_summed_in_float64(dtype, rng):
+    image = random_image(rng, (20, 30), dtype)
+    wide = image.astype("f8")
+    mask = rng.random(image.shape) < 0.2
+    for filtered in (
+        fastconv.sobel,
+        lambda x, **words: fastconv.filter2d(x, KERNEL, mask=mask, **words),
+        lambda x, **words: fastconv.gaussian_blur(x, 1.3, mask=mask, **words),
+        lambda x, **words: fastconv.unsharp_mask(x, 1.3, threshold=0.1, **words),
+        lambda x, **words: fastconv.unsharp_mask(x, 20.0, **words),
+    ):
+        np.testing.assert_allclose(filtered(image, dtype="f8"), filtered(wide), rtol=1e-13, atol=1e-13)
+
+
 @pytest.mark.parametrize(
     ("image", "template", "error", "message"),
     [

@@ -106,10 +106,10 @@ def correlate(
     return returned
 
 
-def outside(border: Any, value: Any, kind: _Kind) -> tuple[int, np.ndarray | None]:
-    """The C core's number of a border, and its fill value."""
+def outside(border: Any, value: Any, kind: _Kind, image: np.dtype | None = None) -> tuple[int, np.ndarray | None]:
+    """The C core's number of a border, and its fill value, which must be a number of the image's dtype."""
     boundary = border_number(border)
-    return boundary, None if boundary or (type(value) is int and value == 0) else _fill(value, kind)
+    return boundary, None if boundary or (type(value) is int and value == 0) else _fill(value, kind, image)
 
 
 def taps_of(kernel: Any, name: str, ndim: int, work: np.dtype) -> Any:
@@ -142,17 +142,19 @@ def anchor_of(anchor: Any, shape: tuple[int, int]) -> tuple[int, int]:
     return row, column
 
 
-def _fill(value: Any, kind: _Kind) -> np.ndarray:
+def _fill(value: Any, kind: _Kind, image: np.dtype | None) -> np.ndarray:
     """value as one element of the dtype that sums are formed in."""
     given = value.item() if isinstance(value, (np.generic, np.ndarray)) and value.size == 1 else value
     if not isinstance(given, numbers.Real):
         raise TypeError(f"`value` must be a real number; received {value!r}")
     number: Any = given
-    limits = np.iinfo(kind.source) if kind.source.kind in "iu" else np.finfo(kind.source)
-    if float(limits.min) <= number <= float(limits.max):
-        held = kind.source.kind == "f" or number == int(number)
+    dtype = image if image is not None and image.kind in "iub" else kind.source
+    if dtype.kind == "f":
+        limits = np.finfo(dtype)
+        held = float(limits.min) <= number <= float(limits.max) or not math.isfinite(number)
     else:
-        held = kind.source.kind == "f" and not math.isfinite(number)
+        least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        held = least <= number <= most and number == int(number)
     if not held:
-        raise ValueError(f"`value` must fit dtype {kind.source}; received {value!r}")
+        raise ValueError(f"`value` must fit dtype {dtype}; received {value!r}")
     return np.array(number, kind.work)

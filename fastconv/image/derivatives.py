@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from .. import _args
-from .stacks import Options, any_image, filter_image, float_of, result_dtype, store
+from .stacks import Options, any_image, filter_image, float_of, result_dtype, store, sums_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -280,7 +280,7 @@ def _gradient(image: np.ndarray, kernel: np.ndarray, options: Options) -> np.nda
         raise TypeError(f"`image` must be real where `axis` is None; received dtype {image.dtype}")
     wanted = result_dtype(options.dtype, work if image.dtype.kind in "iub" else image.dtype, image.dtype)
     computed, returned = _args.output(options.out, image.shape, wanted, (image,))
-    part = options._replace(out=None, dtype=None)
+    part, work = options._replace(out=None, dtype=None), sums_dtype(image.dtype, wanted)
     down, right = (filter_image(image, taps, part, work).ravel() for taps in (kernel, kernel.T))
     flat, squares = computed.reshape(-1), np.empty((2, CHUNK), work)
     with np.errstate(all="ignore"):

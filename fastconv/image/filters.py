@@ -12,7 +12,7 @@ from .factors import MULTIPLIED, check_sizes
 from .gaussians import gaussian_factors
 from .masked import leaves_out, normalized
 from .separable import FEW_TAPS, separable
-from .stacks import Options, any_image, filter_image, float_of, result_dtype, store
+from .stacks import Options, any_image, filter_image, result_dtype, store, sums_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -203,7 +203,7 @@ def _add_above(
     """image + amount * detail where the detail, what a blur takes away, exceeds the threshold."""
     wanted = result_dtype(options.dtype, image.dtype, image.dtype)
     computed, returned = _args.output(options.out, image.shape, wanted, (image,))
-    plain, work = options._replace(out=None, dtype=None), float_of(image.dtype)
+    plain, work = options._replace(out=None, dtype=None), sums_dtype(image.dtype, wanted)
     if wide:
         blurred = separable(image, column, row, plain, work)
         detail = np.subtract(image, blurred, out=blurred).reshape(-1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _args
 from .axes import image_axes
-from .stacks import Options, any_image, filter_image, float_of, result_dtype, store
+from .stacks import Options, any_image, filter_image, result_dtype, store, sums_dtype
 
 NAN = ("propagate", "ignore")
 
@@ -36,7 +36,8 @@ def normalized(
     missing = _missing(array, mask, nan, options)
     if not missing.any():
         return correlate(array, options, None)
-    wanted, work = result_dtype(options.dtype, array.dtype, array.dtype), float_of(array.dtype)
+    wanted = result_dtype(options.dtype, array.dtype, array.dtype)
+    work = sums_dtype(array.dtype, wanted)
     part = options._replace(out=None, dtype=None, delta=0)
     sums = correlate(np.where(missing, 0, array).astype(work, copy=False), part, work)
     weights = correlate((~missing).astype(work), part._replace(value=1), work)
@@ -61,12 +62,22 @@ def _whole(taps: np.ndarray, ndim: int, options: Options) -> np.ndarray | float:
 
 def correlate_masked(image: Any, mask: Any, nan: Any, kernel: Any, options: Options) -> np.ndarray:
     """`normalized` with one kernel of two axes."""
-    taps = np.asarray(kernel)
+    taps = _numbers(kernel)
 
     def correlate(image: Any, options: Any, result: Any) -> Any:
         return filter_image(image, taps, options, result)
 
     return normalized(image, mask, nan, taps, correlate, options)
+
+
+def _numbers(kernel: Any) -> np.ndarray:
+    try:
+        taps = np.asarray(kernel)
+    except ValueError as error:
+        raise ValueError(f"`kernel` must be numbers of shape (kh, kw): {error}") from None
+    if taps.dtype.kind not in "fiub" and taps.dtype.name != "bfloat16":
+        raise TypeError(f"`kernel` must hold real numbers where cells are left out; received dtype {taps.dtype}")
+    return taps
 
 
 def _missing(array: np.ndarray, mask: Any, nan: str, options: Options) -> np.ndarray:

@@ -168,7 +168,7 @@ def _sums(
     source = _source(array, wanted)
     kind = kind_of(source.dtype)
     assert kind is not None
-    boundary, fill = outside(options.border, options.value, kind)
+    boundary, fill = outside(options.border, options.value, kind, array.dtype)
     chosen = ALGORITHMS[_args.choice(options.algorithm, "algorithm", ALGORITHMS)]
     taps = taps_of(taps, "kernel", 2, kind.work)
     anchor = anchor_of(options.anchor, taps.shape)
@@ -193,11 +193,19 @@ def _source(array: np.ndarray, wanted: np.dtype) -> np.ndarray:
     """array in a dtype that the core reads, float64 where float32 would round what `wanted` tells apart."""
     if array.dtype == _BOOL:
         array = array.view(np.uint8)
-    if array.dtype in _WIDE:
-        return array.astype(np.float64)
+    return array.astype(np.float64, copy=False) if _is_wide(array.dtype, wanted) else array
+
+
+def _is_wide(image: np.dtype, wanted: np.dtype) -> bool:
+    """Whether real images are summed as float64 for results in `wanted`."""
     # float32 tells apart what 24 bits hold; the image's own integers, of 32 bits too, are summed as they are.
-    exact = wanted == array.dtype or wanted.itemsize <= (2 if wanted.kind in "iu" else 4)
-    return array if exact or wanted == _BOOL else array.astype(np.float64, copy=False)
+    exact = wanted in (image, _BOOL) or wanted.itemsize <= (2 if wanted.kind in "iu" else 4)
+    return image in _WIDE or not exact
+
+
+def sums_dtype(image: np.dtype, wanted: np.dtype) -> np.dtype:
+    """The dtype that sums of such cells are formed in for results in `wanted`."""
+    return np.dtype(np.float64) if image not in _COMPLEX and _is_wide(image, wanted) else float_of(image)
 
 
 def _stored(source: np.dtype, wanted: np.dtype) -> bool:

@@ -75,8 +75,8 @@ def match_template(image: ArrayLike, template: ArrayLike, *, out: np.ndarray | N
     dtype = np.result_type(float_of(image.dtype), float_of(template.dtype))
     computed, returned = _args.output(out, shape, dtype, (image, template))
     # In C order, so that sums round alike however the arrays lie.
-    planes = image.reshape(*image.shape[:2], -1).astype(np.float64, "C")
-    taps = template.reshape(*template.shape[:2], -1).astype(np.float64, "C")
+    planes = _unit(image.reshape(*image.shape[:2], -1).astype(np.float64, "C"))
+    taps = _unit(template.reshape(*template.shape[:2], -1).astype(np.float64, "C"))
     rest = taps - taps.mean((0, 1))
     flat = np.sum(rest * rest) <= _ROUNDED * np.sum(taps * taps)
     computed[...] = 0 if flat else _coefficients(planes - _middle(planes), rest, shape)
@@ -90,6 +90,13 @@ def _middle(planes: np.ndarray) -> np.ndarray:
         warnings.simplefilter("ignore", RuntimeWarning)  # of channels without one
         result: np.ndarray = np.nan_to_num(np.nanmedian(finite, (0, 1)))
         return result
+
+
+def _unit(array: np.ndarray) -> np.ndarray:
+    """array times a power of two, which takes its largest finite number to about 1: squares are held then."""
+    sizes = np.abs(array, where=np.isfinite(array), out=np.zeros_like(array))
+    scaled: np.ndarray = np.ldexp(array, -np.frexp(sizes.max(initial=0))[1])
+    return scaled
 
 
 def _array(value: Any, name: str) -> np.ndarray:

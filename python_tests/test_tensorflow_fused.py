@@ -191,6 +191,7 @@ NORMALIZED = {
     "pieces": {"dilation_rate": 2, "activation": "tanh"},
     "few pixels": {"strides": 5},
     "first": {"groups": 2, "data_format": "channels_first"},
+    "few pixels, first": {"strides": 5, "data_format": "channels_first", "activation": "relu"},
 }
 
 

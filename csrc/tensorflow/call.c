@@ -92,6 +92,17 @@ void *call_output_at(call *c, int index, const int64_t *dims, int rank) {
     return data_of(y);
 }
 
+void *call_scratch(call *c, const int64_t *dims, int rank) {
+    const TF_AllocatorAttributes on_host = {sizeof on_host, 1};
+    if (!call_ok(c))
+        return NULL;
+    TF_Tensor *memory = tf.AllocateTemp(c->ctx, c->kernel->type, dims, rank, &on_host, c->status);
+    if (!call_ok(c))
+        return NULL;
+    c->held[c->held_count++] = memory;
+    return data_of(memory);
+}
+
 void *call_output_if(call *c, int wanted, int *index, const int64_t *dims, int rank) {
     return wanted && call_ok(c) ? call_output_at(c, (*index)++, dims, rank) : NULL;
 }

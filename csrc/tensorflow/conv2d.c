@@ -1,22 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Convolution with bias and activation, and its gradients: each by itself, and all in one op. */
-#include "tensorflow/op.h"
+#include "tensorflow/conv2d.h"
 
-typedef struct conv_kernel {
-    op_kernel base;
-    fc_layout layout;
-    ptrdiff_t strides[2], dilations[2];
-    window_padding padding;
-    ptrdiff_t groups;
-    fc_activation activation;
-    double alpha;
-    int wanted[3]; /* of all gradients in one op: dx, dkernel, dbias */
-    int has_output_padding;
-    ptrdiff_t output_padding[2];
-} conv_kernel;
-
-/* The geometry of x (n,h,w,c_in or n,c_in,h,w) with a kernel (k_h,k_w,c_in/groups,c_out), and the output's shape. */
-static int geometry(call *c, const input *x, const input *kernel, fc_conv2d_params *p, int64_t out[4]) {
+int conv_geometry(call *c, const input *x, const input *kernel, fc_conv2d_params *p, int64_t out[4]) {
     const conv_kernel *k = (const conv_kernel *)c->kernel;
     if (!call_ok(c))
         return 0;
@@ -62,8 +48,7 @@ static int geometry(call *c, const input *x, const input *kernel, fc_conv2d_para
     return call_ok(c);
 }
 
-/* One number an output channel. */
-static const void *channels_input(call *c, int index, const char *name, const fc_conv2d_params *p) {
+const void *conv_channels_input(call *c, int index, const char *name, const fc_conv2d_params *p) {
     input b = call_input(c, index);
     if (call_ok(c) && (b.rank != 1 || b.dims[0] != p->c_out))
         call_fail(c, TF_INVALID_ARGUMENT,
@@ -75,7 +60,7 @@ static const void *channels_input(call *c, int index, const char *name, const fc
 
 /* The bias, the last input where there is one, else NULL. */
 static const void *bias_of(call *c, int index, const fc_conv2d_params *p) {
-    return tf.NumInputs(c->ctx) <= index ? NULL : channels_input(c, index, "bias", p);
+    return tf.NumInputs(c->ctx) <= index ? NULL : conv_channels_input(c, index, "bias", p);
 }
 
 static void run_conv(const op_kernel *base, call *c) {
@@ -83,7 +68,7 @@ static void run_conv(const op_kernel *base, call *c) {
     fc_conv2d_params p;
     int64_t out[4];
     input x = call_image(c, 0, "x"), kernel = call_image(c, 1, "kernel");
-    if (!geometry(c, &x, &kernel, &p, out))
+    if (!conv_geometry(c, &x, &kernel, &p, out))
         return;
     const void *bias = bias_of(c, 2, &p);
     void *y = call_ok(c) ? call_output(c, out, 4) : NULL;
@@ -103,7 +88,7 @@ static void run_added(const op_kernel *base, call *c) {
     fc_conv2d_params p;
     int64_t out[4];
     input x = call_image(c, 0, "x"), kernel = call_image(c, 1, "kernel");
-    if (!geometry(c, &x, &kernel, &p, out))
+    if (!conv_geometry(c, &x, &kernel, &p, out))
         return;
     const void *bias = bias_of(c, 3, &p), *added = call_ok(c) ? added_input(c, 2, out) : NULL;
     void *y = call_ok(c) ? call_output(c, out, 4) : NULL;
@@ -113,7 +98,7 @@ static void run_added(const op_kernel *base, call *c) {
 
 /* A list of no or one tensor of a number an output channel, the next input where there is one. */
 static const void *optional_channels(call *c, int there, int *index, const char *name, const fc_conv2d_params *p) {
-    return there && call_ok(c) ? channels_input(c, (*index)++, name, p) : NULL;
+    return there && call_ok(c) ? conv_channels_input(c, (*index)++, name, p) : NULL;
 }
 
 typedef struct normalized_kernel {
@@ -128,10 +113,10 @@ static void run_normalized(const op_kernel *base, call *c) {
     int64_t out[4];
     int index = 4;
     input x = call_image(c, 0, "x"), kernel = call_image(c, 1, "kernel");
-    if (!geometry(c, &x, &kernel, &p, out))
+    if (!conv_geometry(c, &x, &kernel, &p, out))
         return;
-    fc_normalization by = {.mean = channels_input(c, 2, "mean", &p), .epsilon = k->epsilon};
-    by.variance = call_ok(c) ? channels_input(c, 3, "variance", &p) : NULL;
+    fc_normalization by = {.mean = conv_channels_input(c, 2, "mean", &p), .epsilon = k->epsilon};
+    by.variance = call_ok(c) ? conv_channels_input(c, 3, "variance", &p) : NULL;
     by.gamma = optional_channels(c, k->gammas, &index, "gamma", &p);
     by.beta = optional_channels(c, k->betas, &index, "beta", &p);
     const void *bias = optional_channels(c, k->biases, &index, "bias", &p);
@@ -155,7 +140,7 @@ static void run_conv_pool(const op_kernel *base, call *c) {
     int64_t out[4];
     ptrdiff_t pad[4], out_h = 0, out_w = 0;
     input x = call_image(c, 0, "x"), kernel = call_image(c, 1, "kernel");
-    if (!geometry(c, &x, &kernel, &p, out))
+    if (!conv_geometry(c, &x, &kernel, &p, out))
         return;
     image_size size = size_of(p.layout, out);
     call_check(c, padding_amounts(&k->padding, size.h, size.w, k->window, k->strides, no_dilation, pad));
@@ -188,7 +173,7 @@ static void run_input_grad(const op_kernel *base, call *c) {
     fc_conv2d_params p;
     int64_t out[4];
     input x = call_image(c, 0, "x"), kernel = call_image(c, 1, "kernel"), dy = call_image(c, 2, "dy");
-    if (!geometry(c, &x, &kernel, &p, out) || !call_same_dims(c, "dy", &dy, out))
+    if (!conv_geometry(c, &x, &kernel, &p, out) || !call_same_dims(c, "dy", &dy, out))
         return;
     void *dx = call_output(c, x.dims, 4);
     if (dx && !is_empty(x.dims, 4))
@@ -200,7 +185,7 @@ static void run_kernel_grad(const op_kernel *base, call *c) {
     fc_conv2d_params p;
     int64_t out[4];
     input kernel = call_image(c, 0, "kernel"), x = call_image(c, 1, "x"), dy = call_image(c, 2, "dy");
-    if (!geometry(c, &x, &kernel, &p, out) || !call_same_dims(c, "dy", &dy, out))
+    if (!conv_geometry(c, &x, &kernel, &p, out) || !call_same_dims(c, "dy", &dy, out))
         return;
     void *dkernel = call_output(c, kernel.dims, 4);
     if (dkernel && !is_empty(kernel.dims, 4))
@@ -225,7 +210,7 @@ static void run_grads(const op_kernel *base, call *c) {
     int64_t out[4];
     int index = 0;
     input x = call_image(c, 0, "x"), kernel = call_image(c, 1, "kernel"), dy = call_image(c, 2, "dy"), y = dy;
-    if (!geometry(c, &x, &kernel, &p, out) || !call_same_dims(c, "dy", &dy, out))
+    if (!conv_geometry(c, &x, &kernel, &p, out) || !call_same_dims(c, "dy", &dy, out))
         return;
     if (k->activation != FC_LINEAR) {
         y = call_image(c, 3, "y");
@@ -281,7 +266,7 @@ static void run_transpose(const op_kernel *base, call *c) {
         return;
     }
     dims_of(k->layout, size, y.dims);
-    if (!geometry(c, &y, &kernel, &p, small) || !call_same_dims(c, "x", &x, small))
+    if (!conv_geometry(c, &y, &kernel, &p, small) || !call_same_dims(c, "x", &x, small))
         return;
     void *data = call_output(c, y.dims, 4);
     if (data && !is_empty(y.dims, 4))
@@ -310,7 +295,7 @@ static creation create_conv_kernel(
     return c;
 }
 
-static creation create_activated(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const op_kernel *, call *)) {
+creation conv_create_activated(TF_OpKernelConstruction *ctx, const char *op, void (*run)(const op_kernel *, call *)) {
     creation c = create_conv_kernel(ctx, op, run);
     conv_kernel *k = (conv_kernel *)c.kernel;
     if (creation_ok(&c)) {
@@ -321,17 +306,17 @@ static creation create_activated(TF_OpKernelConstruction *ctx, const char *op, v
 }
 
 static void *create_conv(TF_OpKernelConstruction *ctx) {
-    creation c = create_activated(ctx, "FastconvConv2D", run_conv);
+    creation c = conv_create_activated(ctx, "FastconvConv2D", run_conv);
     return creation_end(&c);
 }
 
 static void *create_added(TF_OpKernelConstruction *ctx) {
-    creation c = create_activated(ctx, "FastconvConv2DAdded", run_added);
+    creation c = conv_create_activated(ctx, "FastconvConv2DAdded", run_added);
     return creation_end(&c);
 }
 
 static void *create_normalized(TF_OpKernelConstruction *ctx) {
-    creation c = create_activated(ctx, "FastconvConv2DNormalized", run_normalized);
+    creation c = conv_create_activated(ctx, "FastconvConv2DNormalized", run_normalized);
     normalized_kernel *k = (normalized_kernel *)c.kernel;
     if (creation_ok(&c)) {
         k->epsilon = creation_double(&c, "epsilon_bits");
@@ -344,7 +329,7 @@ static void *create_normalized(TF_OpKernelConstruction *ctx) {
 }
 
 static void *create_conv_pool(TF_OpKernelConstruction *ctx) {
-    creation c = create_activated(ctx, "FastconvConv2DPool2D", run_conv_pool);
+    creation c = conv_create_activated(ctx, "FastconvConv2DPool2D", run_conv_pool);
     pooled_kernel *k = (pooled_kernel *)c.kernel;
     if (creation_ok(&c)) {
         k->mode = creation_bool(&c, "average") ? FC_AVG_POOL : FC_MAX_POOL;
@@ -356,7 +341,7 @@ static void *create_conv_pool(TF_OpKernelConstruction *ctx) {
 }
 
 static void *create_grads(TF_OpKernelConstruction *ctx) {
-    creation c = create_activated(ctx, "FastconvConv2DGrads", run_grads);
+    creation c = conv_create_activated(ctx, "FastconvConv2DGrads", run_grads);
     if (creation_ok(&c))
         creation_wanted(&c, ((conv_kernel *)c.kernel)->activation, ((conv_kernel *)c.kernel)->wanted);
     return creation_end(&c);
@@ -434,5 +419,5 @@ static const op_spec grads = {"FastconvConv2DGrads", {"x: T", "kernel: T", "dy: 
         ATTR_ACTIVATION, ATTR_ALPHA},
     shape_unknown, create_grads};
 
-const op_spec *const fc_tf_conv2d_ops[] = {
-    &conv, &added, &normalized, &conv_pool, &input_grad, &kernel_grad, &bias_grad, &grads, &transpose, NULL};
+const op_spec *const fc_tf_conv2d_ops[] = {&conv, &added, &normalized, &conv_pool, &input_grad,
+    &fc_tf_scaled_input_grad, &kernel_grad, &bias_grad, &grads, &transpose, NULL};

@@ -115,6 +115,8 @@ input call_image(call *c, int index, const char *name);
 /* Output 0, or `index`: memory to write, NULL if it failed. Never NULL for an empty one. */
 void *call_output(call *c, const int64_t *dims, int rank);
 void *call_output_at(call *c, int index, const int64_t *dims, int rank);
+/* Memory of a shape for the time of this call, NULL if there is none. */
+void *call_scratch(call *c, const int64_t *dims, int rank);
 /* The next output where it is wanted, else NULL. */
 void *call_output_if(call *c, int wanted, int *index, const int64_t *dims, int rank);
 /*

@@ -22,6 +22,12 @@ typedef struct TF_ShapeHandle TF_ShapeHandle;
 typedef enum TF_Code { TF_OK = 0, TF_INVALID_ARGUMENT = 3, TF_RESOURCE_EXHAUSTED = 8 } TF_Code;
 typedef enum TF_DataType { TF_FLOAT = 1, TF_DOUBLE = 2, TF_BFLOAT16 = 14, TF_HALF = 19 } TF_DataType;
 
+/* Beginning with its size, as later versions of TensorFlow may add to it. */
+typedef struct TF_AllocatorAttributes {
+    size_t struct_size;
+    unsigned char on_host;
+} TF_AllocatorAttributes;
+
 typedef void TF_ShapeFunction(TF_ShapeInferenceContext *, TF_Status *);
 typedef void *TF_CreateFunction(TF_OpKernelConstruction *);
 typedef void TF_ComputeFunction(void *, TF_OpKernelContext *);
@@ -58,6 +64,8 @@ typedef void TF_DeleteFunction(void *);
     F(void, GetInput, (TF_OpKernelContext *, int, TF_Tensor **, TF_Status *))                                          \
     F(TF_Tensor *, AllocateOutput,                                                                                     \
         (TF_OpKernelContext *, int, TF_DataType, const int64_t *, int, size_t, TF_Status *))                           \
+    F(TF_Tensor *, AllocateTemp,                                                                                       \
+        (TF_OpKernelContext *, TF_DataType, const int64_t *, int, const TF_AllocatorAttributes *, TF_Status *))        \
     F(TF_Tensor *, ForwardInputOrAllocateOutput,                                                                       \
         (TF_OpKernelContext *, const int *, int, int, const int64_t *, int, int *, TF_Status *))                       \
     F(void *, TensorData, (const TF_Tensor *))                                                                         \

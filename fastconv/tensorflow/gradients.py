@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import tensorflow as tf
@@ -52,23 +51,23 @@ def convolution_grads(op: Any, inputs: Any, y: Any, dy: Any, attrs: Any, asked: 
         scaled = kernel if scale is None or not asked[0] else kernel * scale
         return _conv2d_grads_op((x, scaled, *bias), y, dy, attrs, asked)
     conv, fused = ({name: attrs[name] for name in names} for names in (CONV_ATTRS, ACTIVATION_ATTRS))
+    if has_tape and not any(asked[1:]):
+        return _scaled_input_grad_op(x, kernel, y, dy, scale, attrs), *[None] * len(inputs[1:])
     dz = through_activation(y, dy, fused)
-    dx = raw.fastconv_conv2d_input_grad(x=x, **_scaled(kernel, dz, scale, attrs["data_format"]), **conv)
+    if scale is None:
+        dx = raw.fastconv_conv2d_input_grad(x=x, kernel=kernel, dy=dz, **conv)
+    else:
+        dx = _scaled_input_grad_op(x, kernel, y, dy, scale, attrs)
     if has_tape:
-        if not any(asked[1:]):
-            return dx, *[None] * len(inputs[1:])
         return dx, *_conv2d_grads_op(inputs, None, dz, conv | {"activation": "linear"}, [False, *asked[1:]])[1:]
     dkernel = raw.fastconv_conv2d_kernel_grad(kernel=kernel, x=x, dy=dz, **conv)
     return dx, dkernel, *(_bias_grad_op(dz, attrs["data_format"], b) for b in bias)
 
 
-def _scaled(kernel: Any, dz: Any, scale: Any, data_format: Any) -> Any:
-    """The inputs of the input's gradient, the smaller of them times the scale."""
-    if scale is None:
-        return {"kernel": kernel, "dy": dz}
-    if (dz.shape.num_elements() or math.inf) > (kernel.shape.num_elements() or 0):
-        return {"kernel": kernel * scale, "dy": dz}
-    return {"kernel": kernel, "dy": dz * (scale if data_format == "NHWC" else scale[:, None, None])}
+def _scaled_input_grad_op(x: Any, kernel: Any, y: Any, dy: Any, scale: Any, attrs: Any) -> Any:
+    """The gradient of x through the activation and the convolution by kernel * scale."""
+    given = [] if attrs["activation"] == "linear" else [y]
+    return raw.fastconv_conv2d_scaled_input_grad(x=x, kernel=kernel, dy=dy, scale=scale, y=given, **attrs)
 
 
 def _conv2d_grads_op(inputs: Any, y: Any, dy: Any, attrs: Any, asked: Any) -> Any:
@@ -137,6 +136,20 @@ def _conv2d_input_grad(op: Any, ddx: Any) -> Any:
     attrs = attrs_of(op, CONV_ATTRS)
     dkernel = raw.fastconv_conv2d_kernel_grad(kernel=kernel, x=ddx, dy=dy, **attrs) if wanted(op, 1) else None
     return None, dkernel, _conv2d_op(ddx, kernel, attrs, dy) if wanted(op, 2) else None
+
+
+@tf.RegisterGradient("FastconvConv2DScaledInputGrad")
+def _conv2d_scaled_input_grad(op: Any, ddx: Any) -> Any:
+    """dx is linear in kernel * scale and in dy f'(y); x gives nothing but its shape."""
+    _, kernel, dy, scale, *known = op.inputs
+    attrs, fused = attrs_of(op, CONV_ATTRS), attrs_of(op, ACTIVATION_ATTRS)
+    dz = through_activation(known[0], dy, fused) if known else dy
+    dscaled = raw.fastconv_conv2d_kernel_grad(kernel=kernel, x=ddx, dy=dz, **attrs)
+    ddz = _conv2d_op(ddx, kernel * scale, attrs, dy)
+    known_grads: list[Any] = []
+    if known:
+        *known_grads, ddz = activation_grads(known[0], dy, ddz, fused | {"from_output": True}, wanted(op, 4))
+    return None, dscaled * scale, ddz, tf.reduce_sum(dscaled * kernel, (0, 1, 2)), *known_grads
 
 
 @tf.RegisterGradient("FastconvConv2DKernelGrad")

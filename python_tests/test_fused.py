@@ -80,6 +80,18 @@ def test_bands_read_the_kernel_as_the_whole_packed_it(algorithm, shape, kernel_s
     assert np.linalg.norm(got - want) < 1e-6 * np.linalg.norm(want)
 
 
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("pool_size", [(1, 1), (1, 2), (2, 1)])
+def test_bands_too_low_for_the_algorithm_of_the_whole(data_format, pool_size, isa, rng):
+    x = in_layout(rng.standard_normal((3, 17, 17, 20), dtype=np.float32), data_format)
+    kernel = rng.standard_normal((5, 5, 20, 33), dtype=np.float32)
+    words = {"data_format": data_format}
+    exact = fastconv.conv2d(x.astype(np.float64), kernel.astype(np.float64), algorithm="direct", **words)
+    want = fastconv.max_pool2d(exact, pool_size, **words)
+    got = fastconv.conv2d_pool2d(x, kernel, pool_size=pool_size, **words)
+    assert np.linalg.norm(got - want) < 1e-6 * np.linalg.norm(want)
+
+
 def test_out_and_bad_arguments(rng):
     x, kernel = rng.standard_normal((2, 12, 12, 3)), rng.standard_normal((3, 3, 3, 4))
     out = np.empty((2, 5, 5, 4))

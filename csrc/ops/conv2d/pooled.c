@@ -31,38 +31,59 @@ static ptrdiff_t rows_of(const fc_pool2d_params *pool, ptrdiff_t windows) {
     return (windows - 1) * pool->stride_h + pool->pool_h;
 }
 
-/* One band of one image; NCHW keeps a plane a channel in scratch as in y, so both pool as a small tensor of their own.
- */
+/* A band of one image as a layer, and its pooling; where the band's rows of x begin. */
+static fc_layer cut_band(
+    const fused_job *job, ptrdiff_t image, ptrdiff_t first, ptrdiff_t count, fc_pool2d_params *pool, ptrdiff_t *x) {
+    const fc_pool2d_params *p = job->pool;
+    const ptrdiff_t top = first * p->stride_h - p->pad_top, bottom = top + rows_of(p, count), begin = fc_max(top, 0),
+                    end = fc_min(bottom, p->h);
+    ptrdiff_t dst;
+    fc_layer band = *job->layer;
+    band.view = fc_view_band(&job->layer->view, image, begin, end, x, &dst);
+    *pool = *p;
+    pool->n = 1;
+    pool->h = end - begin;
+    pool->pad_top = begin - top;
+    pool->pad_bottom = bottom - end;
+    if (p->layout == FC_NCHW) { /* a plane a channel in scratch as in y, so that both pool as a small tensor */
+        band.view.dst.c_pitch = pool->h * p->w;
+        band.view.dst.group_pitch = band.view.dst.c * band.view.dst.c_pitch;
+    }
+    return band;
+}
+
 static fc_status run_band(const fused_job *job, ptrdiff_t image, ptrdiff_t first, ptrdiff_t count, char *scratch) {
     const fc_pool2d_params *p = job->pool;
-    const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(p->dtype), top = first * p->stride_h - p->pad_top,
-                    bottom = top + rows_of(p, count);
-    const ptrdiff_t begin = fc_max(top, 0), end = fc_min(bottom, p->h);
-    ptrdiff_t src_offset, dst_offset;
-    fc_layer band = *job->layer;
+    const ptrdiff_t size = (ptrdiff_t)fc_dtype_size(p->dtype);
+    fc_pool2d_params pool;
     fc_layer_plan plan;
-    band.view = fc_view_band(&job->layer->view, image, begin, end, &src_offset, &dst_offset);
-    fc_pool2d_params pool = *p;
-    pool.n = 1;
-    pool.h = end - begin;
-    pool.pad_top = begin - top;
-    pool.pad_bottom = bottom - end;
-    if (p->layout == FC_NHWC) {
-        FC_TRY(fc_plan_with(&band, job->algorithm, FC_RUN_PREPARED, &plan));
-        FC_TRY(fc_plan_run(&plan, &job->weights, job->x + src_offset * size, scratch));
-        return fc_pool2d(&pool, scratch, job->y + (image * job->out_h + first) * job->out_w * p->c * size);
-    }
-    char *pooled = scratch + job->band_bytes;
-    band.view.dst.c_pitch = pool.h * p->w;
-    band.view.dst.group_pitch = band.view.dst.c * band.view.dst.c_pitch;
+    ptrdiff_t x;
+    const fc_layer band = cut_band(job, image, first, count, &pool, &x);
     FC_TRY(fc_plan_with(&band, job->algorithm, FC_RUN_PREPARED, &plan));
-    FC_TRY(fc_plan_run(&plan, &job->weights, job->x + src_offset * size, scratch));
+    FC_TRY(fc_plan_run(&plan, &job->weights, job->x + x * size, scratch));
+    if (p->layout == FC_NHWC)
+        return fc_pool2d(&pool, scratch, job->y + (image * job->out_h + first) * job->out_w * p->c * size);
+    char *pooled = scratch + job->band_bytes;
     FC_TRY(fc_pool2d(&pool, scratch, pooled));
     const size_t plane = (size_t)(count * job->out_w * size);
     for (ptrdiff_t c = 0; c < p->c; c++)
         memcpy(
             job->y + ((image * p->c + c) * job->out_h + first) * job->out_w * size, pooled + (size_t)c * plane, plane);
     return FC_OK;
+}
+
+/* Whether the algorithm serves an image's lowest bands, at its top and its bottom: some ask for a least height. */
+static int serves_bands(const fused_job *job) {
+    const ptrdiff_t last = (job->bands - 1) * job->band, begins[] = {0, last};
+    for (size_t i = 0; i < 2; i++) {
+        fc_pool2d_params pool;
+        fc_layer_plan plan;
+        ptrdiff_t x;
+        const fc_layer band = cut_band(job, 0, begins[i], fc_min(job->band, job->out_h - begins[i]), &pool, &x);
+        if (fc_plan_with(&band, job->algorithm, FC_RUN_PREPARED, &plan))
+            return 0;
+    }
+    return 1;
 }
 
 static void run_task(void *job_, size_t task, size_t worker) {
@@ -131,12 +152,14 @@ static int is_better_whole(const fused_job *job) {
     return pixels < fc_view_k(view) || again > job->pool->h / MUCH;
 }
 
-static fc_status run_whole(const fused_job *job, const fc_layer_plan *plan, const void *kernel, const void *bias) {
+static fc_status run_whole(const fused_job *job, const void *kernel, const void *bias) {
     const fc_conv2d_params *p = &job->layer->params;
+    fc_layer_plan plan;
+    FC_TRY(fc_plan_layer(job->layer, FC_RUN_ONCE, 1, &plan));
     void *result = fc_scratch_alloc(fc_view_pixels(&job->layer->view) * (size_t)p->c_out * fc_dtype_size(p->dtype));
     if (!result)
         return FC_OUT_OF_MEMORY;
-    fc_status status = fc_plan_run_once(plan, kernel, bias, job->x, result);
+    fc_status status = fc_plan_run_once(&plan, kernel, bias, job->x, result);
     if (!status)
         status = fc_pool2d(job->pool, result, job->y);
     fc_scratch_free(result);
@@ -159,14 +182,14 @@ fc_status fc_conv2d_pool2d(const fc_conv2d_params *conv, const fc_pool2d_params 
     if (fc_layer_is_empty(&layer) || !job.out_h || !job.out_w)
         return fc_plan_layer(&layer, FC_RUN_ONCE, 1, &plan);
     FC_TRY(plan_bands(&job));
-    if (is_better_whole(&job)) {
-        FC_TRY(fc_plan_layer(&layer, FC_RUN_ONCE, 1, &plan));
-        return run_whole(&job, &plan, kernel, bias);
-    }
+    if (is_better_whole(&job))
+        return run_whole(&job, kernel, bias);
     fc_layer image = layer;
     image.params.n = image.view.n = 1;
     FC_TRY(fc_plan_layer(&image, FC_RUN_ONCE, (double)layer.view.n, &plan));
     job.algorithm = (fc_conv2d_algorithm)plan.id;
+    if (!serves_bands(&job))
+        return run_whole(&job, kernel, bias);
     FC_TRY(fc_plan_pack(&plan, kernel, bias, &packed));
     job.weights = (fc_layer_weights){kernel, bias, packed};
     const fc_status status = run_bands(&job);

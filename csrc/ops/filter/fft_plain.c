@@ -43,12 +43,12 @@ static void add_tiles(const plain *p) {
     for (size_t v = 0; v < pitch; v++)
         p->sums[v] = 0;
     for (size_t u = 0; u < p->down; u++) {
-        double *const to = p->sums + (u + 1) * pitch;
-        double row = 0;
+        const double *const above = p->sums + u * pitch;
+        double *const to = p->sums + (u + 1) * pitch, row = 0;
         to[0] = 0;
         for (size_t v = 0; v < p->across; v++) {
             row += fc_fft_number(p->j->f, p->tiles, u * p->across + v);
-            to[v + 1] = to[v + 1 - pitch] + row;
+            to[v + 1] = above[v + 1] + row;
         }
     }
 }

@@ -47,7 +47,7 @@ def show_maps(axes, maps: np.ndarray, columns: int, title: str) -> None:
 
 def show_times(axes, results: dict[str, dict]) -> None:
     """Seconds of every epoch, a bar each."""
-    names, colours = list(results), [GREY, "#d1662a"]
+    names, colours = list(results), [GREY, "#d1662a", "#3a6ea5"]
     for row, (name, colour) in enumerate(zip(names, colours, strict=True)):
         seconds = results[name]["epoch_seconds"]
         height = 0.8 / len(seconds)

@@ -5,30 +5,44 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 
-STOCK, FAST = "stock Keras", "fastconv"
+STOCK, FAST, WHOLE = "stock Keras", "fastconv", "whole steps"
 
 
 def layers_of(name: str):
     """A context for all that is done with a model: inside fastconv's, Keras has its layers and optimizers' steps."""
     import fastconv.keras
 
+    if name == WHOLE:
+        return _whole_steps()
     return fastconv.keras.patched() if name == FAST else nullcontext()
 
 
-def twins(build: Callable[[], object], seed: int) -> dict:
-    """The model that `build` makes of Keras' layers, and the one it makes of fastconv's, with the same weights."""
+@contextmanager
+def _whole_steps():
+    import fastconv.keras
+
+    with fastconv.keras.patched():
+        fastconv.keras.take_whole_steps()
+        try:
+            yield
+        finally:
+            fastconv.keras.untake_whole_steps()
+
+
+def twins(build: Callable[[], object], seed: int, names=(STOCK, FAST)) -> dict:
+    """The models that `build` makes of Keras' layers and of fastconv's, by these names, with the same weights."""
     import keras
 
     models = {}
-    for name in (STOCK, FAST):
+    for name in names:
         keras.utils.set_random_seed(seed)
         with layers_of(name):
             models[name] = build()
-    models[FAST].set_weights(models[STOCK].get_weights())
+        models[name].set_weights(models[STOCK].get_weights())
     return models
 
 

@@ -89,6 +89,9 @@ def _log_to_stderr() -> None:
 def _log_summary() -> None:
     layers = sys.modules.get("fastconv.keras.base")
     _log.info(layers.summary() if layers else "Keras was not imported")
+    steps = sys.modules.get("fastconv.keras.whole_steps")
+    if steps and steps.summary():
+        _log.info(steps.summary())
     drop_in = sys.modules.get("fastconv.drop_in")
     for name, (served, back) in drop_in.calls().items() if drop_in else ():
         _log.info("%s: %d calls served, %d handed back", name, served, back)

@@ -14,6 +14,7 @@ from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 import fastconv.keras as fk
+from fastconv.keras import whole_steps
 
 L = keras.layers
 KINDS = ["arrays", "dataset", "sequence", "generator", *(["loader"] if find_spec("torch") else [])]
@@ -175,9 +176,9 @@ def keywords(case):
     return given
 
 
-def fitted(case):
+def fitted(case, kind=Recorded):
     keras.utils.set_random_seed(0)
-    model = Recorded([keras.Input((3,)), L.Dense(4, "tanh"), L.Dropout(0.3), L.Dense(3, "softmax")])
+    model = kind([keras.Input((3,)), L.Dense(4, "tanh"), L.Dropout(0.3), L.Dense(3, "softmax")])
     model.seen = []
     model.compile(OPTIMIZERS[case["optimizer"]](), "sparse_categorical_crossentropy", weighted_metrics=["accuracy"])
     events = Events(case["late"], case["stop"])
@@ -246,4 +247,25 @@ def test_fit_sees_what_it_sees_on_stock_keras(case):
     finally:
         fk.ungroup_steps()
         fk.unfuse_optimizers()
+    assert_alike(actual, expected)
+
+
+@pytest.mark.filterwarnings("ignore:.*ran out of data:UserWarning")
+@examples(8)
+@example(PLAIN)
+@example(PLAIN | {"kind": "arrays", "late": 1, "epochs": 3, "validation": "split", "weighted": True})
+@example(PLAIN | {"kind": "sequence", "fails": 6, "validation": "steps"})
+@given(cases())
+def test_whole_steps_see_what_stock_keras_sees(case):
+    event(case["kind"])
+    expected = fitted(case, keras.Sequential)
+    before = whole_steps.taken()
+    whole_steps.take_whole_steps()
+    fk.group_steps()
+    try:
+        actual = fitted(case, keras.Sequential)
+    finally:
+        fk.ungroup_steps()
+        whole_steps.untake_whole_steps()
+    assert whole_steps.taken() - before >= actual["iterations"]
     assert_alike(actual, expected)

@@ -21,6 +21,7 @@ from . import (
     pooling,
     steps,
     transpose,
+    whole_steps,
 )
 from .acceleration import *  # noqa: F403
 from .activations import *  # noqa: F403
@@ -33,6 +34,7 @@ from .patch import *  # noqa: F403
 from .pooling import *  # noqa: F403
 from .steps import *  # noqa: F403
 from .transpose import *  # noqa: F403
+from .whole_steps import *  # noqa: F403
 
 __all__ = sorted(
     name
@@ -48,6 +50,7 @@ __all__ = sorted(
         pooling,
         steps,
         transpose,
+        whole_steps,
     )
     for name in module.__all__
 )

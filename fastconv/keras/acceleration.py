@@ -11,8 +11,8 @@ from keras.src.trainers.trainer import model_supports_jit
 from . import convolution
 from .graphs import fuse, graphs_of, unfuse
 from .numpy_training import train_models_of, untrain_models_of
-from .patch import STOCK
 from .predictions import forget_plan, plan_predictions_of, unplan_predictions_of
+from .stock import STOCK
 
 __all__ = ["accelerate", "restore"]
 

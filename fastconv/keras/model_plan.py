@@ -11,10 +11,10 @@ from keras.src.models.sequential import Sequential
 
 from ..network import from_keras
 from . import _ops, base
-from .patch import STOCK
+from .stock import STOCK
 from .weight_versions import Weights, are_cheap
 
-__all__ = ["ModelPlan", "suits"]
+__all__ = ["ModelPlan", "is_known_layer", "suits"]
 
 _NAMES = (
     "Activation",
@@ -131,11 +131,16 @@ def suits(model: Any) -> bool:
     )
 
 
+def is_known_layer(layer: Any) -> bool:
+    """Whether a layer is of a class of Keras, or of this package, whose computation is known."""
+    return STOCK.get(type(layer), type(layer)) in _LAYERS
+
+
 def _is_plain(layer: Any) -> bool:
     if type(layer) in _MODELS:
         return True
     return (
-        STOCK.get(type(layer), type(layer)) in _LAYERS
+        is_known_layer(layer)
         and layer.dtype_policy.name == "float32"
         and layer.activity_regularizer is None
         and "call" not in vars(layer)

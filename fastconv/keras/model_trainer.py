@@ -7,18 +7,18 @@ from typing import Any
 import keras
 import numpy as np
 from keras.src import tree
-from keras.src.models.functional import Functional
-from keras.src.models.sequential import Sequential
 
-from ..network import Graph, Limits, Node, UnsupportedError
+from ..network import Graph, Limits, UnsupportedError
 from ..network.inputs import arrays_of
 from ..network.keras import model_graph, read_live
 from ..network.training import Trainer, UntrainableError
+from ..network.training.optimizers import Optimizer
 from .compiled import compiled_loss, compiled_optimizer, penalty_of, slots_of
+from .held_variables import HeldVariable
+from .layers_masks import LayersMasks
+from .plain_layers import require_plain
 
 __all__ = ["ModelTrainer"]
-
-_MODELS = Functional, Sequential
 
 
 class ModelTrainer:
@@ -29,6 +29,8 @@ class ModelTrainer:
     Parameters
     ----------
     model : keras.Model
+    updates : bool
+        Without, it is only tested, and its optimizer is left alone.
 
     Raises
     ------
@@ -47,10 +49,10 @@ class ModelTrainer:
     (1.0, array([[1.02]], dtype=float32))
     """
 
-    def __init__(self, model: Any) -> None:
-        _require_plain(model)
-        self._optimizer = model.optimizer
-        loss, ours = compiled_loss(model), compiled_optimizer(self._optimizer)
+    def __init__(self, model: Any, updates: bool = True) -> None:
+        require_plain(model)
+        self._optimizer: Any = model.optimizer if updates else None
+        loss, ours = compiled_loss(model), compiled_optimizer(model.optimizer) if updates else Optimizer()
         graph, names = _graph_of(model)
         trained = [names.get(id(variable), "") for variable in model.trainable_variables]
         if "" in trained or not trained:
@@ -67,31 +69,42 @@ class ModelTrainer:
             name: penalty_of(variable) for name, variable in zip(trained, model.trainable_variables, strict=True)
         }
         penalties = {name: penalty for name, penalty in penalties.items() if any(penalty)}
-        masks: Any = _LayersMasks({layer.name: layer for layer in model._flatten_layers()})
+        masks: Any = LayersMasks({layer.name: layer for layer in model._flatten_layers()})
+        self._drawing = [masks.generator(node) for node in graph.nodes if masks.are_drawn(node)]
         self._trainer = Trainer(graph, loss, ours, masks, trained, list(moved), penalties)
-        self._inputs = graph.inputs
+        self.inputs, self.loss = graph.inputs, loss
         self._hold(model, trained, moved)
+        held = {id(variable) for variable in (*model.trainable_variables, *moved.values())}
+        self.frozen = [variable for variable in model.variables if id(variable) not in held and id(variable) in names]
         self._is_ahead = False  # of the variables
         self.pull()
 
     def _hold(self, model: Any, trained: list[str], moved: dict[Any, Any]) -> None:
         """Note which array stands for which variable."""
-        if not self._optimizer.built:
-            self._optimizer.build(model.trainable_variables)
         parameters, ours = self._trainer.parameters, self._trainer.optimizer
         variables = model.trainable_variables
-        self._held = [_Held(v, parameters.weights[name]) for v, name in zip(variables, trained, strict=True)]
-        self._held += [_Held(variable, parameters.state[name]) for name, variable in moved.items()]
+        self._held = [HeldVariable(v, parameters.weights[name]) for v, name in zip(variables, trained, strict=True)]
+        self._held += [HeldVariable(variable, parameters.state[name]) for name, variable in moved.items()]
+        if self._optimizer is None:
+            return
+        if not self._optimizer.built:
+            self._optimizer.build(variables)
+        self._is_scheduled = not isinstance(self._optimizer._learning_rate, keras.Variable)
         places = [self._optimizer._get_variable_index(variable) for variable in variables]
         for slot, theirs in zip(ours.slots, slots_of(self._optimizer, ours), strict=True):
             parts = parameters.parts(slot)
-            self._held += [_Held(theirs[place], parts[name]) for place, name in zip(places, trained, strict=True)]
+            self._held += [
+                HeldVariable(theirs[place], parts[name]) for place, name in zip(places, trained, strict=True)
+            ]
 
     def pull(self) -> None:
         """Take what variables hold where somebody has given them other values."""
         for held in self._held:
             held.pull()
-        self._trainer.optimizer.steps = int(self._optimizer.iterations)
+        if self._optimizer is None:
+            return
+        ours = self._trainer.optimizer
+        ours.steps, ours.learning_rate = int(self._optimizer.iterations), float(self._optimizer.learning_rate)
 
     def push(self) -> None:
         """Give the variables the values of the steps since they had them."""
@@ -100,62 +113,36 @@ class ModelTrainer:
         self._is_ahead = False
         for held in self._held:
             held.push()
+        self.count_steps()
 
-    def step(self, x: Any, truth: Any, weights: Any) -> tuple[float, np.ndarray]:
-        """Train on a batch: its loss, and the outputs, which are valid until the next call."""
-        ours = self._trainer.optimizer
-        ours.learning_rate = float(self._optimizer.learning_rate)
-        inputs = arrays_of(self._inputs, (x,) if isinstance(x, (np.ndarray, dict)) else (tree.flatten(x),))
+    def step(self, x: Any, truth: Any, weights: Any, places: Any = None) -> tuple[float, np.ndarray]:
+        """Train on a batch, the `places` of x where these are given: its loss, and the outputs until the next call."""
+        if self._is_scheduled and self._is_ahead:
+            self.count_steps()
+            self._trainer.optimizer.learning_rate = float(self._optimizer.learning_rate)
         with np.errstate(all="ignore"):  # numbers that are not finite are results like others
-            found = self._trainer.step(inputs, truth, weights)
+            found = self._trainer.step(self._arrays(x), truth, weights, places)
         self._is_ahead = True
-        self._optimizer.iterations.assign(np.asarray(ours.steps, "int64"))
         return found
 
+    def begin(self) -> None:
+        """Count a step whose batch does not come, as Keras does on TensorFlow, and the numbers that dropout draws."""
+        self._trainer.optimizer.steps += 1
+        self._is_ahead = True
+        for generator in self._drawing:
+            generator.next()
 
-class _Held:
-    """A variable, and the array that stands for it; `assign` gives a variable of NumPy or JAX another array."""
+    def test(self, x: Any, truth: Any, weights: Any, places: Any = None) -> tuple[float, np.ndarray]:
+        """As `step`, of the model in inference, which changes nothing."""
+        with np.errstate(all="ignore"):
+            return self._trainer.test(self._arrays(x), truth, weights, places)
 
-    def __init__(self, variable: Any, array: np.ndarray) -> None:
-        self._variable, self._array, self._seen = variable, array, None
+    def _arrays(self, x: Any) -> list[np.ndarray]:
+        return arrays_of(self.inputs, (x,) if isinstance(x, (np.ndarray, dict)) else (tree.flatten(x),))
 
-    def pull(self) -> None:
-        if self._variable._value is not self._seen:
-            self._seen = self._variable._value
-            self._array[...] = np.asarray(self._seen).reshape(self._array.shape)
-
-    def push(self) -> None:
-        self._variable.assign(self._array.reshape(self._variable.shape))
-        self._seen = self._variable._value
-
-
-class _LayersMasks:
-    """Masks as Keras' NumPy backend draws them, from the seeds of its layers."""
-
-    def __init__(self, layers: dict[Any, Any]) -> None:
-        self._layers = layers
-
-    def draw(self, node: Node, dropped: np.ndarray) -> None:
-        """Write which numbers a Dropout node drops."""
-        layer = self._layers[node.name.rpartition("/")[2]]
-        generator = np.random.default_rng(np.asarray(layer.seed_generator.next()))
-        np.logical_not(generator.uniform(size=dropped.shape) < 1 - layer.rate, out=dropped)
-
-
-def _require_plain(model: Any) -> None:
-    """Raise an UntrainableError for what nobody but Keras knows how to train."""
-    if type(model) not in _MODELS:
-        raise UntrainableError(f"a model of class {type(model).__name__}")
-    if not model.built:
-        raise UntrainableError("a model that is not built: its first layer must be an Input")
-    for layer in model._flatten_layers():
-        if layer.activity_regularizer is not None:
-            raise UntrainableError(f"the activity_regularizer of {layer.name}")
-        for variable in layer._trainable_variables:
-            if variable.constraint is not None:
-                raise UntrainableError(f"the constraint of {variable.path}")
-        if layer.dtype_policy.compute_dtype != layer.dtype_policy.variable_dtype:
-            raise UntrainableError(f"the dtype policy {layer.dtype_policy.name} of {layer.name}")
+    def count_steps(self) -> None:
+        """Give the optimizer's variable the number of steps."""
+        self._optimizer.iterations.assign(np.asarray(self._trainer.optimizer.steps, "int64"))
 
 
 def _graph_of(model: Any) -> tuple[Graph, dict[int, str]]:

@@ -6,22 +6,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import keras
 from keras.src import api_export
 from keras.src.saving import object_registration
 
-from . import activations, convolution, dense, depthwise, normalization, pooling, transpose
 from .graphs import fuse_graphs, unfuse_graphs
 from .numpy_training import train_models, untrain_models
 from .optimizers import fuse_optimizers, unfuse_optimizers
 from .predictions import plan_predictions, unplan_predictions
 from .steps import group_steps, ungroup_steps
+from .stock import STOCK
 
 __all__ = ["is_patched", "patch_keras", "patched", "unpatch_keras"]
 
-_MODULES = activations, convolution, dense, depthwise, normalization, pooling, transpose
-# The stock layers by the layers that take their places: those of the same name.
-STOCK = {getattr(module, name): getattr(keras.layers, name) for module in _MODULES for name in module.__all__}
 _custom_names: dict[type, str] = {}
 
 

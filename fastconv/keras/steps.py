@@ -24,7 +24,8 @@ __all__ = ["group_steps", "sees_batches", "ungroup_steps"]
 
 _SECONDS = 0.05  # what a group may take: the interval of Keras' progress bar
 _MOST = 64
-_MARK = "_fastconv_takes_groups"  # of functions; others may have been made before, or by somebody else
+MARK = "_fastconv_takes_groups"  # of functions, and of what makes them; others may be somebody else's
+SETTLE = "_fastconv_settle"  # what a function does when nothing more is to come, even if something failed
 # What a method runs: these must take groups.
 _RUN = {"fit": ("train_function", "test_function"), "evaluate": ("test_function",), "predict": ("predict_function",)}
 _HOOKS = [f"on_{kind}batch_{edge}" for kind in ("", "train_", "test_", "predict_") for edge in ("begin", "end")]
@@ -104,14 +105,21 @@ def _deciding(method: Callable[..., Any], kind: type, functions: Iterable[str]) 
             return method(self, *args, **kwargs)
         finally:
             _may_group.reset(token)
+            for function in functions:
+                getattr(getattr(self, function), SETTLE, _nothing)()
 
     return decide
+
+
+def _nothing() -> None:
+    """What settles where there is nothing to settle."""
 
 
 def _has_plain_steps(model: Any, kind: type, functions: Iterable[str]) -> bool:
     import tensorflow as tf
 
-    makers = "_make_function", "make_train_function", "make_test_function", "make_predict_function"
+    names = "_make_function", "make_train_function", "make_test_function", "make_predict_function"
+    makers = {name: getattr(type(model), name) for name in names}
     made = [getattr(model, name) for name in functions]
     return (
         model.steps_per_execution == 1
@@ -119,8 +127,8 @@ def _has_plain_steps(model: Any, kind: type, functions: Iterable[str]) -> bool:
         and not tf.config.functions_run_eagerly()
         and model._distribute_strategy is None
         and not tf.distribute.has_strategy()
-        and all(getattr(type(model), name) is getattr(kind, name) for name in makers)
-        and all(function is None or hasattr(function, _MARK) for function in made)
+        and all(maker is getattr(kind, name) or hasattr(maker, MARK) for name, maker in makers.items())
+        and all(function is None or hasattr(function, MARK) for function in made)
     )
 
 
@@ -154,14 +162,15 @@ class _Pace:
         self.count = max(1, min(fitting, 4 * count, self.most))
 
 
-class _Group(NamedTuple):
-    """What an epoch iterator gives in the place of TensorFlow's iterator: up to `most` batches of it."""
+class Group(NamedTuple):
+    """What an epoch iterator gives in the place of TensorFlow's iterator: up to `count` batches of it."""
 
     iterator: Any
     most: int
     pace: _Pace
+    is_last: bool  # of an epoch, before whose end nobody looks at the model
 
-    def __next__(self) -> _Group:  # `predict` fetches its data here
+    def __next__(self) -> Group:  # `predict` fetches its data here
         return self
 
 
@@ -195,7 +204,7 @@ def _epoch_iterator(stock: type) -> type:
                 for _ in range(count - 1):
                     _, end, iterator = next(steps)
                 start = time.perf_counter()
-                yield begin, end, _Group(iterator, count, self._pace)
+                yield begin, end, Group(iterator, count, self._pace, count == left)
                 self._pace.took(time.perf_counter() - start, count)
 
     return GroupingEpochIterator
@@ -221,9 +230,9 @@ def _grouping_predict_function(stock: Callable[..., Any]) -> Callable[..., Any]:
         )
 
         def function(data: Any) -> Any:
-            return grouped(data[0]) if isinstance(data[0], _Group) else single(data)
+            return grouped(data[0]) if isinstance(data[0], Group) else single(data)
 
-        setattr(function, _MARK, True)
+        setattr(function, MARK, True)
         keep_direct(function, single)
         self.predict_function = function
 
@@ -238,9 +247,9 @@ def _taking_groups(
 
     def function(data: Any) -> Any:
         nonlocal loop
-        if not isinstance(data, _Group):
+        if not isinstance(data, Group):
             return single(data)
-        iterator, count, pace = data
+        iterator, count, pace, _ = data
         if loop is None:
             from ..tensorflow.step_loop import StepLoop
 
@@ -250,5 +259,5 @@ def _taking_groups(
             return single(iterator.of_dataset() if hasattr(iterator, "of_dataset") else iterator)
         return loop(iterator, count)
 
-    setattr(function, _MARK, True)
+    setattr(function, MARK, True)
     return function

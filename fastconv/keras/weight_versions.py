@@ -9,7 +9,7 @@ import numpy as np
 
 from . import _ops
 
-__all__ = ["Weights", "are_cheap"]
+__all__ = ["Weights", "are_cheap", "version_of"]
 
 _COMPARED = 1 << 24  # bytes of all variables that are compared before a prediction
 _CHUNK = 1 << 16  # numbers that are compared at a time, in a cache
@@ -41,7 +41,7 @@ class Weights:
     """
 
     def __init__(self, variables: Any) -> None:
-        self._held = [_HELD(variable) for variable in variables]
+        self._held = [version_of(variable) for variable in variables]
 
     def are_unchanged(self) -> bool:
         return all(held.is_unchanged() for held in self._held)
@@ -135,4 +135,5 @@ def are_cheap(variables: Any) -> bool:
     return on_cpu and sum(value.nbytes for value in values) <= _COMPARED
 
 
-_HELD: Callable[..., Any] = {"tensorflow": _Buffer, "jax": _Array}.get(_ops.BACKEND, _Bytes)
+# What one variable holds at this moment; its `is_unchanged` says whether it still does.
+version_of: Callable[..., Any] = {"tensorflow": _Buffer, "jax": _Array}.get(_ops.BACKEND, _Bytes)

@@ -119,8 +119,10 @@ class Trainer:
         self, inputs: list[np.ndarray], truth: Any, weights: Any = None, places: Any = None
     ) -> tuple[float, np.ndarray]:
         """As `step` as in inference, which changes nothing."""
-        plan = self._run(inputs, places, training=False)
-        return self._compare(plan, truth, weights, None), plan.outputs[0]
+        with _core.Series():
+            plan = self._run(inputs, places, training=False)
+            loss = self._compare(plan, truth, weights, None) + self._penalize(slopes=False)
+        return loss, plan.outputs[0]
 
     def gradients(self, inputs: list[np.ndarray], truth: Any, weights: Any = None) -> dict[str, np.ndarray]:
         """The gradients of the weights for a batch, by name; valid until the next call."""
@@ -130,17 +132,19 @@ class Trainer:
         self._penalize()
         return self.parameters.slopes
 
-    def _penalize(self) -> float:
-        """Add the gradients of the penalties to those of weights; their part of the loss."""
+    def _penalize(self, slopes: bool = True) -> float:
+        """The penalties' part of the loss; with `slopes`, their gradients are added to those of the weights."""
         total = 0.0
         for name, (absolute, square) in self._penalties.items():
             weight, slope = self.parameters.weights[name], self.parameters.slopes[name]
             if absolute:
                 total += absolute * float(np.abs(weight).sum())
-                slope += weight.dtype.type(absolute) * np.sign(weight)
+                if slopes:
+                    slope += weight.dtype.type(absolute) * np.sign(weight)
             if square:
                 total += square * float(np.square(weight).sum())
-                slope += weight.dtype.type(2 * square) * weight
+                if slopes:
+                    slope += weight.dtype.type(2 * square) * weight
         return total
 
     def _run(self, inputs: Any, places: Any, training: bool) -> TrainingPlan:

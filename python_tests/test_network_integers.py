@@ -1,5 +1,7 @@
 """Steps of networks in 8 bits against integers, on every instruction set; the pass that writes them; `Net.quantize`."""
 
+import pickle
+
 import conv_reference
 import numpy as np
 import pytest
@@ -93,7 +95,8 @@ def test_sums(dtypes, b_shape, isa, rng):
     words = {"a": (0.02, 3), "b": (0.5, -2 if dtypes[1] == "int8" else 2), "y": (0.25, 7), "low": low, "high": high}
     node = Node("QuantizedAdd", ("a", "b"), ("y",), words | {"dtype": dtypes[2]})
     reals = [
-        (array.astype(np.int32) - words[name][1]) * np.float32(words[name][0]) for name, array in (("a", a), ("b", b))
+        (array.astype(np.float32) - np.float32(words[name][1])) * np.float32(words[name][0])
+        for name, array in (("a", a), ("b", b))
     ]
     y = run(node, {"a": a, "b": b}, {})
     np.testing.assert_array_equal(y, cut((reals[0] + reals[1]) / np.float32(0.25), 7, low, high))
@@ -264,6 +267,11 @@ def test_batches_and_arguments():
         ({"weights": "each"}, ValueError, "`weights` must be"),
         ({"activations": "int4"}, ValueError, "`activations` must be"),
         ({"method": "none"}, ValueError, "`method` must be"),
+        ({"keep": None}, TypeError, "`keep` must be a str or several; received None"),
+        ({"keep": [["first"]]}, TypeError, "`keep` must be"),
+        ({"samples": [x[:0]]}, ValueError, "at least one batch that is not empty"),
+        ({"samples": {"x": x}}, TypeError, "`samples` must be an array or batches of them; received dict"),
+        ({"samples": np.array(3.0)}, TypeError, "`samples` must be an array"),
         ({"keep": "middle"}, ValueError, "`keep` must be some of 'first', 'last'"),
         ({"samples": []}, ValueError, "at least one batch"),
         ({"samples": 3}, TypeError, "`samples` must be an array"),
@@ -284,3 +292,111 @@ def test_values_that_are_one_number_and_dead_outputs():
     )
     x = np.zeros((4, 2), np.float32)
     np.testing.assert_allclose(Net(graph).quantize(x, keep=())(x), Net(graph)(x), atol=0.02)
+
+
+def plain_and_fused(graph, x):
+    """What a graph gives as it is written, and after the pass."""
+    plain = Plan(graph, [x.shape]).workspace()([x])[0]
+    use_integers(graph)
+    return plain, Plan(graph, [x.shape]).workspace()([x])[0]
+
+
+def test_sums_beyond_int32_stay_on_floats():
+    constants = layer_constants() | {"b": np.int32([2**31 - 1, -(2**31), 5, 6])}
+    graph = quantized_graph(CONV, constants)
+    plain, fused = plain_and_fused(graph, np.full((1, 6, 6, 2), 255, np.uint8))
+    assert [node.op for node in graph.nodes] == [op for op, *_ in CONV]
+    np.testing.assert_array_equal(fused, plain)
+
+
+@pytest.mark.parametrize("scale", [1e38, 1e30, 1e-42])
+def test_scales_whose_products_are_beyond_float32_stay_on_floats(scale):
+    constants = layer_constants() | {"ks": np.full(4, scale, np.float32), "b": np.zeros(4, np.int32)}
+    constants["bs"] = np.float32(min(scale, 1e-9)) * constants["ks"]
+    graph = quantized_graph(CONV, constants | {"s": np.float32(scale)})
+    plain, fused = plain_and_fused(graph, np.full((1, 6, 6, 2), 10, np.uint8))
+    np.testing.assert_array_equal(fused, plain)
+
+
+@pytest.mark.parametrize("function", ["round", "add"])
+def test_tables_and_sums_are_of_float32_as_it_is_written(function):
+    """Of 0.05 as a float32, 10 steps are 0.5, and in float64 a little more."""
+    middle = ("Round", "r", "a", {}) if function == "round" else ("Add", "r r", "a", {})
+    nodes = [("DequantizeLinear", "x v z", "r", {}), middle, ("QuantizeLinear", "a w u", "y", {})]
+    graph = quantized_graph(nodes, {"v": np.float32(0.05), "w": np.float32(0.04)})
+    x = np.arange(216, dtype=np.uint8).reshape(3, 6, 6, 2)
+    np.testing.assert_array_equal(*plain_and_fused(graph, x))
+
+
+def test_sums_of_single_numbers():
+    words = {"a": (0.5, 3), "b": (0.5, 2), "y": (0.25, 7), "low": 0, "high": 255, "dtype": "uint8"}
+    y = run(Node("QuantizedAdd", ("a", "b"), ("y",), words), {"a": np.uint8(9), "b": np.uint8(4)}, {})
+    assert y == 23
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "float32", "float64"])
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [("Add", "r r", "a", {})],
+        [("Neg", "r", "a", {})],
+        [("DequantizeLinear", "k ks kz", "kr", {"axis": 3}), ("Conv", "r kr", "a", {})],
+    ],
+)
+def test_inputs_of_another_dtype_than_the_zero_point_are_value_errors(nodes, dtype):
+    nodes = [("DequantizeLinear", "x s z", "r", {}), *nodes, ("QuantizeLinear", "a t u", "y", {})]
+    graph = quantized_graph(nodes, layer_constants())
+    graph.inputs[0] = Value("x", (None, 6, 6, 2), np.dtype(dtype))
+    with pytest.raises(ValueError, match=dtype):
+        Net(graph)(np.ones((1, 6, 6, 2), dtype))
+
+
+LAYER = {"factors": (0.5,), "x_zero": 1, "y_zero": 2, "low": 0, "high": 255, "dtype": "uint8"}
+SUM = {"a": (0.5, 3), "b": (0.5, 2), "y": (0.25, 7), "low": 0, "high": 255, "dtype": "uint8"}
+
+
+@pytest.mark.parametrize(
+    ("op", "words"),
+    [
+        *(("QuantizedConv", LAYER | {name: value}) for name, value in [
+            ("factors", ()), ("factors", (1.0, 2.0)), ("factors", (np.nan,)), ("low", "a"), ("high", 999),
+            ("x_zero", -1), ("y_zero", 0.5), ("dtype", "float32"), ("dtype", "object"), ("reads", ("int8",)),
+        ]),
+        *(("QuantizedAdd", SUM | {name: value}) for name, value in [
+            ("a", None), ("a", (1.0,)), ("b", (np.nan, 0)), ("y", (0.0, 0)), ("y", (1.0, 2**40)), ("low", "x"),
+        ]),
+        *(("LookupBytes", {"table": table, "dtype": dtype}) for table, dtype in [
+            (b"abc", "uint8"), (bytes(256), "uint16"), (bytes(256), "object"), (None, "uint8"),
+        ]),
+    ],
+)  # fmt: skip
+def test_malformed_steps_are_value_errors(op, words):
+    inputs = {"QuantizedConv": ("x", "k", "b"), "QuantizedAdd": ("x", "x"), "LookupBytes": ("x",)}[op]
+    constants = {"k": np.ones((1, 1, 2, 4), np.int8), "b": np.zeros(4, np.int32)}
+    graph = Graph(
+        [Value("x", (1, 3, 3, 2), np.dtype("uint8"))], [Value("y")], [Node(op, inputs, ("y",), words)], constants
+    )
+    with pytest.raises(ValueError, match="'y'"):
+        Net(graph)(np.full((1, 3, 3, 2), 200, np.uint8))
+
+
+def test_networks_in_8_bits_are_quantized_again_and_keep_their_report():
+    net, x = small_net(), images(40)
+    small = net.quantize(x, keep=())
+    again = small.quantize(7 * x, keep=())
+    assert np.linalg.norm(again(x) - net(x)) < 0.1 * np.linalg.norm(net(x))
+    copied = pickle.loads(pickle.dumps(small))
+    assert copied.report == small.report
+    np.testing.assert_array_equal(copied(x), small(x))
+
+
+def test_values_may_have_any_names_and_be_read_along_two_axes(rng):
+    weights = {"x:scale": rng.standard_normal((1, 1, 3, 4)).astype(np.float32), "d": np.ones((5, 2), np.float32)}
+    nodes = [
+        Node("Conv", ("x", "x:scale"), ("x:bytes",), {"data_format": "channels_first"}),
+        Node("Dense", ("x", "d"), ("y",)),
+    ]
+    net = Net(Graph([Value("x", (None, 3, 8, 5), FLOAT)], [Value("x:bytes"), Value("y")], nodes, weights))
+    x = rng.standard_normal((9, 3, 8, 5)).astype(np.float32)
+    for ours, want in zip(net.quantize(x, keep=())(x), net(x), strict=True):
+        assert np.linalg.norm(ours - want) < 0.03 * np.linalg.norm(want)

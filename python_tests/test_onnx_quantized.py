@@ -116,6 +116,24 @@ def test_padding_of_convolutions_is_the_zero_point(signed, per_channel):
     np.testing.assert_array_equal(from_onnx(model)(x), np.clip(scaled + 100, bounds.min, bounds.max))
 
 
+def test_kernels_behind_a_scale_need_no_kernel_shape():
+    rng = np.random.default_rng(4)
+    constants = {"w": rng.integers(-128, 128, (6, 2, 3, 3)).astype(np.int8), "ws": np.float32(0.01), "wz": np.int8(0)}
+    constants |= {"xs": np.float32(0.02), "xz": np.uint8(37), "ys": np.float32(0.1), "yz": np.uint8(99)}
+    nodes = [
+        helper.make_node("DequantizeLinear", ["x", "xs", "xz"], ["r"]),
+        helper.make_node("DequantizeLinear", ["w", "ws", "wz"], ["k"]),
+        helper.make_node("Conv", ["r", "k"], ["c"], group=2),
+        helper.make_node("QuantizeLinear", ["c", "ys", "yz"], ["y"]),
+    ]
+    arrays = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    value = helper.make_tensor_value_info("x", TensorProto.UINT8, [2, 4, 9, 8])
+    graph = helper.make_graph(nodes, "g", [value], [onnx.ValueInfoProto(name="y")], arrays)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+    x = rng.integers(0, 256, (2, 4, 9, 8)).astype(np.uint8)
+    assert np.abs(from_onnx(model)(x).astype(int) - by_runtime(model, x)[0]).max() <= 1
+
+
 def test_gemm_of_onnxruntime_with_and_without_a_scale_of_the_result():
     rng = np.random.default_rng(5)
     constants = {

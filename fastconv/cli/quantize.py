@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _samples(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     """Inputs, and labels if there are any."""
-    loaded = np.load(path)
+    try:
+        loaded = np.load(path)
+    except (EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is no .npy or .npz file: {error}") from error
     if isinstance(loaded, np.ndarray):
         return loaded, None
     with loaded as arrays:

@@ -51,10 +51,10 @@ class Net(Shown, Quantizable):
         self._plans: Any = plans_of(self._graph, self._limits)
 
     def __getstate__(self) -> Any:
-        return {"graph": self._graph, "limits": self._limits}
+        return {"graph": self._graph, "limits": self._limits, "report": self.report}
 
     def __setstate__(self, state: Any) -> None:
-        self._graph, self._limits = state["graph"], state["limits"]
+        self._graph, self._limits, self.report = state["graph"], state["limits"], state.get("report")
         self._begin()
 
     @property

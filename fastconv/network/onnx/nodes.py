@@ -108,7 +108,7 @@ class Emitter:
         self.graph.constants[name] = array
 
     def rank(self, name: str) -> int | None:
-        """How many axes a constant or an input of the network has, None for other values."""
+        """How many axes a constant or an input of the network has, or what such a one stands for; None for others."""
         return self.graph.constants[name].ndim if name in self.graph.constants else self._ranks.get(name)
 
     def known(self, name: str) -> np.ndarray | None:
@@ -122,6 +122,10 @@ class Emitter:
             inputs = inputs[:-1]
         if op not in _OF_SIZES and any(map(self.depends_on_data, inputs)):
             self._of_data.update(outputs)
+        if op in ("QuantizeLinear", "DequantizeLinear"):
+            rank = self.rank(inputs[0])
+            if rank is not None:
+                self._ranks[outputs[0]] = rank
         self.graph.nodes.append(Node(op, inputs, outputs, attributes, self.node.name, self.node.kind))
         return outputs[0]
 

@@ -10,10 +10,33 @@ from ... import _args, _core
 from ...nn.convolution import Keywords
 from .convolution import prepared_kernel
 from .geometry import as_image, channels, data_format, explicit_pads, from_image, per_axis, spatial, with_sizes
-from .integer_products import of_channels
+from .integer_products import of_channels, require_bytes
 from .registry import Step, Tensor, operator
 
-__all__ = ["lookup_bytes", "quantized_add", "quantized_conv", "quantized_dense"]
+__all__ = ["LARGEST_SCALE", "lookup_bytes", "quantized_add", "quantized_conv", "quantized_dense"]
+
+LARGEST_SCALE = float(np.finfo(np.float32).max) / 256  # below which what integers of 8 bits stand for is finite
+
+
+def _checked(node: Any, *tensors: Tensor, whole: tuple[str, ...] = ()) -> np.dtype:
+    """The dtype of a node's result; an error unless it reads and gives 8-bit integers, and holds such numbers.
+
+    The attribute ``reads``, if it is given, names the dtypes that the inputs must have.
+    """
+    words = node.attributes
+    dtype: np.dtype = np.dtype(words["dtype"])
+    require_bytes(*tensors, Tensor((), dtype))
+    for tensor, name in zip(tensors, words.get("reads", ()), strict=False):
+        if tensor.dtype != np.dtype(name):
+            raise TypeError(f"the input must be {name}; received {tensor.dtype}")
+    for name in whole:
+        _require_whole(words[name], np.iinfo(tensors[0].dtype if name == "x_zero" else dtype), name)
+    return dtype
+
+
+def _require_whole(number: Any, info: Any, name: str) -> None:
+    if type(number) is not int or not info.min <= number <= info.max:
+        raise ValueError(f"{name} must be an integer from {info.min} to {info.max}; received {number!r}")
 
 
 def _finish(reals: np.ndarray, words: dict[str, Any], y: np.ndarray) -> None:
@@ -30,11 +53,16 @@ def _layer(
 ) -> Step:
     """The step of a layer, whose x and kernel have these shapes as images have them; pads of x for NumPy, if any."""
     words, layout = node.attributes, keywords.data_format
+    factors = np.asarray(words["factors"], np.float32)
+    outputs = y.shape[1 if layout == "channels_first" else -1]
+    if factors.shape not in ((1,), (outputs,)) or not np.isfinite(factors).all():
+        raise ValueError(f"the factors must be finite, one or one for each output; received {factors.shape}")
+    if weights[0].dtype not in _args.BYTES or (weights[1] is not None and weights[1].dtype != np.int32):
+        raise TypeError("the kernel must be of 8-bit integers and the bias int32")
     kept = node.prepared if x.value is None else {}
     (x_shape, k_shape), (kernel, bias) = shapes, weights
     prepared = prepared_kernel(node, kept, keywords, x_shape, k_shape, x.dtype, kernel, bias)
     call = _core.conv2d_call(prepared, geometry, False)
-    factors = np.asarray(words["factors"], np.float32)
     if factors.size > 1:
         factors = of_channels(factors, layout, y.ndim)
 
@@ -58,6 +86,7 @@ def quantized_conv(node: Any, x: Any, kernel: Any, bias: Any) -> Step:
 
     Kernel and bias are constant; the bias makes up for ``x_zero``, which padded cells hold. Other attributes: Conv's.
     """
+    dtype = _checked(node, x, whole=("x_zero", "y_zero", "low", "high"))
     words, layout, rank = node.attributes, data_format(node.attributes), x.ndim - 2
     strides, dilations = per_axis(words, "strides", rank), per_axis(words, "dilations", rank)
     sizes = spatial(x.shape, layout)
@@ -74,7 +103,7 @@ def quantized_conv(node: Any, x: Any, kernel: Any, bias: Any) -> Step:
     keywords = Keywords(ones + strides, padding, ones + dilations, words.get("groups", 1), layout)
     shapes = as_image(shape, layout), ones + kernel.shape
     geometry, y_shape = keywords.geometry(x.dtype, *shapes, kernel.dtype, may_be_empty=True)
-    y = Tensor(from_image(y_shape, layout, rank), np.dtype(words["dtype"]))
+    y = Tensor(from_image(y_shape, layout, rank), dtype)
     return _layer(node, x, y, keywords, geometry, shapes, (kernel, bias), padded)
 
 
@@ -84,7 +113,7 @@ def quantized_dense(node: Any, x: Any, kernel: Any, bias: Any) -> Step:
     if kernel.ndim != 2 or not x.ndim or x.shape[-1] != kernel.shape[0]:
         raise ValueError(f"an input of shape {x.shape} has no product with a kernel of shape {kernel.shape}")
     keywords = Keywords(1, "valid", 1, 1, "channels_last")
-    y = Tensor((*x.shape[:-1], kernel.shape[1]), np.dtype(node.attributes["dtype"]))
+    y = Tensor((*x.shape[:-1], kernel.shape[1]), _checked(node, x, whole=("y_zero", "low", "high")))
     rows = y.size // kernel.shape[1] if kernel.shape[1] else 0
     shapes = (1, 1, rows, kernel.shape[0]), (1, 1, *kernel.shape)
     geometry, _ = keywords.geometry(x.dtype, *shapes, kernel.dtype, may_be_empty=True)
@@ -98,12 +127,18 @@ def quantized_add(node: Any, a: Any, b: Any) -> Step:
     ``a``, ``b`` and ``y`` are (scale, zero point) of each; y has the dtype ``dtype`` and is cut to [``low``, ``high``].
     """
     words = node.attributes
-    y = Tensor(np.broadcast_shapes(a.shape, b.shape), np.dtype(words["dtype"]))
+    y = Tensor(np.broadcast_shapes(a.shape, b.shape), _checked(node, a, b, whole=("low", "high")))
+    for name, tensor in (("a", a), ("b", b), ("y", y)):
+        number, zero = words[name]
+        _require_whole(zero, np.iinfo(tensor.dtype), f"the zero point of {name}")
+        if not 0 < np.float32(number) < LARGEST_SCALE:
+            raise ValueError(f"the scale of {name} must be above 0 and below {LARGEST_SCALE}; received {number}")
     scale, zero = words["y"]
     bounds = {"low": words["low"], "high": words["high"], "y_zero": zero}
 
     def run(a: Any, b: Any, y: Any) -> None:
-        sums = _reals(a, words["a"]) + _reals(b, words["b"])
+        sums = np.empty(y.shape, np.float32)
+        np.add(_reals(a, words["a"]), _reals(b, words["b"]), out=sums)
         sums /= np.float32(scale)
         _finish(sums, bounds, y)
 
@@ -112,17 +147,18 @@ def quantized_add(node: Any, a: Any, b: Any) -> Step:
 
 def _reals(x: np.ndarray, scale: tuple[float, int]) -> np.ndarray:
     """What 8-bit integers of this scale and zero point stand for."""
-    table = (np.arange(256, dtype=np.uint8).view(x.dtype).astype(np.int32) - scale[1]) * np.float32(scale[0])
+    steps = np.arange(256, dtype=np.uint8).view(x.dtype).astype(np.float32) - np.float32(scale[1])
+    table = steps * np.float32(scale[0])
     return table[x.view(np.uint8)]
 
 
 @operator("LookupBytes")
 def lookup_bytes(node: Any, x: Any) -> Step:
     """``table[x]`` of 8-bit integers: a number of ``dtype`` for each of 256, in the order of their bits."""
-    if x.dtype not in _args.BYTES:
-        raise TypeError(f"int8 or uint8 are needed; received {x.dtype}")
-    y = Tensor(x.shape, np.dtype(node.attributes["dtype"]))
+    y = Tensor(x.shape, _checked(node, x))
     table = np.frombuffer(node.attributes["table"], np.uint8)
+    if table.size != 256:
+        raise ValueError(f"the table must have 256 bytes; received {table.size}")
 
     def run(x: Any, y: Any) -> None:
         np.take(table, x.view(np.uint8), out=y.view(np.uint8))

@@ -114,26 +114,39 @@ def _layer(rewriter: Rewriter, node: Node, to: Scale) -> bool:
     if x is None or weights is None or len(source.inputs) > 3 or (source.op != "Conv" and weights[0].ndim != 2):
         return False
     kernel, scales = weights
-    numbers = bias_of(rewriter, bias, x.scale.scale * scales, kernel.shape[-1])
-    if numbers is None:
+    with np.errstate(over="ignore"):
+        of_sums = x.scale.scale * scales
+    numbers = bias_of(rewriter, bias, of_sums, kernel.shape[-1])
+    if numbers is None or (of_sums < np.finfo(np.float32).tiny).any() or _may_wrap(kernel, numbers, x.scale):
         return False
     words = {name: value for name, value in source.attributes.items() if name != "activation"}
-    _write_layer(rewriter, node, source.op == "Conv", x, (kernel, scales, numbers), (to, low, high), words)
-    return True
+    return _write_layer(rewriter, node, source.op == "Conv", x, (kernel, scales, numbers), (to, low, high), words)
+
+
+def _may_wrap(kernel: np.ndarray, bias: np.ndarray, x: Scale) -> bool:
+    """Whether a sum may be beyond int32, where floats go on."""
+    low, high = x.bounds
+    sums = np.abs(kernel.astype(np.int16)).sum(tuple(range(kernel.ndim - 1)), dtype=np.int64)
+    largest = sums * max(high - x.zero, x.zero - low) + np.abs(bias.astype(np.int64))
+    return bool((largest > np.iinfo(np.int32).max).any())
 
 
 def _write_layer(
     rewriter: Rewriter, node: Node, is_conv: bool, x: Bytes, weights: Any, target: Any, words: dict[str, Any]
-) -> None:
-    """A layer on integers: what x counts is folded into the bias."""
+) -> bool:
+    """A layer on integers, if its factors are finite: what x counts is folded into the bias."""
     (kernel, scales, bias), (to, low, high) = weights, target
+    with np.errstate(over="ignore"):
+        factors = x.scale.scale * scales / to.scale
+    if not np.isfinite(factors).all():
+        return False
     sums = kernel.sum(tuple(range(kernel.ndim - 1)), dtype=np.int32)
     stem = node.name or node.outputs[0]
     names = [rewriter.add_constant(array, stem) for array in (kernel, bias - np.int32(x.scale.zero) * sums)]
-    factors = x.scale.scale * scales / to.scale
     words = words | {"factors": tuple(factors.tolist()), "x_zero": x.scale.zero, "y_zero": to.zero}
-    words |= {"low": low, "high": high, "dtype": to.dtype.name}
+    words |= {"low": low, "high": high, "dtype": to.dtype.name, "reads": (x.scale.dtype.name,)}
     _write(rewriter, node, "QuantizedConv" if is_conv else "QuantizedDense", (x.name, *names), **words)
+    return True
 
 
 def _operator_of_integers(rewriter: Rewriter, node: Node) -> None:
@@ -167,7 +180,8 @@ def _add(rewriter: Rewriter, node: Node, to: Scale) -> bool:
     a, b = (bytes_of(rewriter, name) for name in source.inputs)
     if a is None or b is None:
         return False
-    words = {"a": a.scale.pair, "b": b.scale.pair, "y": to.pair, "low": low, "high": high, "dtype": to.dtype.name}
+    words: dict[str, Any] = {"a": a.scale.pair, "b": b.scale.pair, "y": to.pair, "low": low, "high": high}
+    words |= {"dtype": to.dtype.name, "reads": (a.scale.dtype.name, b.scale.dtype.name)}
     _write(rewriter, node, "QuantizedAdd", (a.name, b.name), **words)
     return True
 
@@ -195,7 +209,8 @@ def _table(rewriter: Rewriter, node: Node, to: Scale) -> bool:
         chain.append(source)
         name = source.inputs[0]
     table = _table_of(rewriter, x.scale, chain[::-1], to)
-    _write(rewriter, node, "LookupBytes", (x.name,), table=table, dtype=to.dtype.name)
+    words = {"table": table, "dtype": to.dtype.name, "reads": (x.scale.dtype.name,)}
+    _write(rewriter, node, "LookupBytes", (x.name,), **words)
     return True
 
 
@@ -231,7 +246,7 @@ def _concat(rewriter: Rewriter, node: Node, to: Scale) -> list[Node]:
             continue
         table = _table_of(rewriter, part.scale, [], to)
         names.append(f"{node.outputs[0]}\0part {place}")
-        words = {"table": table, "dtype": to.dtype.name}
+        words = {"table": table, "dtype": to.dtype.name, "reads": (part.scale.dtype.name,)}
         made.append(Node("LookupBytes", (part.name,), (names[-1],), words, node.name, node.kind))
     rewriter.know(*names)
     _write(rewriter, node, "Concat", tuple(names), **source.attributes)

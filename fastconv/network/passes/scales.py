@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..graph import Node
+from ..operators.quantized import LARGEST_SCALE
 from .rewriter import Rewriter
 
 __all__ = ["Bytes", "Scale", "bias_of", "bytes_of", "kernel_of", "scale_of"]
@@ -35,7 +36,7 @@ class Scale:
 
     def reals(self) -> np.ndarray:
         """What each byte stands for, in the order of its bits."""
-        return (np.arange(256, dtype=np.uint8).view(self.dtype).astype(np.int32) - self.zero) * self.scale
+        return (np.arange(256, dtype=np.uint8).view(self.dtype).astype(np.float32) - np.float32(self.zero)) * self.scale
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ def scale_of(rewriter: Rewriter, node: Node) -> Scale | None:
     zero = rewriter.constant(node.inputs[2]) if len(node.inputs) > 2 else None
     if scale is None or zero is None:
         return None
+    if node.op == "DequantizeLinear" and node.attributes.get("dtype", "float32") != "float32":
+        return None
     return one_scale(scale, zero)
 
 
@@ -60,7 +63,7 @@ def one_scale(scale: np.ndarray, zero: np.ndarray) -> Scale | None:
     if scale.size != 1 or zero.size != 1 or scale.dtype != np.float32 or zero.dtype not in _BYTES:
         return None
     number = np.float32(scale.item())
-    return Scale(number, int(zero.item()), zero.dtype) if 0 < number < np.inf else None
+    return Scale(number, int(zero.item()), zero.dtype) if 0 < number < LARGEST_SCALE else None
 
 
 def bytes_of(rewriter: Rewriter, name: str) -> Bytes | None:

@@ -20,22 +20,22 @@ class Observed:
 
     Parameters
     ----------
-    axis : int
-        That of the channels.
+    axes : tuple of int
+        Those of the channels, as layers read the value.
 
     Examples
     --------
-    >>> seen = Observed(-1)
+    >>> seen = Observed((-1,))
     >>> seen.see(np.array([[1.0, -3.0], [2.0, 0.0]]))
-    >>> seen.low, seen.high, seen.means
+    >>> seen.low, seen.high, seen.means(-1)
     (-3.0, 2.0, array([ 1.5, -1.5]))
     """
 
-    axis: int
+    axes: tuple[int, ...] = ()
     low: float = 0.0
     high: float = 0.0
-    _sums: np.ndarray | float = 0.0
-    _count: int = 0
+    _sums: dict[int, np.ndarray | float] = field(default_factory=dict)
+    _count: dict[int, int] = field(default_factory=dict)
     counts: np.ndarray = field(default_factory=lambda: np.zeros(_BINS, np.int64))
 
     def see(self, array: np.ndarray) -> None:
@@ -44,21 +44,19 @@ class Observed:
             return
         self.low = float(np.minimum(self.low, array.min()))  # NaN stays, to be found
         self.high = float(np.maximum(self.high, array.max()))
-        if array.ndim:
-            axis = self.axis % array.ndim
-            others = tuple(i for i in range(array.ndim) if i != axis)
-            self._sums = self._sums + array.sum(others, dtype=np.float64)
-            self._count += array.size // array.shape[axis]
+        for axis in self.axes if array.ndim else ():
+            others = tuple(i for i in range(array.ndim) if i != axis % array.ndim)
+            self._sums[axis] = self._sums.get(axis, 0.0) + array.sum(others, dtype=np.float64)
+            self._count[axis] = self._count.get(axis, 0) + array.size // array.shape[axis]
 
     def count(self, array: np.ndarray) -> None:
         """Numbers of one batch, once the whole range is known: how many lie in each part of it."""
         if self.high > self.low:
             self.counts += np.histogram(array, _BINS, (self.low, self.high))[0]
 
-    @property
-    def means(self) -> np.ndarray | float:
-        """Of the channels."""
-        return self._sums / max(self._count, 1)
+    def means(self, axis: int) -> np.ndarray | float:
+        """Of the channels along one of the axes."""
+        return self._sums.get(axis, 0.0) / max(self._count.get(axis, 0), 1)
 
 
 def scale_for(seen: Observed, method: str, dtype: np.dtype) -> tuple[np.float32, int]:
@@ -69,7 +67,7 @@ def scale_for(seen: Observed, method: str, dtype: np.dtype) -> tuple[np.float32,
 
     Examples
     --------
-    >>> seen = Observed(-1)
+    >>> seen = Observed()
     >>> seen.see(np.array([-1.0, 4.1]))
     >>> scale_for(seen, "minmax", np.dtype("uint8"))
     (np.float32(0.02), 50)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..graph import Graph, Node
 
-__all__ = ["LAYERS", "Chosen", "choose", "layers_of", "split_activations"]
+__all__ = ["LAYERS", "Chosen", "axis_of", "choose", "layers_of", "new_name", "split_activations"]
 
 LAYERS = ("Conv", "Dense")
 _MOVES = ("MaxPool", "GlobalMaxPool", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity")
@@ -38,6 +38,21 @@ class Chosen:
         return {node.outputs[0]: value for node, value in self.layers}
 
 
+def axis_of(node: Node) -> int:
+    """The axis of the channels of what a layer reads."""
+    return 1 if node.attributes.get("data_format") == "channels_first" else -1
+
+
+def new_name(stem: str, taken: set[str]) -> str:
+    """A name that is not taken; then it is."""
+    name, number = stem, 1
+    while name in taken:
+        number += 1
+        name = f"{stem} {number}"
+    taken.add(name)
+    return name
+
+
 def split_activations(graph: Graph) -> None:
     """Let activations that layers and sums compute be nodes of their own.
 
@@ -48,7 +63,7 @@ def split_activations(graph: Graph) -> None:
     >>> [(node.op, node.inputs, node.outputs) for node in graph.nodes]
     [('Conv', ('x', 'k'), ('y:linear',)), ('Activation', ('y:linear',), ('y',))]
     """
-    nodes = []
+    nodes, taken = [], graph.names()
     for node in graph.nodes:
         activation = node.attributes.get("activation") if node.op in (*LAYERS, "Add") else None
         if activation is None:
@@ -56,9 +71,10 @@ def split_activations(graph: Graph) -> None:
             continue
         (name,) = node.outputs
         linear = {word: value for word, value in node.attributes.items() if word != "activation"}
-        nodes.append(replace(node, attributes=linear, outputs=(f"{name}:linear",)))
+        inner = new_name(f"{name}:linear", taken)
+        nodes.append(replace(node, attributes=linear, outputs=(inner,)))
         words = {"activation": activation}
-        nodes.append(replace(node, op="Activation", attributes=words, inputs=(f"{name}:linear",), outputs=(name,)))
+        nodes.append(replace(node, op="Activation", attributes=words, inputs=(inner,), outputs=(name,)))
     graph.nodes = nodes
 
 

@@ -15,7 +15,7 @@ from ..passes import PREPARING, optimize
 from ..plans import Plans
 from ..progress import Progress
 from .calibration import METHODS, Observed, scale_for
-from .choosing import Chosen, choose, layers_of, split_activations
+from .choosing import Chosen, axis_of, choose, layers_of, split_activations
 from .report import LayerReport, QuantizationReport
 from .writing import in_bytes
 
@@ -74,19 +74,22 @@ def quantized(
 
 def _batches(graph: Graph, samples: Any) -> Batches:
     """The arrays of each batch, in the order of the inputs."""
-    if isinstance(samples, np.ndarray):
+    if isinstance(samples, np.ndarray) and samples.ndim:
         samples = [samples[begin : begin + _BATCH] for begin in range(0, len(samples), _BATCH)]
-    if not isinstance(samples, Iterable):
+    if not isinstance(samples, Iterable) or isinstance(samples, (dict, str, bytes, np.ndarray)):
         raise TypeError(f"`samples` must be an array or batches of them; received {type(samples).__name__}")
     batches = [arrays_of(graph.inputs, [batch]) for batch in samples]
+    batches = [batch for batch in batches if all(array.size for array in batch)]
     if not batches:
-        raise ValueError("`samples` must hold at least one batch")
+        raise ValueError("`samples` must hold at least one batch that is not empty")
     return batches
 
 
 def _kept(layers: list[Node], keep: Any) -> dict[str, str]:
     """The outputs of layers that stay in float32, and why."""
-    words = (keep,) if isinstance(keep, str) else tuple(keep)
+    words = (keep,) if isinstance(keep, str) else tuple(keep) if isinstance(keep, Iterable) else (keep,)
+    if not all(isinstance(word, str) for word in words):
+        raise TypeError(f"`keep` must be a str or several; received {keep!r}")
     names = {node.name or node.outputs[0]: node.outputs[0] for node in layers}
     ends = {"first": layers[:1], "last": layers[-1:]}
     unknown = [word for word in words if word not in ends and word not in names]
@@ -100,12 +103,11 @@ def _observed(
     graph: Graph, plans: Plans, chosen: Chosen, batches: Batches, method: str, progress: Any
 ) -> dict[str, Observed]:
     """What the samples show of every value that has a scale."""
-    axes = {}
+    axes: dict[str, dict[int, None]] = {}
     for node, _ in chosen.layers:
-        first = node.attributes.get("data_format") == "channels_first"
-        axes[node.inputs[0]] = 1 if first else -1
+        axes.setdefault(node.inputs[0], {})[axis_of(node)] = None
     names = tuple(dict.fromkeys([*chosen.values.values(), *axes]))
-    seen = {name: Observed(axes.get(name, -1)) for name in names}
+    seen = {name: Observed(tuple(axes.get(name, ()))) for name in names}
     sweeps = [Observed.see] if method == "minmax" else [Observed.see, Observed.count]
     total = len(sweeps) * sum(len(batch[0]) for batch in batches)
     with Progress(total, progress, "quantize") as shown:

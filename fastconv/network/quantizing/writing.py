@@ -9,7 +9,7 @@ import numpy as np
 
 from ..graph import Graph, Node
 from .calibration import Observed
-from .choosing import Chosen
+from .choosing import Chosen, axis_of, new_name
 
 __all__ = ["in_bytes"]
 
@@ -49,13 +49,22 @@ class _Writer:
     def __init__(self, graph: Graph, scales: dict[str, Any], chosen: Chosen) -> None:
         self._graph, self._chosen, self._scales = graph, chosen, scales
         self.before: dict[int, list[Node]] = {}
-        self._renamed = {v.name: f"{v.name}:reals" for v in graph.inputs if v.name in chosen.values}
+        self._taken = graph.names()
+        self._names: dict[str, str] = {}
+        self._renamed = {v.name: self._name(f"{v.name}:reals") for v in graph.inputs if v.name in chosen.values}
+
+    def _name(self, word: str) -> str:
+        """What is called by this word: the same name each time, which the network did not have."""
+        if word not in self._names:
+            self._names[word] = new_name(word, self._taken)
+        return self._names[word]
 
     def scale(self, value: str) -> Any:
         """Scale, zero point and dtype of a value."""
         return self._scales[self._chosen.values[value]]
 
-    def _constant(self, name: str, array: Any) -> str:
+    def _constant(self, word: str, array: Any) -> str:
+        name = self._name(word)
         self._graph.constants[name] = np.asarray(array)
         return name
 
@@ -64,8 +73,9 @@ class _Writer:
         scale, zero, dtype = self.scale(value)
         stem = self._chosen.values[value]
         words = self._constant(f"{stem}:scale", scale), self._constant(f"{stem}:zero", np.asarray(zero, dtype))
-        given = Node("QuantizeLinear", (exact, *words), (f"{value}:bytes",), {}, f"{value}:bytes", "QuantizeLinear")
-        back = Node("DequantizeLinear", (f"{value}:bytes", *words), (held,), {}, f"{value}:reals", "DequantizeLinear")
+        whole = self._name(f"{value}:bytes")
+        given = Node("QuantizeLinear", (exact, *words), (whole,), {}, whole, "QuantizeLinear")
+        back = Node("DequantizeLinear", (whole, *words), (held,), {}, f"{value}:reals", "DequantizeLinear")
         return [given, back]
 
     def of_inputs(self) -> list[Node]:
@@ -75,7 +85,7 @@ class _Writer:
     def with_bytes(self, node: Node) -> list[Node]:
         """A node, and what takes its outputs through 8 bits."""
         inputs = tuple(self._renamed.get(name, name) for name in node.inputs)
-        outputs = tuple(f"{name}:exact" if name in self._chosen.values else name for name in node.outputs)
+        outputs = tuple(self._name(f"{name}:exact") if name in self._chosen.values else name for name in node.outputs)
         pairs = [(name, exact) for name, exact in zip(node.outputs, outputs, strict=True) if name != exact]
         more = [each for name, exact in pairs for each in self._through(name, exact, name)]
         return [replace(node, inputs=inputs, outputs=outputs), *more]
@@ -92,21 +102,21 @@ class _Writer:
         scales = np.maximum(largest / 127, needed if per_channel else needed.max(initial=0))
         scales = np.where(scales > 0, scales, 1).astype(np.float32)
         whole = np.clip(np.rint(kernel / scales), -127, 127).astype(np.int8)
-        exact = bias + _mean_error(kernel - whole * scales, seen.means, node.attributes.get("groups", 1))
+        exact = bias + _mean_error(kernel - whole * scales, seen.means(axis_of(node)), node.attributes.get("groups", 1))
         counted = np.rint(exact / (x_scale * scales.astype(np.float64)))
-        stem = node.outputs[0]
+        kernel_name, bias_name = (self._name(f"{node.outputs[0]}:{word}") for word in ("kernel", "bias"))
         axis = kernel.ndim - 1 if per_channel else 0
         self.before[id(node)] = [
-            self._from_integers(f"{stem}:kernel", whole, scales, axis, node),
+            self._from_integers(kernel_name, whole, scales, axis, node),
             self._from_integers(
-                f"{stem}:bias",
+                bias_name,
                 np.clip(counted, -(2.0**31), 2.0**31 - 1).astype(np.int32),
                 np.float32(x_scale) * scales,
                 0,
                 node,
             ),
         ]
-        node.inputs = node.inputs[0], f"{stem}:kernel", f"{stem}:bias"
+        node.inputs = node.inputs[0], kernel_name, bias_name
 
     def _from_integers(self, name: str, whole: np.ndarray, scales: Any, axis: int, node: Node) -> Node:
         parts = [

@@ -350,6 +350,35 @@ def test_conv2d_pool2d(pool, keywords, name):
         close(ft.conv2d_pool2d(*tensors, activation=name, **window, **keywords), expected)
 
 
+@pytest.mark.parametrize("read", [("x",), ("kernel",), ("bias", "x"), ("x", "kernel", "bias"), ()], ids="-".join)
+@pytest.mark.parametrize("name", ["_convolution.conv2d_grads", "_dense._dense_grads_op"])
+def test_a_pass_back_computes_the_gradients_that_are_read(monkeypatch, name, read):
+    """Of three tensors that require them; none are named where `backward` gives all."""
+    module, function = name.split(".")
+    module, asked = getattr(ft, module), []
+    compute = getattr(module, function)
+
+    def recorded(*args):
+        asked.append(args[4:7])
+        return compute(*args)
+
+    monkeypatch.setattr(module, function, recorded)
+    is_dense = module is ft._dense
+    inputs = {
+        "x": random(*((2, 5) if is_dense else (2, 6, 6, 3)), grad=True),
+        "kernel": random(*((5, 4) if is_dense else (3, 3, 3, 4)), grad=True, seed=1),
+        "bias": random(4, grad=True, seed=2),
+    }
+    y = (ft.dense if is_dense else ft.conv2d)(*inputs.values(), activation="tanh").sin().sum()
+    if read:
+        found = torch.autograd.grad(y, [inputs[key] for key in read], retain_graph=True)
+        assert asked == [tuple(key in read for key in inputs)]
+    y.backward()
+    assert asked[-1] == (True, True, True)
+    for key, gradient in zip(read, found if read else (), strict=True):
+        assert torch.equal(gradient, inputs[key].grad)
+
+
 def test_many_threads_at_once():
     tensors = operands({}, torch.float32)
     expected, found = ft.conv2d(*tensors), []

@@ -12,7 +12,7 @@ from typing import Any
 from .. import _args, _core
 from ..nn.convolution import Keywords
 from ._elementwise import activation_grad, spread
-from ._library import Op, added, keep, primals
+from ._library import Op, added, keep, primals, wanted
 from ._memory import DTYPES, address, data_format, dense, empty, reordered, sizes, stored, windows
 
 __all__ = ["conv2d", "conv2d_grads", "conv2d_transpose", "geometry"]
@@ -95,9 +95,9 @@ def _setup_conv2d(ctx: Any, inputs: Any, output: Any) -> None:
 
 def _conv2d_backward(ctx: Any, dy: Any) -> Any:
     x, kernel, y = ctx.saved_tensors
-    wanted = ctx.needs_input_grad[:3]
-    grads = conv2d_grads(x, kernel, dy, y, *wanted, *ctx.window)
-    return *(grad if given else None for grad, given in zip(grads, wanted, strict=True)), *(None,) * _WINDOW_ARGUMENTS
+    asked = wanted(ctx, 3)
+    grads = conv2d_grads(x, kernel, dy, y, *asked, *ctx.window)
+    return *(grad if given else None for grad, given in zip(grads, asked, strict=True)), *(None,) * _WINDOW_ARGUMENTS
 
 
 def _spread_bias(bias: Any, ctx: Any) -> Any:
@@ -274,11 +274,12 @@ def _conv2d_transpose_backward(ctx: Any, dy: Any) -> Any:
     plain = *plain, 0, 0.0
     dz = dy if y is None else activation_grad(y, dy, number, alpha, True)
     dx = dkernel = dbias = None
-    if ctx.needs_input_grad[0]:
+    for_x, for_kernel, for_bias = wanted(ctx, 3)
+    if for_x:
         dx = conv2d(dz, kernel, None, *plain)
-    if ctx.needs_input_grad[1]:
+    if for_kernel:
         dkernel = conv2d_grads(dz, kernel, x, None, False, True, False, *plain)[1]
-    if ctx.needs_input_grad[2]:
+    if for_bias:
         dbias = dz.sum((0, 2, 3) if plain[4] else (0, 1, 2))
     return dx, dkernel, dbias, None, *(None,) * _WINDOW_ARGUMENTS
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import _core
 from ._elementwise import activation_grad, spread
-from ._library import Op, added, keep, primals
+from ._library import Op, added, keep, primals, wanted
 from ._memory import DTYPES, address
 
 __all__ = ["dense"]
@@ -34,9 +34,9 @@ def _setup_dense(ctx: Any, inputs: Any, output: Any) -> None:
 
 def _dense_backward(ctx: Any, dy: Any) -> Any:
     x, kernel, y = ctx.saved_tensors
-    wanted = ctx.needs_input_grad[:3]
-    grads = _dense_grads_op(x, kernel, dy, y, *wanted, *ctx.how)
-    return *(grad if given else None for grad, given in zip(grads, wanted, strict=True)), None, None
+    asked = wanted(ctx, 3)
+    grads = _dense_grads_op(x, kernel, dy, y, *asked, *ctx.how)
+    return *(grad if given else None for grad, given in zip(grads, asked, strict=True)), None, None
 
 
 def _dense_jvp(ctx: Any, dx: Any, dkernel: Any, dbias: Any) -> Any:

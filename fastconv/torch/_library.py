@@ -11,7 +11,7 @@ from torch import _disable_dynamo  # type: ignore[attr-defined]
 from torch.autograd import forward_ad
 from torch.jit._trace import is_tracing
 
-__all__ = ["Op", "added", "is_unobserved", "keep", "primals"]
+__all__ = ["Op", "added", "is_unobserved", "keep", "primals", "wanted"]
 
 _library = torch.library.Library("fastconv", "DEF")
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
@@ -85,6 +85,22 @@ def added(*parts: torch.Tensor | None) -> torch.Tensor | None:
     """The sum of those that there are."""
     found = [part for part in parts if part is not None]
     return sum(found[1:], start=found[0]) if found else None
+
+
+def wanted(ctx: Any, count: int) -> list[bool]:
+    """Of which of the first tensors, none of them None but the last, this backward pass reads the gradient.
+
+    ``ctx.needs_input_grad`` tells what might be read: parameters always, also where `torch.autograd.grad` is asked for
+    the gradient of an image alone.
+    """
+    return [needed and _is_read(ctx, i) for i, needed in enumerate(ctx.needs_input_grad[:count])]
+
+
+def _is_read(ctx: Any, index: int) -> bool:
+    try:
+        return torch._C._will_engine_execute_node(ctx.next_functions[index][0])
+    except (AttributeError, RuntimeError):  # no pass of autograd's engine, or one that was asked for this very gradient
+        return True
 
 
 def is_unobserved(*tensors: torch.Tensor | None) -> bool:

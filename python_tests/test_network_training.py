@@ -307,7 +307,8 @@ def test_dropout_keeps_the_mean_and_drops_its_share():
     (slope,) = trainer.gradients([x], np.array([[1e6]])).values()
     dropped = slope == 0
     assert 0.2 < dropped.mean() < 0.3 and len(np.unique(slope[~dropped])) == 1
-    assert net(x) == pytest.approx(model.predict(x, verbose=0), rel=1e-5)
+    # The sum of 4,000 random weights may be near 0.
+    assert net(x) == pytest.approx(model.predict(x, verbose=0), rel=1e-5, abs=1e-5)
 
 
 def test_whole_maps_are_dropped_where_keras_drops_them():

@@ -167,3 +167,12 @@ def test_channels_keep_it_too(rng):
         wide = fastconv.filter2d(cells, kernel, border="constant")
         weight = fastconv.filter2d(abs(cells), abs(kernel), border="constant")
         assert (abs(got[..., channel] - wide) <= 33 * 2**-24 * weight).all()
+
+
+@pytest.mark.parametrize("turn", [1, 1j])
+def test_kernels_of_subnormal_numbers_and_zeros_give_exact_sums_of_whole_multiples(turn, isa, rng):
+    least = np.finfo(np.float64).smallest_subnormal
+    cells, taps = rng.integers(-9, 10, (50, 60)), rng.integers(0, 2, (13, 4)) * rng.integers(1, 2**40, (13, 4))
+    want = least * signal.convolve2d(cells, taps)
+    got = fastconv.convolve2d(cells * turn, taps * least, algorithm="fft")
+    np.testing.assert_array_equal(got, want * turn)

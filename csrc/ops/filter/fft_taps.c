@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the error bounds of fft_bounds.c need of a kernel: its norms, and its taps by size. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -112,7 +113,7 @@ void fc_fft_know_taps(const fc_filter *f, fc_fft_taps *taps) {
     int other = fc_filter_is_complex(f->work);
     *taps = (fc_fft_taps){.most = largest(f, count)};
     const int top = quarter_of(taps->most);
-    const double scale = taps->most > 0 ? 1 / taps->most : 0;
+    const double unit = fmax(taps->most, DBL_MIN), scale = 1 / unit; /* a subnormal number has no finite inverse */
     for (size_t first = 0, many; first < count; first += many) {
         size_t lots[READ];
         many = fc_least(READ, count - first);
@@ -136,7 +137,7 @@ void fc_fft_know_taps(const fc_filter *f, fc_fft_taps *taps) {
         squares[0] += squares[c];
         sums[0] += sums[c];
     }
-    taps->norm = sqrt(squares[0]) * taps->most;
+    taps->norm = sqrt(squares[0]) * unit;
     taps->sum = sums[0];
     for (size_t i = 0; i + 1 < FC_FFT_LOTS; i++) {
         taps->lots = taps->count[i] ? i + 1 : taps->lots;

@@ -169,6 +169,7 @@ def test_zarr_in_and_out(tmp_path, rng):
 @pytest.mark.parametrize("tile", [None, (64, 64)])
 def test_tiff_in_and_out(tile, tmp_path, rng):
     tifffile = pytest.importorskip("tifffile")
+    pytest.importorskip("zarr")  # tifffile shows a file as one
     image = rng.integers(0, 256, (320, 384), np.uint8)
     tifffile.imwrite(tmp_path / "in.tif", image, tile=tile)
     with tifffile.TiffFile(tmp_path / "in.tif") as file:

@@ -8,12 +8,12 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import api_reference
 import blocks
 import chapters
 import links
 import notebooks
 import pytest
-import reference
 import translations
 
 import fastconv
@@ -70,7 +70,7 @@ def test_the_navigation_names_every_page(config, folder):
     named = set(re.findall(r"^ +- (?:[^\n:]+: )?([\w/.-]+\.md)$", (ROOT / config).read_text(), re.MULTILINE))
     written = {path.relative_to(ROOT / folder).as_posix() for path in (ROOT / folder).rglob("*.md")}
     written = {name for name in written if not name.startswith("zh/")} - {"design.md"}
-    made = {f"reference/{name}.md" for name in reference.MODULES} | set(chapters.PAGES)
+    made = {f"reference/{name}.md" for name in api_reference.MODULES} | set(chapters.PAGES)
     assert written <= named
     assert folder == "docs/zh" or made <= named
 
@@ -95,7 +95,7 @@ def test_every_chapter_of_the_design_is_on_one_page():
 @pytest.mark.parametrize("module", ["fastconv.image", "fastconv.nn", "fastconv.planning", "fastconv.cpu"])
 def test_the_reference_has_every_public_name(module):
     public = getattr(sys.modules[module], "__all__")  # noqa: B009
-    assert set(public) <= set(reference.names(module))
+    assert set(public) <= set(api_reference.names(module))
 
 
 def test_every_variable_of_the_environment_is_in_the_reference():

@@ -15,12 +15,12 @@ from mkdocs.structure.files import File
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import api_reference
 import blocks
 import chapters
 import diagrams
 import formulas
 import notebooks
-import reference
 
 ROOT = blocks.ROOT
 RUNS = ROOT / "build/pages"  # a folder for each page whose code has run
@@ -44,7 +44,7 @@ _LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+\.md)(#[^)]*)?\)")
 def on_files(files, config):
     """Add the generated pages, and the pictures that the code of pages makes."""
     if config.theme["language"] == "en":
-        for uri, text in (reference.pages() | chapters.pages()).items():
+        for uri, text in (api_reference.pages() | chapters.pages()).items():
             files.append(File.generated(config, uri, content=text))
         for uri, path in ELSEWHERE.items():
             files.append(File.generated(config, uri, abs_src_path=str(ROOT / path)))

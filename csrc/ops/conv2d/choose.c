@@ -12,7 +12,7 @@ static fc_status make_cheapest(
     double least = 0;
     int found = 0;
     for (int id = 1; id < algorithms->count; id++) {
-        if (algorithms->make(layer, id, algorithms->purpose, &made))
+        if (algorithms->make(layer, id, algorithms->purpose, &made) || made.by_name_only)
             continue; /* too large for this one is not too large for all */
         const double cycles = runs * made.cycles + made.packing_cycles;
         if (found && cycles >= least)

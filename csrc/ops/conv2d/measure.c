@@ -57,7 +57,7 @@ static size_t find_candidates(const fc_algorithms *algorithms, const fc_layer *l
     double least = INFINITY;
     for (int id = 1; id < algorithms->count; id++) {
         fc_layer_plan *plan = &all[made].plan;
-        if (algorithms->make(layer, id, algorithms->purpose, plan))
+        if (algorithms->make(layer, id, algorithms->purpose, plan) || plan->by_name_only)
             continue;
         least = fmin(least, plan->cycles + plan->packing_cycles);
         made++;

@@ -29,6 +29,7 @@ typedef struct fc_layer_plan {
     size_t packed_rows;    /* of its panels, each copied by itself */
     fc_packed_form form;   /* all 0 for one form whatever n, h, w and padding are */
     int packs_on_demand;   /* workers pack what they need where they need it: there is no packed kernel */
+    int by_name_only;      /* neither estimates nor measurements choose it */
     int fuses_epilogue;    /* runs honour the layer's scale and added */
     int pixels_in_rows;    /* this and the next as fc_conv2d_plan has them */
     size_t tile_rows, tile_cols, block_pixels, block_k;

@@ -8,6 +8,7 @@
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/conv2d/forward/packed/packed.h"
+#include "ops/conv2d/gemm/igemm.h"
 #include "ops/conv2d/gemm/tile.h"
 
 enum {
@@ -25,6 +26,15 @@ static size_t planes_of(const fc_layer *layer) {
 }
 
 static double products(size_t planes) { return (double)(planes * (planes + 1)) / 2; }
+
+/*
+ * Whether products of bfloat16 take less time than those of floats. Where they do not, they are not chosen: they are
+ * looser, and for few pixels it is the other algorithms' calls that make them look cheap.
+ */
+static int pays(const fc_layer *layer) {
+    const fc_igemm_tile *tile = fc_igemm_tiles(layer->kernels, FC_F32);
+    return layer->kernels->bf16x3_gemm.rate > products(planes_of(layer)) * (double)(tile->width / tile->vectors);
+}
 
 /* Whether splitting each pixel once for all taps pays, and tiles of k hold whole runs of channels. */
 static int reads_again(const fc_layer *layer) {
@@ -384,6 +394,7 @@ static fc_status plan_planes(const fc_layer *layer, fc_layer_plan *plan) {
     plan->form = (fc_packed_form){{own.b.planes, (size_t)own.b.pixels_in_rows, (size_t)own.b.patched, own.b.block_k,
         own.packed.out_panel, own.packed.block_k}};
     plan->cycles = cycles_of(layer, &own.b);
+    plan->by_name_only = layer->params.dtype != FC_BF16 && !pays(layer);
     plan->tile_rows = plan->tile_cols = FC_BF16X3_PANEL;
     plan->pixels_in_rows = own.b.pixels_in_rows;
     plan->block_k = own.b.block_k;

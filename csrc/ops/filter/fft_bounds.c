@@ -12,6 +12,7 @@
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/filter/fft.h"
+#include "ops/filter/sum.h"
 
 /*
  * Measured on noise, photos, constants, masks, rows, columns and single cells, for kernels of 9 x 9 to 101 x 101
@@ -83,7 +84,6 @@ static const fc_fft *kernels_of(const fc_filter *f) {
 }
 
 /* Some numbers of a row, zeros behind them, so that sums of all have a fixed length. */
-enum { CHAINS = 8 }; /* sums side by side, as one would wait for each addition */
 typedef struct sample {
     double numbers[SAMPLED_COLS + 2 * FC_FFT_LAGS];
     double sum, sizes, squares;
@@ -96,28 +96,26 @@ typedef struct sample {
 
 /* Adding a number whose last digit is a unit rounds to a whole one. */
 static void take_sample(const fc_filter *f, const void *row, size_t n, sample *s) {
-    double sums[CHAINS] = {0}, sizes[CHAINS] = {0}, squares[CHAINS] = {0}, fractions[CHAINS] = {0};
+    double sums[FC_SUM_CHAINS] = {0}, sizes[FC_SUM_CHAINS] = {0}, squares[FC_SUM_CHAINS] = {0},
+           fractions[FC_SUM_CHAINS] = {0};
     memset(s, 0, sizeof *s);
     if (fc_filter_is_single(f)) {
         TAKE(fc_any_float)
     } else {
         TAKE(fc_any_double)
     }
-    for (size_t i = 0; i < SAMPLED_COLS; i += CHAINS)
-        for (size_t c = 0; c < CHAINS; c++) {
+    for (size_t i = 0; i < SAMPLED_COLS; i += FC_SUM_CHAINS)
+        for (size_t c = 0; c < FC_SUM_CHAINS; c++) {
             const double x = s->numbers[i + c];
             sums[c] += x;
             sizes[c] += fabs(x);
             squares[c] += x * x;
             fractions[c] += fabs((x + 0x1.8p52) - 0x1.8p52 - x);
         }
-    s->whole = 1;
-    for (size_t c = 0; c < CHAINS; c++) {
-        s->sum += sums[c];
-        s->sizes += sizes[c];
-        s->squares += squares[c];
-        s->whole &= fractions[c] == 0;
-    }
+    s->sum = fc_sum_chains(sums);
+    s->sizes = fc_sum_chains(sizes);
+    s->squares = fc_sum_chains(squares);
+    s->whole = fc_sum_chains(fractions) == 0;
 }
 #undef TAKE
 
@@ -176,14 +174,12 @@ static double middle_of(const fc_filter *f, const sample *samples, size_t n, dou
 
 /* Products of numbers with those `lag` behind them. */
 static double sum_products(const sample *samples, size_t lag) {
-    double sums[CHAINS] = {0}, all = 0;
+    double sums[FC_SUM_CHAINS] = {0};
     for (size_t i = 0; i < SAMPLES; i++)
-        for (size_t k = 0; k < SAMPLED_COLS; k += CHAINS)
-            for (size_t c = 0; c < CHAINS; c++)
+        for (size_t k = 0; k < SAMPLED_COLS; k += FC_SUM_CHAINS)
+            for (size_t c = 0; c < FC_SUM_CHAINS; c++)
                 sums[c] += samples[i].numbers[k + c] * samples[i].numbers[k + c + lag];
-    for (size_t c = 0; c < CHAINS; c++)
-        all += sums[c];
-    return all;
+    return fc_sum_chains(sums);
 }
 
 /* Of samples of n numbers, from which it takes the middle off. */

@@ -10,6 +10,7 @@
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/filter/fft_whole.h"
+#include "ops/filter/sum.h"
 
 enum { LANES = 8, COLUMNS = 16 }; /* rows of the kernel that are summed side by side; columns that are read at once */
 
@@ -53,12 +54,6 @@ void fc_fft_edge_sums(const fc_filter *f, const fc_fft_edges *e, ptrdiff_t row, 
     memcpy(to + (last - from), sums + left + 1 + last - right, (size_t)(end - last) * sizeof *to);
 }
 
-static void add(double *sum, double *lost, double x) {
-    const double total = *sum + x, rest = total - *sum;
-    *lost += (*sum - (total - rest)) + (x - rest);
-    *sum = total;
-}
-
 static double tap(const fc_filter *f, size_t row, size_t col) {
     const size_t at = row * (size_t)f->k_w + col;
     return fc_filter_is_single(f) ? (double)((const float *)f->kernel)[at] : ((const double *)f->kernel)[at];
@@ -83,7 +78,7 @@ static void add_column(const fc_filter *f, const double *x, lanes *to) {
             to->sum[i] += x[i];
     else
         for (size_t i = 0; i < LANES; i++)
-            add(&to->sum[i], &to->lost[i], x[i]);
+            fc_sum_add(&to->sum[i], &to->lost[i], x[i]);
 }
 
 /* Of rows of the kernel from `first` on, for every column of sums, that of the taps whose columns meet the image. */
@@ -147,7 +142,7 @@ static void add_rows(const job *j, size_t task, size_t first, const lanes *rows,
                 sums[c] += rows[c].sum[lane];
         else
             for (size_t c = 0; c < n; c++) {
-                add(&sums[c], &lost[c], rows[c].sum[lane]);
+                fc_sum_add(&sums[c], &lost[c], rows[c].sum[lane]);
                 lost[c] += rows[c].lost[lane];
             }
         for (size_t c = 0; places[lane] && c < n; c++)

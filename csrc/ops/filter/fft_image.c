@@ -6,10 +6,10 @@
 
 #include "core/size.h"
 #include "ops/filter/fft_whole.h"
+#include "ops/filter/sum.h"
 
 enum {
-    SAMPLED = 4,    /* one of so many rows is */
-    CHAINS = 8,     /* of sums side by side */
+    SAMPLED = 4,    /* one of so many rows is looked at for waves */
     MOST_TAKEN = 20 /* products added to a sum, each of which may lose half an eps of it */
 };
 static const double STANDS_OUT = 12; /* over the mean size: far larger than most cells */
@@ -22,14 +22,14 @@ typedef struct sums {
     int whole;
 } sums;
 
-/* Sums of numbers side by side, as one would wait for each addition. */
 typedef struct chains {
-    double sum[CHAINS], size[CHAINS], square[CHAINS], most[CHAINS], count[CHAINS], fraction[CHAINS];
+    double sum[FC_SUM_CHAINS], size[FC_SUM_CHAINS], square[FC_SUM_CHAINS], most[FC_SUM_CHAINS], count[FC_SUM_CHAINS],
+        fraction[FC_SUM_CHAINS];
 } chains;
 
 /* Those beyond the limit, and NaN, are left out. Adding a number whose last digit is a unit rounds. */
 static inline void add_chains(const double *x, double limit, chains *to) {
-    for (size_t c = 0; c < CHAINS; c++) {
+    for (size_t c = 0; c < FC_SUM_CHAINS; c++) {
         const double size = fabs(x[c]) <= limit ? fabs(x[c]) : 0, rest = size - ((size + 0x1.8p52) - 0x1.8p52);
         to->sum[c] += x[c] < 0 ? -size : size;
         to->size[c] += size;
@@ -41,14 +41,14 @@ static inline void add_chains(const double *x, double limit, chains *to) {
 }
 
 #define ADD_UP(T)                                                                                 \
-    for (size_t i = 0; i < n; i += CHAINS) {                                                      \
-        double x[CHAINS];                                                                         \
-        const size_t there = fc_least(CHAINS, n - i);                                             \
-        if (there == CHAINS)                                                                      \
-            for (size_t c = 0; c < CHAINS; c++)                                                   \
+    for (size_t i = 0; i < n; i += FC_SUM_CHAINS) {                                               \
+        double x[FC_SUM_CHAINS];                                                                  \
+        const size_t there = fc_least(FC_SUM_CHAINS, n - i);                                      \
+        if (there == FC_SUM_CHAINS)                                                               \
+            for (size_t c = 0; c < FC_SUM_CHAINS; c++)                                            \
                 x[c] = (double)((const T *)row)[i + c];                                           \
         else                                                                                      \
-            for (size_t c = 0; c < CHAINS; c++)                                                   \
+            for (size_t c = 0; c < FC_SUM_CHAINS; c++)                                            \
                 x[c] = c < there ? (double)((const T *)row)[i + c] : (double)NAN; /* no number */ \
         add_chains(x, limit, &all);                                                               \
     }
@@ -60,7 +60,7 @@ static void add_up(const fc_filter *f, const void *row, size_t n, double limit, 
     } else {
         ADD_UP(fc_any_double)
     }
-    for (size_t c = 0; c < CHAINS; c++) {
+    for (size_t c = 0; c < FC_SUM_CHAINS; c++) {
         to->sum += all.sum[c];
         to->size += all.size[c];
         to->square += all.square[c];
@@ -122,7 +122,7 @@ static double rounded(double x, int whole) {
 enum { CHUNK = 64, BESIDE = 2 * FC_FFT_LAGS };
 typedef double chunk[CHUNK + BESIDE];
 typedef struct products {
-    double along[FC_FFT_LAGS + 1][CHAINS], down[FC_FFT_LAGS + 1][CHAINS];
+    double along[FC_FFT_LAGS + 1][FC_SUM_CHAINS], down[FC_FFT_LAGS + 1][FC_SUM_CHAINS];
     size_t count;
 } products;
 
@@ -144,8 +144,8 @@ static void take_chunk(
 #undef TAKE
 
 static void multiply(const double *x, const double *y, double *to) {
-    for (size_t i = 0; i < CHUNK; i += CHAINS)
-        for (size_t c = 0; c < CHAINS; c++)
+    for (size_t i = 0; i < CHUNK; i += FC_SUM_CHAINS)
+        for (size_t c = 0; c < FC_SUM_CHAINS; c++)
             to[c] += x[i + c] * y[i + c];
 }
 
@@ -154,7 +154,7 @@ static void add_products(
     const fc_filter *f, const fc_fft_image *image, const void *const *rows, size_t n_rows, products *to) {
     const size_t step = 1 + (size_t)fc_filter_is_complex(f->work), n = (size_t)f->w * step;
     for (size_t from = 0; from < n; from += CHUNK) {
-        chunk x[FC_FFT_LAGS + 1];
+        chunk x[FC_FFT_IMAGE_ROWS];
         for (size_t lag = 0; lag < n_rows; lag++)
             take_chunk(f, image, rows[lag], from, fc_least(n - from, lag ? CHUNK : CHUNK + BESIDE), x[lag]);
         for (size_t lag = 0; lag <= FC_FFT_LAGS; lag++)
@@ -165,26 +165,19 @@ static void add_products(
     to->count += n;
 }
 
-static double total(const double *lanes) {
-    double all = 0;
-    for (size_t c = 0; c < CHAINS; c++)
-        all += lanes[c];
-    return all;
-}
-
 /* Along and down some of the rows. */
 static double coherence_of(const fc_filter *f, const fc_fft_image *image, void *stage) {
     products all = {.count = 0};
     double most = 0;
     for (ptrdiff_t row = 0; row < f->h; row += SAMPLED) {
-        const ptrdiff_t count = fc_min(FC_FFT_LAGS + 1, f->h - row);
-        const void *rows[FC_FFT_LAGS + 1];
+        const ptrdiff_t count = fc_min(FC_FFT_IMAGE_ROWS, f->h - row);
+        const void *rows[FC_FFT_IMAGE_ROWS];
         fc_filter_source(f, (fc_rect){row, 0, count, f->w}, FC_ALL_CHANNELS, rows, stage);
         add_products(f, image, rows, (size_t)count, &all);
     }
     for (size_t lag = 1; lag <= FC_FFT_LAGS; lag++)
-        most = fmax(most, fmax(fabs(total(all.along[lag])), fabs(total(all.down[lag]))));
-    return fc_fft_coherence(most, total(all.along[0]), all.count);
+        most = fmax(most, fmax(fabs(fc_sum_chains(all.along[lag])), fabs(fc_sum_chains(all.down[lag]))));
+    return fc_fft_coherence(most, fc_sum_chains(all.along[0]), all.count);
 }
 
 int fc_fft_know_image(const fc_filter *f, void *stage, fc_fft_image *image, fc_fft_cells *taken) {

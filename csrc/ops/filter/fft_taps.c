@@ -6,6 +6,7 @@
 
 #include "core/size.h"
 #include "ops/filter/fft.h"
+#include "ops/filter/sum.h"
 
 static double size_of(const fc_filter *f, size_t tap) {
     const float *narrow = f->kernel;
@@ -54,7 +55,7 @@ void fc_fft_tap_sizes(const fc_filter *f, size_t first, size_t many, double *siz
             sizes[i] = size_of(f, first + i);
 }
 
-enum { READ = 64, CHAINS = 8 }; /* sizes at a time; sums side by side */
+enum { READ = 64 }; /* sizes at a time */
 
 /* `many` sizes of taps from `first` on, and zeros behind them. */
 static void read_sizes(const fc_filter *f, size_t first, size_t many, double *sizes) {
@@ -64,43 +65,36 @@ static void read_sizes(const fc_filter *f, size_t first, size_t many, double *si
 }
 
 static double largest(const fc_filter *f, size_t count) {
-    double sizes[READ], most[CHAINS] = {0};
+    double sizes[READ], most[FC_SUM_CHAINS] = {0};
     for (size_t first = 0; first < count; first += READ) {
         read_sizes(f, first, fc_least(READ, count - first), sizes);
-        for (size_t i = 0; i < READ; i += CHAINS)
-            for (size_t c = 0; c < CHAINS; c++)
+        for (size_t i = 0; i < READ; i += FC_SUM_CHAINS)
+            for (size_t c = 0; c < FC_SUM_CHAINS; c++)
                 most[c] = sizes[i + c] > most[c] ? sizes[i + c] : most[c];
     }
-    for (size_t c = 1; c < CHAINS; c++)
+    for (size_t c = 1; c < FC_SUM_CHAINS; c++)
         most[0] = fmax(most[0], most[c]);
     return most[0];
 }
 
-/* Adds x to a sum and what that loses to `lost`. */
-static void add(double *sum, double *lost, double x) {
-    const double all = *sum + x, rest = all - *sum;
-    *lost += (*sum - (all - rest)) + (x - rest);
-    *sum = all;
-}
-
-#define ADD_UP(T)                                                            \
-    for (; at + CHAINS <= count; at += CHAINS)                               \
-        for (size_t c = 0; c < CHAINS; c++)                                  \
-            add(&sums[c], &lost[c], (double)((const T *)f->kernel)[at + c]); \
-    for (; at < count; at++)                                                 \
-        add(&sums[0], &lost[0], (double)((const T *)f->kernel)[at]);
+#define ADD_UP(T)                                                                   \
+    for (; at + FC_SUM_CHAINS <= count; at += FC_SUM_CHAINS)                        \
+        for (size_t c = 0; c < FC_SUM_CHAINS; c++)                                  \
+            fc_sum_add(&sums[c], &lost[c], (double)((const T *)f->kernel)[at + c]); \
+    for (; at < count; at++)                                                        \
+        fc_sum_add(&sums[0], &lost[0], (double)((const T *)f->kernel)[at]);
 
 /* The sum of all taps, with what each addition loses. */
 static double find_total(const fc_filter *f, size_t count) {
-    double sums[CHAINS] = {0}, lost[CHAINS] = {0};
+    double sums[FC_SUM_CHAINS] = {0}, lost[FC_SUM_CHAINS] = {0};
     size_t at = 0;
     if (f->work == FC_F32) {
         ADD_UP(float)
     } else if (f->work == FC_F64) {
         ADD_UP(double)
     }
-    for (size_t i = 1; i < CHAINS; i++) {
-        add(&sums[0], &lost[0], sums[i]);
+    for (size_t i = 1; i < FC_SUM_CHAINS; i++) {
+        fc_sum_add(&sums[0], &lost[0], sums[i]);
         lost[0] += lost[i];
     }
     return isfinite(lost[0]) ? sums[0] + lost[0] : sums[0];
@@ -109,7 +103,7 @@ static double find_total(const fc_filter *f, size_t count) {
 
 void fc_fft_know_taps(const fc_filter *f, fc_fft_taps *taps) {
     const size_t count = (size_t)(f->k_h * f->k_w);
-    double sizes[READ], squares[CHAINS] = {0}, sums[CHAINS] = {0};
+    double sizes[READ], squares[FC_SUM_CHAINS] = {0}, sums[FC_SUM_CHAINS] = {0};
     int other = fc_filter_is_complex(f->work);
     *taps = (fc_fft_taps){.most = largest(f, count)};
     const int top = quarter_of(taps->most);
@@ -118,8 +112,8 @@ void fc_fft_know_taps(const fc_filter *f, fc_fft_taps *taps) {
         size_t lots[READ];
         many = fc_least(READ, count - first);
         read_sizes(f, first, many, sizes);
-        for (size_t i = 0; i < READ; i += CHAINS)
-            for (size_t c = 0; c < CHAINS; c++) {
+        for (size_t i = 0; i < READ; i += FC_SUM_CHAINS)
+            for (size_t c = 0; c < FC_SUM_CHAINS; c++) {
                 const double scaled = sizes[i + c] * scale;
                 squares[c] += scaled * scaled;
                 sums[c] += sizes[i + c];
@@ -133,12 +127,8 @@ void fc_fft_know_taps(const fc_filter *f, fc_fft_taps *taps) {
     }
     taps->whole = !other;
     taps->total = find_total(f, count);
-    for (size_t c = 1; c < CHAINS; c++) {
-        squares[0] += squares[c];
-        sums[0] += sums[c];
-    }
-    taps->norm = sqrt(squares[0]) * unit;
-    taps->sum = sums[0];
+    taps->norm = sqrt(fc_sum_chains(squares)) * unit;
+    taps->sum = fc_sum_chains(sums);
     for (size_t i = 0; i + 1 < FC_FFT_LOTS; i++) {
         taps->lots = taps->count[i] ? i + 1 : taps->lots;
         taps->least[i] = top >= (int)i ? least_of(top - (int)i) : 0;

@@ -5,16 +5,14 @@
 #include <string.h>
 
 #include "core/size.h"
+#include "ops/filter/sum.h"
 
-/* The sum of every step-th of n taps, which keeps what its additions lose (Neumaier). */
+/* The sum of every step-th of n taps, which keeps what its additions lose. */
 static double sum_of(const double *taps, ptrdiff_t n, ptrdiff_t step) {
     double sum = 0, lost = 0;
-    for (ptrdiff_t i = 0; i < n; i += step) {
-        const double next = sum + taps[i];
-        lost += fabs(sum) >= fabs(taps[i]) ? (sum - next) + taps[i] : (taps[i] - next) + sum;
-        sum = next;
-    }
-    return isfinite(sum) ? sum + lost : sum;
+    for (ptrdiff_t i = 0; i < n; i += step)
+        fc_sum_add(&sum, &lost, taps[i]);
+    return isfinite(lost) ? sum + lost : sum;
 }
 
 /* Taps that are a period apart meet the same cell. */

@@ -5,6 +5,7 @@
 
 #include "core/size.h"
 #include "ops/filter/line_fft.h"
+#include "ops/filter/sum.h"
 
 /*
  * Errors over eps, by the root mean squares of cells and sums, and by what a single wave gives, whose rounding errors
@@ -14,7 +15,6 @@
 static const double FORTH = 12, BACK = 16, WAVE = 1.5, STANDS_OUT = 32;
 static const double SAMPLED = 1.5;                   /* what most cells do not pass, over their mean */
 static const double ROUNDED = 1.001, LOST = 0x1p-40; /* what sums may lose, of themselves and of all before them */
-enum { CHAINS = 8 };
 
 /* Smaller tiles tell more of kernels whose taps vary from one to the next, larger ones cost less. */
 static size_t tile_of(size_t taps) { return taps < 256 ? 4 : taps < 1024 ? 8 : 16; }
@@ -46,8 +46,8 @@ void fc_line_know_taps(const fc_filter *f, size_t taps, double *coarse, fc_line_
 }
 
 #define SUMS(T)                                                                      \
-    for (; i + CHAINS <= n; i += CHAINS)                                             \
-        for (size_t c = 0; c < CHAINS; c++) {                                        \
+    for (; i + FC_SUM_CHAINS <= n; i += FC_SUM_CHAINS)                               \
+        for (size_t c = 0; c < FC_SUM_CHAINS; c++) {                                 \
             const double x = (double)((const T *)cells)[i + c];                      \
             sum[c] += x;                                                             \
             sizes[c] += fabs(x);                                                     \
@@ -75,7 +75,7 @@ static int are_whole(const fc_filter *f, const void *cells, size_t n) {
 
 void fc_line_know_cells(const fc_line_bounds *b, const void *cells, size_t n, fc_line_cells *known) {
     const int is_float = b->f->work == FC_F32;
-    double sum[CHAINS] = {0}, squares[CHAINS] = {0}, sizes[CHAINS] = {0}, all = 0;
+    double sum[FC_SUM_CHAINS] = {0}, squares[FC_SUM_CHAINS] = {0}, sizes[FC_SUM_CHAINS] = {0};
     size_t i = 0;
     *known = (fc_line_cells){.squares = 0};
     if (is_float) {
@@ -83,11 +83,10 @@ void fc_line_know_cells(const fc_line_bounds *b, const void *cells, size_t n, fc
     } else {
         SUMS(fc_any_double)
     }
-    for (size_t c = 0; c < CHAINS; c++) {
-        all += sum[c];
-        known->squares += squares[c];
+    const double all = fc_sum_chains(sum);
+    known->squares = fc_sum_chains(squares);
+    for (size_t c = 0; c < FC_SUM_CHAINS; c++)
         known->cap += SAMPLED * sizes[c] / (double)n;
-    }
     known->finite = known->squares <= DBL_MAX;
     known->whole = known->finite && b->sizes.whole && are_whole(b->f, cells, n);
     const double mean = all / (double)n, square = (double)n * mean * mean;

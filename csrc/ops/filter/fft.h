@@ -166,8 +166,6 @@ double fc_fft_error(int is_double, int is_complex, const fc_fft_taps *taps, doub
  */
 enum { FC_FFT_LAGS = 4 };
 double fc_fft_coherence(double most, double squares, size_t count);
-/* Whether so many taps are alike that waves show. */
-int fc_fft_shows_waves(const fc_fft_taps *taps);
 /* The same of the share of cells that goes in waves or slopes, where taps go in one as well. */
 double fc_fft_wave_error(int is_complex, const fc_fft_taps *taps, double share, double cells, const double *energy);
 /* What it is likely to be at least, in a block of which the first columns are known. */

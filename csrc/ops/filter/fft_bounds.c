@@ -32,6 +32,7 @@ enum {
 /* What most cells do not pass, over their mean; and how far the cap may lie above, where many cells are near 0. */
 static const double SAMPLED = 1.5, HIGHEST_CAP = 4;
 static const double FULL = 0.8; /* share of a block that has to hold cells, for zeros not to outweigh them */
+static const double LONG = 30;  /* taps over their norm, from which so many are alike that waves show */
 
 static size_t part_of(const fc_filter *f) { return fc_filter_is_single(f) ? sizeof(float) : sizeof(double); }
 
@@ -49,7 +50,7 @@ fc_status fc_fft_tile(const fc_filter *f, const fc_fft_taps *taps, const fc_fft_
     const size_t high = k_h < (parts > 1 || taps_alike(f, taps) ? 24 : 17) ? 1 : fc_least(2 + k_h / 16, TALLEST_TILE);
     const size_t wide = parts * k_w < NARROW_KERNEL ? 2 : 4, cells = wide / parts;
     *t = (fc_fft_tiling){.high = high, .wide = wide, .cells = cells, .first_row = high > 1, .first_col = cells > 1};
-    t->waves = fc_fft_shows_waves(taps);
+    t->waves = taps->sum > LONG * taps->norm;
     t->rows = k_h / high > t->first_row ? k_h / high - t->first_row : 0;
     t->cols = k_w / cells > t->first_col ? k_w / cells - t->first_col : 0;
     t->together = t->rows / SHARED > 1 ? t->rows / SHARED : 1;
@@ -392,11 +393,6 @@ double fc_fft_error(int is_double, int is_complex, const fc_fft_taps *taps, doub
                  image = half * (sqrt(energy[0]) + lost) / cells;
     const double products = fmin(half * (sqrt(energy[1]) + lost), taps->sum * image);
     return FORTH * taps->norm * image + BACK * products + tiny / eps * (4 * sqrt(cells) + cells * image);
-}
-
-int fc_fft_shows_waves(const fc_fft_taps *taps) {
-    static const double LONG = 30; /* taps over their norm */
-    return taps->sum > LONG * taps->norm;
 }
 
 double fc_fft_coherence(double most, double squares, size_t count) {

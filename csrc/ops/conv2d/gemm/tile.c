@@ -11,12 +11,13 @@ const fc_gemm_tile *fc_gemm_tiles(const fc_kernels *kernels, fc_dtype dtype) {
     return dtype == FC_F64 ? kernels->gemm_f64 : kernels->gemm_f32;
 }
 
-double fc_step_cycles(size_t rows, size_t vectors) {
-    const size_t latency = 8, fmas = rows * vectors, loads = rows + vectors, most = fmas > loads ? fmas : loads;
-    return (double)(most > latency ? most : latency);
+double fc_step_cycles(size_t rows, size_t vectors, double latency) {
+    const size_t fmas = rows * vectors, loads = rows + vectors;
+    const double most = (double)(fmas > loads ? fmas : loads);
+    return most > latency ? most : latency;
 }
 
-double fc_tile_cycles(const fc_gemm_tile *tile) { return fc_step_cycles(tile->rows, tile->vectors); }
+double fc_tile_cycles(const fc_gemm_tile *tile) { return fc_step_cycles(tile->rows, tile->vectors, FC_FMA_LATENCY); }
 
 double fc_store_cycles(const fc_costs *costs, const fc_conv_view *view, int pixels_in_rows) {
     const int channels_last = view->dst.layout == FC_NHWC, neighbours = view->dst.w_pitch == 1;

@@ -8,9 +8,10 @@
 
 const fc_gemm_tile *fc_gemm_tiles(const fc_kernels *kernels, fc_dtype dtype);
 
+enum { FC_FMA_LATENCY = 8 }; /* in FMAs, where the cost table has none */
 /* Cycles a step of k under a register tile, in units of one FMA: the busier of the FMA and the load ports, never under
- * the FMAs' latency. */
-double fc_step_cycles(size_t rows, size_t vectors);
+ * the FMAs' latency, which few rows do not hide. */
+double fc_step_cycles(size_t rows, size_t vectors, double latency);
 double fc_tile_cycles(const fc_gemm_tile *tile);
 /* Cycles to store one element of a tile. */
 double fc_store_cycles(const fc_costs *costs, const fc_conv_view *view, int pixels_in_rows);

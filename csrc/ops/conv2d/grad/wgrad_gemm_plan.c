@@ -15,7 +15,9 @@ static const fc_wgrad_gemm_tile *tiles_of(const fc_layer *layer) {
 }
 
 /* Cycles a pixel, and the loop. */
-static double tile_cycles(const fc_wgrad_gemm_tile *tile) { return fc_step_cycles(tile->height, tile->vectors) + 1; }
+static double tile_cycles(const fc_wgrad_gemm_tile *tile) {
+    return fc_step_cycles(tile->height, tile->vectors, FC_FMA_LATENCY) + 1;
+}
 
 static double run_cycles(const fc_wgrad_gemm_tile *tile, size_t run, size_t outs) {
     return tile_cycles(tile) * (double)(fc_parts(run, tile->height) * fc_parts(outs, tile->width));

@@ -17,7 +17,9 @@ static const fc_batch_tile *tiles_of(const fc_layer *layer) {
 }
 
 /* Cycles a step of k, and the loop. */
-static double tile_cycles(const fc_batch_tile *tile) { return fc_step_cycles(tile->outs, tile->pixels) + 0.5; }
+static double tile_cycles(const fc_batch_tile *tile) {
+    return fc_step_cycles(tile->outs, tile->pixels, FC_FMA_LATENCY) + 0.5;
+}
 
 static double row_cycles(const fc_layer *layer, const fc_batch_tile *tile) {
     return tile_cycles(tile) * (double)fc_parts((size_t)layer->view.dst.w, tile->pixels);

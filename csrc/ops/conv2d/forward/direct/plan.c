@@ -158,18 +158,12 @@ static size_t run_pixels(const fc_conv_view *v, const fc_direct_plan *d) {
     return (size_t)(rows_join ? d->rows * d->cols : d->cols);
 }
 
-/* A step of k under a tile, in FMAs of a vector: the busier of the FMA and the load ports. Few rows do not hide an
- * FMA's latency. */
-static double step_cycles(const fc_costs *costs, size_t rows, size_t vectors) {
-    const size_t fmas = rows * vectors, loads = rows + vectors;
-    const double most = (double)(fmas > loads ? fmas : loads);
-    return most > costs->direct_latency ? most : costs->direct_latency;
-}
-
-/* The same under the tiles of a run of pixels. */
+/* A step of k under the tiles of a run of pixels, in FMAs of a vector. */
 static double run_cycles(const fc_costs *costs, const fc_direct_plan *d, size_t pixels, size_t vectors) {
     const size_t whole = pixels / d->height, rest = pixels % d->height;
-    return (double)whole * step_cycles(costs, d->height, vectors) + (rest ? step_cycles(costs, rest, vectors) : 0);
+    const double latency = costs->direct_latency;
+    return (double)whole * fc_step_cycles(d->height, vectors, latency) +
+        (rest ? fc_step_cycles(rest, vectors, latency) : 0);
 }
 
 /* A pixel's part of all tiles, one panel of output channels after another: the arithmetic, and the calls. */

@@ -20,7 +20,7 @@ _OPENCV_ISOLATED = 16
 _OF_SCIPY = {"constant": "fill", "wrap": "wrap", "reflect": "symm"}
 
 
-def border_word(value: Any, name: str = "border", words: Any = BORDERS) -> str:
+def border_word(value: Any, name: str = "border", words: dict[str, int] = BORDERS) -> str:
     """The word of `words` that a border given by any library's word or by OpenCV's number stands for."""
     if type(value) is str and value in words:
         return value
@@ -31,10 +31,9 @@ def border_word(value: Any, name: str = "border", words: Any = BORDERS) -> str:
     return found
 
 
-def border_number(value: Any, name: str = "border", words: Any = BORDERS) -> int:
+def border_number(value: Any, name: str = "border", words: dict[str, int] = BORDERS) -> int:
     """The C core's number of a border."""
-    result: int = words[border_word(value, name, words)]
-    return result
+    return words[border_word(value, name, words)]
 
 
 def _plain(word: str) -> str:

@@ -112,8 +112,7 @@ def convolve2d(
            [ 10,   0, -10],
            [  0, -10, -15]])
     """
-    result: np.ndarray = _convolve2d(in1, in2, mode, boundary, fillvalue, False, axes, out, algorithm)
-    return result
+    return _convolve2d(in1, in2, mode, boundary, fillvalue, False, axes, out, algorithm)
 
 
 def correlate2d(
@@ -169,16 +168,15 @@ def correlate2d(
     array([[ 21,  42],
            [168, 336]])
     """
-    result: np.ndarray = _convolve2d(in1, in2, mode, boundary, fillvalue, True, axes, out, algorithm)
-    return result
+    return _convolve2d(in1, in2, mode, boundary, fillvalue, True, axes, out, algorithm)
 
 
 def _convolve2d(
-    in1: Any, in2: Any, mode: Any, boundary: Any, fillvalue: Any, correlate: Any, axes: Any, out: Any, algorithm: Any
-) -> Any:
+    in1: Any, in2: Any, mode: Any, boundary: Any, fillvalue: Any, correlate: bool, axes: Any, out: Any, algorithm: Any
+) -> np.ndarray:
     if axes is not None or (getattr(in1, "ndim", 2) == 3 and getattr(in2, "shape", ())[2:] == (1,)):
 
-        def planes(image: Any, kernel: Any, out: Any = None) -> Any:
+        def planes(image: np.ndarray, kernel: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
             return _convolve_plane(image, kernel, mode, boundary, fillvalue, correlate, out, algorithm)
 
         return over_batches(planes, in1, in2, (0, 1) if axes is None else axes, out)
@@ -186,8 +184,8 @@ def _convolve2d(
 
 
 def _convolve_plane(
-    in1: Any, in2: Any, mode: Any, boundary: Any, fillvalue: Any, correlate: Any, out: Any, algorithm: Any
-) -> Any:
+    in1: Any, in2: Any, mode: Any, boundary: Any, fillvalue: Any, correlate: bool, out: Any, algorithm: Any
+) -> np.ndarray:
     if type(in1) is type(in2) is np.ndarray and type(fillvalue) is int and not fillvalue:
         result = _directly(in1, in2, mode, boundary, correlate, out, algorithm)
         if result is not None:
@@ -224,7 +222,7 @@ def _convolve_plane(
 
 def _directly(
     in1: np.ndarray, in2: np.ndarray, mode: Any, boundary: Any, correlate: bool, out: Any, algorithm: Any
-) -> Any:
+) -> np.ndarray | None:
     """The result where all is as the core takes it, None for what has to be converted or refused."""
     if not (type(mode) is type(boundary) is type(algorithm) is str and in1.dtype is in2.dtype):
         return None

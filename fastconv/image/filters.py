@@ -78,15 +78,14 @@ def box_blur(
     check_sizes(size, "`size`")
     options = Options(border, value, out, algorithm, None, axes, channel_axis, dtype)
 
-    def mean(image: Any, options: Any, result: Any) -> Any:
+    def mean(image: Any, options: Options, result: np.dtype | None) -> np.ndarray:
         if size[0] * size[1] <= FEW_TAPS:
             return filter_image(image, np.full(size, 1 / (size[0] * size[1])), options, result)
         return separable(image, np.full(size[0], 1 / (size[0] * size[1])), np.ones(size[1]), options, result)
 
     if leaves_out(mask, nan):
         return normalized(image, mask, nan, np.ones(1), mean, options)
-    found: np.ndarray = mean(image, options, None)
-    return found
+    return mean(image, options, None)
 
 
 def sharpen(

@@ -115,15 +115,14 @@ def gaussian_blur(
 
     derives = not (type(order) is int and not order) and np.any(order)
 
-    def blur(image: Any, options: Any, result: Any) -> Any:
+    def blur(image: Any, options: Options, result: np.dtype | None) -> np.ndarray:
         return separable(image, column, row, options, result)
 
     if leaves_out(mask, nan):
         if derives:
             raise ValueError(f"`order` must be 0 where cells are left out; received {order!r}")
         return normalized(image, mask, nan, np.ones(1), blur, options)
-    found: np.ndarray = blur(image, options, _derivative_dtype(image) if derives else None)
-    return found
+    return blur(image, options, _derivative_dtype(image) if derives else None)
 
 
 def gaussian_laplace(
@@ -242,12 +241,11 @@ def _derivative(sigma: float, radius: int, order: int) -> np.ndarray:
     """A normalised Gaussian at the whole numbers from -radius to radius, or its derivative as it is correlated with."""
     x = np.arange(-radius, radius + 1)
     with np.errstate(over="ignore"):
-        weights = np.exp(-0.5 * (x / sigma) ** 2) if sigma else (x == 0).astype(float)
+        weights: np.ndarray = np.exp(-0.5 * (x / sigma) ** 2) if sigma else (x == 0).astype(float)
     weights /= weights.sum()
     if order:
         weights *= _hermite(x / sigma, order) / sigma**order
-    result: np.ndarray = weights
-    return result
+    return weights
 
 
 _kept_weights = lru_cache(maxsize=32)(_derivative)

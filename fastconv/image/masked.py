@@ -64,7 +64,7 @@ def correlate_masked(image: Any, mask: Any, nan: Any, kernel: Any, options: Opti
     """`normalized` with one kernel of two axes."""
     taps = _numbers(kernel)
 
-    def correlate(image: Any, options: Any, result: Any) -> Any:
+    def correlate(image: Any, options: Options, result: np.dtype | None) -> np.ndarray:
         return filter_image(image, taps, options, result)
 
     return normalized(image, mask, nan, taps, correlate, options)

@@ -168,11 +168,12 @@ def sep_filter2d(
     """
     row, column = _weights(kernel_x, "kernel_x"), _weights(kernel_y, "kernel_y")
     options = Options(border, value, out, algorithm, anchor, axes, channel_axis, dtype, delta)
-    result: np.ndarray = separable(image, column, row, options)
-    return result
+    return separable(image, column, row, options)
 
 
-def separable(image: Any, column: np.ndarray, row: np.ndarray, options: Options, result: np.dtype | None = None) -> Any:
+def separable(
+    image: Any, column: np.ndarray, row: np.ndarray, options: Options, result: np.dtype | None = None
+) -> np.ndarray:
     """`filter_image` with the product of a column and a row."""
     real = column.dtype.kind != "c" and row.dtype.kind != "c"
     if column.size * row.size > MULTIPLIED and real and options.algorithm == "auto":

@@ -121,7 +121,6 @@ def _coefficients(planes: np.ndarray, taps: np.ndarray, shape: tuple[int, int]) 
         variances += square - convolve2d(plane, box, "valid") ** 2 / box.size
     flat = variances <= _ROUNDED * squares
     variances[flat] = 1
-    result = np.clip(products / np.sqrt(variances * np.sum(taps * taps)), -1, 1)
+    result: np.ndarray = np.clip(products / np.sqrt(variances * np.sum(taps * taps)), -1, 1)
     result[flat] = 0
-    found: np.ndarray = result
-    return found
+    return result

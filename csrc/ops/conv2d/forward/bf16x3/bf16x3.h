@@ -25,6 +25,15 @@ typedef struct fc_bf16x3_blocking {
     size_t out_panels;                     /* of one group */
 } fc_bf16x3_blocking;
 
+fc_bf16x3_blocking fc_bf16x3_choose(const fc_layer *layer);
+/* Cycles of a run. */
+double fc_bf16x3_cost(const fc_layer *layer, const fc_bf16x3_blocking *b);
+/*
+ * Whether products of bfloat16 take less time than those of floats. Where they do not, they are not chosen: they are
+ * looser, and for few pixels it is the other algorithms' calls that make them look cheap.
+ */
+int fc_bf16x3_pays(const fc_layer *layer, const fc_bf16x3_blocking *b);
+
 /* A packed kernel: this, the bias [group][out_panels * 16] in float, the planes [group][block of k][panel][k /
  * 32][plane][tile]. */
 typedef struct fc_bf16x3_kernel {

@@ -138,18 +138,19 @@ def quantized_add(node: Any, a: Any, b: Any) -> Step:
 
     def run(a: Any, b: Any, y: Any) -> None:
         sums = np.empty(y.shape, np.float32)
-        np.add(_reals(a, words["a"]), _reals(b, words["b"]), out=sums)
+        np.add(_reals(a, *words["a"]), _reals(b, *words["b"]), out=sums)
         sums /= np.float32(scale)
         _finish(sums, bounds, y)
 
     return Step((y,), run, algorithm="add")
 
 
-def _reals(x: np.ndarray, scale: tuple[float, int]) -> np.ndarray:
+def _reals(x: np.ndarray, scale: float, zero: int) -> np.ndarray:
     """What 8-bit integers of this scale and zero point stand for."""
-    steps = np.arange(256, dtype=np.uint8).view(x.dtype).astype(np.float32) - np.float32(scale[1])
-    table = steps * np.float32(scale[0])
-    return table[x.view(np.uint8)]
+    reals = x.astype(np.float32)
+    reals -= np.float32(zero)
+    reals *= np.float32(scale)
+    return reals
 
 
 @operator("LookupBytes")

@@ -16,7 +16,7 @@ from .elementwise import activated, quiet
 from .geometry import as_image, channels, data_format, explicit_pads, from_image, per_axis, spatial
 from .registry import Step, Tensor, operator
 
-__all__ = ["conv", "conv_geometry", "conv_transpose", "prepared_kernel", "transposed_geometry"]
+__all__ = ["conv", "conv_geometry", "conv_transpose", "prepared_kernel", "transposed_geometry", "window_keywords"]
 
 
 @operator("Conv")
@@ -169,17 +169,18 @@ def _kernel_image(shape: tuple[int, ...], rank: int) -> tuple[int, ...]:
 def _keywords(attributes: dict[str, Any], x: Tensor, kernel: Tensor, layout: str, rank: int) -> Keywords:
     if kernel.dtype != x.dtype or _args.dtype_id(x.dtype) not in _args.FLOAT_IDS:
         raise TypeError(f"input and kernel must be floats of one dtype; received {x.dtype} and {kernel.dtype}")
-    strides = per_axis(attributes, "strides", rank)
-    dilations = per_axis(attributes, "dilations", rank)
-    pads = explicit_pads(
-        attributes.get("pads", "valid"), spatial(x.shape, layout), kernel.shape[:rank], strides, dilations
-    )
-    ones = (1,) * (2 - rank)
-    keywords = Keywords(
-        ones + strides, ((0, 0),) * (2 - rank) + pads, ones + dilations, attributes.get("groups", 1), layout
-    )
+    keywords = window_keywords(attributes, x, kernel, layout, rank)
     keywords.activation, keywords.alpha = activation_number(attributes)
     return keywords
+
+
+def window_keywords(attributes: dict[str, Any], x: Tensor, kernel: Tensor, layout: str, rank: int) -> Keywords:
+    """Strides, dilations, groups and pads of two spatial axes, of a convolution of tensors of so many."""
+    strides, dilations = per_axis(attributes, "strides", rank), per_axis(attributes, "dilations", rank)
+    sizes, pads = spatial(x.shape, layout), attributes.get("pads", "valid")
+    pairs = ((0, 0),) * (2 - rank) + explicit_pads(pads, sizes, kernel.shape[:rank], strides, dilations)
+    ones = (1,) * (2 - rank)
+    return Keywords(ones + strides, pairs, ones + dilations, attributes.get("groups", 1), layout)
 
 
 def _precision(node: Any) -> int:

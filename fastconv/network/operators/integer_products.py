@@ -8,8 +8,9 @@ import numpy as np
 
 from ... import _args
 from ...nn.convolution import Keywords
+from .convolution import window_keywords
 from .elementwise import quiet
-from .geometry import as_image, channels, data_format, explicit_pads, from_image, per_axis, spatial, with_sizes
+from .geometry import as_image, data_format, from_image, with_sizes
 from .quantization import quantize
 from .registry import Step, Tensor, operator
 
@@ -37,48 +38,51 @@ class Windows:
 
     def __init__(self, node: Any, x: Tensor, kernel: Tensor) -> None:
         require_bytes(x, kernel)
-        self.layout, rank, words = data_format(node.attributes), x.ndim - 2, node.attributes
+        self.layout, rank = data_format(node.attributes), x.ndim - 2
         if rank not in (1, 2) or kernel.ndim != x.ndim:
             raise ValueError(f"images of shape {x.shape} do not fit a kernel of shape {kernel.shape}")
-        strides, dilations = per_axis(words, "strides", rank), per_axis(words, "dilations", rank)
-        sizes = spatial(x.shape, self.layout)
-        self.pads = explicit_pads(words.get("pads", "valid"), sizes, kernel.shape[:rank], strides, dilations)
-        self.groups = words.get("groups", 1)
-        grown = tuple(size + sum(pad) for size, pad in zip(sizes, self.pads, strict=True))
-        self.grown = with_sizes(x.shape[0], grown, channels(x.shape, self.layout), self.layout)
-        ones = (1,) * (2 - rank)
-        self._keywords = Keywords(ones + strides, "valid", ones + dilations, self.groups, self.layout)
-        self._k_shape = ones + kernel.shape
-        self.geometry, y_shape = self._geometry(x.dtype, self._k_shape, kernel.dtype)
+        self._keywords = window_keywords(node.attributes, x, kernel, self.layout, rank)
+        self._grown, self._pads = take_pads(self._keywords, x.shape)
+        self._k_shape = (1,) * (2 - rank) + kernel.shape
+        self._convolution, y_shape = self._geometry(x.dtype, self._k_shape, kernel.dtype)
         self.y = Tensor(from_image(y_shape, self.layout, rank), _INT32)
 
     def _geometry(self, dtype: np.dtype, k_shape: tuple[int, ...], kernel_dtype: np.dtype) -> tuple[Any, ...]:
-        shape = as_image(self.grown, self.layout)
+        shape = as_image(self._grown, self.layout)
         return self._keywords.geometry(dtype, shape, k_shape, kernel_dtype, may_be_empty=True)
 
     def sums(self, x: Any, kernel: Any, x_zero: Any, w_zero: Any, y: Any) -> None:
         """y: the sums of ``(x - x_zero) * (kernel - w_zero)``; w_zero is one number or one for each output channel."""
         x_zero = np.int32(0 if x_zero is None else x_zero.reshape(()))
-        if any(map(any, self.pads)):
-            pairs = self.pads if self.layout == "channels_last" else ((0, 0), *self.pads)
-            x = np.pad(x, ((0, 0), *pairs, *((0, 0),) * (x.ndim - len(pairs) - 1)), constant_values=x_zero)
-        self.geometry.forward(x, kernel, None, y)
+        if any(map(any, self._pads)):
+            x = np.pad(x, self._pads, constant_values=x_zero)
+        self._convolution.forward(x, kernel, None, y)
         taps = tuple(range(kernel.ndim - 1))
         y -= self._of_channels(x_zero * kernel.sum(taps, dtype=np.int32))
         if w_zero is None or not w_zero.any():
             return
         w_zero = w_zero.astype(np.int32).reshape(-1)
-        ones = np.ones((*self._k_shape[:3], self.groups), np.int8)
+        ones = np.ones((*self._k_shape[:3], self._keywords.groups), np.int8)
         geometry, shape = self._geometry(x.dtype, ones.shape, ones.dtype)
         found = np.empty(shape, np.int32)
         geometry.forward(x, ones, None, found)
         found -= x_zero * np.int32(kernel[..., 0].size)
         axis = 3 if self.layout == "channels_last" else 1
-        y -= np.repeat(found, kernel.shape[-1] // self.groups, axis).reshape(y.shape) * self._of_channels(w_zero)
+        y -= np.repeat(found, kernel.shape[-1] // self._keywords.groups, axis).reshape(y.shape) * self._of_channels(
+            w_zero
+        )
 
     def _of_channels(self, numbers: np.ndarray) -> np.ndarray:
         """Numbers of output channels, or a single one, in a shape that is broadcast to the result."""
         return of_channels(numbers, self.layout, self.y.ndim)
+
+
+def take_pads(keywords: Keywords, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+    """Take the pads off a convolution: the shape of padded images, and the pads for `numpy.pad`."""
+    pairs: Any = keywords.padding
+    keywords.padding = "valid"
+    pads = with_sizes((0, 0), pairs[4 - len(shape) :], (0, 0), keywords.data_format)
+    return tuple(size + sum(pair) for size, pair in zip(shape, pads, strict=True)), pads
 
 
 def of_channels(numbers: np.ndarray, layout: str, ndim: int) -> np.ndarray:

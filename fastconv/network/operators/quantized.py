@@ -8,9 +8,9 @@ import numpy as np
 
 from ... import _args, _core
 from ...nn.convolution import Keywords
-from .convolution import prepared_kernel
-from .geometry import as_image, channels, data_format, explicit_pads, from_image, per_axis, spatial, with_sizes
-from .integer_products import of_channels, require_bytes
+from .convolution import prepared_kernel, window_keywords
+from .geometry import as_image, data_format, from_image
+from .integer_products import of_channels, require_bytes, take_pads
 from .registry import Step, Tensor, operator
 
 __all__ = ["LARGEST_SCALE", "lookup_bytes", "quantized_add", "quantized_conv", "quantized_dense"]
@@ -63,11 +63,12 @@ def _layer(
     (x_shape, k_shape), (kernel, bias) = shapes, weights
     prepared = prepared_kernel(node, kept, keywords, x_shape, k_shape, x.dtype, kernel, bias)
     call = _core.conv2d_call(prepared, geometry, False)
+    is_padded = any(map(any, pads))
     if factors.size > 1:
         factors = of_channels(factors, layout, y.ndim)
 
     def run(x: Any, y: Any) -> None:
-        if pads:
+        if is_padded:
             x = np.pad(x, pads, constant_values=words["x_zero"])
         sums = np.empty(y.shape, np.int32)
         call(x, sums)
@@ -88,23 +89,12 @@ def quantized_conv(node: Any, x: Any, kernel: Any, bias: Any) -> Step:
     """
     dtype = _checked(node, x, whole=("x_zero", "y_zero", "low", "high"))
     words, layout, rank = node.attributes, data_format(node.attributes), x.ndim - 2
-    strides, dilations = per_axis(words, "strides", rank), per_axis(words, "dilations", rank)
-    sizes = spatial(x.shape, layout)
-    pads = explicit_pads(words.get("pads", "valid"), sizes, kernel.shape[:rank], strides, dilations)
-    ones, none = (1,) * (2 - rank), ((0, 0),)
-    shape = x.shape
-    padded: Any = ()
-    if words["x_zero"] and any(map(any, pads)):
-        grown = tuple(size + sum(pad) for size, pad in zip(sizes, pads, strict=True))
-        shape = with_sizes(x.shape[0], grown, channels(x.shape, layout), layout)
-        padded = (*none, *pads, *none) if layout == "channels_last" else (*none * 2, *pads)
-        pads = none * rank
-    padding = none * (2 - rank) + pads
-    keywords = Keywords(ones + strides, padding, ones + dilations, words.get("groups", 1), layout)
-    shapes = as_image(shape, layout), ones + kernel.shape
+    keywords = window_keywords(words, x, kernel, layout, rank)
+    shape, pads = take_pads(keywords, x.shape) if words["x_zero"] else (x.shape, ())
+    shapes = as_image(shape, layout), (1,) * (2 - rank) + kernel.shape
     geometry, y_shape = keywords.geometry(x.dtype, *shapes, kernel.dtype, may_be_empty=True)
     y = Tensor(from_image(y_shape, layout, rank), dtype)
-    return _layer(node, x, y, keywords, geometry, shapes, (kernel, bias), padded)
+    return _layer(node, x, y, keywords, geometry, shapes, (kernel, bias), pads)
 
 
 @operator("QuantizedDense")

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ... import _args
 from ..graph import Node
 from ..operators.quantized import LARGEST_SCALE
 from .rewriter import Rewriter
 
-__all__ = ["Bytes", "Scale", "bias_of", "bytes_of", "kernel_of", "scale_of"]
-
-_BYTES = (np.dtype(np.uint8), np.dtype(np.int8))
+__all__ = ["Bytes", "Scale", "about_zero", "bias_of", "bytes_of", "kernel_of", "one_scale", "scale_of"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def scale_of(rewriter: Rewriter, node: Node) -> Scale | None:
 
 def one_scale(scale: np.ndarray, zero: np.ndarray) -> Scale | None:
     """A scale and a zero point of 8 bits, if each is a single number."""
-    if scale.size != 1 or zero.size != 1 or scale.dtype != np.float32 or zero.dtype not in _BYTES:
+    if scale.size != 1 or zero.size != 1 or scale.dtype != np.float32 or zero.dtype not in _args.BYTES:
         return None
     number = np.float32(scale.item())
     return Scale(number, int(zero.item()), zero.dtype) if 0 < number < LARGEST_SCALE else None
@@ -103,7 +102,7 @@ def about_zero(
     kernel: np.ndarray, scales: np.ndarray, zeros: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """A kernel as int8 about 0, and its scales."""
-    if kernel.dtype not in _BYTES or not ((scales > 0) & (scales < np.inf)).all():
+    if kernel.dtype not in _args.BYTES or not ((scales > 0) & (scales < np.inf)).all():
         return None
     if kernel.dtype == np.int8 and (zeros is None or not zeros.any()):
         return kernel, scales.reshape(-1)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from .. import _args
 from . import _convolution, convolution
 
 
@@ -49,17 +50,9 @@ class Convolution(NamedTuple):
         taps, per_group, outputs = kernel.shape[:2], kernel.shape[2], kernel.shape[3]
         kernel = jnp.flip(kernel, (0, 1)).reshape(*taps, per_group, self.groups, outputs // self.groups)
         kernel = kernel.transpose(0, 1, 4, 3, 2).reshape(*taps, outputs // self.groups, per_group * self.groups)
-        spatial = slice(1, 3) if self.data_format == "channels_last" else slice(2, 4)
-        shape = list(x.shape)
-        shape[spatial] = [
-            (size - 1) * step + sum(pads) - (k - 1) * dilation + 1
-            for size, step, pads, k, dilation in zip(
-                x.shape[spatial], self.image_dilation, self.padding, taps, self.kernel_dilation, strict=True
-            )
-        ]
-        shape[-1 if self.data_format == "channels_last" else 1] = outputs
+        height, width = self._sizes(x, taps)
         spec = _convolution.Conv2D(
-            tuple(shape),
+            _args.shape_of(x.shape[0], height, width, outputs, self.data_format),
             kernel.shape,
             self.image_dilation,
             self.kernel_dilation,

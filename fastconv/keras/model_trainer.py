@@ -12,7 +12,7 @@ from ..network import Graph, Limits, UnsupportedError
 from ..network.inputs import arrays_of
 from ..network.keras import model_graph, read_live
 from ..network.training import Trainer, UntrainableError
-from ..network.training.optimizers import Optimizer
+from ..network.training.optimizers import SGD
 from .compiled import compiled_loss, compiled_optimizer, penalty_of, slots_of
 from .held_variables import HeldVariable
 from .layers_masks import LayersMasks
@@ -52,7 +52,7 @@ class ModelTrainer:
     def __init__(self, model: Any, updates: bool = True) -> None:
         require_plain(model)
         self._optimizer: Any = model.optimizer if updates else None
-        loss, ours = compiled_loss(model), compiled_optimizer(model.optimizer) if updates else Optimizer()
+        loss, ours = compiled_loss(model), compiled_optimizer(model.optimizer) if updates else SGD()
         graph, names = _graph_of(model)
         trained = [names.get(id(variable), "") for variable in model.trainable_variables]
         if "" in trained or not trained:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ __all__ = ["Optimizer"]
 _CHUNK = 1 << 14  # numbers whose temporary arrays stay in L2
 
 
-class Optimizer:
+class Optimizer(ABC):
     """How weights follow from their gradients.
 
     Parameters
@@ -101,9 +102,9 @@ class Optimizer:
         """The numbers of a step that all weights share."""
         return (rate,)
 
+    @abstractmethod
     def _update(self, weight: Any, slope: Any, slots: Any, rate: Any, *factors: Any) -> None:
         """Change a part of the weights and of the slots in place."""
-        raise NotImplementedError
 
 
 def _shorten(slope: np.ndarray, bound: Any) -> None:

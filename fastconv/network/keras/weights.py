@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,6 @@ class StoredWeights:
 
     def __init__(self, group: Any, path: str = "", root: StoredWeights | None = None) -> None:
         self._group, self._path, self._root = group, path, root or self
-        self._named: dict[str, list[Any]] = {}
-        self._is_collected = False
 
     def _member(self, name: str) -> Any:
         return self._group[name] if self._group is not None and name in self._group else None
@@ -66,18 +65,23 @@ class StoredWeights:
 
     def _shared(self, name: str) -> StoredWeights:
         """The weights of a layer that several models share: they lie where Keras met it first."""
-        if not self._is_collected:
-            self._is_collected = True
-            self._collect(self._group)
         groups = self._named.get(name, [])
         return StoredWeights(groups[0] if len(groups) == 1 else None, name, self)
 
-    def _collect(self, group: Any) -> None:
-        for member in group.values():
-            if isinstance(member, Mapping):
-                if "vars" in member and "name" in member["vars"].attrs:
-                    self._named.setdefault(str(member["vars"].attrs["name"]), []).append(member)
-                self._collect(member)
+    @cached_property
+    def _named(self) -> dict[str, list[Any]]:
+        """All groups of layers by the names of those."""
+        found: dict[str, list[Any]] = {}
+        _collect(self._group, found)
+        return found
+
+
+def _collect(group: Any, found: dict[str, list[Any]]) -> None:
+    for member in group.values():
+        if isinstance(member, Mapping):
+            if "vars" in member and "name" in member["vars"].attrs:
+                found.setdefault(str(member["vars"].attrs["name"]), []).append(member)
+            _collect(member, found)
 
 
 class LegacyWeights:

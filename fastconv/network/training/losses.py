@@ -70,6 +70,11 @@ def _targets(truth: np.ndarray, output: np.ndarray) -> np.ndarray:
     return truth
 
 
+def _smoothed(truth: np.ndarray, share: float, classes: int) -> np.ndarray:
+    """Targets of which a share goes to all classes alike."""
+    return truth * (1 - share) + share / classes if share else truth
+
+
 def _softmax(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Softmax along the last axis and its logarithm."""
     rows = logits.reshape(-1, logits.shape[-1])
@@ -92,9 +97,7 @@ def _clipped(output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def categorical_crossentropy(truth: Any, output: Any, from_logits: bool = False, label_smoothing: float = 0.0) -> Any:
     """-sum(truth * log(output)) along the last axis."""
-    truth = _targets(truth, output)
-    if label_smoothing:
-        truth = truth * (1 - label_smoothing) + label_smoothing / output.shape[-1]
+    truth = _smoothed(_targets(truth, output), label_smoothing, output.shape[-1])
     if from_logits:
         found, logarithms = _softmax(output)
         return -(truth * logarithms).sum(-1), found * truth.sum(-1, keepdims=True) - truth
@@ -136,18 +139,22 @@ def sparse_categorical_crossentropy(truth: Any, output: Any, from_logits: bool =
 
 def binary_crossentropy(truth: Any, output: Any, from_logits: bool = False, label_smoothing: float = 0.0) -> Any:
     """The mean of -(truth * log(output) + (1 - truth) * log(1 - output)) along the last axis."""
-    truth, kind = _targets(truth, output), output.dtype.type
-    if label_smoothing:
-        truth = truth * (1 - label_smoothing) + label_smoothing / 2
+    truth, kind = _smoothed(_targets(truth, output), label_smoothing, 2), output.dtype.type
     share = kind(1 / output.shape[-1])
     if from_logits:
         small = np.exp(-np.abs(output))
         values = np.maximum(output, 0) - output * truth + np.log1p(small)
         found = np.where(output >= 0, 1, small) / (1 + small)
         return values.mean(-1), (found - truth) * share
+    values, slopes = _of_probability(truth, output)
+    return values.mean(-1), slopes * share
+
+
+def _of_probability(truth: np.ndarray, output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The binary crossentropy of each number, and its derivative."""
     found, inside = _clipped(output)
     values = -(truth * np.log(found) + (1 - truth) * np.log(1 - found))
-    return values.mean(-1), np.where(inside, (found - truth) / (found * (1 - found)), 0) * share
+    return values, np.where(inside, (found - truth) / (found * (1 - found)), 0)
 
 
 def mean_squared_error(truth: Any, output: Any) -> Any:
@@ -233,15 +240,12 @@ def binary_focal_crossentropy(
     label_smoothing: float = 0.0,
 ) -> Any:
     """Binary crossentropy times (1 - the probability of what is true) ** gamma, Lin et al., 2017."""
-    truth, kind = _targets(truth, output), output.dtype.type
-    if label_smoothing:
-        truth = truth * (1 - label_smoothing) + label_smoothing / 2
+    truth, kind = _smoothed(_targets(truth, output), label_smoothing, 2), output.dtype.type
     given = 1 / (1 + np.exp(-output)) if from_logits else output
-    found, inside = _clipped(given)
-    crossentropy = -(truth * np.log(found) + (1 - truth) * np.log(1 - found))
+    crossentropy, slopes = _of_probability(truth, given)
     left = 1 - (truth * given + (1 - truth) * (1 - given))
     factor = left**gamma
-    slopes = factor * np.where(inside, (found - truth) / (found * (1 - found)), 0)
+    slopes = factor * slopes
     slopes -= gamma * left ** (gamma - 1) * (2 * truth - 1) * crossentropy
     values = factor * crossentropy
     if apply_class_balancing:
@@ -261,9 +265,10 @@ def categorical_focal_crossentropy(
     label_smoothing: float = 0.0,
 ) -> Any:
     """Categorical crossentropy times alpha * (1 - probability) ** gamma, Lin et al., 2017."""
-    truth, scale = _targets(truth, output), np.asarray(alpha, output.dtype)
-    if label_smoothing:
-        truth = truth * (1 - label_smoothing) + label_smoothing / output.shape[-1]
+    truth, scale = (
+        _smoothed(_targets(truth, output), label_smoothing, output.shape[-1]),
+        np.asarray(alpha, output.dtype),
+    )
     given = _softmax(output)[0] if from_logits else output
     sums = given.sum(-1, keepdims=True)
     found, inside = _clipped(given / sums)

@@ -8,16 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from ..network.training.metrics import categorical_accuracy, sparse_categorical_accuracy
+
 __all__ = ["FitMetrics"]
-
-
-def _sparse(truth: Any, outputs: Any) -> Any:
-    labels = truth[..., 0] if truth.ndim == outputs.ndim else truth
-    return outputs.argmax(-1) == labels
-
-
-def _categorical(truth: Any, outputs: Any) -> Any:
-    return outputs.argmax(-1) == truth.argmax(-1)
 
 
 def _binary(metric: Any) -> Any:
@@ -37,8 +30,8 @@ def _distances(truth: Any, outputs: Any) -> Any:
 
 # Functions that make the function of a metric: of what is true and of outputs, numbers for each sample.
 _KNOWN: dict[Any, Callable[[Any], Callable[..., Any]]] = {
-    keras.metrics.SparseCategoricalAccuracy: lambda metric: _sparse,
-    keras.metrics.CategoricalAccuracy: lambda metric: _categorical,
+    keras.metrics.SparseCategoricalAccuracy: lambda metric: sparse_categorical_accuracy,
+    keras.metrics.CategoricalAccuracy: lambda metric: categorical_accuracy,
     keras.metrics.BinaryAccuracy: _binary,
     keras.metrics.MeanSquaredError: lambda metric: _squares,
     keras.metrics.MeanAbsoluteError: lambda metric: _distances,
@@ -110,7 +103,7 @@ class FitMetrics:
         same = truth.shape[1:] == outputs.shape[1:] or (outputs.shape[1:] == (1,) and len(truth.shape) == 1)
         labels = truth.shape[1:] in (outputs.shape[1:-1], (*outputs.shape[1:-1], 1))
         for metric in self._known() or ():
-            if not (labels if _function_of(metric) is _sparse else same):
+            if not (labels if _function_of(metric) is sparse_categorical_accuracy else same):
                 return f"the metric {metric.name} for targets {list(truth.shape)}"
         return None
 

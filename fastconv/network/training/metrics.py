@@ -10,7 +10,7 @@ import numpy as np
 from .errors import UntrainableError
 from .losses import LOSSES, loss_of
 
-__all__ = ["Metric", "metric_of"]
+__all__ = ["Metric", "categorical_accuracy", "metric_of", "sparse_categorical_accuracy"]
 
 
 class Metric:
@@ -49,13 +49,15 @@ class Metric:
         return self._total / self._count if self._count else 0.0
 
 
-def _sparse(truth: Any, outputs: Any) -> Any:
+def sparse_categorical_accuracy(truth: Any, outputs: Any) -> Any:
+    """Whether the largest output is that of the class, an integer."""
     labels = np.asarray(truth)
     labels = labels[..., 0] if labels.ndim == outputs.ndim else labels
     return outputs.argmax(-1) == labels
 
 
-def _categorical(truth: Any, outputs: Any) -> Any:
+def categorical_accuracy(truth: Any, outputs: Any) -> Any:
+    """Whether the largest output is where the largest target is."""
     return outputs.argmax(-1) == np.asarray(truth).argmax(-1)
 
 
@@ -68,10 +70,15 @@ def _accuracy(truth: Any, outputs: Any) -> Any:
     shape = np.shape(truth)
     if outputs.shape[-1] == 1:
         return _binary(truth, outputs)
-    return (_sparse if len(shape) < outputs.ndim or shape[-1] == 1 else _categorical)(truth, outputs)
+    is_sparse = len(shape) < outputs.ndim or shape[-1] == 1
+    return (sparse_categorical_accuracy if is_sparse else categorical_accuracy)(truth, outputs)
 
 
-_ACCURACIES = {"sparse_categorical_accuracy": _sparse, "categorical_accuracy": _categorical, "binary_accuracy": _binary}
+_ACCURACIES = {
+    "sparse_categorical_accuracy": sparse_categorical_accuracy,
+    "categorical_accuracy": categorical_accuracy,
+    "binary_accuracy": _binary,
+}
 
 
 def metric_of(spec: Any) -> Metric:

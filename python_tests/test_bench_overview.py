@@ -1,40 +1,17 @@
 """What bench/run.py prints first."""
 
-import importlib
-import os
-import subprocess
-import sys
 from io import StringIO
-from pathlib import Path
 
-import fastconv
-
-BENCH = Path(__file__).parents[1] / "bench"
-
-
-def _module(monkeypatch, name: str):
-    """A module of the benchmark, which finds its siblings as it does in a run of run.py."""
-    monkeypatch.syspath_prepend(str(BENCH))
-    return importlib.import_module(name)
-
-
-def _row(net: str, batch: int, peers: dict[str, float], **own: float) -> dict:
-    """A row whose candidates took these seconds, all with the right answer."""
-    times = own | peers
-    return {
-        "case": f"{net}, batch {batch}",
-        "problems": {},
-        "results": {name: {"seconds": seconds, "error": 1e-7, "wrong": False} for name, seconds in times.items()},
-    }
+from bench_runs import bench, module, row_of
 
 
 def test_an_overview_has_a_line_a_suite_and_names_each_loss(monkeypatch):
-    overview, report = _module(monkeypatch, "overview"), _module(monkeypatch, "report")
+    overview, report = module(monkeypatch, "overview"), module(monkeypatch, "report")
     found = [
-        _row("A", 1, {"jax": 4.0, "torch-nhwc": 8.0}, fastconv=1.0) | {"suite": "layers"},
-        _row("A", 8, {"jax": 1.0}, fastconv=2.0) | {"suite": "layers"},
-        _row("B", 1, {"jax": 9.0}, fastconv=1.0) | {"suite": "grads"},
-        _row("C", 1, {}, fastconv=1.0) | {"suite": "grads"},
+        row_of("A", 1, {"jax": 4.0, "torch-nhwc": 8.0}, fastconv=1.0) | {"suite": "layers"},
+        row_of("A", 8, {"jax": 1.0}, fastconv=2.0) | {"suite": "layers"},
+        row_of("B", 1, {"jax": 9.0}, fastconv=1.0) | {"suite": "grads"},
+        row_of("C", 1, {}, fastconv=1.0) | {"suite": "grads"},
     ]
     found[2]["results"]["fastconv"]["wrong"] = True
     (_, heads, suites), (title, _, losses) = overview.grids(found)
@@ -53,10 +30,10 @@ def test_an_overview_has_a_line_a_suite_and_names_each_loss(monkeypatch):
 
 
 def test_an_overview_fits_80_columns_whatever_the_names(monkeypatch):
-    report = _module(monkeypatch, "report")
+    report = module(monkeypatch, "report")
     machine = dict.fromkeys(("cpu", "isa", "precision", "python", "date"), "a name" * 9)
     machine |= {"threads": 2, "peak_flops": {"float32": 1e9}, "copy_bandwidth": 1e9, "load": 9.0}
-    row = _row("a long name " * 9, 1, {"torch-nhwc": 0.5}, fastconv=1.0) | {"suite": "layers"}
+    row = row_of("a long name " * 9, 1, {"torch-nhwc": 0.5}, fastconv=1.0) | {"suite": "layers"}
     results = {"machine": machine, "versions": {"jax": "1.0"}, "missing": ["x" * 99], "rows": [row]}
     shown = StringIO()
     report.print_overview(report.Console(file=shown, width=170), results)
@@ -82,13 +59,6 @@ def test_details_come_after_the_overview():
         "--details",
         "--filter",
     ]
-    detailed = subprocess.run(
-        [sys.executable, str(BENCH / "run.py"), *arguments, "LeNet-5 relu"],
-        env=os.environ | {"PYTHONPATH": str(Path(fastconv.__file__).parents[1]), "PYTHONIOENCODING": "utf-8"},
-        timeout=240,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
+    detailed = bench(*arguments, "LeNet-5 relu")
     assert detailed.returncode == 0, detailed.stderr
     assert 0 < detailed.stdout.index("behind") < detailed.stdout.index("of peak")

@@ -34,8 +34,11 @@ def code(path: Path) -> list[blocks.Block]:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if code(page)], ids=uri)
 def test_a_page_s_code_runs_and_prints_what_it_says(page, tmp_path):
-    missing = [name for name in re.findall(r"^import (\w+)", "".join(b.code for b in code(page)), re.MULTILINE)]
-    if absent := [name for name in missing if find_spec(name) is None]:
+    lines = "".join(block.code for block in code(page))
+    needed = set(
+        re.findall(r"^(?:import|from) (?:fastconv\.(?=dask|jax|keras|tensorflow|torch))?(\w+)", lines, re.MULTILINE)
+    )
+    if absent := sorted(name for name in needed if find_spec(name) is None):
         pytest.skip(f"{', '.join(absent)} is not installed")
     done = subprocess.run(
         [sys.executable, str(DOCS / "site/blocks.py"), str(page), str(tmp_path / "page")],

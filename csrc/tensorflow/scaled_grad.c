@@ -4,13 +4,15 @@
 
 #define SCALE(NAME, TYPE)                                                                                   \
     static void NAME(size_t count, size_t channels, size_t inner, const TYPE *x, const TYPE *s, TYPE *to) { \
-        for (size_t i = 0; i < count; i += channels * inner)                                                \
-            for (size_t c = 0; inner > 1 && c < channels; c++)                                              \
-                for (size_t j = i + c * inner; j < i + (c + 1) * inner; j++)                                \
-                    to[j] = x[j] * s[c];                                                                    \
-        for (size_t i = 0; inner == 1 && i < count; i += channels)                                          \
-            for (size_t c = 0; c < channels; c++)                                                           \
-                to[i + c] = x[i + c] * s[c];                                                                \
+        if (inner == 1)                                                                                     \
+            for (size_t i = 0; i < count; i += channels)                                                    \
+                for (size_t c = 0; c < channels; c++)                                                       \
+                    to[i + c] = x[i + c] * s[c];                                                            \
+        else                                                                                                \
+            for (size_t i = 0; i < count; i += channels * inner)                                            \
+                for (size_t c = 0; c < channels; c++)                                                       \
+                    for (size_t j = i + c * inner; j < i + (c + 1) * inner; j++)                            \
+                        to[j] = x[j] * s[c];                                                                \
     }
 SCALE(scale_f32, float)
 SCALE(scale_f64, double)

@@ -217,12 +217,22 @@ cdef extern from "fastconv_api.h":
 cdef extern from "fastconv_network.h" nogil:
     ctypedef enum fc_step_kind:
         FC_STEP_CONV2D, FC_STEP_CONV2D_POOLED, FC_STEP_POOL2D, FC_STEP_DENSE, FC_STEP_ACTIVATE, FC_STEP_RELU, FC_STEP_SOFTMAX
+        FC_STEP_CONV2D_QUANTIZED, FC_STEP_QUANTIZE, FC_STEP_DEQUANTIZE, FC_STEP_ADD_QUANTIZED, FC_STEP_LOOKUP
     enum: FC_STEP_OPERANDS
 
     ctypedef struct fc_operand:
         Py_ssize_t array
         size_t offset
         const void *at
+
+    ctypedef struct fc_quantization:
+        fc_dtype dtype
+        float scale
+        int zero
+
+    ctypedef struct fc_requantization:
+        const float *factors
+        int x_zero, zero, low, high
 
     ctypedef struct fc_step:
         fc_step_kind kind
@@ -236,6 +246,10 @@ cdef extern from "fastconv_network.h" nogil:
         fc_dtype dtype
         fc_activation activation
         double alpha
+        fc_requantization requantization
+        fc_quantization *quantization
+        int low, high
+        const unsigned char *table
         size_t outer, axis, inner
 
     ctypedef struct fc_program:

@@ -5,7 +5,7 @@ cdef class Call:
     cdef fc_step step
     cdef size_t sizes[FC_STEP_OPERANDS]    # bytes of each operand
     cdef size_t parts                      # equal ones that each operand may be cut into; 0 for any number
-    cdef object owner                      # of what the step points to
+    cdef object owner, constants           # of what the step points to
 
     def __call__(self, *arrays):
         cdef fc_step step = self.step
@@ -28,7 +28,7 @@ cdef class Call:
 
     def pack(self):
         """Pack the kernel of a convolution as a call takes it. NotPacked: the kernel has been released."""
-        if self.step.kind == FC_STEP_CONV2D:
+        if self.step.kind == FC_STEP_CONV2D or self.step.kind == FC_STEP_CONV2D_QUANTIZED:
             (<PreparedConv2D>self.owner).pack(&self.step.conv2d, NULL)
         elif self.step.kind == FC_STEP_CONV2D_POOLED:
             (<PreparedConv2D>self.owner).pack(&self.step.conv2d, &self.step.pool2d)
@@ -122,6 +122,60 @@ cdef Call _softmax_of(fc_step_kind kind, int dtype, size_t outer, size_t axis, s
     cdef size_t size = _bytes(dtype, outer, axis, inner)
     cdef Call call = _call(kind, outer, [size, size])
     call.step.dtype, call.step.outer, call.step.axis, call.step.inner = dtype, outer, axis, inner
+    return call
+
+
+def conv2d_quantized_call(PreparedConv2D prepared, Conv2D geometry, factors, int x_zero, int zero, int low, int high,
+                          size_t parts):
+    """x, y, both of bytes, which may be cut into so many parts. factors: float32, one for each output channel; x_zero: what
+    padded cells hold; y has the zero point `zero` and lies in [low, high]."""
+    cdef size_t y = geometry.outputs() // fc_dtype_size(<fc_dtype>FC_I32)
+    cdef Call call = _call(FC_STEP_CONV2D_QUANTIZED, parts, [geometry.inputs(), y])
+    cdef _Pointer held = _Pointer(factors, geometry.biases())
+    call.step.prepared, call.step.conv2d, call.owner = prepared.prepared, geometry.params, prepared
+    call.step.requantization = fc_requantization(<const float *>held.data, x_zero, zero, low, high)
+    call.constants = held, factors
+    return call
+
+
+cdef Call _of_bytes(fc_step_kind kind, size_t count, sizes):
+    cdef Call call = _call(kind, count, sizes)
+    call.step.outer, call.step.axis, call.step.inner = count, 1, 1
+    return call
+
+
+cdef fc_quantization _quantization(bint is_signed, float scale, int zero):
+    return fc_quantization(FC_I8 if is_signed else FC_U8, scale, zero)
+
+
+def quantize_call(bint is_signed, float scale, int zero, size_t count):
+    """x of float32, y of bytes."""
+    cdef Call call = _of_bytes(FC_STEP_QUANTIZE, count, [_bytes(FC_F32, count), count])
+    call.step.quantization[0] = _quantization(is_signed, scale, zero)
+    return call
+
+
+def dequantize_call(bint is_signed, float scale, int zero, size_t count):
+    """x of bytes, y of float32."""
+    cdef Call call = _of_bytes(FC_STEP_DEQUANTIZE, count, [count, _bytes(FC_F32, count)])
+    call.step.quantization[0] = _quantization(is_signed, scale, zero)
+    return call
+
+
+def add_quantized_call(scales, int low, int high, size_t count):
+    """a, b, y of bytes; scales: (is_signed, scale, zero) of each; y lies in [low, high]."""
+    cdef Call call = _of_bytes(FC_STEP_ADD_QUANTIZED, count, [count, count, count])
+    for i, (is_signed, scale, zero) in enumerate(scales):
+        call.step.quantization[i] = _quantization(is_signed, scale, zero)
+    call.step.low, call.step.high = low, high
+    return call
+
+
+def lookup_call(table, size_t count):
+    """x, y of bytes; table of 256."""
+    cdef Call call = _of_bytes(FC_STEP_LOOKUP, count, [count, count])
+    cdef _Pointer held = _Pointer(table, 256)
+    call.step.table, call.constants = <const unsigned char *>held.data, (held, table)
     return call
 
 

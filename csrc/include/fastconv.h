@@ -14,6 +14,7 @@
 #include "fastconv_dense.h"
 #include "fastconv_fused.h"
 #include "fastconv_network.h"
+#include "fastconv_quantized.h"
 #include "fastconv_relu.h"
 #include "fastconv_types.h"
 

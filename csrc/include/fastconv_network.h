@@ -4,6 +4,7 @@
 #define FASTCONV_NETWORK_H
 
 #include "fastconv_dense.h"
+#include "fastconv_quantized.h"
 #include "fastconv_relu.h"
 #include "fastconv_types.h"
 
@@ -25,6 +26,11 @@ typedef enum fc_step_kind {
     FC_STEP_ACTIVATE,
     FC_STEP_RELU,
     FC_STEP_SOFTMAX,
+    FC_STEP_CONV2D_QUANTIZED,
+    FC_STEP_QUANTIZE,
+    FC_STEP_DEQUANTIZE,
+    FC_STEP_ADD_QUANTIZED,
+    FC_STEP_LOOKUP,
     FC_STEP_KIND_COUNT
 } fc_step_kind;
 
@@ -43,6 +49,10 @@ typedef struct fc_step {
     fc_dtype dtype; /* of the elementwise kinds and the softmax */
     fc_activation activation;
     double alpha;
+    fc_requantization requantization;
+    fc_quantization quantization[3]; /* of FC_STEP_ADD_QUANTIZED a's, b's and y's, else the first alone */
+    int low, high;                   /* of FC_STEP_ADD_QUANTIZED */
+    const uint8_t *table;            /* of FC_STEP_LOOKUP */
     size_t outer, axis, inner; /* of the softmax; their product is the number of elements for the elementwise kinds */
 } fc_step;
 

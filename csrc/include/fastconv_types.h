@@ -95,7 +95,7 @@ typedef enum fc_pool_mode { FC_MAX_POOL, FC_AVG_POOL } fc_pool_mode;
 
 /* Padded cells never win a maximum and are not counted in an average. */
 typedef struct fc_pool2d_params {
-    fc_dtype dtype; /* F16, BF16, F32, F64 */
+    fc_dtype dtype; /* F16, BF16, F32, F64; of fc_pool2d with FC_MAX_POOL also I8, U8 */
     fc_layout layout;
     fc_pool_mode mode;
     ptrdiff_t n, h, w, c;

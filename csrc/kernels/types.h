@@ -19,6 +19,7 @@
 #include "kernels/grad_types.h"
 #include "kernels/gemv_types.h"
 #include "kernels/igemm_types.h"
+#include "kernels/quantized_types.h"
 
 /* The caller's numbers, which may lie at any address. */
 typedef float fc_any_float __attribute__((aligned(1)));

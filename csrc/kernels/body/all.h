@@ -10,6 +10,7 @@
 #include "kernels/body/integer.h"
 #include "kernels/body/integer_matrix.h"
 #include "kernels/body/integer_depthwise.h"
+#include "kernels/body/quantized.h"
 
 #include "kernels/body/convolve2d_exact.h"
 #include "kernels/body/convolve2d_bytes.h"

@@ -3,6 +3,7 @@
 #ifndef FC_OPS_CONV2D_LAYER_H
 #define FC_OPS_CONV2D_LAYER_H
 
+#include "fastconv_quantized.h"
 #include "ops/conv2d/view.h"
 
 /*
@@ -14,6 +15,7 @@ typedef struct fc_layer {
     fc_conv_view view;
     const fc_kernels *kernels;
     const void *scale, *added;
+    const fc_requantization *requantized; /* NULL, or of bytes, whose results are bytes then */
 } fc_layer;
 
 /* A kernel and bias (or NULL) as the caller gave them, and packed; packed is NULL where the plan packs on demand. */

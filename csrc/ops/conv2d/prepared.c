@@ -166,20 +166,49 @@ fc_status fc_conv2d_run(const fc_conv2d_prepared *prepared, const fc_conv2d_para
     return fc_conv2d_run_added(prepared, p, x, NULL, y);
 }
 
+/* The plan of a run and what it reads; nothing is to be run where the layer is empty. */
+static fc_status plan_run(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, fc_layer_plan *plan,
+    fc_layer_weights *weights, int *empty) {
+    fc_layer layer;
+    FC_TRY(make_prepared(prepared, p, &layer));
+    FC_TRY(fc_plan_layer(&layer, FC_RUN_PREPARED, 1, plan));
+    *empty = fc_layer_is_empty(&layer);
+    if (*empty)
+        return FC_OK;
+    *weights = (fc_layer_weights){atomic_load(&prepared->kernel), prepared->bias, NULL};
+    return packed_for(prepared, plan, weights->kernel, &weights->packed);
+}
+
 fc_status fc_conv2d_run_added(
     const fc_conv2d_prepared *prepared, const fc_conv2d_params *p, const void *x, const void *added, void *y) {
-    fc_layer layer;
     fc_layer_plan plan;
-    const void *packed, *kernel;
+    fc_layer_weights weights;
+    int empty;
     if (added && p->dtype != FC_F32 && p->dtype != FC_F64)
         return FC_BAD_DTYPE;
-    FC_TRY(make_prepared(prepared, p, &layer));
-    FC_TRY(fc_plan_layer(&layer, FC_RUN_PREPARED, 1, &plan));
-    if (fc_layer_is_empty(&layer))
-        return FC_OK;
-    kernel = atomic_load(&prepared->kernel);
-    FC_TRY(packed_for(prepared, &plan, kernel, &packed));
-    return fc_plan_run_adding(&plan, &(fc_layer_weights){kernel, prepared->bias, packed}, x, added, y);
+    FC_TRY(plan_run(prepared, p, &plan, &weights, &empty));
+    return empty ? FC_OK : fc_plan_run_adding(&plan, &weights, x, added, y);
+}
+
+/* Whether what is left are numbers of uint8, or all of int8. */
+static int are_bytes(const fc_requantization *q) {
+    const int least = q->low < 0 || q->zero < 0 ? INT8_MIN : 0;
+    return q->low <= q->high && q->low >= least && q->high <= least + UINT8_MAX && q->zero >= least &&
+        q->zero <= least + UINT8_MAX && q->x_zero >= INT8_MIN && q->x_zero <= UINT8_MAX;
+}
+
+fc_status fc_conv2d_run_quantized(const fc_conv2d_prepared *prepared, const fc_conv2d_params *p,
+    const fc_requantization *requantization, const void *x, void *y) {
+    fc_layer_plan plan;
+    fc_layer_weights weights;
+    int empty;
+    if (!fc_is_integer(p->dtype))
+        return FC_BAD_DTYPE;
+    if (!requantization || !requantization->factors || p->activation != FC_LINEAR || !are_bytes(requantization))
+        return FC_BAD_ARGUMENT;
+    FC_TRY(plan_run(prepared, p, &plan, &weights, &empty));
+    plan.layer.requantized = requantization;
+    return empty ? FC_OK : fc_plan_run(&plan, &weights, x, y);
 }
 
 fc_status fc_conv2d_prepared_choose(

@@ -14,6 +14,8 @@ static void *operand(const fc_step *step, size_t i, void *const *arrays) {
     return o->array < 0 ? (void *)o->at : (char *)arrays[o->array] + o->offset;
 }
 
+static size_t elements(const fc_step *step) { return step->outer * step->axis * step->inner; }
+
 static fc_status run_step(const fc_step *step, void *const *arrays) {
     const void *x = operand(step, 0, arrays);
     void *y = operand(step, step->count - 1, arrays);
@@ -29,11 +31,22 @@ static fc_status run_step(const fc_step *step, void *const *arrays) {
         return fc_dense(
             &step->dense, x, operand(step, 1, arrays), step->count > 3 ? operand(step, 2, arrays) : NULL, y);
     case FC_STEP_ACTIVATE:
-        return fc_activate(step->dtype, step->activation, step->alpha, step->outer * step->axis * step->inner, x, y);
+        return fc_activate(step->dtype, step->activation, step->alpha, elements(step), x, y);
     case FC_STEP_RELU:
-        return fc_relu(step->dtype, &step->relu, step->outer * step->axis * step->inner, x, y);
+        return fc_relu(step->dtype, &step->relu, elements(step), x, y);
     case FC_STEP_SOFTMAX:
         return fc_softmax(step->dtype, step->outer, step->axis, step->inner, x, y);
+    case FC_STEP_CONV2D_QUANTIZED:
+        return fc_conv2d_run_quantized(step->prepared, &step->conv2d, &step->requantization, x, y);
+    case FC_STEP_QUANTIZE:
+        return fc_quantize(step->quantization, elements(step), x, y);
+    case FC_STEP_DEQUANTIZE:
+        return fc_dequantize(step->quantization, elements(step), x, y);
+    case FC_STEP_ADD_QUANTIZED:
+        return fc_add_quantized(
+            step->quantization, step->low, step->high, elements(step), x, operand(step, 1, arrays), y);
+    case FC_STEP_LOOKUP:
+        return fc_lookup(step->table, elements(step), x, y);
     default:
         return FC_BAD_ARGUMENT;
     }

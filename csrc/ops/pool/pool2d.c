@@ -19,6 +19,7 @@
 #include "core/shape.h"
 #include "core/size.h"
 #include "core/dtype.h"
+#include "ops/pool/bytes.h"
 
 enum { STRIP_ELEMENTS = 16384, TASK_ELEMENTS = 32768 }; /* of x */
 #define CELLS_AT_ONCE 1e6                               /* of windows, about 5 ms: between two looks for an interrupt */
@@ -247,8 +248,12 @@ static fc_status allocate(pool_job *job, size_t workers) {
     return job->scratch ? FC_OK : FC_OUT_OF_MEMORY;
 }
 
+static int is_float(fc_dtype dtype) {
+    return dtype == FC_F16 || dtype == FC_BF16 || dtype == FC_F32 || dtype == FC_F64;
+}
+
 fc_status fc_pool2d_output_size(const fc_pool2d_params *p, ptrdiff_t *out_h, ptrdiff_t *out_w) {
-    if (p->dtype != FC_F16 && p->dtype != FC_BF16 && p->dtype != FC_F32 && p->dtype != FC_F64)
+    if (!is_float(p->dtype) && !(fc_is_integer(p->dtype) && p->mode == FC_MAX_POOL))
         return FC_BAD_DTYPE;
     if ((p->layout != FC_NHWC && p->layout != FC_NCHW) || (p->mode != FC_MAX_POOL && p->mode != FC_AVG_POOL))
         return FC_BAD_ARGUMENT;
@@ -319,6 +324,8 @@ static fc_status run(pool_job *job, const fc_kernels *kernels) {
 /* FC_OK with *empty = 1 where there is no output. */
 static fc_status begin(pool_job *job, const fc_pool2d_params *p, const fc_kernels **kernels, int *empty) {
     FC_TRY(fc_find_kernels(kernels));
+    if (!is_float(p->dtype))
+        return FC_BAD_DTYPE;
     FC_TRY(fc_pool2d_output_size(p, &job->out_h, &job->out_w));
     job->own = *p;
     job->own.stride_h = job->out_h > 1 ? p->stride_h : 1;
@@ -332,6 +339,8 @@ static fc_status begin(pool_job *job, const fc_pool2d_params *p, const fc_kernel
 }
 
 fc_status fc_pool2d(const fc_pool2d_params *p, const void *x, void *y) {
+    if (fc_is_integer(p->dtype))
+        return fc_max_pool2d_bytes(p, x, y);
     const fc_kernels *k;
     pool_job job = {.x = x, .to = y};
     int empty;

@@ -26,7 +26,8 @@ def pool(node: Any, x: Any) -> Any:
     layout, rank, words = data_format(node.attributes), x.ndim - 2, node.attributes
     sizes, window, strides, dilations, pads, reached = _windows(node, x)
     average = node.op == "AveragePool"
-    if set(dilations) != {1} or _args.dtype_id(x.dtype) not in _args.FLOAT_IDS:
+    in_core = _args.dtype_id(x.dtype) in _args.FLOAT_IDS or (x.dtype in _args.BYTES and not average)
+    if set(dilations) != {1} or not in_core:
         step = _gathered(x, layout, window, strides, dilations, reached, average)
     else:
         geometry = pool_geometry(node, x)

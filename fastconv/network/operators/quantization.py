@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import _args, _core
 from .elementwise import quiet
 from .registry import Step, Tensor, operator
 
@@ -56,6 +57,16 @@ def _axis(node: Any, x: Tensor, scale: Tensor, zero: Tensor | None) -> tuple[int
     return axis, min(block, x.shape[axis])
 
 
+def _one_scale(scale: Tensor, zero: Tensor | None, dtype: np.dtype) -> tuple[bool, float, int] | None:
+    """Whether 8-bit integers are signed, and their one constant scale and zero point; None where they are no such."""
+    if dtype not in _args.BYTES or scale.size != 1 or scale.dtype != _FLOAT or scale.value is None:
+        return None
+    if zero is not None and zero.value is None:
+        return None
+    number = scale.value.item()
+    return (dtype.kind == "i", number, 0 if zero is None else zero.value.item()) if 0 < number < np.inf else None
+
+
 @operator("QuantizeLinear")
 def quantize_linear(node: Any, x: Any, scale: Any, zero: Any = None) -> Any:
     """x as integers: ``x / scale + zero``, rounded once with ties to even, and saturated.
@@ -67,6 +78,9 @@ def quantize_linear(node: Any, x: Any, scale: Any, zero: Any = None) -> Any:
     if dtype not in _INTEGERS or x.dtype.kind not in "fi" or scale.dtype.kind != "f":
         raise TypeError(f"no integers of {dtype} are made of {x.dtype} by scales of {scale.dtype}")
     axis, block = _axis(node, x, scale, zero)
+    found = _one_scale(scale, zero, dtype) if x.dtype == _FLOAT and not block else None
+    if found is not None:
+        return Step((Tensor(x.shape, dtype),), _core.quantize_call(*found, x.size), reads=(0,), algorithm="quantize")
 
     def run(x: Any, scale: Any, *zero_and_y: Any) -> None:
         y = zero_and_y[-1]
@@ -88,6 +102,10 @@ def dequantize_linear(node: Any, x: Any, scale: Any, zero: Any = None) -> Any:
     if zero is not None and zero.dtype != x.dtype:
         raise TypeError(f"the zero points must have the dtype {x.dtype}; received {zero.dtype}")
     axis, block = _axis(node, x, scale, zero)
+    found = _one_scale(scale, zero, x.dtype) if dtype == _FLOAT and not block else None
+    if found is not None:
+        call = _core.dequantize_call(*found, x.size)
+        return Step((Tensor(x.shape, dtype),), call, reads=(0,), algorithm="dequantize")
 
     def run(x: Any, scale: Any, *zero_and_y: Any) -> None:
         y = zero_and_y[-1]

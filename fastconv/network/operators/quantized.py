@@ -10,7 +10,7 @@ from ... import _args, _core
 from ...nn.convolution import Keywords
 from .convolution import prepared_kernel, window_keywords
 from .geometry import as_image, data_format, from_image
-from .integer_products import of_channels, require_bytes, take_pads
+from .integer_products import require_bytes
 from .registry import Step, Tensor, operator
 
 __all__ = ["LARGEST_SCALE", "lookup_bytes", "quantized_add", "quantized_conv", "quantized_dense"]
@@ -31,6 +31,8 @@ def _checked(node: Any, *tensors: Tensor, whole: tuple[str, ...] = ()) -> np.dty
             raise TypeError(f"the input must be {name}; received {tensor.dtype}")
     for name in whole:
         _require_whole(words[name], np.iinfo(tensors[0].dtype if name == "x_zero" else dtype), name)
+    if "low" in whole and words["low"] > words["high"]:
+        raise ValueError(f"low must not be above high; received {words['low']} and {words['high']}")
     return dtype
 
 
@@ -39,45 +41,22 @@ def _require_whole(number: Any, info: Any, name: str) -> None:
         raise ValueError(f"{name} must be an integer from {info.min} to {info.max}; received {number!r}")
 
 
-def _finish(reals: np.ndarray, words: dict[str, Any], y: np.ndarray) -> None:
-    """y: float32 numbers, which change, rounded with ties to even, plus ``y_zero``, cut to [``low``, ``high``]."""
-    zero = words["y_zero"]
-    np.clip(reals, words["low"] - zero, words["high"] - zero, out=reals)
-    np.rint(reals, out=reals)
-    reals += zero
-    np.copyto(y, reals, casting="unsafe")
-
-
-def _layer(
-    node: Any, x: Tensor, y: Tensor, keywords: Keywords, geometry: Any, shapes: Any, weights: Any, pads: Any = ()
-) -> Step:
-    """The step of a layer, whose x and kernel have these shapes as images have them; pads of x for NumPy, if any."""
-    words, layout = node.attributes, keywords.data_format
+def _layer(node: Any, x: Tensor, y: Tensor, keywords: Keywords, geometry: Any, shapes: Any, weights: Any) -> Step:
+    """The step of a layer, whose x and kernel have these shapes as images have them."""
+    words, (x_shape, k_shape), (kernel, bias) = node.attributes, shapes, weights
     factors = np.asarray(words["factors"], np.float32)
-    outputs = y.shape[1 if layout == "channels_first" else -1]
-    if factors.shape not in ((1,), (outputs,)) or not np.isfinite(factors).all():
+    if factors.shape not in ((1,), k_shape[3:]) or not np.isfinite(factors).all():
         raise ValueError(f"the factors must be finite, one or one for each output; received {factors.shape}")
-    if weights[0].dtype not in _args.BYTES or (weights[1] is not None and weights[1].dtype != np.int32):
+    if kernel.dtype not in _args.BYTES or (bias is not None and bias.dtype != np.int32):
         raise TypeError("the kernel must be of 8-bit integers and the bias int32")
     kept = node.prepared if x.value is None else {}
-    (x_shape, k_shape), (kernel, bias) = shapes, weights
     prepared = prepared_kernel(node, kept, keywords, x_shape, k_shape, x.dtype, kernel, bias)
-    call = _core.conv2d_call(prepared, geometry, False)
-    is_padded = any(map(any, pads))
-    if factors.size > 1:
-        factors = of_channels(factors, layout, y.ndim)
-
-    def run(x: Any, y: Any) -> None:
-        if is_padded:
-            x = np.pad(x, pads, constant_values=words["x_zero"])
-        sums = np.empty(y.shape, np.int32)
-        call(x, sums)
-        reals = sums.astype(np.float32)
-        reals *= factors
-        _finish(reals, words, y)
-
+    factors = np.ascontiguousarray(np.broadcast_to(factors, k_shape[3:]))
+    bounds = words["y_zero"], words["low"], words["high"]
+    x_zero, parts = (words["x_zero"], x_shape[0]) if node.op == "QuantizedConv" else (0, x_shape[2])
+    call = _core.conv2d_quantized_call(prepared, geometry, factors, x_zero, *bounds, parts)
     flops = 2.0 * y.size * kernel.size / max(kernel.shape[-1], 1)
-    return Step((y,), run, reads=(0,), calls=(call,), algorithm="integer", flops=flops)
+    return Step((y,), call, reads=(0,), calls=(call,), algorithm="integer", flops=flops)
 
 
 @operator("QuantizedConv")
@@ -90,11 +69,10 @@ def quantized_conv(node: Any, x: Any, kernel: Any, bias: Any) -> Step:
     dtype = _checked(node, x, whole=("x_zero", "y_zero", "low", "high"))
     words, layout, rank = node.attributes, data_format(node.attributes), x.ndim - 2
     keywords = window_keywords(words, x, kernel, layout, rank)
-    shape, pads = take_pads(keywords, x.shape) if words["x_zero"] else (x.shape, ())
-    shapes = as_image(shape, layout), (1,) * (2 - rank) + kernel.shape
+    shapes = as_image(x.shape, layout), (1,) * (2 - rank) + kernel.shape
     geometry, y_shape = keywords.geometry(x.dtype, *shapes, kernel.dtype, may_be_empty=True)
     y = Tensor(from_image(y_shape, layout, rank), dtype)
-    return _layer(node, x, y, keywords, geometry, shapes, (kernel, bias), pads)
+    return _layer(node, x, y, keywords, geometry, shapes, (kernel, bias))
 
 
 @operator("QuantizedDense")
@@ -123,24 +101,15 @@ def quantized_add(node: Any, a: Any, b: Any) -> Step:
         _require_whole(zero, np.iinfo(tensor.dtype), f"the zero point of {name}")
         if not 0 < np.float32(number) < LARGEST_SCALE:
             raise ValueError(f"the scale of {name} must be above 0 and below {LARGEST_SCALE}; received {number}")
-    scale, zero = words["y"]
-    bounds = {"low": words["low"], "high": words["high"], "y_zero": zero}
+    scales = [(tensor.dtype.kind == "i", *words[name]) for name, tensor in (("a", a), ("b", b), ("y", y))]
+    call = _core.add_quantized_call(scales, words["low"], words["high"], y.size)
+    if a.shape == b.shape:
+        return Step((y,), call, algorithm="add")
 
-    def run(a: Any, b: Any, y: Any) -> None:
-        sums = np.empty(y.shape, np.float32)
-        np.add(_reals(a, *words["a"]), _reals(b, *words["b"]), out=sums)
-        sums /= np.float32(scale)
-        _finish(sums, bounds, y)
+    def run(*arrays: Any) -> None:
+        call(*(np.ascontiguousarray(np.broadcast_to(array, y.shape)) for array in arrays[:2]), arrays[2])
 
     return Step((y,), run, algorithm="add")
-
-
-def _reals(x: np.ndarray, scale: float, zero: int) -> np.ndarray:
-    """What 8-bit integers of this scale and zero point stand for."""
-    reals = x.astype(np.float32)
-    reals -= np.float32(zero)
-    reals *= np.float32(scale)
-    return reals
 
 
 @operator("LookupBytes")
@@ -150,8 +119,4 @@ def lookup_bytes(node: Any, x: Any) -> Step:
     table = np.frombuffer(node.attributes["table"], np.uint8)
     if table.size != 256:
         raise ValueError(f"the table must have 256 bytes; received {table.size}")
-
-    def run(x: Any, y: Any) -> None:
-        np.take(table, x.view(np.uint8), out=y.view(np.uint8))
-
-    return Step((y,), run, algorithm="table")
+    return Step((y,), _core.lookup_call(table, x.size), algorithm="table")

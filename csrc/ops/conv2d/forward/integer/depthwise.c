@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* int8 and uint8, one input and one output channel a group: bytes are widened as they are read. */
-#include "ops/conv2d/algorithm.h"
+#include "ops/conv2d/forward/integer/integer.h"
 
 #include <string.h>
 
@@ -37,8 +37,9 @@ typedef struct integer_depthwise_job {
     const fc_layer *layer;
     const int32_t *packed;
     const uint8_t *x;
-    char *y;       /* int32_t, like the bias at any alignment */
-    char *scratch; /* a row of zeros, then pointers of the taps for each worker */
+    char *y;       /* int32_t, like the bias at any alignment; bytes of a requantized layer */
+    char *scratch; /* a row of padded cells, then a worker's pointers of the taps and a row of its sums, or, of planes,
+                      a row of factors and one of sums */
     size_t channels, taps, zero_bytes, worker_bytes;
     int relu;
 } integer_depthwise_job;
@@ -62,7 +63,8 @@ static void nhwc_row(void *job_, size_t task, size_t worker) {
     fc_depthwise_bytes_fn *kernel = v->dtype == FC_I8 ? kernels->depthwise_i8 : kernels->depthwise_u8;
     const ptrdiff_t n = (ptrdiff_t)task / v->dst.h, i = (ptrdiff_t)task % v->dst.h;
     const void **from = (const void **)(job->scratch + job->zero_bytes + worker * job->worker_bytes);
-    char *y = job->y + (size_t)(n * v->dst.n_pitch + i * v->dst.h_pitch) * SIZE;
+    const ptrdiff_t first = n * v->dst.n_pitch + i * v->dst.h_pitch;
+    char *y = job->layer->requantized ? (char *)(from + job->taps) : job->y + (size_t)first * SIZE;
     for (ptrdiff_t j = 0; j < v->dst.w; j++) {
         const void **tap = from;
         for (ptrdiff_t s = 0; s < v->rows.count; s++)
@@ -76,37 +78,80 @@ static void nhwc_row(void *job_, size_t task, size_t worker) {
         kernel(job->taps, from, job->packed, job->channels, job->channels,
             (void *)(y + (size_t)(j * v->dst.w_pitch) * SIZE));
     }
-    finish(job, (size_t)v->dst.w * job->channels, y);
+    if (job->layer->requantized)
+        fc_requantize_rows(job->layer, (size_t)v->dst.w, job->channels, job->layer->requantized->factors,
+            (const int32_t *)y, job->channels, (uint8_t *)job->y + first, job->channels);
+    else
+        finish(job, (size_t)v->dst.w * job->channels, y);
+}
+
+/* What a tap adds where it meets padded cells. */
+static void add_padding(int32_t weight, int32_t x_zero, ptrdiff_t begin, ptrdiff_t end, char *y) {
+    for (ptrdiff_t i = begin; x_zero && i < end; i++) {
+        uint32_t sum;
+        memcpy(&sum, y + (size_t)i * SIZE, SIZE);
+        sum += (uint32_t)(weight * x_zero);
+        memcpy(y + (size_t)i * SIZE, &sum, SIZE);
+    }
 }
 
 /* One row of the output of one channel: a tap adds to the columns whose window cell lies inside. */
 static void nchw_row(const integer_depthwise_job *job, const uint8_t *x, const int32_t *weights, ptrdiff_t i, char *y) {
     const fc_conv_view *v = &job->layer->view;
+    const int32_t x_zero = job->layer->requantized ? job->layer->requantized->x_zero : 0;
     const fc_kernels *kernels = job->layer->kernels;
     fc_axpy_fn *axpy = v->dtype == FC_I8 ? kernels->axpy_i8 : kernels->axpy_u8;
     for (ptrdiff_t s = 0; s < v->rows.count; s++) {
         const ptrdiff_t row = i * v->rows.stride + v->rows.first + s * v->rows.step, stride = v->cols.stride;
-        if (row < 0 || row >= v->src.h)
-            continue;
+        const int there = row >= 0 && row < v->src.h;
         for (ptrdiff_t t = 0; t < v->cols.count; t++) {
-            const ptrdiff_t col = v->cols.first + t * v->cols.step, begin = col < 0 ? fc_ceil_div(-col, stride) : 0;
-            const ptrdiff_t end = v->src.w > col ? fc_min((v->src.w - col - 1) / stride + 1, v->dst.w) : 0;
+            const int32_t *weight = weights + (s * v->cols.count + t) * (ptrdiff_t)job->channels;
+            const ptrdiff_t col = v->cols.first + t * v->cols.step;
+            const ptrdiff_t begin = col < 0 ? fc_min(fc_ceil_div(-col, stride), v->dst.w) : 0;
+            const ptrdiff_t last = v->src.w > col ? fc_min((v->src.w - col - 1) / stride + 1, v->dst.w) : 0;
+            const ptrdiff_t end = there ? fc_max(last, begin) : begin;
             if (begin < end)
-                axpy((size_t)(end - begin), weights + (s * v->cols.count + t) * (ptrdiff_t)job->channels,
-                    x + row * v->src.w + col + begin * stride, (size_t)stride, y + (size_t)begin * SIZE);
+                axpy((size_t)(end - begin), weight, x + row * v->src.w + col + begin * stride, (size_t)stride,
+                    y + (size_t)begin * SIZE);
+            add_padding(*weight, x_zero, 0, begin, y);
+            add_padding(*weight, x_zero, end, v->dst.w, y);
         }
+    }
+}
+
+/* One row of sums, which the bias begins. */
+static void begin_row(const integer_depthwise_job *job, size_t channel, size_t count, char *y) {
+    for (size_t i = 0; i < count; i++)
+        memcpy(y + i * SIZE, &job->packed[channel], SIZE);
+}
+
+/* One channel of one image, whose sums become bytes row by row. */
+static void plane_of_bytes(const integer_depthwise_job *job, size_t task, size_t worker) {
+    const fc_conv_view *v = &job->layer->view;
+    const size_t c = task % job->channels, cols = (size_t)v->dst.w;
+    float *factors = (float *)(job->scratch + job->zero_bytes + worker * job->worker_bytes);
+    int32_t *sums = (int32_t *)(factors + cols);
+    uint8_t *y = (uint8_t *)job->y + task * (size_t)v->dst.c_pitch;
+    for (size_t i = 0; i < cols; i++)
+        factors[i] = job->layer->requantized->factors[c];
+    for (ptrdiff_t i = 0; i < v->dst.h; i++, y += cols) {
+        begin_row(job, c, cols, (char *)sums);
+        nchw_row(job, job->x + (ptrdiff_t)task * v->src.c_pitch, job->packed + job->channels + c, i, (char *)sums);
+        fc_requantize_rows(job->layer, 1, cols, factors, sums, cols, y, cols);
     }
 }
 
 /* Task: one channel of one image. */
 static void nchw_plane(void *job_, size_t task, size_t worker) {
-    (void)worker;
     const integer_depthwise_job *job = job_;
     const fc_conv_view *v = &job->layer->view;
     const size_t c = task % job->channels, pixels = (size_t)(v->dst.h * v->dst.w);
+    if (job->layer->requantized) {
+        plane_of_bytes(job, task, worker);
+        return;
+    }
     char *y = job->y + task * (size_t)v->dst.c_pitch * SIZE;
-    for (size_t i = 0; i < pixels; i++)
-        memcpy(y + i * SIZE, &job->packed[c], SIZE);
+    begin_row(job, c, pixels, y);
     for (ptrdiff_t i = 0; i < v->dst.h; i++)
         nchw_row(job, job->x + (ptrdiff_t)task * v->src.c_pitch, job->packed + job->channels + c, i,
             y + (size_t)(i * v->dst.w) * SIZE);
@@ -136,7 +181,8 @@ static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_
     plan->tasks = (size_t)v->n * (size_t)(last ? v->dst.h : v->groups);
     plan->work = fc_view_flops(v);
     plan->shared_bytes = fc_align_up((size_t)v->groups);
-    plan->worker_bytes = fc_align_up(fc_view_k(v) * sizeof(void *));
+    plan->worker_bytes = last ? fc_align_up(fc_view_k(v) * sizeof(void *) + (size_t)(v->dst.w * v->groups) * SIZE)
+                              : fc_align_up((size_t)v->dst.w * (sizeof(float) + SIZE));
     return FC_OK;
 }
 
@@ -155,7 +201,7 @@ static fc_status run(
         .scratch = fc_scratch_alloc(fc_plan_scratch(plan, workers))};
     if (!job.scratch)
         return FC_OUT_OF_MEMORY;
-    memset(job.scratch, 0, job.zero_bytes);
+    memset(job.scratch, fc_padded_byte(&plan->layer), job.zero_bytes);
     fc_parallel_for(plan->tasks, workers, plan->pixels_in_rows ? nhwc_row : nchw_plane, &job);
     fc_scratch_free(job.scratch);
     return FC_OK;

@@ -199,7 +199,7 @@ typedef struct integer_job {
     const fc_integer_form *form;
     const fc_integer_cut *cut;
     const uint8_t *packed, *src;
-    int32_t *dst;
+    void *dst; /* int32_t, or bytes of a requantized layer */
     uint8_t *scratch;
     int relu;
 } integer_job;
@@ -277,13 +277,36 @@ static void place_tiles(const integer_job *job, const block *at) {
     tile->rows = 0;
 }
 
+/* A tile of sums to planes of channels. */
+static void give_planes(const integer_job *job, const fc_igemm_block *b, int32_t *to) {
+    const void *rows[FC_MAX_TILE_HEIGHT];
+    for (size_t r = 0; r < b->rows; r++)
+        rows[r] = (const int32_t *)b->c + r * b->c_pitch;
+    job->layer->kernels->transpose_b32(to, (size_t)job->layer->view.dst.c_pitch, rows, b->rows, b->cols);
+}
+
+/* A tile of sums as bytes; factors: those of its columns. */
+static void give_bytes(const integer_job *job, const fc_igemm_block *b, const float *factors, uint8_t *to) {
+    const fc_tensor_view *dst = &job->layer->view.dst;
+    uint8_t bytes[FC_MAX_TILE_HEIGHT * FC_MAX_TILE_COLS];
+    const void *rows[FC_MAX_TILE_HEIGHT];
+    if (dst->c_pitch == 1) {
+        fc_requantize_rows(job->layer, b->rows, b->cols, factors, b->c, b->c_pitch, to, (size_t)dst->w_pitch);
+        return;
+    }
+    fc_requantize_rows(job->layer, b->rows, b->cols, factors, b->c, b->c_pitch, bytes, b->cols);
+    for (size_t r = 0; r < b->rows; r++)
+        rows[r] = bytes + r * b->cols;
+    job->layer->kernels->transpose_b8(to, (size_t)dst->c_pitch, rows, b->rows, b->cols);
+}
+
 static void multiply_tile(const integer_job *job, const block *at, const pixel_tile *tile, size_t panel) {
     const fc_integer_form *f = job->form;
     const fc_conv_view *v = &job->layer->view;
     const fc_tensor_view *dst = &v->dst;
     const size_t task = (size_t)at->group * f->panels + panel, o = panel * f->width, outs = (size_t)dst->c - o;
-    int32_t transposed[FC_MAX_TILE_HEIGHT * FC_MAX_TILE_COLS];
-    int32_t *to = job->dst + at->n * dst->n_pitch + at->group * dst->group_pitch +
+    int32_t aside[FC_MAX_TILE_HEIGHT * FC_MAX_TILE_COLS];
+    const ptrdiff_t first = at->n * dst->n_pitch + at->group * dst->group_pitch +
         (at->row + tile->pixel / at->cols) * dst->h_pitch + (at->col + tile->pixel % at->cols) * dst->w_pitch +
         (ptrdiff_t)o * dst->c_pitch;
     fc_igemm_block b = {.runs = f->runs,
@@ -291,30 +314,30 @@ static void multiply_tile(const integer_job *job, const block *at, const pixel_t
         .a = tile->pointers,
         .b = job->packed + task * panel_bytes(f),
         .b_pitch = f->width,
-        .c = to,
-        .c_pitch = (size_t)dst->w_pitch,
+        .c = aside,
+        .c_pitch = f->width,
         .rows = tile->rows,
         .cols = outs < f->width ? outs : f->width,
         .start = job->packed + (size_t)v->groups * f->panels * panel_bytes(f) + task * f->width * 4,
         .relu = job->relu};
-    if (dst->c_pitch == 1) {
-        tile->tile->run(&b);
-        return;
+    const int in_place = dst->c_pitch == 1 && !job->layer->requantized;
+    if (in_place) {
+        b.c = (int32_t *)job->dst + first;
+        b.c_pitch = (size_t)dst->w_pitch;
     }
-    const void *rows[FC_MAX_TILE_HEIGHT];
-    for (size_t r = 0; r < tile->rows; r++)
-        rows[r] = transposed + r * f->width;
-    b.c = transposed;
-    b.c_pitch = f->width;
     tile->tile->run(&b);
-    job->layer->kernels->transpose_b32(to, (size_t)dst->c_pitch, rows, b.rows, b.cols);
+    if (job->layer->requantized)
+        give_bytes(
+            job, &b, job->layer->requantized->factors + (size_t)(at->group * dst->c) + o, (uint8_t *)job->dst + first);
+    else if (!in_place)
+        give_planes(job, &b, (int32_t *)job->dst + first);
 }
 
 static void run_block(void *job_, size_t task, size_t worker) {
     const integer_job *job = job_;
     const fc_conv_view *v = &job->layer->view;
     const block at = find_block(job, task, worker);
-    fc_stage_block(job->layer, &at.staged_rows, &at.staged_cols, job->form->flip,
+    fc_stage_block(job->layer, &at.staged_rows, &at.staged_cols, job->form->flip, fc_padded_byte(job->layer),
         job->src + at.n * v->src.n_pitch + at.group * v->src.group_pitch, at.row, at.col, at.staged);
     place_tiles(job, &at);
     for (size_t panel = at.panel0; panel < at.panel1; panel++)

@@ -38,8 +38,16 @@ fc_integer_cut fc_integer_cut_layer(const fc_layer *layer, const fc_integer_form
 
 fc_staged_axis fc_stage_axis(const fc_taps *taps, ptrdiff_t outs, int apart);
 /* Copies what output rows [row, row + ...) and columns [col, ...) of one image and group read; src: that group's first
- * channel. */
+ * channel; pad: what padded cells hold, of x. */
 void fc_stage_block(const fc_layer *layer, const fc_staged_axis *rows, const fc_staged_axis *cols, int flip,
-    const uint8_t *src, ptrdiff_t row, ptrdiff_t col, uint8_t *dst);
+    uint8_t pad, const uint8_t *src, ptrdiff_t row, ptrdiff_t col, uint8_t *dst);
+
+/* What padded cells of a layer's x hold. */
+static inline uint8_t fc_padded_byte(const fc_layer *layer) {
+    return layer->requantized ? (uint8_t)layer->requantized->x_zero : 0;
+}
+/* rows * cols sums, `pitch` apart, times the factors of columns, as bytes, y_pitch apart. */
+void fc_requantize_rows(const fc_layer *layer, size_t rows, size_t cols, const float *factors, const int32_t *sums,
+    size_t pitch, uint8_t *y, size_t y_pitch);
 
 #endif

@@ -47,17 +47,17 @@ static void stage_cells(const fc_layer *layer, uint8_t flip, const uint8_t *src,
         dst[i] ^= flip;
 }
 
-static void stage_row(
-    const fc_layer *layer, const fc_staged_axis *cols, uint8_t flip, const uint8_t *src, ptrdiff_t col, uint8_t *dst) {
+static void stage_row(const fc_layer *layer, const fc_staged_axis *cols, uint8_t flip, uint8_t pad, const uint8_t *src,
+    ptrdiff_t col, uint8_t *dst) {
     const fc_conv_view *v = &layer->view;
     const ptrdiff_t c = v->src.c, first = source_of(&v->cols, cols, col, 0);
     if (!cols->apart) {
         const ptrdiff_t begin = fc_min(fc_max(-first, 0), cols->count),
                         end = fc_max(fc_min(v->src.w - first, cols->count), begin);
-        memset(dst, flip, (size_t)(begin * c));
+        memset(dst, pad, (size_t)(begin * c));
         if (begin < end)
             stage_cells(layer, flip, src + (first + begin) * v->src.w_pitch, (size_t)(end - begin), dst + begin * c);
-        memset(dst + end * c, flip, (size_t)((cols->count - end) * c));
+        memset(dst + end * c, pad, (size_t)((cols->count - end) * c));
         return;
     }
     for (ptrdiff_t i = 0; i < cols->count; i++, dst += c) {
@@ -65,20 +65,20 @@ static void stage_row(
         if (at >= 0 && at < v->src.w)
             stage_cells(layer, flip, src + at * v->src.w_pitch, 1, dst);
         else
-            memset(dst, flip, (size_t)c);
+            memset(dst, pad, (size_t)c);
     }
 }
 
 void fc_stage_block(const fc_layer *layer, const fc_staged_axis *rows, const fc_staged_axis *cols, int flip,
-    const uint8_t *src, ptrdiff_t row, ptrdiff_t col, uint8_t *dst) {
+    uint8_t pad, const uint8_t *src, ptrdiff_t row, ptrdiff_t col, uint8_t *dst) {
     const fc_conv_view *v = &layer->view;
-    const uint8_t zero = flip ? 0x80 : 0;
+    const uint8_t top = flip ? 0x80 : 0, padded = pad ^ top;
     const size_t bytes = (size_t)(cols->count * v->src.c);
     for (ptrdiff_t i = 0; i < rows->count; i++, dst += bytes) {
         const ptrdiff_t at = source_of(&v->rows, rows, row, i);
         if (at >= 0 && at < v->src.h)
-            stage_row(layer, cols, zero, src + at * v->src.h_pitch, col, dst);
+            stage_row(layer, cols, top, padded, src + at * v->src.h_pitch, col, dst);
         else
-            memset(dst, zero, bytes);
+            memset(dst, padded, bytes);
     }
 }

@@ -19,7 +19,7 @@ MISSING = [name for name in ("dask", "jax", "torch") if find_spec(name) is None]
 MODULES = sorted(
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
     for path in PACKAGE.rglob("*.py")
-    if path.name != "__main__.py" and path.relative_to(PACKAGE).parts[0] not in MISSING
+    if path.name not in ("__main__.py", "hook-fastconv.py") and path.relative_to(PACKAGE).parts[0] not in MISSING
 )
 BLOCKS = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), flags=re.MULTILINE | re.DOTALL)
 

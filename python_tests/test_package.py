@@ -91,6 +91,12 @@ def test_installed_files():
     assert headers == {path.name for path in Path(fastconv.get_include()).glob("*.h")} >= {"fastconv.h"}
 
 
+def test_pyinstaller_s_hook_lies_where_the_entry_point_says():
+    (entry,) = importlib.metadata.distribution("fastconv").entry_points.select(group="pyinstaller40")
+    folders = entry.load()()
+    assert [file.name for folder in folders for file in Path(folder).glob("hook-*.py")] == ["hook-fastconv.py"]
+
+
 @pytest.mark.parametrize(("library", "exported"), [("_core", r"PyInit__core"), ("tensorflow/_ops", r"fastconv_tf_\w+")])
 def test_libraries_export_only_their_entry(library, exported):
     (path,) = FOLDER.glob(f"{library}.*.so")

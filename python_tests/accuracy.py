@@ -4,7 +4,7 @@ Random layers, from maps of one pixel to 2048 channels, on values that make roun
 serves a layer runs it, and some of its outputs are held against sums in a wider type. The table has the worst case of
 each algorithm and the line that repeats it.
 
-The promise, with eps = 2^-24 for float32 and 2^-53 for float64 (docs/design.md):
+The promise, with eps = 2^-24 for float32 and 2^-53 for float64 (docs/inside/accuracy.md):
 
 - direct sums: each output is within DIRECT * eps * (|x| * |kernel|), the convolution of the absolute values;
 - Winograd's algorithm: within WINOGRAD * eps * norm(patch) * norm(kernel), the patch being what its tile reads of all

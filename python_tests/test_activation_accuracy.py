@@ -1,4 +1,4 @@
-"""The promise on each value of activations, softmax and average pooling: docs/design.md's constants hold."""
+"""The promise on each value of activations, softmax and average pooling, in docs/inside/pooling-activations.md."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import api_reference
 import blocks
-import chapters
 import links
 import notebooks
 import pytest
@@ -72,8 +71,8 @@ def test_no_translation_is_without_an_original():
 def test_the_navigation_names_every_page(config, folder):
     named = set(re.findall(r"^ +- (?:[^\n:]+: )?([\w/.-]+\.md)$", (ROOT / config).read_text(), re.MULTILINE))
     written = {path.relative_to(ROOT / folder).as_posix() for path in (ROOT / folder).rglob("*.md")}
-    written = {name for name in written if not name.startswith("zh/")} - {"design.md"}
-    made = {f"reference/{name}.md" for name in api_reference.MODULES} | set(chapters.PAGES)
+    written = {name for name in written if not name.startswith("zh/")}
+    made = {f"reference/{name}.md" for name in api_reference.MODULES}
     assert written <= named
     assert folder == "docs/zh" or made <= named
 
@@ -87,12 +86,6 @@ def test_a_notebook_has_the_page_s_code(page):
     told = "".join(line for cell in found["cells"] if cell["cell_type"] == "markdown" for line in cell["source"])
     assert "# " in told and ".md)" not in told and "![" not in told and "<div" not in told
     assert notebooks.reads_data(text) == ("mnist_small.npz" in text)
-
-
-def test_every_chapter_of_the_design_is_on_one_page():
-    named = [name for _, names in chapters.PAGES.values() for name in names]
-    assert sorted(named) == sorted(chapters.headings(chapters.DESIGN.read_text(encoding="utf-8")))
-    assert all(f"# {title}" in chapters.pages()[uri] for uri, (title, _) in chapters.PAGES.items())
 
 
 @pytest.mark.parametrize("module", ["fastconv.image", "fastconv.nn", "fastconv.planning", "fastconv.cpu"])

@@ -62,7 +62,7 @@ typedef enum fc_layout { FC_NHWC, FC_NCHW } fc_layout;
 
 /* What a float32 result may lose, ||y - exact|| / ||exact|| under kernels of zero mean. An output is within 32 eps (|x|
    * |kernel|) of a direct sum, or at FC_HIGHEST 8 eps ||its tile's patch|| ||kernel|| of Winograd's; eps = 2^-24, for
-   float64 2^-53. More in docs/design.md. */
+   float64 2^-53. More in docs/inside/accuracy.md. */
 typedef enum fc_precision {
     FC_HIGHEST, /* <= 1e-6 */
     FC_HIGH,    /* <= 1e-5 */

@@ -17,7 +17,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import api_reference
 import blocks
-import chapters
 import diagrams
 import formulas
 import notebooks
@@ -44,7 +43,7 @@ _LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+\.md)(#[^)]*)?\)")
 def on_files(files, config):
     """Add the generated pages, and the pictures that the code of pages makes."""
     if config.theme["language"] == "en":
-        for uri, text in (api_reference.pages() | chapters.pages()).items():
+        for uri, text in api_reference.pages().items():
             files.append(File.generated(config, uri, content=text))
         for uri, path in ELSEWHERE.items():
             files.append(File.generated(config, uri, abs_src_path=str(ROOT / path)))
@@ -106,7 +105,6 @@ def _within_site(markdown: str, uri: str) -> str:
     def link(match: re.Match) -> str:
         path = os.path.normpath(os.path.join(folder, match[1]))
         target = pages.get(path, path.removeprefix("docs/") if uri in ELSEWHERE else None)
-        target = "inside/index.md" if path == "docs/design.md" else target
         return f"]({os.path.relpath(target, os.path.dirname(uri) or '.')}{match[2] or ''})" if target else match[0]
 
     return _LINK.sub(link, markdown)

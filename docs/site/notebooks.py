@@ -1,13 +1,25 @@
-"""Pages of the course as notebooks, with the same code; a first cell installs what they need."""
+"""Pages of the course as notebooks, with the same code; a first cell installs what they need.
+
+``python docs/site/notebooks.py FOLDER`` writes them there and runs each in a Jupyter kernel (nbclient and ipykernel, of
+the extra `docs`).
+"""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
+import sys
+from pathlib import Path
 
 import blocks
 
-INSTALL = "%pip install -q fastconv matplotlib"
+# A hosted notebook comes without fastconv.
+INSTALL = """\
+from importlib.util import find_spec
+
+if not (find_spec("fastconv") and find_spec("matplotlib")):
+    %pip install -q fastconv matplotlib"""
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What a notebook shows by itself, or cannot show: pictures that the code draws, elements of the site.
 _ONLY_ON_SITE = re.compile(r"^(?:!\[.*\]\(.*\)|<div.*</div>|<!--.*-->)$\n?", re.MULTILINE)
@@ -48,3 +60,26 @@ def _link(match: re.Match) -> str:
 def _cell(kind: str, text: str) -> dict:
     cell = {"cell_type": kind, "metadata": {}, "source": text.splitlines(keepends=True)}
     return cell | {"execution_count": None, "outputs": []} if kind == "code" else cell
+
+
+def main(folder: str) -> None:
+    """Run every notebook of the English course; those in Chinese have the same code."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    work = Path(folder)
+    work.mkdir(parents=True, exist_ok=True)
+    for file in blocks.DATA:
+        shutil.copy(blocks.ROOT / file, work)
+    for page in sorted((blocks.ROOT / "docs/learn").glob("*.md")):
+        path = work / f"{page.stem}.ipynb"
+        path.write_text(notebook(page.read_text(encoding="utf-8")), encoding="utf-8")
+        cells = nbformat.read(path, as_version=4)
+        # A cell that raises ends this with the cell and its traceback.
+        NotebookClient(cells, timeout=300, resources={"metadata": {"path": str(work)}}).execute()
+        nbformat.write(cells, path)
+        print(f"{path.name}: {sum(cell.cell_type == 'code' for cell in cells.cells)} cells ran", flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

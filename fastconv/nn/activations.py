@@ -4,8 +4,9 @@ Every function takes any shape in float16, bfloat16, float32 or float64 (integer
 32 bits on) and computes half types in float32. NaN in gives NaN out. At infinity the value is the limit:
 ``silu(-inf)`` is -0, ``softsign(inf)`` is 1, where the formula written out would give NaN.
 
-Each value of float32 is within a few units in the last place of the exact one, however small; docs/design.md has the
-table, and ``bench/accuracy_activations.py`` measures it. Softmax is as good along an axis of any length.
+Each value of float32 is within a few units in the last place of the exact one, however small. The table is in
+docs/inside/pooling-activations.md, and ``bench/accuracy_activations.py`` measures it. Softmax is as good along an axis
+of any length.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ KEY = "a key with spaces"
 BOUNDS = Settings(max_body=20_000, timeout=1.0, api_keys=("another", KEY), allowed_hosts=("model.example",))
 ROWS = {"instances": [[[1, 2, 3], [4, 5, 6]]]}
 HEAD = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer another\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"
 TENSOR = {"name": "x", "shape": [1, 2, 3], "datatype": "FP32", "data": [1, 2, 3, 4, 5, 6]}
 
 
@@ -209,6 +210,9 @@ def test_origins_and_hosts(url):
         ((b"POST / HTTP/1.1\r\nHost: localhost\r\n",), b"408"),
         ((HEAD + b"Content-Length: 9\r\n\r\n1",), b"408"),
         ((b"GET / HTTP/1.1\r\nHost: localhost\r\nx: " + b"a" * 100_000,), b"431"),
+        ((CHUNKED + b"0\r\n" + b"a: b\r\n" * 50_000,), b"431"),
+        ((CHUNKED + b"0\r\n", b"a: " + b"b" * 300_000), b"431"),
+        ((CHUNKED, b"1;a=" + b"b" * 300_000), b"431"),
         ((b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",), b"400"),
         ((b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",), b"400"),
         ((b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n",), b"400"),

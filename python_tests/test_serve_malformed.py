@@ -2,6 +2,7 @@
 
 import io
 import json
+import resource
 import socket
 import threading
 import time
@@ -9,7 +10,7 @@ import time
 import numpy as np
 import pytest
 import requests
-from malformed import ANSWER, GOOD, KINDS, MAX_BODY, MAX_PIXELS, REST, ROW, post
+from malformed import ANSWER, GOOD, KINDS, MAX_BODY, MAX_PIXELS, REST, ROW, V2, post
 from send_malformed import sent
 from serving import exchange, scaled, serving
 
@@ -47,6 +48,27 @@ def test_long_headers_in_one_piece(url, header):
     for before in (b"", post(REST, GOOD)):  # on a new connection, and on one that has been answered
         found = exchange(url, *filter(None, [before, post(REST, GOOD, header)]), pause=0.2, timeout=5)
         assert found.count(b"HTTP/1.1 200") == bool(before) and b"HTTP/1.1 431" in found
+
+
+@pytest.mark.parametrize("path", [REST, V2])
+def test_a_long_text_among_numbers_takes_no_memory(url, path):
+    """NumPy makes each of an array's elements as wide as the longest text: 600 MB here."""
+    values = [*[0] * 10_000, "a" * 15_000]
+    tensor = {"name": "x", "shape": [1, *ROW], "datatype": "FP32", "data": values}
+    body = json.dumps({"instances": values} if path == REST else {"inputs": [tensor]})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    answer = requests.post(url + path, data=body, timeout=10)
+    assert answer.status_code == 400 and "must be numbers" in answer.json()["error"]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB
+
+
+def test_rows_of_a_long_body(url):
+    rows = np.arange(6.0 * 900).reshape(900, *ROW)
+    answer = requests.post(url + REST, data=json.dumps({"instances": rows.tolist()}), timeout=10)
+    assert np.array_equal(answer.json()["predictions"], 2 * rows)
+    ragged = [*rows.tolist(), [[[1], [2]], [[3]]]]
+    answer = requests.post(url + REST, data=json.dumps({"instances": ragged}), timeout=10)
+    assert answer.status_code == 400 and "one length" in answer.json()["error"]
 
 
 def test_too_many_connections(url):

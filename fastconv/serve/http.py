@@ -20,6 +20,7 @@ from .errors import RequestError, busy
 __all__ = ["Server"]
 
 _HEADER_BYTES = 64 << 10
+_REFUSED = 64  # connections beyond the most that are told so; more are closed at once
 _DRAIN = 0.5  # seconds in which open connections may still send a request after SIGTERM
 _KEEP_ALIVE = 75  # seconds
 
@@ -31,11 +32,15 @@ class _Protocol(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _reader_timer: asyncio.TimerHandle | None = None
     _answered: RequestResponseCycle | None = None  # the request that is answered at the moment
-    _header_bytes = 0
+    _in_body = False  # after a request's headers, before its end
+    _header_bytes = 0  # since something came that is not a header, a trailer or a chunk's extension
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._start_timer()
+        if len(self.connections) > self.most + _REFUSED:
+            transport.abort()
+        else:
+            self._start_timer()
 
     def connection_lost(self, exc: Any) -> None:
         self._stop_timer()
@@ -76,10 +81,9 @@ class _Protocol(HttpToolsProtocol):
             self._reader_timer = None
 
     def data_received(self, data: bytes) -> None:
-        if self._in_headers():
-            self._header_bytes += len(data)
+        self._header_bytes += len(data)
         super().data_received(data)
-        if self._header_bytes > _HEADER_BYTES and self._in_headers() and not self.transport.is_closing():
+        if self._header_bytes > _HEADER_BYTES and not self.transport.is_closing():
             self._refuse(b"431 Request Header Fields Too Large")
 
     def on_message_begin(self) -> None:
@@ -87,7 +91,16 @@ class _Protocol(HttpToolsProtocol):
         if self._timer is None:
             self._start_timer()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_body:  # a trailer comes after the body, and nobody reads it
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        self._header_bytes = 0
+        super().on_body(body)
+
     def on_headers_complete(self) -> None:
+        self._in_body = True
         self.app = self._refusal() or self.config.loaded_app
         self._header_bytes = 0
         super().on_headers_complete()
@@ -95,6 +108,7 @@ class _Protocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
+        self._in_body = False
         self._stop_timer()
         super().on_message_complete()
 
@@ -110,9 +124,6 @@ class _Protocol(HttpToolsProtocol):
             return _TOO_LONG
         return None
 
-    def _in_headers(self) -> bool:
-        return self.cycle is None or not self.cycle.more_body
-
     def _start_timer(self) -> None:
         self._timer = self.loop.call_later(self.timeout, self._late)
 
@@ -124,13 +135,14 @@ class _Protocol(HttpToolsProtocol):
     def _late(self) -> None:
         """Give up on a request that has not arrived; while its body is read, the app does that."""
         self._timer = None
-        if self._in_headers():
+        if not self._in_body:
             self._refuse(b"408 Request Timeout")
         elif self.cycle.response_complete:
             self.transport.close()
 
     def _refuse(self, status: bytes) -> None:
-        self.transport.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        if not self._in_body or not self.cycle.response_started:
+            self.transport.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         self.transport.close()
 
 

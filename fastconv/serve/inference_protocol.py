@@ -116,7 +116,7 @@ class _Message:
         self.id = message["id"] if isinstance(message.get("id"), str) else None
         self.wanted = _wanted(message, model.output_names)
         self.is_binary = all(self.wanted.values())
-        self._model, self._size = model, 0
+        self._model, self._size, self._text_size = model, 0, len(text)
         self._inputs: dict[str, np.ndarray | _Binary] = {}
         for index, tensor in enumerate(_objects(message, "inputs")):
             self._add(tensor, f"inputs[{index}]")
@@ -130,7 +130,8 @@ class _Message:
         dtype, shape = kind_of(tensor.get("datatype"), f"{field}.datatype"), _shape(tensor.get("shape"), field)
         size = _parameters(tensor, field).get("binary_data_size")
         if size is None:
-            self._inputs[name] = _with_shape(from_json(tensor.get("data"), f"{field}.data"), shape, dtype, field)
+            numbers = from_json(tensor.get("data"), f"{field}.data", self._text_size)
+            self._inputs[name] = _with_shape(numbers, shape, dtype, field)
             return
         needed = math.prod(shape) * dtype.itemsize
         if type(size) is not int or size != needed:

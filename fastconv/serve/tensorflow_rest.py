@@ -73,13 +73,16 @@ def _tensor_info(value: Any) -> dict[Any, Any]:
 
 async def _predict(service: Service, request: Request) -> Response:
     model = _model(service, request)
-    message = parse_json(await read_body(request))
+    body = await read_body(request)
+    message = parse_json(body)
     if message.get("signature_name", _SIGNATURE) not in ("", _SIGNATURE):
         raise RequestError(400, f"signature_name: must be {_SIGNATURE!r}")
     if ("instances" in message) == ("inputs" in message):
         raise RequestError(400, "either 'instances' or 'inputs' is needed")
     by_rows = "instances" in message
-    arrays = _instances(message["instances"], model) if by_rows else _inputs(message["inputs"], model)
+    arrays = (
+        _instances(message["instances"], model, len(body)) if by_rows else _inputs(message["inputs"], model, len(body))
+    )
     outputs = await service.infer(model, arrays)
     if by_rows:
         return json_response({"predictions": _rows(model, outputs)}, arrays=outputs)
@@ -89,7 +92,7 @@ async def _predict(service: Service, request: Request) -> Response:
     return json_response({"outputs": named}, arrays=outputs)
 
 
-def _instances(instances: Any, model: Model) -> dict[str, np.ndarray]:
+def _instances(instances: Any, model: Model, size: int) -> dict[str, np.ndarray]:
     """Arrays of the row format: a list of what each row has."""
     if not isinstance(instances, list) or not instances:
         raise RequestError(400, "instances: must be a list that is not empty")
@@ -97,22 +100,22 @@ def _instances(instances: Any, model: Model) -> dict[str, np.ndarray]:
     if not any(isinstance(row, dict) for row in instances):
         if len(names) > 1:
             raise RequestError(400, f"instances: must be objects with the inputs {names}")
-        return {names[0]: from_json(instances, "instances")}
+        return {names[0]: from_json(instances, "instances", size)}
     if not all(isinstance(row, dict) and row.keys() == set(names) for row in instances):
         raise RequestError(400, f"instances: all must be objects with the inputs {names}")
-    return {name: from_json([row[name] for row in instances], f"instances.{name}") for name in names}
+    return {name: from_json([row[name] for row in instances], f"instances.{name}", size) for name in names}
 
 
-def _inputs(inputs: Any, model: Model) -> dict[str, np.ndarray]:
+def _inputs(inputs: Any, model: Model, size: int) -> dict[str, np.ndarray]:
     """Arrays of the column format: one for each input."""
     names = [value.name for value in model.inputs]
     if not isinstance(inputs, dict):
         if len(names) > 1:
             raise RequestError(400, f"inputs: must be an object with the inputs {names}")
-        return {names[0]: from_json(inputs, "inputs")}
+        return {names[0]: from_json(inputs, "inputs", size)}
     if inputs.keys() != set(names):
         raise RequestError(400, f"inputs: must be {names}; received {list(inputs)[:20]}")
-    return {name: from_json(value, f"inputs.{name}") for name, value in inputs.items()}
+    return {name: from_json(value, f"inputs.{name}", size) for name, value in inputs.items()}
 
 
 def _rows(model: Model, outputs: list[np.ndarray]) -> Any:

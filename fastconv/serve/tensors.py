@@ -24,6 +24,8 @@ _KINDS = {
     "FP32": "float32",
     "FP64": "float64",
 }
+# Bytes of a body in which no text is so long, and no list either, that an array of them takes much.
+_SHORT = 24 << 10
 _NAMES = {np.dtype(kind): name for name, kind in _KINDS.items()}
 
 
@@ -39,12 +41,22 @@ def kind_of(name: Any, field: str) -> np.dtype:
     return np.dtype(_KINDS[name])
 
 
-def from_json(value: Any, field: str) -> np.ndarray:
-    """The array of nested lists of numbers."""
+def from_json(value: Any, field: str, size: int) -> np.ndarray:
+    """The array of nested lists of numbers of a body of `size` bytes; RequestError 400 if they are something else."""
     try:
-        array = np.asarray(value)
+        array = np.asarray(value) if size <= _SHORT else _checked(value)
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise RequestError(400, f"{field}: lists must have one length on each level") from None
     if array.dtype.kind not in "biuf" and array.size:
         raise RequestError(400, f"{field}: must be numbers, or nested lists of them")
     return array
+
+
+def _checked(value: Any) -> np.ndarray:
+    """The array, of objects where not all are numbers: NumPy makes every element as wide as the longest text."""
+    found = np.asarray(value, dtype=object)
+    numbers = found.ravel().tolist()
+    kinds = set(map(type, numbers))
+    if list in kinds:
+        raise ValueError("lists of several lengths")
+    return np.asarray(numbers).reshape(found.shape) if kinds <= {int, float, bool} else found

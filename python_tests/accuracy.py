@@ -18,15 +18,20 @@ The promise, with eps = 2^-24 for float32 and 2^-53 for float64 (docs/inside/acc
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
+import tempfile
 import time
+import warnings
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import accuracy_reference as reference
 import conv_reference
 import numpy as np
 from accuracy_layers import Layer, array, draw, parse
+from fuzz.conv_reference import DIRECT_LEAST, LARGE_TILES_LEAST, WINOGRAD_LEAST, subnormal_room
 
 import fastconv
 from fastconv import cpu
@@ -86,17 +91,17 @@ def _norm(layer, x, kernel, got):
     return float(np.linalg.norm(got - want) / np.linalg.norm(want))
 
 
-def _measured(layer, name, got, exact, winograd):
-    """got: indexed as Exact.at says."""
+def _measured(layer, name, got, exact, winograd, *factors):
+    """got: indexed as Exact.at says. factors: the arrays whose products are summed."""
     dtype = np.dtype(layer.dtype)
     eps, least = float(np.finfo(dtype).eps) / 2, float(np.finfo(dtype).smallest_subnormal)
+    each = DIRECT_LEAST if not winograd else WINOGRAD_LEAST if layer.precision == "highest" else LARGE_TILES_LEAST
     units = 0.0
     for e in exact:
         error = abs(reference.wide(got[e.at]) - e.values)
         if not np.isfinite(error).all():
             return Measured(name, layer, float("inf"), DIRECT, None)
-        # Products below the normal numbers are rounded by themselves.
-        beyond = np.maximum(error - 64 * e.terms * least, 0)
+        beyond = np.maximum(error - subnormal_room(dtype, e.terms, *factors, each=each), 0)
         size = e.norms if winograd else e.sizes
         units = max(units, float(np.max(np.where(beyond > 0, beyond / (eps * np.maximum(size, least)), 0), initial=0)))
     return Measured(name, layer, units, _promise(layer, name, winograd), None)
@@ -166,11 +171,8 @@ def _conv2d(layer, rng):
             tile=winograd and winograd[0],
         )
         y = _channels_last(layer, y)
-        found.append(
-            replace(
-                _measured(replace(layer, algorithm=name), name, y, exact, winograd), norm=_norm(layer, x, kernel, y)
-            )
-        )
+        measured = _measured(replace(layer, algorithm=name), name, y, exact, winograd, x, kernel)
+        found.append(replace(measured, norm=_norm(layer, x, kernel, y)))
     return found
 
 
@@ -209,42 +211,62 @@ def _pooled(layer, rng):
                 ]
                 exact.append(reference.Exact((image, row, col, four[0].at[3]), *best, four[0].terms))
         found.append(
-            _measured(replace(layer, algorithm=name), "pooled " + name, _channels_last(layer, y), exact, winograd)
+            _measured(
+                replace(layer, algorithm=name), "pooled " + name, _channels_last(layer, y), exact, winograd, x, kernel
+            )
         )
     return found
 
 
 def _input_grad(layer, rng):
-    """By the algorithm that is chosen, which the plan of the convolution it is tells."""
+    """By every algorithm that runs it as the convolution of dy that it is; under a stride by phases."""
     dy = array(rng, layer, (layer.n, *layer.out, layer.c_out), False)
     kernel = array(rng, layer, layer.kernel_shape, True)
-    pixels, outs, words = (
-        _pixels(rng, layer.n, (layer.h, layer.w), layer.dtype),
-        _outs(rng, layer, layer.c_in),
-        _words(layer),
-    )
+    pixels, outs = _pixels(rng, layer.n, (layer.h, layer.w), layer.dtype), _outs(rng, layer, layer.c_in)
+    laid = _laid_out(layer, dy)
     shape = _laid_out(layer, np.empty((layer.n, layer.h, layer.w, layer.c_in), layer.dtype)).shape
-    got = _channels_last(layer, fastconv.conv2d_input_grad(_laid_out(layer, dy), kernel, shape, **words))
-    chosen = "by phases"
-    if layer.stride == 1:
-        k, (top, left) = layer.k, layer.pad
-        before = k - 1 - top, k - 1 - left
-        padding = tuple(
-            (first, size + k - 1 - out - first)
-            for first, size, out in zip(before, (layer.h, layer.w), layer.out, strict=True)
+    stride = 1 if layer.out == (1, 1) else layer.stride
+    found = []
+    for name in _names(layer, ALGORITHMS) if stride == 1 else ["by phases"]:
+        if stride == 1 and not _kept(layer, name):
+            continue
+        got = _channels_last(layer, fastconv.conv2d_input_grad(laid, kernel, shape, **_words(layer)))
+        fastconv.forget_plans()
+        winograd = _winograd(name)
+        exact = reference.input_grad(
+            dy, kernel, pixels, outs, pad=layer.pad, stride=stride, tile=winograd and winograd[0]
         )
-        chosen = fastconv.plan_conv2d(
-            _laid_out(layer, dy).shape,
-            (k, k, layer.c_out, layer.c_in),
-            dtype=layer.dtype,
-            padding=padding,
-            data_format=layer.data_format,
-        )["algorithm"]
-    winograd = _winograd(chosen)
-    exact = reference.input_grad(
-        dy, kernel, pixels, outs, pad=layer.pad, stride=layer.stride, tile=winograd and winograd[0]
-    )
-    return [_measured(layer, "input_grad " + chosen, got, exact, winograd)]
+        named = replace(layer, algorithm=name) if stride == 1 else layer
+        found.append(_measured(named, "input_grad " + name, got, exact, winograd, dy, kernel))
+    return found
+
+
+def _kept(layer, name):
+    """Whether the core takes this algorithm for the convolution of dy from here on."""
+    k, turned = layer.k, [layer.k - 1 - before for before in layer.pad]
+    plan = {
+        "isa": cpu.active_isa(),
+        "pass": "input_gradient",
+        "algorithm": name,
+        "precision": layer.precision,
+        "dtype": layer.dtype,
+        "kernel_dtype": layer.dtype,
+        "data_format": layer.data_format,
+        "x": [layer.n, *layer.out, layer.c_out],
+        "kernel": [k, k, layer.c_out, layer.c_in],
+        "strides": [1, 1],
+        "dilation_rate": [1, 1],
+        "padding": [
+            [first, size + k - 1 - out - first]
+            for first, size, out in zip(turned, (layer.h, layer.w), layer.out, strict=True)
+        ],
+        "groups": 1,
+    }
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(folder, "plans.json")
+        path.write_text(json.dumps({"fastconv": fastconv.__version__, "plans": [plan]}))
+        return fastconv.load_plans(path) == 1
 
 
 def _kernel_grad(layer, rng):
@@ -274,7 +296,7 @@ def _kernel_grad(layer, rng):
                 e.norms = None if e.norms is None else e.norms[0]
         else:
             exact = reference.kernel_grad(x, dy, taps, ins, outs, **words)
-        found.append(_measured(replace(layer, algorithm=name), "kernel_grad " + name, got, exact, winograd))
+        found.append(_measured(replace(layer, algorithm=name), "kernel_grad " + name, got, exact, winograd, x, dy))
     return found
 
 
@@ -286,7 +308,7 @@ def _dense(layer, rng):
     rows, inputs, outputs = _dense_of(layer)
     x, kernel = array(rng, layer, (rows, inputs), False), array(rng, layer, (inputs, outputs), True)
     exact = reference.dense(x, kernel, _some(rng, rows, 8), _outs(rng, layer, outputs))
-    return [_measured(layer, "dense", fastconv.dense(x, kernel), exact, None)]
+    return [_measured(layer, "dense", fastconv.dense(x, kernel), exact, None, x, kernel)]
 
 
 def _dense_grads(layer, rng):
@@ -297,13 +319,17 @@ def _dense_grads(layer, rng):
     dx, dkernel, _ = fastconv.dense_grads(x, kernel, dy, dy)
     few, some = _some(rng, rows, 8), _some(rng, inputs, 24 if layer.dtype == "float32" else 6)
     return [
-        _measured(layer, "dense dx", dx, reference.dense(dy, np.ascontiguousarray(kernel.T), few, some), None),
+        _measured(
+            layer, "dense dx", dx, reference.dense(dy, np.ascontiguousarray(kernel.T), few, some), None, dy, kernel
+        ),
         _measured(
             layer,
             "dense dkernel",
             dkernel,
             reference.dense(np.ascontiguousarray(x.T), dy, some, _outs(rng, layer, outputs)),
             None,
+            x,
+            dy,
         ),
     ]
 

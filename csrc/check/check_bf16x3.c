@@ -139,10 +139,13 @@ static void bench_all(const fc_kernels *kernels, const char *isa) {
 }
 
 static void check_products(const fc_bf16x3_gemm *gemm, const char *isa) {
-    for (size_t planes = 1; planes <= FC_BF16X3_PLANES; planes++)
+    enum { SEVERAL_CHAINS = 70 };
+    for (size_t planes = 1; planes <= FC_BF16X3_PLANES; planes++) {
         for (size_t panels = 0; panels < 9; panels++)
             check_product(gemm, isa,
                 (shape){planes, 1 + panels % 4, 1 + panels / 3, 1 + panels % 3, panels, (int)(panels + planes) % 2});
+        check_product(gemm, isa, (shape){planes, SEVERAL_CHAINS, 3, 3, 0, planes % 2});
+    }
 }
 
 void check_bf16x3(const fc_kernels *kernels, const char *isa) {

@@ -59,8 +59,12 @@ static int FC_NAME(bf16x3_rows)(const fc_bf16x3_source *s) {
 #if defined(VEC_TILES)
 #include "kernels/body/bf16x3_tiles.h"
 #else
-/* The register block: BF16X3_HEIGHT rows of a left panel times 1 or BF16X3_PANELS right panels. */
+/*
+ * The register block: BF16X3_HEIGHT rows of a left panel times 1 or BF16X3_PANELS right panels. As in
+ * kernels/body/chain.h a sum is added to c after BF16X3_CHAIN tiles of k, where it is to be as good as float32's.
+ */
 enum {
+    BF16X3_CHAIN = 8,
     BF16X3_PANELS = (int)VF32_LANES == (int)FC_BF16X3_ROWS ? 2 : 1,
     BF16X3_VECTORS = (int)FC_BF16X3_ROWS / (int)VF32_LANES,
     BF16X3_WIDTH = BF16X3_PANELS * BF16X3_VECTORS,
@@ -90,18 +94,22 @@ static inline __attribute__((always_inline)) void FC_NAME(split_step)(
 
 static inline __attribute__((always_inline)) void FC_NAME(split_rows_of_block)(
     const fc_bf16x3_block *s, const uint16_t *a, const uint16_t *b, float *c, int panels) {
-    vf32 sum[BF16X3_HEIGHT][BF16X3_WIDTH];
-    _Pragma("GCC unroll 16") for (int r = 0; r < BF16X3_HEIGHT; r++)
-        _Pragma("GCC unroll 16") for (int v = 0; v < panels * BF16X3_VECTORS; v++) sum[r][v] = vf32_set1(0);
-    for (size_t t = 0; t < s->tiles; t++, a += s->planes * FC_BF16X3_TILE, b += s->planes * FC_BF16X3_TILE)
-        for (size_t order = s->planes; order-- > 0;) /* the smallest products first */
-            for (size_t p = 0; p <= order; p++)
-                FC_NAME(split_step)(
-                    a + p * FC_BF16X3_TILE, b + (order - p) * FC_BF16X3_TILE, s->right_pitch, panels, sum);
-    _Pragma("GCC unroll 16") for (int r = 0; r < BF16X3_HEIGHT; r++)
-        _Pragma("GCC unroll 16") for (int v = 0; v < panels * BF16X3_VECTORS; v++) {
-        float *to = c + (size_t)r * s->c_pitch + v * VF32_LANES;
-        vf32_store(to, s->accumulate ? vf32_add(vf32_load(to), sum[r][v]) : sum[r][v]);
+    const size_t chain = s->planes == FC_BF16X3_PLANES ? BF16X3_CHAIN : s->tiles;
+    for (size_t t = 0; t < s->tiles; t += chain) {
+        const size_t end = s->tiles - t < chain ? s->tiles : t + chain;
+        vf32 sum[BF16X3_HEIGHT][BF16X3_WIDTH];
+        _Pragma("GCC unroll 16") for (int r = 0; r < BF16X3_HEIGHT; r++)
+            _Pragma("GCC unroll 16") for (int v = 0; v < panels * BF16X3_VECTORS; v++) sum[r][v] = vf32_set1(0);
+        for (size_t i = t; i < end; i++, a += s->planes * FC_BF16X3_TILE, b += s->planes * FC_BF16X3_TILE)
+            for (size_t order = s->planes; order-- > 0;) /* the smallest products first */
+                for (size_t p = 0; p <= order; p++)
+                    FC_NAME(split_step)(
+                        a + p * FC_BF16X3_TILE, b + (order - p) * FC_BF16X3_TILE, s->right_pitch, panels, sum);
+        _Pragma("GCC unroll 16") for (int r = 0; r < BF16X3_HEIGHT; r++)
+            _Pragma("GCC unroll 16") for (int v = 0; v < panels * BF16X3_VECTORS; v++) {
+            float *to = c + (size_t)r * s->c_pitch + v * VF32_LANES;
+            vf32_store(to, s->accumulate || t ? vf32_add(vf32_load(to), sum[r][v]) : sum[r][v]);
+        }
     }
 }
 

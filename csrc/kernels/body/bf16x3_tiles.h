@@ -2,8 +2,10 @@
 /*
  * The product of split panels on a matrix unit: a block of 2 x 2 result tiles (0-3) from 2 left tiles (4, 5) and 2
  * right ones (6, 7), the products of a step ordered so that one side stays loaded. At the edges a block has one tile a
- * side.
+ * side. An instruction adds once to a sum for 32 products, so a chain of additions (kernels/body/chain.h) takes
+ * BF16X3_CHAIN tiles of k.
  */
+enum { BF16X3_CHAIN = 64 };
 #define BF16X3_LOAD_LEFT(p)                     \
     TILE_LOAD(4, a + (p) * FC_BF16X3_TILE, 64); \
     if (two_rows)                               \
@@ -29,17 +31,25 @@
     if (two_rows && two_cols)                   \
     DO(3, c + FC_BF16X3_ROWS * s->c_pitch + FC_BF16X3_ROWS)
 #define BF16X3_ZERO(tile, at) TILE_ZERO(tile)
-#define BF16X3_LOAD(tile, at) TILE_LOAD(tile, at, s->c_pitch * sizeof(float))
 #define BF16X3_STORE(tile, at) TILE_STORE(tile, at, s->c_pitch * sizeof(float))
+#define BF16X3_ADD(tile, at)                       \
+    do {                                           \
+        TILE_STORE(tile, sums, sizeof *sums);      \
+        FC_NAME(bf16x3_add)(sums, at, s->c_pitch); \
+    } while (0)
 
-static inline __attribute__((always_inline)) void FC_NAME(bf16x3_tiles)(const fc_bf16x3_block *s, const uint16_t *a,
-    const uint16_t *b, float *c, size_t planes, int two_rows, int two_cols) {
-    if (s->accumulate) {
-        BF16X3_EACH_TILE(BF16X3_LOAD);
-    } else {
-        BF16X3_EACH_TILE(BF16X3_ZERO);
-    }
-    for (size_t t = 0; t < s->tiles; t++, a += planes * FC_BF16X3_TILE, b += planes * FC_BF16X3_TILE) {
+static inline void FC_NAME(bf16x3_add)(float (*sums)[FC_BF16X3_ROWS], float *c, size_t pitch) {
+    for (size_t r = 0; r < FC_BF16X3_ROWS; r++, c += pitch)
+        for (size_t i = 0; i < FC_BF16X3_ROWS; i++)
+            c[i] += sums[r][i];
+}
+
+/* Sums of `tiles` tiles of k, stored or added to c. */
+static inline __attribute__((always_inline)) void FC_NAME(bf16x3_chain)(const fc_bf16x3_block *s, size_t tiles,
+    const uint16_t *a, const uint16_t *b, float *c, size_t planes, int add, int two_rows, int two_cols) {
+    _Alignas(64) float sums[FC_BF16X3_ROWS][FC_BF16X3_ROWS];
+    BF16X3_EACH_TILE(BF16X3_ZERO);
+    for (size_t t = 0; t < tiles; t++, a += planes * FC_BF16X3_TILE, b += planes * FC_BF16X3_TILE) {
         if (planes == 3) {
             BF16X3_LOAD_LEFT(2);
             BF16X3_LOAD_RIGHT(0);
@@ -68,7 +78,20 @@ static inline __attribute__((always_inline)) void FC_NAME(bf16x3_tiles)(const fc
             BF16X3_MULTIPLY();
         }
     }
-    BF16X3_EACH_TILE(BF16X3_STORE);
+    if (add) {
+        BF16X3_EACH_TILE(BF16X3_ADD);
+    } else {
+        BF16X3_EACH_TILE(BF16X3_STORE);
+    }
+}
+
+static inline __attribute__((always_inline)) void FC_NAME(bf16x3_tiles)(const fc_bf16x3_block *s, const uint16_t *a,
+    const uint16_t *b, float *c, size_t planes, int two_rows, int two_cols) {
+    for (size_t t = 0; t < s->tiles; t += BF16X3_CHAIN) {
+        const size_t tiles = s->tiles - t < BF16X3_CHAIN ? s->tiles - t : BF16X3_CHAIN,
+                     at = t * planes * FC_BF16X3_TILE;
+        FC_NAME(bf16x3_chain)(s, tiles, a + at, b + at, c, planes, s->accumulate || t, two_rows, two_cols);
+    }
 }
 
 static inline __attribute__((always_inline)) void FC_NAME(split_panels)(const fc_bf16x3_block *s, size_t planes) {
@@ -106,5 +129,5 @@ static void FC_NAME(bf16x3_gemm)(fc_bf16x3_gemm *gemm) {
 #undef BF16X3_MULTIPLY
 #undef BF16X3_EACH_TILE
 #undef BF16X3_ZERO
-#undef BF16X3_LOAD
+#undef BF16X3_ADD
 #undef BF16X3_STORE

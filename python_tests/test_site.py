@@ -10,9 +10,11 @@ from pathlib import Path
 
 import api_reference
 import blocks
+import lines
 import links
 import notebooks
 import pytest
+import ratios
 import translations
 
 import fastconv
@@ -128,3 +130,29 @@ def test_links_that_lead_nowhere_or_outside_are_found(tmp_path):
         "e/ leads nowhere",
         "loads from another host",
     ]
+
+
+def test_lines_of_chinese_are_joined_outside_of_code():
+    page = "# 题\n文\n字,\n一\n\n二\n```py\n# 文\n字\n```\n- 三\n四\n"
+    assert lines.joined(page) == "# 题\n文字,\n一\n\n二\n```py\n# 文\n字\n```\n- 三四\n"
+
+
+def test_runs_are_shown_with_their_losses(tmp_path, monkeypatch):
+    results = {
+        name: {"seconds": seconds, "wrong": False, "error": 0.0}
+        for name, seconds in (("fastconv", 2.0), ("torch", 1.0), ("scipy", 8.0))
+    }
+    row = {"suite": "layers", "case": "a < b", "results": results, "problems": {}}
+    machine = {"cpu": "C", "isa": "avx2", "precision": "highest", "threads": 1, "python": "3", "date": "2026-01-01"}
+    run = {"machine": machine | {"peak_flops": {}, "copy_bandwidth": 1e9}, "versions": {}, "rows": [row]}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    monkeypatch.setattr(ratios, "RUNS", tmp_path)
+    shown = ratios.drawn("```ratios\nrun.json\n```\n")
+    assert "| layers, a < b | 0.50 | torch |" in shown and "### avx2" in shown
+    assert '<th scope="row">layers, a &lt; b</th><td>0.50<span class="behind"' in shown
+
+
+def test_every_stored_run_is_shown():
+    assert sorted(
+        (DOCS / "compare.md").read_text(encoding="utf-8").split("```ratios\n")[1].split("```")[0].split()
+    ) == (sorted(path.name for path in ratios.RUNS.iterdir()))

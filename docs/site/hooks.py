@@ -19,7 +19,9 @@ import api_reference
 import blocks
 import diagrams
 import formulas
+import lines
 import notebooks
+import ratios
 
 ROOT = blocks.ROOT
 RUNS = ROOT / "build/pages"  # a folder for each page whose code has run
@@ -63,7 +65,9 @@ def on_page_markdown(markdown, page, config, files):
         links = [f"[{text}]({Path(_notebook_of(page.file.src_uri)).name})"]
         links += [f"[{data}]({Path(path).name})" for path in blocks.DATA if notebooks.reads_data(markdown)]
         markdown += f"\n\n---\n\n{' · '.join(links)}\n"
-    return diagrams.drawn(_within_site(markdown, page.file.src_uri))
+    if config.theme["language"] == "zh":
+        markdown = lines.joined(markdown)
+    return diagrams.drawn(ratios.drawn(_within_site(markdown, page.file.src_uri)))
 
 
 def on_page_content(html, page, config, files):

@@ -214,6 +214,7 @@ def test_origins_and_hosts(url):
         ((CHUNKED + b"0\r\n", b"a: " + b"b" * 300_000), b"431"),
         ((CHUNKED, b"1;a=" + b"b" * 300_000), b"431"),
         ((b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",), b"400"),
+        ((b"GET / HTTP/1.1\r\nHost: evil.example\r\nHost: localhost\r\nConnection: close\r\n\r\n",), b"400"),
         ((b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",), b"400"),
         ((b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n",), b"400"),
     ],

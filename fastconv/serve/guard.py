@@ -78,6 +78,8 @@ class Guard:
     def _admit(self, scope: Any, exchange: _Exchange) -> None:
         """Raise the RequestError of a request that may not pass."""
         scope["fastconv.headers"] = headers = dict(scope["headers"])
+        if len(headers) < len(scope["headers"]) and sum(name == b"host" for name, _ in scope["headers"]) > 1:
+            raise RequestError(400, "header Host: there must be one")
         host = headers.get(b"host", b"").decode("latin-1").lower()
         if not self._known_host(host):
             raise RequestError(400, f"header Host: {host!r} is none of the allowed hosts")

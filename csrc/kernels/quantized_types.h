@@ -7,14 +7,12 @@
 #include <stdint.h>
 
 /*
- * Bytes are numbers of uint8, or of int8 with their top bits flipped: (byte ^ flip) - zero is what they count, with
- * flip 0x80 and zero 128 larger for int8. Rounding is to nearest, ties to even; results are cut to [low, high] before
- * the zero point is added, and NaN is cut to low.
+ * Bytes are numbers of int8 where they are signed, else of uint8. Rounding is to nearest, ties to even; results are cut
+ * to [low, high], which lie below 2^10 in size, before the zero point is added, and NaN is cut to low.
  */
 typedef struct fc_byte_scale {
     float scale;
-    int zero;
-    uint8_t flip;
+    int zero, is_signed;
 } fc_byte_scale;
 
 /* y[r * y_pitch + j] = zero + round(sums[r * pitch + j] * factors[j]), its low byte, r < rows, j < cols. */
@@ -30,7 +28,7 @@ typedef void fc_requantize_fn(const fc_requantize_block *block);
 
 /* y[i] = zero + round(x[i] / scale), its low byte, i < n. */
 typedef void fc_quantize_fn(size_t n, float scale, float low, float high, int zero, const void *x, uint8_t *y);
-/* y[i] = ((x[i] ^ flip) - zero) * scale, i < n. */
+/* y[i] = (x[i] - zero) * scale, i < n. */
 typedef void fc_dequantize_fn(size_t n, const fc_byte_scale *s, const uint8_t *x, void *y);
 
 /* y[i] = zero + round((a[i] + b[i]) / scale) of what a and b stand for, its low byte, i < n. */

@@ -29,7 +29,9 @@ void fc_ref_quantize(size_t n, float scale, float low, float high, int zero, con
         y[i] = byte_of(((const fc_any_float *)x)[i] / scale, low, high, zero);
 }
 
-static float real_of(uint8_t x, const fc_byte_scale *s) { return (float)((x ^ s->flip) - s->zero) * s->scale; }
+static float real_of(uint8_t x, const fc_byte_scale *s) {
+    return (float)((s->is_signed ? (int8_t)x : x) - s->zero) * s->scale;
+}
 
 void fc_ref_dequantize(size_t n, const fc_byte_scale *s, const uint8_t *x, void *y) {
     for (size_t i = 0; i < n; i++)

@@ -176,6 +176,13 @@ static inline void vi16_store_u8(uint8_t *p, vi16 v) {
 static inline vf32 vf32_load_u8(const uint8_t *p) { return _mm256_cvtepi32_ps(vi32_load_u8(p)); }
 static inline vi32 vi32_load_i8(const int8_t *p) { return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
 static inline vi32 vi32_max(vi32 a, vi32 b) { return _mm256_max_epi32(a, b); }
+static inline vf32 vf32_of_i32(vi32 v) { return _mm256_cvtepi32_ps(v); }
+static inline vi32 vi32_nearest(vf32 v) { return _mm256_cvtps_epi32(v); }
+static inline void vi32_store_u8(uint8_t *p, vi32 v) {
+    const __m256i first = _mm256_set_epi32(0, 0, 0, 0x0c080400, 0, 0, 0, 0x0c080400),
+                  low = _mm256_shuffle_epi8(v, first);
+    _mm_storel_epi64((__m128i *)p, _mm_unpacklo_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1)));
+}
 /* Even and odd bytes as 16-bit numbers, whose products never saturate, unlike those of vpmaddubsw. */
 static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) {
     vi32 even = _mm256_madd_epi16(

@@ -169,6 +169,9 @@ static inline void vi16_store_u8(uint8_t *p, vi16 v) { _mm256_storeu_si256((__m2
 static inline vf32 vf32_load_u8(const uint8_t *p) { return _mm512_cvtepi32_ps(vi32_load_u8(p)); }
 static inline vi32 vi32_load_i8(const int8_t *p) { return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)); }
 static inline vi32 vi32_max(vi32 a, vi32 b) { return _mm512_max_epi32(a, b); }
+static inline vf32 vf32_of_i32(vi32 v) { return _mm512_cvtepi32_ps(v); }
+static inline vi32 vi32_nearest(vf32 v) { return _mm512_cvtps_epi32(v); }
+static inline void vi32_store_u8(uint8_t *p, vi32 v) { _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(v)); }
 #ifdef __AVX512VNNI__
 #define IGEMM_B8_SHAPES(X) X(14, 2) X(10, 2) X(7, 2) X(4, 2) X(2, 2) X(1, 2) X(14, 1) X(7, 1) X(4, 1) X(1, 1)
 static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) { return _mm512_dpbusd_epi32(sum, a, b); }

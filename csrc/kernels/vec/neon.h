@@ -193,6 +193,13 @@ static inline vi32 vi32_load_i8(const int8_t *p) {
     return vmovl_s16(vget_low_s16(vmovl_s8(vcreate_s8(four))));
 }
 static inline vi32 vi32_max(vi32 a, vi32 b) { return vmaxq_s32(a, b); }
+static inline vf32 vf32_of_i32(vi32 v) { return vcvtq_f32_s32(v); }
+static inline vi32 vi32_nearest(vf32 v) { return vcvtnq_s32_f32(v); }
+static inline void vi32_store_u8(uint8_t *p, vi32 v) {
+    const uint16x4_t halves = vmovn_u32(vreinterpretq_u32_s32(v));
+    const uint32_t four = vget_lane_u32(vreinterpret_u32_u8(vmovn_u16(vcombine_u16(halves, halves))), 0);
+    memcpy(p, &four, sizeof four);
+}
 /* Even and odd bytes as 16-bit numbers: one product fits 16 bits, and pairs are added in 32. */
 static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) {
     int16x8_t u = vreinterpretq_s16_s32(a), s = vreinterpretq_s16_s32(b);

@@ -168,6 +168,13 @@ static inline void vi16_store_u8(uint8_t *p, vi16 v) {
 static inline vf32 vf32_load_u8(const uint8_t *p) { return *p; }
 static inline vi32 vi32_load_i8(const int8_t *p) { return *p; }
 static inline vi32 vi32_max(vi32 a, vi32 b) { return a > b ? a : b; }
+static inline vf32 vf32_of_i32(vi32 v) { return (vf32)v; }
+/* The last bits of v + 1.5 * 2^23 hold the integer. */
+static inline vi32 vi32_nearest(vf32 v) {
+    const vf32 off = 0x1.8p23f, sum = v + off;
+    return (vi32)(sum - off);
+}
+static inline void vi32_store_u8(uint8_t *p, vi32 v) { *p = (uint8_t)v; }
 static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) {
     uint8_t u[4];
     int8_t s[4];

@@ -188,6 +188,13 @@ static inline vi32 vi32_max(vi32 a, vi32 b) {
     vi32 m = _mm_cmpgt_epi32(a, b);
     return _mm_or_si128(_mm_and_si128(m, a), _mm_andnot_si128(m, b));
 }
+static inline vf32 vf32_of_i32(vi32 v) { return _mm_cvtepi32_ps(v); }
+static inline vi32 vi32_nearest(vf32 v) { return _mm_cvtps_epi32(v); }
+static inline void vi32_store_u8(uint8_t *p, vi32 v) {
+    const __m128i low = _mm_and_si128(v, _mm_set1_epi32(0xff)), halves = _mm_packs_epi32(low, low);
+    const int32_t four = _mm_cvtsi128_si32(_mm_packus_epi16(halves, halves));
+    memcpy(p, &four, sizeof four);
+}
 /* Even and odd bytes as 16-bit numbers: sums of two such products fit 32 bits. */
 static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) {
     vi32 even = _mm_madd_epi16(_mm_and_si128(a, _mm_set1_epi16(0xff)), _mm_srai_epi16(_mm_slli_epi16(b, 8), 8));

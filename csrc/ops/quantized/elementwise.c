@@ -34,11 +34,7 @@ static fc_status check(const fc_quantization *q) {
                                                                                                : FC_BAD_ARGUMENT;
 }
 
-/* int8 as uint8 with the top bit flipped. */
-static fc_byte_scale read_as(const fc_quantization *q) {
-    const int is_signed = q->dtype == FC_I8;
-    return (fc_byte_scale){q->scale, q->zero + (is_signed ? 128 : 0), is_signed ? 0x80 : 0};
-}
+static fc_byte_scale read_as(const fc_quantization *q) { return (fc_byte_scale){q->scale, q->zero, q->dtype == FC_I8}; }
 
 static void give_as(bytes_job *job, const fc_quantization *q, int low, int high) {
     job->scales.scale = q->scale;

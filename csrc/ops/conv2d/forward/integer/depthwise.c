@@ -55,6 +55,28 @@ static void finish(const integer_depthwise_job *job, size_t count, char *y) {
     }
 }
 
+/* The taps of output column j of row i of image n; padded cells are in the row that the scratch begins with. */
+static void point_taps(const integer_depthwise_job *job, ptrdiff_t n, ptrdiff_t i, ptrdiff_t j, const void **tap) {
+    const fc_conv_view *v = &job->layer->view;
+    for (ptrdiff_t s = 0; s < v->rows.count; s++)
+        for (ptrdiff_t t = 0; t < v->cols.count; t++) {
+            const ptrdiff_t row = i * v->rows.stride + v->rows.first + s * v->rows.step;
+            const ptrdiff_t col = j * v->cols.stride + v->cols.first + t * v->cols.step;
+            const int there = row >= 0 && row < v->src.h && col >= 0 && col < v->src.w;
+            *tap++ = there ? job->x + n * v->src.n_pitch + row * v->src.h_pitch + col * v->src.w_pitch
+                           : (const void *)job->scratch;
+        }
+}
+
+/* The taps of the column after one, if both lie inside: those of rows that do move on. */
+static void move_taps(const integer_depthwise_job *job, const void **tap) {
+    const fc_conv_view *v = &job->layer->view;
+    const ptrdiff_t step = v->cols.stride * v->src.w_pitch;
+    for (size_t t = 0; t < job->taps; t++)
+        if (tap[t] != job->scratch)
+            tap[t] = (const uint8_t *)tap[t] + step;
+}
+
 /* Task: one row of the output of one image, all channels. */
 static void nhwc_row(void *job_, size_t task, size_t worker) {
     const integer_depthwise_job *job = job_;
@@ -62,20 +84,18 @@ static void nhwc_row(void *job_, size_t task, size_t worker) {
     const fc_kernels *kernels = job->layer->kernels;
     fc_depthwise_bytes_fn *kernel = v->dtype == FC_I8 ? kernels->depthwise_i8 : kernels->depthwise_u8;
     const ptrdiff_t n = (ptrdiff_t)task / v->dst.h, i = (ptrdiff_t)task % v->dst.h;
-    const void **from = (const void **)(job->scratch + job->zero_bytes + worker * job->worker_bytes);
-    const ptrdiff_t first = n * v->dst.n_pitch + i * v->dst.h_pitch;
-    char *y = job->layer->requantized ? (char *)(from + job->taps) : job->y + (size_t)first * SIZE;
+    const void **taps = (const void **)(job->scratch + job->zero_bytes + worker * job->worker_bytes);
+    const ptrdiff_t first = n * v->dst.n_pitch + i * v->dst.h_pitch, stride = v->cols.stride;
+    const ptrdiff_t begin = fc_ceil_div(fc_max(-v->cols.first, 0), stride),
+                    reach = v->src.w - v->cols.first - (v->cols.count - 1) * v->cols.step;
+    const ptrdiff_t end = reach > 0 ? (reach - 1) / stride + 1 : 0;
+    char *y = job->layer->requantized ? (char *)(taps + job->taps) : job->y + (size_t)first * SIZE;
     for (ptrdiff_t j = 0; j < v->dst.w; j++) {
-        const void **tap = from;
-        for (ptrdiff_t s = 0; s < v->rows.count; s++)
-            for (ptrdiff_t t = 0; t < v->cols.count; t++) {
-                const ptrdiff_t row = i * v->rows.stride + v->rows.first + s * v->rows.step;
-                const ptrdiff_t col = j * v->cols.stride + v->cols.first + t * v->cols.step;
-                const int there = row >= 0 && row < v->src.h && col >= 0 && col < v->src.w;
-                *tap++ = there ? job->x + n * v->src.n_pitch + row * v->src.h_pitch + col * v->src.w_pitch
-                               : (const void *)job->scratch;
-            }
-        kernel(job->taps, from, job->packed, job->channels, job->channels,
+        if (j > begin && j < end)
+            move_taps(job, taps);
+        else
+            point_taps(job, n, i, j, taps);
+        kernel(job->taps, taps, job->packed, job->channels, job->channels,
             (void *)(y + (size_t)(j * v->dst.w_pitch) * SIZE));
     }
     if (job->layer->requantized)

@@ -84,6 +84,8 @@ class Problem:
         """For fastconv at this precision, or (None) for a peer."""
         if self.op in ("train_step", "fine_tune"):  # it may be a loss behind batch normalisation
             return 1e-4
+        if "bits" in self.options:  # a tie or an order of additions decides a step of 1/255
+            return 0.05
         if self.rounds:
             return LEVELS_OFF if precision is None else CELLS_OFF[self.dtype]
         if precision is None or self.dtype not in ("float32", "float64"):

@@ -28,7 +28,12 @@ def _folders() -> tempfile.TemporaryDirectory:
 
 
 def write(settings: dict) -> Path:
-    """The folder of a case's network: a script's, saved by Keras, or a file's; where it can be, as an ONNX file too."""
+    """The folder of a case's network: a script's, saved by Keras, or a file's; where it can be, as an ONNX file too.
+
+    With ``bits`` it has nothing but the ONNX file that ONNX Runtime's tool makes of that in 8 bits.
+    """
+    if "bits" in settings:
+        return _in_8_bits(write({key: word for key, word in settings.items() if key != "bits"}))
     folder = Path(_folders().name) / Path(settings.get("file", settings.get("net"))).name
     folder.mkdir(exist_ok=True)
     if "file" in settings:
@@ -41,6 +46,41 @@ def write(settings: dict) -> Path:
     if not (folder / "model.onnx").exists():
         _write_onnx(folder)
     return folder
+
+
+def _in_8_bits(source: Path) -> Path:
+    """The folder beside one with a network's ONNX file in uint8, with weights of int8, scaled by images of noise."""
+    from onnxruntime import quantization
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    folder = source.with_name(source.name + "-8-bits")
+    if (folder / "model.onnx").exists():
+        return folder
+    folder.mkdir(exist_ok=True)
+    (h, w, c), rng = network(source)[1], np.random.default_rng(0)
+    images = [{_input(source): rng.random((1, c, h, w), np.float32)} for _ in range(8)]
+    with tempfile.TemporaryDirectory() as scratch:
+        prepared = str(Path(scratch, "prepared.onnx"))
+        quant_pre_process(str(source / "model.onnx"), prepared, skip_symbolic_shape=True)
+        words = {"activation_type": quantization.QuantType.QUInt8, "per_channel": True}
+        quantization.quantize_static(prepared, str(folder / "model.onnx"), _Images(images), **words)
+    return folder
+
+
+def _input(folder: Path) -> str:
+    import onnx
+
+    return onnx.load(folder / "model.onnx").graph.input[0].name
+
+
+class _Images:
+    """What ONNX Runtime's tool reads samples from."""
+
+    def __init__(self, images: list[dict]) -> None:
+        self._left = images
+
+    def get_next(self) -> dict | None:
+        return self._left.pop() if self._left else None
 
 
 def network(folder: Path) -> tuple:
@@ -76,8 +116,8 @@ def _spared(algorithm: str) -> float:
 
 
 def reference(settings: dict, x: np.ndarray) -> np.ndarray:
-    """What a script's network gives in float64, and for a file its own framework, in the file's precision."""
-    if "net" in settings:
+    """What a script's network gives in float64; for a file, and in 8 bits, what its own framework gives."""
+    if "net" in settings and "bits" not in settings:
         return _in_float64(settings["net"], x)
     path = original(write(settings))
     if path.suffix == ".onnx":

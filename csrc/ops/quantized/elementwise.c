@@ -102,8 +102,10 @@ fc_status fc_add_quantized(
 }
 
 static void lookup(const bytes_job *job, size_t begin, size_t n) {
-    for (size_t i = begin; i < begin + n; i++)
-        job->bytes[i] = job->table[job->a[i]];
+    const uint8_t *table = job->table, *x = job->a + begin;
+    uint8_t *restrict y = job->bytes + begin;
+    for (size_t i = 0; i < n; i++)
+        y[i] = table[x[i]];
 }
 
 fc_status fc_lookup(const uint8_t *table, size_t count, const void *x, void *y) {

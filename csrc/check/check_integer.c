@@ -24,11 +24,12 @@ static void run_rows(void *context) {
 static void bench_tile(const fc_igemm_tile *tile, const char *slot, const char *isa) {
     enum { LENGTH = 144 };
     char words[64];
-    check_buffer a = check_alloc(4 * LENGTH * tile->height, 0), b = check_alloc(4 * LENGTH * tile->width, 0),
+    const size_t row = (tile->wide ? 8 : 4) * LENGTH;
+    check_buffer a = check_alloc(row * tile->height, 0), b = check_alloc(4 * LENGTH * tile->width, 0),
                  c = check_alloc(4 * tile->height * tile->width, 0);
     const void *rows[FC_MAX_TILE_HEIGHT];
     for (size_t r = 0; r < tile->height; r++)
-        rows[r] = a.data + r * 4 * LENGTH;
+        rows[r] = a.data + r * row;
     integer_run run = {tile->run,
         {.runs = 1,
             .length = LENGTH,
@@ -60,19 +61,24 @@ static void check_tile(
         "%zux%zu runs %zu of %zu, %zu rows, %zu cols, gap %zu, start %d accumulate %d relu %d extreme %d strided %d",
         tile->height, tile->width, x->runs, x->length, x->rows, x->cols, x->gap, x->started, x->accumulate, x->relu,
         x->extreme, x->strided);
-    check_buffer a = check_alloc(4 * x->length + 40, shift), start = check_alloc(4 * tile->width, shift);
+    const size_t size = tile->wide ? 2 : 1;
+    check_buffer a = check_alloc(size * (4 * x->length + 40), shift), start = check_alloc(4 * tile->width, shift);
     check_buffer b = check_alloc(k ? 4 * ((k - 1) * pitch + tile->width) : 0, shift);
     check_buffer c = check_alloc(4 * ((x->rows - 1) * (x->cols + x->gap) + x->cols), 4 * (x->gap % 3)),
                  want = check_alloc(c.bytes, 0);
     const void *rows[4 * FC_MAX_TILE_HEIGHT];
     for (size_t i = 0; i < x->runs * tile->height; i++)
-        rows[i] = a.data + (x->strided ? i % tile->height * x->gap / 2 : check_random_below(41));
+        rows[i] = a.data + size * (x->strided ? i % tile->height * x->gap / 2 : check_random_below(41));
     if (x->extreme) {
         memset(a.data, a_signed ? 0x80 : 0xff, a.bytes);
         memset(b.data, a_signed ? 0xff : 0x80, b.bytes);
     } else {
         check_fill_bytes(a.data, a.bytes);
         check_fill_bytes(b.data, b.bytes);
+    }
+    for (size_t i = 0; tile->wide && i < a.bytes; i += 2) {
+        const int16_t number = a_signed ? (int8_t)a.data[i] : a.data[i];
+        memcpy(a.data + i, &number, sizeof number);
     }
     check_fill_bytes(c.data, c.bytes);
     check_fill_bytes(start.data, start.bytes);
@@ -91,7 +97,7 @@ static void check_tile(
         .relu = x->relu};
     tile->run(&block);
     block.c = want.data;
-    fc_ref_igemm_b8(&block, tile->height, a_signed);
+    fc_ref_igemm_b8(&block, tile, a_signed);
     check_same_bytes(c.data, want.data, c.bytes);
     check_guards(&c);
     check_free(&a);

@@ -41,6 +41,7 @@ typedef void fc_igemm_fn(const fc_igemm_block *block);
 typedef struct fc_igemm_tile {
     size_t height, width, vectors;
     fc_igemm_fn *run;
+    int wide; /* of bytes: a has 16-bit numbers, in the range of its bytes */
 } fc_igemm_tile;
 enum { FC_IGEMM_TILES = 16, FC_MAX_TILE_HEIGHT = 16 };
 /*
@@ -50,7 +51,8 @@ enum { FC_IGEMM_TILES = 16, FC_MAX_TILE_HEIGHT = 16 };
  *     c[r * c_pitch + j] = start[j] + sum over t < runs, i < length, l < 4 of a[t * height + r][4 * i + l] * b[(t *
  * length + i) * b_pitch + j][l]
  *
- * modulo 2^32.
+ * modulo 2^32. Of wide tiles a[..] has 16-bit numbers instead of bytes, and b[..][j] the four bytes in the order 0, 2,
+ * 1, 3.
  */
 
 #endif

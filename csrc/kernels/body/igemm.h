@@ -144,7 +144,7 @@ IGEMM_SHAPES(IGEMM_KERNEL)
 
 static void TYPED(igemm)(fc_igemm_tile *tiles) {
 #define IGEMM_ROW(HEIGHT, VECTORS) \
-    *tiles++ = (fc_igemm_tile){HEIGHT, VECTORS * LANES, VECTORS, TYPED(igemm_##HEIGHT##x##VECTORS)};
+    *tiles++ = (fc_igemm_tile){HEIGHT, VECTORS * LANES, VECTORS, TYPED(igemm_##HEIGHT##x##VECTORS), 0};
     IGEMM_SHAPES(IGEMM_ROW)
 #undef IGEMM_ROW
     *tiles = (fc_igemm_tile){0};

@@ -86,7 +86,7 @@ static void MATRIX(_16x64)(const fc_igemm_block *block) {
 }
 
 static void MATRIX()(fc_igemm_tile *tiles) {
-    tiles[0] = (fc_igemm_tile){16, 64, 4, MATRIX(_16x64)};
+    tiles[0] = (fc_igemm_tile){16, 64, 4, MATRIX(_16x64), 0};
     tiles[1] = (fc_igemm_tile){0};
 }
 

@@ -5,6 +5,6 @@
 #include "kernels/types.h"
 
 /* a_signed: a is int8 and b uint8, else the reverse. */
-void fc_ref_igemm_b8(const fc_igemm_block *block, size_t height, int a_signed);
+void fc_ref_igemm_b8(const fc_igemm_block *block, const fc_igemm_tile *tile, int a_signed);
 
 #endif

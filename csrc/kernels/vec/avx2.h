@@ -141,7 +141,7 @@ static inline void vf32_store_bf16(uint16_t *p, vf32 v) {
     _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(packed));
 }
 
-#define IGEMM_B8_SHAPES(X) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(1, 1)
+#define IGEMM_B8_SHAPES(X) X(6, 2) X(3, 2) X(1, 2) X(8, 1) X(4, 1) X(1, 1)
 
 typedef __m256i vi32;
 enum { VI32_LANES = 8 };
@@ -183,13 +183,18 @@ static inline void vi32_store_u8(uint8_t *p, vi32 v) {
                   low = _mm256_shuffle_epi8(v, first);
     _mm_storel_epi64((__m128i *)p, _mm_unpacklo_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1)));
 }
-/* Even and odd bytes as 16-bit numbers, whose products never saturate, unlike those of vpmaddubsw. */
-static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) {
-    vi32 even = _mm256_madd_epi16(
-        _mm256_and_si256(a, _mm256_set1_epi16(0xff)), _mm256_srai_epi16(_mm256_slli_epi16(b, 8), 8));
-    vi32 odd = _mm256_madd_epi16(_mm256_srli_epi16(a, 8), _mm256_srai_epi16(b, 8));
-    return _mm256_add_epi32(sum, _mm256_add_epi32(even, odd));
+/* Products of 16-bit numbers never saturate, unlike those of vpmaddubsw. */
+#define VEC_WIDE_ROWS
+/* Held, as adding up products before the sum takes more registers than there are. */
+static inline vi32 vi32_dot_s16(vi32 sum, vi32 a, vi32 b) {
+    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
+    __asm__("" : "+x"(sum));
+    return sum;
 }
+static inline vi32 vi32_even_i8(vi32 v) { return _mm256_srai_epi16(_mm256_slli_epi16(v, 8), 8); }
+static inline vi32 vi32_odd_i8(vi32 v) { return _mm256_srai_epi16(v, 8); }
+static inline vi32 vi32_even_u8(vi32 v) { return _mm256_and_si256(v, _mm256_set1_epi16(0xff)); }
+static inline vi32 vi32_odd_u8(vi32 v) { return _mm256_srli_epi16(v, 8); }
 
 #define FC_BITS(v) _mm256_castps_si256(v)
 #define FC_LANES(i) _mm256_castsi256_ps(i)

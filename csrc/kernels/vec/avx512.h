@@ -176,14 +176,19 @@ static inline void vi32_store_u8(uint8_t *p, vi32 v) { _mm_storeu_si128((__m128i
 #define IGEMM_B8_SHAPES(X) X(14, 2) X(10, 2) X(7, 2) X(4, 2) X(2, 2) X(1, 2) X(14, 1) X(7, 1) X(4, 1) X(1, 1)
 static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) { return _mm512_dpbusd_epi32(sum, a, b); }
 #else
-#define IGEMM_B8_SHAPES(X) X(9, 2) X(5, 2) X(2, 2) X(1, 2) X(14, 1) X(7, 1) X(4, 1) X(1, 1)
-/* Even and odd bytes as 16-bit numbers, whose products never saturate, unlike those of vpmaddubsw. */
-static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) {
-    vi32 even = _mm512_madd_epi16(
-        _mm512_and_si512(a, _mm512_set1_epi16(0xff)), _mm512_srai_epi16(_mm512_slli_epi16(b, 8), 8));
-    vi32 odd = _mm512_madd_epi16(_mm512_srli_epi16(a, 8), _mm512_srai_epi16(b, 8));
-    return _mm512_add_epi32(sum, _mm512_add_epi32(even, odd));
+#define IGEMM_B8_SHAPES(X) X(13, 2) X(7, 2) X(4, 2) X(2, 2) X(1, 2) X(14, 1) X(7, 1) X(4, 1) X(1, 1)
+/* Products of 16-bit numbers never saturate, unlike those of vpmaddubsw. */
+#define VEC_WIDE_ROWS
+/* Held, as adding up products before the sum takes more registers than there are. */
+static inline vi32 vi32_dot_s16(vi32 sum, vi32 a, vi32 b) {
+    sum = _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
+    __asm__("" : "+v"(sum));
+    return sum;
 }
+static inline vi32 vi32_even_i8(vi32 v) { return _mm512_srai_epi16(_mm512_slli_epi16(v, 8), 8); }
+static inline vi32 vi32_odd_i8(vi32 v) { return _mm512_srai_epi16(v, 8); }
+static inline vi32 vi32_even_u8(vi32 v) { return _mm512_and_si512(v, _mm512_set1_epi16(0xff)); }
+static inline vi32 vi32_odd_u8(vi32 v) { return _mm512_srli_epi16(v, 8); }
 #endif
 
 #define FC_BITS(v) _mm512_castps_si512(v)

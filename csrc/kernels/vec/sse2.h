@@ -137,7 +137,7 @@ static inline void vf32_store_bf16(uint16_t *p, vf32 v) {
     memcpy(p, halves, sizeof halves);
 }
 
-#define IGEMM_B8_SHAPES(X) X(4, 2) X(2, 2) X(1, 2) X(6, 1) X(1, 1)
+#define IGEMM_B8_SHAPES(X) X(6, 2) X(3, 2) X(1, 2) X(8, 1) X(4, 1) X(1, 1)
 
 typedef __m128i vi32;
 enum { VI32_LANES = 4 };
@@ -195,12 +195,17 @@ static inline void vi32_store_u8(uint8_t *p, vi32 v) {
     const int32_t four = _mm_cvtsi128_si32(_mm_packus_epi16(halves, halves));
     memcpy(p, &four, sizeof four);
 }
-/* Even and odd bytes as 16-bit numbers: sums of two such products fit 32 bits. */
-static inline vi32 vi32_dot_u8s8(vi32 sum, vi32 a, vi32 b) {
-    vi32 even = _mm_madd_epi16(_mm_and_si128(a, _mm_set1_epi16(0xff)), _mm_srai_epi16(_mm_slli_epi16(b, 8), 8));
-    vi32 odd = _mm_madd_epi16(_mm_srli_epi16(a, 8), _mm_srai_epi16(b, 8));
-    return _mm_add_epi32(sum, _mm_add_epi32(even, odd));
+#define VEC_WIDE_ROWS
+/* Held, as adding up products before the sum takes more registers than there are. */
+static inline vi32 vi32_dot_s16(vi32 sum, vi32 a, vi32 b) {
+    sum = _mm_add_epi32(sum, _mm_madd_epi16(a, b));
+    __asm__("" : "+x"(sum));
+    return sum;
 }
+static inline vi32 vi32_even_i8(vi32 v) { return _mm_srai_epi16(_mm_slli_epi16(v, 8), 8); }
+static inline vi32 vi32_odd_i8(vi32 v) { return _mm_srai_epi16(v, 8); }
+static inline vi32 vi32_even_u8(vi32 v) { return _mm_and_si128(v, _mm_set1_epi16(0xff)); }
+static inline vi32 vi32_odd_u8(vi32 v) { return _mm_srli_epi16(v, 8); }
 
 #define FC_BITS(v) _mm_castps_si128(v)
 #define FC_LANES(i) _mm_castsi128_ps(i)

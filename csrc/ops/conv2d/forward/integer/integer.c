@@ -54,7 +54,9 @@ fc_integer_form fc_integer_choose(const fc_layer *layer) {
     const fc_conv2d_params *p = &layer->params;
     const fc_conv_view *v = &layer->view;
     const size_t outs = (size_t)v->dst.c, c = (size_t)v->src.c;
-    fc_integer_form form = {.joined = v->cols.step == 1 || c < 4, .flip = p->dtype == p->kernel_dtype};
+    fc_integer_form form = {.joined = v->cols.step == 1 || c < 4,
+        .flip = p->dtype == p->kernel_dtype,
+        .is_signed = p->kernel_dtype == FC_U8};
     const size_t run = form.joined ? c * (size_t)v->cols.count : c;
     form.runs = (size_t)(form.joined ? v->rows.count : v->rows.count * v->cols.count);
     form.length = fc_parts(run, 4);
@@ -107,8 +109,9 @@ static void pack_panel(void *job_, size_t task, size_t worker) {
         for (size_t i = 0; i < f->length; i++, to += 4 * f->width) {
             memset(to, 0, 4 * f->width);
             for (size_t l = 0; l < 4 && 4 * i + l < run; l++, row += v->w_c_pitch) {
+                const size_t place = f->tiles->wide && (l == 1 || l == 2) ? 3 - l : l;
                 for (size_t j = 0; j < count; j++)
-                    to[4 * j + l] = row[j];
+                    to[4 * j + place] = row[j];
                 add_weights(job->layer, row, count, sums);
             }
         }
@@ -152,7 +155,8 @@ static void cut_block(const fc_layer *layer, const fc_integer_form *f, fc_intege
     const ptrdiff_t most = fc_max((ptrdiff_t)(l2 / 16 / (f->runs * sizeof(void *))), FC_MAX_TILE_HEIGHT);
     const ptrdiff_t h = fc_max(v->dst.h, 1), w = fc_max(v->dst.w, 1),
                     least = fc_ceil_div((ptrdiff_t)(TILES_AT_LEAST * f->tiles->height), w);
-    const double share = (double)h * (double)v->n * (double)v->groups / (double)task_count(v), budget = (double)l2 / 4;
+    const double share = (double)h * (double)v->n * (double)v->groups / (double)task_count(v),
+                 budget = (double)l2 / (f->tiles->wide ? 8 : 4);
     cut->cols = w;
     cut->rows = share < (double)h ? fc_min(fc_max((ptrdiff_t)share, least), h) : h;
     while (cut->rows > 1 && (cut->rows > fc_max(most / w, 1) || stage_axes(layer, f, cut) > budget))
@@ -162,6 +166,7 @@ static void cut_block(const fc_layer *layer, const fc_integer_form *f, fc_intege
     cut->rows = fc_ceil_div(h, fc_ceil_div(h, cut->rows));
     cut->cols = fc_ceil_div(w, fc_ceil_div(w, cut->cols));
     cut->staged_bytes = fc_align_up((size_t)stage_axes(layer, f, cut) + 4);
+    cut->wide_bytes = f->tiles->wide ? 2 * cut->staged_bytes : 0;
     cut->row_blocks = fc_ceil_div(h, cut->rows);
     cut->col_blocks = fc_ceil_div(w, cut->cols);
 }
@@ -189,7 +194,7 @@ fc_integer_cut fc_integer_cut_layer(const fc_layer *layer, const fc_integer_form
     cut.tasks = blocks * cut.chunks;
     const size_t segments = cut.cols == v->dst.w ? 1 : (size_t)cut.rows;
     cut.tile_bytes = fc_align_up((pixels + 1) * sizeof(pixel_tile));
-    cut.worker_bytes = cut.staged_bytes + cut.tile_bytes +
+    cut.worker_bytes = cut.staged_bytes + cut.wide_bytes + cut.tile_bytes +
         fc_align_up((pixels + segments * FC_MAX_TILE_HEIGHT) * f->runs * sizeof(void *));
     return cut;
 }
@@ -209,8 +214,8 @@ typedef struct block {
     ptrdiff_t n, group, row, col, rows, cols;
     fc_staged_axis staged_rows, staged_cols;
     size_t panel0, panel1;
-    uint8_t *staged;
-    pixel_tile *tiles; /* ends with rows == 0 */
+    uint8_t *staged, *read; /* read: what the kernels read, 16-bit numbers of what is staged where tiles are wide */
+    pixel_tile *tiles;      /* ends with rows == 0 */
     const void **pointers;
 } block;
 
@@ -231,7 +236,8 @@ static block find_block(const integer_job *job, size_t task, size_t worker) {
     at.staged_rows = fc_stage_axis(&v->rows, at.rows, cut->staged_rows.apart);
     at.staged_cols = fc_stage_axis(&v->cols, at.cols, cut->staged_cols.apart);
     at.staged = job->scratch + worker * cut->worker_bytes;
-    at.tiles = (pixel_tile *)(at.staged + cut->staged_bytes);
+    at.read = at.staged + (cut->wide_bytes ? cut->staged_bytes : 0);
+    at.tiles = (pixel_tile *)(at.staged + cut->staged_bytes + cut->wide_bytes);
     at.pointers = (const void **)((uint8_t *)at.tiles + cut->tile_bytes);
     return at;
 }
@@ -249,15 +255,17 @@ static void point_tile(const integer_job *job, const block *at, const pixel_tile
     const fc_staged_axis *rows = &at->staged_rows, *cols = &at->staged_cols;
     const ptrdiff_t taps = job->form->joined ? 1 : v->cols.count;
     const size_t height = tile->tile->height;
+    const ptrdiff_t size = tile->tile->wide ? 2 : 1;
     for (size_t r = 0; r < height; r++) {
         const ptrdiff_t pixel = tile->pixel + (ptrdiff_t)(r < tile->rows ? r : tile->rows - 1), i = pixel / at->cols,
                         j = pixel % at->cols;
         const void **to = tile->pointers + r;
         for (ptrdiff_t s = 0; s < v->rows.count; s++)
             for (ptrdiff_t t = 0; t < taps; t++, to += height)
-                *to = at->staged +
-                    ((i * rows->out_step + s * rows->tap_step) * cols->count + j * cols->out_step +
-                        t * cols->tap_step) *
+                *to = at->read +
+                    size *
+                        ((i * rows->out_step + s * rows->tap_step) * cols->count + j * cols->out_step +
+                            t * cols->tap_step) *
                         v->src.c;
     }
 }
@@ -333,12 +341,27 @@ static void multiply_tile(const integer_job *job, const block *at, const pixel_t
         give_planes(job, &b, (int32_t *)job->dst + first);
 }
 
+/* What is staged as 16-bit numbers. */
+static void widen(const block *at, ptrdiff_t channels, int is_signed) {
+    const size_t count = (size_t)(at->staged_rows.count * at->staged_cols.count * channels);
+    const uint8_t *restrict from = at->staged;
+    int16_t *restrict to = (int16_t *)at->read;
+    if (is_signed)
+        for (size_t i = 0; i < count; i++)
+            to[i] = (int8_t)from[i];
+    else
+        for (size_t i = 0; i < count; i++)
+            to[i] = from[i];
+}
+
 static void run_block(void *job_, size_t task, size_t worker) {
     const integer_job *job = job_;
     const fc_conv_view *v = &job->layer->view;
     const block at = find_block(job, task, worker);
     fc_stage_block(job->layer, &at.staged_rows, &at.staged_cols, job->form->flip, fc_padded_byte(job->layer),
         job->src + at.n * v->src.n_pitch + at.group * v->src.group_pitch, at.row, at.col, at.staged);
+    if (job->form->tiles->wide)
+        widen(&at, v->src.c, job->form->is_signed);
     place_tiles(job, &at);
     for (size_t panel = at.panel0; panel < at.panel1; panel++)
         for (const pixel_tile *tile = at.tiles; tile->rows; tile++)

@@ -23,14 +23,15 @@ typedef struct fc_integer_form {
     double pixel_cycles;              /* estimated, for all output channels of a pixel and group */
     int joined;                       /* 1: a run is a row of the window; 0: one tap */
     int flip;                         /* x is moved to the other signedness by its top bit, and start makes up for it */
+    int is_signed;                    /* whether what is staged is of int8: the kernel is not */
 } fc_integer_form;
 
 typedef struct fc_integer_cut {
     ptrdiff_t rows, cols; /* of output pixels in a block */
     ptrdiff_t row_blocks, col_blocks;
     size_t chunk_panels, chunks, tasks;
-    fc_staged_axis staged_rows, staged_cols; /* of a whole block */
-    size_t staged_bytes, tile_bytes, worker_bytes;
+    fc_staged_axis staged_rows, staged_cols;                   /* of a whole block */
+    size_t staged_bytes, wide_bytes, tile_bytes, worker_bytes; /* wide_bytes: of what is staged as 16-bit numbers */
 } fc_integer_cut;
 
 fc_integer_form fc_integer_choose(const fc_layer *layer);

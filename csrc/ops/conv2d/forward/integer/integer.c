@@ -348,7 +348,7 @@ static void widen(const block *at, ptrdiff_t channels, int is_signed) {
     int16_t *restrict to = (int16_t *)at->read;
     if (is_signed)
         for (size_t i = 0; i < count; i++)
-            to[i] = (int8_t)from[i];
+            to[i] = (int16_t)((from[i] ^ 0x80) - 0x80);
     else
         for (size_t i = 0; i < count; i++)
             to[i] = from[i];

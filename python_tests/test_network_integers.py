@@ -275,6 +275,9 @@ def test_batches_and_arguments():
         ({"keep": "middle"}, ValueError, "`keep` must be some of 'first', 'last'"),
         ({"samples": []}, ValueError, "at least one batch"),
         ({"samples": 3}, TypeError, "`samples` must be an array"),
+        ({"samples": [{"z": x}]}, ValueError, "`samples` must be inputs of the network"),
+        ({"samples": x[:, 1:]}, ValueError, "`samples` must be inputs of the network: input .* must have shape"),
+        ({"samples": [x.astype(complex)]}, TypeError, "`samples` must be inputs of the network"),
         ({"samples": x * np.float32(np.nan)}, ValueError, "not finite"),
     ]:
         with pytest.raises(error, match=message):

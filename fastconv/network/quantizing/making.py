@@ -12,7 +12,7 @@ from ..graph import Graph, Node
 from ..inputs import arrays_of
 from ..limits import Limits
 from ..passes import PREPARING, optimize
-from ..plans import Plans
+from ..plans import Plans, check_shape
 from ..progress import Progress
 from .calibration import METHODS, Observed, scale_for
 from .choosing import Chosen, axis_of, choose, layers_of, split_activations
@@ -78,11 +78,22 @@ def _batches(graph: Graph, samples: Any) -> Batches:
         samples = [samples[begin : begin + _BATCH] for begin in range(0, len(samples), _BATCH)]
     if not isinstance(samples, Iterable) or isinstance(samples, (dict, str, bytes, np.ndarray)):
         raise TypeError(f"`samples` must be an array or batches of them; received {type(samples).__name__}")
-    batches = [arrays_of(graph.inputs, [batch]) for batch in samples]
+    batches = [_arrays(graph, batch) for batch in samples]
     batches = [batch for batch in batches if all(array.size for array in batch)]
     if not batches:
         raise ValueError("`samples` must hold at least one batch that is not empty")
     return batches
+
+
+def _arrays(graph: Graph, batch: Any) -> list[np.ndarray]:
+    """The arrays of one batch, in the order of the inputs."""
+    try:
+        arrays = arrays_of(graph.inputs, [batch])
+        for array, value in zip(arrays, graph.inputs, strict=True):
+            check_shape(array.shape, value)
+        return arrays
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"`samples` must be inputs of the network: {error}") from error
 
 
 def _kept(layers: list[Node], keep: Any) -> dict[str, str]:

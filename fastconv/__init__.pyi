@@ -4,7 +4,9 @@
 from contextlib import AbstractContextManager
 from typing import Any
 
+from . import cpu as cpu
 from .config import get_float32_precision as get_float32_precision
+from .config import get_include as get_include
 from .config import get_num_threads as get_num_threads
 from .config import release_memory as release_memory
 from .config import set_float32_precision as set_float32_precision

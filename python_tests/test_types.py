@@ -120,3 +120,13 @@ def test_stubs_name_what_is_exported(package):
     stub = ast.parse(Path(module.__file__).with_suffix(".pyi").read_text())
     (names,) = (node.value for node in stub.body if isinstance(node, ast.Assign) and node.targets[0].id == "__all__")
     assert ast.literal_eval(names) == sorted(module.__all__)
+
+
+def test_the_stub_of_the_package_has_every_name_that_it_exports():
+    stub = ast.parse(Path(fastconv.__file__).with_suffix(".pyi").read_text())
+    has = {node.name for node in stub.body if isinstance(node, ast.FunctionDef)}
+    for node in stub.body:
+        if isinstance(node, ast.ImportFrom):
+            names = [alias.asname or alias.name for alias in node.names]
+            has.update(importlib.import_module(f"fastconv.{node.module}").__all__ if names == ["*"] else names)
+    assert set(fastconv.__all__) <= has

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastconv
-import fastconv.cpu
 import fastconv.testing
 
 x: NDArray[np.float32] = np.zeros((1, 8, 8, 2), np.float32)
@@ -40,6 +39,7 @@ assert_type(fastconv.filter2d(image, plane, dtype=np.int16, delta=128, border=4)
 assert_type(fastconv.convolve2d(x, x, "same", axes=(1, 2)), NDArray[np.float32])
 assert_type(fastconv.sobel(image, 0, ksize=5, border="mirror"), NDArray[Any])
 assert_type(fastconv.plan_conv2d(x.shape, kernel.shape, dtype=np.float64)["algorithm"], Any)
+assert_type(fastconv.get_include(), str)
 assert_type(fastconv.get_num_threads(), int)
 assert_type(fastconv.cpu.available_isas(), list[str])
 with fastconv.threads(1):

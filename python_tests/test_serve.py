@@ -267,7 +267,7 @@ def test_small_batches_of_every_size_are_one_call(monkeypatch):
 
 
 def test_small_batches_are_computed_at_once_and_slow_ones_in_a_thread(monkeypatch):
-    """The event loop computes what took little time in one of the last two batches, with one thread of the core."""
+    """The event loop computes what took little time in one of the last two batches; the least with one thread."""
     seen = []
 
     def watched(x):
@@ -279,6 +279,7 @@ def test_small_batches_are_computed_at_once_and_slow_ones_in_a_thread(monkeypatc
         return [await service.predict(X[:1]) for _ in range(count)]
 
     monkeypatch.setattr(batching, "_AT_ONCE", 0.1)
+    monkeypatch.setattr(batching, "_BY_ONE_THREAD", 0.1)
     service = fastconv.serve.app(scaled(), "scaled").service
     service.model.net = watched
     with fastconv.threads(2):
@@ -287,7 +288,11 @@ def test_small_batches_are_computed_at_once_and_slow_ones_in_a_thread(monkeypatc
         slow = True
         np.testing.assert_array_equal(asyncio.run(ask(service, 3)), [2 * X[:1]] * 3)
         assert fastconv.get_num_threads() == 2
-    assert [here for here, _ in seen] == [False, True, True, True, False] and seen[1][1] == 1
+        assert [here for here, _ in seen] == [False, True, True, True, False] and seen[1][1] == 1
+        monkeypatch.setattr(batching, "_BY_ONE_THREAD", 0)
+        slow = False
+        asyncio.run(ask(service, 2))
+        assert seen[-1] == (True, 2)
 
 
 def test_the_same_words_before_other_numbers(url):

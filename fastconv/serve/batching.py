@@ -6,6 +6,7 @@ import asyncio
 import math
 import threading
 from collections import deque
+from contextlib import nullcontext
 from queue import SimpleQueue
 from time import perf_counter
 from typing import Any
@@ -21,6 +22,8 @@ __all__ = ["Batcher"]
 
 # Seconds. Waking a thread, and its waits for the interpreter's lock, take a good part of that.
 _AT_ONCE = 0.001
+# Below this, waking a second thread takes more than it saves where clients want the other cores.
+_BY_ONE_THREAD = 0.0003
 
 
 class _Request:
@@ -42,7 +45,7 @@ class Batcher:
 
     Requests that come while a batch is computed are the next one. One that comes alone waits for nothing. Batches are
     computed in a thread of their own; those that should take less than a millisecond, by the shorter time of the last
-    two, at once and by one thread.
+    two, at once, and those of 0.3 ms by one thread.
 
     Parameters
     ----------
@@ -102,8 +105,8 @@ class Batcher:
             self._scheduled, self._is_patient = loop.call_later(delay, self._dispatch, loop), True
             return
         self._batch = self._take()
-        if self._estimate(self._batch) <= _AT_ONCE:
-            with threads(1):
+        if (seconds := self._estimate(self._batch)) <= _AT_ONCE:
+            with threads(1) if seconds <= _BY_ONE_THREAD else nullcontext():
                 found = _computed(self._batch, at_once=True)
             self._deliver(*found)
             self._schedule(loop)

@@ -14,6 +14,7 @@ import fastconv
 from fastconv import cpu
 from fastconv.network import Graph, Net, Node, Value, load
 from fastconv.network.passes.integers import use_integers
+from fastconv.network.passes.padding import fold_padding
 from fastconv.network.plan import Plan
 
 FLOAT = np.dtype("float32")
@@ -168,6 +169,60 @@ def test_a_convolution_between_scales_is_one_step_with_the_same_integers(rng):
     assert (node.op, node.attributes["low"], node.attributes["high"]) == ("QuantizedConv", 20, 44)
     fused = Plan(graph, [x.shape]).workspace()([x])[0]
     np.testing.assert_array_equal(fused, plain)  # sums here are exact in float32 too
+
+
+@pytest.mark.parametrize("value", [0.0, 1.5, 1e9])
+@pytest.mark.parametrize("mode", ["constant", "edge"])
+def test_cells_around_integers_are_integers(value, mode, rng):
+    pads = [
+        ("DequantizeLinear", "x s z", "d", {}),
+        ("Pad", "d p v", "e", {"mode": mode}),
+        ("QuantizeLinear", "e s z", "q", {}),
+        ("DequantizeLinear", "q s z", "r", {}),
+    ]
+    constants = {"p": np.array([0, 1, 2, 0, 0, 2, 1, 0]), "v": np.float32(value)}
+    graph = quantized_graph(pads + CONV[1:], layer_constants() | constants)
+    x = random(rng, "uint8", (2, 6, 6, 2))
+    plain = Plan(graph, [x.shape]).workspace()([x])[0]
+    use_integers(graph)
+    assert [node.op for node in graph.nodes] == ["Pad", "QuantizedConv"]
+    np.testing.assert_array_equal(Plan(graph, [x.shape]).workspace()([x])[0], plain)
+
+
+@pytest.mark.parametrize(("zero", "value", "left"), [(10, 10, 0), (10, 9, 1), (0, 0, 0)])
+def test_cells_of_the_zero_point_go_into_convolutions(zero, value, left, rng):
+    pad = Node("Pad", ("x", "p", "v"), ("e",))
+    words = {
+        "factors": (0.01,),
+        "x_zero": zero,
+        "y_zero": 7,
+        "low": 0,
+        "high": 255,
+        "dtype": "uint8",
+        "pads": ((0, 1),) * 2,
+    }
+    conv = Node("QuantizedConv", ("e", "k", "b"), ("y",), words)
+    constants = {"p": np.array([0, 1, 2, 0, 0, 2, 1, 0]), "v": np.uint8(value), "b": np.int32([3, -4, 5, 6])}
+    constants["k"] = layer_constants()["k"]
+    graph = Graph([Value("x", (None, 6, 6, 2), np.dtype("uint8"))], [Value("y")], [pad, conv], constants)
+    x = random(rng, "uint8", (2, 6, 6, 2))
+    plain = Plan(graph, [x.shape]).workspace()([x])[0]
+    fold_padding(graph)
+    assert len(graph.nodes) == 1 + left
+    np.testing.assert_array_equal(Plan(graph, [x.shape]).workspace()([x])[0], plain)
+
+
+@pytest.mark.parametrize(("dtype", "value", "left"), [("uint8", 0, 0), ("int8", -128, 0), ("int8", 0, 1)])
+def test_cells_of_the_least_integer_go_into_maxima(dtype, value, left, rng):
+    pad = Node("Pad", ("x", "p", "v"), ("e",))
+    pool = Node("MaxPool", ("e",), ("y",), {"window": (3, 3), "strides": (2, 2)})
+    constants = {"p": np.array([0, 1, 1, 0, 0, 1, 1, 0]), "v": np.asarray(value, dtype)}
+    graph = Graph([Value("x", (None, 6, 6, 2), np.dtype(dtype))], [Value("y")], [pad, pool], constants)
+    x = random(rng, dtype, (2, 6, 6, 2))
+    plain = Plan(graph, [x.shape]).workspace()([x])[0]
+    fold_padding(graph)
+    assert len(graph.nodes) == 1 + left
+    np.testing.assert_array_equal(Plan(graph, [x.shape]).workspace()([x])[0], plain)
 
 
 def test_a_bias_on_another_scale_stays_as_it_is_written():

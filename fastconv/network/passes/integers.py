@@ -47,7 +47,7 @@ def use_integers(graph: Graph) -> None:
             _OF_INTEGERS[node.op](rewriter, node)
         elif node.op == "QuantizeLinear":
             to = scale_of(rewriter, node)
-            if to is not None and not any(rule(rewriter, node, to) for rule in (_layer, _add, _move, _table)):
+            if to is not None and not any(rule(rewriter, node, to) for rule in (_layer, _add, _move, _pad, _table)):
                 before[id(node)] = _concat(rewriter, node, to)
     rewriter.finish()
     graph.nodes = [each for node in graph.nodes for each in (*before.get(id(node), ()), node)]
@@ -195,6 +195,22 @@ def _move(rewriter: Rewriter, node: Node, to: Scale) -> bool:
     if x is None or x.scale != to:
         return False
     _write(rewriter, node, source.op, (x.name, *source.inputs[1:]), **source.attributes)
+    return True
+
+
+def _pad(rewriter: Rewriter, node: Node, to: Scale) -> bool:
+    """Cells around numbers of one scale before and after: those of a constant hold its integer."""
+    source = _alone(rewriter, node.inputs[0])
+    if source is None or source.op != "Pad":
+        return False
+    x, (pads, value, *axes) = bytes_of(rewriter, source.inputs[0]), (*source.inputs[1:], "")[:3]
+    number = rewriter.constant(value) if value else np.zeros(1, np.float32)
+    if x is None or x.scale != to or number is None or number.size != 1 or np.isnan(number).any():
+        return False
+    with np.errstate(over="ignore"):
+        cell = np.clip(np.rint(np.float32(number.item()) / to.scale) + to.zero, *to.bounds).astype(to.dtype)
+    name = rewriter.add_constant(np.asarray(cell), source.inputs[0])
+    _write(rewriter, node, "Pad", (x.name, pads, name, *axes), **source.attributes)
     return True
 
 

@@ -1,22 +1,25 @@
-"""Zeros around images go into the convolution or maximum that reads them."""
+"""Zeros around images, and zero points, go into the convolution or maximum that reads them."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import numpy as np
 
 from ..graph import Graph, Node
 from .rewriter import Rewriter
 
 __all__ = ["fold_padding"]
 
-_READERS = ("Conv", "MaxPool")
+_READERS = ("Conv", "QuantizedConv", "MaxPool")
 _NEVER_NEGATIVE = ("relu", "relu6", "sigmoid", "hard_sigmoid", "exponential", "softplus")
 
 
 def fold_padding(graph: Graph) -> None:
     """Fold a Pad of zeros along spatial axes into Conv or MaxPool, if nothing else reads it.
 
-    Into a maximum where zeros cannot win it: no number is negative, and every window holds some.
+    Into a maximum where zeros cannot win it: no number is negative, and every window holds some. Integers are padded
+    with the zero point, and in a maximum with the least of their dtype.
 
     Examples
     --------
@@ -35,7 +38,7 @@ def fold_padding(graph: Graph) -> None:
         if reader is None or reader.op not in _READERS or reader.inputs[0] != node.outputs[0]:
             continue
         pads = _spatial_pads(rewriter, node, reader)
-        if pads is not None and (reader.op == "Conv" or _zeros_never_win(rewriter, node, reader, pads)):
+        if pads is not None and (reader.op != "MaxPool" or _cells_never_win(rewriter, node, reader, pads)):
             source = node.inputs[0]
             rewriter.set_inputs(reader, (source, *reader.inputs[1:]))
             reader.attributes["pads"] = pads
@@ -43,19 +46,40 @@ def fold_padding(graph: Graph) -> None:
     rewriter.finish()
 
 
-def _zeros_never_win(rewriter: Rewriter, node: Node, reader: Node, pads: Any) -> bool:
+def _cells_never_win(rewriter: Rewriter, node: Node, reader: Node, pads: Any) -> bool:
     """Whether a maximum of what the node pads is that of the numbers alone."""
-    before = rewriter.source(node.inputs[0])
+    before, value = rewriter.source(node.inputs[0]), _value(rewriter, node)
     window = reader.attributes["window"]
+    is_least = value is not None and value.dtype.kind in "iu"
     return (
-        before is not None
-        and before.op == "Activation"
-        and before.attributes["activation"][0] in _NEVER_NEGATIVE
+        (
+            is_least
+            or (
+                before is not None
+                and before.op == "Activation"
+                and before.attributes["activation"][0] in _NEVER_NEGATIVE
+            )
+        )
         and reader.attributes.get("pads", "valid") == "valid"
         and not reader.attributes.get("ceil_mode")
         and set(reader.attributes.get("dilations", (1,))) == {1}
         and all(sum(pair) < taps for pair, taps in zip(pads, window, strict=True))
     )
+
+
+def _value(rewriter: Rewriter, node: Node) -> np.ndarray | None:
+    """What a Pad's cells hold, if it is told and constant."""
+    name = (*node.inputs, "")[2]
+    return rewriter.constant(name) if name else None
+
+
+def _is_neutral(value: np.ndarray, reader: Node) -> bool:
+    """Whether cells of that number are as those that the reader pads with."""
+    if reader.op == "QuantizedConv":
+        return bool((value == reader.attributes["x_zero"]).all())
+    if reader.op == "MaxPool" and value.dtype.kind in "iu":
+        return bool((value == np.iinfo(value.dtype).min).all())
+    return not value.any()
 
 
 def _ndim(rewriter: Rewriter, reader: Node) -> int | None:
@@ -76,7 +100,7 @@ def _spatial_pads(rewriter: Rewriter, node: Node, reader: Node) -> Any:
     unknown = ndim is None or pads is None or (named[0] and value is None) or (named[1] and axes is None)
     if (
         unknown
-        or (named[0] and value.any())
+        or not _is_neutral(np.zeros(1, np.float32) if value is None else value, reader)
         or node.attributes.get("mode", "constant") != "constant"
         or (own in ("same_upper", "same_lower"))
     ):

@@ -88,6 +88,8 @@ def test_a_notebook_has_the_page_s_code(page):
     told = "".join(line for cell in found["cells"] if cell["cell_type"] == "markdown" for line in cell["source"])
     assert "# " in told and ".md)" not in told and "![" not in told and "<div" not in told
     assert notebooks.reads_data(text) == ("mnist_small.npz" in text)
+    first = json.loads(notebooks.notebook(text, "a note"))["cells"][0]["source"]
+    assert (first == ["a note"]) == notebooks.reads_data(text)
 
 
 @pytest.mark.parametrize("module", ["fastconv.image", "fastconv.nn", "fastconv.planning", "fastconv.cpu"])

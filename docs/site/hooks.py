@@ -37,6 +37,10 @@ DOWNLOADS = {
     "en": ("This page as a notebook", "The digits that it reads; put them beside the notebook"),
     "zh": ("本页的 notebook", "它读取的数字图像 (与 notebook 放在一起)"),
 }
+DATA_NOTES = {
+    "en": "This notebook reads `mnist_small.npz`. Download it from the page, and put it beside the notebook.",
+    "zh": "请从网页下载本 notebook 读取的 `mnist_small.npz`。把它放在 notebook 旁边。",
+}
 SEARCH = {"en": "Search", "zh": "搜索"}  # what screen readers call it; the theme leaves it without a name
 _DIALOG = 'data-md-component="search" role="dialog"'
 _LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+\.md)(#[^)]*)?\)")
@@ -49,11 +53,12 @@ def on_files(files, config):
             files.append(File.generated(config, uri, content=text))
         for uri, path in ELSEWHERE.items():
             files.append(File.generated(config, uri, abs_src_path=str(ROOT / path)))
+    note = DATA_NOTES[config.theme["language"]]
     for file in [file for file in files if file.is_documentation_page() and file.src_uri.startswith("learn/")]:
         for picture in _run(file.src_uri):
             files.append(File.generated(config, f"learn/{picture.name}", abs_src_path=str(picture)))
         text = Path(file.abs_src_path).read_text(encoding="utf-8")
-        files.append(File.generated(config, _notebook_of(file.src_uri), content=notebooks.notebook(text)))
+        files.append(File.generated(config, _notebook_of(file.src_uri), content=notebooks.notebook(text, note)))
     for path in blocks.DATA:
         files.append(File.generated(config, f"learn/{Path(path).name}", abs_src_path=str(ROOT / path)))
     return files

@@ -26,10 +26,12 @@ _ONLY_ON_SITE = re.compile(r"^(?:!\[.*\]\(.*\)|<div.*</div>|<!--.*-->)$\n?", re.
 _LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)([^)]*)\)")
 
 
-def notebook(page: str) -> str:
-    """The JSON of a page: its blocks of Python as code, all else as Markdown."""
+def notebook(page: str, note: str = "") -> str:
+    """The JSON of a page: its blocks of Python as code, all else as Markdown; a note before them, if it reads data."""
     parts = _FENCE.split(page)
     cells = [_cell("code", INSTALL)]
+    if note and reads_data(page):
+        cells.insert(0, _cell("markdown", note))
     for text, language, code in zip(parts[::3], [*parts[1::3], ""], [*parts[2::3], ""], strict=True):
         if text := _LINK.sub(_link, _ONLY_ON_SITE.sub("", text)).strip():
             cells.append(_cell("markdown", text))

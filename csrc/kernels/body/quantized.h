@@ -25,9 +25,10 @@ static void FC_NAME(requantize)(const fc_requantize_block *block) {
             vi32_store_u8(y + j, FC_NAME(byte_of)(reals, b.low, b.high, b.zero));
         }
         if (j < b.cols) {
-            const size_t n = b.cols - j;
+            /* Rows that follow one another are written after what lies beyond this one's last lanes. */
+            const size_t n = b.cols - j, after = b.y_pitch == b.cols ? (b.rows - 1 - r) * b.cols : 0;
             const vf32 reals = vf32_mul(vf32_of_i32(vi32_load_n(sums + j, n)), vf32_load_n(b.factors + j, n));
-            FC_NAME(store_bytes)(y + j, FC_NAME(byte_of)(reals, b.low, b.high, b.zero), n);
+            FC_NAME(store_bytes)(y + j, FC_NAME(byte_of)(reals, b.low, b.high, b.zero), n + after);
         }
     }
 }

@@ -7,7 +7,12 @@
 #include "ops/conv2d/gather/pack.h"
 #include "ops/conv2d/gemm/tile.h"
 
-enum { RAW_K = 16 }; /* steps of k widened at a time when packing half weights */
+enum {
+    RAW_K = 16,          /* steps of k widened at a time when packing half weights */
+    PANELS_TOGETHER = 8, /* of a task */
+    STRETCH = 128,       /* steps of k of a task */
+    ROWS_TOGETHER = 32   /* of a panel before the next one's */
+};
 
 fc_status fc_weights_bytes(const fc_weight_panels *p, const fc_conv_view *view, size_t *bytes) {
     const ptrdiff_t factors[] = {view->groups, (ptrdiff_t)(p->panels * p->width), (ptrdiff_t)p->k + 1,
@@ -21,6 +26,7 @@ typedef struct pack_job {
     const fc_conv_view *view;
     const char *weights;
     char *packed;
+    size_t spans, stretches; /* of panels, of k */
 } pack_job;
 
 /* Steps [k0, k1) of a panel of a group. */
@@ -38,19 +44,24 @@ static const char *of_group(const fc_conv_view *view, const void *weights, size_
     return (const char *)weights + (ptrdiff_t)group * view->w_group_pitch * (ptrdiff_t)fc_dtype_size(view->dtype);
 }
 
-static void pack_panel(void *job_, size_t task, size_t worker) {
+/* Some neighbouring panels of a stretch of k: of all of them a few rows at a time, which lie together in the kernel. */
+static void pack_stretch(void *job_, size_t task, size_t worker) {
     (void)worker;
     const pack_job *job = job_;
     const fc_weight_panels *p = job->p;
-    const size_t size = fc_dtype_size(fc_compute_dtype(job->view->dtype)), panel = task % p->panels,
-                 group = task / p->panels;
+    const size_t first = task % job->spans * PANELS_TOGETHER, end = fc_least(p->panels, first + PANELS_TOGETHER),
+                 stretch = task / job->spans % job->stretches, group = task / job->spans / job->stretches;
+    const size_t size = fc_dtype_size(fc_compute_dtype(job->view->dtype)), per_block = fc_parts(p->block_k, STRETCH);
+    const size_t block = stretch / per_block * p->block_k, block_end = fc_least(p->k, block + p->block_k),
+                 begin = block + stretch % per_block * STRETCH, stop = fc_least(block_end, begin + STRETCH);
     const fc_gather gather = {job->view, job->kernels, NULL};
-    for (size_t k0 = 0; k0 < p->k; k0 += p->block_k) {
-        const size_t k1 = fc_least(p->k, k0 + p->block_k);
-        char *to = job->packed +
-            (group * fc_weights_of_group(p) + k0 * p->panels * p->width + panel * (k1 - k0) * p->width) * size;
-        pack_steps(p, &gather, of_group(job->view, job->weights, group), panel, k0, k1, to);
-    }
+    const char *weights = of_group(job->view, job->weights, group);
+    char *to = job->packed + (group * fc_weights_of_group(p) + block * p->panels * p->width) * size;
+    const size_t step = job->view->w_out_pitch == 1 ? ROWS_TOGETHER : STRETCH;
+    for (size_t k = begin; k < stop; k += step)
+        for (size_t panel = first; panel < end; panel++)
+            pack_steps(p, &gather, weights, panel, k, fc_least(stop, k + step),
+                to + (panel * (block_end - block) + k - block) * p->width * size);
 }
 
 void fc_pack_weights_panel(const fc_weight_panels *p, const fc_kernels *kernels, const fc_conv_view *view,
@@ -87,9 +98,12 @@ void fc_pack_biases(
 
 void fc_pack_weights(const fc_weight_panels *p, const fc_kernels *kernels, const fc_conv_view *view,
     const void *weights, const void *bias, void *packed) {
-    pack_job job = {p, kernels, view, weights, packed};
-    const size_t panels = (size_t)view->groups * p->panels, size = fc_dtype_size(fc_compute_dtype(view->dtype));
-    fc_parallel_for(panels, fc_parallel_workers(panels, 8.0 * (double)(panels * p->width * p->k)), pack_panel, &job);
+    const size_t spans = fc_parts(p->panels, PANELS_TOGETHER), size = fc_dtype_size(fc_compute_dtype(view->dtype)),
+                 stretches = p->k ? fc_parts(p->k, p->block_k) * fc_parts(p->block_k, STRETCH) : 0,
+                 tasks = (size_t)view->groups * spans * stretches;
+    pack_job job = {p, kernels, view, weights, packed, spans, stretches};
+    fc_parallel_for(tasks, fc_parallel_workers(tasks, 8.0 * (double)fc_weights_of_group(p) * (double)view->groups),
+        pack_stretch, &job);
     if (bias)
         fc_pack_biases(p, kernels, view, bias, (char *)packed + (size_t)view->groups * fc_weights_of_group(p) * size);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The direct algorithm with the kernel read in place, too: where there are few pixels, packing would cost more than it
  * saves. */
+#include "core/cpu.h"
 #include "ops/conv2d/costs.h"
 #include "ops/conv2d/forward/direct/direct.h"
 
@@ -15,15 +16,22 @@ static int supports(const fc_layer *layer) {
     return v->dst.c && rest == lanes * fc_igemm_narrowest(layer->kernels, v->dtype, p.width / lanes, rest);
 }
 
+/* Whether the rows of a panel evict one another: from L1 where neighbouring ones share a set, or from L2, of whose sets
+ * rows reach only one in as many as lie between them, by the power of 2 in their distance. */
+static int evicts_itself(const fc_direct_plan *d) {
+    const size_t pitch = d->weights_pitch * d->size, apart = pitch & -pitch;
+    return fc_shares_sets((ptrdiff_t)d->weights_pitch, d->size) || d->weights.k > fc_caches()->l2 / apart;
+}
+
 static fc_status plan_layer(const fc_layer *layer, fc_purpose purpose, fc_layer_plan *plan) {
     (void)purpose;
     if (!supports(layer))
         return FC_BAD_ARGUMENT;
     const fc_direct_plan d = fc_direct_cut(layer, FC_DIRECT_UNPACKED, plan);
     const fc_costs *costs = fc_costs_of(layer->kernels);
-    const double slower = fc_shares_sets((ptrdiff_t)d.weights_pitch, d.size) ? costs->unpacked_aliased
-        : d.kernel_in_l2                                                     ? costs->unpacked_step
-                                                                             : costs->unpacked_far;
+    const double slower = evicts_itself(&d) ? costs->unpacked_aliased
+        : d.kernel_in_l2                    ? costs->unpacked_step
+                                            : costs->unpacked_far;
     plan->cycles = slower * fc_direct_cost(&plan->layer, &d);
     fc_direct_keep(&d, plan);
     return FC_OK;

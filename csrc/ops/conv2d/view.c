@@ -71,3 +71,26 @@ void fc_view_fold_strides(fc_conv_view *view) {
     fold(&view->rows, &view->src.h, &view->src.h_pitch);
     fold(&view->cols, &view->src.w, &view->src.w_pitch);
 }
+
+static int is_pointwise(const fc_taps *taps) { return taps->count == 1 && !taps->first && taps->stride == 1; }
+
+/* Whether pixels of all rows and images lie one after the other, a pixel's channels together. */
+static int pixels_follow(const fc_tensor_view *t) {
+    return t->c_pitch == 1 && t->h_pitch == t->w * t->w_pitch && t->n_pitch == t->h * t->h_pitch;
+}
+
+static void join(fc_tensor_view *t, ptrdiff_t images) {
+    t->w *= images * t->h;
+    t->h = 1;
+    t->n_pitch = t->h_pitch = t->w * t->w_pitch;
+}
+
+void fc_view_join_pixels(fc_conv_view *view) {
+    fc_tensor_view *src = &view->src, *dst = &view->dst;
+    if (!is_pointwise(&view->rows) || !is_pointwise(&view->cols) || src->h != dst->h || src->w != dst->w ||
+        !pixels_follow(src) || !pixels_follow(dst))
+        return;
+    join(src, view->n);
+    join(dst, view->n);
+    view->n = 1;
+}

@@ -54,5 +54,8 @@ fc_conv_view fc_view_band(const fc_conv_view *view, ptrdiff_t n, ptrdiff_t begin
 /* Where several channels lie together and a single tap is never outside, its stride becomes the tensor's: what is not
  * read is gone. */
 void fc_view_fold_strides(fc_conv_view *view);
+/* Where a single tap of stride 1 is never outside and pixels follow one another in both tensors, channels together, all
+ * rows and images become one row. */
+void fc_view_join_pixels(fc_conv_view *view);
 
 #endif

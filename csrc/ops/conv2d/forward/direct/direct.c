@@ -128,6 +128,28 @@ static fc_pixel_panel panel_at(const direct_job *job, const block *at, ptrdiff_t
     return p;
 }
 
+/* Where each pixel's channels lie a step after those of the one before. */
+static void make_panels_in_line(const direct_job *job, const block *at, const space *own) {
+    const fc_direct_plan *d = job->d;
+    const fc_conv_view *v = &job->layer->view;
+    const ptrdiff_t height = (ptrdiff_t)d->height, cols = at->pixels.cols, size = (ptrdiff_t)d->size;
+    const ptrdiff_t step = (d->patched ? d->pixel_pitch : v->src.w_pitch) * v->cols.stride * size;
+    const fc_patch *first = &at->pixels.patch;
+    const char *from = at->pixels.source +
+        (d->patched ? 0 : (first->row * v->src.h_pitch + first->col * v->src.w_pitch) * size);
+    fc_pixel_panel p = {.runs = 1, .length = d->unit, .at_once = d->units, .table = own->table};
+    for (fc_pixel_panel *panel = own->panels; p.j < cols; p.j += height, p.table += height) {
+        p.count = fc_min(cols - p.j, height);
+        p.tile = d->tiles[p.count];
+        p.narrow = d->narrow_tiles[p.count];
+        p.y = p.j * v->dst.w_pitch * (ptrdiff_t)fc_dtype_size(v->dtype);
+        *panel++ = p;
+        for (ptrdiff_t r = 0; r < height; r++)
+            p.table[r] = from + fc_min(p.j + r, cols - 1) * step;
+    }
+    own->made->count = fc_parts((size_t)cols, d->height);
+}
+
 /* The panels of a block; in patches, those of blocks of the same size lie alike. */
 static void make_panels(const direct_job *job, const block *at, const space *own) {
     const fc_direct_plan *d = job->d;
@@ -137,6 +159,10 @@ static void make_panels(const direct_job *job, const block *at, const space *own
     if (d->patched && made->rows == at->pixels.rows && made->cols == cols)
         return;
     *made = (fc_panels_made){.rows = at->pixels.rows, .cols = cols};
+    if (d->in_line) {
+        make_panels_in_line(job, at, own);
+        return;
+    }
     for (ptrdiff_t i = 0, j = 0; i < at->pixels.rows;) {
         own->panels[made->count] = panel_at(job, at, i, j, own->table + made->count * d->height * taps);
         for (j += own->panels[made->count++].count; j >= cols; j -= cols)
@@ -386,19 +412,6 @@ fc_status fc_direct_run(
     return FC_OK;
 }
 
-/*
- * Packed on demand as long as a worker's copy stays in its L2, or where one core needs each panel alone: a kernel that
- * lies across is read line after line by panels.
- */
-static void choose_form(const fc_layer *layer, fc_direct_plan *d) {
-    const int fits = fc_packs_on_demand(&d->weights, &layer->view);
-    if (!fits && layer->view.w_out_pitch == 1)
-        return;
-    fc_direct_set_form(layer, FC_DIRECT_ON_DEMAND, d);
-    if (!fits && !d->passing)
-        fc_direct_set_form(layer, FC_DIRECT_PACKED, d);
-}
-
 static fc_status plan_layer(const fc_layer *given, fc_purpose purpose, fc_layer_plan *plan) {
     if (!fc_direct_supports(given))
         return FC_BAD_ARGUMENT;
@@ -409,7 +422,7 @@ static fc_status plan_layer(const fc_layer *given, fc_purpose purpose, fc_layer_
     plan->packed_rows = fc_weights_rows(&d.weights, &plan->layer.view);
     plan->cycles = fc_direct_cost(layer, &d);
     if (purpose != FC_RUN_PREPARED)
-        choose_form(layer, &d);
+        fc_direct_choose_form(layer, &d);
     fc_direct_keep(&d, plan);
     return FC_OK;
 }

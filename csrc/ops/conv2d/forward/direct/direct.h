@@ -33,16 +33,16 @@ typedef struct fc_direct_plan {
         *narrow_tiles[FC_MAX_TILE_HEIGHT + 1]; /* by the number of pixels; for the last panel */
     size_t size;                               /* bytes of an element in the compute type */
     fc_direct_form form;
-    int kernel_in_l2, in_place; /* the kernel stays in L2; results go straight to y */
-    int passing;                /* packed on demand, each panel by the one task that needs it, over the one before */
-    size_t weights_pitch;       /* of a step of k */
-    int patched, joined;
-    size_t unit;                 /* elements of a run where taps are joined as far as `joined` says */
-    size_t runs;                 /* of them */
-    size_t pieces, piece, units; /* a step of k: a piece of one run (pieces > 1), or up to `units` whole runs */
-    size_t chain;                /* additions in one register: whole runs where they are short */
-    ptrdiff_t pixel_pitch;       /* of the patch */
-    ptrdiff_t rows, cols;        /* output pixels of a block */
+    int kernel_in_l2, in_place;   /* the kernel stays in L2; results go straight to y */
+    int passing;                  /* packed on demand, each panel by the one task that needs it, over the one before */
+    size_t weights_pitch;         /* of a step of k */
+    int patched, joined, in_line; /* in_line: one row of pixels, each read under one tap and inside */
+    size_t unit;                  /* elements of a run where taps are joined as far as `joined` says */
+    size_t runs;                  /* of them */
+    size_t pieces, piece, units;  /* a step of k: a piece of one run (pieces > 1), or up to `units` whole runs */
+    size_t chain;                 /* additions in one register: whole runs where they are short */
+    ptrdiff_t pixel_pitch;        /* of the patch */
+    ptrdiff_t rows, cols;         /* output pixels of a block */
     size_t row_blocks, col_blocks, chunk_panels, chunks, tasks;
     size_t made_bytes, panel_bytes, table_bytes, patch_bytes, raw_bytes, flag_bytes; /* parts of a worker */
     size_t worker_bytes, zero_bytes, bias_bytes;
@@ -53,6 +53,9 @@ fc_weight_panels fc_direct_weights(const fc_layer *layer);
 /* Cuts plan->layer, which becomes the layer as this algorithm reads it. */
 fc_direct_plan fc_direct_cut(const fc_layer *layer, fc_direct_form form, fc_layer_plan *plan);
 void fc_direct_set_form(const fc_layer *layer, fc_direct_form form, fc_direct_plan *direct);
+/* For one run: packed on demand as long as a worker's copy stays in its L2, or where one core needs each panel alone: a
+ * kernel that lies across is read line after line by panels. */
+void fc_direct_choose_form(const fc_layer *layer, fc_direct_plan *direct);
 /* Whether neighbouring rows fall into one set of L1, where they evict one another. pitch: elements between them. */
 int fc_shares_sets(ptrdiff_t pitch, size_t size);
 /* Estimated cycles of a run. */

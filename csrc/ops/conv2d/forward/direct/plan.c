@@ -28,6 +28,7 @@ static void plan_runs(const fc_layer *layer, fc_direct_plan *d) {
         fc_shares_sets(v->src.w_pitch * v->cols.stride, d->size);
     d->joined = v->cols.step == 1 && (d->patched || v->src.w_pitch == v->src.c) && v->cols.count * v->src.c <= JOINED_K;
     d->unit = (size_t)(d->joined ? v->cols.count * v->src.c : v->src.c);
+    d->in_line = v->dst.h == 1 && v->rows.count * v->cols.count == 1 && !fc_has_border(v);
     d->runs = d->weights.k / d->unit;
     d->pixel_pitch = v->src.c +
         (!d->joined && fc_shares_sets(v->src.c * v->cols.stride, d->size) ? FC_ALIGNMENT / (ptrdiff_t)d->size : 0);
@@ -57,12 +58,19 @@ static void plan_blocks(const fc_layer *layer, fc_direct_plan *d) {
         d->cols = (d->cols + 1) / 2;
     if (images * fc_parts(pixels, (size_t)(d->rows * d->cols)) < tasks) {
         const size_t share = fc_parts(pixels * images, tasks), few = LEAST_PANELS * d->height;
-        d->rows = fc_min(d->rows, fc_max(1, (ptrdiff_t)((share > few ? share : few) / (size_t)d->cols)));
+        const ptrdiff_t least = (ptrdiff_t)(share > few ? share : few);
+        d->rows = fc_min(d->rows, fc_max(1, least / d->cols));
+        if (d->in_line)
+            d->cols = fc_min(d->cols, least);
     }
     d->row_blocks = fc_parts((size_t)v->dst.h, (size_t)d->rows);
     d->rows = (ptrdiff_t)fc_parts((size_t)v->dst.h, d->row_blocks);
     d->col_blocks = fc_parts((size_t)v->dst.w, (size_t)d->cols);
     d->cols = (ptrdiff_t)fc_parts((size_t)v->dst.w, d->col_blocks);
+    if (d->in_line && d->col_blocks > 1) {
+        d->cols = fc_round_up(d->cols, (ptrdiff_t)d->height); /* whole tiles */
+        d->col_blocks = fc_parts((size_t)v->dst.w, (size_t)d->cols);
+    }
     const size_t blocks = images * d->row_blocks * d->col_blocks;
     d->chunk_panels = blocks < tasks ? fc_parts(d->weights.panels * blocks, tasks) : d->weights.panels;
     d->chunks = fc_parts(d->weights.panels, d->chunk_panels);
@@ -127,10 +135,21 @@ void fc_direct_set_form(const fc_layer *layer, fc_direct_form form, fc_direct_pl
         d->worker_bytes += d->passing ? fc_align_up(panel_bytes) : fc_on_demand_bytes(&d->weights, v);
 }
 
+void fc_direct_choose_form(const fc_layer *layer, fc_direct_plan *d) {
+    const int fits = fc_packs_on_demand(&d->weights, &layer->view);
+    if (!fits && layer->view.w_out_pitch == 1)
+        return;
+    fc_direct_set_form(layer, FC_DIRECT_ON_DEMAND, d);
+    if (!fits && !d->passing)
+        fc_direct_set_form(layer, FC_DIRECT_PACKED, d);
+}
+
 fc_direct_plan fc_direct_cut(const fc_layer *given, fc_direct_form form, fc_layer_plan *plan) {
     fc_layer *layer = &plan->layer;
     *layer = *given;
     fc_view_fold_strides(&layer->view);
+    if (!fc_is_half(layer->view.dtype))
+        fc_view_join_pixels(&layer->view);
     const fc_conv_view *v = &layer->view;
     const fc_igemm_tile *tiles = fc_igemm_tiles(layer->kernels, fc_compute_dtype(v->dtype));
     const size_t lanes = tiles->width / tiles->vectors, k = fc_view_k(v);
@@ -193,8 +212,9 @@ double fc_direct_cost(const fc_layer *layer, const fc_direct_plan *d) {
                  partial = (size_t)v->dst.c % (d->weights.width / d->vectors) ? costs->direct_partial : 0;
     return costs->direct_block * (double)d->tasks +
         pixels *
-        (tiles_cycles(layer, d) + costs->direct_point + partial + each_panel * (double)d->weights.panels +
-            element * overlap * (double)d->chunks + fc_store_cycles(costs, v, 1) * outs);
+        (tiles_cycles(layer, d) + (d->in_line ? 0 : costs->direct_point) + partial +
+            each_panel * (double)d->weights.panels + element * overlap * (double)d->chunks +
+            fc_store_cycles(costs, v, 1) * outs);
 }
 
 void fc_direct_keep(const fc_direct_plan *d, fc_layer_plan *plan) {

@@ -120,6 +120,7 @@ cdef extern from "fastconv.h" nogil:
         const fc_filter2d_params *, const void *, const void *, const void *, const void *, void *)
     fc_status fc_plan_convolve2d(const fc_convolve2d_params *, const void *, fc_filter_plan *)
     fc_status fc_plan_filter2d(const fc_filter2d_params *, const void *, fc_filter_plan *)
+    fc_status fc_lengths(fc_dtype, size_t, const void *, const void *, void *, int *)
     const char *fc_filter_algorithm_name(fc_filter_algorithm_id)
 
     fc_status fc_activate(fc_dtype, fc_activation, double, size_t, const void *, void *)

@@ -242,3 +242,14 @@ def call_directly(call: Call, *arrays: _Array) -> bool: ...
 def convolve2d_directly(
     dtype: int, mode: int, boundary: int, correlate: bool, algorithm: int, image: _Array, kernel: _Array, out: _Array
 ) -> NDArray[Any] | None: ...
+def filter2d_directly(
+    dtype: int,
+    result: int,
+    work: int,
+    boundary: int,
+    image: _Array,
+    kernel: _Array,
+    result_dtype: object,
+    out: _Array | None,
+) -> _Array | None: ...
+def lengths(dtype: int, n: int, a: _Array, b: _Array, out: _Array) -> bool: ...

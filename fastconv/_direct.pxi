@@ -113,12 +113,65 @@ def convolve2d_directly(int dtype, int mode, int boundary, bint correlate, int a
         PyBuffer_Release(&k)
 
 
+def filter2d_directly(int dtype, int result, int work, int boundary, image, kernel, result_dtype, out):
+    """filter2d of an image of two or three axes with the anchor in the middle and 0 outside, in `out` or, for None, a
+    new array; or None."""
+    cdef Py_buffer i, k
+    cdef fc_filter2d_params params
+    if _get_buffer(image, &i, PyBUF_ND):
+        PyErr_Clear()
+        return None
+    if _get_buffer(kernel, &k, PyBUF_ND):
+        PyErr_Clear()
+        PyBuffer_Release(&i)
+        return None
+    try:
+        if (i.ndim != 2 and i.ndim != 3) or k.ndim != 2 or i.len == 0 or k.len == 0:
+            return None
+        params.dtype, params.result, params.work = <fc_dtype>dtype, <fc_dtype>result, <fc_dtype>work
+        params.boundary, params.algorithm = <fc_boundary>boundary, FC_FILTER_AUTO
+        params.image_h, params.image_w, params.channels = i.shape[0], i.shape[1], i.shape[2] if i.ndim == 3 else 1
+        params.k_h, params.k_w = k.shape[0], k.shape[1]
+        params.anchor_row, params.anchor_col = params.k_h // 2, params.k_w // 2
+        if (<size_t>i.len != _image_bytes(&params, dtype) or <size_t>k.len != _bytes(work, params.k_h, params.k_w)):
+            return None
+        return _filter2d(&params, &i, &k, result_dtype, out)
+    finally:
+        PyBuffer_Release(&i)
+        PyBuffer_Release(&k)
+
+
+cdef object _filter2d(const fc_filter2d_params *params, const Py_buffer *image, const Py_buffer *kernel, dtype, out):
+    cdef Py_buffer o
+    cdef fc_caller caller
+    cdef fc_status status
+    cdef size_t size = _image_bytes(params, params.result)
+    cdef tuple shape = (params.image_h, params.image_w)
+    if image.ndim == 3:
+        shape += (params.channels,)
+    result = _new_image(shape, dtype, size) if out is None else out
+    if _get_buffer(result, &o, PyBUF_ND | PyBUF_WRITABLE):
+        PyErr_Clear()
+        return None
+    try:
+        if (o.ndim != image.ndim or o.shape[0] != params.image_h or o.shape[1] != params.image_w
+                or <size_t>o.len != size or not _apart(image, &o) or not _apart(kernel, &o)):
+            return None
+        _enter(&caller, True)
+        with nogil:
+            status = fc_filter2d(params, image.buf, kernel.buf, NULL, o.buf)
+        _leave(status if status == FC_OUT_OF_MEMORY else FC_OK)
+        return result if status == FC_OK else None
+    finally:
+        PyBuffer_Release(&o)
+
+
 LARGE_RESULT = 1 << 16  # bytes from which an array's place matters more than the time to find it
 
 
-cdef object _new_image(Py_ssize_t h, Py_ssize_t w, dtype, size_t size):
+cdef object _new_image(tuple shape, dtype, size_t size):
     """An uninitialised array; a large one on pages that an earlier result has left."""
-    return _empty((h, w), dtype) if size < <size_t>LARGE_RESULT else _ndarray((h, w), dtype, Memory(size))
+    return _empty(shape, dtype) if size < <size_t>LARGE_RESULT else _ndarray(shape, dtype, Memory(size))
 
 
 cdef object _convolve2d(const fc_convolve2d_params *params, const Py_buffer *image, const Py_buffer *kernel, dtype, out):
@@ -128,7 +181,7 @@ cdef object _convolve2d(const fc_convolve2d_params *params, const Py_buffer *ima
     cdef fc_status status
     if fc_convolve2d_output_size(params, &out_h, &out_w) != FC_OK:
         return None
-    result = _new_image(out_h, out_w, dtype, _bytes(params.dtype, out_h, out_w)) if out is None else out
+    result = _new_image((out_h, out_w), dtype, _bytes(params.dtype, out_h, out_w)) if out is None else out
     if _get_buffer(result, &o, PyBUF_ND | PyBUF_WRITABLE):
         PyErr_Clear()
         return None

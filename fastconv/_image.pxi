@@ -136,3 +136,17 @@ def sep_filter2d(image, column, row, value, out, int dtype, int result, int work
     with nogil:
         status = fc_sep_filter2d(&params, i.data, c.data, r.data, fill, o.data)
     _leave(status)
+
+
+def lengths(int dtype, size_t n, a, b, out):
+    """The lengths of n pairs of numbers into out; False where squares may have left the range of the dtype."""
+    cdef _Pointer x = _Pointer(a, n * _bytes(dtype, 1)), y = _Pointer(b, n * _bytes(dtype, 1))
+    cdef _Pointer o = _Pointer(out, n * (4 if dtype == FC_I16 else _bytes(dtype, 1)), True)
+    cdef fc_caller caller
+    cdef fc_status status
+    cdef int held = 0
+    _enter(&caller, True)
+    with nogil:
+        status = fc_lengths(<fc_dtype>dtype, n, x.data, y.data, o.data, &held)
+    _leave(status)
+    return bool(held)

@@ -11,7 +11,8 @@ from scipy import signal
 import fastconv
 from fastconv import _core
 
-ALGORITHMS = [name for name in _core.filter_algorithms()[1:] if name != "integer_fft"]  # those of floats
+OF_INTEGERS = ("integer_fft", "fixed_point")
+ALGORITHMS = [name for name in _core.filter_algorithms()[1:] if name not in OF_INTEGERS]
 KINDS = {"separable": "two products", "box": "equal", "sparse": "few", "line_fft": "row"}  # what an algorithm serves
 WIDE = {"float32": "float64", "complex64": "complex128"}
 BOUND = {"float32": 1e-6, "complex64": 1e-6, "float64": 1e-13, "complex128": 1e-13}

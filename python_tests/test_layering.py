@@ -55,6 +55,7 @@ MAY_INCLUDE = {
         "fastconv_types.h",
         "kernels/types.h",
         "kernels/filter_types.h",
+        "kernels/fixed_types.h",
         "kernels/grad_types.h",
         "kernels/batch_types.h",
         "kernels/conv_pool_types.h",

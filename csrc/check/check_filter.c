@@ -151,6 +151,36 @@ static void check_finite(const fc_kernels *kernels, const char *isa) {
     check_free(&f64);
 }
 
+static void check_lengths(const char *name, fc_dtype dtype, fc_lengths_fn *run, const char *isa) {
+    const size_t n = 1 + check_random_below(MOST), size = size_of(dtype), out_size = dtype == FC_I16 ? 4 : size;
+    const fc_dtype out_type = dtype == FC_I16 ? FC_F32 : dtype;
+    check_buffer a = check_alloc(n * size, check_random_below(9)), b = check_alloc(n * size, check_random_below(9)),
+                 out = check_alloc(n * out_size, check_random_below(9));
+    check_case(name, isa, "n %zu", n);
+    fill(dtype, &a, 1);
+    fill(dtype, &b, 1);
+    check_true(run(a.data, b.data, out.data, n), "squares pass for out of range");
+    int same = 1;
+    for (size_t i = 0; i < n; i++) {
+        const double want = fc_ref_length(dtype, a.data, b.data, i);
+        same &= fabs(fc_ref_number(out_type, out.data, i) - want) <= (out_type == FC_F32 ? 1e-6 : 1e-15) * want;
+    }
+    check_true(same, "a length differs");
+    check_guards(&out);
+    if (dtype != FC_I16) {
+        static const double bad[] = {INFINITY, NAN, 1e155, 1e-155};
+        const double big = bad[check_random_below(4)];
+        const float single = (float)(big < 1 ? 1e-30 : big > 1 && big < INFINITY ? 1e30 : big);
+        const size_t at = check_random_below(n);
+        memset(b.data, 0, b.bytes);
+        memcpy(a.data + at * size, dtype == FC_F32 ? (const void *)&single : &big, size);
+        check_true(!run(a.data, b.data, out.data, n), "squares out of range pass");
+    }
+    check_free(&a);
+    check_free(&b);
+    check_free(&out);
+}
+
 static void check_stream(const fc_kernels *kernels, const char *isa) {
     const size_t bytes = check_random_below(1000);
     check_buffer src = check_alloc(bytes, check_random_below(64)), dst = check_alloc(bytes, check_random_below(64));
@@ -265,6 +295,9 @@ void check_filter(const fc_kernels *kernels, const char *isa) {
         check_multiplied(kernels, isa);
         check_slide(kernels, isa);
         check_finite(kernels, isa);
+        check_lengths("lengths_i16", FC_I16, kernels->lengths_i16, isa);
+        check_lengths("lengths_f32", FC_F32, kernels->lengths_f32, isa);
+        check_lengths("lengths_f64", FC_F64, kernels->lengths_f64, isa);
         check_stream(kernels, isa);
         check_sparse("sparse_b8", FC_U8, kernels->sparse_b8, fc_ref_sparse, isa);
         check_sparse("sparse_b16", FC_U16, kernels->sparse_b16, fc_ref_sparse, isa);

@@ -76,6 +76,7 @@ typedef enum fc_filter_algorithm_id {
     FC_FILTER_FFT,
     FC_FILTER_LINE_FFT,
     FC_FILTER_INTEGER_FFT,
+    FC_FILTER_FIXED_POINT,
     FC_FILTER_COUNT
 } fc_filter_algorithm_id;
 const char *fc_filter_algorithm_name(fc_filter_algorithm_id id); /* NULL for no id */
@@ -115,6 +116,12 @@ fc_status fc_filter2d(const fc_filter2d_params *p, const void *image, const void
  */
 fc_status fc_sep_filter2d(
     const fc_filter2d_params *p, const void *image, const void *column, const void *row, const void *value, void *out);
+
+/*
+ * out[i] = sqrt(a[i]^2 + b[i]^2), i < n; dtype is FC_I16, whose results are float, FC_F32 or FC_F64. *held: 0 where a
+ * square may have left the range of the type, or a number is not finite; the results are of no use then.
+ */
+fc_status fc_lengths(fc_dtype dtype, size_t n, const void *a, const void *b, void *out, int *held);
 
 /* What either would run for this kernel. */
 typedef struct fc_filter_plan {

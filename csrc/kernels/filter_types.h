@@ -84,6 +84,12 @@ static inline uint16_t fc_scaled(uint16_t x, const fc_scaling *s) {
 }
 typedef void fc_narrow_fn(const void *src, void *dst, size_t n, const fc_scaling *scaling);
 
+/*
+ * out[i] = sqrt(a[i]^2 + b[i]^2), i < n, each operation rounded, in float for int16_t. 0 where a square may have left
+ * the range of the type, or a number is not finite.
+ */
+typedef int fc_lengths_fn(const void *a, const void *b, void *out, size_t n);
+
 /* Whether src[i] is finite for every i < n. */
 typedef int fc_finite_fn(const void *src, size_t n);
 

@@ -16,6 +16,7 @@
 #include "kernels/batch_types.h"
 #include "kernels/conv_pool_types.h"
 #include "kernels/filter_types.h"
+#include "kernels/fixed_types.h"
 #include "kernels/grad_types.h"
 #include "kernels/gemv_types.h"
 #include "kernels/igemm_types.h"

@@ -29,7 +29,7 @@ def _kind(source: str, work: str) -> _Kind:
     return _Kind(_args.dtype_id(np.dtype(source)), np.dtype(source), np.dtype(work), _args.dtype_id(np.dtype(work)))
 
 
-_KINDS = {
+KINDS = {
     np.dtype(name): _kind(name, work)
     for name, work in [
         ("uint8", "float32"),
@@ -42,12 +42,12 @@ _KINDS = {
     ]
 }
 _HALF = _kind("float32", "float32")
-_KINDS[np.dtype("float16")] = _HALF
+KINDS[np.dtype("float16")] = _HALF
 
 
 def kind_of(dtype: np.dtype) -> _Kind | None:
     """How images of this native dtype are filtered, None where they are not."""
-    found = _KINDS.get(dtype)
+    found = KINDS.get(dtype)
     # ml_dtypes is not imported here: its bfloat16 is known by name.
     return _HALF if found is None and dtype.name == "bfloat16" else found
 
@@ -60,7 +60,7 @@ def image_array(image: Any, name: str = "image", shapes: str = "(h, w) or (h, w,
         raise ValueError(f"`{name}` must be an array of shape {shapes}: {error}") from None
     if array.ndim not in (2, 3):
         raise ValueError(f"`{name}` must have shape {shapes}; received {array.shape}")
-    if array.dtype not in _KINDS:
+    if array.dtype not in KINDS:
         array = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
         if kind_of(array.dtype) is None:
             raise TypeError(

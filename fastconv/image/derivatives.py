@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from .. import _args
+from .. import _args, _core
+from .direct import filter_directly
 from .stacks import Options, any_image, filter_image, float_of, result_dtype, store, sums_dtype
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ __all__ = ["laplacian", "prewitt", "scharr", "sobel"]
 LAPLACIAN = np.array([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])
 LAPLACIAN_DIAGONALS = np.array([[1.0, 1, 1], [1, -8, 1], [1, 1, 1]])
 _INT16 = np.dtype(np.int16)
+_FLOAT32 = np.dtype(np.float32)
 CHUNK = 1 << 14  # elements of a piece of two arrays that stays in the cache
 _SAFE = {np.dtype(np.float32): (1e-14, 1e18), np.dtype(np.float64): (1e-140, 1e150)}  # lengths whose squares are held
 
@@ -102,6 +105,10 @@ def sobel(
     size = _args.integer(ksize, "ksize", 1)
     if size not in _SOBEL:
         raise ValueError(f"`ksize` must be 1, 3, 5 or 7; received {size}")
+    words = border, value, axes, channel_axis, dtype, out, algorithm
+    result = _directly(image, f"sobel{size}", axis, words)
+    if result is not None:
+        return result
     options = Options(border, value, out, algorithm, None, axes, channel_axis, dtype)
     return _along(image, axis, _SOBEL[size], options)
 
@@ -152,6 +159,9 @@ def scharr(
     >>> fastconv.scharr(step, axis=1)[1]
     array([   0, 3200, 3200,    0], dtype=int16)
     """
+    result = _directly(image, "scharr", axis, (border, value, axes, channel_axis, dtype, out, algorithm))
+    if result is not None:
+        return result
     options = Options(border, value, out, algorithm, None, axes, channel_axis, dtype)
     return _along(image, axis, _SCHARR, options)
 
@@ -201,6 +211,9 @@ def prewitt(
     >>> fastconv.prewitt(step, axis=1)[1]
     array([  0, 600, 600,   0], dtype=int16)
     """
+    result = _directly(image, "prewitt", axis, (border, value, axes, channel_axis, dtype, out, algorithm))
+    if result is not None:
+        return result
     options = Options(border, value, out, algorithm, None, axes, channel_axis, dtype)
     return _along(image, axis, _PREWITT, options)
 
@@ -248,9 +261,33 @@ def laplacian(
            [ 400, -800,  400],
            [   0,  400,    0]], dtype=int16)
     """
+    if diagonals is False:
+        result = _directly(image, "laplacian", 0, (border, value, axes, channel_axis, dtype, out, algorithm))
+        if result is not None:
+            return result
     kernel = LAPLACIAN_DIAGONALS if diagonals else LAPLACIAN
     options = Options(border, value, out, algorithm, None, axes, channel_axis, dtype)
     return _derivative(any_image(image), kernel, options)
+
+
+# By the word of a filter and, along axis 0; none whose sums of bytes leave int16.
+_KEPT = {f"sobel{size}": _SOBEL[size] for size in (1, 3, 5)} | {
+    "scharr": _SCHARR,
+    "prewitt": _PREWITT,
+    "laplacian": LAPLACIAN,
+}
+
+
+@lru_cache(maxsize=64)
+def _kept(key: tuple[str, int], dtype: np.dtype) -> np.ndarray:
+    word, axis = key
+    return np.ascontiguousarray(_KEPT[word].T if axis else _KEPT[word], dtype)
+
+
+def _directly(image: Any, word: str, axis: Any, words: tuple[Any, ...]) -> np.ndarray | None:
+    if type(axis) is not int or not -2 <= axis <= 1 or word not in _KEPT:
+        return None
+    return filter_directly(image, _kept, (word, axis % 2), words, True)
 
 
 def _along(image: Any, axis: Any, kernel: np.ndarray, options: Options) -> np.ndarray:
@@ -266,11 +303,15 @@ def _along(image: Any, axis: Any, kernel: np.ndarray, options: Options) -> np.nd
 
 def _derivative(image: np.ndarray, kernel: np.ndarray, options: Options) -> np.ndarray:
     """A kernel of small integers, in a dtype that no sum of 8-bit cells leaves, unless given."""
-    result = image.dtype
-    if result.kind in "iub":
-        most = kernel[kernel > 0].sum() * 255
-        result = _INT16 if image.itemsize == 1 and most <= np.iinfo(_INT16).max else float_of(result)
-    return filter_image(image, kernel, options, result)
+    return filter_image(image, kernel, options, _result_of(image.dtype, kernel))
+
+
+def _result_of(image: np.dtype, kernel: np.ndarray) -> np.dtype:
+    """The dtype of a derivative by that kernel."""
+    if image.kind not in "iub":
+        return image
+    most = kernel[kernel > 0].sum() * 255
+    return _INT16 if image.itemsize == 1 and most <= np.iinfo(_INT16).max else float_of(image)
 
 
 def _gradient(image: np.ndarray, kernel: np.ndarray, options: Options) -> np.ndarray:
@@ -281,7 +322,12 @@ def _gradient(image: np.ndarray, kernel: np.ndarray, options: Options) -> np.nda
     wanted = result_dtype(options.dtype, work if image.dtype.kind in "iub" else image.dtype, image.dtype)
     computed, returned = _args.output(options.out, image.shape, wanted, (image,))
     part, work = options._replace(out=None, dtype=None), sums_dtype(image.dtype, wanted)
-    down, right = (filter_image(image, taps, part, work).ravel() for taps in (kernel, kernel.T))
+    whole = work == _FLOAT32 and _result_of(image.dtype, kernel) == _INT16
+    stored = _INT16 if whole else work
+    down, right = (np.ascontiguousarray(filter_image(image, taps, part, stored)) for taps in (kernel, kernel.T))
+    if wanted == work and _core.lengths(_args.dtype_id(down.dtype), down.size, down, right, computed):
+        return _args.finish(computed, returned)
+    down, right = (side.astype(work, copy=False).ravel() for side in (down, right))
     flat, squares = computed.reshape(-1), np.empty((2, CHUNK), work)
     with np.errstate(all="ignore"):
         for start in range(0, flat.size, CHUNK):

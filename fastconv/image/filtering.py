@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, SupportsIndex
 
+import numpy as np
+
+from .direct import filter_directly
 from .masked import correlate_masked, leaves_out
 from .stacks import Options, filter_image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import ArrayLike, DTypeLike
 
 __all__ = ["filter2d"]
@@ -70,8 +72,9 @@ def filter2d(
         Added to each sum before it is rounded to the result's dtype.
     out : ndarray, optional
         Where to put the result; of its shape and dtype. It may be `image` itself, or a `numpy.memmap`.
-    algorithm : {'auto', 'direct', 'separable', 'box', 'sparse', 'fft', 'line_fft'}, optional
-        As in `convolve2d`, for the type that sums have (see Notes).
+    algorithm : {'auto', 'direct', 'separable', 'box', 'sparse', 'fft', 'line_fft', 'fixed_point'}, optional
+        As in `convolve2d`, for the type that sums have (see Notes). 'fixed_point' serves images of 8 and 16 bits under
+        a number times a column and a row of integers, with sums of integers.
 
     Returns
     -------
@@ -109,6 +112,8 @@ def filter2d(
     'reflect101'.
 
     8-bit images under small integers, or these times one number, are summed in 16 bits; 'fft' does not serve those.
+    uint8, uint16 and int16 images under a number times a column and a row of integers are summed in integers
+    ('fixed_point'), so that results are the exact ones, rounded once.
 
     An array of three axes is one image, whose last axis holds channels. A stack of images (n, h, w) would be read so
     too: it goes with ``axes=(1, 2)``.
@@ -130,7 +135,17 @@ def filter2d(
     >>> fastconv.filter2d(np.ones((5, 8, 9)), [[1, 1, 1]], axes=(1, 2)).shape
     (5, 8, 9)
     """
+    plain = mask is anchor is None and nan == "propagate" and type(delta) is int and not delta
+    if plain and type(kernel) is np.ndarray:
+        result = filter_directly(image, _taps, kernel, (border, value, axes, channel_axis, dtype, out, algorithm))
+        if result is not None:
+            return result
     options = Options(border, value, out, algorithm, anchor, axes, channel_axis, dtype, delta)
     if leaves_out(mask, nan):
         return correlate_masked(image, mask, nan, kernel, options)
     return filter_image(image, kernel, options)
+
+
+def _taps(kernel: np.ndarray, dtype: np.dtype) -> np.ndarray | None:
+    """The taps in the dtype of sums; None for what has to be refused."""
+    return np.ascontiguousarray(kernel, dtype) if kernel.ndim == 2 and kernel.dtype.kind in "fiub" else None

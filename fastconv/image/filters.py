@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
 from .. import _args
 from .derivatives import CHUNK, LAPLACIAN
+from .direct import filter_directly
 from .factors import MULTIPLIED, check_sizes
 from .gaussians import gaussian_factors
 from .masked import leaves_out, normalized
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
     from .._typing import Ints
+
+_KEPT_SIZE = 31  # of boxes whose kernels are kept
 
 __all__ = ["box_blur", "sharpen", "unsharp_mask"]
 
@@ -74,6 +78,10 @@ def box_blur(
     >>> fastconv.box_blur(np.array([[0.0, 0, 9, 0, 0]]), (1, 3))
     array([[0., 3., 3., 3., 0.]])
     """
+    if type(size) is int and 0 < size <= _KEPT_SIZE and mask is None and nan == "propagate":
+        result = filter_directly(image, _kept_box, size, (border, value, axes, channel_axis, dtype, out, algorithm))
+        if result is not None:
+            return result
     size = _args.pair(size, "size")
     check_sizes(size, "`size`")
     options = Options(border, value, out, algorithm, None, axes, channel_axis, dtype)
@@ -86,6 +94,11 @@ def box_blur(
     if leaves_out(mask, nan):
         return normalized(image, mask, nan, np.ones(1), mean, options)
     return mean(image, options, None)
+
+
+@lru_cache(maxsize=64)
+def _kept_box(size: int, dtype: np.dtype) -> np.ndarray:
+    return np.full((size, size), 1 / (size * size), dtype)
 
 
 def sharpen(

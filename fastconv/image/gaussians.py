@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _args
+from .direct import filter_directly
 from .factors import MOST_LENGTH, check_sizes
 from .masked import leaves_out, normalized
 from .separable import FEW_TAPS, separable
@@ -15,6 +16,7 @@ from .stacks import Options, any_image, filter_image, float_of, result_dtype, st
 
 __all__ = ["gaussian_blur", "gaussian_laplace"]
 
+_KEPT_SIZE = 31  # of kernels that are kept
 _KEPT_RADIUS = 1 << 12  # of weights that are kept
 SMALL_GAUSSIANS = {
     len(weights): np.array(weights) / sum(weights)
@@ -110,6 +112,12 @@ def gaussian_blur(
            [ 0. , 11.1, 44.5, 11.1,  0. ],
            [ 0. ,  5.5, 22.2,  5.5,  0. ]])
     """
+    key = sigma, truncate, ksize
+    if mask is radius is None and nan == "propagate" and type(order) is int and not order and _is_plain(key):
+        words = border, value, axes, channel_axis, dtype, out, algorithm
+        result = filter_directly(image, _kept_gaussian, key, words)
+        if result is not None:
+            return result
     column, row = gaussian_factors(sigma, truncate, ksize, radius, order)
     options = Options(border, value, out, algorithm, None, axes, channel_axis, dtype)
 
@@ -123,6 +131,22 @@ def gaussian_blur(
             raise ValueError(f"`order` must be 0 where cells are left out; received {order!r}")
         return normalized(image, mask, nan, np.ones(1), blur, options)
     return blur(image, options, _derivative_dtype(image) if derives else None)
+
+
+def _is_plain(key: tuple[Any, ...]) -> bool:
+    """Whether sigma, truncate and ksize are plain numbers, of a small kernel."""
+    sigma, truncate, ksize = key
+    if type(truncate) is not float or not (sigma is None or type(sigma) in (int, float)):
+        return False
+    if ksize is None:
+        return sigma is not None and 0 <= sigma <= _KEPT_SIZE and 0 <= sigma * truncate <= _KEPT_SIZE / 2
+    return type(ksize) is int and 0 < ksize <= _KEPT_SIZE and (sigma is None or sigma >= 0)
+
+
+@lru_cache(maxsize=64)
+def _kept_gaussian(key: tuple[Any, ...], dtype: np.dtype) -> np.ndarray:
+    column, row = gaussian_factors(*key)
+    return np.ascontiguousarray(column[:, None] * row, dtype)
 
 
 def gaussian_laplace(

@@ -16,6 +16,8 @@
 #include "kernels/body/convolve2d_bytes.h"
 #include "kernels/body/convolve2d_long.h"
 #include "kernels/body/slide.h"
+#include "kernels/body/fixed_point.h"
+#include "kernels/body/lengths.h"
 
 #include "kernels/body/math_tables.h"
 

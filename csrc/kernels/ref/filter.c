@@ -60,3 +60,7 @@ double fc_ref_box(const fc_box_columns *block, fc_dtype dtype, size_t row, size_
         sum += fc_ref_number(dtype, block->rows[row + j], col);
     return sum * fc_ref_number(dtype, block->tap, 0);
 }
+
+double fc_ref_length(fc_dtype dtype, const void *a, const void *b, size_t i) {
+    return hypot(fc_ref_number(dtype, a, i), fc_ref_number(dtype, b, i));
+}

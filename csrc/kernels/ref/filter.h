@@ -11,6 +11,8 @@ double fc_ref_number(fc_dtype dtype, const void *numbers, size_t i);
 double fc_ref_narrow(fc_dtype work, fc_dtype dtype, double x, double scale);
 double fc_ref_sparse(const fc_sparse_block *block, fc_dtype dtype, size_t row, size_t col);
 double fc_ref_differences(const fc_sparse_block *block, fc_dtype dtype, size_t row, size_t col);
+/* The length of pair i of numbers of dtype. */
+double fc_ref_length(fc_dtype dtype, const void *a, const void *b, size_t i);
 double fc_ref_box(const fc_box_columns *block, fc_dtype dtype, size_t row, size_t col);
 
 #endif

@@ -4,6 +4,8 @@
  * unless it is small. Wide ones go down the columns and then along the rows, each pass by the cheapest algorithm for
  * its kernel.
  */
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/scratch.h"
@@ -11,7 +13,10 @@
 #include "ops/filter/filter.h"
 #include "ops/filter/fold.h"
 
-enum { SMALL_KERNEL = 2048 }; /* taps that are multiplied out and known for what they are in no time */
+enum {
+    SMALL_KERNEL = 2048, /* taps that are multiplied out and known for what they are in no time */
+    FAR_APART = 64       /* binary orders between kernels that are balanced */
+};
 /* Cycles of one core that move a number between passes, out and in. */
 static const double MOVED = 2;
 
@@ -51,6 +56,31 @@ static fc_status measure(const fc_filter2d_params *p, fc_filter *f) {
     return fc_check_tensor(p->work, 1, p->image_h, p->image_w, p->channels);
 }
 
+/* The exponent of the largest tap; 0 where all are 0 or one is not finite. */
+static int largest(const double *taps, ptrdiff_t n) {
+    double most = 0;
+    int exponent = 0;
+    for (ptrdiff_t i = 0; i < n; i++)
+        most = fabs(taps[i]) <= most ? most : fabs(taps[i]);
+    if (isfinite(most))
+        (void)frexp(most, &exponent);
+    return exponent;
+}
+
+static void scale(double *taps, ptrdiff_t n, int exponent) {
+    for (ptrdiff_t i = 0; i < n; i++)
+        taps[i] = ldexp(taps[i], exponent);
+}
+
+/* A power of two goes from one kernel to the other where their taps lie far apart: float may hold products only. */
+static void balance(factors *k) {
+    const int apart = largest(k->column, k->down.k) - largest(k->row, k->along.k);
+    if (abs(apart) <= FAR_APART)
+        return;
+    scale(k->column, k->down.k, -apart / 2);
+    scale(k->row, k->along.k, apart / 2);
+}
+
 /* Folds both kernels; *memory is the caller's to free. */
 static fc_status fold(const fc_filter2d_params *p, const void *column, const void *row, factors *k, void **memory) {
     size_t bytes;
@@ -72,6 +102,7 @@ static fc_status fold(const fc_filter2d_params *p, const void *column, const voi
     k->along = (fc_fold_axis){p->image_w, p->image_w, -p->anchor_col, p->k_w, p->boundary};
     fc_fold(&k->down, given, k->column);
     fc_fold(&k->along, given + p->k_h, k->row);
+    balance(k);
     write_taps(p->work, k->column, k->down.k, k->column_taps);
     write_taps(p->work, k->row, k->along.k, k->row_taps);
     return FC_OK;

@@ -243,13 +243,12 @@ def convolve2d_directly(
     dtype: int, mode: int, boundary: int, correlate: bool, algorithm: int, image: _Array, kernel: _Array, out: _Array
 ) -> NDArray[Any] | None: ...
 def filter2d_directly(
-    dtype: int,
-    result: int,
-    work: int,
-    boundary: int,
-    image: _Array,
-    kernel: _Array,
-    result_dtype: object,
-    out: _Array | None,
+    kinds: dict[Any, tuple[Any, ...]],
+    borders: dict[str, int],
+    image: object,
+    make: Callable[[Any, Any], _Array | None],
+    key: object,
+    derives: bool,
+    options: tuple[Any, ...],
 ) -> _Array | None: ...
 def lengths(dtype: int, n: int, a: _Array, b: _Array, out: _Array) -> bool: ...

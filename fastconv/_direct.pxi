@@ -113,7 +113,32 @@ def convolve2d_directly(int dtype, int mode, int boundary, bint correlate, int a
         PyBuffer_Release(&k)
 
 
-def filter2d_directly(int dtype, int result, int work, int boundary, image, kernel, result_dtype, out):
+def filter2d_directly(dict kinds, dict borders, image, make, key, bint derives, tuple options):
+    """filter2d where all is as the core takes it and nothing but the border is asked for; None where it is not.
+
+    `kinds`: by dtype, that dtype and its number, the dtype of sums, of derivatives, and the numbers of both.
+    `make(key, dtype)` gives the taps, or None, where `key` is no array of the dtype of sums. `derives`: the result has
+    the dtype of derivatives. `options`: border, value, axes, channel_axis, dtype, out, algorithm.
+    """
+    border, value, axes, channel_axis, dtype, out, algorithm = options
+    if axes is not None or channel_axis is not None or dtype is not None or type(value) is not int or value != 0:
+        return None
+    if type(border) is not str or type(algorithm) is not str or algorithm != "auto" or type(image) is not _ndarray:
+        return None
+    given = image.dtype
+    kind, boundary = kinds.get(given), borders.get(border)
+    if kind is None or boundary is None:
+        return None
+    source, number, work, derived, work_number, derived_number = <tuple>kind
+    result = derived if derives else source
+    if source is not given or not (out is None or (type(out) is _ndarray and out.dtype is result)):
+        return None
+    taps = key if type(key) is _ndarray and key.dtype is work else make(key, work)
+    return _correlate_directly(
+        number, derived_number if derives else number, work_number, boundary, image, taps, result, out)
+
+
+cdef object _correlate_directly(int dtype, int result, int work, int boundary, image, kernel, result_dtype, out):
     """filter2d of an image of two or three axes with the anchor in the middle and 0 outside, in `out` or, for None, a
     new array; or None."""
     cdef Py_buffer i, k

@@ -287,7 +287,7 @@ def _kept(key: tuple[str, int], dtype: np.dtype) -> np.ndarray:
 def _directly(image: Any, word: str, axis: Any, words: tuple[Any, ...]) -> np.ndarray | None:
     if type(axis) is not int or not -2 <= axis <= 1 or word not in _KEPT:
         return None
-    return filter_directly(image, _kept, (word, axis % 2), words, True)
+    return filter_directly(image, _kept, (word, axis % 2), True, words)
 
 
 def _along(image: Any, axis: Any, kernel: np.ndarray, options: Options) -> np.ndarray:

@@ -137,7 +137,8 @@ def filter2d(
     """
     plain = mask is anchor is None and nan == "propagate" and type(delta) is int and not delta
     if plain and type(kernel) is np.ndarray:
-        result = filter_directly(image, _taps, kernel, (border, value, axes, channel_axis, dtype, out, algorithm))
+        words = border, value, axes, channel_axis, dtype, out, algorithm
+        result = filter_directly(image, _taps, kernel, False, words)
         if result is not None:
             return result
     options = Options(border, value, out, algorithm, anchor, axes, channel_axis, dtype, delta)

@@ -79,7 +79,8 @@ def box_blur(
     array([[0., 3., 3., 3., 0.]])
     """
     if type(size) is int and 0 < size <= _KEPT_SIZE and mask is None and nan == "propagate":
-        result = filter_directly(image, _kept_box, size, (border, value, axes, channel_axis, dtype, out, algorithm))
+        words = border, value, axes, channel_axis, dtype, out, algorithm
+        result = filter_directly(image, _kept_box, size, False, words)
         if result is not None:
             return result
     size = _args.pair(size, "size")

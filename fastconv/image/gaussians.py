@@ -115,7 +115,7 @@ def gaussian_blur(
     key = sigma, truncate, ksize
     if mask is radius is None and nan == "propagate" and type(order) is int and not order and _is_plain(key):
         words = border, value, axes, channel_axis, dtype, out, algorithm
-        result = filter_directly(image, _kept_gaussian, key, words)
+        result = filter_directly(image, _kept_gaussian, key, False, words)
         if result is not None:
             return result
     column, row = gaussian_factors(sigma, truncate, ksize, radius, order)

@@ -19,30 +19,39 @@ static double tap(const fc_filter *f, size_t i) {
     return f->work == FC_F32 ? (double)((const float *)f->kernel)[i] : (double)((const int16_t *)f->kernel)[i];
 }
 
-/* The most that a tap is a multiple of: the least of them, or a power of two; 0 where all taps are 0 or some not
- * finite. */
-static double unit_of(const fc_filter *f, size_t count) {
-    double least = INFINITY;
-    int lowest = INT32_MAX, whole = 1;
+/* The largest power of two that all taps are multiples of. */
+static double power_of(const fc_filter *f, size_t count) {
+    int lowest = INT32_MAX;
     for (size_t i = 0; i < count; i++) {
         const double size = fabs(tap(f, i));
         int exponent;
-        if (!(size < INFINITY))
-            return 0;
         if (size == 0)
             continue;
-        least = fmin(least, size);
         const uint32_t digits = (uint32_t)ldexp(frexp(size, &exponent), 24);
         exponent += __builtin_ctz(digits) - 24;
         lowest = exponent < lowest ? exponent : lowest;
     }
+    return ldexp(1, lowest);
+}
+
+/* The most that all taps are multiples of: the least of them, or a power of two; 0 where all taps are 0 or some not
+ * finite. */
+static double unit_of(const fc_filter *f, size_t count) {
+    double least = INFINITY;
+    for (size_t i = 0; i < count; i++) {
+        const double size = fabs(tap(f, i));
+        if (!(size < INFINITY))
+            return 0;
+        least = size > 0 && size < least ? size : least;
+    }
     if (least == INFINITY)
         return 0;
-    for (size_t i = 0; i < count && whole; i++) {
+    for (size_t i = 0; i < count; i++) {
         const double times = rint(tap(f, i) / least);
-        whole = (float)(times * least) == (float)tap(f, i) && fabs(times) < INTEGERS;
+        if ((float)(times * least) != (float)tap(f, i) || fabs(times) >= INTEGERS)
+            return power_of(f, count);
     }
-    return whole ? least : ldexp(1, lowest);
+    return least;
 }
 
 static void complete(fc_fixed_axis *axis, size_t sliding) {
@@ -74,9 +83,10 @@ static int factor(const fc_filter *f, double unit, fc_fixed_axis *column, fc_fix
         row->taps[j] = (int32_t)(rint(tap(f, peak / w * w + j) / unit) / (double)divisor);
     for (size_t i = 0; i < h; i++)
         column->taps[i] = (int32_t)(rint(tap(f, i * w + peak % w) / unit) / row->taps[peak % w]);
-    for (size_t i = 0; i < h * w; i++)
-        if (rint(tap(f, i) / unit) != (double)column->taps[i / w] * row->taps[i % w])
-            return 0;
+    for (size_t i = 0; i < h; i++)
+        for (size_t j = 0; j < w; j++)
+            if (rint(tap(f, i * w + j) / unit) != (double)column->taps[i] * row->taps[j])
+                return 0;
     column->k = h;
     row->k = w;
     complete(column, SLIDING_COLUMN);

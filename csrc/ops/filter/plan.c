@@ -223,7 +223,7 @@ static fc_status run(fc_filter *f, fc_filter_algorithm_id id) {
         unfuse(f);
     f->backwards &= known.cancels;
     const fc_filter_algorithm *algorithm = id ? algorithms[id - 1] : cheapest(f, &known);
-    const fc_status status = algorithm->cycles(f, &known) < 0 ? FC_BAD_ARGUMENT : algorithm->run(f, &known);
+    const fc_status status = id && algorithm->cycles(f, &known) < 0 ? FC_BAD_ARGUMENT : algorithm->run(f, &known);
     fc_scratch_free(memory);
     return status;
 }

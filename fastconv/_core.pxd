@@ -133,6 +133,30 @@ cdef extern from "fastconv.h" nogil:
     fc_status fc_softmax(fc_dtype, size_t, size_t, size_t, const void *, void *)
     fc_status fc_softmax_grad(fc_dtype, size_t, size_t, size_t, const void *, const void *, void *)
 
+    fc_status fc_add(fc_dtype, size_t, size_t, const void *, const void *, void *)
+    fc_status fc_copy_rows(size_t, size_t, const void *, size_t, void *, size_t)
+
+    ctypedef struct fc_norm_params:
+        fc_dtype dtype
+        size_t outer, channels, inner
+        double epsilon
+        int relu
+    ctypedef struct fc_norm_gradients:
+        const void *x
+        const void *scale
+        const void *offset
+        const void *added
+        const double *mean
+        const double *variance
+        const void *dy
+        void *dx
+        void *dscale
+        void *doffset
+        void *dadded
+    fc_status fc_norm(
+        const fc_norm_params *, const void *, const void *, const void *, const void *, double *, double *, void *)
+    fc_status fc_norm_grads(const fc_norm_params *, const fc_norm_gradients *)
+
     fc_status fc_pool2d_output_size(const fc_pool2d_params *, Py_ssize_t *, Py_ssize_t *)
     fc_status fc_pool2d(const fc_pool2d_params *, const void *, void *)
     fc_status fc_pool2d_grad(const fc_pool2d_params *, const void *, const void *, void *)

@@ -77,6 +77,31 @@ class Pool2D:
     def grad(self, x: _Array, dy: _Array, dx: _Array) -> None: ...
     def grad_grad(self, x: _Array, ddx: _Array, ddy: _Array) -> None: ...
 
+def add(dtype: int, rows: int, row: int, a: _Array, b: _Array, y: _Array) -> None: ...
+def join_columns(dtype: int, rows: int, parts: Sequence[tuple[_Array, int]], whole: _Array) -> None: ...
+def part_columns(dtype: int, rows: int, whole: _Array, parts: Sequence[tuple[_Array, int]]) -> None: ...
+
+@disjoint_base
+class BatchNorm:
+    def __init__(self, dtype: int, outer: int, channels: int, inner: int, epsilon: float, relu: bool) -> None: ...
+    def forward(
+        self, x: _Array, scale: _Array, offset: _Array, added: _Array, mean: _Array, variance: _Array, y: _Array
+    ) -> None: ...
+    def grads(
+        self,
+        x: _Array,
+        scale: _Array,
+        offset: _Array,
+        added: _Array,
+        mean: _Array,
+        variance: _Array,
+        dy: _Array,
+        dx: _Array,
+        dscale: _Array,
+        doffset: _Array,
+        dadded: _Array,
+    ) -> None: ...
+
 def filter_algorithms() -> list[str]: ...
 
 @disjoint_base

@@ -452,6 +452,54 @@ def test_normalization_along_any_axis(in_float64, shape, axis):
     assert_gradients(model, x, y, "mean_squared_error", keras.losses.MeanSquaredError())
 
 
+def residual(kind):
+    """Blocks whose normalization is followed by a rectifier, or by a sum and a rectifier."""
+
+    def normalized(x, filters, size=3):
+        norm = L.BatchNormalization(gamma_initializer="uniform", beta_initializer="uniform")
+        return norm(L.Conv2D(filters, size, padding="same", use_bias=False)(x))
+
+    inputs = keras.Input((8, 6, 3))
+    x = L.ReLU()(normalized(inputs, 5))
+    y = normalized(x, 5)
+    if kind == "broadcast":
+        y = normalized(L.GlobalAveragePooling2D(keepdims=True)(y), 5, 1)
+    other = {"both": normalized(x, 5, 1), "itself": y}.get(kind, x)
+    x = L.Activation("relu")(L.Add()([other, y] if kind == "second" else [y, other]))
+    x = L.ReLU()(L.Add()([x, L.BatchNormalization()(x)]))
+    return keras.Model(inputs, L.Dense(2)(L.Flatten()(x)))
+
+
+@pytest.mark.parametrize("kind", ["first", "second", "both", "itself", "broadcast"])
+def test_gradients_of_sums_that_a_normalization_computes(in_float64, kind):
+    rng = np.random.default_rng(9)
+    x, y = rng.standard_normal((5, 8, 6, 3)), rng.standard_normal((5, 2))
+    assert_gradients(residual(kind), x, y, "mean_squared_error", keras.losses.MeanSquaredError())
+
+
+def test_a_step_with_such_sums_is_that_of_the_layers_apart(in_float64):
+    model = residual("both")
+    rng = np.random.default_rng(10)
+    x, y = rng.standard_normal((6, 8, 6, 3)), rng.standard_normal((6, 2))
+    net = fastconv.from_keras(model)
+    net.fit(x, y, loss="mse", optimizer="sgd", epochs=3, batch_size=3, shuffle=False)
+    model.compile(keras.optimizers.SGD(), "mse")
+    model.fit(x, y, epochs=3, batch_size=3, shuffle=False, verbose=0)
+    np.testing.assert_allclose(net(x), model.predict(x, verbose=0), rtol=0, atol=1e-9)
+
+
+def test_gradients_of_a_frozen_base_whose_normalizations_are_fused_stop_there():
+    graph = fastconv.from_keras(residual("both")).graph
+    x, y = np.random.default_rng(11).standard_normal((4, 8, 6, 3)).astype(np.float32), np.zeros((4, 2), np.float32)
+    every = Trainer(graph, loss_of("mse"), optimizer_of("sgd"))
+    wanted = {name: slope.copy() for name, slope in every.gradients([x], y).items()}
+    # The statistics of the base move, its weights do not: what is above has the same gradients.
+    last, state = list(wanted)[-2:], list(every.parameters.state)
+    head = Trainer(graph, loss_of("mse"), optimizer_of("sgd"), weights=last, state=state)
+    for name, slope in head.gradients([x], y).items():
+        np.testing.assert_array_equal(slope, wanted[name])
+
+
 def test_normalization_of_numbers_far_from_0_keeps_its_digits():
     model = keras.Sequential([keras.Input((40, 40, 2)), L.BatchNormalization(momentum=0.0), L.Conv2D(1, 1)])
     x = (1000 + np.random.default_rng(8).standard_normal((8, 40, 40, 2))).astype(np.float32)

@@ -53,7 +53,7 @@ void fuzz_run(const uint8_t *data, size_t size);
 
 typedef void fuzz_operation(fuzz_input *input);
 fuzz_operation fuzz_conv2d, fuzz_prepared, fuzz_conv2d_pool2d, fuzz_conv2d_gradients, fuzz_pool2d, fuzz_convolve2d,
-    fuzz_filter2d, fuzz_sep_filter2d, fuzz_dense, fuzz_activation, fuzz_softmax;
+    fuzz_filter2d, fuzz_sep_filter2d, fuzz_dense, fuzz_activation, fuzz_softmax, fuzz_norm;
 
 fc_conv2d_params fuzz_conv2d_params(fuzz_input *input);
 

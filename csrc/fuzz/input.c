@@ -131,6 +131,7 @@ static fuzz_operation *const operations[] = {
     fuzz_dense,
     fuzz_activation,
     fuzz_softmax,
+    fuzz_norm,
 };
 
 void fuzz_run(const uint8_t *data, size_t size) {

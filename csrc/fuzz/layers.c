@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Pooling, dense layers, activations and softmax. */
+/* Pooling, dense layers, activations, softmax and normalization. */
 #include "fuzz/fuzz.h"
 
 void fuzz_pool2d(fuzz_input *input) {
@@ -80,4 +80,26 @@ void fuzz_softmax(fuzz_input *input) {
     const unsigned places = fuzz_byte(input);
     fuzz_status(fc_softmax(dtype, outer, axis, inner, x, places & 1 ? x : out));
     fuzz_status(fc_softmax_grad(dtype, outer, axis, inner, x, dy, places & 2 ? dy : out));
+}
+
+void fuzz_norm(fuzz_input *input) {
+    const unsigned kinds = fuzz_byte(input);
+    const fc_norm_params p = {
+        .dtype = kinds & 1 ? FC_F32 : FC_F64,
+        .outer = fuzz_below(input, 90),
+        .channels = fuzz_below(input, 140),
+        .inner = kinds & 2 ? 1 : fuzz_below(input, 70),
+        .epsilon = 1e-3,
+        .relu = (kinds & 4) != 0,
+    };
+    const size_t row = p.channels * fc_dtype_size(p.dtype), bytes = p.outer * p.inner * row;
+    void *x = fuzz_buffer(input, bytes), *dy = fuzz_buffer(input, bytes), *out = fuzz_buffer(input, bytes);
+    void *added = kinds & 8 ? fuzz_buffer(input, bytes) : NULL;
+    void *scale = kinds & 16 ? fuzz_buffer(input, row) : NULL, *offset = kinds & 32 ? fuzz_buffer(input, row) : NULL;
+    void *mean = fuzz_buffer(input, p.channels * sizeof(double));
+    void *variance = fuzz_buffer(input, p.channels * sizeof(double));
+    fuzz_status(fc_norm(&p, x, scale, offset, added, mean, variance, out));
+    const fc_norm_gradients arrays = {x, scale, offset, added, mean, variance, dy, kinds & 64 ? dy : out, scale, offset,
+        kinds & 64 && added ? out : NULL};
+    fuzz_status(fc_norm_grads(&p, &arrays));
 }

@@ -11,9 +11,11 @@
 #ifndef FASTCONV_H
 #define FASTCONV_H
 
+#include "fastconv_arrays.h"
 #include "fastconv_dense.h"
 #include "fastconv_fused.h"
 #include "fastconv_network.h"
+#include "fastconv_norm.h"
 #include "fastconv_quantized.h"
 #include "fastconv_relu.h"
 #include "fastconv_types.h"

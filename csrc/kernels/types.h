@@ -20,6 +20,7 @@
 #include "kernels/grad_types.h"
 #include "kernels/gemv_types.h"
 #include "kernels/igemm_types.h"
+#include "kernels/norm_types.h"
 #include "kernels/quantized_types.h"
 
 /* The caller's numbers, which may lie at any address. */

@@ -99,12 +99,16 @@ def conv_transpose(node: Any, x: Any, kernel: Any, bias: Any = None) -> Any:
     y = Tensor(from_image(y_shape, layout, rank), x.dtype)
     number, alpha = activation_number(attributes)
     shape = (-1,) if layout == "channels_last" else (-1, *(1,) * rank)
+    has_rows = layout == "channels_last" and y.dtype.name in ("float32", "float64") and y.size
 
     def run(x: Any, kernel: Any, *bias_and_y: Any) -> None:
         y = bias_and_y[-1]
         geometry.input_grad(x, kernel, y)
-        if len(bias_and_y) == 2 and bias_and_y[0] is not None:
-            np.add(y, bias_and_y[0].reshape(shape), out=y)
+        given = bias_and_y[0] if len(bias_and_y) == 2 else None
+        if given is not None and has_rows:
+            _core.add(_args.dtype_id(y.dtype), y.size // y.shape[-1], y.shape[-1], y, given, y)
+        elif given is not None:
+            np.add(y, given.reshape(shape), out=y)
         if number:
             _core.activate(_args.dtype_id(y.dtype), number, alpha, y.size, y, y)
 

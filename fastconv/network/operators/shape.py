@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ... import _args, _core
 from .registry import Step, Tensor, operator
 
 __all__ = [
     "along_axes",
+    "columns_along",
     "concat",
     "constant",
     "flatten",
@@ -153,7 +156,28 @@ def concat(node: Any, *inputs: Any) -> Any:
         ):
             raise ValueError(f"inputs must agree in dtype and all axes but {axis}")
     shape = (*first.shape[:axis], sum(x.shape[axis] for x in inputs), *first.shape[axis + 1 :])
-    return Step((Tensor(shape, first.dtype),), lambda *arrays: np.concatenate(arrays[:-1], axis, out=arrays[-1]))
+    y = Tensor(shape, first.dtype)
+    if first.dtype not in _args.PLAIN_FLOAT_IDS:
+        return Step((y,), lambda *arrays: np.concatenate(arrays[:-1], axis, out=arrays[-1]))
+    rows, counts = columns_along(axis, inputs)
+    dtype = _args.PLAIN_FLOAT_IDS[first.dtype]
+
+    def run(*arrays: Any) -> None:
+        _core.join_columns(dtype, rows, list(zip(arrays[:-1], counts, strict=True)), arrays[-1])
+
+    return Step((y,), run)
+
+
+def columns_along(axis: int, arrays: Sequence[Tensor]) -> tuple[int, list[int]]:
+    """Arrays that are joined along an axis as rows side by side: how many rows, and how many numbers each has of them.
+
+    Examples
+    --------
+    >>> x = Tensor((2, 3, 4), np.dtype("float32"))
+    >>> columns_along(1, [x, x])
+    (2, [12, 12])
+    """
+    return math.prod(arrays[0].shape[:axis]), [math.prod(x.shape[axis:]) for x in arrays]
 
 
 @operator("Slice")

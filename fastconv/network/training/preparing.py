@@ -1,14 +1,17 @@
-"""A graph as training runs it: activations whose derivative their result does not tell stand alone."""
+"""A graph as training runs it: activations whose derivative their result does not tell stand alone, those that a
+normalization computes do not."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from ... import _core
 from ..graph import Graph, Node
 from ..operators.activation import activation_number
+from ..passes.rewriter import Rewriter
 
-__all__ = ["prepared"]
+__all__ = ["normalized", "prepared"]
 
 _FUSED = ("Conv", "Dense")  # operators whose gradients take an activation's derivative from the result
 
@@ -59,3 +62,63 @@ def _split(node: Node, graph: Graph, apart: tuple[str, ...]) -> list[Node]:
     inner = f"{node.outputs[0]}:linear"
     linear = replace(node, outputs=(inner,), attributes=node.attributes | {"activation": None}, prepared={})
     return [linear, Node("Activation", (inner,), node.outputs, {"activation": activation}, node.name, node.kind)]
+
+
+def normalized(graph: Graph, state: Collection[str], sums: bool) -> Graph:
+    """A copy for training, where normalizations compute the rectifier after them.
+
+    Parameters
+    ----------
+    graph : Graph
+        As of `prepared`.
+    state : collection of str
+        What layers move; a normalization whose statistics do not move stays as it is.
+    sums : bool
+        Whether they compute a sum between the two as well, as their sixth input. Its summands need one shape.
+
+    Examples
+    --------
+    >>> from fastconv.network.graph import Value
+    >>> norm = Node("BatchNormalization", ("x", "", "", "m", "v"), ("n",), {"axis": -1, "epsilon": 1e-3})
+    >>> graph = Graph([Value("x")], [Value("z")], [norm, Node("Add", ("x", "n"), ("y",)),
+    ...               Node("Activation", ("y",), ("z",), {"activation": ("relu", 0.0)})], {"m": None, "v": None})
+    >>> [(node.op, node.inputs, node.outputs) for node in normalized(graph, ("m", "v"), sums=True).nodes]
+    [('BatchNormalization', ('x', '', '', 'm', 'v', 'x'), ('z',))]
+    """
+    graph = graph.copy()
+    rewriter = Rewriter(graph)
+    for node in rewriter.nodes():
+        if node.op != "Activation" or node.attributes["activation"][0] != "relu":
+            continue
+        before = _before(rewriter, node, 0)
+        if before is not None and _moves(before, state):
+            _fuse(rewriter, before, node, ())
+        elif before is not None and before.op == "Add" and sums:
+            for place in (1, 0):
+                norm = _before(rewriter, before, place)
+                if norm is not None and _moves(norm, state):
+                    other = before.inputs[1 - place]
+                    rewriter.remove(before)
+                    _fuse(rewriter, norm, node, (other,))
+                    break
+    rewriter.finish()
+    return graph
+
+
+def _before(rewriter: Rewriter, node: Node, place: int) -> Node | None:
+    """The node that gives an input to this one alone."""
+    before = rewriter.source(node.inputs[place])
+    return before if before is not None and rewriter.only_reader(before) is node else None
+
+
+def _moves(node: Node, state: Collection[str]) -> bool:
+    return node.op == "BatchNormalization" and len(node.inputs) == 5 and all(name in state for name in node.inputs[3:])
+
+
+def _fuse(rewriter: Rewriter, norm: Node, node: Node, added: tuple[str, ...]) -> None:
+    """The rectifier becomes the normalization, as what is added may be computed after the normalization's place."""
+    activation = node.attributes["activation"]
+    node.op, node.attributes = norm.op, norm.attributes | {"activation": activation}
+    node.name, node.kind = norm.name, norm.kind
+    rewriter.set_inputs(node, (*norm.inputs, *added))
+    rewriter.remove(norm)

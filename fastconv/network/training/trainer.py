@@ -8,13 +8,13 @@ import numpy as np
 
 from ... import _core
 from ..graph import Graph
-from .errors import UntrainableError
+from .errors import UnequalShapesError, UntrainableError
 from .losses import Loss
 from .masks import Masks
 from .optimizers import Optimizer
 from .parameters import Parameters, trainable
 from .plan import TrainingPlan
-from .preparing import prepared
+from .preparing import normalized, prepared
 
 __all__ = ["Trainer"]
 
@@ -165,9 +165,21 @@ class Trainer:
         if key not in self._plans:
             while len(self._plans) >= _PLANS:
                 del self._plans[next(iter(self._plans))]
-            masks = self._masks if training else None
-            self._plans[key] = TrainingPlan(self._graph, self.parameters, shapes, masks, (self._head,))
+            self._plans[key] = self._new_plan(shapes) if training else self._plan_of(self._graph, shapes, None)
         return self._plans[key]
+
+    def _new_plan(self, shapes: tuple[Any, ...]) -> TrainingPlan:
+        """A plan for training, with as much fused as its sizes let be."""
+        for sums in (True, False):
+            graph = normalized(self._graph, self.parameters.state, sums)
+            try:
+                return self._plan_of(graph, shapes, self._masks)
+            except UnequalShapesError:
+                continue
+        raise AssertionError("a plan without sums adds nothing up")
+
+    def _plan_of(self, graph: Graph, shapes: tuple[Any, ...], masks: Masks | None) -> TrainingPlan:
+        return TrainingPlan(graph, self.parameters, shapes, masks, (self._head,))
 
     def _compare(self, plan: TrainingPlan, truth: Any, weights: Any, slopes: np.ndarray | None) -> float:
         """The loss of what a plan gave; its derivative goes into `slopes`."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ....nn.convolution import Keywords
+from .... import _args, _core
 from ...operators import Step, Tensor
 from ...operators.shape import axis_in
-from ..errors import UntrainableError
+from ..errors import UnequalShapesError, UntrainableError
 from .registry import Reverse, gradient, training_step
 
 __all__ = ["batch_normalization", "batch_normalization_step", "layer_normalization"]
@@ -22,110 +22,77 @@ def _mean(array: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     return result
 
 
-class _Channels:
-    """Passes over arrays by the kernels of a depthwise convolution of single cells, which run on all threads.
+def _core_of(node: Any, x: Tensor) -> _core.BatchNorm:
+    """The core's normalization of x along the node's axis, with its activation, which is a rectifier if any."""
+    axis = axis_in(node.attributes["axis"], x.ndim)
+    outer, inner = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
+    if not outer * inner:
+        raise ValueError("there are no statistics of an empty batch")
+    has_relu = bool(node.attributes.get("activation"))
+    return _core.BatchNorm(_args.dtype_id(x.dtype), outer, x.shape[axis], inner, node.attributes["epsilon"], has_relu)
 
-    Parameters
-    ----------
-    x : Tensor
-    axis : int
-        Of the channels.
-    """
 
-    def __init__(self, x: Tensor, axis: int) -> None:
-        outer, self.count, inner = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
-        self.cells = x.size // self.count if self.count else 0
-        layout, shape = "channels_last", (1, 1, outer, self.count)
-        if inner != 1:
-            layout, shape = "channels_first", (outer, self.count, 1, inner)
-        kernel = (1, 1, 1, self.count)
-        keywords = Keywords(1, "valid", 1, self.count, layout)
-        self._geometry, _ = keywords.geometry(x.dtype, shape, kernel, may_be_empty=True)
-        self._dtype, self._kernel = x.dtype, np.zeros(kernel, x.dtype)
-
-    def scaled(self, x: np.ndarray, factor: np.ndarray, shift: np.ndarray, y: np.ndarray) -> None:
-        """y = x * factor + shift, with a number for each channel."""
-        factor = np.asarray(factor, self._dtype).reshape(self._kernel.shape)
-        self._geometry.forward(x, factor, np.asarray(shift, self._dtype), y)
-
-    def mean(self, x: np.ndarray) -> np.ndarray:
-        """The mean of each channel, in float64."""
-        sums = np.empty(self.count, self._dtype)
-        self._geometry.grads(x, self._kernel, None, x, None, None, sums)
-        return sums.astype(np.float64) / self.cells
-
-    def means(self, x: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The means of other and of x * other for each channel, in float64."""
-        products, sums = np.empty(self._kernel.shape, self._dtype), np.empty(self.count, self._dtype)
-        self._geometry.grads(x, self._kernel, None, other, None, products, sums)
-        return sums.astype(np.float64) / self.cells, products.ravel().astype(np.float64) / self.cells
+def _with_gaps(given: Any, arrays: Any) -> list[Any]:
+    """The arrays in their order, None where none is given."""
+    left = iter(arrays)
+    return [next(left) if is_given else None for is_given in given]
 
 
 @training_step("BatchNormalization")
-def batch_normalization_step(node: Any, masks: Any, x: Any, scale: Any, offset: Any, mean: Any, variance: Any) -> Any:
+def batch_normalization_step(
+    node: Any, masks: Any, x: Any, scale: Any, offset: Any, mean: Any, variance: Any, added: Any = None
+) -> Any:
     """As in inference with the mean and the variance of the batch, which move the inputs of these names.
 
-    The attribute ``momentum`` is how much of them stays. The variance is that of x less its mean, in a second pass, so
-    that nothing cancels.
+    The attribute ``momentum`` is how much of them stays. What is added, before a rectifier, has the shape of x.
     """
-    epsilon, momentum = node.attributes["epsilon"], node.attributes.get("momentum", 0.99)
-    channels, kind = _Channels(x, axis_in(node.attributes["axis"], x.ndim)), x.dtype.type
-    if not channels.cells:
-        raise ValueError("there are no statistics of an empty batch")
-    ones = np.ones(channels.count)
+    core, momentum, kind = _core_of(node, x), node.attributes.get("momentum", 0.99), x.dtype.type
+    if added is not None and added.shape != x.shape:
+        raise UnequalShapesError(f"{node}: {added.shape} is added to {x.shape}")
+    inputs = {0: x, 1: scale, 2: offset, 5: added}
+    given = [tensor is not None for tensor in inputs.values()]
 
-    def run(x: Any, *rest: Any) -> None:
-        *factors, moving_mean, moving_variance, y, centered, inverse = rest
-        center = channels.mean(x)
-        channels.scaled(x, ones, -center, centered)
-        left, spread = channels.means(centered, centered)
-        # What rounding the mean left of it is taken off too.
-        inverse[...] = 1 / np.sqrt(spread - left * left + epsilon)
-        given = iter(factors)
-        factor = inverse if scale is None else inverse * next(given)
-        shift = np.zeros(channels.count) if offset is None else next(given)
-        channels.scaled(centered, factor, shift - left * factor, y)
+    def run(*arrays: Any) -> None:
+        *read, moving_mean, moving_variance, y, center, spread = arrays
+        x_, scale_, offset_, added_ = _with_gaps(given, read)
+        core.forward(x_, scale_, offset_, added_, center, spread, y)
         for moving, found in ((moving_mean, center), (moving_variance, spread)):
             moving *= kind(momentum)
             moving += (found * (1 - momentum)).astype(kind)
 
-    reads = tuple(i for i, given in enumerate((x, scale, offset, mean, variance)) if given is not None)
-    y, parameters = Tensor(x.shape, x.dtype), Tensor((channels.count,), np.dtype(np.float64))
-    return Step((y, y, parameters), run, reads)
+    reads = (*(i for i, tensor in inputs.items() if tensor is not None), 3, 4)
+    statistics = Tensor((x.shape[axis_in(node.attributes["axis"], x.ndim)],), np.dtype(np.float64))
+    return Step((Tensor(x.shape, x.dtype), statistics, statistics), run, reads)
 
 
 @gradient("BatchNormalization", weights=(1, 2), state=(3, 4))
 def batch_normalization(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
-    """Ioffe and Szegedy, "Batch normalization", 2015, section 3: through the mean and the variance too."""
-    x, scale = inputs[:2]
-    axis = axis_in(node.attributes["axis"], x.ndim)
-    shape = tuple(size if i == axis else 1 for i, size in enumerate(x.shape))
+    """Through the mean and the variance too."""
     if len(outputs) == 1:
-        return _fixed_statistics(node, inputs, shape, wanted)
-    channels, has_scale = _Channels(x, axis), scale is not None
+        return _fixed_statistics(node, inputs, wanted)
+    core, places = _core_of(node, inputs[0]), (0, 1, 2, 5)
+    given = [place < len(inputs) and inputs[place] is not None for place in places]
+    is_wanted = [place < len(wanted) and wanted[place] for place in places]
+    count = sum(given)
 
     def run(*arrays: Any) -> None:
-        (centered, inverse, dy), gradients = arrays[has_scale : has_scale + 3], iter(arrays[has_scale + 3 :])
-        mean, product = channels.means(centered, dy)
-        if wanted[0]:
-            dx, factor = next(gradients), inverse * arrays[0] if has_scale else inverse
-            channels.scaled(dy, factor, -factor * mean, dx)
-            # The last reader of these.
-            share = (factor * product * inverse * inverse).astype(dx.dtype)
-            np.multiply(centered, share.reshape(shape), out=centered)
-            np.subtract(dx, centered, out=dx)
-        for i, found in ((1, product * inverse), (2, mean)):
-            if wanted[i]:
-                next(gradients)[...] = found * channels.cells
+        center, spread, dy, *gradients = arrays[count:]
+        dx, dscale, doffset, dadded = _with_gaps(is_wanted, gradients)
+        if dadded is not None and dx is None:
+            dx = np.empty_like(dy)
+        x, scale, offset, added = _with_gaps(given, arrays[:count])
+        core.grads(x, scale, offset, added, center, spread, dy, dx, dscale, doffset, dadded)
 
-    return Reverse(run, (1,) if has_scale else (), (1, 2))
+    return Reverse(run, tuple(place for place, is_given in zip(places, given, strict=True) if is_given), (1, 2))
 
 
-def _fixed_statistics(node: Any, inputs: Any, shape: Any, wanted: Any) -> Reverse:
+def _fixed_statistics(node: Any, inputs: Any, wanted: Any) -> Reverse:
     """Of a layer that runs as in inference: dy times what each channel is multiplied by."""
     if any(wanted[1:]):
         raise UntrainableError(f"{node}: scale and offset are trained with the statistics of batches")
-    epsilon, scaled = node.attributes["epsilon"], inputs[1] is not None
+    epsilon, scaled, x = node.attributes["epsilon"], inputs[1] is not None, inputs[0]
+    axis = axis_in(node.attributes["axis"], x.ndim)
+    shape = tuple(size if i == axis else 1 for i, size in enumerate(x.shape))
 
     def run(*arrays: Any) -> None:
         variance, dy, dx = arrays[-3:]

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .... import _args, _core
+from ...operators.shape import columns_along
 from ..errors import UntrainableError
 from .registry import Reverse, gradient
 
@@ -44,17 +46,13 @@ def transpose(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
 @gradient("Concat")
 def concat(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """The parts of dy."""
-    axis = node.attributes["axis"] % inputs[0].ndim
-    ends = np.cumsum([x.shape[axis] for x in inputs]).tolist()
-    cuts = [
-        (*[slice(None)] * axis, slice(end - x.shape[axis], end))
-        for x, end, is_wanted in zip(inputs, ends, wanted, strict=True)
-        if is_wanted
-    ]
+    rows, counts = columns_along(node.attributes["axis"] % inputs[0].ndim, inputs)
+    dtype = _args.dtype_id(outputs[0].dtype)
 
     def run(dy: Any, *gradients: Any) -> None:
-        for cut, dx in zip(cuts, gradients, strict=True):
-            np.copyto(dx, dy[cut])
+        left = iter(gradients)
+        parts = [next(left) if is_wanted else None for is_wanted in wanted]
+        _core.part_columns(dtype, rows, dy, list(zip(parts, counts, strict=True)))
 
     return Reverse(run)
 

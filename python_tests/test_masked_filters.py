@@ -106,6 +106,18 @@ def test_bad_masks(words, error, message):
         fastconv.gaussian_blur(np.ones((5, 5)), 1.0, order=1, nan="ignore")
 
 
+@pytest.mark.parametrize("nan", [np.array(["propagate", "ignore"]), np.arange(2), None, 1])
+def test_nan_that_is_no_word(nan):
+    image = np.ones((5, 5))
+    for call in (
+        lambda: fastconv.filter2d(image, KERNEL, nan=nan),
+        lambda: fastconv.gaussian_blur(image, 1.0, nan=nan),
+        lambda: fastconv.box_blur(image, 3, nan=nan),
+    ):
+        with pytest.raises(ValueError, match="`nan` must be one of 'propagate', 'ignore'"):
+            call()
+
+
 @pytest.mark.parametrize("size", [(5, 7), (40, 33), (1, 3), (120, 130)])
 def test_match_template_as_opencv_and_scikit_image(size):
     for photo in photos():

@@ -113,7 +113,7 @@ def filter2d(
 
     8-bit images under small integers, or these times one number, are summed in 16 bits; 'fft' does not serve those.
     uint8, uint16 and int16 images under a number times a column and a row of integers are summed in integers
-    ('fixed_point'), so that results are the exact ones, rounded once.
+    ('fixed_point') where sums stay below 2**30, so that results are the exact ones, rounded once.
 
     An array of three axes is one image, whose last axis holds channels. A stack of images (n, h, w) would be read so
     too: it goes with ``axes=(1, 2)``.
@@ -135,7 +135,7 @@ def filter2d(
     >>> fastconv.filter2d(np.ones((5, 8, 9)), [[1, 1, 1]], axes=(1, 2)).shape
     (5, 8, 9)
     """
-    plain = mask is anchor is None and nan == "propagate" and type(delta) is int and not delta
+    plain = mask is anchor is None and type(nan) is str and nan == "propagate" and type(delta) is int and not delta
     if plain and type(kernel) is np.ndarray:
         words = border, value, axes, channel_axis, dtype, out, algorithm
         result = filter_directly(image, _taps, kernel, False, words)

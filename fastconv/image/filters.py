@@ -78,7 +78,7 @@ def box_blur(
     >>> fastconv.box_blur(np.array([[0.0, 0, 9, 0, 0]]), (1, 3))
     array([[0., 3., 3., 3., 0.]])
     """
-    if type(size) is int and 0 < size <= _KEPT_SIZE and mask is None and nan == "propagate":
+    if type(size) is int and 0 < size <= _KEPT_SIZE and mask is None and type(nan) is str and nan == "propagate":
         words = border, value, axes, channel_axis, dtype, out, algorithm
         result = filter_directly(image, _kept_box, size, False, words)
         if result is not None:

@@ -113,7 +113,8 @@ def gaussian_blur(
            [ 0. ,  5.5, 22.2,  5.5,  0. ]])
     """
     key = sigma, truncate, ksize
-    if mask is radius is None and nan == "propagate" and type(order) is int and not order and _is_plain(key):
+    plain = mask is radius is None and type(nan) is str and nan == "propagate" and type(order) is int and not order
+    if plain and _is_plain(key):
         words = border, value, axes, channel_axis, dtype, out, algorithm
         result = filter_directly(image, _kept_gaussian, key, False, words)
         if result is not None:

@@ -72,6 +72,16 @@ def test_a_kernel_is_held_packed_or_as_it_is(net, rng):
     assert held == packed
 
 
+def test_a_kernel_that_only_plans_know_is_packed_for_each_size(rng):
+    steps = rng.integers(-128, 128, (3, 3, 128, 256)).astype(np.int8)  # too large as floats to be folded
+    constants = {"k": steps, "s": np.float32(0.001)}
+    nodes = [Node("DequantizeLinear", ("k", "s"), ("r",)), Node("Conv", ("x", "r"), ("y",), {"pads": "same_upper"})]
+    net = Net(Graph([Value("x", (None, None, None, 128), FLOAT)], [Value("y")], nodes, constants))
+    for shape in [(1, 4, 4), (2, 3, 5), (1, 4, 4)]:
+        x = rng.standard_normal((*shape, 128)).astype(FLOAT)
+        agree(net(x), convolved(x, steps * np.float32(0.001)))
+
+
 def test_other_sizes_ask_for_other_forms(net, kernels, rng):
     for shape in [(1, 16, 16), (1, 5, 6), (40, 12, 12), (1, 64, 48), (1, 2, 2), (3, 33, 7), (1, 16, 16)]:
         x = rng.standard_normal((*shape, 4)).astype(FLOAT)

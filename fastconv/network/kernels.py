@@ -29,7 +29,7 @@ def pack_kernels(graph: Graph, plans: Iterable[Any]) -> None:
         for call in calls:
             call.pack()
         released = all([prepared.release() for prepared in node.prepared.values()])
-        if released and calls and _is_packed_alone(node, readers):
+        if released and calls and node.inputs[1] in graph.constants and _is_packed_alone(node, readers):
             kernel = graph.constants[node.inputs[1]]
             freed += 0 if isinstance(kernel, Released) else kernel.nbytes
             graph.constants[node.inputs[1]] = Released.like(kernel)

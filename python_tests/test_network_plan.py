@@ -114,3 +114,12 @@ def test_more_is_not_cut_off_than_there_is(pads):
     """Else what is added on the other side would be larger than any limit while the result is small."""
     with pytest.raises(ValueError, match="cut more off"):
         Plan(chain([("Pad", "x p", "y", {})], {"p": np.array(pads)}), [(3, 4)])
+
+
+@pytest.mark.parametrize("axis", [1, -1])
+@pytest.mark.parametrize("op", ["BatchNormalization", "GlobalAveragePool", "GlobalMaxPool"])
+def test_no_images_give_no_images(op, axis):
+    ones = {name: np.ones(4, F32) for name in "abcd"} if op == "BatchNormalization" else {}
+    graph = chain([(op, " ".join(["x", *ones]), "y", {"axis": axis, "epsilon": 0.0})], ones, shape=(None,) * 4)
+    net, images = Net(graph), np.ones((2, 4, 3, 4), F32)
+    assert net(images[:0]).shape == (0, *net(images).shape[1:])

@@ -28,7 +28,8 @@ def batch_normalization(node: Any, x: Any, scale: Any, offset: Any, mean: Any, v
     parameters = [scale, offset, mean, variance]
     if any(p is not None and p.shape != (x.shape[axis],) for p in parameters):
         raise ValueError(f"all parameters must have shape {(x.shape[axis],)}")
-    if x.ndim in (3, 4) and axis in (1, x.ndim - 1) and all(p is None or p.value is not None for p in parameters):
+    known = all(p is None or p.value is not None for p in parameters)
+    if known and x.size and x.ndim in (3, 4) and axis in (1, x.ndim - 1):
         scale, offset, mean, variance = (None if p is None else p.value for p in parameters)
         return _as_convolution(node, x, axis, *_factors(scale, offset, mean, variance, epsilon))
 

@@ -152,7 +152,7 @@ def _gathered(x: Tensor, layout: str, window: Any, strides: Any, dilations: Any,
 @operator("GlobalAveragePool", "GlobalMaxPool")
 def global_pool(node: Any, x: Any) -> Any:
     """Mean or maximum of each channel of images of shape (n, c, spatial...), whose spatial axes stay with length 1."""
-    if x.ndim < 3 or not x.size:
+    if x.ndim < 3 or 0 in x.shape[2:]:
         raise ValueError(f"images are needed; received shape {x.shape}")
     axes, function = tuple(range(2, x.ndim)), np.mean if node.op == "GlobalAveragePool" else np.max
     return Step(

@@ -10,7 +10,6 @@ import re
 import socket
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -84,7 +83,7 @@ class Guard:
         if not self._known_host(host):
             raise RequestError(400, f"header Host: {host!r} is none of the allowed hosts")
         origin = headers.get(b"origin")
-        if origin is not None and urlsplit(origin.decode("latin-1").lower()).netloc != host:
+        if origin is not None and origin.decode("latin-1").lower().partition("://")[2] != host:
             raise RequestError(403, "header Origin: requests from other sites are refused")
         if self._keys and not _OPEN.fullmatch(own_path(scope)):
             self._check_key(headers.get(b"authorization", b""))

@@ -151,6 +151,30 @@ def test_gemm_of_onnxruntime_with_and_without_a_scale_of_the_result():
         np.testing.assert_allclose(from_onnx(model)(x), by_runtime(model, x)[0], rtol=1e-6, atol=0)
 
 
+def test_scales_of_rows_of_a_product_with_a_vector():
+    x = np.uint8([[0, 1, 2], [3, 4, 5]])
+    constants = {"as": np.float32([1, 2]), "az": np.uint8([0, 1]), "b": np.int8([1, 1, 2]), "bs": np.float32(1)}
+    constants |= {"bz": np.int8(0), "ys": np.float32(0.5), "yz": np.uint8(7)}
+    expected = np.uint8([7 + 5 / 0.5, 7 + 13 * 2 / 0.5])
+    model = one_node("QLinearMatMul", {"x": (2, [2, 3])}, constants)
+    np.testing.assert_array_equal(from_onnx(model)(x), expected)
+
+
+def test_convolutions_of_no_outputs():
+    x, kernel, zero = np.ones((1, 2, 4, 5), np.uint8), np.ones((0, 2, 3, 3), np.int8), np.zeros(0, np.int8)
+    model = one_node("ConvInteger", {"x": (2, [1, 2, 4, 5])}, {"w": kernel, "xz": np.uint8(1), "wz": zero})
+    assert from_onnx(model)(x).shape == (1, 0, 2, 3)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_zero_points_of_another_number_than_outputs_are_refused(outputs):
+    constants = {"xs": np.float32(1), "xz": np.uint8(0), "w": np.ones((outputs, 2, 1, 1), np.int8)}
+    constants |= {"ws": np.float32(1), "wz": np.ones(5, np.int8), "ys": np.float32(1), "yz": np.uint8(0)}
+    net = from_onnx(one_node("QLinearConv", {"x": (2, [1, 2, 3, 3])}, constants))
+    with pytest.raises(ValueError, match=f"zero points of the kernel must be one number or {outputs}"):
+        net(np.ones((1, 2, 3, 3), np.uint8))
+
+
 @pytest.mark.parametrize(
     ("kind", "constants", "words", "message"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,8 @@ class Windows:
         self._k_shape = (1,) * (2 - rank) + kernel.shape
         self._convolution, y_shape = self._geometry(x.dtype, self._k_shape, kernel.dtype)
         self.y = Tensor(from_image(y_shape, self.layout, rank), _INT32)
+        self._taps = math.prod(kernel.shape[:-1])
+        self.flops = 2.0 * self.y.size * self._taps
 
     def _geometry(self, dtype: np.dtype, k_shape: tuple[int, ...], kernel_dtype: np.dtype) -> tuple[Any, ...]:
         shape = as_image(self._grown, self.layout)
@@ -66,7 +69,7 @@ class Windows:
         geometry, shape = self._geometry(x.dtype, ones.shape, ones.dtype)
         found = np.empty(shape, np.int32)
         geometry.forward(x, ones, None, found)
-        found -= x_zero * np.int32(kernel[..., 0].size)
+        found -= x_zero * np.int32(self._taps)
         axis = 3 if self.layout == "channels_last" else 1
         y -= np.repeat(found, kernel.shape[-1] // self._keywords.groups, axis).reshape(y.shape) * self._of_channels(
             w_zero
@@ -113,7 +116,7 @@ def conv_integer(node: Any, x: Any, kernel: Any, x_zero: Any = None, w_zero: Any
         x_zero, w_zero = [*zeros, None, None][:2]
         windows.sums(x, kernel, x_zero, w_zero, y)
 
-    return Step((windows.y,), run, algorithm="integer", flops=2.0 * windows.y.size * kernel.size / kernel.shape[-1])
+    return Step((windows.y,), run, algorithm="integer", flops=windows.flops)
 
 
 @operator("QLinearConv")
@@ -161,8 +164,7 @@ def qlinear_conv(
         factor = of_channels(x_scale.reshape(()) * w_scale / y_scale.reshape(()), windows.layout, sums.ndim)
         requantize(sums, factor, y_zero, y)
 
-    flops = 2.0 * windows.y.size * kernel.size / outputs
-    return Step((Tensor(windows.y.shape, y_zero.dtype),), quiet(run), algorithm="integer", flops=flops)
+    return Step((Tensor(windows.y.shape, y_zero.dtype),), quiet(run), algorithm="integer", flops=windows.flops)
 
 
 def requantize(sums: np.ndarray, factor: Any, zero: Any, y: np.ndarray) -> None:
@@ -265,7 +267,7 @@ def qlinear_matmul(
         sums = matrix_sums(a, b, a_zero, b_zero)
         if bias is not None:
             sums = sums + bias
-        factor = np.float32(alpha) * _of_rows(a_scale, a.shape[-2] if a.ndim > 1 else 0) * b_scale
+        factor = np.float32(alpha) * _of_rows(a_scale, a.shape[-2] if min(a.ndim, b.ndim) > 1 else 0) * b_scale
         if y_scale is None:
             np.multiply(sums, factor, out=y, dtype=np.float32, casting="same_kind")
         else:

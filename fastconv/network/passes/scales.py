@@ -104,6 +104,8 @@ def about_zero(
     """A kernel as int8 about 0, and its scales."""
     if kernel.dtype not in _args.BYTES or not ((scales > 0) & (scales < np.inf)).all():
         return None
+    if zeros is not None and zeros.size != 1 and zeros.shape != kernel.shape[-1:]:
+        return None
     if kernel.dtype == np.int8 and (zeros is None or not zeros.any()):
         return kernel, scales.reshape(-1)
     wide = kernel.astype(np.int16) - (0 if zeros is None else zeros.reshape(-1).astype(np.int16))

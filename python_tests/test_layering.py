@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -185,7 +186,8 @@ def test_no_circle_of_includes():
 def test_every_header_compiles_alone():
     # Bodies are written in the words of an instruction set, and words ask for its flags: kernels/isa joins them.
     headers = [p for p in C_FILES if p.suffix == ".h" and room(name(p)) not in ("kernels/body/", "kernels/vec/")]
-    command = [os.environ.get("CC", "cc"), "-std=gnu11", "-fsyntax-only", "-Wall", "-Werror", "-I.", "-Iinclude", "-xc"]
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    command = [*compiler, "-std=gnu11", "-fsyntax-only", "-Wall", "-Werror", "-I.", "-Iinclude", "-xc"]
     done = subprocess.run([*command, *map(name, headers)], cwd=CSRC, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

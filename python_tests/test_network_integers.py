@@ -130,6 +130,16 @@ def test_maxima(dtype, data_format, isa, rng):
     np.testing.assert_array_equal(from_layout(y, data_format), want)
 
 
+@pytest.mark.parametrize("size", [(2**29, 2**30), (2**20, 2**20), (1, 2**40)])
+def test_maxima_of_windows_far_larger_than_the_image(size, rng):
+    x = random(rng, "uint8", (4, 7, 8, 3))
+    words = {"window": size, "strides": (1, 1), "pads": tuple((side // 2, side // 2) for side in size)}
+    with fastconv.threads(4):
+        y = run(Node("MaxPool", ("x",), ("y",), words | {"data_format": "channels_last"}), {"x": x}, {})
+    want = x.max(2, keepdims=True) if size[0] == 1 else x.max((1, 2), keepdims=True)
+    np.testing.assert_array_equal(y, np.broadcast_to(want, y.shape))
+
+
 def quantized_graph(nodes, constants, output="y"):
     """Nodes on x of uint8, whose scales s and t have zero points 10 and 20."""
     scales = {"s": np.float32(0.5), "z": np.uint8(10), "t": np.float32(0.25), "u": np.uint8(20)}

@@ -49,13 +49,17 @@ fc_status fc_max_pool2d_bytes(const fc_pool2d_params *p, const void *x, void *y)
         return FC_OK;
     if (!x || !y)
         return FC_BAD_ARGUMENT;
+    /* A window reads no more cells than an image has, however large it is. */
+    const ptrdiff_t rows = fc_min(p->pool_h, p->h), cols = fc_min(p->pool_w, p->w);
     const size_t tasks = (size_t)(images * job.out_h);
-    const double cells = (double)tasks * (double)(job.out_w * job.cell) * (double)p->pool_h * (double)p->pool_w;
+    const double cells = (double)tasks * (double)(job.out_w * job.cell) * (double)rows * (double)cols;
     const size_t workers = fc_parallel_workers(tasks, cells);
-    FC_TRY(fc_multiply((ptrdiff_t[]){p->pool_h, p->pool_w, sizeof(void *)}, 3, &job.worker_bytes));
+    size_t bytes;
+    FC_TRY(fc_multiply((ptrdiff_t[]){rows, cols, sizeof(void *)}, 3, &job.worker_bytes));
     job.worker_bytes = fc_align_up(job.worker_bytes);
+    FC_TRY(fc_multiply((ptrdiff_t[]){(ptrdiff_t)job.worker_bytes, (ptrdiff_t)workers}, 2, &bytes));
     job.most = p->dtype == FC_I8 ? kernels->most_i8 : kernels->most_u8;
-    job.scratch = fc_scratch_alloc(workers * job.worker_bytes);
+    job.scratch = fc_scratch_alloc(bytes);
     if (!job.scratch)
         return FC_OUT_OF_MEMORY;
     fc_parallel_for(tasks, workers, run_row, &job);

@@ -35,7 +35,7 @@ enum { ARRAYS = 8 };
         }                                                                                                           \
         fc_norm_block b = {.rows = p->rows,                                                                         \
             .width = p->width,                                                                                      \
-            .pitch = (ptrdiff_t)pitch,                                                                              \
+            .pitch = pitch,                                                                                         \
             .relu = p->relu,                                                                                        \
             .x = from[0].data,                                                                                      \
             .added = p->added ? from[1].data : NULL,                                                                \

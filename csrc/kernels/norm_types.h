@@ -19,13 +19,15 @@
  * added and masked may be NULL; without relu they are not looked at. to may be x, added or dy, masked may be dy.
  */
 typedef struct fc_norm_block {
-    size_t rows, width;
-    ptrdiff_t pitch;
+    size_t rows, width, pitch;
     int relu;
     const void *x, *added, *dy;
     const void *mean, *factor, *offset, *slope, *shift;
     void *sums, *to, *masked;
 } fc_norm_block;
 typedef void fc_norm_fn(const fc_norm_block *block);
+
+/* What follows (x - mean) * factor + offset in a block: nothing, a rectifier, or a sum and a rectifier. */
+typedef enum fc_norm_mode { FC_NORM_PLAIN, FC_NORM_RELU, FC_NORM_ADDED } fc_norm_mode;
 
 #endif

@@ -110,7 +110,7 @@ fc_norm_block fc_norm_block_of(
         }
     fc_norm_block block = {.rows = panel->rows,
         .width = panel->width,
-        .pitch = (ptrdiff_t)panel->pitch,
+        .pitch = panel->pitch,
         .relu = job->params->relu,
         .x = job->x,
         .added = job->added,

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _args, _core
 from .direct import filter_directly
-from .stacks import Options, any_image, filter_image, float_of, result_dtype, store, sums_dtype
+from .stacks import Options, any_image, derivative_dtype, filter_image, float_of, result_dtype, store, sums_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -308,10 +308,9 @@ def _derivative(image: np.ndarray, kernel: np.ndarray, options: Options) -> np.n
 
 def _result_of(image: np.dtype, kernel: np.ndarray) -> np.dtype:
     """The dtype of a derivative by that kernel."""
-    if image.kind not in "iub":
-        return image
-    most = kernel[kernel > 0].sum() * 255
-    return _INT16 if image.itemsize == 1 and most <= np.iinfo(_INT16).max else float_of(image)
+    derived = derivative_dtype(image)
+    leaves = derived == _INT16 and kernel[kernel > 0].sum() * 255 > np.iinfo(_INT16).max
+    return float_of(image) if leaves else derived
 
 
 def _gradient(image: np.ndarray, kernel: np.ndarray, options: Options) -> np.ndarray:

@@ -5,21 +5,22 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .. import _core
 from .borders import BORDERS
 from .correlation import KINDS
+from .stacks import derivative_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_INT16 = np.dtype(np.int16)
+    import numpy as np
+
+KEPT_SIZE = 31  # of kernels that are kept
 
 
 def _entry(dtype: np.dtype) -> tuple[Any, ...]:
     kind = KINDS[dtype]
-    derived = dtype if dtype.kind == "f" else _INT16 if dtype.itemsize == 1 else kind.work
+    derived = derivative_dtype(dtype)
     return dtype, kind.number, kind.work, derived, kind.work_number, _core.DTYPES[derived.name]
 
 

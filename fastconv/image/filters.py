@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _args
 from .derivatives import CHUNK, LAPLACIAN
-from .direct import filter_directly
+from .direct import KEPT_SIZE, filter_directly
 from .factors import MULTIPLIED, check_sizes
 from .gaussians import gaussian_factors
 from .masked import leaves_out, normalized
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from .._typing import Ints
 
-_KEPT_SIZE = 31  # of boxes whose kernels are kept
 
 __all__ = ["box_blur", "sharpen", "unsharp_mask"]
 
@@ -78,7 +77,7 @@ def box_blur(
     >>> fastconv.box_blur(np.array([[0.0, 0, 9, 0, 0]]), (1, 3))
     array([[0., 3., 3., 3., 0.]])
     """
-    if type(size) is int and 0 < size <= _KEPT_SIZE and mask is None and type(nan) is str and nan == "propagate":
+    if type(size) is int and 0 < size <= KEPT_SIZE and mask is None and type(nan) is str and nan == "propagate":
         words = border, value, axes, channel_axis, dtype, out, algorithm
         result = filter_directly(image, _kept_box, size, False, words)
         if result is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _args
-from .direct import filter_directly
+from .direct import KEPT_SIZE, filter_directly
 from .factors import MOST_LENGTH, check_sizes
 from .masked import leaves_out, normalized
 from .separable import FEW_TAPS, separable
@@ -16,7 +16,6 @@ from .stacks import Options, any_image, filter_image, float_of, result_dtype, st
 
 __all__ = ["gaussian_blur", "gaussian_laplace"]
 
-_KEPT_SIZE = 31  # of kernels that are kept
 _KEPT_RADIUS = 1 << 12  # of weights that are kept
 SMALL_GAUSSIANS = {
     len(weights): np.array(weights) / sum(weights)
@@ -140,8 +139,8 @@ def _is_plain(key: tuple[Any, ...]) -> bool:
     if type(truncate) is not float or not (sigma is None or type(sigma) in (int, float)):
         return False
     if ksize is None:
-        return sigma is not None and 0 <= sigma <= _KEPT_SIZE and 0 <= sigma * truncate <= _KEPT_SIZE / 2
-    return type(ksize) is int and 0 < ksize <= _KEPT_SIZE and (sigma is None or sigma >= 0)
+        return sigma is not None and 0 <= sigma <= KEPT_SIZE and 0 <= sigma * truncate <= KEPT_SIZE / 2
+    return type(ksize) is int and 0 < ksize <= KEPT_SIZE and (sigma is None or sigma >= 0)
 
 
 @lru_cache(maxsize=64)

@@ -64,6 +64,13 @@ def float_of(dtype: np.dtype) -> np.dtype:
     return kind.work
 
 
+def derivative_dtype(dtype: np.dtype) -> np.dtype:
+    """Of a derivative of such an image by small integers, whose sums of bytes do not leave int16."""
+    if dtype.kind not in "iub":
+        return dtype
+    return np.dtype(np.int16) if dtype.itemsize == 1 else float_of(dtype)
+
+
 def filter_image(image: Any, kernel: Any, options: Options, result: np.dtype | None = None) -> np.ndarray:
     """Correlate images with a kernel, in `options.dtype`, else `result`, else the image's dtype."""
     border, value, out, algorithm, anchor, axes, channel_axis, dtype, delta = options

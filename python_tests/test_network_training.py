@@ -2,7 +2,6 @@
 
 import os
 import signal
-from contextlib import contextmanager
 
 import keras
 import numpy as np
@@ -10,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers as L
+from training_references import assert_gradients, computing_in_float64
 
 import fastconv
 from fastconv.network.training import Trainer, UntrainableError, loss_of, optimizer_of
-from fastconv.network.training.losses import Loss
 from fastconv.network.training.optimizers import OPTIMIZERS
 from fastconv.network.training.parameters import Parameters
 
@@ -21,46 +20,10 @@ tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow gives the references")
 
 
-@contextmanager
-def computing_in_float64():
-    before = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx(before[0])
-    keras.config.set_dtype_policy(before[1])
-
-
 @pytest.fixture
 def in_float64():
     with computing_in_float64():
         yield
-
-
-def wanted_gradients(model, x, y, loss, weights=None):
-    """Keras' own, on TensorFlow."""
-
-    @tf.function
-    def gradients():
-        with tf.GradientTape() as tape:
-            value = loss(y, model(x, training=True), sample_weight=weights)
-        return value, tape.gradient(value, [variable.value for variable in model.trainable_variables])
-
-    value, found = gradients()
-    return float(value), [np.asarray(tf.convert_to_tensor(gradient)) for gradient in found]
-
-
-def assert_gradients(model, x, y, name, loss, weights=None, words=None, tolerance=1e-10):
-    trainer = Trainer(fastconv.from_keras(model).graph, Loss(name, words or {}), optimizer_of("sgd"))
-    value, wanted = wanted_gradients(model, x, y, loss, weights)
-    found = trainer.gradients([x], y, weights)
-    scale = max(np.abs(gradient).max() for gradient in wanted)
-    assert len(found) == len(wanted) and scale > 0
-    for variable, gradient, right in zip(model.trainable_variables, found.values(), wanted, strict=True):
-        error = np.abs(gradient.reshape(right.shape) - right).max() / scale
-        assert error <= tolerance, f"{variable.path}: {error}"
-    if "BatchNormalization" not in {type(layer).__name__ for layer in model.layers}:
-        assert trainer.test([x], y, weights)[0] == pytest.approx(value, rel=1e-10)
 
 
 def lenet(activation="relu"):
@@ -288,17 +251,6 @@ def test_fit_gives_the_same_bits_for_any_number_of_threads(dropout):
     np.testing.assert_array_equal(results[0], results[2])
 
 
-def test_batch_normalization_moves_its_statistics_as_keras_does():
-    model = keras.Sequential([keras.Input((5,)), L.BatchNormalization(momentum=0.8), L.Dense(1)])
-    x = np.random.default_rng(6).standard_normal((24, 5)).astype(np.float32) * 3 + 1
-    y = x.sum(1, keepdims=True)
-    net = fastconv.from_keras(model)
-    net.fit(x, y, loss="mse", optimizer="sgd", epochs=3, batch_size=8, shuffle=False)
-    model.compile(keras.optimizers.SGD(), "mse")
-    model.fit(x, y, epochs=3, batch_size=8, shuffle=False, verbose=0)
-    np.testing.assert_allclose(net(x), model.predict(x, verbose=0), rtol=0, atol=1e-4)
-
-
 def test_dropout_keeps_the_mean_and_drops_its_share():
     model = keras.Sequential([keras.Input((4000,)), L.Dropout(0.25), L.Dense(1, use_bias=False)])
     net = fastconv.from_keras(model)
@@ -440,71 +392,3 @@ def test_an_interrupt_leaves_the_weights_of_a_whole_step():
     whole = fastconv.from_keras(model)
     whole.fit(x, y, epochs=1, **words)
     np.testing.assert_array_equal(net(x), whole(x))
-
-
-@pytest.mark.parametrize(("shape", "axis"), [((6,), -1), ((7, 4), -1), ((5, 6, 3), 1), ((5, 6, 3), 2), ((9, 5), 1)])
-def test_normalization_along_any_axis(in_float64, shape, axis):
-    norm = L.BatchNormalization(axis=axis, gamma_initializer="uniform", beta_initializer="uniform")
-    model = keras.Sequential([keras.Input(shape), L.Dense(shape[-1]), norm, L.Activation("tanh"), L.Flatten()])
-    rng = np.random.default_rng(7)
-    x = rng.standard_normal((4, *shape)) + 2
-    y = rng.standard_normal((4, int(np.prod(shape))))
-    assert_gradients(model, x, y, "mean_squared_error", keras.losses.MeanSquaredError())
-
-
-def residual(kind):
-    """Blocks whose normalization is followed by a rectifier, or by a sum and a rectifier."""
-
-    def normalized(x, filters, size=3):
-        norm = L.BatchNormalization(gamma_initializer="uniform", beta_initializer="uniform")
-        return norm(L.Conv2D(filters, size, padding="same", use_bias=False)(x))
-
-    inputs = keras.Input((8, 6, 3))
-    x = L.ReLU()(normalized(inputs, 5))
-    y = normalized(x, 5)
-    if kind == "broadcast":
-        y = normalized(L.GlobalAveragePooling2D(keepdims=True)(y), 5, 1)
-    other = {"both": normalized(x, 5, 1), "itself": y}.get(kind, x)
-    x = L.Activation("relu")(L.Add()([other, y] if kind == "second" else [y, other]))
-    x = L.ReLU()(L.Add()([x, L.BatchNormalization()(x)]))
-    return keras.Model(inputs, L.Dense(2)(L.Flatten()(x)))
-
-
-@pytest.mark.parametrize("kind", ["first", "second", "both", "itself", "broadcast"])
-def test_gradients_of_sums_that_a_normalization_computes(in_float64, kind):
-    rng = np.random.default_rng(9)
-    x, y = rng.standard_normal((5, 8, 6, 3)), rng.standard_normal((5, 2))
-    assert_gradients(residual(kind), x, y, "mean_squared_error", keras.losses.MeanSquaredError())
-
-
-def test_a_step_with_such_sums_is_that_of_the_layers_apart(in_float64):
-    model = residual("both")
-    rng = np.random.default_rng(10)
-    x, y = rng.standard_normal((6, 8, 6, 3)), rng.standard_normal((6, 2))
-    net = fastconv.from_keras(model)
-    net.fit(x, y, loss="mse", optimizer="sgd", epochs=3, batch_size=3, shuffle=False)
-    model.compile(keras.optimizers.SGD(), "mse")
-    model.fit(x, y, epochs=3, batch_size=3, shuffle=False, verbose=0)
-    np.testing.assert_allclose(net(x), model.predict(x, verbose=0), rtol=0, atol=1e-9)
-
-
-def test_gradients_of_a_frozen_base_whose_normalizations_are_fused_stop_there():
-    graph = fastconv.from_keras(residual("both")).graph
-    x, y = np.random.default_rng(11).standard_normal((4, 8, 6, 3)).astype(np.float32), np.zeros((4, 2), np.float32)
-    every = Trainer(graph, loss_of("mse"), optimizer_of("sgd"))
-    wanted = {name: slope.copy() for name, slope in every.gradients([x], y).items()}
-    # The statistics of the base move, its weights do not: what is above has the same gradients.
-    last, state = list(wanted)[-2:], list(every.parameters.state)
-    head = Trainer(graph, loss_of("mse"), optimizer_of("sgd"), weights=last, state=state)
-    for name, slope in head.gradients([x], y).items():
-        np.testing.assert_array_equal(slope, wanted[name])
-
-
-def test_normalization_of_numbers_far_from_0_keeps_its_digits():
-    model = keras.Sequential([keras.Input((40, 40, 2)), L.BatchNormalization(momentum=0.0), L.Conv2D(1, 1)])
-    x = (1000 + np.random.default_rng(8).standard_normal((8, 40, 40, 2))).astype(np.float32)
-    trainer = Trainer(fastconv.from_keras(model).graph, loss_of("mse"), optimizer_of("sgd"))
-    trainer.step([x], np.zeros((8, 40, 40, 1)))
-    mean, variance = (array for name, array in trainer.parameters.state.items())
-    np.testing.assert_allclose(mean, x.mean((0, 1, 2), dtype=np.float64), rtol=1e-6)
-    np.testing.assert_allclose(variance, x.var((0, 1, 2), dtype=np.float64), rtol=1e-5)

@@ -160,8 +160,6 @@ def test_a_prepared_kernel_keeps_its_precision(precision, rng):
 @pytest.mark.parametrize("size", [(3, 1), (13, 1), (1, 1)])
 @pytest.mark.parametrize("c_in", [8, 24, 100])
 def test_few_pixels_alone_do_not_bring_products_of_bfloat16(size, c_in, isa, precision, rng):
-    if isa == "amx":
-        pytest.skip("three products of bfloat16 take less time than one of floats")
     x, kernel = normals(rng, (5, c_in, *size), (1, 1, c_in, 16))
     x[0, 3] = 1e6
     words = {"strides": (2, 1), "data_format": "channels_first"}
@@ -170,8 +168,9 @@ def test_few_pixels_alone_do_not_bring_products_of_bfloat16(size, c_in, isa, pre
     exact, sizes = (f(x[:, :, ::2].astype(np.float64)) for f in (np.copy, np.abs))
     want = np.einsum("ncij,co->noij", exact, kernel[0, 0])
     weight = np.einsum("ncij,co->noij", sizes, abs(kernel[0, 0]))
+    promise = 8 * 256 if isa == "amx" else 32  # three products of bfloat16 take less time than one of floats there
     for got in found:
-        assert (abs(got - want) <= 32 * 2.0**-24 * weight).all()
+        assert (abs(got - want) <= promise * 2.0**-24 * weight).all()
 
 
 def test_what_each_serves():

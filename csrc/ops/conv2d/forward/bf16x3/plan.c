@@ -9,7 +9,7 @@
 enum {
     MOST_TAPS = 49, /* of a patch, where a block of k has them all */
     SHORTEST_K = 128,
-    LONGEST_K = 1024, /* of a block: longer sums in one register would lose accuracy */
+    LONGEST_K = 1024, /* of a block: longer sums of one plane in a register would lose accuracy */
 };
 
 static size_t planes_of(const fc_layer *layer) {

@@ -132,3 +132,14 @@ def test_every_maximum_takes_the_gradient(size, pool, strides, padding, data_for
     out = np.empty_like(x)
     assert fastconv.max_pool2d_grad(x, dy, pool, ties="all", data_format=data_format, out=out, **words) is out
     np.testing.assert_array_equal(out, want)
+
+
+@pytest.mark.parametrize(
+    ("word", "kept", "refused"),
+    [("padding", ((1, 1), (1, 1)), ((1, 1), (1, 1.0))), ("padding", 1, 1.0), ("strides", (2, 1), (2.0, 1))],
+)
+def test_a_float_is_refused_after_the_integer_it_equals(arrays, word, kept, refused):
+    x, kernel, _ = arrays
+    fastconv.conv2d(x, kernel, groups=2, **{word: kept})
+    with pytest.raises(TypeError, match=f"`{word}` must be an integer"):
+        fastconv.conv2d(x, kernel, groups=2, **{word: refused})

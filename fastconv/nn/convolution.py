@@ -155,6 +155,25 @@ _WORDS = ("strides", "padding", "dilation_rate", "groups", "data_format", "activ
 _PLAIN = {(int, str, int, int, str, activation, str) for activation in (str, type(None))}
 
 
+def _is_exact(value: Any) -> bool:
+    """Whether it is an int, or a tuple of such values."""
+    return type(value) is int or (type(value) is tuple and all(map(_is_exact, value)))
+
+
+def _is_plain(keywords: tuple[Any, ...]) -> bool:
+    """Whether what was found for these may be kept: 2 equals 2.0 and True equals 1, which are other arguments."""
+    kinds = tuple(map(type, keywords))
+    if kinds in _PLAIN:
+        return True
+    strides, padding, dilation_rate = keywords[:3]
+    return (
+        (int, str, int, *kinds[3:]) in _PLAIN
+        and (type(padding) is str or _is_exact(padding))
+        and _is_exact(strides)
+        and _is_exact(dilation_rate)
+    )
+
+
 @functools.lru_cache(maxsize=256)
 def _geometry(
     keywords: tuple[Any, ...],
@@ -260,9 +279,7 @@ def conv2d(
         words: Any = dict(zip(_WORDS, keywords, strict=True))
         batch = conv2d(batch_of(x), kernel, bias, **words, out=batch_of(out))
         return image_of(batch, out)
-    # 2 equals 2.0 and True equals 1: what was found for some arguments holds for equal ones of the same types.
-    plain = tuple(map(type, keywords)) in _PLAIN
-    checked = None if plain else Keywords(*keywords)
+    checked = None if _is_plain(keywords) else Keywords(*keywords)
     x, kernel, bias = _operands(x, kernel, bias)
     sizes = x.dtype, x.shape, kernel.shape, kernel.dtype
     if checked is None:

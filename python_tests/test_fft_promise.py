@@ -21,6 +21,13 @@ def photo(rng, shape):
     return np.clip(0.35 + 0.3 * waves / (waves.std() or 1), 0, 1) ** 1.5
 
 
+def on_lines(rng, shape, axis):
+    """Noise in one row or column, zeros in all others."""
+    cells = np.zeros(shape)
+    cells[(slice(None),) * axis + (rng.integers(shape[axis]),)] = rng.standard_normal(shape[1 - axis])
+    return cells
+
+
 def spotted(background, rng, height):
     background.flat[rng.integers(0, background.size, 1 + background.size // 1000)] = height
     return background
@@ -40,6 +47,8 @@ IMAGES = {
     "bright stars": lambda rng, shape: spotted(rng.random(shape), rng, 1e4),
     "outlier": lambda rng, shape: spotted(np.ones(shape), rng, 1e7),
     "half": lambda rng, shape: 0.1 * (np.arange(shape[0]) < shape[0] // 2)[:, None] * np.ones(shape[1]),
+    "one row": lambda rng, shape: on_lines(rng, shape, 0),
+    "one column": lambda rng, shape: on_lines(rng, shape, 1),
     "ramp": lambda rng, shape: np.logspace(-15, 15, shape[0])[:, None] * rng.random(shape),
     "tiny": lambda rng, shape: rng.random(shape) * 1e-36,
     "denormal": lambda rng, shape: rng.random(shape) * 1e-42,
@@ -82,6 +91,11 @@ def assert_promise(got, image, kernel):
 @example((150, 170), (11, 11), "shapes", "positive", "float32", 1)
 @example((90, 170), (12, 11), "photo", "slanted", "float64", 2)
 @example((40, 50), (40, 3), "bright stars", "normal", "complex64", 3)
+@example((1, 434), (1, 409), "normal", "normal", "float32", 305)
+@example((533, 1), (394, 1), "normal", "normal", "float64", 12)
+@example((1, 405), (9, 375), "normal", "normal", "float64", 2)
+@example((2, 1431), (1, 195), "one row", "normal", "float64", 4)
+@example((418, 2), (250, 1), "one column", "normal", "float32", 1)
 @settings(deadline=None, max_examples=60)
 @given(
     shape=st.tuples(st.integers(1, 150), st.integers(1, 170)),
@@ -95,6 +109,16 @@ def test_every_output(shape, window, image, kernel, dtype, seed):
     rng = np.random.default_rng(seed)
     cells, taps = IMAGES[image](rng, shape).astype(dtype), KERNELS[kernel](rng, window).astype(dtype)
     assert_promise(fastconv.convolve2d(cells, taps, algorithm="fft"), cells, taps)
+
+
+@pytest.mark.parametrize("shape", [(1, 700), (7, 700), (700, 1)])
+@pytest.mark.parametrize("taps", [(1, 300), (300, 1), (3, 200)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_errors_that_meet_in_one_line(shape, taps, dtype, rng):
+    image = "one row" if shape[0] > 1 else "normal"
+    for _ in range(4):
+        cells, kernel = IMAGES[image](rng, shape).astype(dtype), rng.standard_normal(taps).astype(dtype)
+        assert_promise(fastconv.convolve2d(cells, kernel, algorithm="fft"), cells, kernel)
 
 
 @pytest.mark.parametrize("image", ["photo", "shapes", "outlier", "stars", "ramp", "uniform"])

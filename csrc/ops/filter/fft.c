@@ -13,6 +13,7 @@
 #include "ops/filter/fft_whole.h"
 
 enum { GROUP = FC_FFT_GROUP };
+enum { SPREAD = 9 };                              /* rows or columns of taps, from which errors are as measured */
 enum { PROBED = 32, LEAST_PROBES = 3 };           /* one of so many tasks tells whether most are too light */
 static const size_t MOST_BYTES = (size_t)1 << 30; /* of all workers */
 
@@ -26,7 +27,9 @@ static fc_fft_space space_of(const fc_fft_job *j, size_t worker) {
     s.sizes = (unsigned char *)s.places + j->places_bytes;
     s.backwards = s.sizes + j->sizes_bytes;
     s.taken = (fc_fft_cells *)(s.backwards + j->sizes_bytes);
-    at = (unsigned char *)s.taken + fc_align_up(sizeof *s.taken);
+    s.of_rows = (double *)((unsigned char *)s.taken + fc_align_up(sizeof *s.taken));
+    s.of_cols = s.of_rows + j->cut.rows;
+    at = (unsigned char *)s.of_rows + j->squares_bytes;
     const size_t side_bytes = j->pointers_bytes + j->stage_bytes + j->cells_bytes + 2 * j->shift_bytes +
         j->bounds_bytes;
     for (size_t side = 0; side < 2; side++, at += side_bytes) {
@@ -177,8 +180,9 @@ static fc_status measure(fc_fft_job *j) {
     j->shift_bytes = fc_align_up(GROUP * j->part);
     j->places_bytes = fc_align_up(j->places_bytes);
     j->sizes_bytes = fc_align_up(j->sizes_bytes);
+    j->squares_bytes = j->narrow.rows || j->narrow.cols ? fc_align_up((j->cut.rows + j->cut.cols) * sizeof(double)) : 0;
     j->space_bytes = j->block_bytes + j->scratch_bytes + FC_ALIGNMENT + j->places_bytes + 2 * j->sizes_bytes +
-        fc_align_up(sizeof(fc_fft_cells)) +
+        fc_align_up(sizeof(fc_fft_cells)) + j->squares_bytes +
         2 * (j->pointers_bytes + j->stage_bytes + j->cells_bytes + 2 * j->shift_bytes + j->bounds_bytes);
     return FC_OK;
 }
@@ -323,6 +327,7 @@ static fc_status run_blocks(const fc_filter *f, const fc_fft_cut *cut, const fc_
         .fft = fc_fft_kernels(f),
         .cut = *cut,
         .sizes = sizes,
+        .narrow = fc_fft_find_narrow(f, sizes, SPREAD),
         .sides = is_complex ? 1 : 2,
         .part = f->number >> is_complex,
         .cell = f->number,

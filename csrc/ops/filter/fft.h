@@ -171,6 +171,21 @@ double fc_fft_wave_error(int is_complex, const fc_fft_taps *taps, double share, 
 /* What it is likely to be at least, in a block of which the first columns are known. */
 double fc_fft_likely_error(const fc_fft_taps *taps, const fc_fft_bounds *bounds);
 
+/* ---------------------------------------------------------------- fft_crest.c */
+
+/* Whether a kernel has fewer rows or columns of taps than spread errors that meet in one of the block's `enough`. */
+typedef struct fc_fft_narrow {
+    int rows, cols;
+} fc_fft_narrow;
+fc_fft_narrow fc_fft_find_narrow(const fc_filter *f, const fc_fft_taps *taps, size_t enough);
+/*
+ * Adds the squares of what a transform along columns reads, numbers of `part` bytes, to those of all rows and of these
+ * columns.
+ */
+void fc_fft_add_squares(const fc_fft *fft, size_t part, const fc_fft_columns *c, double *of_rows, double *of_cols);
+/* By how much errors may lie above what fc_fft_error says, in the rows and columns where they meet. */
+double fc_fft_crest(fc_fft_narrow narrow, const fc_fft_cut *cut, const double *of_rows, const double *of_cols);
+
 /* ---------------------------------------------------------------- fft_edges.c */
 
 /*

@@ -53,8 +53,9 @@ static double multiply(const fc_fft_job *j, const fc_fft_space *s, const fc_fft_
     /* A sum that is shifted again was rounded where it lay by how far it is shifted. */
     const double shifts = fc_fft_at_edge(j, b, 0) || fc_fft_at_edge(j, b, 1) ? j->edges.shift : fabs(j->sizes->total),
                  shifted = shifts * fmax(fabs(fc_fft_middle(s, b, 0)), fabs(fc_fft_middle(s, b, 1)));
-    return j->ratio *
-        (shifted + wave + peaked * fc_fft_error(j->part == sizeof(double), is_complex, j->sizes, cells, energy));
+    const double error = wave + peaked * fc_fft_error(j->part == sizeof(double), is_complex, j->sizes, cells, energy),
+                 crest = j->squares_bytes ? fc_fft_crest(j->narrow, &j->cut, s->of_rows, s->of_cols) : 1;
+    return j->ratio * (shifted + crest * error);
 }
 
 /* To the nearest whole number; adding 0 makes a negative zero of it positive. */

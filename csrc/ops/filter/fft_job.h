@@ -21,6 +21,7 @@ typedef struct fc_fft_job {
     fc_fft_cut cut;
     fc_fft_tiling tiling;
     const fc_fft_taps *sizes;
+    fc_fft_narrow narrow;
     fc_fft_coarse coarse;
     fc_fft_edges edges;
     int edged; /* zeros surround the image, whose cells are real and which is no smaller than the kernel */
@@ -30,7 +31,7 @@ typedef struct fc_fft_job {
     double ratio; /* eps of the transform over that of the promise */
     unsigned char *row_twiddles, *col_twiddles, *spectrum, *taps, *zeros, *spaces;
     size_t block_bytes, scratch_bytes, pointers_bytes, stage_bytes, cells_bytes, shift_bytes, bounds_bytes,
-        places_bytes, sizes_bytes, space_bytes;
+        places_bytes, sizes_bytes, squares_bytes, space_bytes;
     unsigned char *ends;      /* of each task; NULL where none may be left */
     size_t mended_share;      /* of lots, up to one of so many is light and mended */
     int sums_slow, sums_left; /* what a transform would be slow at, or leave, is summed directly */
@@ -51,6 +52,7 @@ typedef struct fc_fft_space {
     fc_sparse_place *places;
     unsigned char *sizes;
     fc_fft_cells *taken;
+    double *of_rows, *of_cols; /* squares of cells, where the kernel is narrow */
     const void **rows[2];
     unsigned char *stage[2], *cells[2];
     unsigned char *shift[2], *bare[2]; /* what a group's columns are shifted by, and what is 0 then */

@@ -136,6 +136,8 @@ static int load_side(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *
 
 int fc_fft_load(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, fc_fft_cells *taken) {
     int finite = 1;
+    if (j->squares_bytes)
+        memset(s->of_rows, 0, j->squares_bytes);
     for (size_t col = 0; col < j->cut.cols; col += FC_FFT_GROUP) {
         ptrdiff_t cols[2] = {0, 0};
         for (size_t side = 0; side < j->sides; side++) {
@@ -147,6 +149,8 @@ int fc_fft_load(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, fc
             take_middle(j, s, b, side, col);
         }
         const fc_fft_columns columns = fc_fft_columns_of(j, s, col, cols);
+        if (j->squares_bytes)
+            fc_fft_add_squares(j->fft, j->part, &columns, s->of_rows, s->of_cols + col);
         finite &= j->fft->forward(&columns);
     }
     for (size_t side = 0; !taken && side < j->sides; side++)

@@ -20,6 +20,7 @@ static const double SURE = 0.25;                  /* errors below which sums of 
 /* Of the error, where cells rise or fall over the image, up to twice that in waves, or one tap stands out: it adds up
  * then and is no noise. */
 static const double SLANTED = 1.25, PEAKED_TAP = 4;
+enum { SPREAD = 33 };                /* rows or columns of taps, from which errors are as measured */
 static const double ROUNDED = 1.001; /* what sums of sizes may lose */
 
 fc_fft_whole_space fc_fft_whole_space_of(const fc_fft_whole *j, size_t worker) {
@@ -82,6 +83,17 @@ static void transform(fc_fft_whole *j) {
     fc_parallel_for(rows, j->workers, multiply, j);
 }
 
+/* How far the squares of the cells, or of their sizes, lie in few rows or columns. */
+static double crest_of(const fc_fft_whole *j) {
+    const size_t rows = j->cut->rows;
+    if (!j->of_rows)
+        return 1;
+    for (size_t group = 1; group < j->groups; group++)
+        for (size_t r = 0; r < rows; r++)
+            j->of_rows[r] += j->of_rows[group * rows + r];
+    return fc_fft_crest(j->narrow, j->cut, j->of_rows, j->of_cols);
+}
+
 /* What the error of sums may be, over their eps. */
 static double error_of(const fc_fft_whole *j) {
     double energy[2] = {0, 0};
@@ -90,9 +102,10 @@ static double error_of(const fc_fft_whole *j) {
             energy[i] += j->energy[2 * group + i];
     const int stands_out = 2 * j->taps->most > j->taps->norm, is_complex = fc_filter_is_complex(j->f->work);
     const double cells = (double)j->cut->rows * (double)j->cut->cols, share = j->sizes ? 1 : j->image.coherence;
-    return fc_fft_wave_error(is_complex, j->taps, share, cells, energy) +
-        (stands_out ? PEAKED_TAP : SLANTED * (1 + share)) *
-        fc_fft_error(j->part == sizeof(double), is_complex, j->taps, cells, energy);
+    const double error = fc_fft_error(j->part == sizeof(double), is_complex, j->taps, cells, energy);
+    return crest_of(j) *
+        (fc_fft_wave_error(is_complex, j->taps, share, cells, energy) +
+            (stands_out ? PEAKED_TAP : SLANTED * (1 + share)) * error);
 }
 
 /* Whether the size of an output tells what it weighs. */
@@ -161,7 +174,10 @@ static fc_status open_job(fc_fft_whole *j) {
                  spans = fc_align_up(out_groups(j) * (size_t)f->out_h * sizeof(fc_fft_span)),
                  backwards = j->taken->count ? fc_align_up((size_t)(f->k_h * f->k_w) * f->number) : 0,
                  edges = j->image.middle != 0 ? fc_fft_edges_bytes(&j->edges) : 0;
-    const size_t shared = 2 * twiddles + energy + failed + zeros + spans + backwards + edges;
+    const size_t squares = j->narrow.rows || j->narrow.cols
+        ? fc_align_up((j->groups * j->cut->rows + j->cut->cols) * sizeof(double))
+        : 0;
+    const size_t shared = 2 * twiddles + energy + failed + zeros + spans + backwards + edges + squares;
     FC_TRY(measure(j));
     j->workers = fc_parallel_workers(j->groups, j->cut->cycles * 2 * (double)j->fft->lanes);
     while (j->workers > 1 && j->workers * j->space_bytes > MOST_BYTES)
@@ -176,7 +192,11 @@ static fc_status open_job(fc_fft_whole *j) {
     j->zeros = (unsigned char *)j->failed + failed;
     j->spans = (fc_fft_span *)(j->zeros + zeros);
     j->backwards = (unsigned char *)j->spans + spans;
-    j->block = j->backwards + backwards + edges;
+    if (squares) {
+        j->of_rows = (double *)(j->backwards + backwards + edges);
+        j->of_cols = j->of_rows + j->groups * j->cut->rows;
+    }
+    j->block = j->backwards + backwards + edges + squares;
     j->spectrum = j->block + parts;
     j->spaces = j->spectrum + parts;
     memset(j->failed, 0, failed + zeros + spans);
@@ -228,6 +248,7 @@ fc_status fc_fft_run_whole(const fc_filter *f, const fc_fft_cut *cut, const fc_f
         .fft = fc_fft_kernels(f),
         .cut = cut,
         .taps = taps,
+        .narrow = fc_fft_find_narrow(f, taps, SPREAD),
         .taken = taken,
         .part = f->number >> fc_filter_is_complex(f->work),
         .groups = fc_parts(cut->cols, FC_FFT_GROUP)};

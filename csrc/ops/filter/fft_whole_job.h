@@ -13,17 +13,20 @@ typedef struct fc_fft_whole {
     const fc_fft *fft;
     const fc_fft_cut *cut;
     const fc_fft_taps *taps;
+    fc_fft_narrow narrow;
     const fc_fft_cells *taken;
     fc_fft_image image;
     fc_fft_edges edges; /* where image.middle is not 0 */
     size_t part, groups;
     size_t pointers_bytes, cells_bytes, stage_bytes, scratch_bytes, space_bytes, workers;
     unsigned char *memory, *row_twiddles, *col_twiddles, *zeros, *backwards, *block, *spectrum, *spaces;
-    double *energy; /* two of each group of rows */
-    int *failed;    /* of each group of columns: numbers are not finite */
-    int sizes;      /* |image| * |kernel| is transformed */
-    int whole;      /* sums are rounded to whole numbers */
-    double least;   /* weight that outputs have to have, and more for what is added to their sums */
+    double *energy;            /* two of each group of rows */
+    double *of_rows, *of_cols; /* squares of cells, of the rows of each group of columns; NULL where the kernel is not
+                                  narrow */
+    int *failed;               /* of each group of columns: numbers are not finite */
+    int sizes;                 /* |image| * |kernel| is transformed */
+    int whole;                 /* sums are rounded to whole numbers */
+    double least;              /* weight that outputs have to have, and more for what is added to their sums */
     fc_fft_span *spans;
 } fc_fft_whole;
 

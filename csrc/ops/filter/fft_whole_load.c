@@ -34,11 +34,22 @@ static void *take_numbers(const fc_fft_whole *j, const void *from, size_t n, voi
 #undef TAKE
 #undef TAKE_COMPLEX
 
-static void forward(const fc_fft_whole *j, const fc_fft_whole_space *s, size_t from, size_t cols) {
+/* A group of columns as the transform reads it. */
+static fc_fft_columns columns_of(const fc_fft_whole *j, const fc_fft_whole_space *s, size_t from, size_t cols) {
     for (size_t r = 0; r < j->cut->rows; r++)
         s->im[r] = j->zeros;
-    const fc_fft_columns columns = fc_fft_whole_columns(j, s, from, cols);
-    j->failed[from / FC_FFT_GROUP] |= !j->fft->forward(&columns);
+    return fc_fft_whole_columns(j, s, from, cols);
+}
+
+static void forward(const fc_fft_whole *j, size_t group, const fc_fft_columns *columns) {
+    j->failed[group] |= !j->fft->forward(columns);
+}
+
+static void add_squares(const fc_fft_whole *j, size_t group, const fc_fft_columns *columns) {
+    double *of_rows = j->of_rows + group * j->cut->rows, *of_cols = j->of_cols + group * FC_FFT_GROUP;
+    memset(of_rows, 0, j->cut->rows * sizeof *of_rows);
+    memset(of_cols, 0, fc_least(FC_FFT_GROUP, j->cut->cols - group * FC_FFT_GROUP) * sizeof *of_cols);
+    fc_fft_add_squares(j->fft, j->part, columns, of_rows, of_cols);
 }
 
 /* The place in a block of n of what lies at -at, counted round. */
@@ -80,7 +91,8 @@ void fc_fft_whole_load_taps(void *job_, size_t task, size_t worker) {
         s.re[turned((ptrdiff_t)i + f->top, rows)] = row;
         put_taps(j, taps, turned((ptrdiff_t)from + f->left, j->cut->cols), width, row);
     }
-    forward(j, &s, from, width);
+    const fc_fft_columns columns = columns_of(j, &s, from, width);
+    forward(j, task, &columns);
 }
 
 /* Columns [FC_FFT_GROUP * task, ...) of the image; cells that were taken count as its middle. */
@@ -104,5 +116,8 @@ void fc_fft_whole_load_cells(void *job_, size_t task, size_t worker) {
         if (c >= 0 && c < cols)
             memset(s.cells + (size_t)(r * FC_FFT_GROUP + c) * f->number, 0, f->number);
     }
-    forward(j, &s, (size_t)from, (size_t)cols);
+    const fc_fft_columns columns = columns_of(j, &s, (size_t)from, (size_t)cols);
+    if (j->of_rows)
+        add_squares(j, task, &columns);
+    forward(j, task, &columns);
 }

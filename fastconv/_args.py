@@ -72,7 +72,7 @@ def as_type(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return np.ascontiguousarray(array, dtype)
 
 
-def same_dtype(arrays: Mapping[str, np.ndarray]) -> None:
+def same_dtype(arrays: Mapping[str, Any]) -> None:
     """Raise unless all arrays (by name) share one dtype."""
     (first, reference), *rest = arrays.items()
     for name, array in rest:

@@ -5,6 +5,7 @@ imported before.
 """
 
 import os
+from typing import Any
 
 import threadpoolctl
 
@@ -29,14 +30,14 @@ class FastconvController(threadpoolctl.LibController):
     user_api, internal_api = "openmp", "fastconv"
     filename_prefixes = (os.path.basename(_core.__file__).lower(),)
 
-    def get_num_threads(self) -> int:
+    def get_num_threads(self) -> Any:
         return _core.get_default_threads()
 
     def set_num_threads(self, num_threads: int) -> None:
         _core.set_default_threads(num_threads)
 
-    def get_version(self) -> str:
-        if not os.path.samefile(self.filepath, _core.__file__):
+    def get_version(self) -> Any:
+        if not os.path.samefile(str(self.filepath), _core.__file__):
             raise OSError(f"{self.filepath} is another package's")  # which threadpoolctl then leaves alone
         return fastconv.__version__
 

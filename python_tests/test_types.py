@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -57,19 +58,40 @@ def run(tmp_path_factory):
     return of
 
 
+def skip_without(*names: str) -> None:
+    absent = [name for name in names if importlib.util.find_spec(name) is None]
+    if absent:
+        pytest.skip(f"{', '.join(absent)}: not installed")
+
+
+def wrong_lines() -> set[int]:
+    lines = (CALLS / "wrong.py").read_text().splitlines()
+    return {number for number, line in enumerate(lines, 1) if line.endswith("# wrong")}
+
+
 def test_right_calls_pass_and_wrong_ones_are_all_reported(run):
     said = run("mypy", "--strict", str(CALLS / "right.py"))
     assert said[-1].startswith("Success"), said
-    lines = (CALLS / "wrong.py").read_text().splitlines()
-    wrong = {number for number, line in enumerate(lines, 1) if line.endswith("# wrong")}
     said = "\n".join(run("mypy", "--strict", str(CALLS / "wrong.py")))
-    assert {int(number) for number in re.findall(r"wrong\.py:(\d+): error", said)} == wrong
+    assert {int(number) for number in re.findall(r"wrong\.py:(\d+): error", said)} == wrong_lines()
+
+
+def test_pyright_reports_the_wrong_calls_and_nothing_in_the_package():
+    skip_without("basedpyright", *TYPED)
+    options = "--pythonpath", sys.executable, "--level", "error", "--outputjson"
+    command = [sys.executable, "-m", "basedpyright", *options, "fastconv", str(CALLS)]
+    done = subprocess.run(command, cwd=SOURCE, capture_output=True, text=True, timeout=900, check=False)
+    report = json.loads(done.stdout)
+    assert report["summary"]["filesAnalyzed"] > 300, done.stderr
+    found = [
+        (Path(e["file"]).name, e["range"]["start"]["line"] + 1, e["message"]) for e in report["generalDiagnostics"]
+    ]
+    assert [error for error in found if error[0] != "wrong.py"] == []
+    assert {line for _, line, _ in found} == wrong_lines()
 
 
 def test_the_package_is_annotated(tmp_path):
-    absent = [name for name in TYPED if importlib.util.find_spec(name) is None]
-    if absent:
-        pytest.skip(f"{', '.join(absent)}: not installed")
+    skip_without(*TYPED)
     command = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path)]
     done = subprocess.run(command, cwd=SOURCE, capture_output=True, text=True, timeout=900, check=False)
     assert done.stdout.startswith("Success"), done.stdout + done.stderr

@@ -68,7 +68,7 @@ def _run(name: str, image: Any, reach: Any, args: tuple[Any, ...], words: dict[s
     return over_blocks(name, image, reach, axes, wraps, args, words)
 
 
-def _around(shape: Any, anchor: Any = None) -> tuple[int, int]:
+def _around(shape: Any, anchor: Any = None) -> tuple[int, ...]:
     """How far a kernel of that shape reaches, to whichever side."""
     return tuple(max(place, size - 1 - place) for place, size in zip(anchor_of(anchor, shape), shape, strict=True))
 

@@ -245,7 +245,8 @@ def gaussian_factors(
 def _pair(value: Any, name: str) -> tuple[float, float]:
     """A number or two, at least 0."""
     if isinstance(value, (float, int)) or np.ndim(value) == 0:
-        return (_args.real(value, name, 0),) * 2
+        number = _args.real(value, name, 0)
+        return number, number
     if len(value) != 2:
         raise ValueError(f"`{name}` must be a number or two numbers; received {value!r}")
     return _args.real(value[0], name, 0), _args.real(value[1], name, 0)

@@ -154,7 +154,7 @@ def _complex_sums(array: np.ndarray, taps: Any, axes: tuple[int, int], options: 
     value = options.value.item() if isinstance(options.value, (np.generic, np.ndarray)) else options.value
     # The value outside has parts too. What is no number is for `outside` to refuse.
     values = (value.real, value.imag) if isinstance(value, numbers.Complex) else (value, 0)
-    images = (array.real, array.imag) if array.dtype.kind == "c" or values[1] else (array,)
+    images = (np.real(array), np.imag(array)) if array.dtype.kind == "c" or values[1] else (array,)
     kernels = (taps.real, taps.imag) if taps.dtype.kind == "c" else (taps,)
     total = np.zeros(array.shape, wanted)
     for i, image in enumerate(images):
@@ -189,7 +189,7 @@ def _sums(
         shape = stack.shape[1:]
         geometry = _core.Filter2D(*numbers, shape, taps.shape, anchor, boundary, chosen)
         for image, plane in zip(stack, planes, strict=True):
-            if type(taps) is Factors:
+            if isinstance(taps, Factors):
                 _core.sep_filter2d(image, taps.column, taps.row, fill, plane, *numbers, shape, anchor, boundary)
             else:
                 run(options.algorithm, taps, geometry.run, image, taps, fill, plane)

@@ -102,6 +102,6 @@ def dense(x: Any, kernel: Any, bias: Any = None, *, activation: Any = None, alph
         )
     number, alpha = activations.named(activation, alpha)
     fuses = activations.has_output_gradient(number, alpha)
-    spec = Dense(x.shape, kernel.shape, *((number, alpha) if fuses else ()))
+    spec = Dense(x.shape, kernel.shape, number, alpha) if fuses else Dense(x.shape, kernel.shape)
     (y,) = _dense.bind(x, kernel, *([] if bias is None else [bias]), spec=spec)
     return y if fuses else activations.activation_of(y, number, alpha)

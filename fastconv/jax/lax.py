@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 
 from . import _checks, _general, convolution, pooling
 
@@ -165,7 +166,7 @@ def _served_window(x: Any, start: Any, computation: Any, window: Any, strides: A
     """A function without arguments that computes it, if a kernel does."""
     data_format = "channels_last" if window[-1] == 1 else "channels_first"
     strides = (1,) * 4 if strides is None else strides
-    is_known = not isinstance(start, jax.core.Tracer) and all(isinstance(size, int) and size for size in x.shape)
+    is_known = not isinstance(start, Tracer) and all(isinstance(size, int) and size for size in x.shape)
     if not is_known or not len(window) == len(strides) == 4 or _checks.refusal(x) is not None:
         return None
     pads = lax.padtype_to_pads(x.shape, window, strides, padding) if isinstance(padding, str) else padding

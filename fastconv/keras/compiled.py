@@ -63,9 +63,10 @@ def compiled_loss(model: Any) -> Loss:
     if isinstance(given, str):
         # Keras knows names in any spelling, and short ones.
         given = keras.losses.get(given)
-        if getattr(given, "__name__", None) in LOSSES:
-            return loss_of(given.__name__)
-    if type(given) in _LOSSES:
+        name = getattr(given, "__name__", None)
+        if name in LOSSES:
+            return loss_of(name)
+    if isinstance(given, keras.losses.Loss) and type(given) in _LOSSES:
         config = given.get_config()
         standard = {"axis": -1, "dtype": "float32", "ignore_class": None}
         unusual = [word for word, value in standard.items() if config.get(word, value) not in (value, None)]

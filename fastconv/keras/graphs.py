@@ -33,13 +33,13 @@ def graphs_of(model: Any) -> list[Functional]:
 
 def fuse(graph: Functional) -> None:
     """Let the graph's convolutions and normalizations compute what comes after them."""
-    vars(graph)["_fastconv_chains"] = chains_of(graph)
-    vars(graph)["_run_through_graph"] = lambda *args, **kwargs: _walk(graph, *args, **kwargs)
+    graph.__dict__["_fastconv_chains"] = chains_of(graph)
+    graph.__dict__["_run_through_graph"] = lambda *args, **kwargs: _walk(graph, *args, **kwargs)
 
 
 def unfuse(graph: Functional) -> None:
-    vars(graph).pop("_run_through_graph", None)
-    vars(graph).pop("_fastconv_chains", None)
+    graph.__dict__.pop("_run_through_graph", None)
+    graph.__dict__.pop("_fastconv_chains", None)
 
 
 def fuse_graphs() -> None:
@@ -52,14 +52,14 @@ def unfuse_graphs() -> None:
         del Functional._run_through_graph
 
 
-def _walk(graph: Any, inputs: Any, operation_fn: Any = lambda operation: operation, call_fn: Any = None) -> Any:
+def _walk(self: Any, inputs: Any, operation_fn: Any = lambda operation: operation, call_fn: Any = None) -> Any:
     """Keras' walk through a graph, with what is called for each layer exchanged; call_fn stands for those calls."""
     if call_fn is not None:
-        return _STOCK_WALK(graph, inputs, operation_fn, call_fn)
-    if "_fastconv_chains" not in vars(graph):
-        vars(graph)["_fastconv_chains"] = chains_of(graph)
-    run = chain.Run(vars(graph)["_fastconv_chains"])
-    return _STOCK_WALK(graph, inputs, lambda layer: run.substitute(layer, operation_fn(layer)))
+        return _STOCK_WALK(self, inputs, operation_fn, call_fn)
+    if "_fastconv_chains" not in vars(self):
+        vars(self)["_fastconv_chains"] = chains_of(self)
+    run = chain.Run(vars(self)["_fastconv_chains"])
+    return _STOCK_WALK(self, inputs, lambda layer: run.substitute(layer, operation_fn(layer)))
 
 
 def chains_of(graph: Functional) -> dict[int, chain.Chain]:

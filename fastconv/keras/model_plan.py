@@ -169,4 +169,4 @@ def _has_hooks(layers: Any) -> bool:
     from torch.nn.modules.module import _has_any_global_hook
 
     kinds = "_forward_hooks", "_forward_pre_hooks"
-    return _has_any_global_hook() or any(scope.get(kind) for scope, _ in layers for kind in kinds)
+    return bool(_has_any_global_hook()) or any(scope.get(kind) for scope, _ in layers for kind in kinds)

@@ -10,6 +10,8 @@ from . import _ops, base, chain
 
 __all__ = ["BatchNormalization"]
 
+_OPS: Any = keras.ops  # some have inferred results that may be None
+
 
 @keras.saving.register_keras_serializable(package="fastconv")
 class BatchNormalization(base.Fast, keras.layers.BatchNormalization):
@@ -57,9 +59,9 @@ class BatchNormalization(base.Fast, keras.layers.BatchNormalization):
 
     def _scale_and_shift(self, x: Any) -> Any:
         """Of each channel, so that the result is ``x * scale + shift``."""
-        mean, variance = (keras.ops.cast(moment, x.dtype) for moment in (self.moving_mean, self.moving_variance))
-        scale = keras.ops.rsqrt(variance + self.epsilon)
+        mean, variance = (_OPS.cast(moment, x.dtype) for moment in (self.moving_mean, self.moving_variance))
+        scale = _OPS.rsqrt(variance + self.epsilon)
         if self.scale:
-            scale = scale * keras.ops.cast(self.gamma, x.dtype)
+            scale = scale * _OPS.cast(self.gamma, x.dtype)
         shift = -mean * scale
-        return scale, shift + keras.ops.cast(self.beta, x.dtype) if self.center else shift
+        return scale, shift + _OPS.cast(self.beta, x.dtype) if self.center else shift

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import types
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -83,9 +83,8 @@ def fit(
     self._assert_compile_called("fit")
     self._eval_epoch_iterator = None
     if validation_split and validation_data is None:
-        (x, y, sample_weight), validation_data = array_slicing.train_validation_split(
-            (x, y, sample_weight), validation_split=validation_split
-        )
+        parts = array_slicing.train_validation_split((x, y, sample_weight), validation_split=validation_split)
+        (x, y, sample_weight), validation_data = cast(tuple[Any, Any], parts)
     words = {"batch_size": batch_size, "steps_per_execution": self.steps_per_execution}
     batches = EpochIterator(
         x,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import keras
 
@@ -50,12 +50,12 @@ class _GlobalPooling(base.Fast):
     """The call of the layers whose window is the whole image."""
 
     def call(self, inputs: Any) -> Any:
-        ndim = self.input_spec.ndim
+        ndim = cast(keras.InputSpec, self.input_spec).ndim
         if not self._serves(inputs, ndim):
             return super().call(inputs)
         axes = (1, 2) if self.data_format == "channels_last" else (2, 3)
         image = keras.ops.expand_dims(inputs, axes[0]) if ndim == 3 else inputs
-        window = tuple(image.shape[axis] for axis in axes)
+        window = (1, inputs.shape[axes[0]]) if ndim == 3 else (inputs.shape[axes[0]], inputs.shape[axes[1]])
         if None in window or 0 in window:
             base.fall_back(self, "the size of the images is not known, or 0")
             return super().call(inputs)

@@ -120,12 +120,13 @@ def _is_plain_call(model: Any) -> bool:
 
 def _is_plain_tensorflow(model: Any) -> bool:
     import tensorflow as tf
-    from tensorflow.python.eager import context
+
+    from fastconv.tensorflow.threads import eager_context
 
     return (
         tf.executing_eagerly()
         and not tf.config.functions_run_eagerly()
-        and not context.context().op_callbacks
+        and not eager_context().op_callbacks
         and model._distribute_strategy is None
         and not tf.distribute.has_strategy()
     )

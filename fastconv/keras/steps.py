@@ -221,8 +221,9 @@ def _grouping_function(stock: Callable[..., Any]) -> Callable[..., Any]:
 def _grouping_predict_function(stock: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(stock)
     def make_predict_function(self: Any, force: bool = False) -> Any:
-        if self.predict_function is not None and not force:
-            return self.predict_function
+        made = self.predict_function
+        if made is not None and not force:
+            return made
         stock(self, force)
         single = self.predict_function
         grouped = _taking_groups(

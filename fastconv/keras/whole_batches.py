@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import tensorflow as tf
@@ -118,7 +118,7 @@ def _parts(data: Any) -> tuple[Any, ...]:
 
 def _array(tensor: Any) -> Any:
     """A tensor's numbers, where they lie."""
-    return np.asarray(memoryview(tensor)) if isinstance(tensor, tf.Tensor) else tensor
+    return np.asarray(memoryview(cast(Any, tensor))) if isinstance(tensor, tf.Tensor) else tensor
 
 
 def parts_of_spec(spec: Any) -> tuple[list[Any], Any, Any]:

@@ -75,8 +75,8 @@ def _parse_with_nan(body: bytes, error: ValueError) -> Any:
         raise RequestError(400, f"the body is not JSON: {error}") from None
     try:
         return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise RequestError(400, f"the body is not JSON: {error}") from None
+    except (ValueError, RecursionError) as second:
+        raise RequestError(400, f"the body is not JSON: {second}") from None
 
 
 def json_bytes(value: Any, arrays: Any = ()) -> bytes:

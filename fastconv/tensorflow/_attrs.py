@@ -48,7 +48,7 @@ def full_float(x: tf.Tensor) -> None:
         raise TypeError(f"`x` must be float32 or float64; received dtype {x.dtype.name}")
 
 
-def window_attrs(padding: Any, strides: Any, data_format: Any) -> dict[str, object]:
+def window_attrs(padding: Any, strides: Any, data_format: Any) -> dict[str, Any]:
     """The attributes every windowed op has."""
     attrs: dict[str, object] = {
         "strides": _args.pair(strides, "strides"),

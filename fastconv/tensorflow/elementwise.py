@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, cast
 
 import tensorflow as tf
 
@@ -91,8 +92,9 @@ def _softmax_together(x: Any, axes: Any, name: Any) -> Any:
         return raw.fastconv_softmax(x=x, axis=axes[0], name=name)
     order, begin, end = _args.side_by_side(axes, x.shape)
     moved = x if order is None else tf.transpose(x, order)
-    shape = moved.shape if moved.shape.is_fully_defined() else tf.shape(moved)
-    merged = tf.concat([shape[:begin], [tf.reduce_prod(shape[begin:end])], shape[end:]], 0)
+    sizes = moved.shape.as_list() if moved.shape.is_fully_defined() else tf.unstack(tf.shape(moved))
+    shape = cast(list[Any], sizes)
+    merged = [*shape[:begin], math.prod(shape[begin:end]), *shape[end:]]
     y = tf.reshape(raw.fastconv_softmax(x=tf.reshape(moved, merged), axis=begin, name=name), shape)
     y.set_shape(moved.shape)
     return y if order is None else tf.transpose(y, [order.index(axis) for axis in range(len(order))])

@@ -263,7 +263,7 @@ def conv2d_transpose(
     if bias is not None:
         bias = tensor(bias, "bias", 1)
         same_dtype(x, bias=bias)
-        y = tf.nn.bias_add(y, bias, data_format=window["data_format"])
+        y = tf.nn.bias_add(y, bias, data_format="N...C" if window["data_format"] == "NHWC" else "NC...")
     return y if activation is None else activated(y, activation, alpha)
 
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import tensorflow as tf
 from tensorflow.python.eager import context
 
 from ._load import limit_threads
 
-__all__ = ["run_one_op_at_a_time", "take_over_intra_op_setting"]
+__all__ = ["eager_context", "run_one_op_at_a_time", "take_over_intra_op_setting"]
 
 _FEW_CPUS = 2
 _settled = False
+
+
+def eager_context() -> Any:
+    """TensorFlow's context of eager execution."""
+    return context.context()
 
 
 def run_one_op_at_a_time() -> None:
@@ -24,7 +30,7 @@ def run_one_op_at_a_time() -> None:
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if "TF_NUM_INTEROP_THREADS" in os.environ or cpus > _FEW_CPUS:
         return
-    if context.context()._initialized or tf.config.threading.get_inter_op_parallelism_threads():
+    if eager_context()._initialized or tf.config.threading.get_inter_op_parallelism_threads():
         return
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
@@ -35,4 +41,4 @@ def take_over_intra_op_setting() -> None:
     if not _settled:
         chosen = tf.config.threading.get_intra_op_parallelism_threads()
         limit_threads(chosen or int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0))
-        _settled = context.context()._initialized
+        _settled = eager_context()._initialized

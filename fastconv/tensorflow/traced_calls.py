@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.eager import context
 from tensorflow.python.framework import ops
+
+from .threads import eager_context
 
 __all__ = ["TracedCalls"]
 
@@ -25,7 +26,7 @@ class _Trace(NamedTuple):
     keeps_nothing: bool  # of what it is given
 
     def __call__(self, x: Any) -> Any:
-        here = context.context()
+        here = eager_context()
         if type(x) is np.ndarray:
             x = ops.EagerTensor(x, here.device_name, None) if self.keeps_nothing else tf.constant(x)
         outputs = here.call_function(self.name, [x, *self.captured], self.outputs)

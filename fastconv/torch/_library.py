@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import _disable_dynamo  # type: ignore[attr-defined]
+from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.autograd import forward_ad
 from torch.jit._trace import is_tracing
 
@@ -27,7 +28,7 @@ def _is_plain(tensor: torch.Tensor | None) -> bool:
         and tensor.layout is torch.strided
         and not tensor.is_neg()
         and not tensor.is_nested
-        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+        and not is_functorch_wrapped_tensor(tensor)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch._C._nn
 from torch import nn
 from torch.nn import functional as F
 

@@ -97,17 +97,17 @@ class Exported:
         with torch.no_grad():
             program = torch.export.export(model, example, dynamic_shapes=_free(model, example) if free_batch else None)
             self._program = program.run_decompositions({})
-        self.output_form = self._program.call_spec.out_spec
+        self.output_form: Any = self._program.call_spec.out_spec
         read = {node.name for node in self._program.graph.find_nodes(op="placeholder") if node.users}
         targets = {
-            spec.arg.name: spec.target
+            spec.arg.name: str(spec.target)
             for spec in self._program.graph_signature.input_specs
             if spec.kind.name in ("PARAMETER", "BUFFER", "CONSTANT_TENSOR") and spec.arg.name in read
         }
-        constants = self._program.constants
-        own = dict(model.named_parameters(remove_duplicate=False))
-        own.update(model.named_buffers(remove_duplicate=False))
-        self.tensors = {name: own[target] if target in own else constants[target] for name, target in targets.items()}
+        tensors: dict[str, Any] = dict(self._program.constants)
+        tensors.update(model.named_parameters(remove_duplicate=False))
+        tensors.update(model.named_buffers(remove_duplicate=False))
+        self.tensors: dict[str, torch.Tensor] = {name: tensors[target] for name, target in targets.items()}
 
     def graph(self, tensors: dict[str, torch.Tensor]) -> Any:
         """The program as a graph whose constants are the memory of these tensors."""

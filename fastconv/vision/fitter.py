@@ -183,7 +183,8 @@ def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
 def _fitted(pixels: np.ndarray, height: int | None, width: int | None, fit: str) -> np.ndarray:
     """Pixels in another size."""
     rows, columns = pixels.shape[:2]
-    height, width = height or rows, width or columns
+    size: tuple[int, int] = height or rows, width or columns
+    height, width = size
     if (rows, columns) == (height, width):
         return pixels
     if fit == "crop":

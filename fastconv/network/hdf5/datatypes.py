@@ -13,7 +13,7 @@ from .cursor import Cursor
 from .heaps import GlobalHeaps
 
 # (size, exponent's place and size, mantissa's place and size, bias); NumPy knows bfloat16 as two bytes only.
-FLOATS = {
+FLOATS: dict[tuple[int, ...], str] = {
     (2, 10, 5, 0, 10, 15): "f2",
     (2, 7, 8, 0, 7, 127): "V2",
     (4, 23, 8, 0, 23, 127): "f4",

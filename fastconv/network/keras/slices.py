@@ -24,7 +24,9 @@ def get_item(layer: Any, x: Any = None, key: Any = None, slice_spec: Any = None,
 
 def _part(part: Any) -> Any:
     """A part of a key, as Keras 2 writes it too."""
-    if isinstance(part, dict) and set(part) <= {"start", "stop", "step"}:
+    if isinstance(part, dict):
+        if not set(part) <= {"start", "stop", "step"}:
+            raise Unsupported("an index of an unknown form")
         part = slice(part.get("start"), part.get("stop"), part.get("step"))
     if part is None or part is Ellipsis or isinstance(part, (slice, Symbol)):
         return part

@@ -42,7 +42,9 @@ class StoredWeights:
 
     def arrays(self) -> list[np.ndarray]:
         held = self._member("vars")
-        count = 0 if held is None else len(held)
+        if held is None:
+            return []
+        count = len(held)
         if any(str(i) not in held for i in range(count)):
             raise FileError(f"weights of {self._path!r} are not numbered from 0 on")
         return [held[str(i)].read() for i in range(count)]

@@ -137,8 +137,12 @@ class _Reader:
         own = list(islice(reversed(graph.constants), len(graph.constants) - before))
         names = {name: self._emit.new_name() for name in own if not name.startswith("\0")}
         graph.constants.update((new, graph.constants.pop(name)) for name, new in names.items())
-        nodes = [replace(node, inputs=tuple(names.get(name, name) for name in node.inputs)) for node in nodes]
-        results = tuple(names.get(value.name, value.name) for value in proto.output)
+
+        def renamed(name: str) -> str:
+            return names.get(name, name)
+
+        nodes = [replace(node, inputs=tuple(renamed(name) for name in node.inputs)) for node in nodes]
+        results = tuple(renamed(value.name) for value in proto.output)
         given = {name for node in nodes for name in node.outputs}
         read = [*(name for node in nodes for name in node.inputs), *results]
         return Branch(tuple(nodes), tuple(dict.fromkeys(name for name in read if name and name not in given)), results)

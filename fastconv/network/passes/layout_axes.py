@@ -80,11 +80,11 @@ def concat(layout: Relayout, node: Node) -> bool:
 
 def along_axes(layout: Relayout, node: Node) -> bool:
     """Slice and Pad: the input ``axes``, a constant, holds the moved axes; the other inputs stay."""
-    rank: Any = layout.twin_rank(node.inputs[0])
+    rank = layout.twin_rank(node.inputs[0])
     place = 3
     *others, axes = (*node.inputs, "", "", "")[: place + 1]
     chosen = None if rank is None else _axes(layout, axes, rank, others[1] if node.op == "Slice" else None)
-    if chosen is None:
+    if rank is None or chosen is None:
         return False
     moved = layout.add_constant(np.array([moved_axis(axis, rank) for axis in chosen], np.int64), node.outputs[0])
     inputs = (
@@ -136,8 +136,10 @@ def reduction(layout: Relayout, node: Node) -> bool:
 
 def squeeze(layout: Relayout, node: Node) -> bool:
     """Axes of length 1 that go, where those that are left are in order."""
-    rank: Any = layout.twin_rank(node.inputs[0])
-    axes = None if rank is None or len(node.inputs) < 2 else _axes(layout, node.inputs[1], rank)
+    rank = layout.twin_rank(node.inputs[0])
+    if rank is None or len(node.inputs) < 2:
+        return False
+    axes = _axes(layout, node.inputs[1], rank)
     return axes is not None and _without(layout, node, rank, axes, False, None)
 
 

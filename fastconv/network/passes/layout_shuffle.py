@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -19,12 +18,14 @@ def channel_shuffle(layout: Relayout, node: Node) -> bool:
     Source: ShuffleNet, arXiv:1707.01083, section 3.1.
     """
     x, sizes = node.inputs[0], _sizes(layout, node)
-    exchange: Any = _next(layout, node, "Transpose")
-    join: Any = None
+    exchange = _next(layout, node, "Transpose")
+    join = None
     if exchange is not None and tuple(exchange.attributes.get("perm") or ()) == (0, 2, 1, 3, 4):
         join = _next(layout, exchange, "Reshape")
     joined = [] if join is None else _sizes(layout, join)
-    if not layout.has_twin(x) or layout.rank(x) != 4 or len(sizes) != 5 or len(joined) != 4:
+    if exchange is None or join is None or len(sizes) != 5 or len(joined) != 4:
+        return False
+    if not layout.has_twin(x) or layout.rank(x) != 4:
         return False
     batch, groups, c, *size = sizes
     known = (0, layout.batch(x))  # else images and channels might be mixed

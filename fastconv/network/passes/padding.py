@@ -93,14 +93,14 @@ def _ndim(rewriter: Rewriter, reader: Node) -> int | None:
 def _spatial_pads(rewriter: Rewriter, node: Node, reader: Node) -> Any:
     """The reader's pads with those of the node, or None."""
     pads, *rest = (rewriter.constant(name) for name in node.inputs[1:])
-    ndim: Any = _ndim(rewriter, reader)
+    ndim = _ndim(rewriter, reader)
     value, axes = [*rest, None, None][:2]
     named = [bool(name) for name in (*node.inputs[2:], "", "")]
     own = reader.attributes.get("pads", "valid")
-    unknown = ndim is None or pads is None or (named[0] and value is None) or (named[1] and axes is None)
+    if ndim is None or pads is None or (named[0] and value is None) or (named[1] and axes is None):
+        return None
     if (
-        unknown
-        or not _is_neutral(np.zeros(1, np.float32) if value is None else value, reader)
+        not _is_neutral(np.zeros(1, np.float32) if value is None else value, reader)
         or node.attributes.get("mode", "constant") != "constant"
         or (own in ("same_upper", "same_lower"))
     ):

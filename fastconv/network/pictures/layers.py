@@ -10,9 +10,10 @@ from ..graph import Graph, Node
 __all__ = ["Block", "blocks", "layouts"]
 
 # Of operators without the attribute `data_format`.
-_FORMATS = dict.fromkeys(("Conv", "ConvTranspose", "MaxPool", "AveragePool"), "channels_last") | dict.fromkeys(
-    ("GlobalAveragePool", "GlobalMaxPool", "LRN", "InstanceNormalization"), "channels_first"
-)
+_FORMATS: dict[str, str] = {
+    **dict.fromkeys(("Conv", "ConvTranspose", "MaxPool", "AveragePool"), "channels_last"),
+    **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool", "LRN", "InstanceNormalization"), "channels_first"),
+}
 
 
 @dataclass

@@ -281,7 +281,8 @@ class Ftrl(Optimizer):
     def _factors(self, rate: Any, kind: Any, number: Any) -> Any:
         return rate, kind(self.l2) + kind(self.beta) / (2 * rate)
 
-    def _update(self, weight: Any, slope: Any, slots: Any, rate: Any, l2: Any) -> None:
+    def _update(self, weight: Any, slope: Any, slots: Any, rate: Any, *factors: Any) -> None:
+        (l2,) = factors
         sums, linear = slots
         before = sums**self.power
         sums += slope * slope

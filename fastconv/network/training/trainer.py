@@ -212,6 +212,6 @@ def _head(graph: Graph, fuses: str) -> tuple[str, bool]:
         node = sources.get(node.inputs[0])
     is_softmax = node is not None and node.op == "Softmax" and node.attributes.get("axis", -1) == -1
     is_sigmoid = node is not None and node.op == "Activation" and node.attributes["activation"][0] == "sigmoid"
-    if (fuses == "softmax" and is_softmax) or (fuses == "sigmoid" and is_sigmoid):
+    if node is not None and ((fuses == "softmax" and is_softmax) or (fuses == "sigmoid" and is_sigmoid)):
         return node.inputs[0], True
     return graph.outputs[0].name, False

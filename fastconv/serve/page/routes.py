@@ -51,7 +51,7 @@ class _File:
 
     def __init__(self, name: str) -> None:
         kind = _TYPES[name.rpartition(".")[2]]
-        self._body = files(__package__).joinpath(name).read_bytes()
+        self._body = files("fastconv.serve.page").joinpath(name).read_bytes()
         self._headers = _HEADERS | {"content-type": f"{kind}; charset=utf-8"}
 
     async def __call__(self, service: Service, request: Request) -> Response:
@@ -67,9 +67,10 @@ class _Page:
 
     async def _current(self) -> View:
         net = self._service.net
-        if self._view is None or self._view.net is not net:
-            self._view = await self._service.run(View, net, self._service.settings.labels)
-        return self._view
+        view = self._view
+        if view is None or view.net is not net:
+            view = self._view = await self._service.run(View, net, self._service.settings.labels)
+        return view
 
     async def model(self, service: Service, request: Request) -> Response:
         view = await self._current()

@@ -105,7 +105,7 @@ def _fixed_statistics(node: Any, inputs: Any, wanted: Any) -> Reverse:
 @gradient("LayerNormalization", weights=(1, 2))
 def layer_normalization(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """Ba, Kiros and Hinton, "Layer normalization", 2016: through the mean and the variance of each part."""
-    x, scale = (*inputs, None)[:2]
+    x, scale = inputs[0], inputs[1] if len(inputs) > 1 else None
     axes = node.attributes["axes"]
     axes = range(axis_in(axes, x.ndim), x.ndim) if isinstance(axes, int) else axes
     axes = tuple(sorted(axis_in(axis, x.ndim) for axis in axes))

@@ -16,7 +16,7 @@ __all__ = ["reduce"]
 @gradient("ReduceMean", "ReduceSum", "ReduceMax")
 def reduce(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """dy repeated along the axes; largest numbers that are alike share it, as in TensorFlow."""
-    x, axes = (*inputs, None)[:2]
+    x, axes = inputs[0], inputs[1] if len(inputs) > 1 else None
     if axes is None or axes.value is None or not axes.value.size:
         raise UntrainableError(f"{node}: reductions are trained along axes that are given")
     chosen = {int(axis) % x.ndim for axis in axes.value.ravel()}

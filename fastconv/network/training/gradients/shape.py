@@ -62,7 +62,8 @@ def pad(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
     """The cells of dy that were there before; 0 for those that were cut off."""
     if node.attributes.get("mode", "constant") != "constant":
         raise UntrainableError(f"{node}: padding is trained with a constant")
-    x, pads, _, axes = (*inputs, None, None)[:4]
+    x, pads = inputs[:2]
+    axes = inputs[3] if len(inputs) > 3 else None
     numbers = [int(number) for number in pads.value.ravel()]
     chosen = range(x.ndim) if axes is None else [int(axis) % x.ndim for axis in axes.value.ravel()]
     inner, outer = [slice(None)] * x.ndim, [slice(None)] * x.ndim

@@ -80,6 +80,32 @@ cdef class Conv2D:
             status = fc_conv2d_pool2d(&self.params, &pool.params, x_.data, k_.data, b_.data, y_.data)
         _leave(status)
 
+    def forward_added(self, x, kernel, bias, added, y):
+        cdef _Pointer x_ = _Pointer(x, self.inputs()), k_ = _Pointer(kernel, self.weights())
+        cdef _Pointer b_ = _Pointer(bias, self.biases()), a_ = _Pointer(added, self.outputs())
+        cdef _Pointer y_ = _Pointer(y, self.outputs(), True)
+        cdef fc_caller caller
+        cdef fc_status status
+        _enter(&caller, True)
+        with nogil:
+            status = fc_conv2d_added(&self.params, x_.data, k_.data, b_.data, a_.data, y_.data)
+        _leave(status)
+
+    def forward_normalized(self, x, kernel, mean, variance, gamma, beta, added, y):
+        """With epsilon 0."""
+        cdef _Pointer x_ = _Pointer(x, self.inputs()), k_ = _Pointer(kernel, self.weights())
+        cdef _Pointer m_ = _Pointer(mean, self.biases()), v_ = _Pointer(variance, self.biases())
+        cdef _Pointer g_ = _Pointer(gamma, self.biases()), b_ = _Pointer(beta, self.biases())
+        cdef _Pointer a_ = _Pointer(added, self.outputs()), y_ = _Pointer(y, self.outputs(), True)
+        cdef fc_normalization by
+        cdef fc_caller caller
+        cdef fc_status status
+        by.mean, by.variance, by.gamma, by.beta, by.epsilon = m_.data, v_.data, g_.data, b_.data, 0
+        _enter(&caller, True)
+        with nogil:
+            status = fc_conv2d_normalized(&self.params, &by, x_.data, k_.data, NULL, a_.data, y_.data)
+        _leave(status)
+
     def input_grad(self, dy, kernel, dx):
         cdef _Pointer dy_ = _Pointer(dy, self.outputs()), k_ = _Pointer(kernel, self.weights())
         cdef _Pointer dx_ = _Pointer(dx, self.inputs(), True)

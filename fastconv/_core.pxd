@@ -168,6 +168,15 @@ cdef extern from "fastconv.h" nogil:
     fc_status fc_conv2d_supports(const fc_conv2d_params *)
     fc_status fc_conv2d_output_size(const fc_conv2d_params *, Py_ssize_t *, Py_ssize_t *)
     fc_status fc_conv2d(const fc_conv2d_params *, const void *, const void *, const void *, void *)
+    ctypedef struct fc_normalization:
+        const void *mean
+        const void *variance
+        const void *gamma
+        const void *beta
+        double epsilon
+    fc_status fc_conv2d_normalized(
+        const fc_conv2d_params *, const fc_normalization *, const void *, const void *, const void *, const void *, void *)
+    fc_status fc_conv2d_added(const fc_conv2d_params *, const void *, const void *, const void *, const void *, void *)
     fc_status fc_conv2d_pool2d(const fc_conv2d_params *, const fc_pool2d_params *, const void *, const void *, const void *, void *)
     fc_status fc_conv2d_input_grad(const fc_conv2d_params *, const void *, const void *, void *)
     fc_status fc_conv2d_kernel_grad(const fc_conv2d_params *, fc_kernel_grad_id, const void *, const void *, void *)

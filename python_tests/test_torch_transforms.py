@@ -85,6 +85,8 @@ def test_registered_operations_are_what_torch_expects():
         (ops.conv2d, (x, kernel, bias, *window)),
         (ops.conv2d, (turned_x, kernel, None, *window)),
         (ops.conv2d_grads, (x, kernel, dy, dy.detach().tanh(), True, True, True, *window)),
+        (ops.conv2d_scaled, (x, kernel, bias, bias, dy, *window)),
+        (ops.conv2d_scaled, (turned_x, kernel, None, None, dy, *window)),
         (ops.conv2d_transpose, (dy, kernel, bias, [7, 6], *window)),
         (ops.pool2d, (turned_x, False, *pool)),
         (ops.pool2d_grad, (x, random(2, 6, 5, 4), False, *pool)),
@@ -131,6 +133,11 @@ DIFFERENTIABLE = {
     "conv2d, first": (lambda x, k, b: ft.conv2d(x, k, b, data_format="channels_first", activation="gelu"), "fkb"),
     "conv2d_transpose": (lambda x, k, b: ft.conv2d_transpose(x, k, b, strides=2, activation="sigmoid"), "xkb"),
     "conv2d_pool2d": (lambda x, k: ft.conv2d_pool2d(x, k, pool="avg"), "xk"),
+    "conv2d_normalized": (
+        lambda x, k, b, a: ft.conv2d_normalized(x, k, mean=b, variance=b * b, gamma=b, added=a, activation="tanh"),
+        "xkba",
+    ),
+    "conv2d_added": (lambda x, k, b: ft.conv2d_added(x, k, x, b, padding="same"), "xkb"),
     "dense": (lambda x, k, b: ft.dense(x, k[0, 0], b, activation="tanh"), "xkb"),
     "dense, plain": (lambda x, k: ft.dense(x[0, 0], k[0, 0]), "xk"),
     "max_pool2d": (lambda x: ft.max_pool2d(x, 2, strides=1), "x"),
@@ -143,7 +150,7 @@ DIFFERENTIABLE = {
 
 
 def given(names):
-    shapes = {"x": (1, 4, 3, 2), "f": (1, 2, 4, 3), "k": (2, 2, 2, 2), "b": (2,)}
+    shapes = {"x": (1, 4, 3, 2), "f": (1, 2, 4, 3), "k": (2, 2, 2, 2), "b": (2,), "a": (1, 3, 2, 2)}
     return [random(*shapes[name], seed=i, grad=True) for i, name in enumerate(names)]
 
 

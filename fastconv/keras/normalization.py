@@ -15,7 +15,7 @@ _OPS: Any = keras.ops  # some have inferred results that may be None
 
 @keras.saving.register_keras_serializable(package="fastconv")
 class BatchNormalization(base.Fast, keras.layers.BatchNormalization):
-    """`keras.layers.BatchNormalization`, in inference on TensorFlow on fastconv's kernels.
+    """`keras.layers.BatchNormalization`, in inference on TensorFlow and torch on fastconv's kernels.
 
     Images of float32 or float64 are normalized by a depthwise convolution of single pixels, with the activation that
     follows in a graph. In training, of other inputs and on other backends it computes as the stock layer does.

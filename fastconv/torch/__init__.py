@@ -10,6 +10,7 @@ from ._arguments import refusal
 from .acceleration import accelerate, refresh, report, restore
 from .activations import activation, relu, softmax
 from .exported import from_torch
+from .normalized import conv2d_added, conv2d_normalized
 from .ops import avg_pool2d, conv2d, conv2d_pool2d, conv2d_transpose, dense, max_pool2d
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "activation",
     "avg_pool2d",
     "conv2d",
+    "conv2d_added",
+    "conv2d_normalized",
     "conv2d_pool2d",
     "conv2d_transpose",
     "dense",

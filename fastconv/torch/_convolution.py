@@ -15,7 +15,7 @@ from ._elementwise import activation_grad, spread
 from ._library import Op, added, keep, primals, wanted
 from ._memory import DTYPES, address, data_format, dense, empty, reordered, sizes, stored, windows
 
-__all__ = ["conv2d", "conv2d_grads", "conv2d_transpose", "geometry"]
+__all__ = ["conv2d", "conv2d_fake", "conv2d_grads", "conv2d_transpose", "geometry"]
 
 _WINDOW = "int[] strides, int[] padding, int[] dilation, int groups, bool channels_first, int activation, float alpha"
 _WINDOW_ARGUMENTS = 7
@@ -83,7 +83,8 @@ def _conv2d(x: Any, kernel: Any, bias: Any, *window: Any) -> Any:
     return y
 
 
-def _conv2d_fake(x: Any, kernel: Any, bias: Any, *window: Any) -> Any:
+def conv2d_fake(x: Any, kernel: Any, bias: Any, *window: Any) -> Any:
+    """An empty tensor as `conv2d` gives it."""
     x, planes = dense(x, window[4], kernel)
     return empty(x, _shape(x, kernel, window), window[4], planes)
 
@@ -122,7 +123,7 @@ conv2d = Op(
     f"(Tensor x, Tensor kernel, Tensor? bias, {_WINDOW}) -> Tensor",
     3,
     run=_conv2d,
-    fake=_conv2d_fake,
+    fake=conv2d_fake,
     setup=_setup_conv2d,
     backward=_conv2d_backward,
     jvp=_conv2d_jvp,

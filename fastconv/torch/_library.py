@@ -88,13 +88,15 @@ def added(*parts: torch.Tensor | None) -> torch.Tensor | None:
     return sum(found[1:], start=found[0]) if found else None
 
 
-def wanted(ctx: Any, count: int) -> list[bool]:
-    """Of which of the first tensors, none of them None but the last, this backward pass reads the gradient.
+def wanted(ctx: Any, count: int, present: Any = None) -> list[bool]:
+    """Of which of the first tensors this backward pass reads the gradient.
 
-    ``ctx.needs_input_grad`` tells what might be read: parameters always, also where `torch.autograd.grad` is asked for
-    the gradient of an image alone.
+    `present` tells which of them are not None; without it all are, but maybe the last. ``ctx.needs_input_grad`` tells
+    what might be read: parameters always, also where `torch.autograd.grad` is asked for the gradient of an image alone.
     """
-    return [needed and _is_read(ctx, i) for i, needed in enumerate(ctx.needs_input_grad[:count])]
+    given = [True] * count if present is None else present
+    places = [sum(given[:index]) for index in range(count)]
+    return [needed and _is_read(ctx, place) for needed, place in zip(ctx.needs_input_grad, places, strict=False)]
 
 
 def _is_read(ctx: Any, index: int) -> bool:

@@ -75,6 +75,8 @@ void fc_filter_stored(const fc_filter *f);
 
 /* ---------------------------------------------------------------- taps.c */
 
+typedef struct fc_fixed_plan fc_fixed_plan;
+
 /* What is known of a kernel before an algorithm is chosen. */
 typedef struct fc_filter_taps {
     int finite, equal; /* all taps finite; all of them the same, and not 0 */
@@ -83,6 +85,8 @@ typedef struct fc_filter_taps {
     size_t rank;                /* of the factors; 0 where the kernel has none of a useful rank */
     const void *columns, *rows; /* as fc_factor gives them */
     size_t most;
+    const fc_fixed_plan *fixed; /* as fixed_taps.h finds it; NULL where that was not asked, or sums of integers do not
+                                   serve */
 } fc_filter_taps;
 
 /* Operations on a vector of sums by all taps, and by two passes for each product; bytes are widened as they are loaded.

@@ -26,7 +26,7 @@ typedef struct job {
     fc_fixed_windows_fn *windows;
     ptrdiff_t band;
     ptrdiff_t before, behind; /* pixels of the line before the image's first and behind its last */
-    const ptrdiff_t *outside; /* for these, the pixel of the image that is there, or -1 */
+    const ptrdiff_t *outside; /* for these, the pixel of the image that is there; not for FC_FILL */
     size_t numbers, number;   /* of a row of the image; bytes of one of the line */
     size_t rows_bytes, cells_bytes, line_bytes, windows_bytes, result_bytes, worker_bytes;
     unsigned char *scratch;
@@ -93,21 +93,32 @@ static void sum_columns(const job *j, const space *s, ptrdiff_t row, int first, 
     slide(j, s, top + f->k_h - 1, top - 1, !first, sums);
 }
 
-/* The line's ends, from its middle or the fill value's sum. */
+/* The line's ends: sums of its middle, or of the fill value. */
+#define CONTINUE(T)                                                                                \
+    T *const line = (T *)s->line, *const middle = line + before, *const end = middle + j->numbers; \
+    for (size_t i = 0; fills && i < before; i++)                                                   \
+        line[i] = (T)fill;                                                                         \
+    for (size_t i = 0; fills && i < behind; i++)                                                   \
+        end[i] = (T)fill;                                                                          \
+    for (size_t i = 0; !fills && i < before; i += channels, outside++)                             \
+        for (size_t c = 0; c < channels; c++)                                                      \
+            line[i + c] = middle[(size_t)*outside * channels + c];                                 \
+    for (size_t i = 0; !fills && i < behind; i += channels, outside++)                             \
+        for (size_t c = 0; c < channels; c++)                                                      \
+            end[i + c] = middle[(size_t)*outside * channels + c];
 static void continue_line(const job *j, const space *s) {
-    const size_t channels = (size_t)j->f->channels, pixel = channels * j->number;
+    const size_t channels = (size_t)j->f->channels, before = (size_t)j->before * channels,
+                 behind = (size_t)j->behind * channels;
+    const int fills = j->f->boundary == FC_FILL;
     const int32_t fill = (int32_t)(j->plan->value * j->plan->column.sum);
-    const int16_t small = (int16_t)fill;
-    const unsigned char *middle = s->line + (size_t)j->before * pixel;
-    for (ptrdiff_t i = 0; i < j->before + j->behind; i++) {
-        unsigned char *to = s->line + (size_t)(i < j->before ? i : j->f->w + i) * pixel;
-        if (j->outside[i] >= 0)
-            memcpy(to, middle + (size_t)j->outside[i] * pixel, pixel);
-        else
-            for (size_t c = 0; c < channels; c++)
-                memcpy(to + c * j->number, j->number == sizeof small ? (const void *)&small : &fill, j->number);
+    const ptrdiff_t *outside = j->outside;
+    if (j->number == sizeof(int16_t)) {
+        CONTINUE(int16_t)
+    } else {
+        CONTINUE(int32_t)
     }
 }
+#undef CONTINUE
 
 static void sum_rows(const job *j, const space *s, void *out) {
     static const int32_t one = 1;
@@ -155,9 +166,11 @@ static void find_kernels(job *j) {
 
 /* Rows of a task: as many as a window's at least, whose first sums it adds up. */
 static ptrdiff_t band_of(const job *j) {
-    const size_t all = (size_t)j->f->h * j->numbers, tasks = fc_least(fc_parts(all, TASK_NUMBERS), TASKS);
-    const ptrdiff_t least = j->plan->column.slides ? j->f->k_h : 1;
-    return fc_min(fc_max(fc_ceil_div(j->f->h, (ptrdiff_t)tasks), least), j->f->h);
+    const size_t all = (size_t)j->f->h * j->numbers;
+    ptrdiff_t tasks = (ptrdiff_t)fc_least(fc_parts(all, TASK_NUMBERS), TASKS);
+    while (j->plan->column.slides && tasks > 1 && j->f->h / tasks < j->f->k_h)
+        tasks /= 2;
+    return fc_ceil_div(j->f->h, tasks);
 }
 
 static fc_status run_rows(job *j) {
@@ -189,11 +202,7 @@ static fc_status run_rows(job *j) {
 static int fits(const fc_filter *f) { return f->channels <= WIDEST && f->w <= WIDEST / f->channels; }
 
 static fc_status run(const fc_filter *f, const fc_filter_taps *known) {
-    fc_fixed_plan plan;
-    (void)known;
-    if (!fits(f) || !fc_fixed_plan_filter(f, &plan))
-        return FC_BAD_ARGUMENT;
-    job j = {.f = f, .plan = &plan, .before = -f->left, .behind = f->k_w - 1 + f->left};
+    job j = {.f = f, .plan = known->fixed, .before = -f->left, .behind = f->k_w - 1 + f->left};
     j.numbers = (size_t)(f->w * f->channels);
     find_kernels(&j);
     j.band = band_of(&j);
@@ -202,15 +211,14 @@ static fc_status run(const fc_filter *f, const fc_filter_taps *known) {
 
 /* Cycles of one core for a vector of 32-bit sums: by tap, or from other sums, and what rounding takes. */
 static double cycles(const fc_filter *f, const fc_filter_taps *known) {
-    fc_fixed_plan plan;
-    (void)known;
-    if (!fits(f) || !fc_fixed_plan_filter(f, &plan))
+    const fc_fixed_plan *plan = known->fixed;
+    if (!plan || !fits(f))
         return -1;
     const double lanes = fc_filter_lanes(f) * (double)f->number / sizeof(float),
-                 down = plan.column.slides ? 2 : 0.8 * (double)f->k_h,
-                 along = plan.row.slides ? 8 : 0.8 * (double)f->k_w;
+                 down = plan->column.slides ? 2 : 0.8 * (double)f->k_h,
+                 along = plan->row.slides ? 8 : 0.8 * (double)f->k_w;
     const double vectors = (double)(f->h * f->channels) * (double)f->w / lanes;
-    return vectors * (plan.narrow ? 0.5 : 1) * (down + along + 3);
+    return vectors * (plan->narrow ? 0.5 : 1) * (down + along + 3);
 }
 
 const fc_filter_algorithm fc_filter_by_fixed_point = {"fixed_point", cycles, run};

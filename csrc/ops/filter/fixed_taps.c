@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops/filter/fixed_taps.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -19,38 +20,46 @@ static double tap(const fc_filter *f, size_t i) {
     return f->work == FC_F32 ? (double)((const float *)f->kernel)[i] : (double)((const int16_t *)f->kernel)[i];
 }
 
-/* The largest power of two that all taps are multiples of. */
+/* The nearest whole number to one that is not too large for it. */
+static double whole(double x) { return (x + 0x1.8p52) - 0x1.8p52; }
+
+/* The largest power of two that all taps are multiples of; 0 where all are 0, or one is INTEGERS times that or more. */
 static double power_of(const fc_filter *f, size_t count) {
-    int lowest = INT32_MAX;
-    for (size_t i = 0; i < count; i++) {
-        const double size = fabs(tap(f, i));
-        int exponent;
-        if (size == 0)
+    enum { DIGITS = FLT_MANT_DIG - 1, LEAST = FLT_MIN_EXP - FLT_MANT_DIG - 1 };
+    int lowest = INT32_MAX, highest = 0;
+    for (size_t i = 0; i < count && highest <= lowest; i++) {
+        const float size = (float)fabs(tap(f, i));
+        uint32_t bits;
+        memcpy(&bits, &size, sizeof bits);
+        if (bits == 0)
             continue;
-        const uint32_t digits = (uint32_t)ldexp(frexp(size, &exponent), 24);
-        exponent += __builtin_ctz(digits) - 24;
-        lowest = exponent < lowest ? exponent : lowest;
+        const uint32_t field = bits >> DIGITS, normal = field > 0;
+        const int exponent = (int)(field + !normal),
+                  digit = __builtin_ctz((bits & ~(UINT32_MAX << DIGITS)) | normal << DIGITS);
+        lowest = exponent + digit < lowest ? exponent + digit : lowest;
+        highest = exponent > highest ? exponent : highest;
     }
-    return ldexp(1, lowest);
+    return lowest < INT32_MAX && highest <= lowest ? ldexp(1, lowest + LEAST) : 0;
 }
 
-/* The most that all taps are multiples of: the least of them, or a power of two; 0 where all taps are 0 or some not
- * finite. */
+/* The most that all taps are multiples of: the least of them, or a power of two; 0 where all taps are 0, some not
+ * finite, or integers of it too large. */
 static double unit_of(const fc_filter *f, size_t count) {
-    double least = INFINITY;
+    double least = INFINITY, most = 0;
     for (size_t i = 0; i < count; i++) {
         const double size = fabs(tap(f, i));
         if (!(size < INFINITY))
             return 0;
         least = size > 0 && size < least ? size : least;
+        most = size > most ? size : most;
     }
     if (least == INFINITY)
         return 0;
-    for (size_t i = 0; i < count; i++) {
-        const double times = rint(tap(f, i) / least);
-        if ((float)(times * least) != (float)tap(f, i) || fabs(times) >= INTEGERS)
+    if (most >= INTEGERS * least)
+        return power_of(f, count);
+    for (size_t i = 0; i < count; i++)
+        if ((float)(whole(tap(f, i) / least) * least) != (float)tap(f, i))
             return power_of(f, count);
-    }
     return least;
 }
 
@@ -78,20 +87,42 @@ static int factor(const fc_filter *f, double unit, fc_fixed_axis *column, fc_fix
     if (fabs(tap(f, peak)) >= INTEGERS * unit)
         return 0;
     for (size_t j = 0; j < w; j++)
-        divisor = fc_gcd((uint64_t)fabs(rint(tap(f, peak / w * w + j) / unit)), divisor);
+        divisor = fc_gcd((uint64_t)fabs(whole(tap(f, peak / w * w + j) / unit)), divisor);
     for (size_t j = 0; j < w; j++)
-        row->taps[j] = (int32_t)(rint(tap(f, peak / w * w + j) / unit) / (double)divisor);
+        row->taps[j] = (int32_t)(whole(tap(f, peak / w * w + j) / unit) / (double)divisor);
     for (size_t i = 0; i < h; i++)
-        column->taps[i] = (int32_t)(rint(tap(f, i * w + peak % w) / unit) / row->taps[peak % w]);
+        column->taps[i] = (int32_t)(whole(tap(f, i * w + peak % w) / unit) / row->taps[peak % w]);
     for (size_t i = 0; i < h; i++)
         for (size_t j = 0; j < w; j++)
-            if (rint(tap(f, i * w + j) / unit) != (double)column->taps[i] * row->taps[j])
+            if (whole(tap(f, i * w + j) / unit) != (double)column->taps[i] * row->taps[j])
                 return 0;
     column->k = h;
     row->k = w;
     complete(column, SLIDING_COLUMN);
     complete(row, SLIDING_ROW);
     return 1;
+}
+
+/* Ones, of taps that are all the same. */
+static void set_equal(const fc_filter *f, fc_fixed_axis *column, fc_fixed_axis *row) {
+    column->k = (size_t)f->k_h;
+    row->k = (size_t)f->k_w;
+    for (size_t i = 0; i < column->k; i++)
+        column->taps[i] = 1;
+    for (size_t j = 0; j < row->k; j++)
+        row->taps[j] = 1;
+    complete(column, SLIDING_COLUMN);
+    complete(row, SLIDING_ROW);
+}
+
+/* The kernel as a unit, which it returns, times a column times a row; 0 where it has no such form. */
+static double split(const fc_filter *f, int equal, fc_fixed_axis *column, fc_fixed_axis *row) {
+    if (equal && tap(f, 0) > 0) {
+        set_equal(f, column, row);
+        return tap(f, 0);
+    }
+    const double unit = unit_of(f, (size_t)(f->k_h * f->k_w));
+    return unit != 0 && factor(f, unit, column, row) ? unit : 0;
 }
 
 /* How sums of at most `most` become results. */
@@ -168,11 +199,11 @@ static int is_served(const fc_filter *f) {
         f->left <= 0 && f->top > -f->k_h && f->left > -f->k_w;
 }
 
-int fc_fixed_plan_filter(const fc_filter *f, fc_fixed_plan *p) {
+int fc_fixed_plan_filter(const fc_filter *f, int equal, fc_fixed_plan *p) {
     if (!is_served(f) || !find_value(f, &p->value))
         return 0;
-    const double unit = unit_of(f, (size_t)(f->k_h * f->k_w));
-    if (unit == 0 || !factor(f, unit, &p->column, &p->row))
+    const double unit = split(f, equal, &p->column, &p->row);
+    if (unit == 0)
         return 0;
     const double cell = f->image_type == FC_U8 ? UINT8_MAX : f->image_type == FC_U16 ? UINT16_MAX : -(double)INT16_MIN;
     const double down = (double)p->column.size * cell, most = down * (double)p->row.size,

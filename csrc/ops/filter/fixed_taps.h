@@ -16,14 +16,14 @@ typedef struct fc_fixed_axis {
     int64_t size, sum;
 } fc_fixed_axis;
 
-typedef struct fc_fixed_plan {
+struct fc_fixed_plan {
     fc_fixed_axis column, row;
     fc_fixed_finish finish;
     int narrow;    /* sums along a row fit in 16 bits */
     int32_t value; /* of cells outside, for FC_FILL */
-} fc_fixed_plan;
+};
 
-/* Whether the kernel is of this form, and the sums of such cells fit. */
-int fc_fixed_plan_filter(const fc_filter *f, fc_fixed_plan *plan);
+/* Whether the kernel is of this form, and the sums of such cells fit; equal: its taps are known to be all the same. */
+int fc_fixed_plan_filter(const fc_filter *f, int equal, fc_fixed_plan *plan);
 
 #endif

@@ -5,6 +5,7 @@
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/filter/filter.h"
+#include "ops/filter/fixed_taps.h"
 
 static const fc_filter_algorithm *const algorithms[] = {
 #define FC_FILTER_ALGORITHM(word) &fc_filter_by_##word,
@@ -161,6 +162,17 @@ static const fc_filter_algorithm *cheapest(const fc_filter *f, const fc_filter_t
     return best;
 }
 
+/* What a kernel is made of, with `fixed` as memory for the plan of sums of integers, which any but another algorithm
+ * asks for. */
+static fc_status know(
+    const fc_filter *f, fc_filter_algorithm_id id, fc_filter_taps *known, fc_fixed_plan *fixed, void **memory) {
+    FC_TRY(fc_filter_know(f, id, known, memory));
+    if ((id == FC_FILTER_AUTO || id == FC_FILTER_FIXED_POINT || id == FC_FILTER_COUNT) &&
+        fc_fixed_plan_filter(f, known->equal, fixed))
+        known->fixed = fixed;
+    return FC_OK;
+}
+
 /* Kernels that round every product, in the order of the taps given. */
 static void unfuse(fc_filter *f) {
     switch (f->work) {
@@ -217,8 +229,9 @@ static fc_status prepare(fc_filter *f, fc_filter_algorithm_id id, void **copy) {
 
 static fc_status run(fc_filter *f, fc_filter_algorithm_id id) {
     fc_filter_taps known;
+    fc_fixed_plan fixed;
     void *memory;
-    FC_TRY(fc_filter_know(f, id, &known, &memory));
+    FC_TRY(know(f, id, &known, &fixed, &memory));
     if (known.cancels)
         unfuse(f);
     f->backwards &= known.cancels;
@@ -238,9 +251,10 @@ fc_status fc_filter_run(fc_filter *f, fc_filter_algorithm_id id) {
 
 fc_status fc_filter_estimate(fc_filter *f, double *cycles) {
     fc_filter_taps known;
+    fc_fixed_plan fixed;
     void *copy, *memory;
     FC_TRY(prepare(f, FC_FILTER_AUTO, &copy));
-    fc_status status = fc_filter_know(f, FC_FILTER_AUTO, &known, &memory);
+    fc_status status = know(f, FC_FILTER_AUTO, &known, &fixed, &memory);
     if (!status) {
         *cycles = cheapest(f, &known)->cycles(f, &known);
         fc_scratch_free(memory);
@@ -251,12 +265,13 @@ fc_status fc_filter_estimate(fc_filter *f, double *cycles) {
 
 static fc_status explain(fc_filter *f, fc_filter_algorithm_id id, fc_filter_plan *plan) {
     fc_filter_taps known;
+    fc_fixed_plan fixed;
     void *memory;
-    FC_TRY(fc_filter_know(f, FC_FILTER_AUTO, &known, &memory));
+    FC_TRY(know(f, FC_FILTER_AUTO, &known, &fixed, &memory));
     const fc_filter_algorithm *best = cheapest(f, &known);
     plan->cycles[FC_FILTER_AUTO] = best->cycles(f, &known);
     fc_scratch_free(memory);
-    FC_TRY(fc_filter_know(f, FC_FILTER_COUNT, &known, &memory));
+    FC_TRY(know(f, FC_FILTER_COUNT, &known, &fixed, &memory));
     plan->rank = known.rank;
     for (size_t i = 0; i < ALGORITHMS; i++) {
         plan->cycles[i + 1] = algorithms[i]->cycles(f, &known);

@@ -164,7 +164,7 @@ static void cut(job *j) {
     const ptrdiff_t pixel = (ptrdiff_t)f->number * f->channels, cell = (ptrdiff_t)f->cell * f->channels,
                     line = fc_max(LINE_BYTES / pixel, 1);
     const int stores = (f->streams || f->narrow) && !j->passes;
-    const ptrdiff_t stored = stores ? STORED_BYTES / (FC_FILTER_ROWS * pixel) : f->out_w,
+    const ptrdiff_t stored = stores ? STORED_BYTES / (fc_min(FC_FILTER_ROWS, f->out_h) * pixel) : f->out_w,
                     sources = f->k_h + FC_FILTER_ROWS - 1;
     const ptrdiff_t widest = fc_min(
         fc_max(SOURCE_BYTES / cell / sources - f->k_w, 16 * line), fc_max(stored, 16 * line));

@@ -320,8 +320,8 @@ static fc_fft_end store_all(const fc_fft_job *j, const fc_fft_space *s, const fc
 /* Of all cells other than 0, products alone. */
 static fc_fft_end run_taken(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b) {
     s->bounds[0].middle = s->bounds[1].middle = 0;
-    return fc_fft_load(j, s, b, s->taken) && are_apart(j, s, MOST_ALONE) ? store_all(j, s, b, &(finish){.empty = 1})
-                                                                         : run_direct(j, s, b);
+    return fc_fft_take_all(j, s, b) && are_apart(j, s, MOST_ALONE) ? store_all(j, s, b, &(finish){.empty = 1})
+                                                                   : run_direct(j, s, b);
 }
 
 fc_fft_end fc_fft_run_blocks(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b) {

@@ -25,6 +25,7 @@ enum {
     TALLEST_TILE = 32,
     SHARED = 3, /* windows that are looked at together share all but one of so many rows of tiles */
     MOST_TILE_ROWS = FC_FFT_MOST / 2 / TALLEST_TILE, /* of a kernel */
+    WEIGHED_ROWS = 6,                                /* of tiles, whose sums by the coarse kernel fill the registers */
     AHEAD = 12,                                      /* rows that are asked for before they are looked at */
     SAMPLES = 5,
     SAMPLED_COLS = 24 /* rows, and numbers of each, that tell what most cells are like */
@@ -343,41 +344,49 @@ size_t fc_fft_find_light(const fc_fft_tiling *t, const fc_fft_bounds *b, size_t 
     return found;
 }
 
-/* Unmarks those of lots [first, end) of row u of tiles whose outputs weigh enough by the coarse kernel. */
-static void clear_lots(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t u, size_t first,
-    size_t end, size_t n_cols, const fc_fft_coarse *coarse, double weight) {
+/* Unmarks those of lots [first, end) of `count` rows of tiles from u on whose outputs weigh enough by the coarse
+ * kernel. */
+static void clear_lots(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t u, size_t count,
+    size_t first, size_t end, size_t n_cols, const fc_fft_coarse *coarse, double weight) {
     const size_t tiles = t->lot / t->cells, part = part_of(f), v = first * tiles;
-    const void *rows[MOST_TILE_ROWS];
-    double sums[FC_FFT_LOT];
-    for (size_t a = 0; a < t->rows; a++)
+    const void *rows[MOST_TILE_ROWS + WEIGHED_ROWS];
+    double sums[WEIGHED_ROWS * FC_FFT_LOT];
+    for (size_t a = 0; a < t->rows + count - 1; a++)
         rows[a] = b->tiles + ((u + a + t->first_row) * t->pitch + v + t->first_col) * part;
     kernels_of(f)->weigh(&(fc_fft_weigh){.rows = rows,
         .sizes = coarse->sizes,
         .places = coarse->places,
         .n_taps = coarse->count,
-        .n_rows = 1,
+        .n_rows = count,
         .enough = weight,
         .sums = sums});
-    for (size_t lot = first; lot < end; lot++) {
-        const size_t at = (lot - first) * tiles, n = fc_least(tiles, n_cols - lot * tiles);
-        const void *own = (const unsigned char *)sums + at * part;
-        if (least_of(f, own, n) >= weight)
-            b->light[u * t->lots + lot] = 0;
-    }
+    for (size_t r = 0; r < count; r++)
+        for (size_t lot = first; lot < end; lot++) {
+            const size_t at = (lot - first) * tiles, n = fc_least(tiles, n_cols - lot * tiles);
+            const void *own = (const unsigned char *)sums + (r * FC_FFT_LOT + at) * part;
+            if (least_of(f, own, n) >= weight)
+                b->light[(u + r) * t->lots + lot] = 0;
+        }
 }
 
 void fc_fft_clear_light(const fc_filter *f, const fc_fft_tiling *t, const fc_fft_bounds *b, size_t rows, size_t cols,
     const fc_fft_coarse *coarse, double weight) {
     const size_t tiles = t->lot / t->cells, n_cols = fc_parts(cols, t->cells), lots = fc_parts(n_cols, tiles),
-                 together = FC_FFT_LOT / tiles;
+                 together = FC_FFT_LOT / tiles, n_rows = fc_parts(rows, t->high);
     /* No more than this is what most tiles give. */
     if (coarse->sum * b->typical * (double)(t->high * t->wide) < weight)
         return;
-    for (size_t u = 0; u < fc_parts(rows, t->high); u++)
+    for (size_t u = 0; u < n_rows; u += WEIGHED_ROWS)
         for (size_t lot = 0; lot < lots; lot += together) {
             const size_t end = fc_least(lot + together, lots);
-            if (memchr(b->light + u * t->lots + lot, 1, end - lot))
-                clear_lots(f, t, b, u, lot, end, n_cols, coarse, weight);
+            size_t first = n_rows, last = 0;
+            for (size_t row = u; row < fc_least(u + WEIGHED_ROWS, n_rows); row++)
+                if (memchr(b->light + row * t->lots + lot, 1, end - lot)) {
+                    first = fc_least(first, row);
+                    last = row;
+                }
+            if (first <= last)
+                clear_lots(f, t, b, first, last + 1 - first, lot, end, n_cols, coarse, weight);
         }
 }
 

@@ -18,42 +18,57 @@ static int is_out(const fc_filter *f, const void *numbers, size_t i, double limi
 }
 #undef IS_OUT
 
-#define COUNT(T, ANY)                 \
-    for (size_t i = 0; i < cols; i++) \
-        count += !(((const ANY *)row)[i] <= (T)limit && ((const ANY *)row)[i] >= (T) - limit);
+/* The count is as wide as a number, so that vectors of both add up lane by lane. */
+#define COUNT(T, ANY, WIDE)                                                                    \
+    WIDE count = 0;                                                                            \
+    for (size_t i = 0; i < cols; i++)                                                          \
+        count += !(((const ANY *)row)[i] <= (T)limit && ((const ANY *)row)[i] >= (T) - limit); \
+    return (size_t)count;
 
 size_t fc_fft_count_out(const fc_filter *f, const void *row, size_t cols, double limit) {
-    size_t count = 0;
     cols <<= fc_filter_is_complex(f->work);
     if (fc_filter_is_single(f)) {
-        COUNT(float, fc_any_float)
+        COUNT(float, fc_any_float, uint32_t)
     } else {
-        COUNT(double, fc_any_double)
+        COUNT(double, fc_any_double, uint64_t)
     }
-    return count;
 }
 #undef COUNT
 
-int fc_fft_take_cells(const fc_filter *f, fc_fft_cells *list, size_t side, ptrdiff_t col, const void **rows,
-    size_t count, size_t cols, void *copies) {
+/* Takes those of `cols` cells into the list, the first being `at`, and puts zeros in their place; 0 where there are too
+ * many. */
+static int take_row(const fc_filter *f, fc_fft_cells *list, fc_fft_cell at, size_t cols, unsigned char *cells) {
+    enum { LOOK = 16 }; /* cells that are looked at together */
     const int is_complex = fc_filter_is_complex(f->work);
-    for (size_t r = 0; r < count; r++) {
-        unsigned char *copy = (unsigned char *)copies + r * FC_FFT_GROUP * f->number;
-        if (!fc_fft_count_out(f, rows[r], cols, list->limit))
+    for (size_t c = 0, end; c < cols; c = end) {
+        end = fc_least(c + LOOK, cols);
+        if (!fc_fft_count_out(f, cells + c * f->number, end - c, list->limit))
             continue;
-        memcpy(copy, rows[r], cols * f->number);
-        rows[r] = copy;
-        for (size_t c = 0; c < cols; c++) {
-            if (!is_out(f, copy, c << is_complex, list->limit) &&
-                !(is_complex && is_out(f, copy, 2 * c + 1, list->limit)))
+        for (; c < end; c++) {
+            if (!is_out(f, cells, c << is_complex, list->limit) &&
+                !(is_complex && is_out(f, cells, 2 * c + 1, list->limit)))
                 continue;
             if (list->count == FC_FFT_FEW)
                 return 0;
             fc_fft_cell *cell = &list->cells[list->count++];
-            *cell = (fc_fft_cell){.side = side, .row = (ptrdiff_t)r, .col = col + (ptrdiff_t)c};
-            memcpy(cell->value, copy + c * f->number, f->number);
-            memset(copy + c * f->number, 0, f->number);
+            *cell = at;
+            cell->col += (ptrdiff_t)c;
+            memcpy(cell->value, cells + c * f->number, f->number);
+            memset(cells + c * f->number, 0, f->number);
         }
+    }
+    return 1;
+}
+
+int fc_fft_take_cells(const fc_filter *f, fc_fft_cells *list, size_t side, ptrdiff_t col, const void **rows,
+    size_t count, size_t cols, void *copies) {
+    for (size_t r = 0; r < count; r++) {
+        unsigned char *copy = (unsigned char *)copies + r * FC_FFT_GROUP * f->number;
+        if (!fc_fft_count_out(f, rows[r], cols, list->limit))
+            continue;
+        rows[r] = memcpy(copy, rows[r], cols * f->number);
+        if (!take_row(f, list, (fc_fft_cell){.side = side, .row = (ptrdiff_t)r, .col = col}, cols, copy))
+            return 0;
     }
     return 1;
 }

@@ -93,6 +93,8 @@ void fc_fft_sum_side(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *
  * are not finite. Then those that stand out are taken; 0 where they are too many.
  */
 int fc_fft_load(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, fc_fft_cells *taken);
+/* Takes the cells of both blocks beyond the limit of s->taken, without a transform; 0 where they are too many. */
+int fc_fft_take_all(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b);
 
 /* ---------------------------------------------------------------- fft_block.c */
 

@@ -134,6 +134,18 @@ static int load_side(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *
     return 1;
 }
 
+int fc_fft_take_all(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b) {
+    for (size_t col = 0; col < j->cut.cols; col += FC_FFT_GROUP)
+        for (size_t side = 0; side < j->sides; side++) {
+            const ptrdiff_t cols = fc_fft_source(j, s, b, side, col);
+            if (cols &&
+                !fc_fft_take_cells(j->f, s->taken, side, (ptrdiff_t)col, s->rows[side], fc_fft_source_rows(j, b, side),
+                    (size_t)cols, s->cells[side]))
+                return 0;
+        }
+    return 1;
+}
+
 int fc_fft_load(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, fc_fft_cells *taken) {
     int finite = 1;
     if (j->squares_bytes)

@@ -73,7 +73,7 @@ static void apply_unit(const norm_job *job, const norm_panel *panel, double *par
 }
 
 /* The units' moments joined, in their order. */
-static void finish_moments(const norm_job *job, double *mean, double *variance) {
+static void finish_moments(const norm_job *job, fc_any_double *mean, fc_any_double *variance) {
     const size_t channels = job->params->channels;
     for (size_t unit = 0; unit < job->units; unit++) {
         const norm_panel panel = fc_norm_panel(job, unit);

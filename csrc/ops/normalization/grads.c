@@ -51,11 +51,12 @@ static void write(const norm_job *job, void *array, size_t i, double value) {
 /* The gradients of scale and offset, and the slope and shift of dx. */
 static void finish_sums(const norm_job *job, const fc_norm_gradients *arrays) {
     const fc_norm_params *p = job->params;
+    const fc_any_double *mean = arrays->mean, *variance = arrays->variance;
     const double cells = (double)p->outer * (double)p->inner;
     for (size_t c = 0; c < p->channels; c++) {
-        const double inverse = 1 / sqrt(arrays->variance[c] + p->epsilon);
+        const double inverse = 1 / sqrt(variance[c] + p->epsilon);
         const double factor = inverse * fc_norm_number(job, arrays->scale, c, 1);
-        const double left = arrays->mean[c] - job->parameters[0][c]; /* what rounding the mean left of it */
+        const double left = mean[c] - job->parameters[0][c]; /* what rounding the mean left of it */
         const double sum = job->sums[c], product = job->sums[p->channels + c] - left * sum;
         const double slope = -factor * inverse * inverse * product / cells;
         write(job, arrays->dscale, c, product * inverse);

@@ -149,8 +149,8 @@ void fc_norm_fold(const norm_job *job, const norm_panel *panel, const void *from
             sums[c] += fc_norm_number(job, from, cell + c, 0);
 }
 
-void fc_norm_factors(
-    const norm_job *job, const double *mean, const double *variance, const void *scale, const void *offset) {
+void fc_norm_factors(const norm_job *job, const fc_any_double *mean, const fc_any_double *variance, const void *scale,
+    const void *offset) {
     for (size_t c = 0; c < job->params->channels; c++) {
         const double factor = fc_norm_number(job, scale, c, 1) / sqrt(variance[c] + job->params->epsilon);
         const double rounded = fc_norm_round(job, mean[c]);

@@ -55,8 +55,8 @@ double fc_norm_round(const norm_job *job, double value);
 void fc_norm_fold(const norm_job *job, const norm_panel *panel, const void *from, double *sums);
 
 /* mean, factor and offset of every channel, which are the same bits for the same statistics. */
-void fc_norm_factors(
-    const norm_job *job, const double *mean, const double *variance, const void *scale, const void *offset);
+void fc_norm_factors(const norm_job *job, const fc_any_double *mean, const fc_any_double *variance, const void *scale,
+    const void *offset);
 
 /* Element i of an array of the dtype, `without` where there is none. */
 double fc_norm_number(const norm_job *job, const void *array, size_t i, double without);

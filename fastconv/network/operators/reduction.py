@@ -9,13 +9,14 @@ import numpy as np
 from ... import _core
 from ...nn.pooling import Geometry
 from .elementwise import quiet
+from .geometry import as_image
 from .registry import Step, Tensor, operator
 from .shape import axis_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["along_axis", "reduce"]
+__all__ = ["along_axis", "global_geometry", "is_global", "reduce"]
 
 
 def _log_sum_exp(x: Any, axis: Any, keepdims: Any, out: Any) -> None:
@@ -54,11 +55,16 @@ def _mean(x: Any, axis: Any, keepdims: Any, out: Any) -> None:
         np.divide(sums.reshape(out.shape), x.dtype.type(x.size // out.size), out=out)
 
 
-def _pooled(average: bool, x: Tensor, shape: tuple[int, ...]) -> Step:
-    """The step of a mean or maximum along both spatial axes of images: a pooling whose window is the image."""
-    window = x.shape[1:3]
-    geometry = Geometry(average, x.shape, x.dtype, window, window, ((0, 0), (0, 0)), "channels_last")
-    return Step((Tensor(shape, x.dtype),), _core.pool2d_call(geometry.core), reads=(0,), algorithm="pool")
+def global_geometry(average: bool, x: Tensor) -> Geometry:
+    """The core's geometry of a mean or maximum along all spatial axes: a pooling whose window is the image."""
+    shape = as_image(x.shape, "channels_last")
+    window = shape[1:3]
+    return Geometry(average, shape, x.dtype, window, window, ((0, 0), (0, 0)), "channels_last")
+
+
+def is_global(x: Tensor, axes: tuple[int, ...]) -> bool:
+    """Whether these are all spatial axes of images that the core pools, channels last."""
+    return x.ndim in (3, 4) and axes == tuple(range(1, x.ndim - 1)) and 0 not in x.shape and x.dtype.char in "fd"
 
 
 _FUNCTIONS = {
@@ -80,8 +86,9 @@ def reduce(node: Any, x: Any, axes: Any = None) -> Any:
     chosen = _axes(node, x, axes)
     keepdims = bool(node.attributes.get("keepdims", True))
     shape = tuple(1 if axis in chosen else size for axis, size in enumerate(x.shape) if keepdims or axis not in chosen)
-    if node.op in ("ReduceMean", "ReduceMax") and x.ndim == 4 and chosen == (1, 2) and x.size and x.dtype.char in "fd":
-        return _pooled(node.op == "ReduceMean", x, shape)
+    if node.op in ("ReduceMean", "ReduceMax") and is_global(x, chosen):
+        core = global_geometry(node.op == "ReduceMean", x).core
+        return Step((Tensor(shape, x.dtype),), _core.pool2d_call(core), reads=(0,), algorithm="pool")
     function: Any = _FUNCTIONS[node.op]
 
     def run(x: Any, *axes_and_y: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import nn
 from .errors import UntrainableError
 
 __all__ = ["LOSSES", "Loss", "loss_of"]
@@ -88,6 +89,21 @@ def _softmax(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return powers.T.reshape(logits.shape), shifted.T.reshape(logits.shape)
 
 
+def _surprise(picked: np.ndarray, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """-log of probabilities, those of the labels; where they are near to the least numbers, of the logits."""
+    values: np.ndarray = -np.log(picked)
+    tiny = picked < np.finfo(picked.dtype).tiny * 1e6
+    if tiny.any():
+        values[tiny] = -_softmax(logits[tiny])[1][np.arange(tiny.sum()), labels[tiny]]
+    return values
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """The mean along the last axis."""
+    result: np.ndarray = values[..., 0] if values.shape[-1] == 1 else values.mean(-1)
+    return result
+
+
 def _clipped(output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities within `_EPSILON` of 0 and 1, and where they are the output's own."""
     kind = output.dtype.type
@@ -122,10 +138,10 @@ def sparse_categorical_crossentropy(truth: Any, output: Any, from_logits: bool =
         raise ValueError(f"`y` must have classes in [0, {output.shape[-1]}); received {labels.min()} to {labels.max()}")
     rows = np.arange(labels.size)
     if from_logits:
-        found, logarithms = _softmax(output)
-        slopes = found.reshape(-1, output.shape[-1])
-        slopes[rows, labels] -= 1
-        values = -logarithms.reshape(slopes.shape)[rows, labels]
+        slopes = nn.softmax(output, -1).reshape(-1, output.shape[-1])
+        picked = slopes[rows, labels]
+        slopes[rows, labels] = picked - 1
+        values = _surprise(picked, output.reshape(slopes.shape), labels)
     else:
         found, inside = (part.reshape(-1, output.shape[-1]) for part in _clipped(output))
         # Keras takes the logarithms for logits, whose softmax divides by the sum of the clipped probabilities.
@@ -142,12 +158,14 @@ def binary_crossentropy(truth: Any, output: Any, from_logits: bool = False, labe
     truth, kind = _smoothed(_targets(truth, output), label_smoothing, 2), output.dtype.type
     share = kind(1 / output.shape[-1])
     if from_logits:
-        small = np.exp(-np.abs(output))
-        values = np.maximum(output, 0) - output * truth + np.log1p(small)
-        found = np.where(output >= 0, 1, small) / (1 + small)
-        return values.mean(-1), (found - truth) * share
+        values = nn.softplus(-np.abs(output))
+        values += np.maximum(output, 0) - output * truth
+        slopes = nn.sigmoid(output)
+        slopes -= truth
+        slopes *= share
+        return _mean(values), slopes
     values, slopes = _of_probability(truth, output)
-    return values.mean(-1), slopes * share
+    return _mean(values), slopes * share
 
 
 def _of_probability(truth: np.ndarray, output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -160,13 +178,13 @@ def _of_probability(truth: np.ndarray, output: np.ndarray) -> tuple[np.ndarray, 
 def mean_squared_error(truth: Any, output: Any) -> Any:
     """The mean of the squares of differences along the last axis."""
     errors = output - _targets(truth, output)
-    return np.square(errors).mean(-1), errors * output.dtype.type(2 / output.shape[-1])
+    return _mean(np.square(errors)), errors * output.dtype.type(2 / output.shape[-1])
 
 
 def mean_absolute_error(truth: Any, output: Any) -> Any:
     """The mean of absolute differences along the last axis."""
     errors = output - _targets(truth, output)
-    return np.abs(errors).mean(-1), np.sign(errors) * output.dtype.type(1 / output.shape[-1])
+    return _mean(np.abs(errors)), np.sign(errors) * output.dtype.type(1 / output.shape[-1])
 
 
 def huber(truth: Any, output: Any, delta: float = 1.0) -> Any:
@@ -174,7 +192,7 @@ def huber(truth: Any, output: Any, delta: float = 1.0) -> Any:
     errors, kind = output - _targets(truth, output), output.dtype.type
     sizes, bound, half = np.abs(errors), kind(delta), kind(0.5)
     values = np.where(sizes <= bound, half * np.square(errors), bound * sizes - half * bound * bound)
-    return values.mean(-1), np.clip(errors, -bound, bound) * kind(1 / output.shape[-1])
+    return _mean(values), np.clip(errors, -bound, bound) * kind(1 / output.shape[-1])
 
 
 def _signs(truth: np.ndarray) -> np.ndarray:
@@ -213,7 +231,7 @@ def log_cosh(truth: Any, output: Any) -> Any:
     errors, kind = output - _targets(truth, output), output.dtype.type
     sizes = np.abs(errors)
     values = sizes + np.log1p(np.exp(-2 * sizes)) - kind(np.float32(np.log(2)))  # in float32, as Keras has it
-    return values.mean(-1), np.tanh(errors) * kind(1 / output.shape[-1])
+    return _mean(values), np.tanh(errors) * kind(1 / output.shape[-1])
 
 
 def kl_divergence(truth: Any, output: Any) -> Any:
@@ -227,7 +245,7 @@ def poisson(truth: Any, output: Any) -> Any:
     """The mean of output - truth * log(output) along the last axis."""
     truth, raised = _targets(truth, output), output + output.dtype.type(_EPSILON)
     values = output - truth * np.log(raised)
-    return values.mean(-1), (1 - truth / raised) * output.dtype.type(1 / output.shape[-1])
+    return _mean(values), (1 - truth / raised) * output.dtype.type(1 / output.shape[-1])
 
 
 def binary_focal_crossentropy(
@@ -253,7 +271,7 @@ def binary_focal_crossentropy(
         values, slopes = values * balance, slopes * balance
     if from_logits:
         slopes = slopes * given * (1 - given)
-    return values.mean(-1), slopes * kind(1 / output.shape[-1])
+    return _mean(values), slopes * kind(1 / output.shape[-1])
 
 
 def categorical_focal_crossentropy(

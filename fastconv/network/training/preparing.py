@@ -1,5 +1,5 @@
 """A graph as training runs it: activations whose derivative their result does not tell stand alone, those that a
-normalization computes do not."""
+normalization computes do not, and rectifiers follow the pooling after them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..graph import Graph, Node
 from ..operators.activation import activation_number
 from ..passes.rewriter import Rewriter
 
-__all__ = ["normalized", "prepared"]
+__all__ = ["normalized", "pooled_first", "prepared"]
 
 _FUSED = ("Conv", "Dense")  # operators whose gradients take an activation's derivative from the result
 
@@ -103,6 +103,52 @@ def normalized(graph: Graph, state: Collection[str], sums: bool) -> Graph:
                     break
     rewriter.finish()
     return graph
+
+
+def pooled_first(graph: Graph) -> Graph:
+    """A copy where maxima are taken before the rectifier whose results they alone read.
+
+    Rectifiers keep the order of numbers, so that the maxima are the same. They, and their derivative, then visit
+    the pooled numbers alone. Where a maximum is 0 or less, the derivative is 0 whichever cell it came from.
+
+    Parameters
+    ----------
+    graph : Graph
+        As of `prepared`.
+
+    Examples
+    --------
+    >>> from fastconv.network.graph import Value
+    >>> relu, pool = {"activation": ("relu", 0.0)}, {"window": (2, 2)}
+    >>> graph = Graph([Value("x")], [Value("z")], [Node("Conv", ("x", "k"), ("y",), relu),
+    ...               Node("MaxPool", ("y",), ("z",), pool)], {"k": None})
+    >>> [(node.op, node.inputs, node.outputs) for node in pooled_first(graph).nodes]  # doctest: +NORMALIZE_WHITESPACE
+    [('Conv', ('x', 'k'), ('y',)), ('MaxPool', ('y',), ('z:linear',)), ('Activation', ('z:linear',), ('z',))]
+    """
+    graph = graph.copy()
+    rewriter = Rewriter(graph)
+    after: dict[int, Node] = {}
+    for node in rewriter.nodes():
+        before = _before(rewriter, node, 0) if node.op == "MaxPool" and _thins_out(node) else None
+        activation = None if before is None else before.attributes.get("activation")
+        if before is None or before.op not in ("Conv", "Activation") or not activation or activation[0] != "relu":
+            continue
+        inner, attributes = f"{node.outputs[0]}:linear", {"activation": activation}
+        after[id(node)] = Node("Activation", (inner,), node.outputs, attributes, before.name, before.kind)
+        node.outputs = (inner,)
+        if before.op == "Conv":
+            before.attributes, before.prepared = before.attributes | {"activation": None}, {}
+        else:
+            rewriter.bypass(before)
+    rewriter.finish()
+    graph.nodes = [part for node in graph.nodes for part in (node, after.get(id(node))) if part is not None]
+    return graph
+
+
+def _thins_out(pool: Node) -> bool:
+    """Whether a pooling has fewer results than numbers that it reads."""
+    strides: tuple[int, ...] = pool.attributes.get("strides") or pool.attributes["window"]
+    return max(strides) > 1
 
 
 def _before(rewriter: Rewriter, node: Node, place: int) -> Node | None:

@@ -14,7 +14,7 @@ from .masks import Masks
 from .optimizers import Optimizer
 from .parameters import Parameters, trainable
 from .plan import TrainingPlan
-from .preparing import normalized, prepared
+from .preparing import normalized, pooled_first, prepared
 
 __all__ = ["Trainer"]
 
@@ -171,7 +171,7 @@ class Trainer:
     def _new_plan(self, shapes: tuple[Any, ...]) -> TrainingPlan:
         """A plan for training, with as much fused as its sizes let be."""
         for sums in (True, False):
-            graph = normalized(self._graph, self.parameters.state, sums)
+            graph = normalized(pooled_first(self._graph), self.parameters.state, sums)
             try:
                 return self._plan_of(graph, shapes, self._masks)
             except UnequalShapesError:

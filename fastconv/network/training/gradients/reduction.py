@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...operators.reduction import global_geometry, is_global
 from ..errors import UntrainableError
 from .registry import Reverse, gradient
 
@@ -29,5 +30,8 @@ def reduce(node: Any, inputs: Any, outputs: Any, wanted: Any) -> Any:
             np.multiply(largest, dy.reshape(shape) / largest.sum(along, keepdims=True, dtype=dy.dtype), out=dx)
 
         return Reverse(run, (0,), (0,))
+    if node.op == "ReduceMean" and is_global(x, along):
+        core = global_geometry(True, x).core
+        return Reverse(lambda dy, dx: core.grad(None, dy, dx))
     count = x.dtype.type(math.prod(x.shape[axis] for axis in chosen) if node.op == "ReduceMean" else 1)
     return Reverse(lambda dy, dx: np.copyto(dx, dy.reshape(shape) / count))

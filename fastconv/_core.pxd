@@ -157,6 +157,21 @@ cdef extern from "fastconv.h" nogil:
         const fc_norm_params *, const void *, const void *, const void *, const void *, double *, double *, void *)
     fc_status fc_norm_grads(const fc_norm_params *, const fc_norm_gradients *)
 
+    ctypedef enum fc_update_rule:
+        FC_UPDATE_SGD
+        FC_UPDATE_NESTEROV
+        FC_UPDATE_ADAM
+        FC_UPDATE_RMSPROP
+    ctypedef struct fc_update:
+        fc_update_rule rule
+        double numbers[5]
+        double decay[2]
+        size_t count
+        const void *gradient
+        void *value
+        void *slots[3]
+    fc_status fc_update_weights(fc_dtype, const fc_update *)
+
     fc_status fc_pool2d_output_size(const fc_pool2d_params *, Py_ssize_t *, Py_ssize_t *)
     fc_status fc_pool2d(const fc_pool2d_params *, const void *, void *)
     fc_status fc_pool2d_grad(const fc_pool2d_params *, const void *, const void *, void *)

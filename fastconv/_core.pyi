@@ -81,6 +81,19 @@ def add(dtype: int, rows: int, row: int, a: _Array, b: _Array, y: _Array) -> Non
 def join_columns(dtype: int, rows: int, parts: Sequence[tuple[_Array, int]], whole: _Array) -> None: ...
 def part_columns(dtype: int, rows: int, whole: _Array, parts: Sequence[tuple[_Array, int]]) -> None: ...
 
+UPDATE_RULES: dict[str, int]
+
+def update_weights(
+    dtype: int,
+    rule: int,
+    count: int,
+    numbers: Sequence[float],
+    decay: tuple[float, float],
+    gradient: _Array,
+    value: _Array,
+    slots: Sequence[_Array],
+) -> None: ...
+
 @disjoint_base
 class BatchNorm:
     def __init__(self, dtype: int, outer: int, channels: int, inner: int, epsilon: float, relu: bool) -> None: ...

@@ -1,4 +1,5 @@
-# The part of _core.pyx that training runs on: batch normalization, sums and columns of arrays.
+# The part of _core.pyx that training runs on: batch normalization, steps of optimizers, sums and columns
+# of arrays.
 
 def add(int dtype, size_t rows, size_t row, a, b, y):
     """y (rows, row): a plus the row b, or with one row a plain sum."""
@@ -87,3 +88,28 @@ cdef class BatchNorm:
         with nogil:
             status = fc_norm_grads(&self.params, &arrays)
         _leave(status)
+
+
+UPDATE_RULES = {
+    "sgd": FC_UPDATE_SGD, "nesterov": FC_UPDATE_NESTEROV, "adam": FC_UPDATE_ADAM, "rmsprop": FC_UPDATE_RMSPROP}
+
+
+def update_weights(int dtype, int rule, size_t count, numbers, decay, gradient, value, slots):
+    """A step of an optimizer as fastconv_update.h has it; slots that a rule goes without are None."""
+    cdef size_t bytes = _bytes(dtype, count)
+    cdef _Pointer gradient_ = _Pointer(gradient, bytes), value_ = _Pointer(value, bytes, True)
+    cdef _Pointer first, second, third
+    cdef fc_update update
+    cdef fc_caller caller
+    cdef fc_status status
+    first, second, third = (_Pointer(slot, bytes, True) for slot in slots)
+    update.rule, update.count = <fc_update_rule>rule, count
+    for i in range(5):
+        update.numbers[i] = numbers[i] if i < len(numbers) else 0
+    update.decay[0], update.decay[1] = decay
+    update.gradient, update.value = gradient_.data, value_.data
+    update.slots[0], update.slots[1], update.slots[2] = first.data, second.data, third.data
+    _enter(&caller, False)
+    with nogil:
+        status = fc_update_weights(dtype, &update)
+    _leave(status)

@@ -250,7 +250,7 @@ def test_accelerated_models_train_and_restored_ones_do_not():
     [
         (lambda model: model.compile("adam", lambda y, p: p), "the loss"),
         (lambda model: model.compile("adafactor", "sparse_categorical_crossentropy"), "the optimizer Adafactor"),
-        (lambda model: model.compile(keras.optimizers.SGD(use_ema=True), "sparse_categorical_crossentropy"), "use_ema"),
+        (lambda model: model.compile(keras.optimizers.SGD(loss_scale_factor=2.0), "mse"), "loss_scale_factor"),
         (lambda model: setattr(model.layers[0].kernel, "constraint", keras.constraints.NonNeg()), "constraint"),
     ],
 )
@@ -259,6 +259,18 @@ def test_what_is_not_served_is_named(change, reason):
     change(model)
     with pytest.raises(NotImplementedError, match=reason):
         model.fit(x, y, verbose=0)
+
+
+def test_averages_of_weights_take_their_place_at_the_end():
+    (x, y), model = squares(48), tiny()
+    optimizer = keras.optimizers.Adam(use_ema=True, gradient_accumulation_steps=3)
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    before = model.get_weights()
+    model.fit(x, y, batch_size=8, epochs=1, verbose=0)
+    assert int(optimizer.iterations) == 2 and int(optimizer._iterations) == 6
+    for old, weight, average in zip(before, model.weights, optimizer._model_variables_moving_average, strict=True):
+        np.testing.assert_array_equal(weight, average)
+        assert np.abs(old - weight).max() > 0
 
 
 def test_arguments_of_an_optimizer_are_taken_over():

@@ -125,6 +125,26 @@ def test_losses_metrics_and_weights_of_samples(loss, activation, targets, metric
     all_close(*in_both_ways(run))
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"use_ema": True, "ema_momentum": 0.8},
+        {"gradient_accumulation_steps": 2, "use_ema": True, "ema_overwrite_frequency": 2, "clipnorm": 0.5},
+    ],
+)
+def test_averages_of_weights_and_sums_of_gradients(words):
+    x, y = images()
+
+    def run():
+        model = keras.Sequential([keras.Input((10, 10, 1)), L.Flatten(), L.Dense(4, activation="softmax")])
+        rate = keras.optimizers.schedules.ExponentialDecay(0.01, 3, 0.8)
+        model.compile(ADAM(rate, **words), "sparse_categorical_crossentropy")
+        history = [model.fit(x, y, batch_size=16, epochs=epochs, verbose=0).history for epochs in (1, 2)]
+        return history, numbers(model)
+
+    all_close(*in_both_ways(run))
+
+
 def test_callbacks_look_and_change_things_between_batches(tmp_path):
     x, y = images()
 
@@ -210,7 +230,7 @@ class Own(keras.Sequential):
         (small, {"metrics": [keras.metrics.RootMeanSquaredError()]}, "root_mean_squared_error"),
         (small, {"optimizer": keras.optimizers.Nadam()}, "Nadam"),
         (small, {"metrics": ["categorical_accuracy"], "weighted_metrics": ["auc"]}, "auc"),
-        (small, {"optimizer": keras.optimizers.SGD(use_ema=True)}, "use_ema"),
+        (small, {"optimizer": keras.optimizers.SGD(loss_scale_factor=2.0)}, "loss_scale_factor"),
         (small, {"run_eagerly": True}, "run_eagerly"),
         (small, {"steps_per_execution": 2}, "steps_per_execution"),
     ],

@@ -55,6 +55,7 @@ MAY_INCLUDE = {
     "kernels/": (
         "fastconv_relu.h",
         "fastconv_types.h",
+        "fastconv_update.h",
         "kernels/types.h",
         "kernels/filter_types.h",
         "kernels/fixed_types.h",

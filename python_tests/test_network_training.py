@@ -54,6 +54,25 @@ def test_gradients_of_lenet(in_float64, activation):
     assert_gradients(lenet(activation), x, y, "sparse_categorical_crossentropy", loss)
 
 
+@pytest.mark.parametrize("size", [(11, 10, 2), (13, 2)])
+def test_gradients_where_maxima_are_taken_before_the_rectifier(in_float64, size):
+    rank = len(size) - 1
+    conv, pool = (getattr(L, f"{name}{rank}D") for name in ("Conv", "MaxPooling"))
+    mean = getattr(L, f"GlobalAveragePooling{rank}D")()
+    layers = [
+        conv(4, 3, activation="relu"),
+        pool(3, strides=2, padding="same"),
+        conv(5, 2, padding="same"),
+        L.ReLU(),
+        pool(2),
+        mean,
+    ]
+    model = keras.Sequential([keras.Input(size), *layers, L.Dense(2)])
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((3, *size)), rng.standard_normal((3, 2))
+    assert_gradients(model, x, y, "mean_squared_error", keras.losses.MeanSquaredError())
+
+
 def branching():
     """A model with every kind of layer that has weights, branches, and a value that several layers read."""
     inputs = keras.Input((12, 12, 3))
@@ -164,6 +183,10 @@ def test_losses_and_their_gradients(in_float64, name, kind, words, targets, weig
         ("adam", {"amsgrad": True, "clipvalue": 0.01}),
         ("rmsprop", {"momentum": 0.5, "centered": True}),
         ("adam", {"weight_decay": 0.1, "global_clipnorm": 0.1}),
+        ("sgd", {"use_ema": True, "ema_momentum": 0.8}),
+        ("adamw", {"use_ema": True, "ema_overwrite_frequency": 2}),
+        ("adam", {"gradient_accumulation_steps": 2, "clipnorm": 0.3}),
+        ("nadam", {"gradient_accumulation_steps": 3, "use_ema": True, "ema_overwrite_frequency": 1}),
         ("ftrl", {"learning_rate": 0.1, "l1_regularization_strength": 0.01, "beta": 0.2, "learning_rate_power": -0.3}),
         ("ftrl", {"l2_regularization_strength": 0.1, "l2_shrinkage_regularization_strength": 0.2}),
     ],
@@ -176,12 +199,15 @@ def test_optimizers_take_the_steps_of_keras(in_float64, name, words):
     variables = [keras.Variable(array) for array in start.values()]
     parameters = Parameters(start, {})
     ours.begin(parameters)
-    for _ in range(4):
+    for _ in range(6):
         slopes = {key: rng.standard_normal(array.shape) for key, array in start.items()}
         theirs.apply([tf.constant(slope) for slope in slopes.values()], variables)
+        assert ours.steps + 1 == int(theirs._iterations)
         for key, slope in slopes.items():
             parameters.slopes[key][...] = slope
         ours.apply(parameters)
+    theirs.finalize_variable_values(variables)
+    ours.finish(parameters)
     for variable, array in zip(variables, parameters.weights.values(), strict=True):
         np.testing.assert_allclose(array, variable.numpy(), rtol=0, atol=1e-7 * np.abs(array).max())
 

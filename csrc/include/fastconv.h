@@ -19,6 +19,7 @@
 #include "fastconv_quantized.h"
 #include "fastconv_relu.h"
 #include "fastconv_types.h"
+#include "fastconv_update.h"
 
 FC_BEGIN
 

@@ -13,6 +13,7 @@
 
 #include "fastconv_relu.h"
 #include "fastconv_types.h"
+#include "fastconv_update.h"
 #include "kernels/batch_types.h"
 #include "kernels/conv_pool_types.h"
 #include "kernels/filter_types.h"
@@ -302,6 +303,9 @@ typedef struct fc_pool_span {
    cells, added to the sums where cells have met a window before; what lies between the windows is left alone.
    pool_max_pick: to[window] = the element of from, laid out as x, where x has its maximum. */
 typedef void fc_pool_fn(const fc_pool_span *span, const void *x, const void *from, void *to);
+
+/* A step of an optimizer as fastconv_update.h has it; no operation is fused with another. */
+typedef void fc_update_fn(const fc_update *update);
 
 typedef struct fc_kernels {
 #define FC_GEMM(slot) fc_gemm_tile slot[FC_GEMM_TILES + 1];    /* ends with rows == 0 */

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 
 from ..network.training import UntrainableError
 from ..network.training.losses import LOSSES, Loss, loss_of
@@ -43,8 +44,8 @@ _SLOTS = {
     "sgd": ("momentums",),
 }
 _KINDS = {getattr(keras.optimizers, OPTIMIZERS[name].__name__): name for name in _SLOTS}
-_LEFT_OUT = ("name", "learning_rate", "ema_momentum", "is_legacy_optimizer")
-_UNSERVED = ("use_ema", "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps")
+_LEFT_OUT = ("name", "learning_rate", "is_legacy_optimizer")
+_UNSERVED = ("loss_scale_factor",)
 
 
 def compiled_loss(model: Any) -> Loss:
@@ -97,10 +98,17 @@ def compiled_optimizer(optimizer: Any) -> Optimizer:
     return OPTIMIZERS[kind](**words)
 
 
-def slots_of(optimizer: Any, ours: Optimizer) -> list[list[Any]]:
-    """The variables of each of our slots, one for each trained variable, in the order in which those were given."""
+def slots_of(optimizer: Any, ours: Optimizer) -> list[tuple[np.ndarray, list[Any]]]:
+    """The arrays that `ours` keeps, each with the variables that it stands for.
+
+    There is one variable for each trained one, in the order in which those were given.
+    """
     held = [getattr(optimizer, name, None) for name in _SLOTS[_KINDS[type(optimizer)]]]
-    return [slot for slot in held if slot][: len(ours.slots)]
+    kept = [(ours.averages, "_model_variables_moving_average"), (ours.sums, "_accumulated_gradients")]
+    return [
+        *zip(ours.slots, filter(None, held), strict=False),
+        *((array, getattr(optimizer, name)) for array, name in kept if array is not None),
+    ]
 
 
 def penalty_of(variable: Any) -> tuple[float, float]:

@@ -91,7 +91,7 @@ class ModelTrainer:
             self._optimizer.build(variables)
         self._is_scheduled = not isinstance(self._optimizer._learning_rate, keras.Variable)
         places = [self._optimizer._get_variable_index(variable) for variable in variables]
-        for slot, theirs in zip(ours.slots, slots_of(self._optimizer, ours), strict=True):
+        for slot, theirs in slots_of(self._optimizer, ours):
             parts = parameters.parts(slot)
             self._held += [
                 HeldVariable(theirs[place], parts[name]) for place, name in zip(places, trained, strict=True)
@@ -104,7 +104,7 @@ class ModelTrainer:
         if self._optimizer is None:
             return
         ours = self._trainer.optimizer
-        ours.steps, ours.learning_rate = int(self._optimizer.iterations), float(self._optimizer.learning_rate)
+        ours.steps, ours.learning_rate = int(self._optimizer._iterations), float(self._optimizer.learning_rate)
 
     def push(self) -> None:
         """Give the variables the values of the steps since they had them."""
@@ -142,7 +142,7 @@ class ModelTrainer:
 
     def count_steps(self) -> None:
         """Give the optimizer's variable the number of steps."""
-        self._optimizer.iterations.assign(np.asarray(self._trainer.optimizer.steps, "int64"))
+        self._optimizer._iterations.assign(np.asarray(self._trainer.optimizer.steps, "int64"))
 
 
 def _graph_of(model: Any) -> tuple[Graph, dict[int, str]]:

@@ -29,6 +29,7 @@
 #include "kernels/body/activation.h"
 #include "kernels/body/relu.h"
 #include "kernels/body/norm.h"
+#include "kernels/body/update.h"
 #include "kernels/body/compensated.h"
 #include "kernels/body/softmax.h"
 #include "kernels/body/pool.h"

@@ -137,6 +137,8 @@ class Fitting:
                     found = self._epoch(validation, order, batch_size, self.trainer.test, interrupts)
                     values |= {f"val_{name}": value for name, value in found.items()}
                 history.add(values, time.perf_counter() - begin)
+        if epochs:
+            self.trainer.finish()
         return history
 
     def evaluate(self, data: Data, batch_size: int) -> dict[str, float]:

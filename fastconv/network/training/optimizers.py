@@ -8,7 +8,7 @@ import numpy as np
 
 from ... import _args
 from .errors import UntrainableError
-from .optimizer import Optimizer
+from .optimizer import CoreOptimizer, NumpyOptimizer, Optimizer
 from .parameters import Parameters
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-class SGD(Optimizer):
+class SGD(CoreOptimizer):
     """Gradient descent, with a momentum of Sutskever et al., 2013, where it is given.
 
     Examples
@@ -46,19 +46,16 @@ class SGD(Optimizer):
         super().__init__(learning_rate, **words)
         self.momentum, self.nesterov = _args.real(momentum, "momentum", 0), bool(nesterov)
         self.slot_count = 1 if self.momentum else 0
+        self._rule = "nesterov" if self.nesterov else "sgd"
 
-    def _update(self, weight: Any, slope: Any, slots: Any, rate: Any, *factors: Any) -> None:
-        step = slope * rate
-        if not slots:
-            weight -= step
-            return
-        slots[0] *= self.momentum
-        slots[0] -= step
-        weight += slots[0] * self.momentum - step if self.nesterov else slots[0]
+    def _factors(self, rate: Any, kind: Any, number: Any) -> Any:
+        return rate, self.momentum
 
 
-class Adam(Optimizer):
+class Adam(CoreOptimizer):
     """Kingma and Ba, 2014; `amsgrad` of Reddi et al., 2018."""
+
+    _rule = "adam"
 
     def __init__(
         self,
@@ -76,17 +73,8 @@ class Adam(Optimizer):
 
     def _factors(self, rate: Any, kind: Any, number: Any) -> Any:
         first, second = (kind(beta) ** kind(number) for beta in (self.beta_1, self.beta_2))
-        return (rate * np.sqrt(kind(1) - second) / (kind(1) - first),)
-
-    def _update(self, weight: Any, slope: Any, slots: Any, rate: Any, *factors: Any) -> None:
-        mean, square = slots[:2]
-        mean += (slope - mean) * (1 - self.beta_1)
-        square += (slope * slope - square) * (1 - self.beta_2)
-        if self.amsgrad:
-            square = np.maximum(slots[2], square, out=slots[2])
-        roots = np.sqrt(square)
-        roots += self.epsilon
-        weight -= mean * rate / roots
+        alpha = rate * np.sqrt(kind(1) - second) / (kind(1) - first)
+        return alpha, 1 - self.beta_1, 1 - self.beta_2, self.epsilon
 
 
 class AdamW(Adam):
@@ -96,7 +84,7 @@ class AdamW(Adam):
         super().__init__(learning_rate, weight_decay=weight_decay, **words)
 
 
-class Adamax(Optimizer):
+class Adamax(NumpyOptimizer):
     """Adam by the largest gradient, section 7.1 of Kingma and Ba, 2014."""
 
     slot_count = 2
@@ -124,7 +112,7 @@ class Adamax(Optimizer):
         weight -= mean * rate / ((largest + self.epsilon) * left)
 
 
-class Nadam(Adam):
+class Nadam(NumpyOptimizer):
     """Adam with Nesterov's momentum, Dozat, 2015.
 
     Attributes
@@ -132,6 +120,8 @@ class Nadam(Adam):
     product : float
         Of the momenta of all steps so far.
     """
+
+    slot_count = 2
 
     def __init__(
         self,
@@ -141,8 +131,9 @@ class Nadam(Adam):
         epsilon: float = 1e-7,
         **words: Any,
     ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, **words)
-        self.product = 1.0
+        super().__init__(learning_rate, **words)
+        self.beta_1, self.beta_2 = _args.real(beta_1, "beta_1", 0), _args.real(beta_2, "beta_2", 0)
+        self.epsilon, self.product = _args.real(epsilon, "epsilon", 0), 1.0
 
     def _factors(self, rate: Any, kind: Any, number: Any) -> Any:
         first = kind(self.beta_1)
@@ -160,8 +151,10 @@ class Nadam(Adam):
         weight -= (mean * of_mean + slope * of_slope) * rate / (np.sqrt(square / left) + self.epsilon)
 
 
-class RMSprop(Optimizer):
+class RMSprop(CoreOptimizer):
     """Tieleman and Hinton, 2012."""
+
+    _rule = "rmsprop"
 
     def __init__(
         self,
@@ -177,25 +170,16 @@ class RMSprop(Optimizer):
         self.epsilon, self.centered = _args.real(epsilon, "epsilon", 0), bool(centered)
         self.slot_count = 1 + (self.momentum > 0) + self.centered
 
-    def _update(self, weight: Any, slope: Any, slots: Any, rate: Any, *factors: Any) -> None:
-        square, *others = slots
-        square *= self.rho
-        square += (1 - self.rho) * (slope * slope)
-        spread = square
-        if self.centered:
-            mean = others[-1]
-            mean *= self.rho
-            mean += (1 - self.rho) * slope
-            spread = square - mean * mean
-        step = rate * slope / np.sqrt(spread + self.epsilon)
-        if self.momentum > 0:
-            others[0] *= self.momentum
-            others[0] += step
-            step = others[0]
-        weight -= step
+    def _placed_slots(self) -> tuple[Any, ...]:
+        square, *others = self.slots
+        moved = others[0] if self.momentum > 0 else None
+        return square, moved, others[-1] if self.centered else None
+
+    def _factors(self, rate: Any, kind: Any, number: Any) -> Any:
+        return rate, self.rho, 1 - self.rho, self.epsilon, self.momentum
 
 
-class Adagrad(Optimizer):
+class Adagrad(NumpyOptimizer):
     """Duchi, Hazan and Singer, 2011."""
 
     slot_count = 1
@@ -212,7 +196,7 @@ class Adagrad(Optimizer):
         weight -= rate * slope / np.sqrt(slots[0] + self.epsilon)
 
 
-class Adadelta(Optimizer):
+class Adadelta(NumpyOptimizer):
     """Zeiler, 2012."""
 
     slot_count = 2
@@ -231,7 +215,7 @@ class Adadelta(Optimizer):
         weight += rate * change
 
 
-class Lion(Optimizer):
+class Lion(NumpyOptimizer):
     """Chen et al., "Symbolic discovery of optimization algorithms", 2023."""
 
     slot_count = 1
@@ -247,7 +231,7 @@ class Lion(Optimizer):
         mean += slope * (1 - self.beta_2)
 
 
-class Ftrl(Optimizer):
+class Ftrl(NumpyOptimizer):
     """Follow the regularized leader, McMahan et al., 2013."""
 
     slot_count = 2

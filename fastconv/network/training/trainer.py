@@ -115,6 +115,10 @@ class Trainer:
             self.optimizer.apply(self.parameters)
         return loss, plan.outputs[0]
 
+    def finish(self) -> None:
+        """End a training: weights become what the optimizer has them be, such as their average."""
+        self.optimizer.finish(self.parameters)
+
     def test(
         self, inputs: list[np.ndarray], truth: Any, weights: Any = None, places: Any = None
     ) -> tuple[float, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Pages of the reference, made from the package: names, commands, layers, operators and the C headers."""
+"""Pages of the reference, made from the package: names, commands, layers, operators, the C library."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import ast
 import importlib
 import re
 from pathlib import Path
+
+import c_reference
 
 ROOT = Path(__file__).resolve().parents[2]
 # What each page is about; the first line of the module's docstring follows.
@@ -40,7 +42,7 @@ def pages() -> dict[str, str]:
         "reference/command-line.md": _commands(),
         "reference/layers.md": _layers(),
         "reference/operators.md": _operators(),
-        "reference/c.md": _headers(),
+        "reference/c.md": c_reference.page(),
     }
 
 
@@ -129,19 +131,4 @@ def _names_by_file(title: str, text: str, tables: dict[str, dict]) -> str:
         for name, function in sorted(table.items()):
             groups.setdefault(function.__module__.rpartition(".")[2].replace("_", " "), []).append(f"`{name}`")
         lines += [f"| {group} | {', '.join(found)} |" for group, found in sorted(groups.items())] + [""]
-    return "\n".join(lines)
-
-
-def _headers() -> str:
-    """The public headers as they are: their comments are the reference of the C library."""
-    lines = [
-        "# The C library",
-        "",
-        "[Compilers, systems, wheels](../platforms.md) tells how the library is built and installed. Its headers are "
-        "its reference: each function, structure and constant has its contract in a comment.",
-        "",
-    ]
-    for path in sorted((ROOT / "csrc/include").glob("*.h"), key=lambda path: (path.stem != "fastconv", path.stem)):
-        text = path.read_text(encoding="utf-8")
-        lines += [f"## {path.name}", "", "```c", text.strip(), "```", ""]
     return "\n".join(lines)

@@ -65,22 +65,27 @@ def _cell(kind: str, text: str) -> dict:
 
 
 def main(folder: str) -> None:
-    """Run every notebook of the English course; those in Chinese have the same code."""
+    """Run every notebook of the course, in English and in Chinese."""
+    for language, pages in (("en", "docs/learn"), ("zh", "docs/zh/learn")):
+        work = Path(folder) / language
+        work.mkdir(parents=True, exist_ok=True)
+        for file in blocks.DATA:
+            shutil.copy(blocks.ROOT / file, work)
+        for page in sorted((blocks.ROOT / pages).glob("*.md")):
+            path = work / f"{page.stem}.ipynb"
+            path.write_text(notebook(page.read_text(encoding="utf-8")), encoding="utf-8")
+            print(f"{language}/{path.name}: {_run(path)} cells ran", flush=True)
+
+
+def _run(path: Path) -> int:
+    """Run a notebook in its folder; how many cells of code it has. A cell that raises ends this with its traceback."""
     import nbformat
     from nbclient import NotebookClient
 
-    work = Path(folder)
-    work.mkdir(parents=True, exist_ok=True)
-    for file in blocks.DATA:
-        shutil.copy(blocks.ROOT / file, work)
-    for page in sorted((blocks.ROOT / "docs/learn").glob("*.md")):
-        path = work / f"{page.stem}.ipynb"
-        path.write_text(notebook(page.read_text(encoding="utf-8")), encoding="utf-8")
-        cells = nbformat.read(path, as_version=4)
-        # A cell that raises ends this with the cell and its traceback.
-        NotebookClient(cells, timeout=300, resources={"metadata": {"path": str(work)}}).execute()
-        nbformat.write(cells, path)
-        print(f"{path.name}: {sum(cell.cell_type == 'code' for cell in cells.cells)} cells ran", flush=True)
+    cells = nbformat.read(path, as_version=4)
+    NotebookClient(cells, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
+    nbformat.write(cells, path)
+    return sum(cell.cell_type == "code" for cell in cells.cells)
 
 
 if __name__ == "__main__":

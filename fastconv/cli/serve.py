@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("timeout", float, "seconds for a request to arrive, and for its result"),
     ):
         value = getattr(default, option.replace("-", "_"))
-        parser.add_argument(f"--{option}", type=kind, default=value, metavar="N", help=f"{text} (default: {value:g})")
+        told = f"{text} (default: {value:.12g})"
+        parser.add_argument(f"--{option}", type=kind, default=value, metavar="N", help=told)
     parser.add_argument(
         "--allowed-hosts",
         default="",

@@ -89,20 +89,23 @@ static inline size_t SPARSE_NAME(_width)(size_t left, size_t total) {
 
 /* A last tile that would be cut short moves back over columns already done, which then get the same bits again. */
 static int SPARSE_NAME()(const fc_sparse_block *b) {
-    enum { LINE = 64 / sizeof(T), AHEAD = 4 };
+    enum { LINE = 64 / sizeof(T), ROWS = 4, AHEAD = 4 };
     const int whole = b->streams && b->out_pitch % LINE == 0;
     VEC watched[2] = {V(set1)(0), V(set1)(0)};
     T seen[LANES];
     int finite = 1;
-    for (size_t r = 0; r < b->n_rows; r++) {
-        const void *const *rows = b->rows + r;
+    for (size_t top = 0, n; top < b->n_rows; top += n) {
+        n = b->n_rows - top < ROWS ? b->n_rows - top : ROWS;
         for (size_t first = 0, width; first < b->n_cols; first += width) {
             const size_t left = b->n_cols - first;
             width = SPARSE_NAME(_width)(left, b->n_cols);
             const size_t at = left < width ? b->n_cols - width : first;
-            for (size_t c = at; r + AHEAD < b->n_rows + b->ahead && c < at + width; c += LINE)
-                __builtin_prefetch((const T *)rows[b->deepest + AHEAD] + c, 0, 2);
-            SPARSE_NAME(_tile)(b, rows, at, width, whole, (T *)b->out + r * b->out_pitch, watched);
+            for (size_t r = top; r < top + n; r++) {
+                const void *const *rows = b->rows + r;
+                for (size_t c = at; r + AHEAD < b->n_rows + b->ahead && c < at + width; c += LINE)
+                    __builtin_prefetch((const T *)rows[b->deepest + AHEAD] + c, 0, 2);
+                SPARSE_NAME(_tile)(b, rows, at, width, whole, (T *)b->out + r * b->out_pitch, watched);
+            }
         }
     }
     V(store)(seen, V(add)(watched[0], watched[1]));

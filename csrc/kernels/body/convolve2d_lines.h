@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tiles of 4 rows of WIDE vectors for kernels of one column or one row, as convolve2d.h includes them: the products of
- * its tiles in the same order. `chain`: products that are added up before the next sum begins; without `folds` all are.
+ * its tiles in the same order. `chain`: products that are added up before the next sum begins; without `folds` all are,
+ * with it there are two chains at least.
  */
 #define LINES_EACH(STATEMENT)                           \
     _Pragma("GCC unroll 4") for (int r = 0; r < 4; r++) \
@@ -10,14 +11,16 @@
 #define LINES_SUMS                                                                    \
     VEC sum[4][TYPED(convolve2d_WIDE)], room[folds ? 4 * TYPED(convolve2d_WIDE) : 1]; \
     T *const before = folds ? TYPED(convolve2d_kept)(room) : NULL;                    \
-    LINES_EACH(sum[r][v] = V(set1)(0))                                                \
-    if (folds)                                                                        \
-    LINES_EACH(V(store)(LINES_BEFORE(r, v), V(set1)(0)))
-#define LINES_FOLD(r)                                                                 \
-    _Pragma("GCC unroll 4") for (int v = 0; v < TYPED(convolve2d_WIDE); v++) {        \
-        V(store)(LINES_BEFORE(r, v), V(add)(V(load)(LINES_BEFORE(r, v)), sum[r][v])); \
-        sum[r][v] = V(set1)(0);                                                       \
-    }
+    LINES_EACH(sum[r][v] = V(set1)(0))
+/* The first of its chains, or one more. */
+#define LINES_FOLD(r, begins)                                                             \
+    if (begins) {                                                                         \
+        _Pragma("GCC unroll 4") for (int v = 0; v < TYPED(convolve2d_WIDE); v++)          \
+            V(store)(LINES_BEFORE(r, v), sum[r][v]);                                      \
+    } else                                                                                \
+        _Pragma("GCC unroll 4") for (int v = 0; v < TYPED(convolve2d_WIDE); v++)          \
+            V(store)(LINES_BEFORE(r, v), V(add)(V(load)(LINES_BEFORE(r, v)), sum[r][v])); \
+    _Pragma("GCC unroll 4") for (int v = 0; v < TYPED(convolve2d_WIDE); v++) sum[r][v] = V(set1)(0);
 #define LINES_STORE                                                               \
     if (folds)                                                                    \
         LINES_EACH(sum[r][v] = V(add)(V(load)(LINES_BEFORE(r, v)), sum[r][v]))    \
@@ -49,15 +52,16 @@ static inline __attribute__((always_inline)) void TYPED(convolve2d_column)(const
     LINES_STEP(0, 1)
     LINES_STEP(0, 2)
     for (size_t end = chain; folds && end < k_h; end += chain) {
+        const int begins = end == chain;
         while (i < end)
             LINES_STEP(0, 3)
-        LINES_FOLD(0)
+        LINES_FOLD(0, begins)
         LINES_STEP(0, 3)
-        LINES_FOLD(1)
+        LINES_FOLD(1, begins)
         LINES_STEP(0, 3)
-        LINES_FOLD(2)
+        LINES_FOLD(2, begins)
         LINES_STEP(0, 3)
-        LINES_FOLD(3)
+        LINES_FOLD(3, begins)
     }
     while (i < k_h)
         LINES_STEP(0, 3)
@@ -82,7 +86,8 @@ static inline __attribute__((always_inline)) void TYPED(convolve2d_row)(const T 
             _Pragma("GCC unroll 4") for (int r = 0; r < 4; r++) x[r] += step;
         }
         if (folds && k < k_w) {
-            _Pragma("GCC unroll 4") for (int r = 0; r < 4; r++) LINES_FOLD(r)
+            const int begins = k == chain;
+            _Pragma("GCC unroll 4") for (int r = 0; r < 4; r++) { LINES_FOLD(r, begins) }
         }
     }
     LINES_STORE

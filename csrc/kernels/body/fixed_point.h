@@ -249,7 +249,7 @@ FX_ROWS(narrow, FC_NAME(block_narrow))
 
 /* Running sums of what enters and leaves a window, of pixels of `step` numbers; a chain for each of a few. */
 FX_INLINE void FC_NAME(add_changes)(const int32_t *restrict changes, size_t step, int32_t *restrict windows, size_t n) {
-    int32_t sums[4];
+    int32_t sums[3];
     memcpy(sums, windows, step * sizeof *sums);
     for (size_t i = step; i + step <= n; i += step)
 #pragma GCC unroll 4
@@ -257,6 +257,18 @@ FX_INLINE void FC_NAME(add_changes)(const int32_t *restrict changes, size_t step
             sums[c] += changes[i - step + c];
             windows[i + c] = sums[c];
         }
+}
+
+/* Of pixels of four numbers, which are a vector of their own. */
+typedef int32_t fx32_pixel __attribute__((vector_size(4 * sizeof(int32_t))));
+FX_INLINE void FC_NAME(add_pixels)(const int32_t *changes, int32_t *windows, size_t n) {
+    fx32_pixel sums, change;
+    memcpy(&sums, windows, sizeof sums);
+    for (size_t i = 4; i < n; i += 4) {
+        memcpy(&change, changes + i - 4, sizeof change);
+        sums += change;
+        memcpy(windows + i, &sums, sizeof sums);
+    }
 }
 
 static void FC_NAME(add_lanes)(const int32_t *changes, int32_t *windows, size_t n) {
@@ -281,10 +293,12 @@ static void FC_NAME(add_lanes)(const int32_t *changes, int32_t *windows, size_t 
         }                                                                               \
         if (b->step == 1)                                                               \
             FC_NAME(add_lanes)(changes, windows, b->n);                                 \
+        else if (b->step == 2)                                                          \
+            FC_NAME(add_changes)(changes, 2, windows, b->n);                            \
         else if (b->step == 3)                                                          \
             FC_NAME(add_changes)(changes, 3, windows, b->n);                            \
         else if (b->step == 4)                                                          \
-            FC_NAME(add_changes)(changes, 4, windows, b->n);                            \
+            FC_NAME(add_pixels)(changes, windows, b->n);                                \
         else                                                                            \
             for (size_t i = b->step; i < b->n; i++)                                     \
                 windows[i] = windows[i - b->step] + changes[i - b->step];               \

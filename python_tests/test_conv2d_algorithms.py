@@ -92,6 +92,19 @@ def test_each_image_is_computed_by_itself(isa, rng):
             np.testing.assert_array_equal(alone, whole[i], err_msg=name)
 
 
+@pytest.mark.parametrize("strides", [1, 2])
+def test_blocks_of_an_image_are_computed_where_they_lie(strides, isa, rng):
+    """Images of many blocks of rows, of several sizes."""
+    x, kernel = (rng.standard_normal(s, dtype=np.float32) for s in ((3, 211, 90, 3), (3, 3, 3, 20)))
+    words = {"strides": strides}
+    want = conv_reference.conv2d(x, kernel, None, (strides, strides), ((0, 0), (0, 0)), (1, 1), 1)
+    chosen = [name for name in FLOATS if serves(x, kernel, words, name)]
+    assert {"direct", "planar", "packed"} <= set(chosen)
+    for name in chosen:
+        y = fastconv.conv2d(x, kernel, algorithm=name, **words)
+        assert np.linalg.norm(y - want) <= 1e-6 * np.linalg.norm(want), name
+
+
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 def test_wide_images_are_cut_into_columns(data_format, rng):
     """A row of the input that no share of a cache holds."""

@@ -87,6 +87,7 @@ typedef struct igemm_case {
             .relu = x->relu,                                                                                        \
             .ceiling = (float)check_random_below(2),                                                                \
             .far = (int)check_random_below(2),                                                                      \
+            .ahead = 64 * (ptrdiff_t)check_random_below(3),                                                         \
             .b_far = (int)check_random_below(2),                                                                    \
             .next = check_random_below(2) ? rows : NULL,                                                            \
             .b_next = check_random_below(2) ? b.data : NULL,                                                        \

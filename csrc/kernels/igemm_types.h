@@ -16,9 +16,9 @@
  * scale[j] + shift[j], unless scale is NULL, plus added[r * added_pitch + j], unless that is NULL; relu: max(0, .) at
  * the end, and min(ceiling, .) unless ceiling is 0; NaN stays. b, start, scale and shift are read in whole vectors.
  * chain: additions in one register, after which the chains' sums are added up; 0 for FC_CHAIN. far: 1 where c and what
- * is added are in no near cache; b_far: 1 where b is not; next: NULL, or `height` runs that will be read soon; b_next:
- * NULL, or what will be read as b soon, of which b_next_lines lines of 64 bytes are asked for every four steps of k.
- * They are asked for bit by bit meanwhile.
+ * is added are in no near cache, of which what lies `ahead` bytes further on is asked for; b_far: 1 where b is not;
+ * next: NULL, or `height` runs that will be read soon; b_next: NULL, or what will be read as b soon, of which
+ * b_next_lines lines of 64 bytes are asked for every four steps of k. They are asked for bit by bit meanwhile.
  */
 typedef struct fc_igemm_block {
     size_t runs, length;
@@ -36,6 +36,7 @@ typedef struct fc_igemm_block {
     const void *b_next;
     const void *scale, *shift, *added;
     size_t added_pitch;
+    ptrdiff_t ahead;
 } fc_igemm_block;
 typedef void fc_igemm_fn(const fc_igemm_block *block);
 typedef struct fc_igemm_tile {

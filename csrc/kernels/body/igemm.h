@@ -35,35 +35,44 @@ static inline void TYPED(igemm_store)(const fc_igemm_block *block, size_t r, siz
         b += b_pitch;                                                                                                 \
     } while (0)
 
-enum { TYPED(IGEMM_ASKED_AT_ONCE) = 3 }; /* rows of c: all at once would fill the queue of misses, and loads wait */
+/* Rows of c, and lines of a tile of c: more at once would fill the queue of misses, and loads wait. */
+enum { TYPED(IGEMM_ASKED_AT_ONCE) = 3, TYPED(IGEMM_FEW_LINES) = 8 };
 
-/* How many times a call asks, once every four steps of k: each time costs issue slots that FMAs would have. */
-static inline size_t TYPED(igemm_asks)(const fc_igemm_block *block) {
-    if (block->b_far || block->next || block->b_next)
-        return (size_t)-1;
-    return block->far ? (block->rows + TYPED(IGEMM_ASKED_AT_ONCE) - 1) / TYPED(IGEMM_ASKED_AT_ONCE) : 0;
+/* Whether a tile of c is asked for before the first step, which costs fewer issue slots than a part every four steps.
+ */
+static inline int TYPED(igemm_asks_first)(const int height, const int vectors) {
+    enum { LINE = 64 / sizeof(T) };
+    return height * ((vectors * LANES + LINE - 1) / LINE) <= TYPED(IGEMM_FEW_LINES);
 }
 
-/* The lines of some rows of c, and of what is added to them. */
+/* How many times a call asks, once every four steps of k: each time costs issue slots that FMAs would have. */
+static inline size_t TYPED(igemm_asks)(const fc_igemm_block *block, const int asks_first) {
+    if (block->b_far || block->next || block->b_next)
+        return (size_t)-1;
+    return block->far && !asks_first ? (block->rows + TYPED(IGEMM_ASKED_AT_ONCE) - 1) / TYPED(IGEMM_ASKED_AT_ONCE) : 0;
+}
+
+/* Rows [first, end) of c, or of what will be written soon, and of what is added to them. */
 static inline __attribute__((always_inline)) void TYPED(igemm_ask_rows)(
-    const fc_igemm_block *block, const int vectors, size_t steps) {
-    enum { LINE = 64 / sizeof(T), AT_ONCE = TYPED(IGEMM_ASKED_AT_ONCE) };
-    const T *c = (const T *)block->c, *added = block->added;
-    for (size_t r = steps * AT_ONCE; r < block->rows && r < (steps + 1) * AT_ONCE; r++) {
-        _Pragma("GCC unroll 4") for (size_t j = 0; j < (size_t)vectors * LANES; j += LINE)
-            __builtin_prefetch(c + r * block->c_pitch + j, 1);
-        if (added)
-            _Pragma("GCC unroll 4") for (size_t j = 0; j < (size_t)vectors * LANES; j += LINE)
-                __builtin_prefetch(added + r * block->added_pitch + j);
-    }
+    const fc_igemm_block *block, const int vectors, size_t first, size_t end) {
+    enum { LINE = 64 / sizeof(T) };
+    const T *c = (const T *)((const char *)block->c + block->ahead);
+    _Pragma("GCC unroll 16") for (size_t r = first; r < end; r++) _Pragma("GCC unroll 4") for (int j = 0;
+        j < vectors * LANES; j += LINE) __builtin_prefetch(c + r * block->c_pitch + j, 1);
+    if (!block->added)
+        return;
+    const T *added = (const T *)((const char *)block->added + block->ahead);
+    _Pragma("GCC unroll 16") for (size_t r = first; r < end; r++) _Pragma("GCC unroll 4") for (int j = 0;
+        j < vectors * LANES; j += LINE) __builtin_prefetch(added + r * block->added_pitch + j);
 }
 
 /* One ask, after `steps` others; i: the step of k in its run. */
 static inline __attribute__((always_inline)) void TYPED(igemm_ask)(
     const fc_igemm_block *block, const int height, const int vectors, size_t steps, size_t i, const T *b) {
-    enum { LINE = 64 / sizeof(T), SHARES = LINE / 4, AHEAD = 32, LEVEL_2 = 2 };
-    if (block->far && steps * TYPED(IGEMM_ASKED_AT_ONCE) < block->rows)
-        TYPED(igemm_ask_rows)(block, vectors, steps);
+    enum { LINE = 64 / sizeof(T), SHARES = LINE / 4, AHEAD = 32, LEVEL_2 = 2, AT_ONCE = TYPED(IGEMM_ASKED_AT_ONCE) };
+    if (block->far && !TYPED(igemm_asks_first)(height, vectors))
+        for (size_t r = steps * AT_ONCE; r < block->rows && r < (steps + 1) * AT_ONCE; r++)
+            TYPED(igemm_ask_rows)(block, vectors, r, r + 1);
     if (block->next) {
         const size_t first = i / 4 % SHARES;
         const ANY *const *next = (const ANY *const *)block->next + first;
@@ -88,7 +97,10 @@ static inline __attribute__((always_inline)) void TYPED(igemm_ask)(
         const ANY *const *a = (const ANY *const *)block->a;                                                           \
         const T *b = block->b, *start = block->start;                                                                 \
         const size_t length = block->length, b_pitch = block->b_pitch;                                                \
-        const size_t asks = TYPED(igemm_asks)(block);                                                                 \
+        const int asks_first = TYPED(igemm_asks_first)(HEIGHT, VECTORS);                                              \
+        const size_t asks = TYPED(igemm_asks)(block, asks_first);                                                     \
+        if (asks_first && block->far && block->rows == HEIGHT)                                                        \
+            TYPED(igemm_ask_rows)(block, VECTORS, 0, HEIGHT);                                                         \
         size_t steps = 0;                                                                                             \
         VEC sum[HEIGHT][VECTORS];                                                                                     \
         CHAIN_PARTS(HEIGHT, VECTORS, block->chain ? block->chain : FC_CHAIN);                                         \
@@ -102,16 +114,17 @@ static inline __attribute__((always_inline)) void TYPED(igemm_ask)(
                     CHAIN_FOLD(HEIGHT, VECTORS);                                                                      \
                 const size_t end = length - i < room ? length : i + room;                                             \
                 room -= end - i;                                                                                      \
-                for (; i + 4 <= end; i += 4) {                                                                        \
-                    if (steps < asks)                                                                                 \
+                while (i < end) {                                                                                     \
+                    const int ask = steps < asks && i + 4 <= end;                                                     \
+                    const size_t stop = ask ? i + 4 : end;                                                            \
+                    if (ask)                                                                                          \
                         TYPED(igemm_ask)(block, HEIGHT, VECTORS, steps++, i, b);                                      \
-                    IGEMM_STEP(HEIGHT, VECTORS, i);                                                                   \
-                    IGEMM_STEP(HEIGHT, VECTORS, i + 1);                                                               \
-                    IGEMM_STEP(HEIGHT, VECTORS, i + 2);                                                               \
-                    IGEMM_STEP(HEIGHT, VECTORS, i + 3);                                                               \
+                    for (; i + IGEMM_UNROLLED <= stop; i += IGEMM_UNROLLED)                                           \
+                        _Pragma("GCC unroll 4") for (int u = 0; u < IGEMM_UNROLLED; u++)                              \
+                            IGEMM_STEP(HEIGHT, VECTORS, i + u);                                                       \
+                    for (; i < stop; i++)                                                                             \
+                        IGEMM_STEP(HEIGHT, VECTORS, i);                                                               \
                 }                                                                                                     \
-                for (; i < end; i++)                                                                                  \
-                    IGEMM_STEP(HEIGHT, VECTORS, i);                                                                   \
             }                                                                                                         \
         CHAIN_END(HEIGHT, VECTORS);                                                                                   \
         if (block->rows == HEIGHT && block->cols >= VECTORS * LANES) {                                                \

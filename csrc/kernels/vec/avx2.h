@@ -23,7 +23,7 @@ typedef __m256 vf32;
 typedef __m256d vf64;
 typedef __m256 mf32;
 typedef __m256d mf64;
-enum { VF32_LANES = 8, VF64_LANES = 4 };
+enum { VF32_LANES = 8, VF64_LANES = 4, IGEMM_UNROLLED = 1 };
 
 static inline __m256i vf32_first(size_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));

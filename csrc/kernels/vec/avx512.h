@@ -36,7 +36,7 @@ typedef __m512 vf32;
 typedef __m512d vf64;
 typedef __mmask16 mf32;
 typedef __mmask8 mf64;
-enum { VF32_LANES = 16, VF64_LANES = 8 };
+enum { VF32_LANES = 16, VF64_LANES = 8, IGEMM_UNROLLED = 4 };
 
 #define FC_AVX512_WORDS(V, M, T, S, WIDTH, MANTISSA, BIAS)                                                    \
     static inline M V##_first(size_t n) { return (M)((1u << n) - 1); }                                        \

@@ -32,7 +32,7 @@ typedef float32x4_t vf32;
 typedef float64x2_t vf64;
 typedef uint32x4_t mf32;
 typedef uint64x2_t mf64;
-enum { VF32_LANES = 4, VF64_LANES = 2 };
+enum { VF32_LANES = 4, VF64_LANES = 2, IGEMM_UNROLLED = 4 };
 
 #define FC_NEON_WORDS(V, M, T, F, U, LANES, MANTISSA, BIAS)                                                          \
     static inline V V##_load(const T *p) { return vld1q_##F(p); }                                                    \

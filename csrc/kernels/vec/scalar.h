@@ -18,6 +18,8 @@
 #define IGEMM_F32_SHAPES(X) X(4, 4) X(2, 4) X(1, 4) X(4, 1) X(2, 1) X(1, 1)
 #define IGEMM_F64_SHAPES(X) X(4, 4) X(2, 4) X(1, 4) X(4, 1) X(2, 1) X(1, 1)
 
+enum { IGEMM_UNROLLED = 4 };
+
 #define FC_SCALAR_WORDS(V, M, T, U, LANES, MANTISSA, BIAS)                                               \
     typedef T V;                                                                                         \
     typedef int M;                                                                                       \

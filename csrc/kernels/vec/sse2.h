@@ -23,7 +23,7 @@ typedef __m128 vf32;
 typedef __m128d vf64;
 typedef __m128 mf32;
 typedef __m128d mf64;
-enum { VF32_LANES = 4, VF64_LANES = 2 };
+enum { VF32_LANES = 4, VF64_LANES = 2, IGEMM_UNROLLED = 1 };
 
 #define FC_SSE2_WORDS(V, M, T, S, INTEGER, LANES, MANTISSA, BIAS)                                             \
     static inline V V##_load(const T *p) { return _mm_loadu_##S(p); }                                         \

@@ -12,7 +12,6 @@
 #include "core/scratch.h"
 #include "core/size.h"
 #include "ops/conv2d/forward/direct/direct.h"
-#include "ops/conv2d/gather/pixels.h"
 #include "ops/conv2d/gemm/tile.h"
 
 typedef struct direct_job {
@@ -35,18 +34,16 @@ typedef struct block {
 
 /* A worker's part of the scratch, piece by piece. */
 typedef struct space {
-    fc_panels_made *made;
-    fc_pixel_panel *panels;
-    const void **table;
+    fc_direct_panels pixels;
     char *patch, *raw, *on_demand;
 } space;
 
 static space space_of(const direct_job *job, size_t worker) {
     const fc_direct_plan *d = job->d;
     char *own = job->scratch + d->zero_bytes + d->bias_bytes + worker * d->worker_bytes;
-    space at = {.made = (fc_panels_made *)own, .panels = (fc_pixel_panel *)(own + d->made_bytes)};
-    at.table = (const void **)(own + d->made_bytes + d->panel_bytes);
-    at.patch = (char *)at.table + d->table_bytes;
+    space at = {.pixels = {(fc_panels_made *)own, (fc_pixel_panel *)(own + d->made_bytes),
+                    (const void **)(own + d->made_bytes + d->panel_bytes)}};
+    at.patch = (char *)at.pixels.table + d->table_bytes;
     at.raw = at.patch + d->patch_bytes;
     at.on_demand = at.raw + d->raw_bytes;
     return at;
@@ -106,68 +103,6 @@ static block find_block(const direct_job *job, size_t task, const space *own) {
             size;
     find_weights(job, own, &at);
     return at;
-}
-
-/* The panel from pixel (i, j) on: up to `height` pixels, within one row unless the block holds whole rows that follow
- * one another in y. */
-static fc_pixel_panel panel_at(const direct_job *job, const block *at, ptrdiff_t i, ptrdiff_t j, const void **table) {
-    const fc_direct_plan *d = job->d;
-    const fc_conv_view *v = &job->layer->view;
-    const ptrdiff_t cols = at->pixels.cols;
-    const int rows_join = cols == v->dst.w && v->dst.h_pitch == v->dst.w * v->dst.w_pitch;
-    const ptrdiff_t left = (rows_join ? (at->pixels.rows - i) * cols : cols) - j;
-    fc_pixel_panel p = {.count = fc_min(left, (ptrdiff_t)d->height), .i = i, .j = j, .table = table};
-    p.tile = d->tiles[p.count];
-    p.narrow = d->narrow_tiles[p.count];
-    const int joined = fc_point_pixels(v, &at->pixels, i, j, p.count, p.tile->height, d->joined, table);
-    const size_t split = d->joined && !joined ? (size_t)v->cols.count : 1;
-    p.length = d->unit / split;
-    p.runs = d->runs * split;
-    p.at_once = d->units * split;
-    p.y = (i * v->dst.h_pitch + j * v->dst.w_pitch) * (ptrdiff_t)fc_dtype_size(v->dtype);
-    return p;
-}
-
-/* Where each pixel's channels lie a step after those of the one before. */
-static void make_panels_in_line(const direct_job *job, const block *at, const space *own) {
-    const fc_direct_plan *d = job->d;
-    const fc_conv_view *v = &job->layer->view;
-    const ptrdiff_t height = (ptrdiff_t)d->height, cols = at->pixels.cols, size = (ptrdiff_t)d->size;
-    const ptrdiff_t step = (d->patched ? d->pixel_pitch : v->src.w_pitch) * v->cols.stride * size;
-    const fc_patch *first = &at->pixels.patch;
-    const char *from = at->pixels.source +
-        (d->patched ? 0 : (first->row * v->src.h_pitch + first->col * v->src.w_pitch) * size);
-    fc_pixel_panel p = {.runs = 1, .length = d->unit, .at_once = d->units, .table = own->table};
-    for (fc_pixel_panel *panel = own->panels; p.j < cols; p.j += height, p.table += height) {
-        p.count = fc_min(cols - p.j, height);
-        p.tile = d->tiles[p.count];
-        p.narrow = d->narrow_tiles[p.count];
-        p.y = p.j * v->dst.w_pitch * (ptrdiff_t)fc_dtype_size(v->dtype);
-        *panel++ = p;
-        for (ptrdiff_t r = 0; r < height; r++)
-            p.table[r] = from + fc_min(p.j + r, cols - 1) * step;
-    }
-    own->made->count = fc_parts((size_t)cols, d->height);
-}
-
-/* The panels of a block; in patches, those of blocks of the same size lie alike. */
-static void make_panels(const direct_job *job, const block *at, const space *own) {
-    const fc_direct_plan *d = job->d;
-    const ptrdiff_t cols = at->pixels.cols;
-    const size_t taps = (size_t)(job->layer->view.rows.count * job->layer->view.cols.count);
-    fc_panels_made *made = own->made;
-    if (d->patched && made->rows == at->pixels.rows && made->cols == cols)
-        return;
-    *made = (fc_panels_made){.rows = at->pixels.rows, .cols = cols};
-    if (d->in_line) {
-        make_panels_in_line(job, at, own);
-        return;
-    }
-    for (ptrdiff_t i = 0, j = 0; i < at->pixels.rows;) {
-        own->panels[made->count] = panel_at(job, at, i, j, own->table + made->count * d->height * taps);
-        for (j += own->panels[made->count++].count; j >= cols; j -= cols)
-            i++;
-    }
 }
 
 static void shift(const void *const *rows, size_t count, size_t bytes, const void **shifted) {
@@ -304,11 +239,25 @@ static void multiply(const direct_job *job, const block *at, const fc_pixel_pane
     fc_finish_tile(&done);
 }
 
-/* Panels [first, end) of output channels for one tile of pixels, each in one step of k and straight to y: what multiply
- * does, without its detours. */
-static void multiply_panels(const direct_job *job, const block *at, const fc_pixel_panel *p, size_t first, size_t end,
-    const fc_pixel_panel *next) {
+/* Where the results of panel `panel` of p lie from those that will be written a few tiles later, of `count` tiles of
+ * pixels from p on: their lines are asked for that early, as one tile of few steps takes less time than memory does. */
+static ptrdiff_t bytes_ahead(const block *at, const fc_pixel_panel *p, size_t count, size_t panel, size_t step) {
+    enum { TILES = 4 };
+    const size_t end = at->first_panel + at->panels;
+    size_t pixels = TILES / at->panels, other = panel + TILES % at->panels;
+    if (other >= end) {
+        other -= at->panels;
+        pixels++;
+    }
+    return pixels < count ? p[pixels].y - p->y + ((ptrdiff_t)other - (ptrdiff_t)panel) * (ptrdiff_t)step : 0;
+}
+
+/* All panels of output channels for the first of `count` tiles of pixels, each in one step of k and straight to y: what
+ * multiply does, without its detours. */
+static void multiply_panels(
+    const direct_job *job, const block *at, const fc_pixel_panel *p, size_t count, const fc_pixel_panel *next) {
     const fc_direct_plan *d = job->d;
+    const size_t first = at->first_panel, end = first + at->panels;
     const size_t all = (size_t)job->layer->view.dst.c, width = d->weights.width, step = width * d->size;
     fc_igemm_block b = {
         .runs = p->runs,
@@ -331,6 +280,7 @@ static void multiply_panels(const direct_job *job, const block *at, const fc_pix
         const int last = panel + 1 == d->weights.panels;
         if (last)
             b.cols = all - panel * width;
+        b.ahead = bytes_ahead(at, p, count, panel, step);
         begin_and_end(job, at, panel, &b);
         (last ? p->narrow : p->tile)->run(&b);
         b.b = (const char *)b.b + at->weights_step;
@@ -364,7 +314,7 @@ static void multiply_block(const direct_job *job, const block *at, const fc_pixe
     for (size_t m = 0; m < count; m++) {
         const fc_pixel_panel *next = once && m + 1 < count ? &panels[m + 1] : NULL;
         if (plain && panels[m].runs <= panels[m].at_once) {
-            multiply_panels(job, at, &panels[m], at->first_panel, end, next);
+            multiply_panels(job, at, &panels[m], count - m, next);
             continue;
         }
         for (size_t panel = at->first_panel; panel < end; panel++)
@@ -379,15 +329,15 @@ static void run_block(void *job_, size_t task, size_t worker) {
     const space own = space_of(job, worker);
     block at = find_block(job, task, &own);
     const size_t after = task / d->chunks + 1;
-    const int is_other = own.made->after != after; /* than the worker's last task had: other pixels */
+    const int is_other = own.pixels.made->after != after; /* than the worker's last task had: other pixels */
     if (d->patched && is_other)
         fc_fill_patch(v, job->layer->kernels, &at.pixels.patch, at.pixels.source, own.raw, own.patch);
     if (d->patched)
         at.pixels.source = own.patch;
     if (is_other)
-        make_panels(job, &at, &own);
-    own.made->after = after;
-    multiply_block(job, &at, own.panels, own.made->count);
+        fc_direct_make_panels(v, d, &at.pixels, &own.pixels);
+    own.pixels.made->after = after;
+    multiply_block(job, &at, own.pixels.panels, own.pixels.made->count);
 }
 
 fc_status fc_direct_run(
@@ -404,7 +354,7 @@ fc_status fc_direct_run(
         fc_pack_biases(&d.weights, layer->kernels, &layer->view, weights->bias, job.scratch + d.zero_bytes);
     for (size_t worker = 0; worker < workers; worker++) {
         const space part = space_of(&job, worker);
-        *part.made = (fc_panels_made){0};
+        *part.pixels.made = (fc_panels_made){0};
         memset(part.on_demand, 0, d.flag_bytes);
     }
     fc_parallel_for(plan->tasks, workers, run_block, &job);

@@ -3,6 +3,7 @@
 #define FC_OPS_CONV2D_FORWARD_DIRECT_DIRECT_H
 
 #include "ops/conv2d/algorithm.h"
+#include "ops/conv2d/gather/pixels.h"
 #include "ops/conv2d/gemm/pack_weights.h"
 #include "ops/conv2d/gemm/igemm.h"
 
@@ -16,12 +17,20 @@ typedef struct fc_pixel_panel {
 } fc_pixel_panel;
 
 /* Before a worker's panels: the block they were made for, one after its place among the blocks, its rows and columns,
- * and their number. */
+ * where it reads x, and their number. */
 typedef struct fc_panels_made {
     size_t after;
     ptrdiff_t rows, cols;
+    const char *from;
     size_t count;
 } fc_panels_made;
+
+/* Of a worker: count tiles of pixels, and the pointers of all. */
+typedef struct fc_direct_panels {
+    fc_panels_made *made;
+    fc_pixel_panel *panels;
+    const void **table;
+} fc_direct_panels;
 
 /* The kernel is packed before the run; by each worker, the panels it comes to need; never: it is read in place. */
 typedef enum fc_direct_form { FC_DIRECT_PACKED, FC_DIRECT_ON_DEMAND, FC_DIRECT_UNPACKED } fc_direct_form;
@@ -53,6 +62,9 @@ fc_weight_panels fc_direct_weights(const fc_layer *layer);
 /* Cuts plan->layer, which becomes the layer as this algorithm reads it. */
 fc_direct_plan fc_direct_cut(const fc_layer *layer, fc_direct_form form, fc_layer_plan *plan);
 void fc_direct_set_form(const fc_layer *layer, fc_direct_form form, fc_direct_plan *direct);
+/* The panels of a block; those of a block of the same size that are there are used again where they can be. */
+void fc_direct_make_panels(
+    const fc_conv_view *view, const fc_direct_plan *direct, const fc_pixel_block *block, const fc_direct_panels *own);
 /* For one run: packed on demand as long as a worker's copy stays in its L2, or where one core needs each panel alone: a
  * kernel that lies across is read line after line by panels. */
 void fc_direct_choose_form(const fc_layer *layer, fc_direct_plan *direct);

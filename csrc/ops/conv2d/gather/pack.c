@@ -78,6 +78,21 @@ static void ask_for_row(const char *row, size_t bytes) {
     __builtin_prefetch(row + bytes - 1);
 }
 
+/* `rows` rows of a panel, `bytes` of each of its `to_pitch`, the rest zeros. */
+static void copy_weight_rows(
+    char *to, size_t to_pitch, const char *from, ptrdiff_t from_pitch, size_t rows, size_t bytes) {
+    for (size_t r = 0; r < rows; r++, to += to_pitch, from += from_pitch) {
+        ask_for_row(from + AHEAD * from_pitch, bytes);
+        if (bytes == to_pitch && bytes % FC_ALIGNMENT == 0) {
+            for (size_t line = 0; line < bytes; line += FC_ALIGNMENT)
+                memcpy(to + line, from + line, FC_ALIGNMENT);
+        } else {
+            fc_copy_elements(to, from, bytes);
+            memset(to + bytes, 0, to_pitch - bytes);
+        }
+    }
+}
+
 void fc_pack_weight_panel(const fc_gather *g, const char *weights, size_t o, size_t count, size_t panel, size_t k0,
     size_t k1, void *raw, void *dst) {
     const fc_conv_view *v = g->view;
@@ -90,21 +105,15 @@ void fc_pack_weight_panel(const fc_gather *g, const char *weights, size_t o, siz
             (at.s * v->w_row_pitch + at.t * v->w_col_pitch + at.c * v->w_c_pitch + (ptrdiff_t)o * v->w_out_pitch) *
                 size;
         char *to = target + (k - k0) * panel * (size_t)size;
-        run = 1;
+        run = (size_t)fc_min(v->src.c - at.c, fc_min((ptrdiff_t)(k1 - k), FC_ZERO_BYTES / size)); /* of this tap */
         if (v->w_out_pitch == 1) {
-            ask_for_row(from + AHEAD * v->w_c_pitch * size, count * (size_t)size);
-            fc_copy_elements(to, from, count * (size_t)size);
-            if (count < panel)
-                memset(to + count * (size_t)size, 0, (panel - count) * (size_t)size);
-            fc_tap_next(v, &at);
-            continue;
+            copy_weight_rows(to, panel * (size_t)size, from, v->w_c_pitch * size, run, count * (size_t)size);
+        } else { /* channels contiguous */
+            const void *rows[FC_MAX_PANEL];
+            for (size_t j = 0; j < panel; j++)
+                rows[j] = j < count ? from + (ptrdiff_t)j * v->w_out_pitch * size : fc_zeros;
+            fc_transpose_of(g->kernels, (size_t)size)(to, panel, rows, panel, run);
         }
-        /* Channels contiguous (w_c_pitch == 1): the rest of this fc_tap at once. */
-        const void *rows[FC_MAX_PANEL];
-        run = (size_t)fc_min(v->src.c - at.c, fc_min((ptrdiff_t)(k1 - k), FC_ZERO_BYTES / size));
-        for (size_t j = 0; j < panel; j++)
-            rows[j] = j < count ? from + (ptrdiff_t)j * v->w_out_pitch * size : fc_zeros;
-        fc_transpose_of(g->kernels, (size_t)size)(to, panel, rows, panel, run);
         at.c += (ptrdiff_t)run - 1;
         fc_tap_next(v, &at);
     }

@@ -7,9 +7,9 @@
 const char *const fc_costs_machine_avx512 = "Emerald Rapids, a virtual machine";
 
 fc_costs fc_costs_avx512 = {
-    .pack_row = 5.24,
-    .pack_on_demand = 0.404,
-    .pack_in_cache = 1.04,
+    .pack_row = 2.62,
+    .pack_on_demand = 0.242,
+    .pack_in_cache = 0.832,
     .pack_in_memory = 2.4,
     .kernel_read = 0.25,
     .kernel_read_in_place = 1,

@@ -5,9 +5,9 @@
 const char *const fc_costs_machine_scalar = NULL;
 
 fc_costs fc_costs_scalar = {
-    .pack_row = 5.42,
-    .pack_on_demand = 0.434,
-    .pack_in_cache = 0.969,
+    .pack_row = 2.71,
+    .pack_on_demand = 0.26,
+    .pack_in_cache = 0.775,
     .pack_in_memory = 2.34,
     .kernel_read = 0.25,
     .kernel_read_in_place = 1,

@@ -4,9 +4,9 @@
 const char *const fc_costs_machine_zen_avx512 = "Zen 4, a virtual machine";
 
 fc_costs fc_costs_zen_avx512 = {
-    .pack_row = 5.24,
-    .pack_on_demand = 0.469,
-    .pack_in_cache = 0.598,
+    .pack_row = 2.62,
+    .pack_on_demand = 0.281,
+    .pack_in_cache = 0.478,
     .pack_in_memory = 2.4,
     .kernel_read = 0.25,
     .kernel_read_in_place = 1,

@@ -89,6 +89,31 @@ def test_training_is_the_same(pair):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("layer", "few", "many"),
+    [
+        (nn.Conv2d(32, 32, 3), (1, 32, 8, 8), (2, 32, 48, 48)),
+        (nn.MaxPool2d(2), (1, 8, 8, 8), (1, 8, 128, 128)),
+        (nn.ReLU(), (1, 8, 64, 64), (1, 4, 1024, 1024)),
+        (nn.Mish(), (1, 1, 8, 8), (1, 1, 64, 64)),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else None,
+)
+def test_calls_of_little_work_stay_on_torch_where_gradients_are_wanted(layer, few, many):
+    stock = type(layer(torch.zeros(few, requires_grad=True)).grad_fn)
+    fast = ft.accelerate(layer)
+    assert type(fast(torch.zeros(few, requires_grad=True)).grad_fn) is stock
+    assert type(fast(torch.zeros(many, requires_grad=True)).grad_fn) is not stock
+
+
+def test_means_of_whole_planes_stay_on_torch():
+    x, pool = torch.zeros(1, 8, 4, 4, requires_grad=True), nn.AdaptiveAvgPool2d(1)
+    stock = type(pool(x).grad_fn)
+    ft.accelerate(pool)
+    assert type(pool(x).grad_fn) is stock
+    assert type(pool(x.contiguous(memory_format=torch.channels_last)).grad_fn) is not stock
+
+
 def _by_optimizer(model):
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)

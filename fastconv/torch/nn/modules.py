@@ -13,6 +13,7 @@ from torch import nn
 from torch.jit._trace import is_tracing
 
 from .._library import is_unobserved
+from .._memory import is_channels_last
 from . import functional as F
 from ._windows import conv_window, hwio
 from .prepared import prepared_conv2d
@@ -43,6 +44,10 @@ __all__ = [
 ]
 
 _SMALL = 1 << 12  # numbers; for less, a call of Python takes longer than what it computes
+# From here on layers gain with gradients, measured on 2 threads; before, autograd in Python takes longer.
+_TRAINED_PRODUCTS = 1 << 24
+_TRAINED_NUMBERS = 1 << 22
+_POOLED_NUMBERS = {False: 1 << 17, True: 1 << 21}  # by whether channels lie last
 _IN_PLANS = "torch; as part of a plan, fastconv's kernels"
 # What was measured of modules: (whether fastconv's kernels run without gradients, and with them).
 measured: WeakKeyDictionary[nn.Module, tuple[bool, bool]] = WeakKeyDictionary()
@@ -89,6 +94,14 @@ class FastconvMixin(Stock):  # type: ignore[misc]
         return "fastconv's kernels"
 
 
+def _carries_gradient(*tensors: Any) -> bool:
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+
+
+def _lies_last(x: Any) -> bool:
+    return x.ndim == 4 and is_channels_last(x)
+
+
 class _Conv(FastconvMixin):
     def _conv_forward(self, input: Any, weight: Any, bias: Any) -> Any:
         if not self._runs(input):
@@ -112,10 +125,14 @@ class _Conv(FastconvMixin):
         return F.as_given(y, input, rank)
 
     def _expects_gain(self, x: Any) -> bool:
-        return is_expected_to_gain(self.weight, self.stride, self.groups)
+        weight = self.weight
+        if not is_expected_to_gain(weight, self.stride, self.groups):
+            return False
+        products = x.numel() * weight.numel() // max(weight.shape[1], 1)
+        return products >= _TRAINED_PRODUCTS or not _carries_gradient(x, weight)
 
     def estimate(self) -> str:
-        return "fastconv's kernels" if self._expects_gain(None) else _IN_PLANS
+        return "fastconv's kernels" if is_expected_to_gain(self.weight, self.stride, self.groups) else _IN_PLANS
 
 
 class Conv1d(_Conv, nn.Conv1d):
@@ -150,7 +167,12 @@ class ConvTranspose2d(_ConvTranspose, nn.ConvTranspose2d):
     """`torch.nn.ConvTranspose2d`, of one group."""
 
 
-class MaxPool2d(FastconvMixin, nn.MaxPool2d):
+class _Pool(FastconvMixin):
+    def _expects_gain(self, x: Any) -> bool:
+        return not _carries_gradient(x) or x.numel() >= _POOLED_NUMBERS[_lies_last(x)]
+
+
+class MaxPool2d(_Pool, nn.MaxPool2d):
     """`torch.nn.MaxPool2d`, without `return_indices` and dilation."""
 
     def forward(self, input: Any) -> Any:
@@ -161,7 +183,7 @@ class MaxPool2d(FastconvMixin, nn.MaxPool2d):
         )
 
 
-class AvgPool2d(FastconvMixin, nn.AvgPool2d):
+class AvgPool2d(_Pool, nn.AvgPool2d):
     """`torch.nn.AvgPool2d`, where no padded cells are counted."""
 
     def forward(self, input: Any) -> Any:
@@ -176,6 +198,12 @@ class AdaptiveAvgPool2d(FastconvMixin, nn.AdaptiveAvgPool2d):
 
     def forward(self, input: Any) -> Any:
         return F.adaptive_avg_pool2d(input, self.output_size) if self._runs(input) else super().forward(input)
+
+    def _expects_gain(self, x: Any) -> bool:
+        return _lies_last(x)
+
+    def estimate(self) -> str:
+        return "fastconv's kernels for images of torch.channels_last, else torch"
 
 
 class AdaptiveMaxPool2d(FastconvMixin, nn.AdaptiveMaxPool2d):
@@ -194,8 +222,11 @@ class _Activation(FastconvMixin):
         in_place = getattr(self, "inplace", False)
         return super().forward(input) if in_place or not self._runs(input) else self._fast(input)
 
+    _gains_early = False  # with gradients, from as many numbers on as without
+
     def _expects_gain(self, x: Any) -> bool:
-        result: bool = x.numel() >= _SMALL
+        early = self._gains_early or not _carries_gradient(x)
+        result: bool = x.numel() >= (_SMALL if early else _TRAINED_NUMBERS)
         return result
 
     def estimate(self) -> str:
@@ -204,27 +235,28 @@ class _Activation(FastconvMixin):
         return f"fastconv's kernels, for {_SMALL} numbers and more"
 
 
-def _activation(name: str, function: Any, *arguments: str) -> Any:
+def _activation(name: str, function: Any, *arguments: str, gains_early: bool = False) -> Any:
     """The class of an activation, whose function takes these attributes of the module."""
 
     def fast(self: Any, input: Any) -> Any:
         return function(input, *(getattr(self, argument) for argument in arguments))
 
-    words = {"_fast": fast, "__module__": __name__, "__doc__": f"`torch.nn.{name}`, where it does not write in place."}
+    words = {"_fast": fast, "_gains_early": gains_early, "__module__": __name__}
+    words["__doc__"] = f"`torch.nn.{name}`, where it does not write in place."
     return type(name, (_Activation, getattr(nn, name)), words)
 
 
-ELU = _activation("ELU", F.elu, "alpha")
+ELU = _activation("ELU", F.elu, "alpha", gains_early=True)
 GELU = _activation("GELU", F.gelu, "approximate")
 Hardsigmoid = _activation("Hardsigmoid", F.hardsigmoid)
 Hardswish = _activation("Hardswish", F.hardswish)
 LeakyReLU = _activation("LeakyReLU", F.leaky_relu, "negative_slope")
-Mish = _activation("Mish", F.mish)
+Mish = _activation("Mish", F.mish, gains_early=True)
 ReLU = _activation("ReLU", F.relu)
 ReLU6 = _activation("ReLU6", F.relu6)
-SELU = _activation("SELU", F.selu)
+SELU = _activation("SELU", F.selu, gains_early=True)
 SiLU = _activation("SiLU", F.silu)
 Sigmoid = _activation("Sigmoid", F.sigmoid)
-Softmax = _activation("Softmax", F.softmax, "dim")
-Softplus = _activation("Softplus", F.softplus, "beta", "threshold")
-Tanh = _activation("Tanh", F.tanh)
+Softmax = _activation("Softmax", F.softmax, "dim", gains_early=True)
+Softplus = _activation("Softplus", F.softplus, "beta", "threshold", gains_early=True)
+Tanh = _activation("Tanh", F.tanh, gains_early=True)

@@ -180,9 +180,10 @@ typedef struct fc_fft_narrow {
 fc_fft_narrow fc_fft_find_narrow(const fc_filter *f, const fc_fft_taps *taps, size_t enough);
 /*
  * Adds the squares of what a transform along columns reads, numbers of `part` bytes, to those of all rows and of these
- * columns.
+ * columns, as far as the kernel is narrow.
  */
-void fc_fft_add_squares(const fc_fft *fft, size_t part, const fc_fft_columns *c, double *of_rows, double *of_cols);
+void fc_fft_add_squares(
+    const fc_fft *fft, fc_fft_narrow narrow, size_t part, const fc_fft_columns *c, double *of_rows, double *of_cols);
 /* By how much errors may lie above what fc_fft_error says, in the rows and columns where they meet. */
 double fc_fft_crest(fc_fft_narrow narrow, const fc_fft_cut *cut, const double *of_rows, const double *of_cols);
 

@@ -31,33 +31,64 @@ fc_fft_narrow fc_fft_find_narrow(const fc_filter *f, const fc_fft_taps *taps, si
     return (fc_fft_narrow){.rows = rows < enough, .cols = cols < enough};
 }
 
-/* squares[i] += the square of number i of a row as the transform reads it, of n that are there and `all` with zeros. */
-#define ADD(T)                                                                                                    \
-    for (size_t i = 0; i < all; i++) {                                                                            \
-        const double x = (i < n ? (double)((const T *)row)[i] : 0) + (shift ? (double)((const T *)shift)[i] : 0); \
-        squares[i] += x * x;                                                                                      \
+/* A row as the transform reads it: n numbers, zeros behind them up to `all`, each with its shift. */
+#define CELLS(T, ADD)                                                                  \
+    for (; i + FC_SUM_CHAINS <= n; i += FC_SUM_CHAINS)                                 \
+        for (size_t c = 0; c < FC_SUM_CHAINS; c++) {                                   \
+            const double x = (double)((const T *)row)[i + c] + (double)shift[i + c];   \
+            ADD(i + c, c);                                                             \
+        }                                                                              \
+    for (; i < all; i++) {                                                             \
+        const double x = (i < n ? (double)((const T *)row)[i] : 0) + (double)shift[i]; \
+        ADD(i, 0);                                                                     \
     }
-static void add_row(size_t part, const void *row, const void *shift, size_t n, size_t all, double *squares) {
-    if (part == sizeof(double)) {
-        ADD(fc_any_double)
-    } else {
-        ADD(fc_any_float)
-    }
-}
-#undef ADD
+#define TO_CHAIN(i, c) sums[c] += x * x
+#define TO_COLUMN(i, c) of_cols[i] += x * x
+#define TO_COMPLEX(i, c) of_cols[(i) / 2] += x * x
 
-void fc_fft_add_squares(const fc_fft *fft, size_t part, const fc_fft_columns *c, double *of_rows, double *of_cols) {
+/* Adds its squares up, to those of the row and of the columns that are not NULL. */
+#define ADD_ROW(NAME, T, ANY)                                                                                   \
+    static void NAME(                                                                                           \
+        const void *row, const T *shift, size_t n, size_t all, size_t parts, double *of_row, double *of_cols) { \
+        double sums[FC_SUM_CHAINS] = {0};                                                                       \
+        size_t i = 0;                                                                                           \
+        if (of_row) {                                                                                           \
+            CELLS(ANY, TO_CHAIN)                                                                                \
+            *of_row += fc_sum_chains(sums);                                                                     \
+            i = 0;                                                                                              \
+        }                                                                                                       \
+        if (of_cols && parts == 1) {                                                                            \
+            CELLS(ANY, TO_COLUMN)                                                                               \
+        } else if (of_cols) {                                                                                   \
+            CELLS(ANY, TO_COMPLEX)                                                                              \
+        }                                                                                                       \
+    }
+ADD_ROW(add_row_f32, float, fc_any_float)
+ADD_ROW(add_row_f64, double, fc_any_double)
+#undef ADD_ROW
+#undef TO_COMPLEX
+#undef TO_COLUMN
+#undef TO_CHAIN
+#undef CELLS
+
+static void add_row(size_t part, const void *row, const void *shift, size_t n, size_t all, size_t parts, double *of_row,
+    double *of_cols) {
+    static const double none[2 * FC_FFT_GROUP];
+    const void *by = shift ? shift : none;
+    if (part == sizeof(double))
+        add_row_f64(row, by, n, all, parts, of_row, of_cols);
+    else
+        add_row_f32(row, by, n, all, parts, of_row, of_cols);
+}
+
+void fc_fft_add_squares(
+    const fc_fft *fft, fc_fft_narrow narrow, size_t part, const fc_fft_columns *c, double *of_rows, double *of_cols) {
     const size_t parts = c->im ? 1 : 2, all = c->strips * fft->lanes * parts;
     for (size_t r = 0; r < c->rows; r++) {
-        double squares[2 * FC_FFT_GROUP] = {0}, sums[FC_SUM_CHAINS] = {0};
-        add_row(part, c->re[r], c->re_shift, c->re_cols * parts, all, squares);
+        double *of_row = narrow.rows ? of_rows + r : NULL, *columns = narrow.cols ? of_cols : NULL;
+        add_row(part, c->re[r], c->re_shift, c->re_cols * parts, all, parts, of_row, columns);
         if (c->im)
-            add_row(part, c->im[r], c->im_shift, c->im_cols, all, squares);
-        for (size_t i = 0; i < all; i++) {
-            sums[i % FC_SUM_CHAINS] += squares[i];
-            of_cols[i / parts] += squares[i];
-        }
-        of_rows[r] += fc_sum_chains(sums);
+            add_row(part, c->im[r], c->im_shift, c->im_cols, all, 1, of_row, columns);
     }
 }
 

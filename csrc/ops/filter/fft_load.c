@@ -162,7 +162,7 @@ int fc_fft_load(const fc_fft_job *j, fc_fft_space *s, const fc_fft_blocks *b, fc
         }
         const fc_fft_columns columns = fc_fft_columns_of(j, s, col, cols);
         if (j->squares_bytes)
-            fc_fft_add_squares(j->fft, j->part, &columns, s->of_rows, s->of_cols + col);
+            fc_fft_add_squares(j->fft, j->narrow, j->part, &columns, s->of_rows, s->of_cols + col);
         finite &= j->fft->forward(&columns);
     }
     for (size_t side = 0; !taken && side < j->sides; side++)

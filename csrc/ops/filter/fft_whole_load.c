@@ -49,7 +49,7 @@ static void add_squares(const fc_fft_whole *j, size_t group, const fc_fft_column
     double *of_rows = j->of_rows + group * j->cut->rows, *of_cols = j->of_cols + group * FC_FFT_GROUP;
     memset(of_rows, 0, j->cut->rows * sizeof *of_rows);
     memset(of_cols, 0, fc_least(FC_FFT_GROUP, j->cut->cols - group * FC_FFT_GROUP) * sizeof *of_cols);
-    fc_fft_add_squares(j->fft, j->part, columns, of_rows, of_cols);
+    fc_fft_add_squares(j->fft, j->narrow, j->part, columns, of_rows, of_cols);
 }
 
 /* The place in a block of n of what lies at -at, counted round. */
